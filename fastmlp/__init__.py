@@ -1,0 +1,26 @@
+"""fastmlp: the same model as scikit-learn's multi-layer perceptron, compiled from end to end.
+
+>>> from fastmlp import MLPClassifier
+>>> MLPClassifier(hidden_layer_sizes=(16,))
+MLPClassifier(hidden_layer_sizes=(16,))
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+#: Public name → the module it lives in, imported when the name is first used; importing fastmlp compiles nothing.
+_HOMES = {"MLPClassifier": ".classifier", "MLPRegressor": ".regressor"}
+__all__ = ["MLPClassifier", "MLPRegressor", "__version__"]
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name], __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted([*globals(), *_HOMES])

@@ -1,0 +1,238 @@
+"""What both estimators share: scikit-learn's edge around a `Network`. Everything below it is arrays and numbers."""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.optimize import _check_optimize_result
+from sklearn.utils.validation import validate_data
+
+from ._validation import check_batch_size, check_hidden_layer_sizes, check_sample_weight, split_rows
+from .data import Rows
+from .full_batch import lbfgs
+from .initializers import glorot_uniform
+from .network import Network
+from .optimizers import SGD, Adam, Optimizer
+from .prediction import predict
+from .progress import Progress
+from .schedules import schedule_by_name
+from .training import Diverged, History, Plan, train
+
+_NON_FINITE = (
+    "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed."
+)
+
+
+def is_stochastic(estimator: BaseMLP) -> bool:
+    """Whether the solver goes batch by batch, so that ``partial_fit`` makes sense; raises AttributeError if not."""
+    if estimator.solver == "lbfgs":
+        raise AttributeError(
+            "partial_fit is only available for stochastic optimizers ('sgd', 'adam'); "
+            f"solver={estimator.solver!r} is not stochastic."
+        )
+    return True
+
+
+class BaseMLP(BaseEstimator, ABC):
+    """Fitting and forward passes behind scikit-learn's conventions. Use `MLPClassifier` or `MLPRegressor`."""
+
+    _parameter_constraints: dict = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions({"identity", "logistic", "tanh", "relu"})],
+        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    # What the two estimators say for themselves.
+
+    @abstractmethod
+    def _encode(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, np.ndarray]:
+        """Validated X, and y as the loss's kernel reads it: (n, n_targets) in X's type."""
+
+    @abstractmethod
+    def _output(self) -> tuple[int, str, str]:
+        """Number of outputs, output activation and loss, once y has been seen."""
+
+    @abstractmethod
+    def _score_outputs(self, outputs: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> float:
+        """The score of a forward pass against encoded targets."""
+
+    # Fitting.
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, incremental: bool) -> BaseMLP:
+        hidden = check_hidden_layer_sizes(self.hidden_layer_sizes)
+        first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        if incremental and self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True; use fit, or early_stopping=False.")
+        X, y = self._encode(X, y, incremental, reset=first)
+        sample_weight = check_sample_weight(sample_weight, X)
+        random_state = self._random_state = check_random_state(self.random_state)
+        network = self._build_network([X.shape[1], *hidden], X.dtype, first, random_state)
+        rows = Rows(X, y, sample_weight, network.dtype)
+        if self.solver == "lbfgs":
+            self._fit_lbfgs(network, rows)
+        else:
+            self._fit_stochastic(network, rows, random_state, incremental)
+        return self
+
+    def _build_network(
+        self, units: list[int], dtype: np.dtype, first: bool, random_state: np.random.RandomState
+    ) -> Network:
+        """A network with fresh parameters, or with those of the training that goes on."""
+        self.n_outputs_, self.out_activation_, loss = self._output()
+        units = [*units, self.n_outputs_]
+        dtype = dtype if first else np.result_type(*self.coefs_)
+        network = Network(units, self.activation, self.out_activation_, loss, dtype)
+        if first:
+            glorot_uniform(network.layout, self.activation, random_state, network.params)
+            self._store_history(History.new(self.early_stopping))
+        else:
+            network.layout.fill(network.params, self.coefs_, self.intercepts_)
+        self.n_layers_ = len(units)
+        self.coefs_, self.intercepts_ = network.coefs, network.intercepts
+        return network
+
+    def _fit_stochastic(
+        self, network: Network, rows: Rows, random_state: np.random.RandomState, incremental: bool
+    ) -> None:
+        if not incremental or not hasattr(self, "_optimizer"):
+            self._optimizer = self._build_optimizer()
+        order, validate = self._split(network, rows, random_state)
+        plan = Plan(
+            check_batch_size(self.batch_size, order.size), self.max_iter, self.shuffle, self.tol, self.n_iter_no_change,
+            one_epoch=incremental,
+        )  # fmt: skip
+        history = self._history()
+        try:
+            converged = train(
+                network, rows, self._optimizer, plan, history, l2=self.alpha, order=order, random_state=random_state,
+                progress=Progress(self.verbose), validate=validate,
+            )  # fmt: skip
+        except Diverged as error:
+            self._report_divergence(error.epoch)
+            converged = True
+        finally:
+            self._store_history(history)
+        if not converged:
+            warnings.warn(
+                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization "
+                "hasn't converged yet.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    def _split(
+        self, network: Network, rows: Rows, random_state: np.random.RandomState
+    ) -> tuple[np.ndarray, Callable[[], float] | None]:
+        """The rows to train on, and with early stopping the score on the others."""
+        if not self.early_stopping:
+            return np.arange(rows.n_rows, dtype=np.int64), None
+        stratify = rows.y.astype(bool) if is_classifier(self) and self.n_outputs_ == 1 else None
+        order, validation = split_rows(rows.n_rows, self.validation_fraction, random_state, stratify)
+        y = rows.y[validation]
+        weights = None if rows.sample_weight is None else rows.sample_weight[validation]
+
+        def validate() -> float:
+            return self._score_outputs(predict(network, rows, validation), y, weights)
+
+        return order, validate
+
+    def _report_divergence(self, epoch: int) -> None:
+        cause = (
+            f" They became infinite or NaN in epoch {epoch}, with solver={self.solver!r} and "
+            f"learning_rate_init={self.learning_rate_init}: scale the inputs (and a regressor's targets), for "
+            "instance with StandardScaler, or lower learning_rate_init."
+        )
+        if not self.early_stopping:
+            raise ValueError(_NON_FINITE + cause)
+        warnings.warn(
+            "Training diverged and was stopped; the best finite weights are restored." + cause,
+            ConvergenceWarning,
+            stacklevel=5,
+        )
+
+    def _fit_lbfgs(self, network: Network, rows: Rows) -> None:
+        result = lbfgs(
+            network, rows, l2=self.alpha, max_iter=self.max_iter, max_fun=self.max_fun, tol=self.tol,
+            progress=Progress(self.verbose),
+        )  # fmt: skip
+        self.loss_ = float(result.fun)
+        if result.interrupted:
+            self.n_iter_ = int(result.nit)
+            return
+        self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
+        if not np.isfinite(network.params).all():
+            raise ValueError(
+                f"{_NON_FINITE} They became infinite or NaN within {self.n_iter_} iterations of lbfgs: scale the "
+                "inputs (and a regressor's targets), for instance with StandardScaler."
+            )
+
+    def _build_optimizer(self) -> Optimizer:
+        if self.solver == "adam":
+            return Adam(self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon)
+        schedule = schedule_by_name(self.learning_rate, self.power_t)
+        return SGD(self.learning_rate_init, schedule, self.momentum, self.nesterovs_momentum)
+
+    # A training's history, as scikit-learn's attributes.
+
+    def _history(self) -> History:
+        return History(
+            getattr(self, "loss_curve_", []), getattr(self, "best_loss_", np.inf),
+            getattr(self, "validation_scores_", None), getattr(self, "best_validation_score_", None),
+            getattr(self, "_no_improvement_count", 0), self.n_iter_, self.t_,
+        )  # fmt: skip
+
+    def _store_history(self, history: History) -> None:
+        self.n_iter_, self.t_ = history.n_iter, history.rows_seen
+        if self.solver == "lbfgs":
+            return
+        self.loss_curve_, self.best_loss_ = history.loss_curve, history.best_loss
+        self.validation_scores_ = history.validation_scores
+        self.best_validation_score_ = history.best_validation_score
+        self._no_improvement_count = history.no_improvement_count
+        if history.loss_curve:
+            self.loss_ = history.loss_curve[-1]
+
+    # The forward pass.
+
+    def _forward(self, X: Any) -> np.ndarray:
+        """The network's outputs for X, (n, n_outputs), from what `coefs_` and `intercepts_` hold now."""
+        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        dtype = np.float32 if np.result_type(X.dtype, *self.coefs_) == np.float32 else np.float64
+        units = [X.shape[1], *(np.shape(coef)[1] for coef in self.coefs_)]
+        network = Network(units, self.activation, self.out_activation_, self._output()[2], dtype)
+        network.layout.fill(network.params, self.coefs_, self.intercepts_)
+        return predict(network, Rows(X, dtype=dtype))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

@@ -1,0 +1,83 @@
+"""What comes in through the estimators' doors, checked once and turned into arrays."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+from sklearn.utils.validation import _check_sample_weight
+
+
+def check_hidden_layer_sizes(hidden_layer_sizes: Any) -> list[int]:
+    """The hidden layers' widths as a list: one number is one layer, an empty list is no layer.
+
+    Raises
+    ------
+    ValueError
+        If a size is not a positive integer.
+    """
+    sizes = hidden_layer_sizes if hasattr(hidden_layer_sizes, "__iter__") else [hidden_layer_sizes]
+    sizes = list(sizes)
+    if any(np.ndim(size) != 0 or not isinstance(size, (Integral, np.integer)) for size in sizes):
+        raise ValueError(
+            f"hidden_layer_sizes must be integers, one for each hidden layer, got {hidden_layer_sizes!r}."
+        )
+    if any(size <= 0 for size in sizes):
+        raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
+    return [int(size) for size in sizes]
+
+
+def check_sample_weight(sample_weight: Any, X: Any) -> np.ndarray | None:
+    """Weights as an array, one for each row of X; None stays None.
+
+    Raises
+    ------
+    ValueError
+        If there are more or fewer than rows, if one is not finite, or if they sum to zero.
+    """
+    if sample_weight is None:
+        return None
+    weights = _check_sample_weight(sample_weight, X)
+    if not np.any(weights):
+        raise ValueError(
+            f"sample_weight is zero for all {weights.size} rows: there is nothing to fit. "
+            "Give at least one row a weight other than zero, or leave sample_weight out."
+        )
+    return weights
+
+
+def check_batch_size(batch_size: int | str, n_rows: int) -> int:
+    """Rows of a mini-batch: at most 200 when 'auto', at most all rows (with a warning) when a number."""
+    if batch_size == "auto":
+        return min(200, n_rows)
+    if int(batch_size) > n_rows:
+        warnings.warn(
+            "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped "
+            f"(batch_size={batch_size}, {n_rows} rows).",
+            stacklevel=4,
+        )
+    return int(np.clip(int(batch_size), 1, n_rows))
+
+
+def split_rows(
+    n_rows: int, fraction: float, random_state: np.random.RandomState, stratify: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers to train on and to validate on: scikit-learn's split of the same seed, without copying a row.
+
+    Raises
+    ------
+    ValueError
+        If fewer than two rows are left to validate on, or a class has too few rows to stratify.
+    """
+    train, validation = train_test_split(
+        np.arange(n_rows), test_size=fraction, random_state=random_state, stratify=stratify
+    )
+    if validation.size < 2:
+        raise ValueError(
+            "The validation set is too small. Increase 'validation_fraction' or the size of your dataset "
+            f"(got {n_rows} rows and validation_fraction={fraction})."
+        )
+    return train, validation

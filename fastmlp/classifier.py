@@ -1,0 +1,303 @@
+"""`MLPClassifier`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils import column_or_1d
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ._estimator import BaseMLP, is_stochastic
+
+
+class MLPClassifier(ClassifierMixin, BaseMLP):
+    """Multi-layer perceptron classifier: `sklearn.neural_network.MLPClassifier`, compiled from end to end.
+
+    With layers a⁰ = x, aˡ = f(aˡ⁻¹ Wˡ + bˡ), it minimises by mini-batches the log loss of the outputs (softmax for
+    several classes; logistic for two, and for each label of a multi-label problem) plus an L2 penalty::
+
+        loss = (Σᵢ wᵢ · −log p(yᵢ | xᵢ) + ½ α Σ W²) / Σᵢ wᵢ
+
+    The same `random_state` draws scikit-learn's weights, shuffles and splits, and gives the same model.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : array-like of int, default=(100,)
+        Width of each hidden layer; an empty list is no hidden layer, a number is one.
+    activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
+        Of the hidden layers.
+    solver : {'lbfgs', 'sgd', 'adam'}, default='adam'
+        'lbfgs' uses all rows at each step, the others go batch by batch.
+    alpha : float, default=0.0001
+        Strength of the L2 penalty on weights (not on biases), divided by the rows of the batch.
+    batch_size : int or 'auto', default='auto'
+        Rows of a mini-batch; 'auto' is min(200, n).
+    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
+        For 'sgd': constant; divided by (rows seen + 1) ** power_t; or a fifth at each plateau.
+    learning_rate_init : float, default=0.001
+        First learning rate of 'sgd' and 'adam'.
+    power_t : float, default=0.5
+        Exponent of 'invscaling'.
+    max_iter : int, default=200
+        Epochs at the most ('lbfgs': iterations).
+    shuffle : bool, default=True
+        Whether to draw a new order of the rows in each epoch.
+    random_state : int, RandomState instance or None, default=None
+        Initial weights, split and shuffles.
+    tol : float, default=1e-4
+        An epoch that improves loss (or validation score) by less is no improvement.
+    verbose : bool, default=False
+        Whether to print the loss of each epoch.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the last solution.
+    momentum : float, default=0.9
+        For 'sgd', in [0, 1].
+    nesterovs_momentum : bool, default=True
+        Whether the momentum looks ahead.
+    early_stopping : bool, default=False
+        Whether to set `validation_fraction` of the rows aside, stop when their score no longer improves, and keep
+        the weights that scored best. The split is stratified for two classes.
+    validation_fraction : float, default=0.1
+        In [0, 1).
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay of Adam's moments, in [0, 1).
+    epsilon : float, default=1e-8
+        Keeps Adam's denominator from zero.
+    n_iter_no_change : int, default=10
+        Epochs without improvement that are put up with.
+    max_fun : int, default=15000
+        Evaluations of the loss at the most, for 'lbfgs'.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+    coefs_, intercepts_ : list of ndarray
+        Weights (fan_in, fan_out) and biases (fan_out,) of each layer, in the type of X. They may be edited or
+        replaced: the next prediction uses what they hold then.
+    loss_ : float
+        Loss of the last epoch, of the last step of 'lbfgs'.
+    loss_curve_ : list of float
+        Mean loss of each epoch.
+    best_loss_ : float or None
+        The smallest of them; None with early stopping.
+    validation_scores_, best_validation_score_ : list of float and float, or None
+        Accuracy on the rows set aside, with early stopping.
+    n_iter_, t_ : int
+        Epochs of the last fit; rows seen since the first.
+    n_features_in_, feature_names_in_, n_layers_, n_outputs_, out_activation_
+        As in scikit-learn.
+
+    Raises
+    ------
+    ValueError
+        For input that cannot be fitted, and when training diverges.
+
+    Notes
+    -----
+    Arithmetic is in the type of X, float32 or float64 (everything else becomes float64); sums of losses in float64.
+
+    References
+    ----------
+    Rumelhart, Hinton and Williams (1986), "Learning representations by back-propagating errors".
+    Kingma and Ba (2014), "Adam: A method for stochastic optimization".
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from fastmlp import MLPClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = MLPClassifier(random_state=0, max_iter=500).fit(X[:1500] / 16, y[:1500])
+    >>> model.predict(X[1500:1505] / 16)
+    array([1, 7, 4, 6, 3])
+    >>> bool(model.score(X[1500:] / 16, y[1500:]) > 0.9)
+    True
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Fit the network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n, n_features)
+        y : array-like of shape (n,), or (n, n_labels) of 0 and 1 for several labels at once
+        sample_weight : array-like of shape (n,), default=None
+
+        Returns
+        -------
+        self : MLPClassifier
+        """
+        return self._fit(X, y, sample_weight, incremental=False)
+
+    @available_if(is_stochastic)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None, classes=None):
+        """Go once over the rows, from where the last call ended. Absent when the solver is 'lbfgs'.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n, n_features)
+        y : array-like of shape (n,) or (n, n_labels)
+        sample_weight : array-like of shape (n,), default=None
+        classes : array-like of shape (n_classes,), default=None
+            All classes that any call will bring; required in the first.
+
+        Returns
+        -------
+        self : MLPClassifier
+        """
+        if _check_partial_fit_first_call(self, classes):
+            multilabel = type_of_target(y).startswith("multilabel")
+            self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
+        return self._fit(X, y, sample_weight, incremental=True)
+
+    def predict(self, X):
+        """The class of each row, or its labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n,) or (n, n_labels)
+        """
+        check_is_fitted(self)
+        outputs = self._forward(X)
+        return self._label_binarizer.inverse_transform(outputs.ravel() if self.n_outputs_ == 1 else outputs)
+
+    def predict_proba(self, X):
+        """The probability of each class in the order of `classes_`, or of each label.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n, n_features)
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n, n_classes)
+        """
+        check_is_fitted(self)
+        outputs = self._forward(X)
+        if self.n_outputs_ > 1:
+            return outputs
+        return np.concatenate([1 - outputs, outputs], axis=1)
+
+    def predict_log_proba(self, X):
+        """The logarithm of `predict_proba`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n, n_features)
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n, n_classes)
+        """
+        probabilities = self.predict_proba(X)
+        return np.log(probabilities, out=probabilities)
+
+    def _encode(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, np.ndarray]:
+        X, y = validate_data(
+            self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=(np.float64, np.float32), reset=reset
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if not hasattr(self, "classes_") or not (self.warm_start or incremental):
+            self._label_binarizer = LabelBinarizer().fit(y)
+            self.classes_ = self._label_binarizer.classes_
+        else:
+            self._check_known_classes(y)
+        if self._label_binarizer.y_type_.startswith("multilabel"):
+            return X, self._label_binarizer.transform(y).astype(X.dtype)
+        labels, codes = np.unique(y, return_inverse=True)
+        return X, np.searchsorted(self.classes_, labels)[codes].astype(X.dtype)[:, np.newaxis]
+
+    def _check_known_classes(self, y: np.ndarray) -> None:
+        classes = unique_labels(y)
+        if self.warm_start:
+            if set(classes) != set(self.classes_):
+                raise ValueError(
+                    "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
+                    f"Previously got {self.classes_}, `y` has {classes}"
+                )
+        elif len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
+            raise ValueError(
+                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {classes}."
+            )
+
+    def _output(self) -> tuple[int, str, str]:
+        kind, n_classes = self._label_binarizer.y_type_, len(self.classes_)
+        if kind == "multiclass":
+            return n_classes, "softmax", "log_loss"
+        return n_classes if kind.startswith("multilabel") else 1, "logistic", "log_loss"
+
+    def _score_outputs(self, outputs: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> float:
+        """Accuracy; of several labels all must be right."""
+        if self.out_activation_ == "softmax":
+            right = outputs.argmax(axis=1) == y[:, 0]
+        else:
+            right = ((outputs > 0.5) == y).all(axis=1)
+        return float(np.average(right, weights=sample_weight))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

@@ -1,0 +1,99 @@
+"""Solvers on the whole gradient: L-BFGS, scipy's driver over our compiled loss and gradient."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import scipy.optimize
+
+from .data import Rows
+from .interruptible import Slicer
+from .kernels.full_batch import add_gradients
+from .network import Network
+from .progress import Progress
+from .workspace import Workspace
+
+#: Rows whose activations are held at a time.
+CHUNK_ROWS = 512
+
+
+class FullBatch:
+    """Loss and gradient of a network over all rows.
+
+    loss = Σ wᵢ lossᵢ / Σ wᵢ + α / (2 Σ wᵢ) Σ weight², in float64; the gradient in the network's type.
+    """
+
+    def __init__(self, network: Network, rows: Rows, l2: float) -> None:
+        self.network, self.l2 = network, l2
+        chunk = min(CHUNK_ROWS, rows.n_rows)
+        self.steps = -(-rows.n_rows // chunk)
+        self.order = np.arange(rows.n_rows, dtype=np.int64)
+        self.workspace = Workspace(network, rows, chunk, training=True)
+        self.workspace.use_order(self.order)
+        self.workspace.task[0]["batch_size"] = chunk
+        self.slicer = Slicer()
+        self.add_gradients = add_gradients.entry(network.dtype)
+        self.gradient = np.zeros(network.layout.size, network.dtype)
+
+    def __call__(self, params: np.ndarray) -> tuple[float, np.ndarray]:
+        """The loss and the gradient at `params`, which become the network's."""
+        network, task = self.network, self.workspace.task[0]
+        network.params[...] = params
+        self.workspace.transpose()
+        self.gradient[...] = 0
+        task["loss_sum"], task["weight_sum"] = 0.0, 0.0
+        self.slicer.run(self._chunks, self.steps)
+        total = float(task["weight_sum"])
+        squares = 0.0
+        for coef, d_coef in zip(network.coefs, network.layout.coefs(self.gradient), strict=True):
+            squares += float(np.vdot(coef, coef))
+            d_coef += self.l2 * coef
+        loss = (float(task["loss_sum"]) + 0.5 * self.l2 * squares) / total
+        return loss, self.gradient / self.gradient.dtype.type(total)
+
+    def _chunks(self, start: int, stop: int) -> None:
+        self.add_gradients(*self.workspace.arguments(), start, stop, self.gradient.ctypes.data)
+
+
+def lbfgs(
+    network: Network, rows: Rows, *, l2: float, max_iter: int, max_fun: int, tol: float, progress: Progress
+) -> Any:
+    """Minimise the loss over all rows by L-BFGS; the network holds the result.
+
+    Source: Byrd, Lu, Nocedal and Zhu (1995), as SciPy drives it.
+
+    Returns
+    -------
+    result : scipy.optimize.OptimizeResult
+        With one more entry, `interrupted`: Ctrl-C came, and the network holds the last iterate.
+    """
+    loss_and_gradient = FullBatch(network, rows, l2)
+    latest = scipy.optimize.OptimizeResult(x=network.params.astype(np.float64), fun=np.inf, nit=0)
+
+    def in_float64(params: np.ndarray) -> tuple[float, np.ndarray]:
+        loss, gradient = loss_and_gradient(params)
+        return loss, gradient.astype(np.float64)
+
+    def after_iteration(intermediate_result: Any) -> None:
+        latest.x, latest.fun = intermediate_result.x.copy(), float(intermediate_result.fun)
+        latest.nit += 1
+        progress.epoch(latest.nit, latest.fun)
+
+    try:
+        result = scipy.optimize.minimize(
+            in_float64,
+            latest.x,
+            method="L-BFGS-B",
+            jac=True,
+            options={"maxfun": max_fun, "maxiter": max_iter, "gtol": tol},
+            callback=after_iteration,
+        )
+        result.interrupted = False
+    except KeyboardInterrupt:
+        warnings.warn("Training interrupted by user.", stacklevel=2)
+        result = latest
+        result.interrupted = True
+    network.params[...] = result.x
+    return result

@@ -1,0 +1,1 @@
+"""Compiled kernels: NumPy and Numba alone, free functions on pointers, arrays and numbers."""

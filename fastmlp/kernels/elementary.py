@@ -1,0 +1,233 @@
+"""exp, log, tanh, logistic: scalar functions for compiled code, which LLVM's loop vectoriser takes whole.
+
+``x`` is float32 or float64, and so is the result. The loops of activations and losses call them; a loop that should
+use all of AVX-512 says `fastmlp.kernels.bits.prefer_wide_vectors` first.
+
+All four follow the same plan (Cody and Waite, *Software Manual for the Elementary Functions*, 1980): subtract a
+multiple of ln 2, for which a float's exponent does the work, and evaluate a polynomial on the little that is left.
+There are no branches and no tables, so a loop runs as fast as arithmetic goes: 100,000 elements, one core with
+AVX-512, against NumPy's own AVX-512 code (np.exp for logistic, which has one more division):
+
+======== =========== =========== ==================================
+         float32     float64     against NumPy (median of A B A B)
+======== =========== =========== ==================================
+@@TABLE@@
+======== =========== =========== ==================================
+
+The polynomials are minimax in relative error (Remez's exchange in 60 digits, coefficients then rounded); beside each
+stands its error in u, half the distance from 1 to the next float. The errors in ulp were measured against 64 bits of
+mantissa: 10⁷ random arguments over all results, and all floats from end to end for float32.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from fastmlp.kernels.bits import Lane, elementwise, select
+
+
+@dataclass(frozen=True)
+class Format:
+    """What the formulas must know about one floating-point format; polynomials begin with the constant term."""
+
+    mantissa: int  # bits stored of the mantissa
+    bias: int  # of the exponent
+    ln2_hi: float  # ln 2 without its last bits: n · ln2_hi is exact for every exponent n
+    ln2_lo: float  # and the rest of ln 2
+    exp_lowest: float  # below, exp rounds to zero
+    exp_highest: float  # above, exp overflows
+    exp_tail: tuple[float, ...]  # (eʳ − 1 − r) / r²
+    tanh_highest: float  # above, tanh rounds to one
+    tanh_tail: tuple[float, ...]  # (tanh(s)/s − 1) / s², in s²
+    log_tail: tuple[float, ...]  # (2 atanh(s)/s − 2) / s², in s²
+
+    @property
+    def smallest_normal(self) -> float:
+        return 2.0 ** (1 - self.bias)
+
+    @property
+    def one(self) -> int:
+        """The bits of 1.0."""
+        return self.bias << self.mantissa
+
+    @property
+    def sqrt_half(self) -> int:
+        """The bits of √½ = 2⁻¹ · √2: √2 is 1 + (√2 − 1), and the mantissa stores what follows the 1."""
+        return ((self.bias - 1) << self.mantissa) + int((math.sqrt(2) - 1) * 2**self.mantissa)
+
+
+SINGLE = Format(
+    mantissa=23,
+    bias=127,
+    ln2_hi=float.fromhex("0x1.62e3p-1"),  # 16 bits: n has up to 8
+    ln2_lo=float.fromhex("0x1.2fefa2p-17"),
+    exp_lowest=-104.0,
+    exp_highest=89.0,
+    exp_tail=(0.49999997, 0.16666546, 0.041667443, 0.008366256, 0.0013869862),  # 0.23 u
+    tanh_highest=10.0,
+    tanh_tail=(-0.33333322, 0.13331142, -0.052715294),  # 0.003 u
+    log_tail=(0.66666776, 0.3997758, 0.2987093),  # 0.014 u
+)
+DOUBLE = Format(
+    mantissa=52,
+    bias=1023,
+    ln2_hi=float.fromhex("0x1.62e42feep-1"),  # 32 bits: n has up to 11
+    ln2_lo=float.fromhex("0x1.a39ef35793c76p-33"),
+    exp_lowest=-746.0,
+    exp_highest=710.0,
+    exp_tail=(  # 0.17 u
+        0.5000000000000006,
+        0.1666666666666665,
+        0.041666666666576306,
+        0.008333333333360433,
+        0.0013888888931375052,
+        0.00019841269769424572,
+        2.4801505630676887e-05,
+        2.755737030268116e-06,
+        2.7625879680207666e-07,
+        2.5063759533398367e-08,
+    ),
+    tanh_highest=20.0,
+    tanh_tail=(  # 0.04 u
+        -0.3333333333333249,
+        0.13333333332783748,
+        -0.05396825278201263,
+        0.021869370714573497,
+        -0.008857308767507894,
+        0.0034448377804731345,
+    ),
+    log_tail=(  # 0.01 u
+        0.6666666666666734,
+        0.3999999999941432,
+        0.2857142874247478,
+        0.2222219856350139,
+        0.18183564865639493,
+        0.15314035865688466,
+        0.14796105103924603,
+    ),
+)
+
+
+def format_of(x: Lane) -> Format:
+    return SINGLE if x.width == 32 else DOUBLE
+
+
+def magnitude(x: Lane) -> Lane:
+    """|x|: without its sign bit."""
+    return (x.bits & (2 ** (x.width - 1) - 1)).as_float
+
+
+def sign_bit(x: Lane) -> Lane:
+    return x.bits & -(2 ** (x.width - 1))
+
+
+def polynomial(x: Lane, coefficients: tuple[float, ...]) -> Lane:
+    """Σ cᵢ xⁱ, pairwise (Estrin): the processor waits for three or four results in a row instead of for each.
+
+    With Horner's rule alone, exp takes a sixth longer.
+    """
+    terms: list = list(coefficients)
+    while len(terms) > 4:
+        pairs = [x * high + low for low, high in zip(terms[::2], terms[1::2], strict=False)]
+        terms = pairs + terms[2 * len(pairs) :]
+        x = x * x
+    total = x * terms.pop() + terms.pop()
+    while terms:
+        total = x * total + terms.pop()
+    return total
+
+
+def reduce(x: Lane, unit: float, bias: int) -> tuple[Lane, Lane]:
+    """Split ``x = n · unit · ln 2 + r`` with integer n and |r| ≤ unit · ln 2 / 2; `unit` is a power of two.
+
+    Returns an integer whose low bits hold n + bias, and r. Next to 1.5 · 2^mantissa floats are whole numbers, one
+    apart: adding that much rounds to an integer, and leaves it in the low bits.
+    """
+    f = format_of(x)
+    shift = 1.5 * 2.0**f.mantissa + bias
+    shifted = x * (1 / (unit * math.log(2))) + shift
+    n = shifted - shift
+    return shifted.bits, x - n * (unit * f.ln2_hi) - n * (unit * f.ln2_lo)
+
+
+def exp_below(x: Lane) -> Lane:
+    """eˣ = 2ⁿ eʳ for x ≤ exp_highest.
+
+    2ⁿ may be no normal float while eˣ is one, or while eˣ is subnormal. So n = a + b in halves, and the last product
+    alone rounds. Both halves keep the exponent's bias; bits beyond the exponent fall off when they are shifted there.
+    """
+    f = format_of(x)
+    n, r = reduce(select(x < f.exp_lowest, f.exp_lowest, x), 1.0, 2 * f.bias)
+    a = n >> 1
+    b = n - a
+    e_r = r * r * polynomial(r, f.exp_tail) + r + 1.0
+    return e_r * (a << f.mantissa).as_float * (b << f.mantissa).as_float
+
+
+@elementwise
+def exp(x: Lane) -> Lane:
+    """eˣ, within @@exp@@ ulp (float32) and (float64), subnormal results included."""
+    highest = format_of(x).exp_highest
+    return exp_below(select(x > highest, highest, x))
+
+
+@elementwise
+def logistic(x: Lane) -> Lane:
+    """1 / (1 + e⁻ˣ), within @@logistic@@ ulp, also where it is as small as a subnormal eˣ.
+
+    With e = exp(−|x|), which cannot overflow: e / (1 + e) for negative x, 1 / (1 + e) otherwise. What 1 + e lost to
+    rounding (exactly ``lost``: Dekker's Fast2Sum) is made good to first order in the numerator: 2.3 ulp without.
+    """
+    e = exp_below((magnitude(x).bits | sign_bit(x.constant(-1.0))).as_float)
+    total = e + 1.0
+    lost = e - (total - 1.0)
+    numerator = select(x < 0.0, e, 1.0)
+    return (numerator - numerator * lost) / total
+
+
+@elementwise
+def tanh(x: Lane) -> Lane:
+    """tanh x, within @@tanh@@ ulp; odd to the bit, and x itself for tiny x, −0.0 included.
+
+    |x| = n · ln 2 / 2 + s, and with t = tanh s, a short odd polynomial, and e^{2s} = (1 + t) / (1 − t)::
+
+                 2ⁿ e^{2s} − 1     (2ⁿ − 1) + (2ⁿ + 1) t
+        tanh x = ─────────────  =  ─────────────────────
+                 2ⁿ e^{2s} + 1     (2ⁿ + 1) + (2ⁿ − 1) t
+
+    For n = 0, where most of the relative accuracy is at stake, that is 2t / 2: no further rounding.
+    """
+    f = format_of(x)
+    positive = magnitude(x)
+    n, s = reduce(select(positive > f.tanh_highest, f.tanh_highest, positive), 0.5, f.bias)
+    square = s * s
+    t = square * s * polynomial(square, f.tanh_tail) + s
+    power = (n << f.mantissa).as_float
+    less, more = power - 1.0, power + 1.0
+    return (((more * t + less) / (less * t + more)).bits | sign_bit(x)).as_float
+
+
+@elementwise
+def log(x: Lane) -> Lane:
+    """ln x, within @@log@@ ulp, subnormal x included; −inf at zero, NaN below.
+
+    x = 2ᵏ m with √½ ≤ m < √2; f = m − 1 is exact, s = f / (2 + f), and ln m = 2 atanh s = f − s (f − R(s²)): the
+    small part is subtracted from the exact one (fdlibm, e_log.c).
+    """
+    f = format_of(x)
+    tiny = x < f.smallest_normal
+    normal = select(tiny, x * 2.0**f.mantissa, x)
+    # Counted from √½ instead of from 1, the exponent is k; beside the bits of 2^mantissa it reads as 2^mantissa + k.
+    counted = normal.bits + (f.one - f.sqrt_half)
+    offset = 2.0**f.mantissa + f.bias
+    k = ((counted >> f.mantissa) | ((f.mantissa + f.bias) << f.mantissa)).as_float
+    k = k - select(tiny, x.constant(offset + f.mantissa), offset)
+    m1 = ((counted & (2**f.mantissa - 1)) + f.sqrt_half).as_float - 1.0
+    s = m1 / (m1 + 2.0)
+    square = s * s
+    small = s * (m1 - square * polynomial(square, f.log_tail)) - k * f.ln2_lo
+    result = k * f.ln2_hi - (small - m1)
+    result = select(x < math.inf, result, x)
+    result = select(x < 0.0, math.nan, result)
+    return select(x.equals(0.0), -math.inf, result)

@@ -1,0 +1,151 @@
+"""A block of rows through all layers and back; a batch, gathered before it.
+
+Called by the epoch, by the full-batch gradient and by prediction. Task and layers are the records of `records`;
+`like` is a pointer of the element's type and stands for that type alone.
+"""
+
+from numba import carray
+
+from .._jit import inlined, inlined_sum
+from .simd import FROM_BIAS, MULTIPLY, call, doubles_at, indices_at, integers_at, pointer_at, shift
+
+
+@inlined
+def gather_inputs(task, order, rows, like):
+    """inputs (rows, stride) is overwritten with the dense rows of X that order (rows,) names."""
+    size = carray(like, 1).itemsize
+    which = carray(order, rows)
+    for i in range(rows):
+        to = carray(shift(pointer_at(task.inputs, like), i * task.input_stride), task.n_features)
+        row = task.x + which[i] * task.x_row_stride
+        if task.x_column_stride == size:
+            source = carray(pointer_at(row, like), task.n_features)
+            for j in range(task.n_features):
+                to[j] = source[j]
+        else:
+            for j in range(task.n_features):
+                to[j] = carray(pointer_at(row + j * task.x_column_stride, like), 1)[0]
+
+
+@inlined
+def gather_targets(task, order, rows, like):
+    """targets (rows, n_targets) and row_weights (rows,) are overwritten; returns the sum of the weights.
+
+    Without weights every row counts as one, and row_weights holds ones from the start.
+    """
+    which = carray(order, rows)
+    targets = carray(pointer_at(task.targets, like), rows * task.n_targets)
+    for i in range(rows):
+        source = carray(shift(pointer_at(task.y, like), which[i] * task.n_targets), task.n_targets)
+        for j in range(task.n_targets):
+            targets[i * task.n_targets + j] = source[j]
+    if task.weights == 0:
+        return float(rows)
+    total = 0.0
+    weights = carray(pointer_at(task.row_weights, like), rows)
+    for i in range(rows):
+        weights[i] = carray(shift(pointer_at(task.weights, like), which[i]), 1)[0]
+        total += weights[i]
+    return total
+
+
+@inlined
+def forward_rows(task, layers, order, first, rows, like):
+    """Rows first … first + rows of the batch through all layers: every output and f′ of theirs is overwritten.
+
+    The last layer is left at its pre-activation: training's loss and prediction's activation go on from there.
+    """
+    for number in range(task.n_layers):
+        layer = layers[number]
+        z = shift(pointer_at(layer.output, like), first * layer.stride)
+        weight, bias = pointer_at(layer.weight, like), pointer_at(layer.bias, like)
+        if number == 0 and task.sparse:
+            which = shift(order, first)
+            indptr, indices = integers_at(task.indptr), indices_at(task.indices)
+            values = pointer_at(task.values, like)
+            call(
+                task.sparse_forward,
+                (z, layer.stride, indptr, indices, values, which, rows, weight, bias, layer.fan_out),
+            )
+        else:
+            a = shift(pointer_at(layer.input, like), first * layer.input_stride)
+            call(
+                task.multiply,
+                (z, layer.stride, a, layer.input_stride, 1, weight, layer.fan_out, bias)
+                + (rows, layer.fan_out, layer.fan_in, FROM_BIAS),
+            )
+        if number + 1 < task.n_layers:
+            activate_rows(layer, first, rows, like)
+
+
+@inlined
+def activate_rows(layer, first, rows, like):
+    """output (rows, stride) is overwritten with f of itself, delta with f′."""
+    z = shift(pointer_at(layer.output, like), first * layer.stride)
+    derivative = shift(pointer_at(layer.delta, like), first * layer.stride)
+    call(layer.activation, (z, derivative, rows, layer.stride, layer.fan_out))
+
+
+@inlined
+def backward_rows(task, layers, first, rows, like):
+    """From the loss of rows first … first + rows back to the first layer: row_losses and all deltas are overwritten."""
+    last = layers[task.n_layers - 1]
+    at = first * last.stride
+    z, delta = shift(pointer_at(last.output, like), at), shift(pointer_at(last.delta, like), at)
+    target = shift(pointer_at(task.targets, like), first * task.n_targets)
+    weight = shift(pointer_at(task.row_weights, like), first)
+    loss = shift(doubles_at(task.row_losses), first)
+    call(task.loss, (z, delta, last.stride, target, task.n_targets, weight, loss, rows, last.fan_out))
+    for number in range(task.n_layers - 1, 0, -1):
+        layer, below = layers[number], layers[number - 1]
+        delta = shift(pointer_at(layer.delta, like), first * layer.stride)
+        d_inp = shift(pointer_at(below.delta, like), first * below.stride)
+        transposed = pointer_at(layer.transposed, like)
+        call(
+            task.multiply,
+            (d_inp, below.stride, delta, layer.stride, 1, transposed, layer.transposed_stride, transposed)
+            + (rows, layer.fan_in, layer.fan_out, MULTIPLY),
+        )
+
+
+@inlined
+def transpose_rows(layer, first, count, like):
+    """transposed (O, I) is overwritten in its columns first … first + count with those rows of weight (I, O)."""
+    fan_out = layer.fan_out
+    weight = carray(shift(pointer_at(layer.weight, like), first * fan_out), count * fan_out)
+    for j in range(fan_out):
+        to = carray(shift(pointer_at(layer.transposed, like), j * layer.transposed_stride + first), count)
+        for i in range(count):
+            to[i] = weight[i * fan_out + j]
+
+
+@inlined
+def sum_delta(layer, d_bias, rows, like):
+    """d_bias (O,) is overwritten with delta (rows, O) summed over the rows."""
+    d = carray(d_bias, layer.fan_out)
+    for j in range(layer.fan_out):
+        d[j] = 0
+    for i in range(rows):
+        row = carray(shift(pointer_at(layer.delta, like), i * layer.stride), layer.fan_out)
+        for j in range(layer.fan_out):
+            d[j] += row[j]
+
+
+@inlined_sum
+def sum_of_squares(pointer, n):
+    """Σ x², added up in the element's type."""
+    values = carray(pointer, n)
+    total = values.dtype.type(0)
+    for i in range(n):
+        total += values[i] * values[i]
+    return total
+
+
+@inlined
+def sum_losses(task, rows):
+    """The losses of the batch's rows, added up in order."""
+    losses = carray(doubles_at(task.row_losses), rows)
+    total = 0.0
+    for i in range(rows):
+        total += losses[i]
+    return total

@@ -1,0 +1,61 @@
+"""Update rules: regularisation, moments and parameters in one pass, in place; one unit each, reached by address.
+
+Every unit has the signature (param, d_param, state, n_params, n, hyper): param (n,) is updated in place; d_param
+(n,) holds the gradient summed over the batch; state holds the rule's moments, one after the other, `n_params` apart,
+each updated in place; hyper (N_HYPER,) in float64: the gradient is ``g = (d_param + L2 param) SCALE``.
+"""
+
+import numpy as np
+from numba import carray
+
+from .._jit import DOUBLES, POINTER, SIZE, unit
+from .records import EPSILON, FIRST, L2, LEARNING_RATE, SCALE, SECOND
+from .simd import shift
+
+_SIGNATURE = (POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)
+
+
+@unit(*_SIGNATURE)
+def momentum(param, d_param, state, n_params, n, hyper):
+    """v ← μ v − η g, param ← param + v, with FIRST = μ (plain SGD: μ = 0)."""
+    p, d, v = carray(param, n), carray(d_param, n), carray(state, n)
+    eta, l2 = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[L2])
+    scale, mu = p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[FIRST])
+    for i in range(n):
+        velocity = mu * v[i] - eta * ((d[i] + l2 * p[i]) * scale)
+        v[i] = velocity
+        p[i] += velocity
+
+
+@unit(*_SIGNATURE)
+def nesterov(param, d_param, state, n_params, n, hyper):
+    """v ← μ v − η g, param ← param + μ v − η g, with FIRST = μ."""
+    p, d, v = carray(param, n), carray(d_param, n), carray(state, n)
+    eta, l2 = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[L2])
+    scale, mu = p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[FIRST])
+    for i in range(n):
+        step = eta * ((d[i] + l2 * p[i]) * scale)
+        velocity = mu * v[i] - step
+        v[i] = velocity
+        p[i] += mu * velocity - step
+
+
+@unit(*_SIGNATURE)
+def adam(param, d_param, state, n_params, n, hyper):
+    """m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², param ← param − η m / (√v + ε).
+
+    FIRST = β₁, SECOND = β₂. The correction of the moments' bias, √(1 − β₂ᵗ) / (1 − β₁ᵗ), is in the learning rate.
+    """
+    p, d = carray(param, n), carray(d_param, n)
+    m, v = carray(state, n), carray(shift(state, n_params), n)
+    eta, l2 = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[L2])
+    scale, epsilon = p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[EPSILON])
+    beta_1, beta_2 = p.dtype.type(hyper[FIRST]), p.dtype.type(hyper[SECOND])
+    rest_1, rest_2 = p.dtype.type(1.0 - hyper[FIRST]), p.dtype.type(1.0 - hyper[SECOND])
+    for i in range(n):
+        g = (d[i] + l2 * p[i]) * scale
+        first = beta_1 * m[i] + rest_1 * g
+        second = beta_2 * v[i] + rest_2 * (g * g)
+        m[i] = first
+        v[i] = second
+        p[i] -= eta * first / (np.sqrt(second) + epsilon)

@@ -1,0 +1,52 @@
+"""What a kernel is told: one record for the task, one for each layer.
+
+Addresses and sizes only, as 64-bit integers: whatever the depth, the strides or the kind of input, the type of the
+arguments is the same, and nothing is compiled again. `fastmlp.workspace` fills the records in; the arrays behind the
+addresses live as long as it does.
+"""
+
+import numpy as np
+from numba import from_dtype, types
+
+#: Where in a row of hyper-parameters each number stands. What FIRST, SECOND and EPSILON mean is the update rule's.
+LEARNING_RATE, L2, SCALE, FIRST, SECOND, EPSILON = range(6)
+N_HYPER = 8
+
+_TASK_FIELDS = [
+    # Input: dense (address of element (0, 0), strides in bytes) or CSR (three addresses).
+    ("sparse", "i8"), ("n_features", "i8"),
+    ("x", "i8"), ("x_row_stride", "i8"), ("x_column_stride", "i8"),
+    ("indptr", "i8"), ("indices", "i8"), ("values", "i8"),
+    # Targets (n, n_targets) and weights (n,), contiguous; weights is 0 where every row counts as one.
+    ("y", "i8"), ("n_targets", "i8"), ("weights", "i8"),
+    # Which rows, in which order: int64 row numbers.
+    ("order", "i8"), ("n_rows", "i8"), ("batch_size", "i8"), ("block_rows", "i8"),
+    # The network's shape and numbers.
+    ("n_layers", "i8"), ("n_outputs", "i8"), ("params", "i8"), ("n_params", "i8"), ("state", "i8"),
+    # One batch, gathered: inputs (B, stride), targets, weights, the loss of each row.
+    ("inputs", "i8"), ("input_stride", "i8"), ("targets", "i8"), ("row_weights", "i8"), ("row_losses", "i8"),
+    # One tile of weight gradients, and a batch of sparse input sorted by feature.
+    ("d_tile", "i8"), ("feature_starts", "i8"), ("entry_rows", "i8"), ("entry_values", "i8"),
+    # Units, by address.
+    ("multiply", "i8"), ("loss", "i8"), ("update", "i8"),
+    ("sparse_forward", "i8"), ("sort_by_feature", "i8"), ("sparse_weight_gradient", "i8"),
+    # Hyper-parameters: two rows of N_HYPER (weights, biases); the learning rate of each step.
+    ("hyper", "i8"), ("rates", "i8"), ("l2", "f8"),
+    # Results.
+    ("steps_made", "i8"), ("rows_counted", "i8"), ("loss_sum", "f8"), ("weight_sum", "f8"), ("squares", "f8"),
+]  # fmt: skip
+
+_LAYER_FIELDS = [
+    ("fan_in", "i8"), ("fan_out", "i8"),
+    ("weight", "i8"), ("bias", "i8"), ("weight_offset", "i8"), ("bias_offset", "i8"),
+    # The weights transposed, (O, I) in rows of transposed_stride; 0 for the first layer, which needs none.
+    ("transposed", "i8"), ("transposed_stride", "i8"),
+    # What comes in (B, input_stride) and goes out (B, stride); delta holds f′, then d loss / d pre-activation.
+    ("input", "i8"), ("input_stride", "i8"), ("output", "i8"), ("delta", "i8"), ("stride", "i8"),
+    ("activation", "i8"),
+]  # fmt: skip
+
+TASK = np.dtype(_TASK_FIELDS)
+LAYER = np.dtype(_LAYER_FIELDS)
+TASK_POINTER = types.CPointer(from_dtype(TASK))
+LAYER_POINTER = types.CPointer(from_dtype(LAYER))

@@ -1,0 +1,239 @@
+"""Register tiles and pointers: the little that Numba's subset of Python cannot say, as LLVM code.
+
+Everything is typed by its pointers (float32 or float64) and sized for the host's vector registers, in this file alone.
+Portable: vectors, masks and ``fmuladd`` (fused only where the processor can) are LLVM's own, no instruction is named.
+
+A **tile** holds TILE_ROWS × (3 vectors) of the product in registers while it walks the whole depth::
+
+                        b: depth × columns
+                        ┌────┬────┬────┐
+                        │ v0 │ v1 │ v2·│   · the last vector is masked to the columns that are left
+                        └────┴────┴────┘
+        a: rows × depth   │    │    │
+        ┌─┐             ┌─┴──┬─┴──┬─┴──┐
+        │r│ ── splat ──►│acc │acc │acc │   out: rows × columns, each element one chain of multiply-adds
+        │r│             │acc │acc │acc │   in the order of the depth, whatever the tile: a row's bits do
+        └─┘             └────┴────┴────┘   not depend on how many rows are computed together
+"""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.registry import cpu_target
+from numba.extending import intrinsic
+
+I1, I32, I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
+
+_FEATURES = cpu_target.target_context.codegen().magic_tuple()[2].split(",")
+_WIDE = "+avx512f" in _FEATURES
+#: Bits in the widest vector register.
+VECTOR_BITS = 512 if _WIDE else 256 if "+avx" in _FEATURES else 128
+#: 24 accumulators, 3 columns and a splat fit 32 registers (AVX-512, ARM); 16 registers take half the rows.
+TILE_ROWS = 8 if _WIDE or "+neon" in _FEATURES else 4
+#: Vectors a full tile is wide.
+TILE_VECTORS = 3
+
+#: What a tile starts from and does in the end: out = bias + a b, out = a b, out *= a b, out += a b.
+FROM_BIAS, OVERWRITE, MULTIPLY, ADD = range(4)
+
+
+@intrinsic
+def shift(typingctx, pointer, elements):
+    """The pointer, so many elements further on."""
+
+    def codegen(context, builder, signature, args):
+        return builder.gep(args[0], [args[1]])
+
+    return pointer(pointer, types.intp), codegen
+
+
+@intrinsic
+def pointer_at(typingctx, address, like):
+    """The address as a pointer of `like`'s type."""
+
+    def codegen(context, builder, signature, args):
+        return builder.inttoptr(args[0], context.get_value_type(like))
+
+    return like(types.intp, like), codegen
+
+
+def _make_cast(element, kind):
+    @intrinsic
+    def cast(typingctx, address):
+        def codegen(context, builder, signature, args):
+            return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
+
+        return types.CPointer(element)(types.intp), codegen
+
+    cast.__doc__ = f"The address as a pointer to {kind}."
+    return cast
+
+
+doubles_at = _make_cast(types.float64, "float64")
+integers_at = _make_cast(types.int64, "int64")
+indices_at = _make_cast(types.int32, "int32")
+
+
+@intrinsic
+def call(typingctx, address, arguments):
+    """Call the unit at `address` with a tuple of arguments; a few nanoseconds, so once a block or a layer."""
+
+    def codegen(context, builder, signature, args):
+        values = cgutils.unpack_tuple(builder, args[1], len(arguments))
+        function = ir.FunctionType(ir.VoidType(), [value.type for value in values])
+        builder.call(builder.inttoptr(args[0], function.as_pointer()), values)
+        return context.get_dummy_value()
+
+    return types.void(types.intp, arguments), codegen
+
+
+@intrinsic
+def lanes(typingctx, pointer):
+    """Elements of the pointer's type in one vector register."""
+    count = VECTOR_BITS // pointer.dtype.bitwidth
+
+    def codegen(context, builder, signature, args):
+        return ir.Constant(I64, count)
+
+    return types.intp(pointer), codegen
+
+
+class _Vectors:
+    """Loads, stores and splats of one vector type."""
+
+    def __init__(self, builder, bits: int) -> None:
+        self.builder = builder
+        self.count = VECTOR_BITS // bits
+        self.type = ir.VectorType(ir.FloatType() if bits == 32 else ir.DoubleType(), self.count)
+        self.zero = ir.Constant(self.type, [0.0] * self.count)
+        self.align = ir.Constant(I32, bits // 8)
+        self.suffix = f"v{self.count}f{bits}"
+
+    def _declare(self, name, result, arguments):
+        return cgutils.get_or_insert_function(self.builder.module, ir.FunctionType(result, arguments), name)
+
+    def _at(self, pointer, offset):
+        return self.builder.bitcast(self.builder.gep(pointer, [offset]), self.type.as_pointer())
+
+    def mask(self, columns):
+        """The lanes below `columns` (none if it is zero or less)."""
+        b = self.builder
+        width = ir.VectorType(I64, self.count)
+        first = b.insert_element(ir.Constant(width, ir.Undefined), columns, ir.Constant(I32, 0))
+        splat = b.shuffle_vector(first, first, ir.Constant(ir.VectorType(I32, self.count), [0] * self.count))
+        return b.icmp_signed("<", ir.Constant(width, list(range(self.count))), splat)
+
+    def load(self, pointer, offset, mask=None):
+        at = self._at(pointer, offset)
+        if mask is None:
+            return self.builder.load(at, align=self.align.constant)
+        arguments = [at, self.align, mask, self.zero]
+        name = f"llvm.masked.load.{self.suffix}.p0"
+        return self.builder.call(self._declare(name, self.type, [a.type for a in arguments]), arguments)
+
+    def store(self, value, pointer, offset, mask=None):
+        at = self._at(pointer, offset)
+        if mask is None:
+            self.builder.store(value, at, align=self.align.constant)
+            return
+        arguments = [value, at, self.align, mask]
+        name = f"llvm.masked.store.{self.suffix}.p0"
+        self.builder.call(self._declare(name, ir.VoidType(), [a.type for a in arguments]), arguments)
+
+    def splat(self, scalar):
+        undefined = ir.Constant(self.type, ir.Undefined)
+        first = self.builder.insert_element(undefined, scalar, ir.Constant(I32, 0))
+        return self.builder.shuffle_vector(
+            first, undefined, ir.Constant(ir.VectorType(I32, self.count), [0] * self.count)
+        )
+
+    def multiply_add(self, a, b, c):
+        return self.builder.call(self._declare(f"llvm.fmuladd.{self.suffix}", self.type, [self.type] * 3), [a, b, c])
+
+
+def make_tile(rows: int, vectors: int):
+    """An intrinsic that computes one tile of `rows` × (up to `vectors` vectors) of a product.
+
+    tile(out, out_stride, a, a_row, a_step, b, b_stride, bias, columns, depth, mode): out is (rows, columns) with
+    `out_stride` elements from row to row; a's element (i, k) is at ``i * a_row + k * a_step``; b is (depth,
+    columns). `columns` lies above ``(vectors - 1)`` and up to `vectors` vectors; `mode` says what becomes of out.
+    """
+
+    @intrinsic
+    def tile(typingctx, out, out_stride, a, a_row, a_step, b, b_stride, bias, columns, depth, mode):
+        size = types.intp
+        signature = types.void(out, size, out, size, size, out, size, out, size, size, size)
+
+        def codegen(context, builder, signature, args):
+            _emit_tile(builder, out.dtype.bitwidth, rows, vectors, args)
+            return context.get_dummy_value()
+
+        return signature, codegen
+
+    return tile
+
+
+def _emit_tile(builder, bits, rows, vectors, args):
+    out, out_stride, a, a_row, a_step, b, b_stride, bias, columns, depth, mode = args
+    v = _Vectors(builder, bits)
+    offsets = [ir.Constant(I64, j * v.count) for j in range(vectors)]
+    left = builder.sub(columns, offsets[-1])
+    masks = [None] * (vectors - 1) + [v.mask(left)]
+    # Without a bias all lanes are masked off, and the load gives zeros and touches nothing.
+    biased = builder.icmp_signed("==", mode, ir.Constant(I64, FROM_BIAS))
+    nothing = ir.Constant(I64, 0)
+    first = [
+        v.load(bias, o, v.mask(builder.select(biased, builder.sub(columns, o), nothing))) for o in offsets
+    ] * rows
+    sums = _emit_depth_loop(builder, v, rows, offsets, masks, first, (a, a_row, a_step, b, b_stride, depth))
+    row_offsets = [builder.mul(ir.Constant(I64, i), out_stride) for i in range(rows)]
+    places = [(builder.add(r, o), masks[j]) for r in row_offsets for j, o in enumerate(offsets)]
+
+    def epilogue(combine):
+        for value, (place, mask) in zip(sums, places, strict=True):
+            v.store(value if combine is None else combine(v.load(out, place, mask), value), out, place, mask)
+
+    with builder.if_else(builder.icmp_signed(">=", mode, ir.Constant(I64, MULTIPLY))) as (read, write):
+        with read, builder.if_else(builder.icmp_signed("==", mode, ir.Constant(I64, ADD))) as (add, multiply):
+            with add:
+                epilogue(builder.fadd)
+            with multiply:
+                epilogue(builder.fmul)
+        with write:
+            epilogue(None)
+
+
+def _emit_depth_loop(builder, v, rows, offsets, masks, first, operands):
+    """for k in range(depth): sums[i, j] += a[i, k] * b[k, j], all sums in registers."""
+    a, a_row, a_step, b, b_stride, depth = operands
+    before = builder.block
+    loop, done = builder.append_basic_block("depth"), builder.append_basic_block("summed")
+    zero, one = ir.Constant(I64, 0), ir.Constant(I64, 1)
+    builder.cbranch(builder.icmp_signed(">", depth, zero), loop, done)
+    builder.position_at_end(loop)
+    k = builder.phi(I64)
+    k.add_incoming(zero, before)
+    sums = [builder.phi(v.type) for _ in first]
+    at_b, at_a = builder.mul(k, b_stride), builder.mul(k, a_step)
+    row_of_b = [v.load(b, builder.add(at_b, o), m) for o, m in zip(offsets, masks, strict=True)]
+    new = []
+    for i in range(rows):
+        at = builder.add(at_a, builder.mul(ir.Constant(I64, i), a_row))
+        splat = v.splat(builder.load(builder.gep(a, [at])))
+        for j, column in enumerate(row_of_b):
+            new.append(v.multiply_add(splat, column, sums[i * len(offsets) + j]))
+    following = builder.add(k, one)
+    k.add_incoming(following, loop)
+    builder.cbranch(builder.icmp_signed("<", following, depth), loop, done)
+    builder.position_at_end(done)
+    results = []
+    for phi, start, value in zip(sums, first, new, strict=True):
+        phi.add_incoming(start, before)
+        phi.add_incoming(value, loop)
+        result = builder.phi(v.type)
+        result.add_incoming(start, before)
+        result.add_incoming(value, loop)
+        results.append(result)
+    return results

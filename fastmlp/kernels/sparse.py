@@ -1,0 +1,68 @@
+"""The first affine layer on CSR input: only what is stored is touched.
+
+The forward pass walks the batch row by row. The weight gradient wants it feature by feature, so that a thread can
+own features and the update can follow at once: `sort_by_feature` is the counting sort between the two::
+
+    rows of the batch                     entries, sorted by feature
+    0: (f2, a) (f5, b)                    f0 f1 f2   f3 f4 f5   f6
+    1: (f2, c)            ──►   starts →  0  0  0    2  2  2    4 …
+    2: (f5, d)                                 (0,a)(1,c)  (0,b)(2,d)
+"""
+
+from numba import carray
+
+from .._jit import INDICES, INTEGERS, POINTER, SIZE, unit
+from .simd import shift
+
+
+@unit(POINTER, SIZE, INTEGERS, INDICES, POINTER, INTEGERS, SIZE, POINTER, POINTER, SIZE)
+def sparse_forward(out, stride, indptr, indices, values, order, rows, weight, bias, fan_out):
+    """out (rows, O) is overwritten with bias (O,) + the rows of X named by order (rows,) @ weight (I, O)."""
+    which, b = carray(order, rows), carray(bias, fan_out)
+    for i in range(rows):
+        z = carray(shift(out, i * stride), fan_out)
+        for j in range(fan_out):
+            z[j] = b[j]
+        for e in range(indptr[which[i]], indptr[which[i] + 1]):
+            value = values[e]
+            w = carray(shift(weight, indices[e] * fan_out), fan_out)
+            for j in range(fan_out):
+                z[j] += value * w[j]
+
+
+@unit(INTEGERS, INDICES, POINTER, INTEGERS, INDICES, POINTER, INTEGERS, SIZE, SIZE)
+def sort_by_feature(starts, entry_rows, entry_values, indptr, indices, values, order, rows, n_features):
+    """starts (n_features + 1,), entry_rows and entry_values (entries,) are overwritten with the batch by feature.
+
+    Feature f's entries are those from starts[f] to starts[f + 1]: the row within the batch, and the value.
+    """
+    which, begin = carray(order, rows), carray(starts, n_features + 1)
+    for f in range(n_features + 1):
+        begin[f] = 0
+    for i in range(rows):
+        for e in range(indptr[which[i]], indptr[which[i] + 1]):
+            begin[indices[e]] += 1
+    total = 0
+    for f in range(n_features + 1):
+        total += begin[f]
+        begin[f] = total  # one past the feature's last entry; walking backwards makes it the first
+    for i in range(rows - 1, -1, -1):
+        for e in range(indptr[which[i] + 1] - 1, indptr[which[i]] - 1, -1):
+            begin[indices[e]] -= 1
+            at = begin[indices[e]]
+            entry_rows[at] = i
+            entry_values[at] = values[e]
+
+
+@unit(POINTER, SIZE, SIZE, INTEGERS, INDICES, POINTER, POINTER, SIZE, SIZE)
+def sparse_weight_gradient(d_weight, first, count, starts, entry_rows, entry_values, delta, stride, fan_out):
+    """d_weight (count, O) is overwritten with the gradient of the weights of features first … first + count."""
+    for f in range(count):
+        d = carray(shift(d_weight, f * fan_out), fan_out)
+        for j in range(fan_out):
+            d[j] = 0
+        for e in range(starts[first + f], starts[first + f + 1]):
+            value = entry_values[e]
+            row = carray(shift(delta, entry_rows[e] * stride), fan_out)
+            for j in range(fan_out):
+                d[j] += value * row[j]

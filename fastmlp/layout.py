@@ -1,0 +1,71 @@
+"""Where layer *l* lives in the flat vector of parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+
+class Layout:
+    """The network's parameters in one vector: each layer's weights (fan_in, fan_out), then its biases (fan_out,).
+
+    Parameters
+    ----------
+    units : sequence of int
+        Width of every layer: features, hidden layers, outputs.
+
+    Examples
+    --------
+    >>> layout = Layout([2, 3, 1])
+    >>> layout.size, layout.weight_offsets, layout.bias_offsets
+    (13, [0, 9], [6, 12])
+    >>> [coef.shape for coef in layout.coefs(np.zeros(13))]
+    [(2, 3), (3, 1)]
+    """
+
+    def __init__(self, units: Sequence[int]) -> None:
+        self.units = [int(width) for width in units]
+        self.shapes = list(pairwise(self.units))
+        self.weight_offsets: list[int] = []
+        self.bias_offsets: list[int] = []
+        self.size = 0
+        for fan_in, fan_out in self.shapes:
+            self.weight_offsets.append(self.size)
+            self.bias_offsets.append(self.size + fan_in * fan_out)
+            self.size += (fan_in + 1) * fan_out
+
+    def coefs(self, vector: np.ndarray) -> list[np.ndarray]:
+        """Views of the weight matrices in `vector`."""
+        places = zip(self.weight_offsets, self.shapes, strict=True)
+        return [vector[at : at + shape[0] * shape[1]].reshape(shape) for at, shape in places]
+
+    def intercepts(self, vector: np.ndarray) -> list[np.ndarray]:
+        """Views of the bias vectors in `vector`."""
+        places = zip(self.bias_offsets, self.shapes, strict=True)
+        return [vector[at : at + fan_out] for at, (_, fan_out) in places]
+
+    def fill(self, vector: np.ndarray, coefs: Sequence, intercepts: Sequence) -> None:
+        """Copy lists of arrays, as a user may have edited them, into `vector`.
+
+        Raises
+        ------
+        ValueError
+            If the number of arrays or the shape of one is not the network's.
+        """
+        for name, arrays, views in (
+            ("coefs_", coefs, self.coefs(vector)),
+            ("intercepts_", intercepts, self.intercepts(vector)),
+        ):
+            if len(arrays) != len(views):
+                raise ValueError(
+                    f"{name} holds {len(arrays)} arrays; a network of layers {self.units} needs {len(views)}."
+                )
+            for number, (array, view) in enumerate(zip(arrays, views, strict=True)):
+                if np.shape(array) != view.shape:
+                    raise ValueError(
+                        f"{name}[{number}] has shape {np.shape(array)}; a network of layers {self.units} needs "
+                        f"{view.shape}."
+                    )
+                view[...] = array

@@ -1,0 +1,57 @@
+"""The model in NumPy terms: shape, parameters, and which functions; no scikit-learn in sight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .activations import ACTIVATIONS
+from .layout import Layout
+from .losses import LOSSES
+from .workspace import aligned
+
+
+class Network:
+    """A multi-layer perceptron: every parameter in one flat vector, layers as views of it.
+
+    Parameters
+    ----------
+    units : sequence of int
+        Width of every layer: features, hidden layers, outputs.
+    activation, output_activation : str
+        Of the hidden layers, of the output.
+    loss : str
+        'log_loss', 'squared_error' or 'poisson'.
+    dtype : numpy type
+        float32 or float64: parameters and arithmetic.
+
+    Attributes
+    ----------
+    params : ndarray of shape (layout.size,)
+    coefs, intercepts : list of ndarray
+        Views of `params`: (fan_in, fan_out) and (fan_out,) for each layer.
+    """
+
+    def __init__(
+        self, units: Sequence[int], activation: str, output_activation: str, loss: str, dtype: Any
+    ) -> None:
+        self.layout = Layout(units)
+        self.activation = activation
+        self.output_activation = output_activation
+        self.loss = loss
+        self.dtype = np.dtype(dtype)
+        self.params = aligned(self.layout.size, self.dtype)
+        self.coefs = self.layout.coefs(self.params)
+        self.intercepts = self.layout.intercepts(self.params)
+
+    def activation_addresses(self) -> list[int]:
+        """The compiled activation of each layer."""
+        hidden = ACTIVATIONS[self.activation].address(self.dtype) if len(self.layout.shapes) > 1 else 0
+        output = ACTIVATIONS[self.output_activation].address(self.dtype)
+        return [hidden] * (len(self.layout.shapes) - 1) + [output]
+
+    def loss_address(self) -> int:
+        """The compiled loss, with its output activation and delta."""
+        return LOSSES[self.loss, self.output_activation].address(self.dtype)

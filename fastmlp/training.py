@@ -1,0 +1,201 @@
+"""Mini-batch training: the one place that loops over epochs."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .data import Rows
+from .interruptible import Slicer
+from .kernels.epoch import train_steps
+from .network import Network
+from .optimizers import Optimizer
+from .progress import Progress
+from .workspace import Workspace
+
+
+@dataclass
+class History:
+    """What a training has seen so far; it goes on under warm start and ``partial_fit``."""
+
+    loss_curve: list[float] = field(default_factory=list)
+    best_loss: float | None = np.inf
+    validation_scores: list[float] | None = None
+    best_validation_score: float | None = None
+    no_improvement_count: int = 0
+    n_iter: int = 0
+    rows_seen: int = 0
+
+    @classmethod
+    def new(cls, early_stopping: bool) -> History:
+        """Before the first epoch; with early stopping the score counts and not the loss."""
+        if early_stopping:
+            return cls(best_loss=None, validation_scores=[], best_validation_score=-np.inf)
+        return cls()
+
+    def note_loss(self, loss: float, tol: float) -> None:
+        """An epoch's training loss decides whether there is improvement."""
+        best = np.inf if self.best_loss is None else self.best_loss
+        self.no_improvement_count = self.no_improvement_count + 1 if loss > best - tol else 0
+        self.best_loss = min(loss, best) if not math.isnan(loss) else best
+
+    def note_score(self, score: float, tol: float) -> bool:
+        """An epoch's validation score decides; True if it is the best so far."""
+        best = -np.inf if self.best_validation_score is None else self.best_validation_score
+        self.validation_scores = [] if self.validation_scores is None else self.validation_scores
+        self.validation_scores.append(score)
+        self.no_improvement_count = self.no_improvement_count + 1 if score < best + tol else 0
+        self.best_validation_score = max(score, best) if not math.isnan(score) else best
+        return score > best
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to train: the estimator's parameters of the same names."""
+
+    batch_size: int
+    max_iter: int
+    shuffle: bool = True
+    tol: float = 1e-4
+    n_iter_no_change: float = 10
+    one_epoch: bool = False
+
+
+class Diverged(ArithmeticError):
+    """Parameters became infinite or NaN in this epoch."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__(epoch)
+        self.epoch = epoch
+
+
+class NotConverged(Exception):
+    """Not an error: every epoch was used up (the caller warns in its own category)."""
+
+
+class Epoch:
+    """One pass over the rows in compiled code, a few steps at a time.
+
+    Parameters
+    ----------
+    network, rows, optimizer
+        What is trained, on what, by what.
+    order : ndarray of int64 of shape (n,)
+        The rows to go through; permuted in place by the caller between passes.
+    batch_size : int
+    """
+
+    def __init__(
+        self, network: Network, rows: Rows, optimizer: Optimizer, order: np.ndarray, batch_size: int
+    ) -> None:
+        self.optimizer = optimizer
+        self.batch_size = batch_size
+        self.steps = -(-order.size // batch_size)
+        self.workspace = Workspace(network, rows, batch_size, training=True)
+        self.workspace.use_order(order)
+        self.slicer = Slicer()
+        self.train_steps = train_steps.entry(network.dtype)
+        self.state = optimizer.prepare(network.layout.size, network.dtype)
+        task = self.workspace.task[0]
+        task["batch_size"] = batch_size
+        task["state"] = self.state.ctypes.data
+        task["update"] = optimizer.unit().address(network.dtype)
+        self.workspace.buffers["hyper"][...] = optimizer.hyper()
+
+    def run(self, l2: float) -> float:
+        """Make every step of the pass; the mean loss over the rows that counted."""
+        task = self.workspace.task[0]
+        rates = self.optimizer.rates(self.steps)
+        task["rates"], task["l2"] = rates.ctypes.data, l2
+        task["steps_made"], task["rows_counted"], task["loss_sum"] = 0, 0, 0.0
+        try:
+            self.slicer.run(self._steps, self.steps)
+        finally:  # an interrupt leaves the optimizer where the parameters are
+            self.optimizer.advance(int(task["steps_made"]))
+        return float(task["loss_sum"]) / max(int(task["rows_counted"]), 1)
+
+    def _steps(self, start: int, stop: int) -> None:
+        self.train_steps(*self.workspace.arguments(), start, stop, self.workspace.task["params"][0])
+
+
+def train(
+    network: Network,
+    rows: Rows,
+    optimizer: Optimizer,
+    plan: Plan,
+    history: History,
+    *,
+    l2: float,
+    order: np.ndarray,
+    random_state: np.random.RandomState,
+    progress: Progress,
+    validate: Callable[[], float] | None = None,
+) -> bool:
+    """Train `network` in place until nothing improves or every epoch is used up.
+
+    With `validate` the parameters with the best score are put back in the end.
+
+    Returns
+    -------
+    converged : bool
+        False if every epoch was used up.
+
+    Raises
+    ------
+    Diverged
+        If the parameters became infinite or NaN. With `validate` the best finite ones were put back.
+    """
+    best = network.params.copy() if validate else None
+    epoch = Epoch(network, rows, optimizer, order, plan.batch_size)
+    history.n_iter = 0
+    try:
+        for _ in range(plan.max_iter):
+            if plan.shuffle:
+                order[...] = order[random_state.permutation(order.size)]
+            loss = epoch.run(l2)
+            history.n_iter += 1
+            history.rows_seen += order.size
+            history.loss_curve.append(loss)
+            progress.epoch(history.n_iter, loss)
+            finite = bool(np.isfinite(network.params).all())
+            if validate is None:
+                history.note_loss(loss, plan.tol)
+            else:
+                score = validate()
+                if history.note_score(score, plan.tol) and finite:
+                    best[...] = network.params
+                progress.validation(score)
+            if not finite:
+                raise Diverged(history.n_iter)
+            optimizer.after_epoch(history.rows_seen)
+            if history.no_improvement_count > plan.n_iter_no_change and _plateau(
+                optimizer, plan, history, progress, validate is not None
+            ):
+                return True
+            if plan.one_epoch:
+                return True
+    except KeyboardInterrupt:
+        warnings.warn("Training interrupted by user.", stacklevel=2)
+        return True
+    finally:
+        if best is not None:
+            network.params[...] = best
+    return False
+
+
+def _plateau(optimizer: Optimizer, plan: Plan, history: History, progress: Progress, early_stopping: bool) -> bool:
+    """Nothing improves: lower the learning rate if the schedule does, else stop (True)."""
+    before = optimizer.learning_rate
+    going_on = optimizer.after_plateau()
+    outcome = "Stopping."
+    if going_on:
+        outcome = f"Setting learning rate to {optimizer.learning_rate:f}"
+        history.no_improvement_count = 0
+    elif before <= getattr(optimizer.schedule, "smallest", -1.0):
+        outcome = "Learning rate too small. Stopping."
+    progress.plateau(early_stopping, plan.tol, plan.n_iter_no_change, outcome)
+    return not going_on

@@ -1,0 +1,143 @@
+"""Memory for one network on one data set, allocated once; and the records that tell the kernels where it lies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .kernels import dense, sparse
+from .kernels.epoch import UPDATE_ROWS
+from .kernels.records import LAYER, N_HYPER, TASK
+
+if TYPE_CHECKING:
+    from .data import Rows
+    from .network import Network
+
+#: Bytes of a cache line: buffers begin on one, and lie one apart.
+LINE = 64
+#: A block's activations and deltas stay within this many bytes: half of a usual second cache.
+BLOCK_BYTES = 1 << 19
+
+
+def aligned(shape: Any, dtype: Any) -> np.ndarray:
+    """Zeros that begin on a cache line, with a line of zeros before and after (the tests look whether they stay)."""
+    dtype = np.dtype(dtype)
+    size = int(np.prod(shape)) * dtype.itemsize
+    memory = np.zeros(size + 3 * LINE, np.uint8)
+    start = LINE + -(memory.ctypes.data + LINE) % LINE
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def padded(width: int, dtype: np.dtype) -> int:
+    """Elements from row to row of a (rows, width) buffer: whole cache lines, and an odd number of them.
+
+    Rows a power of two apart would all fall into the same few sets of the first cache.
+    """
+    line = LINE // dtype.itemsize
+    lines = -(-width // line)
+    return (lines + (lines > 1 and lines % 2 == 0)) * line
+
+
+class Workspace:
+    """Everything that kernels read and write for `network` on `rows`, at most `batch_rows` of them at once.
+
+    Parameters
+    ----------
+    network : Network
+    rows : Rows
+    batch_rows : int
+        Rows of a mini-batch, of a chunk or of a block.
+    training : bool
+        Whether losses and gradients are wanted, or outputs alone.
+    """
+
+    def __init__(self, network: Network, rows: Rows, batch_rows: int, *, training: bool) -> None:
+        self.network, self.rows, self.dtype = network, rows, network.dtype
+        self.batch_rows = batch_rows
+        self.buffers: dict[str, np.ndarray] = {}
+        self.task = np.zeros(1, TASK)
+        self.layers = np.zeros(len(network.layout.shapes), LAYER)
+        self._describe_network()
+        rows.describe(self.task[0])
+        self._allocate_layers()
+        if training:
+            self._allocate_training()
+        if rows.sparse:
+            self._allocate_sparse(training)
+
+    def _buffer(self, name: str, shape: Any, dtype: Any = None) -> int:
+        """Allocate, keep, and return the address."""
+        self.buffers[name] = aligned(shape, dtype or self.dtype)
+        return self.buffers[name].ctypes.data
+
+    def _describe_network(self) -> None:
+        network, task, item = self.network, self.task[0], self.dtype.itemsize
+        layout, params = network.layout, network.params.ctypes.data
+        task["n_layers"], task["n_outputs"] = len(layout.shapes), layout.units[-1]
+        task["params"], task["n_params"] = params, layout.size
+        task["multiply"] = dense.multiply.address(self.dtype)
+        for number, layer in enumerate(self.layers):
+            layer["fan_in"], layer["fan_out"] = layout.shapes[number]
+            layer["weight_offset"], layer["bias_offset"] = layout.weight_offsets[number], layout.bias_offsets[number]
+            layer["weight"] = params + item * layout.weight_offsets[number]
+            layer["bias"] = params + item * layout.bias_offsets[number]
+        self.layers["activation"] = network.activation_addresses()
+
+    def _allocate_layers(self) -> None:
+        """One batch: inputs, and each layer's output and delta, in rows padded to whole tiles and cache lines."""
+        units = self.network.layout.units
+        rows = -(-self.batch_rows // UPDATE_ROWS) * UPDATE_ROWS
+        strides = [padded(width, self.dtype) for width in units]
+        task = self.task[0]
+        if not self.rows.sparse:
+            task["inputs"] = self._buffer("inputs", (rows, strides[0]))
+            task["input_stride"] = strides[0]
+        inp = task["inputs"]
+        for number, layer in enumerate(self.layers):
+            layer["input"], layer["input_stride"] = inp, strides[number]
+            layer["stride"] = strides[number + 1]
+            layer["output"] = inp = self._buffer(f"output {number}", (rows, strides[number + 1]))
+            layer["delta"] = self._buffer(f"delta {number}", (rows, strides[number + 1]))
+        row_bytes = 2 * sum(strides) * self.dtype.itemsize
+        fitting = max(BLOCK_BYTES // row_bytes // UPDATE_ROWS, 1) * UPDATE_ROWS
+        task["block_rows"] = min(rows, max(fitting, 4 * UPDATE_ROWS))
+
+    def _allocate_training(self) -> None:
+        layout, task, n_targets = self.network.layout, self.task[0], self.rows.n_targets
+        task["targets"] = self._buffer("targets", (self.batch_rows, n_targets))
+        task["row_weights"] = self._buffer("row weights", self.batch_rows)
+        self.buffers["row weights"][...] = 1  # what stays there when every row counts as one
+        task["row_losses"] = self._buffer("row losses", self.batch_rows, np.float64)
+        task["d_tile"] = self._buffer("weight gradient tile", (UPDATE_ROWS, max(layout.units[1:])))
+        task["hyper"] = self._buffer("hyper", (2, N_HYPER), np.float64)
+        task["loss"] = self.network.loss_address()
+        for number, layer in enumerate(self.layers[1:], start=1):
+            fan_in, fan_out = layout.shapes[number]
+            layer["transposed_stride"] = padded(fan_in, self.dtype)
+            layer["transposed"] = self._buffer(f"transposed {number}", (fan_out, layer["transposed_stride"]))
+        self.transpose()
+
+    def _allocate_sparse(self, training: bool) -> None:
+        task = self.task[0]
+        task["sparse_forward"] = sparse.sparse_forward.address(self.dtype)
+        if training:
+            entries = self.rows.most_entries(self.batch_rows)
+            task["sort_by_feature"] = sparse.sort_by_feature.address(self.dtype)
+            task["sparse_weight_gradient"] = sparse.sparse_weight_gradient.address(self.dtype)
+            task["feature_starts"] = self._buffer("feature starts", self.rows.n_features + 1, np.int64)
+            task["entry_rows"] = self._buffer("entry rows", entries, np.int32)
+            task["entry_values"] = self._buffer("entry values", entries)
+
+    def transpose(self) -> None:
+        """Copy the weights into their transposed twins, after they were changed from outside."""
+        for number, coef in enumerate(self.network.coefs[1:], start=1):
+            self.buffers[f"transposed {number}"][:, : coef.shape[0]] = coef.T
+
+    def use_order(self, order: np.ndarray) -> None:
+        """The row numbers to go through, (n,) in int64; the caller keeps them alive."""
+        self.task[0]["order"], self.task[0]["n_rows"] = order.ctypes.data, order.size
+
+    def arguments(self) -> tuple[int, int]:
+        """The addresses of the records, as every entry kernel takes them."""
+        return self.task.ctypes.data, self.layers.ctypes.data
