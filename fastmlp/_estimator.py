@@ -71,6 +71,9 @@ class BaseMLP(BaseEstimator, ABC):
         "max_fun": [Interval(Integral, 1, None, closed="left")],
     }
 
+    coefs_: list[np.ndarray]
+    intercepts_: list[np.ndarray]
+
     # What the two estimators say for themselves.
 
     @abstractmethod
@@ -155,6 +158,7 @@ class BaseMLP(BaseEstimator, ABC):
         """The rows to train on, and with early stopping the score on the others."""
         if not self.early_stopping:
             return np.arange(rows.n_rows, dtype=np.int64), None
+        assert rows.y is not None
         stratify = rows.y.astype(bool) if is_classifier(self) and self.n_outputs_ == 1 else None
         order, validation = split_rows(rows.n_rows, self.validation_fraction, random_state, stratify)
         y = rows.y[validation]

@@ -83,7 +83,7 @@ class Unit:
     """
 
     def __init__(self, function: Callable, arguments: tuple, fastmath: set[str]) -> None:
-        functools.update_wrapper(self, function)
+        self.__name__, self.__doc__, self.__module__ = function.__name__, function.__doc__, function.__module__
         self.function = function
         self.arguments = arguments
         self.fastmath = fastmath
@@ -98,14 +98,16 @@ class Unit:
             signature = types.void(*(element if a is POINTER else a for a in self.arguments))
             options = {"nopython": True, "fastmath": self.fastmath, "error_model": "numpy"}
             unit = CFunc(self.function, (signature.args, signature.return_type), {}, options)
-            unit._cache = _Cache(self.function)
+            unit._cache = _Cache(self.function)  # type: ignore[attr-defined]  # where Numba keeps its own
             unit.compile()
             self.compiled[dtype] = unit
         return self.compiled[dtype]
 
     def address(self, dtype: Any) -> int:
         """Where the compiled function lies in memory."""
-        return self.load(dtype).address
+        address = self.load(dtype).address
+        assert address is not None
+        return address
 
     def entry(self, dtype: Any) -> Callable:
         """The compiled function as Python calls it: integers in (addresses, sizes), without the interpreter's lock."""
@@ -143,8 +145,8 @@ def cache_key() -> str:
 def cache_folders() -> list[Path]:
     """Where compiled code is looked for, in this order; it is written to the first that can be written."""
     name = f"fastmlp-{cache_key()}"
-    if config.CACHE_DIR:
-        return [Path(config.CACHE_DIR) / name]
+    if chosen := getattr(config, "CACHE_DIR", ""):
+        return [Path(chosen) / name]
     folders = [Path(__file__).parent / "__pycache__" / name]
     home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     return [*folders, Path(home) / "fastmlp" / name]

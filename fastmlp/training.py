@@ -73,10 +73,6 @@ class Diverged(ArithmeticError):
         self.epoch = epoch
 
 
-class NotConverged(Exception):
-    """Not an error: every epoch was used up (the caller warns in its own category)."""
-
-
 class Epoch:
     """One pass over the rows in compiled code, a few steps at a time.
 
@@ -149,7 +145,7 @@ def train(
     Diverged
         If the parameters became infinite or NaN. With `validate` the best finite ones were put back.
     """
-    best = network.params.copy() if validate else None
+    best = network.params.copy()
     epoch = Epoch(network, rows, optimizer, order, plan.batch_size)
     history.n_iter = 0
     try:
@@ -182,7 +178,7 @@ def train(
         warnings.warn("Training interrupted by user.", stacklevel=2)
         return True
     finally:
-        if best is not None:
+        if validate is not None:
             network.params[...] = best
     return False
 

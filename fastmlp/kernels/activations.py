@@ -2,7 +2,7 @@
 
 Every unit has the signature (z, derivative, rows, stride, columns): z (rows, stride) holds pre-activations and is
 overwritten with f(z); derivative (rows, stride) is overwritten with f′(z), which the backward pass multiplies by.
-The padding between `columns` and `stride` is computed along (it is finite and nobody reads it), so that the loop is one.
+The padding between `columns` and `stride` is computed along (it is finite, nobody reads it), so that the loop is one.
 `softmax` serves the output alone: it leaves derivative untouched, as the loss knows its delta.
 """
 

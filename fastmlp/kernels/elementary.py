@@ -161,8 +161,9 @@ def exp_below(x: Lane) -> Lane:
     n, r = reduce(select(x < f.exp_lowest, f.exp_lowest, x), 1.0, 2 * f.bias)
     a = n >> 1
     b = n - a
-    e_r = r * r * polynomial(r, f.exp_tail) + r + 1.0
-    return e_r * (a << f.mantissa).as_float * (b << f.mantissa).as_float
+    expm1 = r * r * polynomial(r, f.exp_tail) + r
+    power = (a << f.mantissa).as_float
+    return (expm1 * power + power) * (b << f.mantissa).as_float
 
 
 @elementwise
@@ -180,10 +181,8 @@ def logistic(x: Lane) -> Lane:
     rounding (exactly ``lost``: Dekker's Fast2Sum) is made good to first order in the numerator: 2.3 ulp without.
     """
     e = exp_below((magnitude(x).bits | sign_bit(x.constant(-1.0))).as_float)
-    total = e + 1.0
-    lost = e - (total - 1.0)
-    numerator = select(x < 0.0, e, 1.0)
-    return (numerator - numerator * lost) / total
+    quotient = select(x < 0.0, e, 1.0) / (e + 1.0)
+    return select(x < -1.4, e - e * quotient, quotient)
 
 
 @elementwise
@@ -205,7 +204,9 @@ def tanh(x: Lane) -> Lane:
     t = square * s * polynomial(square, f.tanh_tail) + s
     power = (n << f.mantissa).as_float
     less, more = power - 1.0, power + 1.0
-    return (((more * t + less) / (less * t + more)).bits | sign_bit(x)).as_float
+    large = positive > 0.9
+    quotient = select(large, t * 2.0 - 2.0, more * t + less) / (less * t + more)
+    return (select(large, quotient + 1.0, quotient).bits | sign_bit(x)).as_float
 
 
 @elementwise

@@ -117,18 +117,18 @@ def sort_batch(task, order, rows, like):
 @inlined
 def weight_gradient(task, layer, number, first, count, rows, like):
     """d_tile (count, O) is overwritten with inp[:, first : first + count].T @ delta."""
+    fan_out = layer.fan_out
     d_tile, delta = pointer_at(task.d_tile, like), pointer_at(layer.delta, like)
     if number == 0 and task.sparse:
         starts, entry_rows = integers_at(task.feature_starts), indices_at(task.entry_rows)
         entries = pointer_at(task.entry_values, like)
         call(
             task.sparse_weight_gradient,
-            (d_tile, first, count, starts, entry_rows, entries, delta, layer.stride, layer.fan_out),
+            (d_tile, first, count, starts, entry_rows, entries, delta, layer.stride, fan_out),
         )
     else:
         inp = shift(pointer_at(layer.input, like), first)
         call(
             task.multiply,
-            (d_tile, layer.fan_out, inp, 1, layer.input_stride, delta, layer.stride, delta)
-            + (count, layer.fan_out, rows, OVERWRITE),
+            (d_tile, fan_out, inp, 1, layer.input_stride, delta, layer.stride, delta, count, fan_out, rows, OVERWRITE),
         )

@@ -57,6 +57,7 @@ def forward_rows(task, layers, order, first, rows, like):
     """
     for number in range(task.n_layers):
         layer = layers[number]
+        fan_in, fan_out = layer.fan_in, layer.fan_out
         z = shift(pointer_at(layer.output, like), first * layer.stride)
         weight, bias = pointer_at(layer.weight, like), pointer_at(layer.bias, like)
         if number == 0 and task.sparse:
@@ -65,14 +66,13 @@ def forward_rows(task, layers, order, first, rows, like):
             values = pointer_at(task.values, like)
             call(
                 task.sparse_forward,
-                (z, layer.stride, indptr, indices, values, which, rows, weight, bias, layer.fan_out),
+                (z, layer.stride, indptr, indices, values, which, rows, weight, bias, fan_out),
             )
         else:
             a = shift(pointer_at(layer.input, like), first * layer.input_stride)
             call(
                 task.multiply,
-                (z, layer.stride, a, layer.input_stride, 1, weight, layer.fan_out, bias)
-                + (rows, layer.fan_out, layer.fan_in, FROM_BIAS),
+                (z, layer.stride, a, layer.input_stride, 1, weight, fan_out, bias, rows, fan_out, fan_in, FROM_BIAS),
             )
         if number + 1 < task.n_layers:
             activate_rows(layer, first, rows, like)
@@ -103,7 +103,7 @@ def backward_rows(task, layers, first, rows, like):
         transposed = pointer_at(layer.transposed, like)
         call(
             task.multiply,
-            (d_inp, below.stride, delta, layer.stride, 1, transposed, layer.transposed_stride, transposed)
+            (d_inp, below.stride, delta, layer.stride, 1, transposed, layer.transposed_stride, transposed)  # no bias
             + (rows, layer.fan_in, layer.fan_out, MULTIPLY),
         )
 

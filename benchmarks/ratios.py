@@ -1,0 +1,29 @@
+"""Ratios: what pairs of times say.
+
+Two fits of one pair ran one straight after the other, so whatever slowed the machine just then slowed both;
+the ratio is taken within the pair, and the median over pairs ignores the pair that something interrupted.
+"""
+
+from dataclasses import dataclass
+from math import exp, fsum, log
+from statistics import median
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times as fast: median, lowest and highest over the pairs."""
+
+    median: float
+    low: float
+    high: float
+
+
+def paired_ratio(subject: list[float], peer: list[float]) -> Ratio:
+    """The peer's seconds over the subject's, pair by pair: above one, the subject is faster."""
+    each = [theirs / ours for ours, theirs in zip(subject, peer, strict=True)]
+    return Ratio(median(each), min(each), max(each))
+
+
+def geometric_mean(values: list[float]) -> float:
+    """The mean of ratios: twice as fast here and half as fast there is even."""
+    return exp(fsum(log(value) for value in values) / len(values))

@@ -1,0 +1,51 @@
+"""scikit-learn's checks of what an estimator must be: all of them, dense and sparse, and none may fail."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from fastmlp import MLPClassifier, MLPRegressor
+
+# The checks fit small data on the default settings and stop at `max_iter`.
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+ESTIMATORS = [
+    MLPClassifier(),
+    MLPRegressor(),
+    # With next to no penalty lbfgs separates the checks' data so well that a probability rounds to 1, and one
+    # check wants every probability below 1: scikit-learn's own class fails it then.
+    MLPClassifier(solver="lbfgs", alpha=0.1),
+    MLPRegressor(solver="lbfgs"),
+]
+
+# scikit-learn skips this check unless SciPy was told about the array API before it was imported.
+ARRAY_API_CHECK = """
+import warnings
+from sklearn.utils.estimator_checks import estimator_checks_generator
+from fastmlp import MLPClassifier, MLPRegressor
+
+for estimator in (MLPClassifier(max_iter=20), MLPRegressor(max_iter=20)):
+    for instance, check in estimator_checks_generator(estimator):
+        if "array_api" in str(check):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                check(instance)
+            print("checked", type(instance).__name__)
+"""
+
+
+@parametrize_with_checks(ESTIMATORS)
+def test_estimator(estimator, check):
+    check(estimator)
+
+
+def test_arrays_under_array_api_dispatch():
+    environment = {**os.environ, "SCIPY_ARRAY_API": "1"}
+    run = subprocess.run(
+        [sys.executable, "-c", ARRAY_API_CHECK], env=environment, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.split() == ["checked", "MLPClassifier", "checked", "MLPRegressor"]
