@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .kernels import dense, sparse
-from .kernels.epoch import UPDATE_ROWS
 from .kernels.records import LAYER, N_HYPER, TASK
+from .kernels.simd import TILE_VECTORS, VECTOR_BITS
 
 if TYPE_CHECKING:
     from .data import Rows
@@ -16,8 +16,16 @@ if TYPE_CHECKING:
 
 #: Bytes of a cache line: buffers begin on one, and lie one apart.
 LINE = 64
-#: A block's activations and deltas stay within this many bytes: half of a usual second cache.
+#: Rows are padded to whole tiles of the largest kind.
+ROW_TILE = 8
+#: A block's activations and deltas stay within this many bytes: a quarter of a usual second cache.
 BLOCK_BYTES = 1 << 19
+#: Parameters of more bytes do not stay in the second cache from block to block: one layer at a time for all rows.
+CACHED_PARAMS = 1 << 20
+#: Weight matrices of more bytes are read through packed panels, many rows at a time.
+PACKED_BYTES = 1 << 18
+#: Rows of a packed layer's weights that are updated together: as many as make packing cheap.
+PACKED_UPDATE_ROWS = 128
 
 
 def aligned(shape: Any, dtype: Any) -> np.ndarray:
@@ -87,8 +95,8 @@ class Workspace:
     def _allocate_layers(self) -> None:
         """One batch: inputs, and each layer's output and delta, in rows padded to whole tiles and cache lines."""
         units = self.network.layout.units
-        rows = -(-self.batch_rows // UPDATE_ROWS) * UPDATE_ROWS
-        strides = [padded(width, self.dtype) for width in units]
+        rows = -(-self.batch_rows // ROW_TILE) * ROW_TILE
+        strides = [*(padded(width, self.dtype) for width in units[:-1]), units[-1]]  # losses want flat outputs
         task = self.task[0]
         if not self.rows.sparse:
             task["inputs"] = self._buffer("inputs", (rows, strides[0]))
@@ -99,17 +107,26 @@ class Workspace:
             layer["stride"] = strides[number + 1]
             layer["output"] = inp = self._buffer(f"output {number}", (rows, strides[number + 1]))
             layer["delta"] = self._buffer(f"delta {number}", (rows, strides[number + 1]))
-        row_bytes = 2 * sum(strides) * self.dtype.itemsize
-        fitting = max(BLOCK_BYTES // row_bytes // UPDATE_ROWS, 1) * UPDATE_ROWS
-        task["block_rows"] = min(rows, max(fitting, 4 * UPDATE_ROWS))
+        self._choose_blocks(rows, 2 * sum(strides) * self.dtype.itemsize)
+
+    def _choose_blocks(self, rows: int, row_bytes: int) -> None:
+        """How the work is cut to the caches: everything that depends on their size stands here."""
+        task, item = self.task[0], self.dtype.itemsize
+        self.layers["packed"] = self.layers["fan_in"] * self.layers["fan_out"] * item > PACKED_BYTES
+        self.layers["update_rows"] = np.where(self.layers["packed"], PACKED_UPDATE_ROWS, ROW_TILE)
+        fitting = max(BLOCK_BYTES // row_bytes // ROW_TILE, 4) * ROW_TILE
+        task["block_rows"] = rows if self.network.params.nbytes > CACHED_PARAMS else min(rows, fitting)
+        if self.layers["packed"].any():
+            depth = max(*self.network.layout.units, self.batch_rows)
+            task["panel"] = self._buffer("panel", (depth, TILE_VECTORS * VECTOR_BITS // (8 * item)))
 
     def _allocate_training(self) -> None:
         layout, task, n_targets = self.network.layout, self.task[0], self.rows.n_targets
         task["targets"] = self._buffer("targets", (self.batch_rows, n_targets))
-        task["row_weights"] = self._buffer("row weights", self.batch_rows)
-        self.buffers["row weights"][...] = 1  # what stays there when every row counts as one
-        task["row_losses"] = self._buffer("row losses", self.batch_rows, np.float64)
-        task["d_tile"] = self._buffer("weight gradient tile", (UPDATE_ROWS, max(layout.units[1:])))
+        task["target_weights"] = self._buffer("target weights", (self.batch_rows, n_targets))
+        self.buffers["target weights"][...] = 1  # what stays there when every row counts as one
+        task["losses"] = self._buffer("losses", (self.batch_rows, n_targets), np.float64)
+        task["d_tile"] = self._buffer("weight gradients", int((self.layers["update_rows"] * self.layers["fan_out"]).max()))
         task["hyper"] = self._buffer("hyper", (2, N_HYPER), np.float64)
         task["loss"] = self.network.loss_address()
         for number, layer in enumerate(self.layers[1:], start=1):
@@ -135,7 +152,8 @@ class Workspace:
             self.buffers[f"transposed {number}"][:, : coef.shape[0]] = coef.T
 
     def use_order(self, order: np.ndarray) -> None:
-        """The row numbers to go through, (n,) in int64; the caller keeps them alive."""
+        """The row numbers to go through, (n,) in int64; the caller may permute them in place."""
+        self.order = order
         self.task[0]["order"], self.task[0]["n_rows"] = order.ctypes.data, order.size
 
     def arguments(self) -> tuple[int, int]:

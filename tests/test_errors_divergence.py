@@ -44,38 +44,48 @@ def test_diverging_partial_fit_raises():
 
 def test_features_near_the_largest_float_raise():
     with pytest.raises(ValueError) as caught:
-        fastmlp.MLPRegressor().fit(np.finfo(float).max * X / np.abs(X).max(), X[:, 0])
+        fastmlp.MLPRegressor().fit(np.finfo(float).max * np.abs(X / np.abs(X).max()), X[:, 0])
     assert str(caught.value).startswith(OPENING)
 
 
-def fit_with_early_stopping(learning_rate_init):
-    """Our diverged model, its warnings, and scikit-learn's: both keep the weights of the best finite score."""
+def fit_with_early_stopping(module, kind, learning_rate_init):
+    """A diverged model and what it warned of."""
     params = {"early_stopping": True, "learning_rate_init": learning_rate_init, "max_iter": 200, **RUNAWAY}
-    ours, theirs = fastmlp.MLPRegressor(**params), sklearn.neural_network.MLPRegressor(**params)
-    with np.errstate(all="ignore"), pytest.warns(ConvergenceWarning):
-        theirs.fit(X, X[:, 0])
-    with pytest.warns(ConvergenceWarning) as caught:
-        ours.fit(X, X[:, 0])
-    return ours, [str(warning.message) for warning in caught], theirs
+    with np.errstate(all="ignore"), pytest.warns(ConvergenceWarning) as caught:
+        model = getattr(module, kind)(**params).fit(X, TARGETS[kind])
+    return model, [str(warning.message) for warning in caught]
+
+
+def assert_says_that_the_best_were_restored(model, messages):
+    assert any("diverged" in message and "best" in message and "epoch" in message for message in messages)
+    assert isinstance(model.validation_scores_[-1], float)
+    assert np.isnan(model.validation_scores_[-1])
+    assert len(model.validation_scores_) == model.n_iter_ < model.max_iter
+    assert all(np.isfinite(array).all() for array in model.coefs_ + model.intercepts_)
 
 
 def test_early_stopping_ends_a_diverging_fit_at_its_best_weights():
-    ours, messages, theirs = fit_with_early_stopping(2.0)
+    ours, messages = fit_with_early_stopping(fastmlp, "MLPRegressor", 2.0)
+    theirs, _ = fit_with_early_stopping(sklearn.neural_network, "MLPRegressor", 2.0)
+    assert_says_that_the_best_were_restored(ours, messages)
     assert np.isfinite(theirs.validation_scores_[0])
-    assert isinstance(ours.validation_scores_[-1], float)
-    assert np.isnan(ours.validation_scores_[-1])
-    assert len(ours.validation_scores_) == ours.n_iter_ < ours.max_iter
     np.testing.assert_allclose(ours.best_validation_score_, theirs.best_validation_score_)
     for a, b in zip(ours.coefs_ + ours.intercepts_, theirs.coefs_ + theirs.intercepts_, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6)
     assert np.isfinite(ours.predict(X)).all()
-    assert any("best" in message and "epoch" in message for message in messages)
 
 
 def test_early_stopping_keeps_the_initial_weights_when_no_epoch_was_finite():
-    ours, messages, theirs = fit_with_early_stopping(1e300)
-    assert ours.n_iter_ == 1
+    ours, messages = fit_with_early_stopping(fastmlp, "MLPRegressor", 1e300)
+    theirs, _ = fit_with_early_stopping(sklearn.neural_network, "MLPRegressor", 1e300)
+    assert_says_that_the_best_were_restored(ours, messages)
     assert np.isnan(ours.validation_scores_).all()
     for a, b in zip(ours.coefs_ + ours.intercepts_, theirs.coefs_ + theirs.intercepts_, strict=True):
         np.testing.assert_array_equal(a, b)
-    assert messages
+
+
+def test_early_stopping_of_a_classifier_scores_no_network_that_is_not_finite():
+    """Probabilities of NaN are no predictions: their accuracy must not pass for the best."""
+    ours, messages = fit_with_early_stopping(fastmlp, "MLPClassifier", 1e50)
+    assert_says_that_the_best_were_restored(ours, messages)
+    assert ours.best_validation_score_ == np.nanmax(ours.validation_scores_)

@@ -100,7 +100,7 @@ def test_batch_larger_than_the_data_is_clipped():
     X, y = make_data("binary")
     with pytest.warns(UserWarning, match="It is going to be clipped") as caught:
         assert_same_model(*fit_pair("binary", X, y, batch_size=100))
-    assert len({str(warning.message) for warning in caught if warning.category is UserWarning}) == 1
+    assert len(caught) >= 2  # one from each of the two classes
 
 
 @pytest.mark.parametrize("solver", STOCHASTIC)

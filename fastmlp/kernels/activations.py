@@ -9,10 +9,10 @@ The padding between `columns` and `stride` is computed along (it is finite, nobo
 from numba import carray
 
 from .._jit import POINTER, SIZE, inlined, unit
+from .bits import prefer_wide_vectors
 from .elementary import exp
 from .elementary import logistic as _logistic
 from .elementary import tanh as _tanh
-from .simd import shift
 
 _SIGNATURE = (POINTER, POINTER, SIZE, SIZE, SIZE)
 
@@ -20,6 +20,7 @@ _SIGNATURE = (POINTER, POINTER, SIZE, SIZE, SIZE)
 @unit(*_SIGNATURE)
 def identity(z, derivative, rows, stride, columns):
     """f(z) = z, f′ = 1."""
+    prefer_wide_vectors()
     d = carray(derivative, rows * stride)
     one = d.dtype.type(1)
     for i in range(rows * stride):
@@ -29,6 +30,7 @@ def identity(z, derivative, rows, stride, columns):
 @unit(*_SIGNATURE)
 def relu(z, derivative, rows, stride, columns):
     """f(z) = max(z, 0); f′ = 1 where z > 0, else 0. NaN stays NaN."""
+    prefer_wide_vectors()
     a, d = carray(z, rows * stride), carray(derivative, rows * stride)
     zero, one = a.dtype.type(0), a.dtype.type(1)
     for i in range(rows * stride):
@@ -40,6 +42,7 @@ def relu(z, derivative, rows, stride, columns):
 @unit(*_SIGNATURE)
 def logistic(z, derivative, rows, stride, columns):
     """f(z) = 1 / (1 + exp(−z)), f′ = f (1 − f)."""
+    prefer_wide_vectors()
     a, d = carray(z, rows * stride), carray(derivative, rows * stride)
     one = a.dtype.type(1)
     for i in range(rows * stride):
@@ -51,6 +54,7 @@ def logistic(z, derivative, rows, stride, columns):
 @unit(*_SIGNATURE)
 def tanh(z, derivative, rows, stride, columns):
     """f(z) = tanh(z), f′ = 1 − f²."""
+    prefer_wide_vectors()
     a, d = carray(z, rows * stride), carray(derivative, rows * stride)
     one = a.dtype.type(1)
     for i in range(rows * stride):
@@ -62,6 +66,7 @@ def tanh(z, derivative, rows, stride, columns):
 @unit(*_SIGNATURE)
 def exponential(z, derivative, rows, stride, columns):
     """f(z) = exp(z) = f′."""
+    prefer_wide_vectors()
     a, d = carray(z, rows * stride), carray(derivative, rows * stride)
     for i in range(rows * stride):
         v = exp(a[i])
@@ -71,21 +76,29 @@ def exponential(z, derivative, rows, stride, columns):
 
 @unit(*_SIGNATURE)
 def softmax(z, derivative, rows, stride, columns):
-    """f(z)ⱼ = exp(zⱼ − max z) / Σ exp(z − max z), row by row."""
-    for i in range(rows):
-        softmax_row(carray(shift(z, i * stride), columns))
+    """f(z)ⱼ = exp(zⱼ − max z) / Σ exp(z − max z), row by row; for outputs, whose rows are contiguous."""
+    prefer_wide_vectors()
+    softmax_rows(carray(z, rows * columns), rows, columns)
 
 
 @inlined
-def softmax_row(row):
-    """row (O,) is overwritten with its softmax; the largest is taken off first, so that nothing overflows."""
-    largest = row[0]
-    for j in range(1, row.size):
-        largest = row[j] if row[j] > largest else largest
-    total = row.dtype.type(0)
-    for j in range(row.size):
-        row[j] = exp(row[j] - largest)
-    for j in range(row.size):
-        total += row[j]
-    for j in range(row.size):
-        row[j] /= total
+def softmax_rows(a, rows, columns):
+    """a (rows * columns,) is overwritten with each row's softmax.
+
+    The largest is taken off first, so that nothing overflows; the exponentials go through one flat loop, as a row is
+    often narrower than a vector.
+    """
+    for i in range(rows):
+        largest = a[i * columns]
+        for j in range(i * columns + 1, (i + 1) * columns):
+            largest = a[j] if a[j] > largest else largest
+        for j in range(i * columns, (i + 1) * columns):
+            a[j] -= largest
+    for j in range(rows * columns):
+        a[j] = exp(a[j])
+    for i in range(rows):
+        total = a.dtype.type(0)
+        for j in range(i * columns, (i + 1) * columns):
+            total += a[j]
+        for j in range(i * columns, (i + 1) * columns):
+            a[j] /= total

@@ -9,48 +9,61 @@ B batch, I fan-in, O fan-out::
 `multiply` is called through its address by every kernel that needs a product, so that its tiles are compiled once.
 """
 
-from .._jit import POINTER, SIZE, unit
-from .simd import TILE_ROWS, TILE_VECTORS, lanes, make_tile, shift
+from .._jit import POINTER, SIZE, inlined, unit
+from .simd import TILE_ROWS, TILE_VECTORS, copy_vectors, lanes, make_tile, shift
 
 _tile_3, _tile_2, _tile_1 = (make_tile(TILE_ROWS, vectors) for vectors in (3, 2, 1))
 _row_3, _row_2, _row_1 = (make_tile(1, vectors) for vectors in (3, 2, 1))
 
 
-@unit(POINTER, SIZE, POINTER, SIZE, SIZE, POINTER, SIZE, POINTER, SIZE, SIZE, SIZE, SIZE)
-def multiply(out, out_stride, a, a_row, a_step, b, b_stride, bias, rows, columns, depth, mode):
+@unit(POINTER, SIZE, POINTER, SIZE, SIZE, POINTER, SIZE, POINTER, SIZE, SIZE, SIZE, SIZE, POINTER, SIZE)
+def multiply(out, out_stride, a, a_row, a_step, b, b_stride, bias, rows, columns, depth, mode, panel, packed):
     """out (rows, columns) = bias + a (rows, depth) @ b (depth, columns), or as `mode` says (see simd).
 
     Strides in elements: ``out_stride`` and ``b_stride`` from row to row; a's element (i, k) lies at
     ``i * a_row + k * a_step``, so that a may be transposed. Rows come in whole tiles: out and a must have room for
     the next multiple of TILE_ROWS (what lies in those rows is read and overwritten, never used), except that a
     single row is computed by itself. out is overwritten or, by `mode`, multiplied or accumulated.
+
+    Where `packed`, the columns of b that a tile needs are first copied into panel (depth, TILE_VECTORS vectors), which
+    is overwritten: rows far apart in memory cost a page each, and rows a power of two apart share a few cache sets.
     """
     width = lanes(out)
     j = 0
     while j < columns:
         left = columns - j
         vectors = min((left + width - 1) // width, TILE_VECTORS)
-        if vectors == TILE_VECTORS and left > 3 * width and left <= 4 * width:
+        if left > 3 * width and left <= 4 * width:
             vectors = 2  # four vectors go as two and two: a tile one vector wide waits for its splats
         take = min(left, vectors * width)
-        o, w, s = shift(out, j), shift(b, j), shift(bias, j)
-        if rows == 1:
-            if vectors == 3:
-                _row_3(o, out_stride, a, a_row, a_step, w, b_stride, s, take, depth, mode)
-            elif vectors == 2:
-                _row_2(o, out_stride, a, a_row, a_step, w, b_stride, s, take, depth, mode)
-            else:
-                _row_1(o, out_stride, a, a_row, a_step, w, b_stride, s, take, depth, mode)
-        elif vectors == 3:
-            for i in range(0, rows, TILE_ROWS):
-                x, y = shift(a, i * a_row), shift(o, i * out_stride)
-                _tile_3(y, out_stride, x, a_row, a_step, w, b_stride, s, take, depth, mode)
-        elif vectors == 2:
-            for i in range(0, rows, TILE_ROWS):
-                x, y = shift(a, i * a_row), shift(o, i * out_stride)
-                _tile_2(y, out_stride, x, a_row, a_step, w, b_stride, s, take, depth, mode)
-        else:
-            for i in range(0, rows, TILE_ROWS):
-                x, y = shift(a, i * a_row), shift(o, i * out_stride)
-                _tile_1(y, out_stride, x, a_row, a_step, w, b_stride, s, take, depth, mode)
+        source, stride = shift(b, j), b_stride
+        if packed and rows > 1:
+            stride = TILE_VECTORS * width
+            for k in range(depth):
+                copy_vectors(shift(panel, k * stride), shift(source, k * b_stride), take)
+            source = panel
+        multiply_columns(
+            shift(out, j), out_stride, a, a_row, a_step, source, stride, shift(bias, j), rows, take, depth, mode, vectors
+        )
         j += take
+
+
+@inlined
+def multiply_columns(out, out_stride, a, a_row, a_step, b, b_stride, bias, rows, columns, depth, mode, vectors):
+    """The columns of `multiply` that one tile is wide: `vectors` vectors, the last one masked to `columns`."""
+    if rows == 1:
+        if vectors == 3:
+            _row_3(out, out_stride, a, a_row, a_step, b, b_stride, bias, columns, depth, mode)
+        elif vectors == 2:
+            _row_2(out, out_stride, a, a_row, a_step, b, b_stride, bias, columns, depth, mode)
+        else:
+            _row_1(out, out_stride, a, a_row, a_step, b, b_stride, bias, columns, depth, mode)
+        return
+    for i in range(0, rows, TILE_ROWS):
+        x, y = shift(a, i * a_row), shift(out, i * out_stride)
+        if vectors == 3:
+            _tile_3(y, out_stride, x, a_row, a_step, b, b_stride, bias, columns, depth, mode)
+        elif vectors == 2:
+            _tile_2(y, out_stride, x, a_row, a_step, b, b_stride, bias, columns, depth, mode)
+        else:
+            _tile_1(y, out_stride, x, a_row, a_step, b, b_stride, bias, columns, depth, mode)

@@ -33,8 +33,8 @@ class Format:
 
     mantissa: int  # bits stored of the mantissa
     bias: int  # of the exponent
-    ln2_hi: float  # ln 2 without its last bits: n · ln2_hi is exact for every exponent n
-    ln2_lo: float  # and the rest of ln 2
+    ln2: tuple[float, float]  # without its last bits, so that n times it is exact for every exponent n; and the rest
+    half_ln2: tuple[float, ...]  # the same for tanh, whose n is below 64
     exp_lowest: float  # below, exp rounds to zero
     exp_highest: float  # above, exp overflows
     exp_tail: tuple[float, ...]  # (eʳ − 1 − r) / r²
@@ -60,20 +60,20 @@ class Format:
 SINGLE = Format(
     mantissa=23,
     bias=127,
-    ln2_hi=float.fromhex("0x1.62e3p-1"),  # 16 bits: n has up to 8
-    ln2_lo=float.fromhex("0x1.2fefa2p-17"),
+    ln2=(float.fromhex("0x1.62e3p-1"), float.fromhex("0x1.2fefa2p-17")),  # 16 bits: n has up to 8
+    half_ln2=(float.fromhex("0x1.62e43p-2"),),  # the float is so close (2⁻³⁰) that one part does
     exp_lowest=-104.0,
     exp_highest=89.0,
     exp_tail=(0.49999997, 0.16666546, 0.041667443, 0.008366256, 0.0013869862),  # 0.23 u
     tanh_highest=10.0,
-    tanh_tail=(-0.33333322, 0.13331142, -0.052715294),  # 0.003 u
+    tanh_tail=(-0.33333218, 0.13322848, -0.05124426),  # 0.07 u
     log_tail=(0.66666776, 0.3997758, 0.2987093),  # 0.014 u
 )
 DOUBLE = Format(
     mantissa=52,
     bias=1023,
-    ln2_hi=float.fromhex("0x1.62e42feep-1"),  # 32 bits: n has up to 11
-    ln2_lo=float.fromhex("0x1.a39ef35793c76p-33"),
+    ln2=(float.fromhex("0x1.62e42feep-1"), float.fromhex("0x1.a39ef35793c76p-33")),  # 32 bits: n has up to 11
+    half_ln2=(float.fromhex("0x1.62e42feep-2"), float.fromhex("0x1.a39ef35793c76p-34")),
     exp_lowest=-746.0,
     exp_highest=710.0,
     exp_tail=(  # 0.17 u
@@ -89,13 +89,14 @@ DOUBLE = Format(
         2.5063759533398367e-08,
     ),
     tanh_highest=20.0,
-    tanh_tail=(  # 0.04 u
-        -0.3333333333333249,
-        0.13333333332783748,
-        -0.05396825278201263,
-        0.021869370714573497,
-        -0.008857308767507894,
-        0.0034448377804731345,
+    tanh_tail=(  # 0.07 u
+        -0.33333333333332443,
+        0.1333333333299558,
+        -0.05396825353424658,
+        0.021869462060479426,
+        -0.008862369832131445,
+        0.0035765038151001427,
+        -0.0013081054723552755,
     ),
     log_tail=(  # 0.01 u
         0.6666666666666734,
@@ -138,17 +139,18 @@ def polynomial(x: Lane, coefficients: tuple[float, ...]) -> Lane:
     return total
 
 
-def reduce(x: Lane, unit: float, bias: int) -> tuple[Lane, Lane]:
-    """Split ``x = n · unit · ln 2 + r`` with integer n and |r| ≤ unit · ln 2 / 2; `unit` is a power of two.
+def reduce(x: Lane, unit: tuple[float, ...], bias: int, late: float = 0.0) -> tuple[Lane, Lane]:
+    """Split ``x = n · unit + r``, n an integer, |r| ≤ unit / 2, or n growing `late` by so much; unit: a sum of parts.
 
     Returns an integer whose low bits hold n + bias, and r. Next to 1.5 · 2^mantissa floats are whole numbers, one
     apart: adding that much rounds to an integer, and leaves it in the low bits.
     """
-    f = format_of(x)
-    shift = 1.5 * 2.0**f.mantissa + bias
-    shifted = x * (1 / (unit * math.log(2))) + shift
+    shift = 1.5 * 2.0 ** format_of(x).mantissa + bias
+    shifted = (x - late if late else x) * (1 / sum(unit)) + shift
     n = shifted - shift
-    return shifted.bits, x - n * (unit * f.ln2_hi) - n * (unit * f.ln2_lo)
+    for part in unit:
+        x = x - n * part
+    return shifted.bits, x
 
 
 def exp_below(x: Lane) -> Lane:
@@ -158,7 +160,7 @@ def exp_below(x: Lane) -> Lane:
     alone rounds. Both halves keep the exponent's bias; bits beyond the exponent fall off when they are shifted there.
     """
     f = format_of(x)
-    n, r = reduce(select(x < f.exp_lowest, f.exp_lowest, x), 1.0, 2 * f.bias)
+    n, r = reduce(select(x < f.exp_lowest, f.exp_lowest, x), f.ln2, 2 * f.bias)
     a = n >> 1
     b = n - a
     expm1 = r * r * polynomial(r, f.exp_tail) + r
@@ -182,7 +184,7 @@ def logistic(x: Lane) -> Lane:
     """
     e = exp_below((magnitude(x).bits | sign_bit(x.constant(-1.0))).as_float)
     quotient = select(x < 0.0, e, 1.0) / (e + 1.0)
-    return select(x < -1.4, e - e * quotient, quotient)
+    return select(x < -1.1, e - e * quotient, quotient)
 
 
 @elementwise
@@ -199,14 +201,13 @@ def tanh(x: Lane) -> Lane:
     """
     f = format_of(x)
     positive = magnitude(x)
-    n, s = reduce(select(positive > f.tanh_highest, f.tanh_highest, positive), 0.5, f.bias)
+    n, s = reduce(select(positive > f.tanh_highest, f.tanh_highest, positive), f.half_ln2, f.bias, late=0.085)
     square = s * s
     t = square * s * polynomial(square, f.tanh_tail) + s
     power = (n << f.mantissa).as_float
-    less, more = power - 1.0, power + 1.0
-    large = positive > 0.9
-    quotient = select(large, t * 2.0 - 2.0, more * t + less) / (less * t + more)
-    return (select(large, quotient + 1.0, quotient).bits | sign_bit(x)).as_float
+    numerator = (power + 1.0) * t + (power - 1.0)
+    denominator = numerator + (2.0 - t * 2.0)
+    return ((numerator / denominator).bits | sign_bit(x)).as_float
 
 
 @elementwise
@@ -227,8 +228,8 @@ def log(x: Lane) -> Lane:
     m1 = ((counted & (2**f.mantissa - 1)) + f.sqrt_half).as_float - 1.0
     s = m1 / (m1 + 2.0)
     square = s * s
-    small = s * (m1 - square * polynomial(square, f.log_tail)) - k * f.ln2_lo
-    result = k * f.ln2_hi - (small - m1)
+    small = s * (m1 - square * polynomial(square, f.log_tail)) - k * f.ln2[1]
+    result = k * f.ln2[0] - (small - m1)
     result = select(x < math.inf, result, x)
     result = select(x < 0.0, math.nan, result)
     return select(x.equals(0.0), -math.inf, result)

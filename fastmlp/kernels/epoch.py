@@ -26,10 +26,6 @@ from .network import (
 from .records import L2, LAYER_POINTER, LEARNING_RATE, N_HYPER, SCALE, TASK_POINTER
 from .simd import OVERWRITE, call, doubles_at, indices_at, integers_at, pointer_at, shift
 
-#: Rows of a weight matrix whose gradient is computed and used up before the next ones are.
-UPDATE_ROWS = 8
-
-
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
 def train_steps(task_record, layer_records, first_step, stop_step, like):
     """Steps first_step … stop_step of one epoch: params and state are updated in place.
@@ -88,8 +84,8 @@ def update_layer(task, layers, number, order, rows, like):
     hyper = doubles_at(task.hyper)
     if number == 0 and task.sparse:
         sort_batch(task, order, rows, like)
-    for first in range(0, layer.fan_in, UPDATE_ROWS):
-        count = min(UPDATE_ROWS, layer.fan_in - first)
+    for first in range(0, layer.fan_in, layer.update_rows):
+        count = min(layer.update_rows, layer.fan_in - first)
         weight_gradient(task, layer, number, first, count, rows, like)
         at = first * fan_out
         w, moments = shift(weight, at), shift(state, layer.weight_offset + at)
@@ -130,5 +126,6 @@ def weight_gradient(task, layer, number, first, count, rows, like):
         inp = shift(pointer_at(layer.input, like), first)
         call(
             task.multiply,
-            (d_tile, fan_out, inp, 1, layer.input_stride, delta, layer.stride, delta, count, fan_out, rows, OVERWRITE),
+            (d_tile, fan_out, inp, 1, layer.input_stride, delta, layer.stride, delta)  # no bias
+            + (count, fan_out, rows, OVERWRITE, pointer_at(task.panel, like), layer.packed),
         )

@@ -3,7 +3,7 @@
 from numba import carray
 
 from .._jit import POINTER, SIZE, inlined, unit
-from .epoch import UPDATE_ROWS, compute_deltas, sort_batch, weight_gradient
+from .epoch import compute_deltas, sort_batch, weight_gradient
 from .network import gather_targets, sum_delta, sum_losses
 from .records import LAYER_POINTER, TASK_POINTER
 from .simd import integers_at, pointer_at, shift
@@ -35,8 +35,8 @@ def add_layer_gradient(task, layers, number, order, rows, gradient):
     d_tile = pointer_at(task.d_tile, gradient)
     if number == 0 and task.sparse:
         sort_batch(task, order, rows, gradient)
-    for first in range(0, layer.fan_in, UPDATE_ROWS):
-        count = min(UPDATE_ROWS, layer.fan_in - first)
+    for first in range(0, layer.fan_in, layer.update_rows):
+        count = min(layer.update_rows, layer.fan_in - first)
         weight_gradient(task, layer, number, first, count, rows, gradient)
         add(shift(gradient, layer.weight_offset + first * layer.fan_out), d_tile, count * layer.fan_out)
     sum_delta(layer, d_tile, rows, gradient)

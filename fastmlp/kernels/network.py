@@ -29,23 +29,26 @@ def gather_inputs(task, order, rows, like):
 
 @inlined
 def gather_targets(task, order, rows, like):
-    """targets (rows, n_targets) and row_weights (rows,) are overwritten; returns the sum of the weights.
+    """targets and target_weights (rows, n_targets) are overwritten; returns the sum of the rows' weights.
 
-    Without weights every row counts as one, and row_weights holds ones from the start.
+    Without weights every row counts as one, and target_weights holds ones from the start.
     """
     which = carray(order, rows)
-    targets = carray(pointer_at(task.targets, like), rows * task.n_targets)
+    width = task.n_targets
+    targets = carray(pointer_at(task.targets, like), rows * width)
     for i in range(rows):
-        source = carray(shift(pointer_at(task.y, like), which[i] * task.n_targets), task.n_targets)
-        for j in range(task.n_targets):
-            targets[i * task.n_targets + j] = source[j]
+        source = carray(shift(pointer_at(task.y, like), which[i] * width), width)
+        for j in range(width):
+            targets[i * width + j] = source[j]
     if task.weights == 0:
         return float(rows)
     total = 0.0
-    weights = carray(pointer_at(task.row_weights, like), rows)
+    weights = carray(pointer_at(task.target_weights, like), rows * width)
     for i in range(rows):
-        weights[i] = carray(shift(pointer_at(task.weights, like), which[i]), 1)[0]
-        total += weights[i]
+        weight = carray(shift(pointer_at(task.weights, like), which[i]), 1)[0]
+        for j in range(width):
+            weights[i * width + j] = weight
+        total += weight
     return total
 
 
@@ -72,7 +75,8 @@ def forward_rows(task, layers, order, first, rows, like):
             a = shift(pointer_at(layer.input, like), first * layer.input_stride)
             call(
                 task.multiply,
-                (z, layer.stride, a, layer.input_stride, 1, weight, fan_out, bias, rows, fan_out, fan_in, FROM_BIAS),
+                (z, layer.stride, a, layer.input_stride, 1, weight, fan_out, bias)
+                + (rows, fan_out, fan_in, FROM_BIAS, pointer_at(task.panel, like), layer.packed),
             )
         if number + 1 < task.n_layers:
             activate_rows(layer, first, rows, like)
@@ -88,14 +92,14 @@ def activate_rows(layer, first, rows, like):
 
 @inlined
 def backward_rows(task, layers, first, rows, like):
-    """From the loss of rows first … first + rows back to the first layer: row_losses and all deltas are overwritten."""
+    """From the loss of rows first … first + rows back to the first layer: losses and all deltas are overwritten."""
     last = layers[task.n_layers - 1]
     at = first * last.stride
     z, delta = shift(pointer_at(last.output, like), at), shift(pointer_at(last.delta, like), at)
     target = shift(pointer_at(task.targets, like), first * task.n_targets)
-    weight = shift(pointer_at(task.row_weights, like), first)
-    loss = shift(doubles_at(task.row_losses), first)
-    call(task.loss, (z, delta, last.stride, target, task.n_targets, weight, loss, rows, last.fan_out))
+    weight = shift(pointer_at(task.target_weights, like), first * task.n_targets)
+    loss = shift(doubles_at(task.losses), first * task.n_targets)
+    call(task.loss, (z, delta, target, weight, loss, rows, last.fan_out))
     for number in range(task.n_layers - 1, 0, -1):
         layer, below = layers[number], layers[number - 1]
         delta = shift(pointer_at(layer.delta, like), first * layer.stride)
@@ -104,7 +108,7 @@ def backward_rows(task, layers, first, rows, like):
         call(
             task.multiply,
             (d_inp, below.stride, delta, layer.stride, 1, transposed, layer.transposed_stride, transposed)  # no bias
-            + (rows, layer.fan_in, layer.fan_out, MULTIPLY),
+            + (rows, layer.fan_in, layer.fan_out, MULTIPLY, pointer_at(task.panel, like), layer.packed),
         )
 
 
@@ -143,9 +147,9 @@ def sum_of_squares(pointer, n):
 
 @inlined
 def sum_losses(task, rows):
-    """The losses of the batch's rows, added up in order."""
-    losses = carray(doubles_at(task.row_losses), rows)
+    """The batch's losses, added up in order."""
+    losses = carray(doubles_at(task.losses), rows * task.n_targets)
     total = 0.0
-    for i in range(rows):
+    for i in range(losses.size):
         total += losses[i]
     return total

@@ -9,6 +9,7 @@ import numpy as np
 from numba import carray
 
 from .._jit import DOUBLES, POINTER, SIZE, unit
+from .bits import prefer_wide_vectors
 from .records import EPSILON, FIRST, L2, LEARNING_RATE, SCALE, SECOND
 from .simd import shift
 
@@ -18,6 +19,7 @@ _SIGNATURE = (POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)
 @unit(*_SIGNATURE)
 def momentum(param, d_param, state, n_params, n, hyper):
     """v ← μ v − η g, param ← param + v, with FIRST = μ (plain SGD: μ = 0)."""
+    prefer_wide_vectors()
     p, d, v = carray(param, n), carray(d_param, n), carray(state, n)
     eta, l2 = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[L2])
     scale, mu = p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[FIRST])
@@ -30,6 +32,7 @@ def momentum(param, d_param, state, n_params, n, hyper):
 @unit(*_SIGNATURE)
 def nesterov(param, d_param, state, n_params, n, hyper):
     """v ← μ v − η g, param ← param + μ v − η g, with FIRST = μ."""
+    prefer_wide_vectors()
     p, d, v = carray(param, n), carray(d_param, n), carray(state, n)
     eta, l2 = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[L2])
     scale, mu = p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[FIRST])
@@ -46,6 +49,7 @@ def adam(param, d_param, state, n_params, n, hyper):
 
     FIRST = β₁, SECOND = β₂. The correction of the moments' bias, √(1 − β₂ᵗ) / (1 − β₁ᵗ), is in the learning rate.
     """
+    prefer_wide_vectors()
     p, d = carray(param, n), carray(d_param, n)
     m, v = carray(state, n), carray(shift(state, n_params), n)
     eta, l2 = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[L2])

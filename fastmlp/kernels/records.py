@@ -23,10 +23,10 @@ _TASK_FIELDS = [
     ("order", "i8"), ("n_rows", "i8"), ("batch_size", "i8"), ("block_rows", "i8"),
     # The network's shape and numbers.
     ("n_layers", "i8"), ("n_outputs", "i8"), ("params", "i8"), ("n_params", "i8"), ("state", "i8"),
-    # One batch, gathered: inputs (B, stride), targets, weights, the loss of each row.
-    ("inputs", "i8"), ("input_stride", "i8"), ("targets", "i8"), ("row_weights", "i8"), ("row_losses", "i8"),
-    # One tile of weight gradients, and a batch of sparse input sorted by feature.
-    ("d_tile", "i8"), ("feature_starts", "i8"), ("entry_rows", "i8"), ("entry_values", "i8"),
+    # One batch, gathered: inputs (B, stride); targets, their weights and losses (B, n_targets).
+    ("inputs", "i8"), ("input_stride", "i8"), ("targets", "i8"), ("target_weights", "i8"), ("losses", "i8"),
+    # Weight gradients of a few rows, room for a packed panel, and a batch of sparse input sorted by feature.
+    ("d_tile", "i8"), ("panel", "i8"), ("feature_starts", "i8"), ("entry_rows", "i8"), ("entry_values", "i8"),
     # Units, by address.
     ("multiply", "i8"), ("loss", "i8"), ("update", "i8"),
     ("sparse_forward", "i8"), ("sort_by_feature", "i8"), ("sparse_weight_gradient", "i8"),
@@ -44,6 +44,8 @@ _LAYER_FIELDS = [
     # What comes in (B, input_stride) and goes out (B, stride); delta holds f′, then d loss / d pre-activation.
     ("input", "i8"), ("input_stride", "i8"), ("output", "i8"), ("delta", "i8"), ("stride", "i8"),
     ("activation", "i8"),
+    # Rows of weights whose gradient is computed before they are updated; whether products pack their panels.
+    ("update_rows", "i8"), ("packed", "i8"),
 ]  # fmt: skip
 
 TASK = np.dtype(_TASK_FIELDS)

@@ -1,0 +1,198 @@
+"""Plain twins of the fast kernels: NumPy in float64, one formula a line, to be checked by eye.
+
+They share nothing with the kernels: no flat vector, no strides, no blocks, no clever order. Rows of a batch are B,
+a layer goes from I to O units, `w` (B,) holds the rows' weights.
+"""
+
+import numpy as np
+
+EPSILON = np.finfo(np.float64).eps
+
+
+# The affine layer in its three roles, and all modes of `multiply` in one
+
+
+def dense_forward(inp, weight, bias):
+    """(B, O) from (B, I), (I, O) and (O,)."""
+    return inp @ weight + bias
+
+
+def dense_input_gradient(delta, weight, derivative):
+    """(B, I) from (B, O) and (I, O), times f′ of the layer below."""
+    return delta @ weight.T * derivative
+
+
+def dense_weight_gradient(inp, delta):
+    """(I, O) from (B, I) and (B, O)."""
+    return inp.T @ delta
+
+
+MULTIPLY = {
+    "FROM_BIAS": lambda out, product, bias: bias + product,
+    "OVERWRITE": lambda out, product, bias: product,
+    "MULTIPLY": lambda out, product, bias: out * product,
+    "ADD": lambda out, product, bias: out + product,
+}
+
+
+# Activations: name → z ↦ (f(z), f′(z))
+
+
+def identity(z):
+    return z, np.ones_like(z)
+
+
+def relu(z):
+    return np.maximum(z, 0), (z > 0) * 1.0
+
+
+def logistic(z):
+    a = 0.5 + 0.5 * np.tanh(z / 2)  # 1 / (1 + exp(-z)) that never overflows
+    return a, a * (1 - a)
+
+
+def tanh(z):
+    return np.tanh(z), 1 / np.cosh(np.clip(z, -300, 300)) ** 2
+
+
+def exponential(z):
+    return np.exp(z), np.exp(z)
+
+
+def softmax(z):
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+ACTIVATIONS = {"identity": identity, "relu": relu, "logistic": logistic, "tanh": tanh, "exp": exponential}
+
+
+# Losses: pre-activations z (B, O), targets y → outputs a, delta (B, O), loss of each row (B,)
+
+
+def softmax_log_loss(z, y, w, epsilon=EPSILON):
+    """y (B, 1) holds the class's number."""
+    a = softmax(z)
+    one_hot = y == np.arange(z.shape[1])
+    p = np.clip(a[one_hot], epsilon, 1 - epsilon)
+    return a, (a - one_hot) * w[:, None], -np.log(p) * w
+
+
+def logistic_log_loss(z, y, w, epsilon=EPSILON):
+    """y (B, O) holds zeros and ones."""
+    a = logistic(z)[0]
+    p = np.clip(a, epsilon, 1 - epsilon)
+    return a, (a - y) * w[:, None], -(y * np.log(p) + (1 - y) * np.log(1 - p)).sum(axis=1) * w
+
+
+def squared_error(z, y, w, epsilon=EPSILON):
+    """scikit-learn's habit: ½ of the mean over the outputs is reported, the delta is that of ½ of the sum."""
+    return z, (z - y) * w[:, None], 0.5 * ((z - y) ** 2).mean(axis=1) * w
+
+
+def poisson(z, y, w, epsilon=EPSILON):
+    """Half the deviance, with y log y = 0 at y = 0."""
+    a = np.exp(z)
+    deviance = y * np.log(np.where(y > 0, y / a, 1)) - y + a
+    return a, (a - y) * w[:, None], deviance.sum(axis=1) * w
+
+
+LOSSES = {
+    ("log_loss", "softmax"): softmax_log_loss,
+    ("log_loss", "logistic"): logistic_log_loss,
+    ("squared_error", "identity"): squared_error,
+    ("poisson", "exp"): poisson,
+}
+
+
+# Update rules: parameter p, gradient g, moments → new p, new moments
+
+
+def momentum(p, g, moments, rate, mu):
+    v = mu * moments[0] - rate * g
+    return p + v, [v]
+
+
+def nesterov(p, g, moments, rate, mu):
+    v = mu * moments[0] - rate * g
+    return p + mu * v - rate * g, [v]
+
+
+def adam(p, g, moments, rate, beta_1, beta_2, epsilon):
+    """The correction of the moments' bias is in the rate."""
+    m = beta_1 * moments[0] + (1 - beta_1) * g
+    v = beta_2 * moments[1] + (1 - beta_2) * g**2
+    return p - rate * m / (np.sqrt(v) + epsilon), [m, v]
+
+
+def adam_rate(rate, beta_1, beta_2, t):
+    """The rate of step t = 1, 2, …"""
+    return rate * np.sqrt(1 - beta_2**t) / (1 - beta_1**t)
+
+
+# The first layer on CSR input: the rows of X that `order` names
+
+
+def sparse_forward(X, order, weight, bias):
+    return dense_forward(X[order].toarray(), weight, bias)
+
+
+def sort_by_feature(X, order):
+    """starts (n_features + 1,), entry_rows, entry_values: feature by feature, and in each row by row."""
+    entries = []
+    for row, number in enumerate(order):
+        for e in range(X.indptr[number], X.indptr[number + 1]):
+            entries.append((X.indices[e], row, X.data[e]))
+    entries.sort(key=lambda entry: entry[0])  # stable: the rows of a feature stay in order
+    features, rows, values = (list(column) for column in zip(*entries, strict=True)) if entries else ([], [], [])
+    return np.searchsorted(features, np.arange(X.shape[1] + 1)), rows, values
+
+
+def sparse_weight_gradient(X, order, delta):
+    return dense_weight_gradient(X[order].toarray(), delta)
+
+
+# The whole network
+
+
+def forward(coefs, intercepts, inp, activation):
+    """What comes into each layer, f′ of each hidden layer, and the output's pre-activation."""
+    inputs, derivatives = [inp], []
+    for weight, bias in zip(coefs[:-1], intercepts[:-1], strict=True):
+        a, derivative = ACTIVATIONS[activation](dense_forward(inputs[-1], weight, bias))
+        inputs.append(a)
+        derivatives.append(derivative)
+    return inputs, derivatives, dense_forward(inputs[-1], coefs[-1], intercepts[-1])
+
+
+def predict(coefs, intercepts, inp, activation, output_activation):
+    """The network's outputs, (B, O)."""
+    z = forward(coefs, intercepts, inp, activation)[2]
+    return softmax(z) if output_activation == "softmax" else ACTIVATIONS[output_activation](z)[0]
+
+
+def loss_and_gradients(coefs, intercepts, inp, y, w, l2, activation, loss, epsilon=EPSILON):
+    """Σ wᵢ lossᵢ / Σ wᵢ + l2 / (2 Σ wᵢ) Σ weight², and its gradients (with the squared error's habit)."""
+    inputs, derivatives, z = forward(coefs, intercepts, inp, activation)
+    _, delta, row_losses = LOSSES[loss](z, y, w, epsilon)
+    d_coefs, d_intercepts = [], []
+    for layer in reversed(range(len(coefs))):
+        d_coefs.insert(0, (dense_weight_gradient(inputs[layer], delta) + l2 * coefs[layer]) / w.sum())
+        d_intercepts.insert(0, delta.sum(axis=0) / w.sum())
+        if layer:
+            delta = dense_input_gradient(delta, coefs[layer], derivatives[layer - 1])
+    squares = sum((coef**2).sum() for coef in coefs)
+    return (row_losses.sum() + 0.5 * l2 * squares) / w.sum(), d_coefs, d_intercepts
+
+
+def train_step(coefs, intercepts, moments, rule, batch, l2, activation, loss, epsilon=EPSILON):
+    """One step on the batch (inp, y, w); rule(p, g, moments) as above. Lists are changed in place; the batch's loss.
+
+    `moments` holds a list for each weight matrix, then for each bias vector.
+    """
+    value, d_coefs, d_intercepts = loss_and_gradients(coefs, intercepts, *batch, l2, activation, loss, epsilon)
+    n_layers = len(coefs)
+    for number, gradient in enumerate([*d_coefs, *d_intercepts]):
+        where, layer = (coefs, number) if number < n_layers else (intercepts, number - n_layers)
+        where[layer], moments[number] = rule(where[layer], gradient, moments[number])
+    return value

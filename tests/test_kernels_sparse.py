@@ -1,0 +1,102 @@
+"""The first layer on CSR input, each unit through its address, against its plain twin, in guarded memory."""
+
+import numpy as np
+import pytest
+import reference
+import scipy.sparse
+from guarded import Guarded
+
+from fastmlp.kernels import sparse
+
+TYPES = [np.float32, np.float64]
+#: (rows of X, features, fan-out, density, rows of the batch)
+CASES = [(1, 1, 1, 1.0, 1), (5, 3, 2, 0.5, 4), (9, 17, 7, 0.2, 9), (23, 40, 33, 0.07, 13), (6, 11, 5, 0.0, 3)]
+
+
+class Case:
+    """A CSR matrix, a batch of its rows (some twice, some empty) and everything guarded that kernels read."""
+
+    def __init__(self, dtype, n_rows, n_features, fan_out, density, rows):
+        rng = np.random.RandomState(n_features)
+        self.dtype, self.fan_out = dtype, fan_out
+        dense = rng.standard_normal((n_rows, n_features)) * (rng.uniform(size=(n_rows, n_features)) < density)
+        self.X = scipy.sparse.csr_matrix(dense.astype(dtype))
+        self.order = rng.randint(n_rows, size=rows)
+        self.weight = rng.standard_normal((n_features, fan_out)).astype(dtype)
+        self.bias = rng.standard_normal(fan_out).astype(dtype)
+        self.delta = rng.standard_normal((rows, fan_out)).astype(dtype)
+        self.inputs = (
+            Guarded(self.X.indptr, np.int64), Guarded(self.X.indices, np.int32), Guarded(self.X.data, dtype),
+            Guarded(self.order, np.int64),
+        )  # fmt: skip
+        self.addresses = [guarded.address for guarded in self.inputs]
+        self.entries = int(np.diff(self.X.indptr)[self.order].sum())
+
+    def assert_inputs_untouched(self):
+        for guarded in self.inputs:
+            guarded.assert_untouched()
+
+    def sorted(self):
+        """starts, entry_rows and entry_values from the unit, all guarded."""
+        starts = Guarded(np.zeros(self.X.shape[1] + 1), np.int64)
+        nothing = np.zeros(self.entries)
+        outputs = (starts, Guarded(nothing, np.int32), Guarded(nothing, self.dtype))
+        sparse.sort_by_feature.entry(self.dtype)(
+            *(guarded.address for guarded in outputs), *self.addresses, len(self.order), self.X.shape[1]
+        )
+        for guarded in outputs:
+            guarded.assert_only_inside_written()
+        return outputs
+
+
+@pytest.fixture(params=CASES, ids=str)
+def case(request, dtype):
+    return Case(dtype, *request.param)
+
+
+@pytest.fixture(params=TYPES)
+def dtype(request):
+    return request.param
+
+
+def assert_close(got, expected):
+    tolerance = 50 * np.finfo(got.dtype).eps
+    np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance)
+
+
+def test_forward(case):
+    rows = len(case.order)
+    out = Guarded(np.zeros((rows, case.fan_out)), case.dtype, stride=case.fan_out + 3)
+    weight, bias = Guarded(case.weight, case.dtype), Guarded(case.bias, case.dtype)
+    sparse.sparse_forward.entry(case.dtype)(
+        out.address, out.stride, *case.addresses, rows, weight.address, bias.address, case.fan_out
+    )
+    expected = reference.sparse_forward(case.X.astype(float), case.order, case.weight.astype(float), case.bias)
+    assert_close(out.array, expected)
+    out.assert_only_inside_written()
+    weight.assert_untouched()
+    bias.assert_untouched()
+    case.assert_inputs_untouched()
+
+
+def test_sort_by_feature(case):
+    for ours, plain in zip(case.sorted(), reference.sort_by_feature(case.X, case.order), strict=True):
+        assert ours.array.tolist() == list(plain)
+    case.assert_inputs_untouched()
+
+
+def test_weight_gradient(case):
+    """Any run of features by itself: the tiles that the update takes one after the other."""
+    by_feature = case.sorted()
+    delta = Guarded(case.delta, case.dtype, stride=case.fan_out + 3)
+    expected = reference.sparse_weight_gradient(case.X.astype(float), case.order, case.delta.astype(float))
+    n_features = case.X.shape[1]
+    for first, count in [(0, n_features), (0, 1), (n_features - 1, 1), (n_features // 3, n_features // 2)]:
+        d_weight = Guarded(np.ones((count, case.fan_out)), case.dtype)
+        sparse.sparse_weight_gradient.entry(case.dtype)(
+            d_weight.address, first, count, *(guarded.address for guarded in by_feature), delta.address, delta.stride,
+            case.fan_out,
+        )  # fmt: skip
+        assert_close(d_weight.array, expected[first : first + count])
+        d_weight.assert_only_inside_written()
+    delta.assert_untouched()

@@ -1,0 +1,149 @@
+"""Gradients of the whole compiled network, dense and sparse, weighted or not, answer to the scalar differentiator.
+
+`fastmlp.scalar.Value` shares no code with the kernels: the network is built again from single numbers that remember
+how they were made. Central differences of the compiled loss are the second opinion. In place of scikit-learn's own
+`test_gradient`, which drives private methods of its MLP.
+"""
+
+import numpy as np
+import pytest
+from problems import HIDDEN, TASKS, make_problem
+
+from fastmlp.full_batch import FullBatch
+from fastmlp.optimizers import SGD
+from fastmlp.scalar import Value
+from fastmlp.training import Epoch
+
+L2 = 0.3
+KINDS = {"dense": {}, "weighted": {"weighted": True}, "sparse": {"sparse": True, "weighted": True}}
+
+
+def values_of(array):
+    return np.vectorize(Value, otypes=[object])(array)
+
+
+def total(values):
+    return sum(np.ravel(values), start=Value(0))
+
+
+ACTIVATIONS = {
+    "identity": lambda z: z,
+    "logistic": lambda z: z.logistic(),
+    "tanh": lambda z: z.tanh(),
+    "relu": lambda z: z.relu(),
+}
+
+
+def row_loss(loss, z, y):
+    """(the loss that is reported, the loss whose gradient is taken) of one row: the same but for squared error."""
+    if loss == ("log_loss", "softmax"):
+        powers = [output.exp() for output in z]
+        value = -(powers[int(y[0])] / total(powers)).log()
+    elif loss == ("log_loss", "logistic"):
+        value = -total([(a.logistic() if t else 1 - a.logistic()).log() for a, t in zip(z, y, strict=True)])
+    elif loss == ("poisson", "exp"):
+        value = total([a.exp() - t - t * a + (t * np.log(t) if t else 0) for a, t in zip(z, y, strict=True)])
+    else:
+        value = total([(a - t) ** 2 for a, t in zip(z, y, strict=True)]) / 2
+        return value / len(z), value
+    return value, value
+
+
+def differentiate(problem):
+    """Reported loss, gradient of the objective for each weight matrix and each bias vector."""
+    coefs, intercepts, (X, y, weights) = problem.in_float64()
+    coefs, intercepts = [values_of(c) for c in coefs], [values_of(b) for b in intercepts]
+    reported, objective = Value(0), L2 / 2 * total([w**2 for coef in coefs for w in coef.ravel()])
+    reported += objective
+    for x, t, weight in zip(X, y, weights, strict=True):
+        h = values_of(x)
+        for coef, intercept in zip(coefs[:-1], intercepts[:-1], strict=True):
+            h = np.array([ACTIVATIONS[problem.network.activation](z) for z in h @ coef + intercept])
+        of_report, of_objective = row_loss(problem.loss, h @ coefs[-1] + intercepts[-1], t)
+        reported, objective = reported + weight * of_report, objective + weight * of_objective
+    (objective / weights.sum()).backward()
+    read = np.vectorize(lambda node: node.grad, otypes=[float])
+    return reported.data / weights.sum(), [read(c) for c in coefs], [read(b) for b in intercepts]
+
+
+def make_step(problem, optimizer):
+    """The loss of all rows as one batch, and by how much the step changed the parameters."""
+    before = problem.network.params.copy()
+    order = np.arange(len(problem.X), dtype=np.int64)
+    loss = Epoch(problem.network, problem.rows, optimizer, order, len(order)).run(L2)
+    return loss, problem.network.params - before
+
+
+def assert_gradient(layout, gradient, coefs, intercepts, rtol):
+    for ours, exact in zip([*layout.coefs(gradient), *layout.intercepts(gradient)], [*coefs, *intercepts], strict=True):
+        np.testing.assert_allclose(ours, exact, rtol=rtol, atol=rtol * 1e-3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("activation", HIDDEN)
+@pytest.mark.parametrize("task", TASKS)
+class TestAgainstScalars:
+    def test_of_all_rows(self, task, activation, kind):
+        problem = make_problem(task, activation=activation, **KINDS[kind])
+        expected, coefs, intercepts = differentiate(problem)
+        loss, gradient = FullBatch(problem.network, problem.rows, L2)(problem.network.params.copy())
+        assert loss == pytest.approx(expected, rel=1e-12)
+        assert_gradient(problem.network.layout, gradient, coefs, intercepts, 1e-10)
+
+    def test_of_one_training_step(self, task, activation, kind):
+        """Plain gradient descent with rate 1: the step is the gradient."""
+        problem = make_problem(task, activation=activation, seed=1, **KINDS[kind])
+        expected, coefs, intercepts = differentiate(problem)
+        loss, step = make_step(problem, SGD(1.0, momentum=0.0, nesterov=False))
+        assert loss == pytest.approx(expected, rel=1e-12)
+        assert_gradient(problem.network.layout, -step, coefs, intercepts, 1e-10)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("task", TASKS)
+def test_without_a_hidden_layer(task, kind):
+    problem = make_problem(task, hidden=(), **KINDS[kind])
+    expected, coefs, intercepts = differentiate(problem)
+    loss, gradient = FullBatch(problem.network, problem.rows, L2)(problem.network.params.copy())
+    assert loss == pytest.approx(expected, rel=1e-12)
+    assert_gradient(problem.network.layout, gradient, coefs, intercepts, 1e-10)
+    loss, step = make_step(problem, SGD(1.0, momentum=0.0))  # Nesterov without momentum is plain descent too
+    assert loss == pytest.approx(expected, rel=1e-12)
+    assert_gradient(problem.network.layout, -step, coefs, intercepts, 1e-10)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_in_float32(task):
+    problem = make_problem(task, dtype=np.float32, weighted=True)
+    expected, coefs, intercepts = differentiate(problem)
+    loss, gradient = FullBatch(problem.network, problem.rows, L2)(problem.network.params.copy())
+    assert gradient.dtype == np.float32
+    assert loss == pytest.approx(expected, rel=1e-5)
+    assert_gradient(problem.network.layout, gradient.astype(float), coefs, intercepts, 1e-4)
+
+
+@pytest.mark.parametrize("activation", HIDDEN)
+@pytest.mark.parametrize("task", TASKS)
+def test_against_central_differences(task, activation):
+    """Of the compiled loss itself; that of k squared outputs is reported as a k-th of what is descended."""
+    problem = make_problem(task, activation=activation, weighted=True, seed=2)
+    k = 3 if task == "squared error, 3 outputs" else 1
+    loss_and_gradient = FullBatch(problem.network, problem.rows, L2 / k)
+    params = problem.network.params.copy()
+    gradient = FullBatch(problem.network, problem.rows, L2)(params)[1]
+    step = 1e-5
+    for number in range(params.size):
+        shift = np.zeros_like(params)
+        shift[number] = step
+        slope = (loss_and_gradient(params + shift)[0] - loss_and_gradient(params - shift)[0]) / (2 * step)
+        assert gradient[number] == pytest.approx(k * slope, rel=1e-6, abs=1e-9)
+
+
+def test_rows_go_through_in_chunks(monkeypatch):
+    """More rows than are held at a time: the partial gradients are added up."""
+    problem = make_problem("softmax log loss", rows=29, weighted=True)
+    expected = FullBatch(problem.network, problem.rows, L2)(problem.network.params.copy())
+    monkeypatch.setattr("fastmlp.full_batch.CHUNK_ROWS", 4)
+    loss, gradient = FullBatch(problem.network, problem.rows, L2)(problem.network.params.copy())
+    assert loss == pytest.approx(expected[0], rel=1e-14)
+    np.testing.assert_allclose(gradient, expected[1], rtol=1e-12, atol=1e-15)

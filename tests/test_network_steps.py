@@ -1,0 +1,216 @@
+"""Whole passes of the compiled network against plain NumPy: training steps, full-batch loss and gradient, outputs.
+
+Over shapes that do not divide by anything. Inputs, targets and weights lie in guarded memory, and after each pass no
+buffer of the workspace may have been written beside.
+"""
+
+import numpy as np
+import pytest
+import reference
+import scipy.sparse
+from guarded import Guarded, assert_lines_are_zero
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from problems import HIDDEN, TASKS, make_problem
+
+from fastmlp.data import Rows
+from fastmlp.full_batch import FullBatch
+from fastmlp.kernels.simd import TILE_ROWS
+from fastmlp.optimizers import SGD, Adam
+from fastmlp.prediction import predict
+from fastmlp.training import Epoch
+
+RATE = 0.002  # so small that nothing diverges and roundings do not grow
+RULES = {
+    "plain": (SGD(RATE, momentum=0.0, nesterov=False), lambda *args: reference.momentum(*args, RATE, 0.0)),
+    "momentum": (SGD(RATE, momentum=0.9, nesterov=False), lambda *args: reference.momentum(*args, RATE, 0.9)),
+    "nesterov": (SGD(RATE, momentum=0.9, nesterov=True), lambda *args: reference.nesterov(*args, RATE, 0.9)),
+    "adam": (Adam(RATE, 0.8, 0.95, 1e-3), None),
+}
+
+
+def adam_rule(t):
+    rate = reference.adam_rate(RATE, 0.8, 0.95, t)
+    return lambda *args: reference.adam(*args, rate, 0.8, 0.95, 1e-3)
+
+
+def fresh(optimizer):
+    """Another of the same kind, before its first step."""
+    if isinstance(optimizer, Adam):
+        return Adam(optimizer.learning_rate_init, optimizer.beta_1, optimizer.beta_2, optimizer.epsilon)
+    return SGD(optimizer.learning_rate_init, momentum=optimizer.momentum, nesterov=optimizer.nesterov)
+
+
+class GuardedRows:
+    """The problem's rows, every array of them in guarded memory; X with a gap from row to row."""
+
+    def __init__(self, problem):
+        dtype = problem.network.dtype
+        self.guarded = [Guarded(problem.y, dtype)]
+        weights = None
+        if problem.weights is not None:
+            self.guarded.append(Guarded(problem.weights, dtype))
+            weights = self.guarded[-1].array
+        if problem.sparse:
+            X = scipy.sparse.csr_matrix(problem.X)
+            self.rows = Rows(X, self.guarded[0].array, weights)
+            for name, kind in (("indptr", np.int64), ("indices", np.int32), ("values", dtype)):
+                self.guarded.append(Guarded(getattr(self.rows, name), kind))
+                setattr(self.rows, name, self.guarded[-1].array)
+        else:
+            self.guarded.append(Guarded(problem.X, dtype, stride=problem.X.shape[1] + 2))
+            self.rows = Rows(self.guarded[-1].array, self.guarded[0].array, weights)
+            assert np.shares_memory(self.rows.X, self.guarded[-1].memory)
+
+    def assert_untouched(self):
+        for guarded in self.guarded:
+            guarded.assert_untouched()
+
+
+def assert_nothing_written_beside(network, workspace):
+    for buffer in [network.params, *workspace.buffers.values()]:
+        assert_lines_are_zero(buffer)
+
+
+def train_plainly(problem, rule, order, batch_size, l2):
+    """The epoch's loss and the parameters after it, by plain twins alone."""
+    coefs, intercepts, (X, y, weights) = problem.in_float64()
+    moments = [[0.0, 0.0] for _ in range(2 * len(coefs))]
+    sum_of_losses, rows_counted, t = 0.0, 0, 0
+    for start in range(0, len(order), batch_size):
+        which = order[start : start + batch_size]
+        batch = X[which], y[which], weights[which]
+        if not batch[2].sum():
+            continue
+        t += 1
+        step = rule or adam_rule(t)
+        epsilon = np.finfo(problem.network.dtype).eps
+        activation = problem.network.activation
+        loss = reference.train_step(coefs, intercepts, moments, step, batch, l2, activation, problem.loss, epsilon)
+        sum_of_losses += loss * len(which)
+        rows_counted += len(which)
+    return sum_of_losses / max(rows_counted, 1), coefs, intercepts
+
+
+def check_training(problem, rule, batch_size, l2=0.05):
+    """An epoch in compiled code against an epoch of plain twins."""
+    optimizer, plain_rule = RULES[rule]
+    order = np.random.RandomState(3).permutation(len(problem.X)).astype(np.int64)
+    expected_loss, coefs, intercepts = train_plainly(problem, plain_rule, order, batch_size, l2)
+    guarded = GuardedRows(problem)
+    guarded_order = Guarded(order, np.int64)
+    epoch = Epoch(problem.network, guarded.rows, fresh(optimizer), guarded_order.array, batch_size)
+    loss = epoch.run(l2)
+    tolerance = 1e-9 if problem.network.dtype == np.float64 else 1e-5
+    assert loss == pytest.approx(expected_loss, rel=tolerance)
+    for ours, plain in zip([*problem.network.coefs, *problem.network.intercepts], [*coefs, *intercepts], strict=True):
+        np.testing.assert_allclose(ours, plain, rtol=tolerance, atol=tolerance)
+    assert_nothing_written_beside(problem.network, epoch.workspace)
+    guarded.assert_untouched()
+    guarded_order.assert_untouched()
+    check_transposed(epoch.workspace)
+
+
+def check_transposed(workspace):
+    """The transposed twins of the weights have followed every update."""
+    for number, coef in enumerate(workspace.network.coefs[1:], start=1):
+        twin = workspace.buffers.get(f"transposed {number}")
+        assert twin is None or np.array_equal(twin[:, : len(coef)], coef.T)
+
+
+@settings(max_examples=120, deadline=None, derandomize=True, database=None)
+@given(
+    task=st.sampled_from(sorted(TASKS)),
+    hidden=st.lists(st.integers(1, 37), max_size=3),
+    activation=st.sampled_from(HIDDEN),
+    rule=st.sampled_from(sorted(RULES)),
+    features=st.integers(1, 35),
+    rows=st.integers(1, 45),
+    batch_size=st.integers(1, 20),
+    dtype=st.sampled_from([np.float64, np.float32]),
+    weighted=st.booleans(),
+    sparse=st.booleans(),
+)
+def test_training_steps(task, rule, batch_size, **shape):
+    check_training(make_problem(task, **shape), rule, min(batch_size, shape["rows"]))
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("features", "hidden"), [(301, (451, 33)), (7, (190, 461, 5)), (1201, ())])
+def test_training_steps_of_wide_layers(features, hidden, dtype, sparse):
+    """Layers too large for the near caches, for which the work is cut in other ways."""
+    problem = make_problem(
+        "softmax log loss", features=features, hidden=hidden, rows=150, dtype=dtype, sparse=sparse, weighted=True
+    )
+    check_training(problem, "momentum", 70)
+
+
+@pytest.mark.parametrize("rows", [1, 2, TILE_ROWS, TILE_ROWS + 1, 259])
+def test_a_batch_in_many_blocks(monkeypatch, rows):
+    """However few rows go through the layers together, the batch is one."""
+    monkeypatch.setattr("fastmlp.workspace.BLOCK_BYTES", 1)
+    check_training(make_problem("multi-label", rows=rows, weighted=True), "nesterov", rows)
+
+
+def test_batches_without_weight_make_no_step():
+    problem = make_problem("poisson", rows=12, weighted=True)
+    problem.weights[...] = [0, 0, 0, 1, 2, 3, 0, 0, 0, 0, 0, 0]
+    order = np.arange(12, dtype=np.int64)
+    for rule, (optimizer, plain_rule) in RULES.items():
+        problem = make_problem("poisson", rows=12, weighted=True)
+        problem.weights[...] = [0, 0, 0, 1, 2, 3, 0, 0, 0, 0, 1, 0]
+        expected_loss, coefs, _ = train_plainly(problem, plain_rule, order, 3, 0.1)
+        epoch = Epoch(problem.network, problem.rows, fresh(optimizer), order, 3)
+        assert epoch.run(0.1) == pytest.approx(expected_loss, rel=1e-12), rule
+        assert epoch.workspace.task["steps_made"] == 2
+        assert epoch.workspace.task["rows_counted"] == 6
+        np.testing.assert_allclose(problem.network.coefs[0], coefs[0], rtol=1e-11)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@given(
+    task=st.sampled_from(sorted(TASKS)),
+    hidden=st.lists(st.integers(1, 37), max_size=3),
+    activation=st.sampled_from(HIDDEN),
+    features=st.integers(1, 35),
+    rows=st.integers(1, 70),
+    dtype=st.sampled_from([np.float64, np.float32]),
+    weighted=st.booleans(),
+    sparse=st.booleans(),
+)
+def test_full_batch_and_outputs(task, **shape):
+    """Loss and gradient over all rows, and what the network answers."""
+    problem = make_problem(task, **shape)
+    network, guarded = problem.network, GuardedRows(problem)
+    coefs, intercepts, batch = problem.in_float64()
+    tolerance = 1e-9 if network.dtype == np.float64 else 1e-5
+
+    full_batch = FullBatch(network, guarded.rows, 0.05)
+    loss, gradient = full_batch(network.params.copy())
+    expected, d_coefs, d_intercepts = reference.loss_and_gradients(
+        coefs, intercepts, *batch, 0.05, network.activation, problem.loss, np.finfo(network.dtype).eps
+    )
+    assert loss == pytest.approx(expected, rel=tolerance)
+    got = [*network.layout.coefs(gradient), *network.layout.intercepts(gradient)]
+    for ours, plain in zip(got, [*d_coefs, *d_intercepts], strict=True):
+        np.testing.assert_allclose(ours, plain, rtol=tolerance, atol=tolerance)
+    assert_nothing_written_beside(network, full_batch.workspace)
+
+    outputs = predict(network, guarded.rows)
+    plain = reference.predict(coefs, intercepts, batch[0], network.activation, network.output_activation)
+    np.testing.assert_allclose(outputs, plain, rtol=tolerance, atol=tolerance)
+    guarded.assert_untouched()
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_rows_outputs_do_not_depend_on_the_others(dtype, sparse):
+    """The same bits for a row alone, among all, and in any order."""
+    problem = make_problem("softmax log loss", features=11, hidden=(33, 17), rows=150, dtype=dtype, sparse=sparse)
+    together = predict(problem.network, problem.rows)
+    order = np.random.RandomState(0).permutation(150)
+    assert np.array_equal(predict(problem.network, problem.rows, order), together[order])
+    for number in (0, 77, 149):
+        assert np.array_equal(predict(problem.network, problem.rows, np.array([number])), together[[number]])
+    assert predict(problem.network, problem.rows, np.arange(0)).shape == (0, 3)
