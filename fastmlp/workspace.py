@@ -106,14 +106,19 @@ class Workspace:
             layer["input"], layer["input_stride"] = inp, strides[number]
             layer["stride"] = strides[number + 1]
             layer["output"] = inp = self._buffer(f"output {number}", (rows, strides[number + 1]))
-            layer["delta"] = self._buffer(f"delta {number}", (rows, strides[number + 1]))
+            # One row tile more: reading the deltas of a narrow layer transposed goes beyond the last row.
+            layer["delta"] = self._buffer(f"delta {number}", (rows + ROW_TILE, strides[number + 1]))
         self._choose_blocks(rows, 2 * sum(strides) * self.dtype.itemsize)
 
     def _choose_blocks(self, rows: int, row_bytes: int) -> None:
         """How the work is cut to the caches: everything that depends on their size stands here."""
         task, item = self.task[0], self.dtype.itemsize
         self.layers["packed"] = self.layers["fan_in"] * self.layers["fan_out"] * item > PACKED_BYTES
+        self.layers["narrow"] = self.layers["fan_out"] <= ROW_TILE
+        if self.rows.sparse:
+            self.layers["narrow"][0] = False
         self.layers["update_rows"] = np.where(self.layers["packed"], PACKED_UPDATE_ROWS, ROW_TILE)
+        self.layers["update_rows"] = np.where(self.layers["narrow"], self.layers["fan_in"], self.layers["update_rows"])
         fitting = max(BLOCK_BYTES // row_bytes // ROW_TILE, 4) * ROW_TILE
         task["block_rows"] = rows if self.network.params.nbytes > CACHED_PARAMS else min(rows, fitting)
         if self.layers["packed"].any():
@@ -126,7 +131,11 @@ class Workspace:
         task["target_weights"] = self._buffer("target weights", (self.batch_rows, n_targets))
         self.buffers["target weights"][...] = 1  # what stays there when every row counts as one
         task["losses"] = self._buffer("losses", (self.batch_rows, n_targets), np.float64)
-        task["d_tile"] = self._buffer("weight gradients", int((self.layers["update_rows"] * self.layers["fan_out"]).max()))
+        most = int((self.layers["update_rows"] * self.layers["fan_out"]).max())
+        task["d_tile"] = self._buffer("weight gradients", most)
+        if self.layers["narrow"].any():
+            fan_in = int((self.layers["narrow"] * self.layers["fan_in"]).max())
+            task["d_transposed"] = self._buffer("transposed weight gradients", (ROW_TILE, fan_in))
         task["hyper"] = self._buffer("hyper", (2, N_HYPER), np.float64)
         task["loss"] = self.network.loss_address()
         for number, layer in enumerate(self.layers[1:], start=1):

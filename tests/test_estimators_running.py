@@ -153,10 +153,10 @@ def test_interrupt_in_the_middle_of_compiled_work(solver):
     """Far more work than anyone waits for; only Ctrl-C from another thread ends it."""
     rng = np.random.default_rng(3)
     rows = rng.normal(size=(20_000, 30))
-    model = MLPClassifier((64, 64), solver=solver, max_iter=10**6, tol=0, n_iter_no_change=10**6, random_state=0)
+    model = MLPClassifier((64, 64), solver=solver, max_iter=1, tol=0, n_iter_no_change=np.inf, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.set_params(max_iter=1).fit(rows[:500], rows[:500, 0] > 0)  # whatever has to be compiled is now
+        model.fit(rows[:500], rows[:500, 0] > 0)  # whatever has to be compiled is now
     model.set_params(max_iter=10**6, max_fun=10**6)
     ctrl_c = threading.Timer(0.3, _thread.interrupt_main)
     ctrl_c.start()
@@ -242,7 +242,7 @@ def test_fits_in_threads_do_not_disturb_each_other(solver):
 @ignores_max_iter
 def test_predictions_do_not_depend_on_the_rows_beside_them():
     for kind in (MLPClassifier, MLPRegressor):
-        model = kind((33, 17), max_iter=5, random_state=0).fit(X, TARGETS[kind.__name__])
+        model = kind(hidden_layer_sizes=(33, 17), max_iter=5, random_state=0).fit(X, TARGETS[kind.__name__])
         method = model.predict_proba if kind is MLPClassifier else model.predict
         together = method(X)
         for rows in (slice(0, 1), slice(3, 12), slice(70, 80)):

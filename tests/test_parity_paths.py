@@ -172,6 +172,21 @@ def test_hidden_layers_of_every_form(hidden):
         assert_same_weights(ours, theirs)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("container", ["dense", "csr"])
+@pytest.mark.parametrize("hidden", [(257,), (64, 129, 65), (500,)], ids=str)
+def test_layers_wider_than_a_tile(hidden, container, dtype):
+    rng = np.random.default_rng(5)
+    X = (rng.normal(size=(523, 131)) * (rng.random((523, 131)) < 0.3)).astype(dtype)
+    y = (X[:, :10] + 0.3 * rng.normal(size=(523, 10))).argmax(axis=1)
+    params = {"hidden_layer_sizes": hidden, "batch_size": "auto", "learning_rate_init": 0.003}
+    ours, theirs = fit_pair("multiclass", CONTAINERS[container](X), y, **params)
+    if dtype == np.float64:
+        assert_same_model(ours, theirs)
+    else:
+        np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-4)
+
+
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("container", ["csc", "csr matrix"])
 def test_other_sparse_containers(container, solver):

@@ -3,7 +3,7 @@
 A function such as ``exp`` is a straight line of some twenty instructions. Compiled from Python by Numba, each of its
 lines is typed, lowered and inlined: 0.15 s for every function and type, and Numba's integers grow to 64 bits on the
 way, which halves the vectors of float32. So ``elementary.py`` writes its functions over *lanes*, and `elementwise`
-makes of each an intrinsic whose instructions stand directly in the caller's loop: 0.01 s, and 32 bits stay 32 bits.
+makes of each an intrinsic whose instructions stand directly in the caller's loop: below 0.02 s, and 32 bits stay 32.
 
 ::
 
@@ -27,9 +27,9 @@ from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 # Every instruction of ours carries its own flag. Numba gives the caller's flags only to instructions without any, so a
-# loop compiled with ``reassoc`` (a sum) cannot regroup x - n*hi - n*lo into x - n*(hi + lo), which would lose ten bits.
-# ``contract`` lets a*b + c round once where the host has that instruction; nothing here relies on it (and
-# ``llvm.fma`` would be a call into libm, element by element, where it is missing). Calls would always get the caller's
+# loop compiled with ``reassoc`` (a sum) cannot regroup x - n*hi - n*lo into x - n*(hi + lo), and lose the last bits.
+# ``contract`` lets a*b + c round once where the host has that instruction; nothing here relies on it, whereas
+# ``llvm.fma`` would be a call into libm, element by element, on a host without. Calls would always get the caller's
 # flags: there are none, not even to llvm.fabs.
 _FLAGS = ("contract",)
 
@@ -121,8 +121,6 @@ class Lane:
     __mul__ = _operator("fmul", None)
     __truediv__ = _operator("fdiv", None)
     __rsub__ = _operator("fsub", "sub", swapped=True)
-    __rtruediv__ = _operator("fdiv", None, swapped=True)
-    __radd__, __rmul__ = __add__, __mul__
     __and__ = _operator(None, "and_")
     __or__ = _operator(None, "or_")
     __lshift__ = _operator(None, "shl")
@@ -162,7 +160,7 @@ def elementwise(formula: Callable[[Lane], Lane]) -> Any:
 
     typed.__name__, typed.__qualname__ = formula.__name__, formula.__qualname__
     typed.__module__, typed.__doc__ = formula.__module__, formula.__doc__
-    function = intrinsic(typed)
+    function: Any = intrinsic(typed)
     function.formula = formula
     return function
 

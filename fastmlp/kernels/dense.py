@@ -10,10 +10,12 @@ B batch, I fan-in, O fan-out::
 """
 
 from .._jit import POINTER, SIZE, inlined, unit
-from .simd import TILE_ROWS, TILE_VECTORS, copy_vectors, lanes, make_tile, shift
+from .pointers import shift
+from .simd import FROM_BIAS, TILE_ROWS, TILE_VECTORS, copy_vectors, lanes, make_dot, make_tile
 
 _tile_3, _tile_2, _tile_1 = (make_tile(TILE_ROWS, vectors) for vectors in (3, 2, 1))
 _row_3, _row_2, _row_1 = (make_tile(1, vectors) for vectors in (3, 2, 1))
+_dot_tile, _dot_row = make_dot(TILE_ROWS), make_dot(1)
 
 
 @unit(POINTER, SIZE, POINTER, SIZE, SIZE, POINTER, SIZE, POINTER, SIZE, SIZE, SIZE, SIZE, POINTER, SIZE)
@@ -28,6 +30,9 @@ def multiply(out, out_stride, a, a_row, a_step, b, b_stride, bias, rows, columns
     Where `packed`, the columns of b that a tile needs are first copied into panel (depth, TILE_VECTORS vectors), which
     is overwritten: rows far apart in memory cost a page each, and rows a power of two apart share a few cache sets.
     """
+    if columns == 1 and b_stride == 1 and a_step == 1 and mode == FROM_BIAS:
+        multiply_column(out, out_stride, a, a_row, b, bias, rows, depth)
+        return
     width = lanes(out)
     j = 0
     while j < columns:
@@ -42,10 +47,19 @@ def multiply(out, out_stride, a, a_row, a_step, b, b_stride, bias, rows, columns
             for k in range(depth):
                 copy_vectors(shift(panel, k * stride), shift(source, k * b_stride), take)
             source = panel
-        multiply_columns(
-            shift(out, j), out_stride, a, a_row, a_step, source, stride, shift(bias, j), rows, take, depth, mode, vectors
-        )
+        o, s = shift(out, j), shift(bias, j)
+        multiply_columns(o, out_stride, a, a_row, a_step, source, stride, s, rows, take, depth, mode, vectors)
         j += take
+
+
+@inlined
+def multiply_column(out, out_stride, a, a_row, b, bias, rows, depth):
+    """One output: b is one contiguous column, and vectors run along the depth."""
+    if rows == 1:
+        _dot_row(out, out_stride, a, a_row, b, bias, depth)
+        return
+    for i in range(0, rows, TILE_ROWS):
+        _dot_tile(shift(out, i * out_stride), out_stride, shift(a, i * a_row), a_row, b, bias, depth)
 
 
 @inlined

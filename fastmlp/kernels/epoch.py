@@ -23,8 +23,11 @@ from .network import (
     sum_of_squares,
     transpose_rows,
 )
+from .pointers import call, doubles_at, indices_at, integers_at, pointer_at, shift
 from .records import L2, LAYER_POINTER, LEARNING_RATE, N_HYPER, SCALE, TASK_POINTER
-from .simd import OVERWRITE, call, doubles_at, indices_at, integers_at, pointer_at, shift
+from .simd import OVERWRITE
+from .subnormals import flush_subnormals, restore_mode
+
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
 def train_steps(task_record, layer_records, first_step, stop_step, like):
@@ -35,6 +38,7 @@ def train_steps(task_record, layer_records, first_step, stop_step, like):
     """
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
+    mode = flush_subnormals()
     for step in range(first_step, stop_step):
         start = step * task.batch_size
         rows = min(task.batch_size, task.n_rows - start)
@@ -51,6 +55,7 @@ def train_steps(task_record, layer_records, first_step, stop_step, like):
         task.loss_sum += loss * rows
         task.rows_counted += rows
         task.steps_made += 1
+    restore_mode(mode)
 
 
 @inlined
@@ -122,6 +127,8 @@ def weight_gradient(task, layer, number, first, count, rows, like):
             task.sparse_weight_gradient,
             (d_tile, first, count, starts, entry_rows, entries, delta, layer.stride, fan_out),
         )
+    elif layer.narrow:
+        narrow_weight_gradient(task, layer, rows, like)
     else:
         inp = shift(pointer_at(layer.input, like), first)
         call(
@@ -129,3 +136,20 @@ def weight_gradient(task, layer, number, first, count, rows, like):
             (d_tile, fan_out, inp, 1, layer.input_stride, delta, layer.stride, delta)  # no bias
             + (count, fan_out, rows, OVERWRITE, pointer_at(task.panel, like), layer.packed),
         )
+
+
+@inlined
+def narrow_weight_gradient(task, layer, rows, like):
+    """d_tile (I, O) is overwritten with inp.T @ delta, computed as (delta.T @ inp).T: O is narrower than a vector."""
+    fan_in, fan_out = layer.fan_in, layer.fan_out
+    transposed = pointer_at(task.d_transposed, like)
+    delta, inp = pointer_at(layer.delta, like), pointer_at(layer.input, like)
+    call(
+        task.multiply,
+        (transposed, fan_in, delta, 1, layer.stride, inp, layer.input_stride, inp)  # no bias
+        + (fan_out, fan_in, rows, OVERWRITE, inp, 0),  # not packed
+    )
+    d_tile, source = carray(pointer_at(task.d_tile, like), fan_in * fan_out), carray(transposed, fan_in * fan_out)
+    for j in range(fan_out):
+        for i in range(fan_in):
+            d_tile[i * fan_out + j] = source[j * fan_in + i]

@@ -5,8 +5,9 @@ from numba import carray
 from .._jit import POINTER, SIZE, inlined, unit
 from .epoch import compute_deltas, sort_batch, weight_gradient
 from .network import gather_targets, sum_delta, sum_losses
+from .pointers import integers_at, pointer_at, shift
 from .records import LAYER_POINTER, TASK_POINTER
-from .simd import integers_at, pointer_at, shift
+from .subnormals import flush_subnormals, restore_mode
 
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
@@ -17,6 +18,7 @@ def add_gradients(task_record, layer_records, first_step, stop_step, gradient):
     """
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
+    mode = flush_subnormals()
     for step in range(first_step, stop_step):
         start = step * task.batch_size
         rows = min(task.batch_size, task.n_rows - start)
@@ -26,6 +28,7 @@ def add_gradients(task_record, layer_records, first_step, stop_step, gradient):
         for number in range(task.n_layers):
             add_layer_gradient(task, layers, number, order, rows, gradient)
         task.loss_sum += sum_losses(task, rows)
+    restore_mode(mode)
 
 
 @inlined

@@ -7,7 +7,8 @@ Called by the epoch, by the full-batch gradient and by prediction. Task and laye
 from numba import carray
 
 from .._jit import inlined, inlined_sum
-from .simd import FROM_BIAS, MULTIPLY, call, doubles_at, indices_at, integers_at, pointer_at, shift
+from .pointers import call, doubles_at, indices_at, integers_at, pointer_at, shift
+from .simd import FROM_BIAS, MULTIPLY
 
 
 @inlined

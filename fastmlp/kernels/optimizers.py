@@ -10,8 +10,8 @@ from numba import carray
 
 from .._jit import DOUBLES, POINTER, SIZE, unit
 from .bits import prefer_wide_vectors
+from .pointers import shift
 from .records import EPSILON, FIRST, L2, LEARNING_RATE, SCALE, SECOND
-from .simd import shift
 
 _SIGNATURE = (POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)
 

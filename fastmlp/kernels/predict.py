@@ -4,8 +4,9 @@ from numba import carray
 
 from .._jit import POINTER, SIZE, unit
 from .network import activate_rows, forward_rows, gather_inputs
+from .pointers import integers_at, pointer_at, shift
 from .records import LAYER_POINTER, TASK_POINTER
-from .simd import integers_at, pointer_at, shift
+from .subnormals import flush_subnormals, restore_mode
 
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
@@ -14,6 +15,7 @@ def predict_rows(task_record, layer_records, first, stop, out):
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
     last = layers[task.n_layers - 1]
+    mode = flush_subnormals()
     for start in range(first, stop, task.block_rows):
         rows = min(task.block_rows, stop - start)
         order = shift(integers_at(task.order), start)
@@ -26,3 +28,4 @@ def predict_rows(task_record, layer_records, first, stop, out):
             to = carray(shift(out, (start + i) * task.n_outputs), task.n_outputs)
             for j in range(task.n_outputs):
                 to[j] = a[j]
+    restore_mode(mode)

@@ -26,7 +26,8 @@ _TASK_FIELDS = [
     # One batch, gathered: inputs (B, stride); targets, their weights and losses (B, n_targets).
     ("inputs", "i8"), ("input_stride", "i8"), ("targets", "i8"), ("target_weights", "i8"), ("losses", "i8"),
     # Weight gradients of a few rows, room for a packed panel, and a batch of sparse input sorted by feature.
-    ("d_tile", "i8"), ("panel", "i8"), ("feature_starts", "i8"), ("entry_rows", "i8"), ("entry_values", "i8"),
+    ("d_tile", "i8"), ("d_transposed", "i8"), ("panel", "i8"),
+    ("feature_starts", "i8"), ("entry_rows", "i8"), ("entry_values", "i8"),
     # Units, by address.
     ("multiply", "i8"), ("loss", "i8"), ("update", "i8"),
     ("sparse_forward", "i8"), ("sort_by_feature", "i8"), ("sparse_weight_gradient", "i8"),
@@ -44,8 +45,9 @@ _LAYER_FIELDS = [
     # What comes in (B, input_stride) and goes out (B, stride); delta holds f′, then d loss / d pre-activation.
     ("input", "i8"), ("input_stride", "i8"), ("output", "i8"), ("delta", "i8"), ("stride", "i8"),
     ("activation", "i8"),
-    # Rows of weights whose gradient is computed before they are updated; whether products pack their panels.
-    ("update_rows", "i8"), ("packed", "i8"),
+    # Rows of weights whose gradient is computed before they are updated; whether products pack their
+    # panels; whether the layer is narrower than a vector.
+    ("update_rows", "i8"), ("packed", "i8"), ("narrow", "i8"),
 ]  # fmt: skip
 
 TASK = np.dtype(_TASK_FIELDS)

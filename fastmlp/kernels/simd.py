@@ -1,4 +1,4 @@
-"""Register tiles and pointers: the little that Numba's subset of Python cannot say, as LLVM code.
+"""Register tiles: products of matrices as LLVM vector code, which Numba's subset of Python cannot say.
 
 Everything is typed by its pointers (float32 or float64) and sized for the host's vector registers, in this file alone.
 Portable: vectors, masks and ``fmuladd`` (fused only where the processor can) are LLVM's own, no instruction is named.
@@ -37,56 +37,6 @@ TILE_VECTORS = 3
 
 #: What a tile starts from and does in the end: out = bias + a b, out = a b, out *= a b, out += a b.
 FROM_BIAS, OVERWRITE, MULTIPLY, ADD = range(4)
-
-
-@intrinsic
-def shift(typingctx, pointer, elements):
-    """The pointer, so many elements further on."""
-
-    def codegen(context, builder, signature, args):
-        return builder.gep(args[0], [args[1]])
-
-    return pointer(pointer, types.intp), codegen
-
-
-@intrinsic
-def pointer_at(typingctx, address, like):
-    """The address as a pointer of `like`'s type."""
-
-    def codegen(context, builder, signature, args):
-        return builder.inttoptr(args[0], context.get_value_type(like))
-
-    return like(types.intp, like), codegen
-
-
-def _make_cast(element, kind):
-    @intrinsic
-    def cast(typingctx, address):
-        def codegen(context, builder, signature, args):
-            return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
-
-        return types.CPointer(element)(types.intp), codegen
-
-    cast.__doc__ = f"The address as a pointer to {kind}."
-    return cast
-
-
-doubles_at = _make_cast(types.float64, "float64")
-integers_at = _make_cast(types.int64, "int64")
-indices_at = _make_cast(types.int32, "int32")
-
-
-@intrinsic
-def call(typingctx, address, arguments):
-    """Call the unit at `address` with a tuple of arguments; a few nanoseconds, so once a block or a layer."""
-
-    def codegen(context, builder, signature, args):
-        values = cgutils.unpack_tuple(builder, args[1], len(arguments))
-        function = ir.FunctionType(ir.VoidType(), [value.type for value in values])
-        builder.call(builder.inttoptr(args[0], function.as_pointer()), values)
-        return context.get_dummy_value()
-
-    return types.void(types.intp, arguments), codegen
 
 
 @intrinsic
@@ -141,6 +91,15 @@ class _Vectors:
         arguments = [value, at, self.align, mask]
         name = f"llvm.masked.store.{self.suffix}.p0"
         self.builder.call(self._declare(name, ir.VoidType(), [a.type for a in arguments]), arguments)
+
+    def sum(self, vector):
+        """All lanes added up: halves onto halves, always in the same order."""
+        b, count, half = self.builder, self.count, self.count // 2
+        while half:
+            indices = ir.Constant(ir.VectorType(I32, count), [(i + half) % count for i in range(count)])
+            vector = b.fadd(vector, b.shuffle_vector(vector, vector, indices))
+            half //= 2
+        return b.extract_element(vector, ir.Constant(I32, 0))
 
     def splat(self, scalar):
         undefined = ir.Constant(self.type, ir.Undefined)
@@ -251,3 +210,50 @@ def _emit_depth_loop(builder, v, rows, offsets, masks, first, operands):
         result.add_incoming(value, loop)
         results.append(result)
     return results
+
+
+def make_dot(rows: int):
+    """An intrinsic for a product that is one column wide: vectors run along the depth instead.
+
+    dot(out, out_stride, a, a_row, b, bias, depth): out (rows, 1) = bias (1,) + a (rows, depth) @ b (depth, 1), with b
+    and the rows of a contiguous. Each row adds up in the same order, however many there are.
+    """
+
+    @intrinsic
+    def dot(typingctx, out, out_stride, a, a_row, b, bias, depth):
+        size = types.intp
+
+        def codegen(context, builder, signature, args):
+            _emit_dot(builder, out.dtype.bitwidth, rows, args)
+            return context.get_dummy_value()
+
+        return types.void(out, size, out, size, out, out, size), codegen
+
+    return dot
+
+
+def _emit_dot(builder, bits, rows, args):
+    out, out_stride, a, a_row, b, bias, depth = args
+    v = _Vectors(builder, bits)
+    row_offsets = [builder.mul(ir.Constant(I64, i), a_row) for i in range(rows)]
+    before, loop, done = builder.block, builder.append_basic_block("depth"), builder.append_basic_block("summed")
+    builder.branch(loop)  # the depth is never zero: a layer has inputs
+    builder.position_at_end(loop)
+    k = builder.phi(I64)
+    k.add_incoming(ir.Constant(I64, 0), before)
+    sums = [builder.phi(v.type) for _ in range(rows)]
+    mask = v.mask(builder.sub(depth, k))
+    column = v.load(b, k, mask)
+    row_vectors = [v.load(a, builder.add(offset, k), mask) for offset in row_offsets]
+    new = [v.multiply_add(row, column, phi) for row, phi in zip(row_vectors, sums, strict=True)]
+    following = builder.add(k, ir.Constant(I64, v.count))
+    k.add_incoming(following, loop)
+    for phi, value in zip(sums, new, strict=True):
+        phi.add_incoming(v.zero, before)
+        phi.add_incoming(value, loop)
+    builder.cbranch(builder.icmp_signed("<", following, depth), loop, done)
+    builder.position_at_end(done)
+    start = builder.load(bias)
+    for i, value in enumerate(new):
+        place = builder.gep(out, [builder.mul(ir.Constant(I64, i), out_stride)])
+        builder.store(builder.fadd(start, v.sum(value)), place)

@@ -12,7 +12,7 @@ own features and the update can follow at once: `sort_by_feature` is the countin
 from numba import carray
 
 from .._jit import INDICES, INTEGERS, POINTER, SIZE, unit
-from .simd import shift
+from .pointers import shift
 
 
 @unit(POINTER, SIZE, INTEGERS, INDICES, POINTER, INTEGERS, SIZE, POINTER, POINTER, SIZE)

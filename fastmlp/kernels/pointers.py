@@ -1,0 +1,62 @@
+"""Pointers in compiled code, and calls through them.
+
+A pointer is typed by its element (float32, float64, int64 or int32) and counts in elements; a record holds it as an
+address, a 64-bit integer.
+"""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+
+@intrinsic
+def shift(typingctx, pointer, elements):
+    """The pointer, so many elements further on."""
+
+    def codegen(context, builder, signature, args):
+        return builder.gep(args[0], [args[1]])
+
+    return pointer(pointer, types.intp), codegen
+
+
+@intrinsic
+def pointer_at(typingctx, address, like):
+    """The address as a pointer of `like`'s type."""
+
+    def codegen(context, builder, signature, args):
+        return builder.inttoptr(args[0], context.get_value_type(like))
+
+    return like(types.intp, like), codegen
+
+
+def _make_cast(element, kind):
+    @intrinsic
+    def cast(typingctx, address):
+        def codegen(context, builder, signature, args):
+            return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
+
+        return types.CPointer(element)(types.intp), codegen
+
+    cast.__doc__ = f"The address as a pointer to {kind}."
+    return cast
+
+
+doubles_at = _make_cast(types.float64, "float64")
+integers_at = _make_cast(types.int64, "int64")
+indices_at = _make_cast(types.int32, "int32")
+
+
+@intrinsic
+def call(typingctx, address, arguments):
+    """Call the unit at `address` with a tuple of arguments; a few nanoseconds, so once a block or a layer."""
+
+    def codegen(context, builder, signature, args):
+        values = cgutils.unpack_tuple(builder, args[1], len(arguments))
+        function = ir.FunctionType(ir.VoidType(), [value.type for value in values])
+        builder.call(builder.inttoptr(args[0], function.as_pointer()), values)
+        return context.get_dummy_value()
+
+    return types.void(types.intp, arguments), codegen

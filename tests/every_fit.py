@@ -1,0 +1,85 @@
+"""Tiny fits that together use every kernel: each solver on each task, dense and sparse, in both types.
+
+Run as a script, it makes them all and prints, as JSON, how each kernel was come by.
+"""
+
+import gc
+import itertools
+import json
+import warnings
+
+import numpy as np
+import scipy.sparse
+from sklearn.exceptions import ConvergenceWarning
+
+from fastmlp import MLPClassifier, MLPRegressor
+from fastmlp._jit import Unit
+
+SOLVERS = {
+    "adam": {"solver": "adam"},
+    "nesterov": {"solver": "sgd", "nesterovs_momentum": True, "learning_rate": "adaptive"},
+    "momentum": {"solver": "sgd", "nesterovs_momentum": False, "learning_rate": "invscaling"},
+    "lbfgs": {"solver": "lbfgs"},
+    "adam, early stopping": {"solver": "adam", "early_stopping": True},
+}
+TASKS = ["binary", "classes", "labels", "regression", "outputs", "poisson"]
+INPUTS = {"dense": np.array, "csr": scipy.sparse.csr_matrix, "csc": scipy.sparse.csc_matrix}
+CASES = list(itertools.product(SOLVERS, TASKS, INPUTS))
+N_ROWS = 37
+
+
+def draw(task, dtype):
+    """X with many zeros, y and weights."""
+    rng = np.random.RandomState(len(task))
+    X = rng.standard_normal((N_ROWS, 7)) * rng.randint(2, size=(N_ROWS, 7))
+    y = {
+        "binary": rng.randint(2, size=N_ROWS),
+        "classes": rng.randint(3, size=N_ROWS),
+        "labels": rng.randint(2, size=(N_ROWS, 3)),
+        "regression": rng.standard_normal(N_ROWS),
+        "outputs": rng.standard_normal((N_ROWS, 2)),
+        "poisson": rng.poisson(2.0, size=N_ROWS),
+    }[task]
+    return X.astype(dtype), y, rng.randint(1, 3, size=N_ROWS).astype(dtype)
+
+
+def make_estimator(solver, task, kind):
+    """Activations and depths in turn, so that all of them come along."""
+    turn = CASES.index((solver, task, kind))
+    options = {
+        "hidden_layer_sizes": [(5,), (11, 3), (), (17,)][turn // 3 % 4],
+        "activation": ["relu", "tanh", "logistic", "identity"][turn % 4],
+        "batch_size": 10, "max_iter": 3, "random_state": 0,
+    }  # fmt: skip
+    if task in ("binary", "classes", "labels"):
+        return MLPClassifier(**options, **SOLVERS[solver])
+    loss = "poisson" if task == "poisson" else "squared_error"
+    return MLPRegressor(**options, **SOLVERS[solver], loss=loss)
+
+
+def fit(solver, task, kind, dtype, prepare=lambda X: X):
+    """A fitted estimator, and X as it was fitted on."""
+    X, y, weights = draw(task, dtype)
+    X = prepare(INPUTS[kind](X))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # after three epochs it has not
+        return make_estimator(solver, task, kind).fit(X, y, sample_weight=weights), X
+
+
+def origins():
+    """Unit and type → "cache" or "compiler", for all that were asked for; None for a unit that was not."""
+    found = {}
+    for unit in (thing for thing in gc.get_objects() if isinstance(thing, Unit)):
+        if not unit.compiled:
+            found[unit.__name__] = None
+        for dtype, compiled in unit.compiled.items():
+            found[f"{unit.__name__}, {dtype}"] = "cache" if compiled.cache_hits else "compiler"
+    return found
+
+
+if __name__ == "__main__":
+    for case in CASES:
+        for dtype in (np.float32, np.float64):
+            estimator, X = fit(*case, dtype)
+            estimator.predict(X)
+    print(json.dumps(origins()))

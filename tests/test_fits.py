@@ -1,0 +1,57 @@
+"""Whole fits in guarded memory: every solver on every task, dense and sparse; run in the bounds lane too."""
+
+import numpy as np
+import pytest
+import scipy.sparse
+from every_fit import CASES, fit
+from guarded import Guarded, assert_lines_are_zero
+
+import fastmlp.network
+import fastmlp.workspace
+
+
+@pytest.fixture
+def buffers(monkeypatch):
+    """Every buffer that is allocated for kernels while the test runs."""
+    allocated = []
+    aligned = fastmlp.workspace.aligned
+
+    def remember(shape, dtype):
+        allocated.append(aligned(shape, dtype))
+        return allocated[-1]
+
+    monkeypatch.setattr(fastmlp.workspace, "aligned", remember)
+    monkeypatch.setattr(fastmlp.network, "aligned", remember)
+    return allocated
+
+
+class GuardedInputs:
+    """Puts X into guarded memory; of a sparse one, each of its three arrays."""
+
+    def __call__(self, X):
+        if not scipy.sparse.issparse(X):
+            self.guarded = [Guarded(X, X.dtype, stride=X.shape[1] + 3)]
+            return self.guarded[0].array
+        self.guarded = [Guarded(array, array.dtype) for array in (X.data, X.indices, X.indptr)]
+        X.data, X.indices, X.indptr = (guarded.array for guarded in self.guarded)
+        return X
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", CASES, ids=", ".join)
+def test_fit_stays_within_its_memory(case, dtype, buffers):
+    """Nothing is written beside any buffer, nor read beside X: the model is the same, bit for bit, without guards."""
+    inputs = GuardedInputs()
+    guarded_fit, X = fit(*case, dtype, prepare=inputs)
+    guarded_fit.predict(X)
+    assert len(buffers) > 5
+    for buffer in buffers:
+        assert_lines_are_zero(buffer)
+    for guarded in inputs.guarded:
+        guarded.assert_untouched()
+    plain_fit, _ = fit(*case, dtype)
+    for ours, plain in zip(
+        guarded_fit.coefs_ + guarded_fit.intercepts_, plain_fit.coefs_ + plain_fit.intercepts_, strict=True
+    ):
+        assert np.isfinite(ours).all()
+        assert np.array_equal(ours, plain)
