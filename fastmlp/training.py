@@ -15,6 +15,7 @@ from .kernels.epoch import train_steps
 from .network import Network
 from .optimizers import Optimizer
 from .progress import Progress
+from .shuffling import shuffle
 from .workspace import Workspace
 
 
@@ -145,13 +146,13 @@ def train(
     Diverged
         If the parameters became infinite or NaN. With `validate` the best finite ones were put back.
     """
-    best = network.params.copy()
+    best = network.params.copy() if validate else None
     epoch = Epoch(network, rows, optimizer, order, plan.batch_size)
     history.n_iter = 0
     try:
         for _ in range(plan.max_iter):
             if plan.shuffle:
-                order[...] = order[random_state.permutation(order.size)]
+                shuffle(order, random_state)
             loss = epoch.run(l2)
             history.n_iter += 1
             history.rows_seen += order.size
@@ -162,7 +163,7 @@ def train(
                 history.note_loss(loss, plan.tol)
             else:
                 score = validate()
-                if history.note_score(score, plan.tol) and finite:
+                if history.note_score(score, plan.tol) and finite and best is not None:
                     best[...] = network.params
                 progress.validation(score)
             if not finite:
@@ -178,7 +179,7 @@ def train(
         warnings.warn("Training interrupted by user.", stacklevel=2)
         return True
     finally:
-        if validate is not None:
+        if best is not None:
             network.params[...] = best
     return False
 

@@ -25,7 +25,7 @@ FLOORS = [
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ESTIMATORS = FLOORS[1]
-LLVM_WRITERS = {"kernels/simd.py", "kernels/bits.py"}
+LLVM_WRITERS = {"kernels/simd.py", "kernels/bits.py", "kernels/pointers.py", "kernels/subnormals.py"}
 COMPILER_FLAGS = {"fastmath", "njit", "jit", "forceinline", "parallel", "cfunc", "CFunc", "vectorize", "guvectorize"}
 
 SOURCES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))

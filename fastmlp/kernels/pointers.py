@@ -60,3 +60,15 @@ def call(typingctx, address, arguments):
         return context.get_dummy_value()
 
     return types.void(types.intp, arguments), codegen
+
+
+@intrinsic
+def call_for_uint32(typingctx, address, argument):
+    """Call the C function at `address`, uint32 f(void *), as NumPy's bit generators offer them."""
+
+    def codegen(context, builder, signature, args):
+        function = ir.FunctionType(ir.IntType(32), [ir.IntType(8).as_pointer()])
+        pointer = builder.inttoptr(args[1], ir.IntType(8).as_pointer())
+        return builder.call(builder.inttoptr(args[0], function.as_pointer()), [pointer])
+
+    return types.uint32(types.intp, types.intp), codegen
