@@ -16,13 +16,15 @@ def check_hidden_layer_sizes(hidden_layer_sizes: Any) -> list[int]:
 
     Raises
     ------
+    TypeError
+        If a size is not an integer.
     ValueError
-        If a size is not a positive integer.
+        If a size is not positive.
     """
     sizes = hidden_layer_sizes if hasattr(hidden_layer_sizes, "__iter__") else [hidden_layer_sizes]
     sizes = list(sizes)
     if any(np.ndim(size) != 0 or not isinstance(size, (Integral, np.integer)) for size in sizes):
-        raise ValueError(
+        raise TypeError(
             f"hidden_layer_sizes must be integers, one for each hidden layer, got {hidden_layer_sizes!r}."
         )
     if any(size <= 0 for size in sizes):

@@ -128,9 +128,15 @@ class Adam(Optimizer):
 
     def rates(self, steps: int) -> np.ndarray:
         t = np.arange(self.t + 1, self.t + steps + 1)
-        return self.learning_rate_init * np.sqrt(1.0 - self.beta_2**t) / (1.0 - self.beta_1**t)
+        return self.learning_rate_init * np.sqrt(_one_minus_power(self.beta_2, t)) / _one_minus_power(self.beta_1, t)
 
     def advance(self, steps: int) -> None:
         if steps:
             self.learning_rate = float(self.rates(steps)[-1])
             self.t += steps
+
+
+def _one_minus_power(beta: float, t: np.ndarray) -> np.ndarray:
+    """1 − βᵗ. Where βᵗ is far below the last bit of 1 a larger t changes nothing, and would underflow, which is slow."""
+    last = np.ceil(-60 * np.log(2.0) / np.log(beta)) if beta > 0.0 else 1.0
+    return 1.0 - beta ** np.minimum(t, last)

@@ -133,6 +133,7 @@ class Value:
 
     def __pow__(self, exponent):
         if isinstance(exponent, Real):  # a constant: the base may be negative, and has the only slope
+            exponent = float(exponent)
             power = math.pow(self.data, exponent)  # unlike **, never slips into complex numbers
             slope = exponent * math.pow(self.data, exponent - 1) if exponent else 0
             return _node(power, f"** {exponent:g}", (self, slope))

@@ -8,6 +8,9 @@
     ff ff ff ff ff ff ff ff ff ff
 """
 
+import functools
+import inspect
+
 import numpy as np
 
 from fastmlp.workspace import LINE
@@ -59,6 +62,22 @@ class Guarded:
     def assert_untouched(self):
         """Nothing has changed at all."""
         assert np.array_equal(self.memory, self.before)
+
+
+@functools.cache
+def parameters_of(unit):
+    return tuple(inspect.signature(unit.function).parameters)
+
+
+def call(unit, dtype, **arguments):
+    """Call a unit through its address, arguments by name: arrays in guarded memory, or numbers.
+
+    As C takes whatever it is given, a unit whose signature has changed must be noticed here.
+    """
+    names = parameters_of(unit)
+    assert arguments.keys() == set(names), f"{unit.__name__} takes {names}"
+    values = (arguments[name] for name in names)
+    unit.entry(dtype)(*(value.address if isinstance(value, Guarded) else int(value) for value in values))
 
 
 def assert_lines_are_zero(buffer):

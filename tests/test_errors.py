@@ -240,6 +240,13 @@ def test_weights_that_cannot_be(case, solver, weights, fragments):
             case.make(solver=solver).partial_fit(X, case.y, sample_weight=weights, **case.first)
 
 
+def test_validation_rows_without_any_weight(case):
+    weights = np.zeros(ROWS)
+    weights[:4] = 1  # none of the two rows that seed 0 sets aside
+    with refuses(ValueError, "ample", "weight", "zero"):
+        case.make(early_stopping=True).fit(X, case.y, sample_weight=weights)
+
+
 # Chunks, warm starts and early stopping
 
 

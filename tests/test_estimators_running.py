@@ -158,7 +158,7 @@ def test_interrupt_in_the_middle_of_compiled_work(solver):
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(rows[:500], rows[:500, 0] > 0)  # whatever has to be compiled is now
     model.set_params(max_iter=10**6, max_fun=10**6)
-    ctrl_c = threading.Timer(0.3, _thread.interrupt_main)
+    ctrl_c = threading.Timer(0.5, _thread.interrupt_main)
     ctrl_c.start()
     try:
         with pytest.warns(UserWarning, match="Training interrupted by user"):

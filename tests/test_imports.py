@@ -17,7 +17,7 @@ FLOORS = [
     {"classifier", "regressor", "_estimator", "_validation"},
     {"callbacks", "persistence", "display"},
     {"training", "full_batch", "prediction"},
-    {"progress", "interruptible"},
+    {"progress", "interruptible", "shuffling"},
     {"network", "workspace", "data"},
     {"activations", "losses", "initializers", "optimizers", "schedules"},
     {"kernels"},

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import reference
-from guarded import Guarded
+from guarded import Guarded, call
 from problems import draw_targets
 
 from fastmlp.activations import ACTIVATIONS
@@ -31,7 +31,8 @@ def activate(name, z, dtype, stride, whole_rows):
     """The unit's (f, f′), once it is sure that it wrote nothing else."""
     z = Guarded(z, dtype, stride)
     derivative = Guarded(np.full(z.shape, 0.25), dtype, stride)
-    ACTIVATIONS[name].entry(dtype)(z.address, derivative.address, z.shape[0], stride, z.shape[1])
+    rows, columns = z.shape
+    call(ACTIVATIONS[name], dtype, z=z, derivative=derivative, rows=rows, stride=stride, columns=columns)
     for guarded in (z, derivative):
         guarded.assert_only_inside_written(columns=stride if whole_rows else None)
     return z.array, derivative.array
@@ -65,9 +66,9 @@ def test_activation_far_out(dtype, name):
 @pytest.mark.parametrize("shift", [0, 1e4, -1e4])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_softmax(dtype, shift, shape):
-    """Whatever is added to a row changes nothing and overflows nowhere; f′ is left alone."""
+    """Of contiguous rows. Whatever is added to a row changes nothing and overflows nowhere; f′ is left alone."""
     z = in_type(np.random.RandomState(shape[1]).standard_normal(shape) * 3 + shift, dtype)
-    a, derivative = activate("softmax", z, dtype, shape[1] + 5, whole_rows=False)
+    a, derivative = activate("softmax", z, dtype, shape[1], whole_rows=False)
     np.testing.assert_allclose(a, reference.softmax(z), **tolerance(dtype))
     assert np.all(derivative == 0.25)
 
@@ -76,18 +77,17 @@ def test_softmax(dtype, shift, shape):
 
 
 def compute_loss(loss, z, y, w, dtype):
-    """The unit's (outputs, delta, row losses), once it is sure that it wrote nothing else."""
-    stride = z.shape[1] + 5
-    z, delta = Guarded(z, dtype, stride), Guarded(np.zeros_like(z), dtype, stride)
-    y, w, row_losses = Guarded(y, dtype), Guarded(w, dtype), Guarded(np.zeros(len(w)), np.float64)
-    LOSSES[loss].entry(dtype)(
-        z.address, delta.address, stride, y.address, y.shape[1], w.address, row_losses.address, *z.shape
-    )
-    for written in (z, delta, row_losses):
+    """The unit's (outputs, delta, row losses), once it is sure that it wrote nothing else; w is each row's weight."""
+    rows, columns = z.shape
+    z, delta, y = Guarded(z, dtype), Guarded(np.zeros_like(z), dtype), Guarded(y, dtype)
+    w = Guarded(np.repeat(w[:, None], y.shape[1], axis=1), dtype)
+    losses = Guarded(np.zeros(y.shape), np.float64)
+    call(LOSSES[loss], dtype, z=z, delta=delta, target=y, weight=w, loss=losses, rows=rows, columns=columns)
+    for written in (z, delta, losses):
         written.assert_only_inside_written()
     for read in (y, w):
         read.assert_untouched()
-    return z.array, delta.array, row_losses.array
+    return z.array, delta.array, losses.array.sum(axis=1)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -158,7 +158,7 @@ def test_update_rule(dtype, rule, n):
     hyper[[records.FIRST, records.SECOND, records.EPSILON][: len(HYPER[rule])]] = HYPER[rule]
     p, d, state = Guarded(param, dtype), Guarded(d_param, dtype), Guarded(moments, dtype, stride=n + 9)
     h = Guarded(hyper, np.float64)
-    getattr(optimizers, rule).entry(dtype)(p.address, d.address, state.address, state.stride, n, h.address)
+    call(getattr(optimizers, rule), dtype, param=p, d_param=d, state=state, n_params=state.stride, n=n, hyper=h)
     gradient = (d_param + 0.5 * param) * 0.0625
     expected, expected_moments = getattr(reference, rule)(param, gradient, moments, 0.125, *HYPER[rule])
     np.testing.assert_allclose(p.array, expected, **tolerance(dtype))

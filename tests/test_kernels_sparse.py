@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import reference
 import scipy.sparse
-from guarded import Guarded
+from guarded import Guarded, call
 
 from fastmlp.kernels import sparse
 
@@ -25,26 +25,26 @@ class Case:
         self.weight = rng.standard_normal((n_features, fan_out)).astype(dtype)
         self.bias = rng.standard_normal(fan_out).astype(dtype)
         self.delta = rng.standard_normal((rows, fan_out)).astype(dtype)
-        self.inputs = (
-            Guarded(self.X.indptr, np.int64), Guarded(self.X.indices, np.int32), Guarded(self.X.data, dtype),
-            Guarded(self.order, np.int64),
-        )  # fmt: skip
-        self.addresses = [guarded.address for guarded in self.inputs]
+        arrays = {"indptr": self.X.indptr, "indices": self.X.indices, "values": self.X.data, "order": self.order}
+        kinds = {"indptr": np.int64, "indices": np.int32, "values": dtype, "order": np.int64}
+        self.inputs = {name: Guarded(array, kinds[name]) for name, array in arrays.items()}
         self.entries = int(np.diff(self.X.indptr)[self.order].sum())
 
     def assert_inputs_untouched(self):
-        for guarded in self.inputs:
+        for guarded in self.inputs.values():
             guarded.assert_untouched()
 
     def sorted(self):
         """starts, entry_rows and entry_values from the unit, all guarded."""
-        starts = Guarded(np.zeros(self.X.shape[1] + 1), np.int64)
         nothing = np.zeros(self.entries)
-        outputs = (starts, Guarded(nothing, np.int32), Guarded(nothing, self.dtype))
-        sparse.sort_by_feature.entry(self.dtype)(
-            *(guarded.address for guarded in outputs), *self.addresses, len(self.order), self.X.shape[1]
-        )
-        for guarded in outputs:
+        outputs = {
+            "starts": Guarded(np.zeros(self.X.shape[1] + 1), np.int64),
+            "entry_rows": Guarded(nothing, np.int32),
+            "entry_values": Guarded(nothing, self.dtype),
+        }
+        rows, n_features = len(self.order), self.X.shape[1]
+        call(sparse.sort_by_feature, self.dtype, **outputs, **self.inputs, rows=rows, n_features=n_features)
+        for guarded in outputs.values():
             guarded.assert_only_inside_written()
         return outputs
 
@@ -68,9 +68,10 @@ def test_forward(case):
     rows = len(case.order)
     out = Guarded(np.zeros((rows, case.fan_out)), case.dtype, stride=case.fan_out + 3)
     weight, bias = Guarded(case.weight, case.dtype), Guarded(case.bias, case.dtype)
-    sparse.sparse_forward.entry(case.dtype)(
-        out.address, out.stride, *case.addresses, rows, weight.address, bias.address, case.fan_out
-    )
+    call(
+        sparse.sparse_forward, case.dtype, out=out, stride=out.stride, **case.inputs, rows=rows, weight=weight,
+        bias=bias, fan_out=case.fan_out,
+    )  # fmt: skip
     expected = reference.sparse_forward(case.X.astype(float), case.order, case.weight.astype(float), case.bias)
     assert_close(out.array, expected)
     out.assert_only_inside_written()
@@ -80,7 +81,7 @@ def test_forward(case):
 
 
 def test_sort_by_feature(case):
-    for ours, plain in zip(case.sorted(), reference.sort_by_feature(case.X, case.order), strict=True):
+    for ours, plain in zip(case.sorted().values(), reference.sort_by_feature(case.X, case.order), strict=True):
         assert ours.array.tolist() == list(plain)
     case.assert_inputs_untouched()
 
@@ -93,9 +94,9 @@ def test_weight_gradient(case):
     n_features = case.X.shape[1]
     for first, count in [(0, n_features), (0, 1), (n_features - 1, 1), (n_features // 3, n_features // 2)]:
         d_weight = Guarded(np.ones((count, case.fan_out)), case.dtype)
-        sparse.sparse_weight_gradient.entry(case.dtype)(
-            d_weight.address, first, count, *(guarded.address for guarded in by_feature), delta.address, delta.stride,
-            case.fan_out,
+        call(
+            sparse.sparse_weight_gradient, case.dtype, d_weight=d_weight, first=first, count=count, **by_feature,
+            delta=delta, stride=delta.stride, fan_out=case.fan_out,
         )  # fmt: skip
         assert_close(d_weight.array, expected[first : first + count])
         d_weight.assert_only_inside_written()

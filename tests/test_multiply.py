@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import reference
-from guarded import Guarded
+from guarded import Guarded, call
 
 from fastmlp.kernels import simd
 from fastmlp.kernels.dense import multiply
@@ -26,9 +26,9 @@ def call_multiply(mode, out, a, steps, b, bias, rows, columns, depth, packed):
     """The unit on guarded arrays; `steps` are a's elements from row to row and from step to step of the depth."""
     dtype = out.array.dtype
     panel = Guarded(np.zeros((depth, simd.TILE_VECTORS * lanes(dtype))), dtype)
-    multiply.entry(dtype)(
-        out.address, out.stride, a.address, *steps, b.address, b.stride, bias.address, rows, columns, depth,
-        getattr(simd, mode), panel.address, packed,
+    call(
+        multiply, dtype, out=out, out_stride=out.stride, a=a, a_row=steps[0], a_step=steps[1], b=b, b_stride=b.stride,
+        bias=bias, rows=rows, columns=columns, depth=depth, mode=getattr(simd, mode), panel=panel, packed=packed,
     )  # fmt: skip
     panel.assert_only_inside_written()
 
@@ -36,9 +36,9 @@ def call_multiply(mode, out, a, steps, b, bias, rows, columns, depth, packed):
 class Operands:
     """out, a, b and bias of one product, of which fewer rows and columns can be asked for."""
 
-    def __init__(self, seed, dtype, rows, columns, depth, transposed=False, packed=False):
+    def __init__(self, seed, dtype, rows, columns, depth, transposed=False, packed=False, gap=GAP):
         draw = np.random.RandomState(seed).standard_normal
-        self.dtype, self.depth, self.transposed, self.packed = dtype, depth, transposed, packed
+        self.dtype, self.depth, self.transposed, self.packed, self.gap = dtype, depth, transposed, packed, gap
         self.values = [draw(shape).astype(dtype) for shape in ((rows, columns), (rows, depth), (depth, columns))]
         self.values.append(draw(columns).astype(dtype))
         self.guarded_a, self.guarded_b = {}, {}
@@ -51,7 +51,7 @@ class Operands:
 
     def guard_b(self, columns):
         b, bias = self.values[2][:, :columns], self.values[3][:columns]
-        return Guarded(b, self.dtype, stride=columns + GAP), Guarded(bias, self.dtype)
+        return Guarded(b, self.dtype, stride=columns + self.gap), Guarded(bias, self.dtype)
 
     def multiply(self, mode, rows, columns):
         """The kernel's answer, once it is sure that it wrote nothing else."""
@@ -109,6 +109,19 @@ def test_every_width_and_height(dtype, mode, transposed, packed, depth):
 def test_large_shapes(dtype, mode, transposed, packed, rows, columns, depth):
     operands = Operands(columns, dtype, rows, columns, depth, transposed, packed)
     assert_close(operands.multiply(mode, rows, columns), *operands.expected(mode))
+    operands.assert_inputs_untouched()
+
+
+@pytest.mark.parametrize("depth", [1, 2, 7, 16, 33, 131])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("dtype", TYPES)
+def test_one_contiguous_column(dtype, mode, depth):
+    """A single output, for which vectors run along the depth."""
+    operands = Operands(depth, dtype, 17, 1, depth, gap=0)
+    together = operands.multiply(mode, 17, 1)
+    assert_close(together, *operands.expected(mode))
+    for rows in range(1, 17):
+        assert np.array_equal(operands.multiply(mode, rows, 1), together[:rows])
     operands.assert_inputs_untouched()
 
 

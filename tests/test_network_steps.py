@@ -167,6 +167,17 @@ def test_batches_without_weight_make_no_step(rule):
     np.testing.assert_allclose(problem.network.coefs[0], coefs[0], rtol=1e-11)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_subnormal_numbers_count_again_afterwards(dtype):
+    """Kernels may flush them to zero while they run; the caller's arithmetic is as it was."""
+    problem = make_problem("poisson", dtype=dtype)
+    Epoch(problem.network, problem.rows, Adam(), np.arange(7, dtype=np.int64), 3).run(0.0)
+    FullBatch(problem.network, problem.rows, 0.0)(problem.network.params.copy())
+    predict(problem.network, problem.rows)
+    smallest = np.full(40, np.finfo(dtype).smallest_subnormal)
+    assert np.all(smallest * 3 / 3 == smallest)
+
+
 @settings(max_examples=60, deadline=None, derandomize=True, database=None)
 @given(
     task=st.sampled_from(sorted(TASKS)),
