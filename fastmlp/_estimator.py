@@ -149,7 +149,7 @@ class BaseMLP(BaseEstimator, ABC):
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization "
                 "hasn't converged yet.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
     def _split(
@@ -163,6 +163,11 @@ class BaseMLP(BaseEstimator, ABC):
         order, validation = split_rows(rows.n_rows, self.validation_fraction, random_state, stratify)
         y = rows.y[validation]
         weights = None if rows.sample_weight is None else rows.sample_weight[validation]
+        if weights is not None and weights.sum() == 0:
+            raise ValueError(
+                f"The sample weights of the {validation.size} validation rows sum to zero, so they cannot be "
+                "scored. Increase 'validation_fraction', or give more rows a weight."
+            )
 
         def validate() -> float:
             return self._score_outputs(predict(network, rows, validation), y, weights)
@@ -180,7 +185,7 @@ class BaseMLP(BaseEstimator, ABC):
         warnings.warn(
             "Training diverged and was stopped; the best finite weights are restored." + cause,
             ConvergenceWarning,
-            stacklevel=5,
+            stacklevel=6,
         )
 
     def _fit_lbfgs(self, network: Network, rows: Rows) -> None:

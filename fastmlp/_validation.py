@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.model_selection import train_test_split
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import _check_sample_weight
 
 
@@ -16,15 +17,15 @@ def check_hidden_layer_sizes(hidden_layer_sizes: Any) -> list[int]:
 
     Raises
     ------
-    TypeError
-        If a size is not an integer.
+    InvalidParameterError
+        If a size is not an integer (a ValueError and a TypeError).
     ValueError
         If a size is not positive.
     """
     sizes = hidden_layer_sizes if hasattr(hidden_layer_sizes, "__iter__") else [hidden_layer_sizes]
     sizes = list(sizes)
     if any(np.ndim(size) != 0 or not isinstance(size, (Integral, np.integer)) for size in sizes):
-        raise TypeError(
+        raise InvalidParameterError(
             f"hidden_layer_sizes must be integers, one for each hidden layer, got {hidden_layer_sizes!r}."
         )
     if any(size <= 0 for size in sizes):
@@ -43,10 +44,10 @@ def check_sample_weight(sample_weight: Any, X: Any) -> np.ndarray | None:
     if sample_weight is None:
         return None
     weights = _check_sample_weight(sample_weight, X)
-    if not np.any(weights):
+    if weights.sum() == 0:
         raise ValueError(
-            f"sample_weight is zero for all {weights.size} rows: there is nothing to fit. "
-            "Give at least one row a weight other than zero, or leave sample_weight out."
+            f"sample_weight sums to zero over {weights.size} rows (zero for all rows?): there is nothing to fit. "
+            "Give some rows positive weights, or leave sample_weight out."
         )
     return weights
 
@@ -59,7 +60,7 @@ def check_batch_size(batch_size: int | str, n_rows: int) -> int:
         warnings.warn(
             "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped "
             f"(batch_size={batch_size}, {n_rows} rows).",
-            stacklevel=4,
+            stacklevel=6,
         )
     return int(np.clip(int(batch_size), 1, n_rows))
 

@@ -290,7 +290,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return n_classes if kind.startswith("multilabel") else 1, "logistic", "log_loss"
 
     def _score_outputs(self, outputs: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> float:
-        """Accuracy; of several labels all must be right."""
+        """Accuracy, of several labels all must be right; NaN where an output is not finite."""
+        if not np.isfinite(outputs).all():
+            return float("nan")
         if self.out_activation_ == "softmax":
             right = outputs.argmax(axis=1) == y[:, 0]
         else:

@@ -92,7 +92,7 @@ def lbfgs(
         )
         result.interrupted = False
     except KeyboardInterrupt:
-        warnings.warn("Training interrupted by user.", stacklevel=2)
+        warnings.warn("Training interrupted by user.", stacklevel=6)
         result = latest
         result.interrupted = True
     network.params[...] = result.x

@@ -176,7 +176,7 @@ def train(
             if plan.one_epoch:
                 return True
     except KeyboardInterrupt:
-        warnings.warn("Training interrupted by user.", stacklevel=2)
+        warnings.warn("Training interrupted by user.", stacklevel=6)
         return True
     finally:
         if best is not None:

@@ -44,16 +44,13 @@ class Guarded:
         self.array = self.body[:rows, :columns] if values.ndim == 2 else self.body[0, :columns]
         self.array[...] = values
         self.before = self.memory.copy()
-
-    @property
-    def address(self):
-        return self.body.ctypes.data
+        self.address = self.memory.ctypes.data + offset
 
     def assert_only_inside_written(self, rows=None, columns=None):
         """Nothing has changed but the array itself, or as many `rows` and `columns` as are given."""
         inside = slice(self.shape[0] if rows is None else rows), slice(self.shape[1] if columns is None else columns)
         after = self.body[inside].copy()
-        body_before = self.before[self.body.ctypes.data - self.memory.ctypes.data :][: self.body.nbytes]
+        body_before = self.before[self.address - self.memory.ctypes.data :][: self.body.nbytes]
         self.body[inside] = body_before.view(self.body.dtype).reshape(self.body.shape)[inside]
         outside = np.flatnonzero(self.memory != self.before)
         self.body[inside] = after

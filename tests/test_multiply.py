@@ -25,7 +25,7 @@ def rows_with_scratch(rows):
 def call_multiply(mode, out, a, steps, b, bias, rows, columns, depth, packed):
     """The unit on guarded arrays; `steps` are a's elements from row to row and from step to step of the depth."""
     dtype = out.array.dtype
-    panel = Guarded(np.zeros((depth, simd.TILE_VECTORS * lanes(dtype))), dtype)
+    panel = Guarded(np.zeros((depth if packed else 0, simd.TILE_VECTORS * lanes(dtype))), dtype)
     call(
         multiply, dtype, out=out, out_stride=out.stride, a=a, a_row=steps[0], a_step=steps[1], b=b, b_stride=b.stride,
         bias=bias, rows=rows, columns=columns, depth=depth, mode=getattr(simd, mode), panel=panel, packed=packed,

@@ -1,0 +1,219 @@
+"""Compiled code allocates nothing, however many steps it makes; and no form of input has it compiled once more."""
+
+import tracemalloc
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse
+from numba import carray
+from numba.core.registry import cpu_target
+from numba.core.runtime import _nrt_python, rtsys
+from problems import make_problem
+from sklearn.exceptions import ConvergenceWarning
+
+from fastmlp import MLPClassifier, _jit
+from fastmlp._jit import POINTER, SIZE, unit
+from fastmlp.full_batch import FullBatch
+from fastmlp.kernels.epoch import train_steps
+from fastmlp.kernels.full_batch import add_gradients
+from fastmlp.kernels.predict import predict_rows
+from fastmlp.optimizers import SGD, Adam
+from fastmlp.training import Epoch
+from fastmlp.workspace import Workspace
+
+#: What Python itself needs for a call: boxed integers. Any array of the networks here is many times as large.
+CALL_BYTES = 2048
+
+
+@unit(POINTER, SIZE)
+def sum_of_copies(out, n):
+    """Allocates, for the test that this would be seen."""
+    for i in range(n):
+        carray(out, 1)[0] += np.full(n, carray(out, 1)[0])[i]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def counted():
+    """Numba's runtime counts what compiled code allocates."""
+    rtsys.initialize(cpu_target.target_context)
+    _nrt_python.memsys_enable_stats()
+    yield
+    _nrt_python.memsys_disable_stats()
+
+
+def allocations(work):
+    """(allocations in compiled code, bytes that Python and NumPy needed at the most) while `work` runs."""
+    work()  # the first time may compile
+    before = rtsys.get_allocation_stats().alloc
+    tracemalloc.start()
+    try:
+        held = tracemalloc.get_traced_memory()[0]
+        work()
+        needed = tracemalloc.get_traced_memory()[1] - held
+    finally:
+        tracemalloc.stop()
+    return rtsys.get_allocation_stats().alloc - before, needed
+
+
+def assert_nothing_allocated(work):
+    in_compiled_code, in_python = allocations(work)
+    assert in_compiled_code == 0
+    assert in_python < CALL_BYTES
+
+
+def test_an_allocation_would_be_seen():
+    value = np.ones(1)
+    assert allocations(lambda: sum_of_copies.entry(np.float64)(value.ctypes.data, 7))[0] == 7
+    assert allocations(lambda: np.ones(1000))[1] >= 8000
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+class TestSteps:
+    """A hundred steps; a training that goes on for longer needs no more."""
+
+    def problem(self, dtype, sparse):
+        return make_problem(
+            "softmax log loss", features=70, hidden=(90, 80), rows=1200, dtype=dtype, sparse=sparse, weighted=True
+        )
+
+    @pytest.mark.parametrize("optimizer", [SGD, Adam])
+    def test_training(self, dtype, sparse, optimizer):
+        problem = self.problem(dtype, sparse)
+        epoch = Epoch(problem.network, problem.rows, optimizer(), np.arange(1200), 12)
+        epoch.run(0.1)
+        task, entry = epoch.workspace.task[0], train_steps.entry(dtype)
+        rates = np.full(100, 1e-3)
+        task["rates"] = rates.ctypes.data
+        arguments = (*epoch.workspace.arguments(), 0, 100, problem.network.params.ctypes.data)
+
+        def hundred_steps():
+            task["steps_made"] = 0
+            entry(*arguments)
+
+        assert_nothing_allocated(hundred_steps)
+        assert task["steps_made"] == 100
+        assert np.isfinite(problem.network.params).all()
+
+    def test_full_batch(self, dtype, sparse, monkeypatch):
+        monkeypatch.setattr("fastmlp.full_batch.CHUNK_ROWS", 12)
+        problem = self.problem(dtype, sparse)
+        full_batch = FullBatch(problem.network, problem.rows, 0.1)
+        full_batch(problem.network.params.copy())
+        arguments = (*full_batch.workspace.arguments(), 0, 100, full_batch.gradient.ctypes.data)
+        entry = add_gradients.entry(dtype)
+        assert_nothing_allocated(lambda: entry(*arguments))
+
+    def test_prediction(self, dtype, sparse):
+        problem = self.problem(dtype, sparse)
+        workspace = Workspace(problem.network, problem.rows, 64, training=False)
+        order, out = np.arange(1200), np.empty((1200, 3), dtype)
+        workspace.use_order(order)
+        entry = predict_rows.entry(dtype)
+        assert_nothing_allocated(lambda: entry(*workspace.arguments(), 0, 1200, out.ctypes.data))
+
+
+# Nothing compiled once more
+
+
+def fit(X, y, weights=None, **parameters):
+    """Predictions and parameters of a short fit."""
+    model = MLPClassifier(**{"hidden_layer_sizes": (7, 3), "max_iter": 2, "random_state": 0, **parameters})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, y, weights)
+    return [model.predict_proba(X), *model.coefs_, *model.intercepts_]
+
+
+@pytest.fixture
+def data():
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((40, 6)) * rng.randint(2, size=(40, 6))
+    return X, (X[:, 0] > 0).astype(int)
+
+
+@pytest.fixture
+def compiler_refuses(data, monkeypatch):
+    """Once one fit on dense and one on sparse input, of each type, have compiled what they need."""
+    X, y = data
+    for dtype in (np.float32, np.float64):
+        fit(X.astype(dtype), y)
+        fit(scipy.sparse.csr_matrix(X.astype(dtype)), y)
+
+    def refuse(function, *_):
+        raise AssertionError(f"{function.__name__} is compiled once more")
+
+    monkeypatch.setattr(_jit, "CFunc", refuse)
+
+
+def read_only(X):
+    X = X.copy()
+    X.setflags(write=False)
+    return X
+
+
+def mapped(X, folder):
+    """As joblib hands it to its workers."""
+    np.save(folder / "X.npy", X)
+    return np.load(folder / "X.npy", mmap_mode="r")
+
+
+FORMS = {
+    "rows apart": lambda X, folder: np.repeat(X, 2, axis=0)[::2],
+    "columns apart": lambda X, folder: np.repeat(X, 3, axis=1)[:, ::3],
+    "backwards": lambda X, folder: X[::-1].copy()[::-1],
+    "Fortran order": lambda X, folder: np.asfortranarray(X),
+    "read-only": lambda X, folder: read_only(X),
+    "memory map": mapped,
+    "list": lambda X, folder: X.tolist(),
+    "not aligned": lambda X, folder: np.frombuffer(b"." + X.tobytes(), np.uint8)[1:].view(X.dtype).reshape(X.shape),
+    "other byte order": lambda X, folder: X.astype(X.dtype.newbyteorder()),
+}
+
+
+#: What scikit-learn reads as float64, whatever it was.
+ALWAYS_DOUBLE = {"list", "other byte order"}
+
+
+@pytest.mark.parametrize(
+    ("form", "dtype"),
+    [*((f, np.float64) for f in FORMS), *((f, np.float32) for f in sorted(FORMS.keys() - ALWAYS_DOUBLE))],
+)
+def test_forms_of_dense_input(form, dtype, data, compiler_refuses, tmp_path):
+    """And each gives the same model, bit for bit."""
+    X, y = data[0].astype(dtype), data[1]
+    for ours, plain in zip(fit(FORMS[form](X, tmp_path), y), fit(X, y), strict=True):
+        assert ours.dtype == plain.dtype
+        assert np.array_equal(ours, plain)
+
+
+@pytest.mark.parametrize("index", [np.int32, np.int64])
+@pytest.mark.parametrize("kind", ["csr", "csc", "coo", "csr array", "read-only csr"])
+def test_forms_of_sparse_input(kind, index, data, compiler_refuses):
+    X, y = data
+    sparse = scipy.sparse.csr_array(X) if kind == "csr array" else scipy.sparse.csr_matrix(X).asformat(kind.split()[-1])
+    if kind != "coo":
+        sparse.indices, sparse.indptr = sparse.indices.astype(index), sparse.indptr.astype(index)
+    if kind.startswith("read-only"):
+        for array in (sparse.data, sparse.indices, sparse.indptr):
+            array.setflags(write=False)
+    for ours, plain in zip(fit(sparse, y), fit(scipy.sparse.csr_matrix(X), y), strict=True):
+        assert np.array_equal(ours, plain)
+
+
+@pytest.mark.parametrize("hidden", [(), (1,), (100,), (3, 4, 5, 6, 7, 8), (260, 270)])
+@pytest.mark.parametrize("batch_size", [1, 7, 40])
+def test_depth_width_and_batch_size(hidden, batch_size, data, compiler_refuses):
+    X, y = data
+    fit(X, y, hidden_layer_sizes=hidden, batch_size=batch_size)
+    fit(X[:, :3], y, np.ones(40), hidden_layer_sizes=hidden, batch_size=batch_size)
+
+
+def test_another_compilation_would_be_seen(compiler_refuses):
+    @unit(POINTER)
+    def new(out):
+        pass
+
+    with pytest.raises(AssertionError, match="new is compiled once more"):
+        new.address(np.float64)
