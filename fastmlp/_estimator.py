@@ -25,6 +25,7 @@ from .optimizers import SGD, Adam, Optimizer
 from .prediction import predict
 from .progress import Progress
 from .schedules import schedule_by_name
+from .team import count_threads
 from .training import Diverged, History, Plan, train
 
 _NON_FINITE = (
@@ -69,6 +70,7 @@ class BaseMLP(BaseEstimator, ABC):
         "epsilon": [Interval(Real, 0, None, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
         "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "n_jobs": [None, Integral],
     }
 
     coefs_: list[np.ndarray]
@@ -137,7 +139,7 @@ class BaseMLP(BaseEstimator, ABC):
         try:
             converged = train(
                 network, rows, self._optimizer, plan, history, l2=self.alpha, order=order, random_state=random_state,
-                progress=Progress(self.verbose), validate=validate,
+                progress=Progress(self.verbose), validate=validate, n_threads=count_threads(self.n_jobs),
             )  # fmt: skip
         except Diverged as error:
             self._report_divergence(error.epoch)
@@ -170,7 +172,7 @@ class BaseMLP(BaseEstimator, ABC):
             )
 
         def validate() -> float:
-            return self._score_outputs(predict(network, rows, validation), y, weights)
+            return self._score_outputs(predict(network, rows, validation, count_threads(self.n_jobs)), y, weights)
 
         return order, validate
 
@@ -191,7 +193,7 @@ class BaseMLP(BaseEstimator, ABC):
     def _fit_lbfgs(self, network: Network, rows: Rows) -> None:
         result = lbfgs(
             network, rows, l2=self.alpha, max_iter=self.max_iter, max_fun=self.max_fun, tol=self.tol,
-            progress=Progress(self.verbose),
+            progress=Progress(self.verbose), n_threads=count_threads(self.n_jobs),
         )  # fmt: skip
         self.loss_ = float(result.fun)
         if result.interrupted:
@@ -239,7 +241,7 @@ class BaseMLP(BaseEstimator, ABC):
         units = [X.shape[1], *(np.shape(coef)[1] for coef in self.coefs_)]
         network = Network(units, self.activation, self.out_activation_, self._output()[2], dtype)
         network.layout.fill(network.params, self.coefs_, self.intercepts_)
-        return predict(network, Rows(X, dtype=dtype))
+        return predict(network, Rows(X, dtype=dtype), n_threads=count_threads(self.n_jobs))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -13,6 +13,7 @@ from .interruptible import Slicer
 from .kernels.full_batch import add_gradients
 from .network import Network
 from .progress import Progress
+from .team import Team, useful_threads
 from .workspace import Workspace
 
 #: Rows whose activations are held at a time.
@@ -25,25 +26,27 @@ class FullBatch:
     loss = Σ wᵢ lossᵢ / Σ wᵢ + α / (2 Σ wᵢ) Σ weight², in float64; the gradient in the network's type.
     """
 
-    def __init__(self, network: Network, rows: Rows, l2: float) -> None:
+    def __init__(self, network: Network, rows: Rows, l2: float, n_threads: int = 1) -> None:
         self.network, self.l2 = network, l2
         chunk = min(CHUNK_ROWS, rows.n_rows)
         self.steps = -(-rows.n_rows // chunk)
         self.order = np.arange(rows.n_rows, dtype=np.int64)
-        self.workspace = Workspace(network, rows, chunk, training=True)
+        self.team = Team(useful_threads(network, chunk, n_threads))
+        self.workspace = Workspace(network, rows, chunk, training=True, n_threads=self.team.size)
         self.workspace.use_order(self.order)
-        self.workspace.task[0]["batch_size"] = chunk
+        self.workspace.tasks["batch_size"] = chunk
+        self.workspace.tasks["team"] = self.team.address
         self.slicer = Slicer()
         self.add_gradients = add_gradients.entry(network.dtype)
         self.gradient = np.zeros(network.layout.size, network.dtype)
 
     def __call__(self, params: np.ndarray) -> tuple[float, np.ndarray]:
         """The loss and the gradient at `params`, which become the network's."""
-        network, task = self.network, self.workspace.task[0]
+        network, task = self.network, self.workspace.task
         network.params[...] = params
         self.workspace.transpose()
         self.gradient[...] = 0
-        task["loss_sum"], task["weight_sum"] = 0.0, 0.0
+        self.workspace.tasks["loss_sum"] = self.workspace.tasks["weight_sum"] = 0
         self.slicer.run(self._chunks, self.steps)
         total = float(task["weight_sum"])
         squares = 0.0
@@ -54,11 +57,24 @@ class FullBatch:
         return loss, self.gradient / self.gradient.dtype.type(total)
 
     def _chunks(self, start: int, stop: int) -> None:
-        self.add_gradients(*self.workspace.arguments(), start, stop, self.gradient.ctypes.data)
+        gradient = self.gradient.ctypes.data
+
+        def chunks_of(thread: int) -> None:
+            self.add_gradients(*self.workspace.arguments(thread), start, stop, gradient)
+
+        self.team.run(chunks_of)
 
 
 def lbfgs(
-    network: Network, rows: Rows, *, l2: float, max_iter: int, max_fun: int, tol: float, progress: Progress
+    network: Network,
+    rows: Rows,
+    *,
+    l2: float,
+    max_iter: int,
+    max_fun: int,
+    tol: float,
+    progress: Progress,
+    n_threads: int = 1,
 ) -> Any:
     """Minimise the loss over all rows by L-BFGS; the network holds the result.
 
@@ -69,7 +85,7 @@ def lbfgs(
     result : scipy.optimize.OptimizeResult
         With one more entry, `interrupted`: Ctrl-C came, and the network holds the last iterate.
     """
-    loss_and_gradient = FullBatch(network, rows, l2)
+    loss_and_gradient = FullBatch(network, rows, l2, n_threads)
     latest = scipy.optimize.OptimizeResult(x=network.params.astype(np.float64), fun=np.inf, nit=0)
 
     def in_float64(params: np.ndarray) -> tuple[float, np.ndarray]:

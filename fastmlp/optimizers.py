@@ -137,6 +137,6 @@ class Adam(Optimizer):
 
 
 def _one_minus_power(beta: float, t: np.ndarray) -> np.ndarray:
-    """1 − βᵗ. Where βᵗ is far below the last bit of 1 a larger t changes nothing, and would underflow, which is slow."""
+    """1 − βᵗ; where βᵗ is far below the last bit of 1 a larger t changes nothing, and underflows, which is slow."""
     last = np.ceil(-60 * np.log(2.0) / np.log(beta)) if beta > 0.0 else 1.0
     return 1.0 - beta ** np.minimum(t, last)

@@ -75,6 +75,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Epochs without improvement that are put up with.
     max_fun : int, default=15000
         Evaluations of the loss at the most, for 'lbfgs'.
+    n_jobs : int or None, default=None
+        Threads: None is 1, -1 all cores. The result has the same bits for any number; a net too small to share its
+        work uses one.
 
     Attributes
     ----------
@@ -150,6 +153,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         epsilon=1e-8,
         n_iter_no_change=10,
         max_fun=15000,
+        n_jobs=None,
     ):
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -175,6 +179,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.epsilon = epsilon
         self.n_iter_no_change = n_iter_no_change
         self.max_fun = max_fun
+        self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None):

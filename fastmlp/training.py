@@ -16,6 +16,7 @@ from .network import Network
 from .optimizers import Optimizer
 from .progress import Progress
 from .shuffling import shuffle
+from .team import Team, useful_threads
 from .workspace import Workspace
 
 
@@ -84,31 +85,41 @@ class Epoch:
     order : ndarray of int64 of shape (n,)
         The rows to go through; permuted in place by the caller between passes.
     batch_size : int
+    n_threads : int
+        Threads at the most; the bits do not depend on it.
     """
 
     def __init__(
-        self, network: Network, rows: Rows, optimizer: Optimizer, order: np.ndarray, batch_size: int
+        self,
+        network: Network,
+        rows: Rows,
+        optimizer: Optimizer,
+        order: np.ndarray,
+        batch_size: int,
+        n_threads: int = 1,
     ) -> None:
         self.optimizer = optimizer
         self.batch_size = batch_size
         self.steps = -(-order.size // batch_size)
-        self.workspace = Workspace(network, rows, batch_size, training=True)
+        self.team = Team(useful_threads(network, batch_size, n_threads))
+        self.workspace = Workspace(network, rows, batch_size, training=True, n_threads=self.team.size)
         self.workspace.use_order(order)
         self.slicer = Slicer()
         self.train_steps = train_steps.entry(network.dtype)
         self.state = optimizer.prepare(network.layout.size, network.dtype)
-        task = self.workspace.task[0]
-        task["batch_size"] = batch_size
-        task["state"] = self.state.ctypes.data
-        task["update"] = optimizer.unit().address(network.dtype)
-        self.workspace.buffers["hyper"][...] = optimizer.hyper()
+        tasks = self.workspace.tasks
+        tasks["team"] = self.team.address
+        tasks["batch_size"] = batch_size
+        tasks["state"] = self.state.ctypes.data
+        tasks["update"] = optimizer.unit().address(network.dtype)
+        self.workspace.set_hyper(optimizer.hyper())
 
     def run(self, l2: float) -> float:
         """Make every step of the pass; the mean loss over the rows that counted."""
-        task = self.workspace.task[0]
+        tasks, task = self.workspace.tasks, self.workspace.task
         rates = self.optimizer.rates(self.steps)
-        task["rates"], task["l2"] = rates.ctypes.data, l2
-        task["steps_made"], task["rows_counted"], task["loss_sum"] = 0, 0, 0.0
+        tasks["rates"], tasks["l2"] = rates.ctypes.data, l2
+        tasks["steps_made"] = tasks["rows_counted"] = tasks["loss_sum"] = 0
         try:
             self.slicer.run(self._steps, self.steps)
         finally:  # an interrupt leaves the optimizer where the parameters are
@@ -116,7 +127,12 @@ class Epoch:
         return float(task["loss_sum"]) / max(int(task["rows_counted"]), 1)
 
     def _steps(self, start: int, stop: int) -> None:
-        self.train_steps(*self.workspace.arguments(), start, stop, self.workspace.task["params"][0])
+        params = self.workspace.network.params.ctypes.data
+
+        def steps_of(thread: int) -> None:
+            self.train_steps(*self.workspace.arguments(thread), start, stop, params)
+
+        self.team.run(steps_of)
 
 
 def train(
@@ -131,6 +147,7 @@ def train(
     random_state: np.random.RandomState,
     progress: Progress,
     validate: Callable[[], float] | None = None,
+    n_threads: int = 1,
 ) -> bool:
     """Train `network` in place until nothing improves or every epoch is used up.
 
@@ -147,7 +164,7 @@ def train(
         If the parameters became infinite or NaN. With `validate` the best finite ones were put back.
     """
     best = network.params.copy() if validate else None
-    epoch = Epoch(network, rows, optimizer, order, plan.batch_size)
+    epoch = Epoch(network, rows, optimizer, order, plan.batch_size, n_threads)
     history.n_iter = 0
     try:
         for _ in range(plan.max_iter):

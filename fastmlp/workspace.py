@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .kernels import dense, sparse
-from .kernels.records import LAYER, N_HYPER, TASK
+from .kernels.records import COLUMN_TILE, LAYER, N_HYPER, ROW_TILE, TASK
 from .kernels.simd import TILE_VECTORS, VECTOR_BITS
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 #: Bytes of a cache line: buffers begin on one, and lie one apart.
 LINE = 64
-#: Rows are padded to whole tiles of the largest kind.
-ROW_TILE = 8
 #: A block's activations and deltas stay within this many bytes: a quarter of a usual second cache.
 BLOCK_BYTES = 1 << 19
 #: Parameters of more bytes do not stay in the second cache from block to block: one layer at a time for all rows.
@@ -58,21 +56,30 @@ class Workspace:
         Rows of a mini-batch, of a chunk or of a block.
     training : bool
         Whether losses and gradients are wanted, or outputs alone.
+    n_threads : int
+        Threads that will work on it together, each with a task record and scratch memory of its own.
     """
 
-    def __init__(self, network: Network, rows: Rows, batch_rows: int, *, training: bool) -> None:
+    def __init__(
+        self, network: Network, rows: Rows, batch_rows: int, *, training: bool, n_threads: int = 1
+    ) -> None:
         self.network, self.rows, self.dtype = network, rows, network.dtype
         self.batch_rows = batch_rows
         self.buffers: dict[str, np.ndarray] = {}
-        self.task = np.zeros(1, TASK)
+        self.tasks = np.zeros(n_threads, TASK)
+        self.task = self.tasks[0]
         self.layers = np.zeros(len(network.layout.shapes), LAYER)
         self._describe_network()
-        rows.describe(self.task[0])
+        rows.describe(self.task)
         self._allocate_layers()
+        self._choose_blocks()
         if training:
             self._allocate_training()
         if rows.sparse:
-            self._allocate_sparse(training)
+            self.task["sparse_forward"] = sparse.sparse_forward.address(self.dtype)
+        self.tasks[:] = self.task
+        for thread in range(n_threads):
+            self._allocate_scratch(thread, training)
 
     def _buffer(self, name: str, shape: Any, dtype: Any = None) -> int:
         """Allocate, keep, and return the address."""
@@ -80,7 +87,7 @@ class Workspace:
         return self.buffers[name].ctypes.data
 
     def _describe_network(self) -> None:
-        network, task, item = self.network, self.task[0], self.dtype.itemsize
+        network, task, item = self.network, self.task, self.dtype.itemsize
         layout, params = network.layout, network.params.ctypes.data
         task["n_layers"], task["n_outputs"] = len(layout.shapes), layout.units[-1]
         task["params"], task["n_params"] = params, layout.size
@@ -97,7 +104,7 @@ class Workspace:
         units = self.network.layout.units
         rows = -(-self.batch_rows // ROW_TILE) * ROW_TILE
         strides = [*(padded(width, self.dtype) for width in units[:-1]), units[-1]]  # losses want flat outputs
-        task = self.task[0]
+        task = self.task
         if not self.rows.sparse:
             task["inputs"] = self._buffer("inputs", (rows, strides[0]))
             task["input_stride"] = strides[0]
@@ -108,52 +115,69 @@ class Workspace:
             layer["output"] = inp = self._buffer(f"output {number}", (rows, strides[number + 1]))
             # One row tile more: reading the deltas of a narrow layer transposed goes beyond the last row.
             layer["delta"] = self._buffer(f"delta {number}", (rows + ROW_TILE, strides[number + 1]))
-        self._choose_blocks(rows, 2 * sum(strides) * self.dtype.itemsize)
 
-    def _choose_blocks(self, rows: int, row_bytes: int) -> None:
+    def _choose_blocks(self) -> None:
         """How the work is cut to the caches: everything that depends on their size stands here."""
-        task, item = self.task[0], self.dtype.itemsize
+        item = self.dtype.itemsize
+        row_bytes = 2 * item * int(self.layers["stride"].sum() + self.task["input_stride"])
         self.layers["packed"] = self.layers["fan_in"] * self.layers["fan_out"] * item > PACKED_BYTES
         self.layers["narrow"] = self.layers["fan_out"] <= ROW_TILE
         if self.rows.sparse:
             self.layers["narrow"][0] = False
         self.layers["update_rows"] = np.where(self.layers["packed"], PACKED_UPDATE_ROWS, ROW_TILE)
         self.layers["update_rows"] = np.where(self.layers["narrow"], self.layers["fan_in"], self.layers["update_rows"])
+        self.layers["short"] = (self.layers["fan_in"] <= 4 * ROW_TILE) & (self.layers["fan_out"] >= 2 * COLUMN_TILE)
+        if self.rows.sparse:
+            self.layers["short"][0] = False
         fitting = max(BLOCK_BYTES // row_bytes // ROW_TILE, 4) * ROW_TILE
-        task["block_rows"] = rows if self.network.params.nbytes > CACHED_PARAMS else min(rows, fitting)
-        if self.layers["packed"].any():
-            depth = max(*self.network.layout.units, self.batch_rows)
-            task["panel"] = self._buffer("panel", (depth, TILE_VECTORS * VECTOR_BITS // (8 * item)))
+        rows = -(-self.batch_rows // ROW_TILE) * ROW_TILE
+        self.task["block_rows"] = rows if self.network.params.nbytes > CACHED_PARAMS else min(rows, fitting)
 
     def _allocate_training(self) -> None:
-        layout, task, n_targets = self.network.layout, self.task[0], self.rows.n_targets
+        layout, task, n_targets = self.network.layout, self.task, self.rows.n_targets
         task["targets"] = self._buffer("targets", (self.batch_rows, n_targets))
         task["target_weights"] = self._buffer("target weights", (self.batch_rows, n_targets))
         self.buffers["target weights"][...] = 1  # what stays there when every row counts as one
         task["losses"] = self._buffer("losses", (self.batch_rows, n_targets), np.float64)
-        most = int((self.layers["update_rows"] * self.layers["fan_out"]).max())
-        task["d_tile"] = self._buffer("weight gradients", most)
-        if self.layers["narrow"].any():
-            fan_in = int((self.layers["narrow"] * self.layers["fan_in"]).max())
-            task["d_transposed"] = self._buffer("transposed weight gradients", (ROW_TILE, fan_in))
-        task["hyper"] = self._buffer("hyper", (2, N_HYPER), np.float64)
         task["loss"] = self.network.loss_address()
         for number, layer in enumerate(self.layers[1:], start=1):
             fan_in, fan_out = layout.shapes[number]
             layer["transposed_stride"] = padded(fan_in, self.dtype)
             layer["transposed"] = self._buffer(f"transposed {number}", (fan_out, layer["transposed_stride"]))
         self.transpose()
-
-    def _allocate_sparse(self, training: bool) -> None:
-        task = self.task[0]
-        task["sparse_forward"] = sparse.sparse_forward.address(self.dtype)
-        if training:
-            entries = self.rows.most_entries(self.batch_rows)
+        self._allocate_squares()
+        if self.rows.sparse:
             task["sort_by_feature"] = sparse.sort_by_feature.address(self.dtype)
             task["sparse_weight_gradient"] = sparse.sparse_weight_gradient.address(self.dtype)
-            task["feature_starts"] = self._buffer("feature starts", self.rows.n_features + 1, np.int64)
-            task["entry_rows"] = self._buffer("entry rows", entries, np.int32)
-            task["entry_values"] = self._buffer("entry values", entries)
+
+    def _allocate_squares(self) -> None:
+        """Room for Σ w² of each tile of weights, layer after layer."""
+        in_row = -(-self.layers["fan_out"] // COLUMN_TILE)
+        tiles = np.where(self.layers["short"], self.layers["fan_in"] * in_row, -(-self.layers["fan_in"] // ROW_TILE))
+        address = self._buffer("squares", int(tiles.sum()), np.float64)
+        self.task["squares"], self.task["n_squares"] = address, tiles.sum()
+        self.layers["squares"] = address + 8 * (np.cumsum(tiles) - tiles)
+
+    def _allocate_scratch(self, thread: int, training: bool) -> None:
+        """What a thread has for itself."""
+        task, layers, item = self.tasks[thread], self.layers, self.dtype.itemsize
+        task["thread"], task["n_threads"] = thread, len(self.tasks)
+        if layers["packed"].any():
+            depth = max(*self.network.layout.units, self.batch_rows)
+            task["panel"] = self._buffer(f"panel {thread}", (depth, TILE_VECTORS * VECTOR_BITS // (8 * item)))
+        if not training:
+            return
+        most = int((layers["update_rows"] * layers["fan_out"]).max())
+        task["d_tile"] = self._buffer(f"weight gradients {thread}", most)
+        task["hyper"] = self._buffer(f"hyper {thread}", (2, N_HYPER), np.float64)
+        if layers["narrow"].any():
+            fan_in = int((layers["narrow"] * layers["fan_in"]).max())
+            task["d_transposed"] = self._buffer(f"transposed weight gradients {thread}", (ROW_TILE, fan_in))
+        if self.rows.sparse:
+            entries = self.rows.most_entries(self.batch_rows)
+            task["feature_starts"] = self._buffer(f"feature starts {thread}", self.rows.n_features + 1, np.int64)
+            task["entry_rows"] = self._buffer(f"entry rows {thread}", entries, np.int32)
+            task["entry_values"] = self._buffer(f"entry values {thread}", entries)
 
     def transpose(self) -> None:
         """Copy the weights into their transposed twins, after they were changed from outside."""
@@ -163,8 +187,13 @@ class Workspace:
     def use_order(self, order: np.ndarray) -> None:
         """The row numbers to go through, (n,) in int64; the caller may permute them in place."""
         self.order = order
-        self.task[0]["order"], self.task[0]["n_rows"] = order.ctypes.data, order.size
+        self.tasks["order"], self.tasks["n_rows"] = order.ctypes.data, order.size
 
-    def arguments(self) -> tuple[int, int]:
+    def set_hyper(self, hyper: np.ndarray) -> None:
+        """The update rule's numbers, for weights and for biases."""
+        for thread in range(len(self.tasks)):
+            self.buffers[f"hyper {thread}"][...] = hyper
+
+    def arguments(self, thread: int = 0) -> tuple[int, int]:
         """The addresses of the records, as every entry kernel takes them."""
-        return self.task.ctypes.data, self.layers.ctypes.data
+        return self.tasks.ctypes.data + thread * TASK.itemsize, self.layers.ctypes.data

@@ -3,18 +3,20 @@
 from numba import carray
 
 from .._jit import POINTER, SIZE, inlined, unit
-from .epoch import compute_deltas, sort_batch, weight_gradient
-from .network import gather_targets, sum_delta, sum_losses
+from .epoch import compute_deltas
+from .gradient import bias_gradient, sort_batch, weight_gradient
+from .network import sum_losses, sum_weights
 from .pointers import integers_at, pointer_at, shift
-from .records import LAYER_POINTER, TASK_POINTER
+from .records import COLUMN_TILE, LAYER_POINTER, ROW_TILE, TASK_POINTER
 from .subnormals import flush_subnormals, restore_mode
+from .team import meet, share
 
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
 def add_gradients(task_record, layer_records, first_step, stop_step, gradient):
     """Chunks first_step … stop_step of the rows: gradient (n_params,) is accumulated, a sum over rows without L2.
 
-    Accumulated in the task: loss_sum and weight_sum.
+    Accumulated in the task: loss_sum and weight_sum (thread 0 alone).
     """
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
@@ -23,27 +25,38 @@ def add_gradients(task_record, layer_records, first_step, stop_step, gradient):
         start = step * task.batch_size
         rows = min(task.batch_size, task.n_rows - start)
         order = shift(integers_at(task.order), start)
-        task.weight_sum += gather_targets(task, order, rows, gradient)
         compute_deltas(task, layers, order, rows, gradient)
+        if not meet(task.team, task.n_threads):
+            break
         for number in range(task.n_layers):
             add_layer_gradient(task, layers, number, order, rows, gradient)
-        task.loss_sum += sum_losses(task, rows)
+        if task.thread == 0:
+            task.weight_sum += sum_weights(task, order, rows, gradient)
+            task.loss_sum += sum_losses(task, rows)
+        if not meet(task.team, task.n_threads):
+            break
     restore_mode(mode)
 
 
 @inlined
 def add_layer_gradient(task, layers, number, order, rows, gradient):
-    """One layer's part of gradient is accumulated over the rows of the chunk."""
+    """This thread's tiles and biases of one layer: their part of gradient is accumulated over the chunk."""
     layer = layers[number]
+    fan_out = layer.fan_out
     d_tile = pointer_at(task.d_tile, gradient)
+    begin, end = share(layer.fan_in, ROW_TILE, task.thread, task.n_threads)
+    sorted_from = -1
     if number == 0 and task.sparse:
-        sort_batch(task, order, rows, gradient)
-    for first in range(0, layer.fan_in, layer.update_rows):
-        count = min(layer.update_rows, layer.fan_in - first)
-        weight_gradient(task, layer, number, first, count, rows, gradient)
-        add(shift(gradient, layer.weight_offset + first * layer.fan_out), d_tile, count * layer.fan_out)
-    sum_delta(layer, d_tile, rows, gradient)
-    add(shift(gradient, layer.bias_offset), d_tile, layer.fan_out)
+        sort_batch(task, order, rows, begin, end, gradient)
+        sorted_from = begin
+    for first in range(begin, end, layer.update_rows):
+        count = min(layer.update_rows, end - first)
+        weight_gradient(task, layer, sorted_from, first, count, 0, fan_out, rows, gradient)
+        add(shift(gradient, layer.weight_offset + first * fan_out), d_tile, count * fan_out)
+    column, stop = share(fan_out, COLUMN_TILE, task.thread, task.n_threads)
+    if column < stop:
+        bias_gradient(layer, d_tile, column, stop - column, rows, gradient)
+        add(shift(gradient, layer.bias_offset + column), d_tile, stop - column)
 
 
 @inlined

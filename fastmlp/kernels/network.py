@@ -12,11 +12,11 @@ from .simd import FROM_BIAS, MULTIPLY
 
 
 @inlined
-def gather_inputs(task, order, rows, like):
-    """inputs (rows, stride) is overwritten with the dense rows of X that order (rows,) names."""
+def gather_inputs(task, order, begin, end, like):
+    """inputs (rows, stride) is overwritten in rows begin … end with the dense rows of X that order (rows,) names."""
     size = carray(like, 1).itemsize
-    which = carray(order, rows)
-    for i in range(rows):
+    which = carray(order, end)
+    for i in range(begin, end):
         to = carray(shift(pointer_at(task.inputs, like), i * task.input_stride), task.n_features)
         row = task.x + which[i] * task.x_row_stride
         if task.x_column_stride == size:
@@ -29,27 +29,36 @@ def gather_inputs(task, order, rows, like):
 
 
 @inlined
-def gather_targets(task, order, rows, like):
-    """targets and target_weights (rows, n_targets) are overwritten; returns the sum of the rows' weights.
+def gather_targets(task, order, begin, end, like):
+    """targets and target_weights (rows, n_targets) are overwritten in rows begin … end.
 
     Without weights every row counts as one, and target_weights holds ones from the start.
     """
-    which = carray(order, rows)
+    which = carray(order, end)
     width = task.n_targets
-    targets = carray(pointer_at(task.targets, like), rows * width)
-    for i in range(rows):
+    targets = carray(pointer_at(task.targets, like), end * width)
+    for i in range(begin, end):
         source = carray(shift(pointer_at(task.y, like), which[i] * width), width)
         for j in range(width):
             targets[i * width + j] = source[j]
     if task.weights == 0:
-        return float(rows)
-    total = 0.0
-    weights = carray(pointer_at(task.target_weights, like), rows * width)
-    for i in range(rows):
+        return
+    weights = carray(pointer_at(task.target_weights, like), end * width)
+    for i in range(begin, end):
         weight = carray(shift(pointer_at(task.weights, like), which[i]), 1)[0]
         for j in range(width):
             weights[i * width + j] = weight
-        total += weight
+
+
+@inlined
+def sum_weights(task, order, rows, like):
+    """The sum of the batch's weights: its rows, if none were given."""
+    if task.weights == 0:
+        return float(rows)
+    which = carray(order, rows)
+    total = 0.0
+    for i in range(rows):
+        total += carray(shift(pointer_at(task.weights, like), which[i]), 1)[0]
     return total
 
 
@@ -111,29 +120,6 @@ def backward_rows(task, layers, first, rows, like):
             (d_inp, below.stride, delta, layer.stride, 1, transposed, layer.transposed_stride, transposed)  # no bias
             + (rows, layer.fan_in, layer.fan_out, MULTIPLY, pointer_at(task.panel, like), layer.packed),
         )
-
-
-@inlined
-def transpose_rows(layer, first, count, like):
-    """transposed (O, I) is overwritten in its columns first … first + count with those rows of weight (I, O)."""
-    fan_out = layer.fan_out
-    weight = carray(shift(pointer_at(layer.weight, like), first * fan_out), count * fan_out)
-    for j in range(fan_out):
-        to = carray(shift(pointer_at(layer.transposed, like), j * layer.transposed_stride + first), count)
-        for i in range(count):
-            to[i] = weight[i * fan_out + j]
-
-
-@inlined
-def sum_delta(layer, d_bias, rows, like):
-    """d_bias (O,) is overwritten with delta (rows, O) summed over the rows."""
-    d = carray(d_bias, layer.fan_out)
-    for j in range(layer.fan_out):
-        d[j] = 0
-    for i in range(rows):
-        row = carray(shift(pointer_at(layer.delta, like), i * layer.stride), layer.fan_out)
-        for j in range(layer.fan_out):
-            d[j] += row[j]
 
 
 @inlined_sum

@@ -20,7 +20,7 @@ def predict_rows(task_record, layer_records, first, stop, out):
         rows = min(task.block_rows, stop - start)
         order = shift(integers_at(task.order), start)
         if not task.sparse:
-            gather_inputs(task, order, rows, out)
+            gather_inputs(task, order, 0, rows, out)
         forward_rows(task, layers, order, 0, rows, out)
         activate_rows(last, 0, rows, out)
         for i in range(rows):

@@ -11,6 +11,9 @@ from numba import from_dtype, types
 #: Where in a row of hyper-parameters each number stands. What FIRST, SECOND and EPSILON mean is the update rule's.
 LEARNING_RATE, L2, SCALE, FIRST, SECOND, EPSILON = range(6)
 N_HYPER = 8
+#: Rows are padded to whole tiles; weights are dealt to threads by so many rows, or by so many columns.
+ROW_TILE = 8
+COLUMN_TILE = 64
 
 _TASK_FIELDS = [
     # Input: dense (address of element (0, 0), strides in bytes) or CSR (three addresses).
@@ -28,13 +31,16 @@ _TASK_FIELDS = [
     # Weight gradients of a few rows, room for a packed panel, and a batch of sparse input sorted by feature.
     ("d_tile", "i8"), ("d_transposed", "i8"), ("panel", "i8"),
     ("feature_starts", "i8"), ("entry_rows", "i8"), ("entry_values", "i8"),
+    # Which thread of how many this record is for, and their barrier.
+    ("thread", "i8"), ("n_threads", "i8"), ("team", "i8"),
     # Units, by address.
     ("multiply", "i8"), ("loss", "i8"), ("update", "i8"),
     ("sparse_forward", "i8"), ("sort_by_feature", "i8"), ("sparse_weight_gradient", "i8"),
     # Hyper-parameters: two rows of N_HYPER (weights, biases); the learning rate of each step.
     ("hyper", "i8"), ("rates", "i8"), ("l2", "f8"),
     # Results.
-    ("steps_made", "i8"), ("rows_counted", "i8"), ("loss_sum", "f8"), ("weight_sum", "f8"), ("squares", "f8"),
+    ("steps_made", "i8"), ("rows_counted", "i8"), ("loss_sum", "f8"), ("weight_sum", "f8"),
+    ("squares", "i8"), ("n_squares", "i8"),
 ]  # fmt: skip
 
 _LAYER_FIELDS = [
@@ -46,8 +52,9 @@ _LAYER_FIELDS = [
     ("input", "i8"), ("input_stride", "i8"), ("output", "i8"), ("delta", "i8"), ("stride", "i8"),
     ("activation", "i8"),
     # Rows of weights whose gradient is computed before they are updated; whether products pack their
-    # panels; whether the layer is narrower than a vector.
-    ("update_rows", "i8"), ("packed", "i8"), ("narrow", "i8"),
+    # panels; whether the layer is narrower than a vector; whether its weights are dealt by columns;
+    # where Σ w² of its tiles go.
+    ("update_rows", "i8"), ("packed", "i8"), ("narrow", "i8"), ("short", "i8"), ("squares", "i8"),
 ]  # fmt: skip
 
 TASK = np.dtype(_TASK_FIELDS)

@@ -30,28 +30,31 @@ def sparse_forward(out, stride, indptr, indices, values, order, rows, weight, bi
                 z[j] += value * w[j]
 
 
-@unit(INTEGERS, INDICES, POINTER, INTEGERS, INDICES, POINTER, INTEGERS, SIZE, SIZE)
-def sort_by_feature(starts, entry_rows, entry_values, indptr, indices, values, order, rows, n_features):
-    """starts (n_features + 1,), entry_rows and entry_values (entries,) are overwritten with the batch by feature.
+@unit(INTEGERS, INDICES, POINTER, INTEGERS, INDICES, POINTER, INTEGERS, SIZE, SIZE, SIZE)
+def sort_by_feature(starts, entry_rows, entry_values, indptr, indices, values, order, rows, first, count):
+    """starts (count + 1,), entry_rows and entry_values (entries,) are overwritten with features first … first + count.
 
-    Feature f's entries are those from starts[f] to starts[f + 1]: the row within the batch, and the value.
+    Feature first + f's entries are those from starts[f] to starts[f + 1]: the row within the batch, and the value.
     """
-    which, begin = carray(order, rows), carray(starts, n_features + 1)
-    for f in range(n_features + 1):
+    which, begin = carray(order, rows), carray(starts, count + 1)
+    for f in range(count + 1):
         begin[f] = 0
     for i in range(rows):
         for e in range(indptr[which[i]], indptr[which[i] + 1]):
-            begin[indices[e]] += 1
+            f = indices[e] - first
+            if 0 <= f < count:
+                begin[f] += 1
     total = 0
-    for f in range(n_features + 1):
+    for f in range(count + 1):
         total += begin[f]
         begin[f] = total  # one past the feature's last entry; walking backwards makes it the first
     for i in range(rows - 1, -1, -1):
         for e in range(indptr[which[i] + 1] - 1, indptr[which[i]] - 1, -1):
-            begin[indices[e]] -= 1
-            at = begin[indices[e]]
-            entry_rows[at] = i
-            entry_values[at] = values[e]
+            f = indices[e] - first
+            if 0 <= f < count:
+                begin[f] -= 1
+                entry_rows[begin[f]] = i
+                entry_values[begin[f]] = values[e]
 
 
 @unit(POINTER, SIZE, SIZE, INTEGERS, INDICES, POINTER, POINTER, SIZE, SIZE)

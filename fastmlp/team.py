@@ -1,0 +1,96 @@
+"""Several threads on one piece of compiled work, all of them done before anybody goes on."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .kernels.records import ROW_TILE
+from .kernels.team import CALLED_OFF, TEAM_BYTES
+from .workspace import aligned
+
+if TYPE_CHECKING:
+    from .network import Network
+
+#: Multiplications and additions of a step for each thread, below which a second one only waits (some 20 µs).
+OPERATIONS_WORTH_A_THREAD = 1_000_000
+
+
+def count_threads(n_jobs: int | None) -> int:
+    """Threads for `n_jobs`, as scikit-learn counts: None is 1, -1 all cores that the process may use, -2 all but one.
+
+    Examples
+    --------
+    >>> count_threads(None), count_threads(3)
+    (1, 3)
+    """
+    if n_jobs is None:
+        return 1
+    if n_jobs > 0:
+        return int(n_jobs)
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return max(1, cores + 1 + int(n_jobs))
+
+
+def useful_threads(network: Network, batch_rows: int, n_threads: int) -> int:
+    """Threads that a step of `batch_rows` rows keeps busy: two barriers must cost less than the sharing saves."""
+    operations = 6 * network.layout.size * batch_rows
+    return max(1, min(n_threads, batch_rows // ROW_TILE, operations // OPERATIONS_WORTH_A_THREAD))
+
+
+class Team:
+    """Threads that run the same compiled function, each with its number, and meet at its barriers.
+
+    The caller's thread is number 0. If a thread cannot be started, or an interrupt comes while they start, the team is
+    called off: those who wait at the barrier are let go before anything was updated.
+
+    Parameters
+    ----------
+    size : int
+        Number of threads.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.barrier = aligned(TEAM_BYTES // 8, np.int64)
+
+    @property
+    def address(self) -> int:
+        """Where the barrier lies, for the task records."""
+        return self.barrier.ctypes.data
+
+    def run(self, work: Callable[[int], None]) -> None:
+        """``work(thread)`` in every thread; returns (or raises) only when nobody works any more."""
+        self.barrier[:] = 0
+        others = [threading.Thread(target=work, args=(number,)) for number in range(1, self.size)]
+        started = []
+        try:
+            for thread in others:
+                started.append(thread)
+                thread.start()
+        except BaseException:
+            self.barrier[CALLED_OFF // 8] = 1
+            self._wait(thread for thread in started if thread.ident is not None)
+            raise
+        try:
+            work(0)
+        finally:
+            self._wait(others)
+
+    @staticmethod
+    def _wait(threads) -> None:
+        """Join them all, and only then let an interrupt that came meanwhile go on."""
+        interrupt: BaseException | None = None
+        for thread in threads:
+            while thread.is_alive():
+                try:
+                    thread.join()
+                except KeyboardInterrupt as error:
+                    interrupt = error
+        if interrupt is not None:
+            raise interrupt
