@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.optimize import _check_optimize_result
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._validation import check_batch_size, check_hidden_layer_sizes, check_sample_weight, split_rows
 from .data import Rows
@@ -22,7 +22,7 @@ from .full_batch import lbfgs
 from .initializers import glorot_uniform
 from .network import Network
 from .optimizers import SGD, Adam, Optimizer
-from .prediction import predict
+from .prediction import FewRows, arrays_are_as_expected, predict
 from .progress import Progress
 from .schedules import schedule_by_name
 from .team import count_threads
@@ -234,14 +234,36 @@ class BaseMLP(BaseEstimator, ABC):
 
     # The forward pass.
 
-    def _forward(self, X: Any) -> np.ndarray:
-        """The network's outputs for X, (n, n_outputs), from what `coefs_` and `intercepts_` hold now."""
+    def _forward(self, X: Any, both_classes: bool = False) -> np.ndarray:
+        """The network's outputs for X, (n, n_outputs), from what `coefs_` and `intercepts_` hold now.
+
+        With `both_classes` one output p becomes two, 1 − p and p.
+        """
+        few_rows = self.__dict__.get("_few_rows", {}).get(both_classes)
+        if few_rows is not None and few_rows.serves(self.coefs_, self.intercepts_, self.activation):
+            outputs = few_rows(X)
+            if outputs is not None:
+                return outputs
+        check_is_fitted(self)
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         dtype = np.float32 if np.result_type(X.dtype, *self.coefs_) == np.float32 else np.float64
-        units = [X.shape[1], *(np.shape(coef)[1] for coef in self.coefs_)]
-        network = Network(units, self.activation, self.out_activation_, self._output()[2], dtype)
-        network.layout.fill(network.params, self.coefs_, self.intercepts_)
-        return predict(network, Rows(X, dtype=dtype), n_threads=count_threads(self.n_jobs))
+        network = Network.around(
+            self.coefs_, self.intercepts_, self.activation, self.out_activation_, self._output()[2], dtype
+        )
+        self._prepare_few_rows(network, both_classes)
+        return predict(network, Rows(X, dtype=dtype), None, count_threads(self.n_jobs), both_classes)
+
+    def _prepare_few_rows(self, network: Network, both_classes: bool) -> None:
+        """Let the next call with a few rows take the short way, where no names of columns must be compared."""
+        borrowed = all(a is b for a, b in zip((*network.coefs, *network.intercepts), network.given, strict=True))
+        if borrowed and not hasattr(self, "feature_names_in_") and arrays_are_as_expected():
+            self.__dict__.setdefault("_few_rows", {})[both_classes] = FewRows(network, both_classes)
+
+    def __getstate__(self):
+        """Without what holds addresses."""
+        state = super().__getstate__().copy()
+        state.pop("_few_rows", None)
+        return state
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -10,7 +10,7 @@ from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from ._estimator import BaseMLP, is_stochastic
 
@@ -224,9 +224,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         y : ndarray of shape (n,) or (n, n_labels)
         """
-        check_is_fitted(self)
-        outputs = self._forward(X)
-        return self._label_binarizer.inverse_transform(outputs.ravel() if self.n_outputs_ == 1 else outputs)
+        return self._decode(self._forward(X))
 
     def predict_proba(self, X):
         """The probability of each class in the order of `classes_`, or of each label.
@@ -239,11 +237,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         probabilities : ndarray of shape (n, n_classes)
         """
-        check_is_fitted(self)
-        outputs = self._forward(X)
-        if self.n_outputs_ > 1:
-            return outputs
-        return np.concatenate([1 - outputs, outputs], axis=1)
+        return self._forward(X, both_classes=getattr(self, "n_outputs_", 0) == 1)
 
     def predict_log_proba(self, X):
         """The logarithm of `predict_proba`.
@@ -274,6 +268,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             return X, self._label_binarizer.transform(y).astype(X.dtype)
         labels, codes = np.unique(y, return_inverse=True)
         return X, np.searchsorted(self.classes_, labels)[codes].astype(X.dtype)[:, np.newaxis]
+
+    def _decode(self, outputs: np.ndarray) -> np.ndarray:
+        """Labels for the network's outputs."""
+        if self._label_binarizer.y_type_.startswith("multilabel"):
+            return (outputs > 0.5).astype(int)
+        codes = outputs.argmax(axis=1) if self.n_outputs_ > 1 else (outputs[:, 0] > 0.5).astype(np.intp)
+        return self.classes_.take(codes, mode="clip")  # a single class is always the answer
 
     def _check_known_classes(self, y: np.ndarray) -> None:
         classes = unique_labels(y)

@@ -47,25 +47,27 @@ class Layout:
         return [vector[at : at + fan_out] for at, (_, fan_out) in places]
 
     def fill(self, vector: np.ndarray, coefs: Sequence, intercepts: Sequence) -> None:
-        """Copy lists of arrays, as a user may have edited them, into `vector`.
+        """Copy lists of arrays, as a user may have edited them, into `vector`; raises what `check` raises."""
+        self.check(coefs, intercepts)
+        for array, view in zip((*coefs, *intercepts), (*self.coefs(vector), *self.intercepts(vector)), strict=True):
+            view[...] = array
+
+    def check(self, coefs: Sequence, intercepts: Sequence) -> None:
+        """Whether lists of arrays are this network's.
 
         Raises
         ------
         ValueError
             If the number of arrays or the shape of one is not the network's.
         """
-        for name, arrays, views in (
-            ("coefs_", coefs, self.coefs(vector)),
-            ("intercepts_", intercepts, self.intercepts(vector)),
-        ):
-            if len(arrays) != len(views):
+        bias_shapes = [(fan_out,) for _, fan_out in self.shapes]
+        for name, arrays, shapes in (("coefs_", coefs, self.shapes), ("intercepts_", intercepts, bias_shapes)):
+            if len(arrays) != len(shapes):
                 raise ValueError(
-                    f"{name} holds {len(arrays)} arrays; a network of layers {self.units} needs {len(views)}."
+                    f"{name} holds {len(arrays)} arrays; a network of layers {self.units} needs {len(shapes)}."
                 )
-            for number, (array, view) in enumerate(zip(arrays, views, strict=True)):
-                if np.shape(array) != view.shape:
+            for number, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
+                if np.shape(array) != shape:
                     raise ValueError(
-                        f"{name}[{number}] has shape {np.shape(array)}; a network of layers {self.units} needs "
-                        f"{view.shape}."
+                        f"{name}[{number}] has shape {np.shape(array)}; a network of layers {self.units} needs {shape}."
                     )
-                view[...] = array

@@ -45,6 +45,29 @@ class Network:
         self.params = aligned(self.layout.size, self.dtype)
         self.coefs = self.layout.coefs(self.params)
         self.intercepts = self.layout.intercepts(self.params)
+        self.given: tuple = ()
+
+    @classmethod
+    def around(
+        cls, coefs: Sequence, intercepts: Sequence, activation: str, output_activation: str, loss: str, dtype: Any
+    ) -> Network:
+        """A network on arrays as they are, for prediction: without `params`, and copied only where it must be.
+
+        Raises
+        ------
+        ValueError
+            If the shapes do not make a network.
+        """
+        units = [np.shape(coefs[0])[0], *(np.shape(coef)[-1] for coef in coefs)]
+        network = cls.__new__(cls)
+        network.layout = Layout(units)
+        network.layout.check(coefs, intercepts)
+        network.activation, network.output_activation, network.loss = activation, output_activation, loss
+        network.dtype = np.dtype(dtype)
+        network.coefs = [np.require(coef, dtype, ["C", "A"]) for coef in coefs]
+        network.intercepts = [np.require(intercept, dtype, ["C", "A"]) for intercept in intercepts]
+        network.given = (*coefs, *intercepts)
+        return network
 
     def activation_addresses(self) -> list[int]:
         """The compiled activation of each layer."""

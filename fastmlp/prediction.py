@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
+import functools
+import operator
+import platform
+from typing import Any
+
 import numpy as np
 
 from .data import Rows
 from .interruptible import Slicer
-from .kernels.predict import predict_rows
+from .kernels.predict import DATA_AT, SHAPE_AT, predict_few, predict_rows
 from .network import Network
 from .team import Team, useful_threads
 from .workspace import Workspace
@@ -15,30 +21,109 @@ from .workspace import Workspace
 BLOCK_ROWS = 64
 
 
-def predict(network: Network, rows: Rows, order: np.ndarray | None = None, n_threads: int = 1) -> np.ndarray:
+def predict(
+    network: Network,
+    rows: Rows,
+    order: np.ndarray | None = None,
+    n_threads: int = 1,
+    both_classes: bool = False,
+) -> np.ndarray:
     """The network's outputs, (n, n_outputs), for all rows or for those that `order` names.
 
-    A row's bits depend neither on the rows beside it nor on the number of threads.
+    A row's bits depend neither on the rows beside it nor on the number of threads. With `both_classes` the one output
+    p becomes two, 1 − p and p.
     """
-    if order is None:
-        order = np.arange(rows.n_rows, dtype=np.int64)
-    out = np.empty((order.size, network.layout.units[-1]), network.dtype)
-    if not order.size:
+    n_rows = rows.n_rows if order is None else order.size
+    out = np.empty((n_rows, 2 if both_classes else network.layout.units[-1]), network.dtype)
+    if not n_rows:
         return out
-    team = Team(useful_threads(network, order.size, n_threads))
-    share = -(-order.size // team.size)
+    team = Team(useful_threads(network, n_rows, n_threads))
+    share = -(-n_rows // team.size)
     workspaces = [Workspace(network, rows, min(BLOCK_ROWS, share), training=False) for _ in range(team.size)]
     for workspace in workspaces:
-        workspace.use_order(order)
+        workspace.task["both_classes"] = both_classes
+        if order is not None:
+            workspace.use_order(order)
     entry = predict_rows.entry(network.dtype)
     block = int(workspaces[0].task["block_rows"])
+    x, row_stride = int(workspaces[0].task["x"]), int(workspaces[0].task["x_row_stride"])
 
     def blocks(start: int, stop: int) -> None:
         def rows_of(thread: int) -> None:
             first, last = thread * share + start * block, min((thread + 1) * share, thread * share + stop * block)
-            entry(*workspaces[thread].arguments(), first, min(last, order.size), out.ctypes.data)
+            arguments = workspaces[thread].arguments()
+            entry(*arguments, x, row_stride, first, min(last, n_rows), out.ctypes.data)
 
         team.run(rows_of)
 
     Slicer().run(blocks, -(-share // block))
     return out
+
+
+@functools.cache
+def arrays_are_as_expected() -> bool:
+    """Whether this interpreter's arrays keep their data and shape where `predict_few` reads them."""
+    if platform.python_implementation() != "CPython":
+        return False
+    probe = np.zeros((3, 5))
+    data = ctypes.c_void_p.from_address(id(probe) + DATA_AT).value
+    shape = ctypes.POINTER(ctypes.c_ssize_t).from_address(id(probe) + SHAPE_AT)
+    return data == probe.ctypes.data and bool(shape) and (shape[0], shape[1]) == probe.shape
+
+
+class FewRows:
+    """Predictions for a few rows in microseconds: everything that can be prepared is, and validation is compiled.
+
+    Serves plain contiguous arrays of the network's own type; says None to everything else.
+
+    Parameters
+    ----------
+    network : Network
+        On the user's own arrays, so that edits in place count.
+    both_classes : bool
+        Whether the one output p becomes two, 1 − p and p.
+    """
+
+    def __init__(self, network: Network, both_classes: bool) -> None:
+        self.network, self.dtype = network, network.dtype
+        self.width = 2 if both_classes else network.layout.units[-1]
+        self.n_features = network.layout.units[0]
+        self.both_classes = both_classes
+        self.entry = predict_few.entry(network.dtype)
+        self.like = network.coefs[0].ctypes.data
+        # A workspace with its addresses, for each thread that ever predicted at the same time as others.
+        self.idle: list[tuple[int, int, np.ndarray, Workspace]] = []
+
+    def serves(self, coefs: list, intercepts: list, activation: str) -> bool:
+        """Whether these are still the arrays and the activation that it was made for."""
+        given = self.network.given
+        return (
+            len(given) == len(coefs) + len(intercepts)
+            and all(map(operator.is_, given, (*coefs, *intercepts)))
+            and activation == self.network.activation
+        )
+
+    def __call__(self, X: Any) -> np.ndarray | None:
+        """Outputs for the rows of X, or None where it takes the long way (which also says what is wrong with X)."""
+        if type(X) is not np.ndarray or X.ndim != 2 or X.dtype != self.dtype:
+            return None
+        rows, columns = X.shape
+        flags = X.flags
+        if not 0 < rows <= BLOCK_ROWS or columns != self.n_features or not (flags.c_contiguous and flags.aligned):
+            return None
+        try:
+            workspace = self.idle.pop()
+        except IndexError:
+            workspace = self._workspace(X)
+        task, layers, not_finite, _ = workspace
+        out = np.empty((rows, self.width), self.dtype)
+        self.entry(task, layers, id(X), id(out), self.like)
+        finite = not not_finite[0]
+        self.idle.append(workspace)
+        return out if finite else None
+
+    def _workspace(self, X: np.ndarray) -> tuple[int, int, np.ndarray, Workspace]:
+        workspace = Workspace(self.network, Rows(np.zeros_like(X[:1])), BLOCK_ROWS, training=False)
+        workspace.task["both_classes"] = self.both_classes
+        workspace.task["x_row_stride"] = self.n_features * self.dtype.itemsize
+        return *workspace.arguments(), workspace.buffers["not finite"], workspace

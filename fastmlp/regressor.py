@@ -10,7 +10,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from ._estimator import BaseMLP, is_stochastic
 
@@ -225,7 +225,6 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         -------
         y : ndarray of shape (n,) or (n, n_targets)
         """
-        check_is_fitted(self)
         outputs = self._forward(X)
         return outputs.ravel() if outputs.shape[1] == 1 else outputs
 

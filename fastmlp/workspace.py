@@ -77,6 +77,9 @@ class Workspace:
             self._allocate_training()
         if rows.sparse:
             self.task["sparse_forward"] = sparse.sparse_forward.address(self.dtype)
+        if not training:
+            self.task["block_order"] = self._buffer("block order", batch_rows, np.int64)
+            self.task["not_finite"] = self._buffer("not finite", 1, np.int64)
         self.tasks[:] = self.task
         for thread in range(n_threads):
             self._allocate_scratch(thread, training)
@@ -87,16 +90,14 @@ class Workspace:
         return self.buffers[name].ctypes.data
 
     def _describe_network(self) -> None:
-        network, task, item = self.network, self.task, self.dtype.itemsize
-        layout, params = network.layout, network.params.ctypes.data
-        task["n_layers"], task["n_outputs"] = len(layout.shapes), layout.units[-1]
-        task["params"], task["n_params"] = params, layout.size
+        network, task, layout = self.network, self.task, self.network.layout
+        task["n_layers"], task["n_outputs"], task["n_params"] = len(layout.shapes), layout.units[-1], layout.size
         task["multiply"] = dense.multiply.address(self.dtype)
         for number, layer in enumerate(self.layers):
             layer["fan_in"], layer["fan_out"] = layout.shapes[number]
             layer["weight_offset"], layer["bias_offset"] = layout.weight_offsets[number], layout.bias_offsets[number]
-            layer["weight"] = params + item * layout.weight_offsets[number]
-            layer["bias"] = params + item * layout.bias_offsets[number]
+            layer["weight"] = network.coefs[number].ctypes.data
+            layer["bias"] = network.intercepts[number].ctypes.data
         self.layers["activation"] = network.activation_addresses()
 
     def _allocate_layers(self) -> None:
@@ -131,7 +132,7 @@ class Workspace:
             self.layers["short"][0] = False
         fitting = max(BLOCK_BYTES // row_bytes // ROW_TILE, 4) * ROW_TILE
         rows = -(-self.batch_rows // ROW_TILE) * ROW_TILE
-        self.task["block_rows"] = rows if self.network.params.nbytes > CACHED_PARAMS else min(rows, fitting)
+        self.task["block_rows"] = rows if self.network.layout.size * item > CACHED_PARAMS else min(rows, fitting)
 
     def _allocate_training(self) -> None:
         layout, task, n_targets = self.network.layout, self.task, self.rows.n_targets

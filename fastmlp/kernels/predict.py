@@ -2,30 +2,100 @@
 
 from numba import carray
 
-from .._jit import POINTER, SIZE, unit
+from .._jit import POINTER, SIZE, inlined, unit
 from .network import activate_rows, forward_rows, gather_inputs
 from .pointers import integers_at, pointer_at, shift
 from .records import LAYER_POINTER, TASK_POINTER
 from .subnormals import flush_subnormals, restore_mode
 
 
-@unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
-def predict_rows(task_record, layer_records, first, stop, out):
-    """Rows first … stop of the order: out (stop, n_outputs), contiguous, is overwritten in those rows."""
+@unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, SIZE, SIZE, POINTER)
+def predict_rows(task_record, layer_records, x, x_row_stride, first, stop, out):
+    """Rows first … stop: out (stop, width), contiguous, is overwritten in those rows.
+
+    Dense input begins at address x, its rows x_row_stride bytes apart. The rows are those of the task's order, or
+    first … stop themselves where it has none (block_order is overwritten). width is n_outputs; with both_classes it
+    is 2, for 1 − p and p.
+    """
     task = carray(task_record, 1)[0]
+    task.x, task.x_row_stride = x, x_row_stride
     layers = carray(layer_records, task.n_layers)
-    last = layers[task.n_layers - 1]
     mode = flush_subnormals()
     for start in range(first, stop, task.block_rows):
         rows = min(task.block_rows, stop - start)
-        order = shift(integers_at(task.order), start)
+        order = integers_at(task.block_order)
+        if task.order == 0:
+            count_up(order, start, rows)
+        else:
+            order = shift(integers_at(task.order), start)
         if not task.sparse:
             gather_inputs(task, order, 0, rows, out)
         forward_rows(task, layers, order, 0, rows, out)
-        activate_rows(last, 0, rows, out)
-        for i in range(rows):
-            a = carray(shift(pointer_at(last.output, out), i * last.stride), task.n_outputs)
-            to = carray(shift(out, (start + i) * task.n_outputs), task.n_outputs)
-            for j in range(task.n_outputs):
-                to[j] = a[j]
+        activate_rows(layers[task.n_layers - 1], 0, rows, out)
+        write_outputs(task, layers[task.n_layers - 1], start, rows, out)
     restore_mode(mode)
+
+
+#: Where a NumPy array keeps, from the address of the object on, its data and the address of its lengths (its C struct,
+#: ``PyArrayObject_fields``). `fastmlp.prediction` makes sure of it before it calls `predict_few`.
+DATA_AT, SHAPE_AT = 16, 32
+
+
+@unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
+def predict_few(task_record, layer_records, x_array, out_array, like):
+    """At most block_rows rows of a contiguous NumPy array, both arrays given by the addresses of their objects.
+
+    out is overwritten, and the word at task.not_finite with the number of rows that hold an infinity or a NaN.
+    Asking an array for its data costs Python more than the rest of a small network's forward pass.
+    """
+    task = carray(task_record, 1)[0]
+    layers = carray(layer_records, task.n_layers)
+    mode = flush_subnormals()
+    rows = integers_at(integers_at(x_array + SHAPE_AT)[0])[0]
+    task.x = integers_at(x_array + DATA_AT)[0]
+    order = integers_at(task.block_order)
+    count_up(order, 0, rows)
+    gather_inputs(task, order, 0, rows, like)
+    integers_at(task.not_finite)[0] = count_not_finite(task, rows, like)
+    forward_rows(task, layers, order, 0, rows, like)
+    activate_rows(layers[task.n_layers - 1], 0, rows, like)
+    write_outputs(task, layers[task.n_layers - 1], 0, rows, pointer_at(integers_at(out_array + DATA_AT)[0], like))
+    restore_mode(mode)
+
+
+@inlined
+def count_up(order, start, rows):
+    """order (rows,) is overwritten with start, start + 1, …"""
+    which = carray(order, rows)
+    for i in range(rows):
+        which[i] = start + i
+
+
+@inlined
+def count_not_finite(task, rows, like):
+    """How many rows of inputs (rows, stride) hold a value that is infinite or NaN: x − x is zero for all others."""
+    count = 0
+    for i in range(rows):
+        x = carray(shift(pointer_at(task.inputs, like), i * task.input_stride), task.n_features)
+        zero = x.dtype.type(0)
+        bad = 0
+        for j in range(task.n_features):
+            bad |= 0 if x[j] - x[j] == zero else 1
+        count += bad
+    return count
+
+
+@inlined
+def write_outputs(task, last, start, rows, out):
+    """out is overwritten in rows start … start + rows with the last layer's outputs, which are contiguous."""
+    n = rows * task.n_outputs
+    a = carray(pointer_at(last.output, out), n)
+    if task.both_classes:
+        to = carray(shift(out, start * 2), 2 * rows)
+        for i in range(rows):
+            to[2 * i] = a.dtype.type(1) - a[i]
+            to[2 * i + 1] = a[i]
+    else:
+        to = carray(shift(out, start * task.n_outputs), n)
+        for i in range(n):
+            to[i] = a[i]

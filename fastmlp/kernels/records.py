@@ -25,7 +25,7 @@ _TASK_FIELDS = [
     # Which rows, in which order: int64 row numbers.
     ("order", "i8"), ("n_rows", "i8"), ("batch_size", "i8"), ("block_rows", "i8"),
     # The network's shape and numbers.
-    ("n_layers", "i8"), ("n_outputs", "i8"), ("params", "i8"), ("n_params", "i8"), ("state", "i8"),
+    ("n_layers", "i8"), ("n_outputs", "i8"), ("n_params", "i8"), ("state", "i8"),
     # One batch, gathered: inputs (B, stride); targets, their weights and losses (B, n_targets).
     ("inputs", "i8"), ("input_stride", "i8"), ("targets", "i8"), ("target_weights", "i8"), ("losses", "i8"),
     # Weight gradients of a few rows, room for a packed panel, and a batch of sparse input sorted by feature.
@@ -38,6 +38,9 @@ _TASK_FIELDS = [
     ("sparse_forward", "i8"), ("sort_by_feature", "i8"), ("sparse_weight_gradient", "i8"),
     # Hyper-parameters: two rows of N_HYPER (weights, biases); the learning rate of each step.
     ("hyper", "i8"), ("rates", "i8"), ("l2", "f8"),
+    # Prediction: room for the row numbers of a block; whether one output becomes two, 1 − p and p;
+    # where it says how many rows of a few are not finite.
+    ("block_order", "i8"), ("both_classes", "i8"), ("not_finite", "i8"),
     # Results.
     ("steps_made", "i8"), ("rows_counted", "i8"), ("loss_sum", "f8"), ("weight_sum", "f8"),
     ("squares", "i8"), ("n_squares", "i8"),
