@@ -123,6 +123,7 @@ class BaseMLP(BaseEstimator, ABC):
             network.layout.fill(network.params, self.coefs_, self.intercepts_)
         self.n_layers_ = len(units)
         self.coefs_, self.intercepts_ = network.coefs, network.intercepts
+        self._few_rows: dict[bool, FewRows] = {}
         return network
 
     def _fit_stochastic(
@@ -257,12 +258,13 @@ class BaseMLP(BaseEstimator, ABC):
         """Let the next call with a few rows take the short way, where no names of columns must be compared."""
         borrowed = all(a is b for a, b in zip((*network.coefs, *network.intercepts), network.given, strict=True))
         if borrowed and not hasattr(self, "feature_names_in_") and arrays_are_as_expected():
-            self.__dict__.setdefault("_few_rows", {})[both_classes] = FewRows(network, both_classes)
+            self._few_rows[both_classes] = FewRows(network, both_classes)
 
     def __getstate__(self):
-        """Without what holds addresses."""
+        """Without what holds addresses; the next prediction makes it again."""
         state = super().__getstate__().copy()
-        state.pop("_few_rows", None)
+        if "_few_rows" in state:
+            state["_few_rows"] = {}
         return state
 
     def __sklearn_tags__(self):

@@ -272,7 +272,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _decode(self, outputs: np.ndarray) -> np.ndarray:
         """Labels for the network's outputs."""
         if self._label_binarizer.y_type_.startswith("multilabel"):
-            return (outputs > 0.5).astype(int)
+            return self._label_binarizer.inverse_transform(outputs)
         codes = outputs.argmax(axis=1) if self.n_outputs_ > 1 else (outputs[:, 0] > 0.5).astype(np.intp)
         return self.classes_.take(codes, mode="clip")  # a single class is always the answer
 
