@@ -23,6 +23,11 @@ OPERATIONS_WORTH_A_THREAD = 1_000_000
 def count_threads(n_jobs: int | None) -> int:
     """Threads for `n_jobs`, as scikit-learn counts: None is 1, -1 all cores that the process may use, -2 all but one.
 
+    Raises
+    ------
+    ValueError
+        For 0.
+
     Examples
     --------
     >>> count_threads(None), count_threads(3)
@@ -30,6 +35,8 @@ def count_threads(n_jobs: int | None) -> int:
     """
     if n_jobs is None:
         return 1
+    if n_jobs == 0:
+        raise ValueError("n_jobs=0 has no meaning: None or 1 is one thread, 2 two, -1 all cores, -2 all but one.")
     if n_jobs > 0:
         return int(n_jobs)
     affinity = getattr(os, "sched_getaffinity", None)

@@ -12,6 +12,7 @@ import numpy as np
 from .data import Rows
 from .interruptible import Slicer
 from .kernels.epoch import train_steps
+from .kernels.update import update_layer
 from .network import Network
 from .optimizers import Optimizer
 from .progress import Progress
@@ -111,6 +112,7 @@ class Epoch:
         tasks["team"] = self.team.address
         tasks["batch_size"] = batch_size
         tasks["state"] = self.state.ctypes.data
+        tasks["update_layer"] = update_layer.address(network.dtype)
         tasks["update"] = optimizer.unit().address(network.dtype)
         self.workspace.set_hyper(optimizer.hyper())
 

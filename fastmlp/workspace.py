@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .kernels import dense, sparse
+from .kernels import network as network_kernels
 from .kernels.records import COLUMN_TILE, LAYER, N_HYPER, ROW_TILE, TASK
 from .kernels.simd import TILE_VECTORS, VECTOR_BITS
 
@@ -93,6 +94,7 @@ class Workspace:
         network, task, layout = self.network, self.task, self.network.layout
         task["n_layers"], task["n_outputs"], task["n_params"] = len(layout.shapes), layout.units[-1], layout.size
         task["multiply"] = dense.multiply.address(self.dtype)
+        task["forward"] = network_kernels.forward_rows.address(self.dtype)
         for number, layer in enumerate(self.layers):
             layer["fan_in"], layer["fan_out"] = layout.shapes[number]
             layer["weight_offset"], layer["bias_offset"] = layout.weight_offsets[number], layout.bias_offsets[number]
@@ -123,8 +125,8 @@ class Workspace:
         row_bytes = 2 * item * int(self.layers["stride"].sum() + self.task["input_stride"])
         self.layers["packed"] = self.layers["fan_in"] * self.layers["fan_out"] * item > PACKED_BYTES
         self.layers["narrow"] = self.layers["fan_out"] <= ROW_TILE
-        if self.rows.sparse:
-            self.layers["narrow"][0] = False
+        if self.rows.sparse:  # the first layer has kernels of its own
+            self.layers["packed"][0] = self.layers["narrow"][0] = False
         self.layers["update_rows"] = np.where(self.layers["packed"], PACKED_UPDATE_ROWS, ROW_TILE)
         self.layers["update_rows"] = np.where(self.layers["narrow"], self.layers["fan_in"], self.layers["update_rows"])
         self.layers["short"] = (self.layers["fan_in"] <= 4 * ROW_TILE) & (self.layers["fan_out"] >= 2 * COLUMN_TILE)
@@ -141,6 +143,7 @@ class Workspace:
         self.buffers["target weights"][...] = 1  # what stays there when every row counts as one
         task["losses"] = self._buffer("losses", (self.batch_rows, n_targets), np.float64)
         task["loss"] = self.network.loss_address()
+        task["backward"] = network_kernels.backward_rows.address(self.dtype)
         for number, layer in enumerate(self.layers[1:], start=1):
             fan_in, fan_out = layout.shapes[number]
             layer["transposed_stride"] = padded(fan_in, self.dtype)

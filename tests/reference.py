@@ -137,15 +137,16 @@ def sparse_forward(X, order, weight, bias):
     return dense_forward(X[order].toarray(), weight, bias)
 
 
-def sort_by_feature(X, order):
-    """starts (n_features + 1,), entry_rows, entry_values: feature by feature, and in each row by row."""
+def sort_by_feature(X, order, first, count):
+    """starts (count + 1,), entry_rows, entry_values of features first …: feature by feature, and in each row by row."""
     entries = []
     for row, number in enumerate(order):
         for e in range(X.indptr[number], X.indptr[number + 1]):
-            entries.append((X.indices[e], row, X.data[e]))
+            if first <= X.indices[e] < first + count:
+                entries.append((X.indices[e] - first, row, X.data[e]))
     entries.sort(key=lambda entry: entry[0])  # stable: the rows of a feature stay in order
     features, rows, values = (list(column) for column in zip(*entries, strict=True)) if entries else ([], [], [])
-    return np.searchsorted(features, np.arange(X.shape[1] + 1)), rows, values
+    return np.searchsorted(features, np.arange(count + 1)), rows, values
 
 
 def sparse_weight_gradient(X, order, delta):

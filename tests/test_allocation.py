@@ -17,8 +17,10 @@ from fastmlp._jit import POINTER, SIZE, unit
 from fastmlp.full_batch import FullBatch
 from fastmlp.kernels.epoch import train_steps
 from fastmlp.kernels.full_batch import add_gradients
-from fastmlp.kernels.predict import predict_rows
+from fastmlp.kernels.predict import predict_few, predict_rows
+from fastmlp.network import Network
 from fastmlp.optimizers import SGD, Adam
+from fastmlp.prediction import FewRows, predict
 from fastmlp.training import Epoch
 from fastmlp.workspace import Workspace
 
@@ -83,7 +85,7 @@ class TestSteps:
         problem = self.problem(dtype, sparse)
         epoch = Epoch(problem.network, problem.rows, optimizer(), np.arange(1200), 12)
         epoch.run(0.1)
-        task, entry = epoch.workspace.task[0], train_steps.entry(dtype)
+        task, entry = epoch.workspace.task, train_steps.entry(dtype)
         rates = np.full(100, 1e-3)
         task["rates"] = rates.ctypes.data
         arguments = (*epoch.workspace.arguments(), 0, 100, problem.network.params.ctypes.data)
@@ -95,6 +97,25 @@ class TestSteps:
         assert_nothing_allocated(hundred_steps)
         assert task["steps_made"] == 100
         assert np.isfinite(problem.network.params).all()
+
+    def test_training_in_threads(self, dtype, sparse, monkeypatch):
+        """Python's own threads are all that is allocated, once for a hundred steps."""
+        monkeypatch.setattr("fastmlp.team.OPERATIONS_WORTH_A_THREAD", 1)
+        problem = self.problem(dtype, sparse)
+        epoch = Epoch(problem.network, problem.rows, Adam(), np.arange(1200), 24, n_threads=3)
+        epoch.run(0.1)
+        tasks, entry, rates = epoch.workspace.tasks, train_steps.entry(dtype), np.full(50, 1e-3)
+        tasks["rates"] = rates.ctypes.data
+        arguments = [(*epoch.workspace.arguments(thread), 0, 50, problem.network.params.ctypes.data) for thread in range(3)]
+
+        def fifty_steps():
+            tasks["steps_made"] = 0
+            epoch.team.run(lambda thread: entry(*arguments[thread]))
+
+        in_compiled_code, in_python = allocations(fifty_steps)
+        assert in_compiled_code == 0
+        assert in_python < 10 * CALL_BYTES
+        assert tasks["steps_made"].tolist() == [50, 50, 50]
 
     def test_full_batch(self, dtype, sparse, monkeypatch):
         monkeypatch.setattr("fastmlp.full_batch.CHUNK_ROWS", 12)
@@ -110,8 +131,25 @@ class TestSteps:
         workspace = Workspace(problem.network, problem.rows, 64, training=False)
         order, out = np.arange(1200), np.empty((1200, 3), dtype)
         workspace.use_order(order)
+        x, row_stride = int(workspace.task["x"]), int(workspace.task["x_row_stride"])
+        arguments = (*workspace.arguments(), x, row_stride, 0, 1200, out.ctypes.data)
         entry = predict_rows.entry(dtype)
-        assert_nothing_allocated(lambda: entry(*workspace.arguments(), 0, 1200, out.ctypes.data))
+        assert_nothing_allocated(lambda: entry(*arguments))
+        assert np.array_equal(out, predict(problem.network, problem.rows))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_prediction_of_few_rows(dtype):
+    """But for what is handed back."""
+    network = make_problem("softmax log loss", features=70, hidden=(90, 80), dtype=dtype).network
+    around = Network.around(network.coefs, network.intercepts, "tanh", "softmax", "log_loss", dtype)
+    few_rows, X = FewRows(around, both_classes=False), np.ones((5, 70), dtype)
+    assert_nothing_allocated(lambda: few_rows(X))
+    (workspace,) = few_rows.idle
+    out, entry = np.zeros((5, 3), dtype), predict_few.entry(dtype)
+    arguments = (*workspace[:2], id(X), id(out), X.ctypes.data)
+    assert_nothing_allocated(lambda: entry(*arguments))
+    assert np.array_equal(out, few_rows(X))
 
 
 # Nothing compiled once more
@@ -208,6 +246,20 @@ def test_depth_width_and_batch_size(hidden, batch_size, data, compiler_refuses):
     X, y = data
     fit(X, y, hidden_layer_sizes=hidden, batch_size=batch_size)
     fit(X[:, :3], y, np.ones(40), hidden_layer_sizes=hidden, batch_size=batch_size)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_threads_and_few_rows(solver, data, compiler_refuses, monkeypatch):
+    monkeypatch.setattr("fastmlp.team.OPERATIONS_WORTH_A_THREAD", 1)
+    X, y = data
+    fit(X, y, n_jobs=3, solver="adam", early_stopping=True)
+    model = MLPClassifier((7, 3), solver=solver, max_iter=2, n_jobs=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, y)
+    for rows in (40, 40, 1, 7):
+        model.predict_proba(X[:rows])
+        model.predict(X[:rows])
 
 
 def test_another_compilation_would_be_seen(compiler_refuses):

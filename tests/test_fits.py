@@ -1,4 +1,4 @@
-"""Whole fits in guarded memory: every solver on every task, dense and sparse; run in the bounds lane too."""
+"""Whole fits in guarded memory, in threads: every solver on every task, dense and sparse; in the bounds lane too."""
 
 import numpy as np
 import pytest
@@ -7,6 +7,7 @@ from every_fit import CASES, fit
 from guarded import Guarded, assert_lines_are_zero
 
 import fastmlp.network
+import fastmlp.team
 import fastmlp.workspace
 
 
@@ -22,6 +23,8 @@ def buffers(monkeypatch):
 
     monkeypatch.setattr(fastmlp.workspace, "aligned", remember)
     monkeypatch.setattr(fastmlp.network, "aligned", remember)
+    monkeypatch.setattr(fastmlp.team, "aligned", remember)
+    monkeypatch.setattr(fastmlp.team, "OPERATIONS_WORTH_A_THREAD", 1)
     return allocated
 
 
@@ -40,16 +43,18 @@ class GuardedInputs:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("case", CASES, ids=", ".join)
 def test_fit_stays_within_its_memory(case, dtype, buffers):
-    """Nothing is written beside any buffer, nor read beside X: the model is the same, bit for bit, without guards."""
+    """Nothing is written beside any buffer, nor read beside X: the same bits without guards, and without threads."""
     inputs = GuardedInputs()
-    guarded_fit, X = fit(*case, dtype, prepare=inputs)
-    guarded_fit.predict(X)
+    guarded_fit, X = fit(*case, dtype, prepare=inputs, n_jobs=3)
+    outputs = [guarded_fit.predict(X) for _ in range(2)]
     assert len(buffers) > 5
     for buffer in buffers:
         assert_lines_are_zero(buffer)
     for guarded in inputs.guarded:
         guarded.assert_untouched()
     plain_fit, _ = fit(*case, dtype)
+    for ours in outputs:
+        assert np.array_equal(ours, plain_fit.predict(X))
     for ours, plain in zip(
         guarded_fit.coefs_ + guarded_fit.intercepts_, plain_fit.coefs_ + plain_fit.intercepts_, strict=True
     ):

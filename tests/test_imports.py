@@ -16,7 +16,7 @@ FLOORS = [
     {"__init__"},
     {"classifier", "regressor", "_estimator", "_validation"},
     {"callbacks", "persistence", "display"},
-    {"training", "full_batch", "prediction"},
+    {"training", "full_batch", "prediction", "team"},
     {"progress", "interruptible", "shuffling"},
     {"network", "workspace", "data"},
     {"activations", "losses", "initializers", "optimizers", "schedules"},
@@ -25,7 +25,7 @@ FLOORS = [
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ESTIMATORS = FLOORS[1]
-LLVM_WRITERS = {"kernels/simd.py", "kernels/bits.py", "kernels/pointers.py", "kernels/subnormals.py"}
+LLVM_WRITERS = {f"kernels/{room}.py" for room in ("simd", "bits", "pointers", "subnormals", "team")}
 COMPILER_FLAGS = {"fastmath", "njit", "jit", "forceinline", "parallel", "cfunc", "CFunc", "vectorize", "guvectorize"}
 
 SOURCES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))

@@ -28,22 +28,23 @@ class Case:
         arrays = {"indptr": self.X.indptr, "indices": self.X.indices, "values": self.X.data, "order": self.order}
         kinds = {"indptr": np.int64, "indices": np.int32, "values": dtype, "order": np.int64}
         self.inputs = {name: Guarded(array, kinds[name]) for name, array in arrays.items()}
-        self.entries = int(np.diff(self.X.indptr)[self.order].sum())
+        #: Any run of features, as (first, count): those of a thread, and the tiles that the update takes in turn.
+        self.runs = [(0, n_features), (0, 1), (n_features - 1, 1), (n_features // 3, n_features // 2), (n_features, 0)]
 
     def assert_inputs_untouched(self):
         for guarded in self.inputs.values():
             guarded.assert_untouched()
 
-    def sorted(self):
-        """starts, entry_rows and entry_values from the unit, all guarded."""
-        nothing = np.zeros(self.entries)
+    def sorted(self, first, count):
+        """starts, entry_rows and entry_values of features first … first + count from the unit, all guarded."""
+        nothing = np.zeros(np.isin(self.X[self.order].indices, np.arange(first, first + count)).sum())
         outputs = {
-            "starts": Guarded(np.zeros(self.X.shape[1] + 1), np.int64),
+            "starts": Guarded(np.zeros(count + 1), np.int64),
             "entry_rows": Guarded(nothing, np.int32),
             "entry_values": Guarded(nothing, self.dtype),
         }
-        rows, n_features = len(self.order), self.X.shape[1]
-        call(sparse.sort_by_feature, self.dtype, **outputs, **self.inputs, rows=rows, n_features=n_features)
+        rows = len(self.order)
+        call(sparse.sort_by_feature, self.dtype, **outputs, **self.inputs, rows=rows, first=first, count=count)
         for guarded in outputs.values():
             guarded.assert_only_inside_written()
         return outputs
@@ -81,23 +82,31 @@ def test_forward(case):
 
 
 def test_sort_by_feature(case):
-    for ours, plain in zip(case.sorted().values(), reference.sort_by_feature(case.X, case.order), strict=True):
-        assert ours.array.tolist() == list(plain)
+    """All features, or those of one thread: nothing of the others is counted or written."""
+    for run in case.runs:
+        plain = reference.sort_by_feature(case.X, case.order, *run)
+        for ours, expected in zip(case.sorted(*run).values(), plain, strict=True):
+            assert ours.array.tolist() == list(expected)
     case.assert_inputs_untouched()
 
 
 def test_weight_gradient(case):
-    """Any run of features by itself: the tiles that the update takes one after the other."""
-    by_feature = case.sorted()
+    """Any run of features by itself, counted from the first of those that were sorted."""
     delta = Guarded(case.delta, case.dtype, stride=case.fan_out + 3)
     expected = reference.sparse_weight_gradient(case.X.astype(float), case.order, case.delta.astype(float))
     n_features = case.X.shape[1]
-    for first, count in [(0, n_features), (0, 1), (n_features - 1, 1), (n_features // 3, n_features // 2)]:
-        d_weight = Guarded(np.ones((count, case.fan_out)), case.dtype)
-        call(
-            sparse.sparse_weight_gradient, case.dtype, d_weight=d_weight, first=first, count=count, **by_feature,
-            delta=delta, stride=delta.stride, fan_out=case.fan_out,
-        )  # fmt: skip
-        assert_close(d_weight.array, expected[first : first + count])
-        d_weight.assert_only_inside_written()
+    for sorted_from in {0, n_features // 3, n_features - 1}:
+        by_feature = case.sorted(sorted_from, n_features - sorted_from)
+        for first, count in case.runs:
+            if first < sorted_from:
+                continue
+            d_weight = Guarded(np.ones((count, case.fan_out)), case.dtype)
+            call(
+                sparse.sparse_weight_gradient, case.dtype, d_weight=d_weight, first=first - sorted_from, count=count,
+                **by_feature, delta=delta, stride=delta.stride, fan_out=case.fan_out,
+            )  # fmt: skip
+            assert_close(d_weight.array, expected[first : first + count])
+            d_weight.assert_only_inside_written()
+        for guarded in by_feature.values():
+            guarded.assert_only_inside_written()
     delta.assert_untouched()

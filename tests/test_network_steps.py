@@ -15,6 +15,7 @@ from problems import HIDDEN, TASKS, make_problem
 
 from fastmlp.data import Rows
 from fastmlp.full_batch import FullBatch
+from fastmlp.kernels.records import ROW_TILE
 from fastmlp.kernels.simd import TILE_ROWS
 from fastmlp.optimizers import SGD, Adam
 from fastmlp.prediction import predict
@@ -92,20 +93,27 @@ def train_plainly(problem, rule, order, batch_size, l2):
     return sum_of_losses / max(rows_counted, 1), coefs, intercepts
 
 
-def check_training(problem, rule, batch_size, l2=0.05):
+@pytest.fixture(autouse=True)
+def small_networks_share_their_work(monkeypatch):
+    monkeypatch.setattr("fastmlp.team.OPERATIONS_WORTH_A_THREAD", 1)
+
+
+def check_training(problem, rule, batch_size, l2=0.05, threads=1):
     """An epoch in compiled code against an epoch of plain twins."""
     optimizer, plain_rule = RULES[rule]
     order = np.random.RandomState(3).permutation(len(problem.X)).astype(np.int64)
     expected_loss, coefs, intercepts = train_plainly(problem, plain_rule, order, batch_size, l2)
     guarded = GuardedRows(problem)
     guarded_order = Guarded(order, np.int64)
-    epoch = Epoch(problem.network, guarded.rows, fresh(optimizer), guarded_order.array, batch_size)
+    epoch = Epoch(problem.network, guarded.rows, fresh(optimizer), guarded_order.array, batch_size, threads)
+    assert epoch.team.size == max(1, min(threads, batch_size // ROW_TILE))
     loss = epoch.run(l2)
     tolerance = 1e-9 if problem.network.dtype == np.float64 else 1e-5
     assert loss == pytest.approx(expected_loss, rel=tolerance)
     for ours, plain in zip([*problem.network.coefs, *problem.network.intercepts], [*coefs, *intercepts], strict=True):
         np.testing.assert_allclose(ours, plain, rtol=tolerance, atol=tolerance)
     assert_nothing_written_beside(problem.network, epoch.workspace)
+    assert_lines_are_zero(epoch.team.barrier)
     guarded.assert_untouched()
     guarded_order.assert_untouched()
     check_transposed(epoch.workspace)
@@ -125,45 +133,49 @@ def check_transposed(workspace):
     activation=st.sampled_from(HIDDEN),
     rule=st.sampled_from(sorted(RULES)),
     features=st.integers(1, 35),
-    rows=st.integers(1, 45),
-    batch_size=st.integers(1, 20),
+    rows=st.integers(1, 65),
+    batch_size=st.integers(1, 40),
     dtype=st.sampled_from([np.float64, np.float32]),
     weighted=st.booleans(),
     sparse=st.booleans(),
+    threads=st.integers(1, 4),
 )
-def test_training_steps(task, rule, batch_size, **shape):
-    check_training(make_problem(task, **shape), rule, min(batch_size, shape["rows"]))
+def test_training_steps(task, rule, batch_size, threads, **shape):
+    check_training(make_problem(task, **shape), rule, min(batch_size, shape["rows"]), threads=threads)
 
 
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize(("features", "hidden"), [(301, (451, 33)), (7, (190, 461, 5)), (1201, ())])
-def test_training_steps_of_wide_layers(features, hidden, dtype, sparse):
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize(("features", "hidden"), [(301, (451, 33)), (7, (190, 461, 5)), (1201, ()), (30, (2201,))])
+def test_training_steps_of_wide_layers(features, hidden, threads, dtype, sparse):
     """Layers too large for the near caches, for which the work is cut in other ways."""
     problem = make_problem(
         "softmax log loss", features=features, hidden=hidden, rows=150, dtype=dtype, sparse=sparse, weighted=True
     )
-    check_training(problem, "momentum", 70)
+    check_training(problem, "momentum", 70, threads=threads)
 
 
 @pytest.mark.parametrize("rows", [1, 2, TILE_ROWS, TILE_ROWS + 1, 259])
 def test_a_batch_in_many_blocks(monkeypatch, rows):
     """However few rows go through the layers together, the batch is one."""
     monkeypatch.setattr("fastmlp.workspace.BLOCK_BYTES", 1)
-    check_training(make_problem("multi-label", rows=rows, weighted=True), "nesterov", rows)
+    for threads in (1, 2, 5):
+        check_training(make_problem("multi-label", rows=rows, weighted=True), "nesterov", rows, threads=threads)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("rule", RULES)
-def test_batches_without_weight_make_no_step(rule):
-    problem = make_problem("poisson", rows=12, weighted=True)
-    problem.weights[...] = [0, 0, 0, 1, 2, 3, 0, 0, 0, 0, 1, 0]
-    order = np.arange(12, dtype=np.int64)
+def test_batches_without_weight_make_no_step(rule, threads):
+    problem = make_problem("poisson", rows=12 * threads * ROW_TILE, weighted=True)
+    problem.weights[...] = np.repeat([0, 0, 0, 1, 2, 3, 0, 0, 0, 0, 1, 0], threads * ROW_TILE)
+    order, batch_size = np.arange(len(problem.weights)), 3 * threads * ROW_TILE
     optimizer, plain_rule = RULES[rule]
-    expected_loss, coefs, _ = train_plainly(problem, plain_rule, order, 3, 0.1)
-    epoch = Epoch(problem.network, problem.rows, fresh(optimizer), order, 3)
+    expected_loss, coefs, _ = train_plainly(problem, plain_rule, order, batch_size, 0.1)
+    epoch = Epoch(problem.network, problem.rows, fresh(optimizer), order, batch_size, threads)
     assert epoch.run(0.1) == pytest.approx(expected_loss, rel=1e-12)
-    assert epoch.workspace.task["steps_made"] == 2
-    assert epoch.workspace.task["rows_counted"] == 6
+    assert epoch.workspace.tasks["steps_made"].tolist() == [2] * threads
+    assert epoch.workspace.tasks["rows_counted"].tolist() == [2 * batch_size] * threads
     np.testing.assert_allclose(problem.network.coefs[0], coefs[0], rtol=1e-11)
 
 
@@ -188,15 +200,16 @@ def test_subnormal_numbers_count_again_afterwards(dtype):
     dtype=st.sampled_from([np.float64, np.float32]),
     weighted=st.booleans(),
     sparse=st.booleans(),
+    threads=st.integers(1, 4),
 )
-def test_full_batch_and_outputs(task, **shape):
+def test_full_batch_and_outputs(task, threads, **shape):
     """Loss and gradient over all rows, and what the network answers."""
     problem = make_problem(task, **shape)
     network, guarded = problem.network, GuardedRows(problem)
     coefs, intercepts, batch = problem.in_float64()
     tolerance = 1e-9 if network.dtype == np.float64 else 1e-5
 
-    full_batch = FullBatch(network, guarded.rows, 0.05)
+    full_batch = FullBatch(network, guarded.rows, 0.05, threads)
     loss, gradient = full_batch(network.params.copy())
     expected, d_coefs, d_intercepts = reference.loss_and_gradients(
         coefs, intercepts, *batch, 0.05, network.activation, problem.loss, np.finfo(network.dtype).eps
@@ -207,7 +220,7 @@ def test_full_batch_and_outputs(task, **shape):
         np.testing.assert_allclose(ours, plain, rtol=tolerance, atol=tolerance)
     assert_nothing_written_beside(network, full_batch.workspace)
 
-    outputs = predict(network, guarded.rows)
+    outputs = predict(network, guarded.rows, n_threads=threads)
     plain = reference.predict(coefs, intercepts, batch[0], network.activation, network.output_activation)
     np.testing.assert_allclose(outputs, plain, rtol=tolerance, atol=tolerance)
     guarded.assert_untouched()

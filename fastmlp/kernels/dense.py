@@ -9,7 +9,7 @@ B batch, I fan-in, O fan-out::
 `multiply` is called through its address by every kernel that needs a product, so that its tiles are compiled once.
 """
 
-from .._jit import POINTER, SIZE, inlined, unit
+from .._jit import POINTER, SIZE, pasted, unit
 from .pointers import shift
 from .simd import FROM_BIAS, TILE_ROWS, TILE_VECTORS, copy_vectors, lanes, make_dot, make_tile
 
@@ -52,7 +52,7 @@ def multiply(out, out_stride, a, a_row, a_step, b, b_stride, bias, rows, columns
         j += take
 
 
-@inlined
+@pasted
 def multiply_column(out, out_stride, a, a_row, b, bias, rows, depth):
     """One output: b is one contiguous column, and vectors run along the depth."""
     if rows == 1:
@@ -62,7 +62,7 @@ def multiply_column(out, out_stride, a, a_row, b, bias, rows, depth):
         _dot_tile(shift(out, i * out_stride), out_stride, shift(a, i * a_row), a_row, b, bias, depth)
 
 
-@inlined
+@pasted
 def multiply_columns(out, out_stride, a, a_row, a_step, b, b_stride, bias, rows, columns, depth, mode, vectors):
     """The columns of `multiply` that one tile is wide: `vectors` vectors, the last one masked to `columns`."""
     if rows == 1:

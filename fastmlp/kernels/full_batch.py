@@ -2,7 +2,7 @@
 
 from numba import carray
 
-from .._jit import POINTER, SIZE, inlined, unit
+from .._jit import POINTER, SIZE, pasted, unit
 from .epoch import compute_deltas
 from .gradient import bias_gradient, sort_batch, weight_gradient
 from .network import sum_losses, sum_weights
@@ -25,7 +25,7 @@ def add_gradients(task_record, layer_records, first_step, stop_step, gradient):
         start = step * task.batch_size
         rows = min(task.batch_size, task.n_rows - start)
         order = shift(integers_at(task.order), start)
-        compute_deltas(task, layers, order, rows, gradient)
+        compute_deltas(task_record, layer_records, order, rows, gradient)
         if not meet(task.team, task.n_threads):
             break
         for number in range(task.n_layers):
@@ -38,7 +38,7 @@ def add_gradients(task_record, layer_records, first_step, stop_step, gradient):
     restore_mode(mode)
 
 
-@inlined
+@pasted
 def add_layer_gradient(task, layers, number, order, rows, gradient):
     """This thread's tiles and biases of one layer: their part of gradient is accumulated over the chunk."""
     layer = layers[number]
@@ -59,7 +59,7 @@ def add_layer_gradient(task, layers, number, order, rows, gradient):
         add(shift(gradient, layer.bias_offset + column), d_tile, stop - column)
 
 
-@inlined
+@pasted
 def add(out, inp, n):
     """out (n,) += inp (n,)."""
     a, b = carray(out, n), carray(inp, n)

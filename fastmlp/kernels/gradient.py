@@ -2,12 +2,12 @@
 
 from numba import carray
 
-from .._jit import inlined
+from .._jit import pasted
 from .pointers import call, indices_at, integers_at, pointer_at, shift
 from .simd import OVERWRITE
 
 
-@inlined
+@pasted
 def sort_batch(task, order, rows, first, stop, like):
     """The batch's sparse entries of features first … stop, by feature, into the thread's own arrays."""
     starts, entry_rows = integers_at(task.feature_starts), indices_at(task.entry_rows)
@@ -19,7 +19,7 @@ def sort_batch(task, order, rows, first, stop, like):
     )
 
 
-@inlined
+@pasted
 def weight_gradient(task, layer, sorted_from, first, count, column, columns, rows, like):
     """d_tile (count, columns) is overwritten with inp[:, first : …].T @ delta[:, column : …].
 
@@ -53,7 +53,7 @@ def weight_gradient(task, layer, sorted_from, first, count, column, columns, row
     )
 
 
-@inlined
+@pasted
 def transpose(out, inp, rows, columns):
     """out (rows, columns) is overwritten with inp (columns, rows) transposed."""
     to, source = carray(out, rows * columns), carray(inp, rows * columns)
@@ -62,7 +62,7 @@ def transpose(out, inp, rows, columns):
             to[i * columns + j] = source[j * rows + i]
 
 
-@inlined
+@pasted
 def bias_gradient(layer, d_bias, column, columns, rows, like):
     """d_bias (columns,) is overwritten with delta[:, column : …] summed over the rows."""
     d = carray(d_bias, columns)

@@ -6,12 +6,13 @@ Called by the epoch, by the full-batch gradient and by prediction. Task and laye
 
 from numba import carray
 
-from .._jit import inlined, inlined_sum
+from .._jit import INTEGERS, POINTER, SIZE, pasted, unit
 from .pointers import call, doubles_at, indices_at, integers_at, pointer_at, shift
+from .records import LAYER_POINTER, TASK_POINTER
 from .simd import FROM_BIAS, MULTIPLY
 
 
-@inlined
+@pasted
 def gather_inputs(task, order, begin, end, like):
     """inputs (rows, stride) is overwritten in rows begin … end with the dense rows of X that order (rows,) names."""
     size = carray(like, 1).itemsize
@@ -28,7 +29,7 @@ def gather_inputs(task, order, begin, end, like):
                 to[j] = carray(pointer_at(row + j * task.x_column_stride, like), 1)[0]
 
 
-@inlined
+@pasted
 def gather_targets(task, order, begin, end, like):
     """targets and target_weights (rows, n_targets) are overwritten in rows begin … end.
 
@@ -50,7 +51,7 @@ def gather_targets(task, order, begin, end, like):
             weights[i * width + j] = weight
 
 
-@inlined
+@pasted
 def sum_weights(task, order, rows, like):
     """The sum of the batch's weights: its rows, if none were given."""
     if task.weights == 0:
@@ -62,12 +63,14 @@ def sum_weights(task, order, rows, like):
     return total
 
 
-@inlined
-def forward_rows(task, layers, order, first, rows, like):
+@unit(TASK_POINTER, LAYER_POINTER, INTEGERS, SIZE, SIZE, POINTER)
+def forward_rows(task_record, layer_records, order, first, rows, like):
     """Rows first … first + rows of the batch through all layers: every output and f′ of theirs is overwritten.
 
     The last layer is left at its pre-activation: training's loss and prediction's activation go on from there.
     """
+    task = carray(task_record, 1)[0]
+    layers = carray(layer_records, task.n_layers)
     for number in range(task.n_layers):
         layer = layers[number]
         fan_in, fan_out = layer.fan_in, layer.fan_out
@@ -92,7 +95,7 @@ def forward_rows(task, layers, order, first, rows, like):
             activate_rows(layer, first, rows, like)
 
 
-@inlined
+@pasted
 def activate_rows(layer, first, rows, like):
     """output (rows, stride) is overwritten with f of itself, delta with f′."""
     z = shift(pointer_at(layer.output, like), first * layer.stride)
@@ -100,9 +103,11 @@ def activate_rows(layer, first, rows, like):
     call(layer.activation, (z, derivative, rows, layer.stride, layer.fan_out))
 
 
-@inlined
-def backward_rows(task, layers, first, rows, like):
+@unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
+def backward_rows(task_record, layer_records, first, rows, like):
     """From the loss of rows first … first + rows back to the first layer: losses and all deltas are overwritten."""
+    task = carray(task_record, 1)[0]
+    layers = carray(layer_records, task.n_layers)
     last = layers[task.n_layers - 1]
     at = first * last.stride
     z, delta = shift(pointer_at(last.output, like), at), shift(pointer_at(last.delta, like), at)
@@ -122,17 +127,7 @@ def backward_rows(task, layers, first, rows, like):
         )
 
 
-@inlined_sum
-def sum_of_squares(pointer, n):
-    """Σ x², added up in the element's type."""
-    values = carray(pointer, n)
-    total = values.dtype.type(0)
-    for i in range(n):
-        total += values[i] * values[i]
-    return total
-
-
-@inlined
+@pasted
 def sum_losses(task, rows):
     """The batch's losses, added up in order."""
     losses = carray(doubles_at(task.losses), rows * task.n_targets)

@@ -2,9 +2,9 @@
 
 from numba import carray
 
-from .._jit import POINTER, SIZE, inlined, unit
-from .network import activate_rows, forward_rows, gather_inputs
-from .pointers import integers_at, pointer_at, shift
+from .._jit import POINTER, SIZE, pasted, unit
+from .network import activate_rows, gather_inputs
+from .pointers import call, integers_at, pointer_at, shift
 from .records import LAYER_POINTER, TASK_POINTER
 from .subnormals import flush_subnormals, restore_mode
 
@@ -30,7 +30,7 @@ def predict_rows(task_record, layer_records, x, x_row_stride, first, stop, out):
             order = shift(integers_at(task.order), start)
         if not task.sparse:
             gather_inputs(task, order, 0, rows, out)
-        forward_rows(task, layers, order, 0, rows, out)
+        call(task.forward, (task_record, layer_records, order, 0, rows, out))
         activate_rows(layers[task.n_layers - 1], 0, rows, out)
         write_outputs(task, layers[task.n_layers - 1], start, rows, out)
     restore_mode(mode)
@@ -57,13 +57,13 @@ def predict_few(task_record, layer_records, x_array, out_array, like):
     count_up(order, 0, rows)
     gather_inputs(task, order, 0, rows, like)
     integers_at(task.not_finite)[0] = count_not_finite(task, rows, like)
-    forward_rows(task, layers, order, 0, rows, like)
+    call(task.forward, (task_record, layer_records, order, 0, rows, like))
     activate_rows(layers[task.n_layers - 1], 0, rows, like)
     write_outputs(task, layers[task.n_layers - 1], 0, rows, pointer_at(integers_at(out_array + DATA_AT)[0], like))
     restore_mode(mode)
 
 
-@inlined
+@pasted
 def count_up(order, start, rows):
     """order (rows,) is overwritten with start, start + 1, …"""
     which = carray(order, rows)
@@ -71,7 +71,7 @@ def count_up(order, start, rows):
         which[i] = start + i
 
 
-@inlined
+@pasted
 def count_not_finite(task, rows, like):
     """How many rows of inputs (rows, stride) hold a value that is infinite or NaN: x − x is zero for all others."""
     count = 0
@@ -85,7 +85,7 @@ def count_not_finite(task, rows, like):
     return count
 
 
-@inlined
+@pasted
 def write_outputs(task, last, start, rows, out):
     """out is overwritten in rows start … start + rows with the last layer's outputs, which are contiguous."""
     n = rows * task.n_outputs

@@ -34,7 +34,7 @@ _TASK_FIELDS = [
     # Which thread of how many this record is for, and their barrier.
     ("thread", "i8"), ("n_threads", "i8"), ("team", "i8"),
     # Units, by address.
-    ("multiply", "i8"), ("loss", "i8"), ("update", "i8"),
+    ("multiply", "i8"), ("forward", "i8"), ("backward", "i8"), ("update_layer", "i8"), ("loss", "i8"), ("update", "i8"),
     ("sparse_forward", "i8"), ("sort_by_feature", "i8"), ("sparse_weight_gradient", "i8"),
     # Hyper-parameters: two rows of N_HYPER (weights, biases); the learning rate of each step.
     ("hyper", "i8"), ("rates", "i8"), ("l2", "f8"),
