@@ -53,12 +53,12 @@ _FROM_COMPILED_CODE = {"error_model": "numpy", "no_cpython_wrapper": True, "no_c
 
 def inlined(function: Callable) -> Callable:
     """A helper that disappears into its callers: contraction only, division by zero as in IEEE 754."""
-    return numba.njit(forceinline=True, fastmath=ELEMENTWISE, **_FROM_COMPILED_CODE)(function)
+    return numba.njit(forceinline=True, fastmath=ELEMENTWISE, **_FROM_COMPILED_CODE)(function)  # type: ignore[call-overload]
 
 
 def inlined_sum(function: Callable) -> Callable:
     """A helper that disappears into its callers and may add in any order, so that its loop becomes vector code."""
-    return numba.njit(forceinline=True, fastmath=REDUCTION, **_FROM_COMPILED_CODE)(function)
+    return numba.njit(forceinline=True, fastmath=REDUCTION, **_FROM_COMPILED_CODE)(function)  # type: ignore[call-overload]
 
 
 def pasted(function: Callable) -> Callable:
@@ -66,7 +66,7 @@ def pasted(function: Callable) -> Callable:
 
     The hot loop's helpers took twice as long to compile each by itself, and the tiles would be compiled twice.
     """
-    return numba.njit(inline="always", fastmath=ELEMENTWISE, **_FROM_COMPILED_CODE)(function)
+    return numba.njit(inline="always", fastmath=ELEMENTWISE, **_FROM_COMPILED_CODE)(function)  # type: ignore[call-overload]
 
 
 class _Element:
@@ -108,7 +108,7 @@ class Unit:
         """The compiled function for elements of type `dtype`, from memory, from the cache or from the compiler."""
         dtype = np.dtype(dtype)
         if dtype not in self.compiled:
-            if config.DISABLE_JIT:
+            if getattr(config, "DISABLE_JIT", False):
                 raise RuntimeError("fastmlp runs compiled code alone: unset NUMBA_DISABLE_JIT (there is no slow twin).")
             element = types.CPointer(_ELEMENTS[dtype])
             signature = types.void(*(element if a is POINTER else a for a in self.arguments))

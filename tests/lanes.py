@@ -21,7 +21,7 @@ def environment(cache, **variables):
 
 
 def start_python(*arguments, cache, **variables):
-    """A process with its output as text, not waited for; not in the project's root, where Python would find its package."""
+    """A process with its output as text, not waited for; not in the project's root, whose package would come first."""
     command = [sys.executable, "-W", "error", *map(str, arguments)]
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, env=environment(cache, **variables), cwd=TESTS, **streams)

@@ -164,6 +164,24 @@ def test_a_batch_in_many_blocks(monkeypatch, rows):
         check_training(make_problem("multi-label", rows=rows, weighted=True), "nesterov", rows, threads=threads)
 
 
+@pytest.mark.parametrize("activation", HIDDEN)
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_how_the_work_is_cut_changes_no_bit(monkeypatch, dtype, task, activation):
+    """Blocks of rows, and slices of steps between which Python serves Ctrl-C."""
+    found = []
+    for block_bytes, seconds in ((1 << 19, 1.0), (1, 1.0), (1 << 19, 0.0)):
+        monkeypatch.setattr("fastmlp.workspace.BLOCK_BYTES", block_bytes)
+        monkeypatch.setattr("fastmlp.interruptible.SLICE", seconds)
+        problem = make_problem(task, hidden=(37, 5), activation=activation, rows=259, dtype=dtype, weighted=True)
+        epoch = Epoch(problem.network, problem.rows, Adam(), np.arange(259), 101)
+        found.append(
+            (epoch.run(0.1), epoch.run(0.1), problem.network.params.tobytes(), epoch.workspace.task["block_rows"])
+        )
+    assert found[0][:3] == found[1][:3] == found[2][:3]
+    assert found[0][3] > found[1][3]
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("rule", RULES)
 def test_batches_without_weight_make_no_step(rule, threads):
@@ -228,12 +246,16 @@ def test_full_batch_and_outputs(task, threads, **shape):
 
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_a_rows_outputs_do_not_depend_on_the_others(dtype, sparse):
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("activation", HIDDEN)
+def test_a_rows_outputs_do_not_depend_on_the_others(activation, task, dtype, sparse):
     """The same bits for a row alone, among all, and in any order."""
-    problem = make_problem("softmax log loss", features=11, hidden=(33, 17), rows=150, dtype=dtype, sparse=sparse)
+    problem = make_problem(
+        task, activation=activation, features=11, hidden=(33, 17), rows=150, dtype=dtype, sparse=sparse
+    )
     together = predict(problem.network, problem.rows)
     order = np.random.RandomState(0).permutation(150)
     assert np.array_equal(predict(problem.network, problem.rows, order), together[order])
     for number in (0, 77, 149):
         assert np.array_equal(predict(problem.network, problem.rows, np.array([number])), together[[number]])
-    assert predict(problem.network, problem.rows, np.arange(0)).shape == (0, 3)
+    assert predict(problem.network, problem.rows, np.arange(0)).shape == (0, together.shape[1])

@@ -3,7 +3,7 @@
 Every unit has the signature (z, derivative, rows, stride, columns): z (rows, stride) holds pre-activations and is
 overwritten with f(z); derivative (rows, stride) is overwritten with f′(z), which the backward pass multiplies by.
 The padding between `columns` and `stride` is computed along (nobody reads it), so that the loop is one.
-`softmax` serves the output alone, whose rows are contiguous: it leaves derivative untouched, as the loss knows its delta.
+`softmax` serves outputs alone, whose rows are contiguous; it leaves derivative untouched, as the loss knows its delta.
 """
 
 from numba import carray

@@ -2,7 +2,7 @@
 
 from numba import carray
 
-from .._jit import INTEGERS, POINTER, SIZE, pasted, inlined_sum, unit
+from .._jit import INTEGERS, POINTER, SIZE, inlined_sum, pasted, unit
 from .gradient import bias_gradient, sort_batch, weight_gradient
 from .pointers import call, doubles_at, pointer_at, shift
 from .records import COLUMN_TILE, LAYER_POINTER, N_HYPER, ROW_TILE, TASK_POINTER
