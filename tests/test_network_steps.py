@@ -185,9 +185,10 @@ def test_how_the_work_is_cut_changes_no_bit(monkeypatch, dtype, task, activation
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("rule", RULES)
 def test_batches_without_weight_make_no_step(rule, threads):
-    problem = make_problem("poisson", rows=12 * threads * ROW_TILE, weighted=True)
-    problem.weights[...] = np.repeat([0, 0, 0, 1, 2, 3, 0, 0, 0, 0, 1, 0], threads * ROW_TILE)
-    order, batch_size = np.arange(len(problem.weights)), 3 * threads * ROW_TILE
+    each = 1 if threads == 1 else ROW_TILE  # rows with the same weight; a batch has three of these
+    problem = make_problem("poisson", rows=12 * each, weighted=True)
+    problem.weights[...] = np.repeat([0, 0, 0, 1, 2, 3, 0, 0, 0, 0, 1, 0], each)
+    order, batch_size = np.arange(12 * each), 3 * each
     optimizer, plain_rule = RULES[rule]
     expected_loss, coefs, _ = train_plainly(problem, plain_rule, order, batch_size, 0.1)
     epoch = Epoch(problem.network, problem.rows, fresh(optimizer), order, batch_size, threads)

@@ -1,0 +1,30 @@
+"""``python -m fastmlp warmup``: compile everything now and keep it, for images and clusters."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m fastmlp", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    warm = commands.add_parser("warmup", help="compile every kernel for float32 and float64 and keep it in the cache")
+    warm.add_argument("--dtype", choices=["float32", "float64"], action="append", help="only this type of input")
+    chosen = parser.parse_args(arguments)
+    _warmup(chosen.dtype or ["float32", "float64"])
+
+
+def _warmup(dtypes: list[str]) -> None:
+    from ._jit import cache_folders
+    from .warmup import compile_all
+
+    began = time.perf_counter()
+    compiled, loaded = compile_all(dtypes)
+    print(f"{compiled} kernels compiled, {loaded} loaded, in {time.perf_counter() - began:.1f} s")
+    print("kept in " + " or ".join(map(str, cache_folders())))
+
+
+if __name__ == "__main__":
+    main()
