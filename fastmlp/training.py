@@ -40,6 +40,12 @@ class History:
             return cls(best_loss=None, validation_scores=[], best_validation_score=-np.inf)
         return cls()
 
+    def note_epoch(self, loss: float, rows: int) -> None:
+        """One more epoch over so many rows."""
+        self.n_iter += 1
+        self.rows_seen += rows
+        self.loss_curve.append(loss)
+
     def note_loss(self, loss: float, tol: float) -> None:
         """An epoch's training loss decides whether there is improvement."""
         best = np.inf if self.best_loss is None else self.best_loss
@@ -172,21 +178,9 @@ def train(
         for _ in range(plan.max_iter):
             if plan.shuffle:
                 shuffle(order, random_state)
-            loss = epoch.run(l2)
-            history.n_iter += 1
-            history.rows_seen += order.size
-            history.loss_curve.append(loss)
-            progress.epoch(history.n_iter, loss)
-            finite = bool(np.isfinite(network.params).all())
-            if validate is None:
-                history.note_loss(loss, plan.tol)
-            else:
-                score = validate()
-                if history.note_score(score, plan.tol) and finite and best is not None:
-                    best[...] = network.params
-                progress.validation(score)
-            if not finite:
-                raise Diverged(history.n_iter)
+            history.note_epoch(epoch.run(l2), order.size)
+            progress.epoch(history.n_iter, history.loss_curve[-1])
+            _judge(network, history, plan.tol, progress, validate, best)
             optimizer.after_epoch(history.rows_seen)
             if history.no_improvement_count > plan.n_iter_no_change and _plateau(
                 optimizer, plan, history, progress, validate is not None
@@ -201,6 +195,27 @@ def train(
         if best is not None:
             network.params[...] = best
     return False
+
+
+def _judge(
+    network: Network,
+    history: History,
+    tol: float,
+    progress: Progress,
+    validate: Callable[[], float] | None,
+    best: np.ndarray | None,
+) -> None:
+    """Whether the epoch brought improvement; the best parameters are kept, and divergence is raised."""
+    finite = bool(np.isfinite(network.params).all())
+    if validate is None:
+        history.note_loss(history.loss_curve[-1], tol)
+    else:
+        score = validate()
+        if history.note_score(score, tol) and finite and best is not None:
+            best[...] = network.params
+        progress.validation(score)
+    if not finite:
+        raise Diverged(history.n_iter)
 
 
 def _plateau(optimizer: Optimizer, plan: Plan, history: History, progress: Progress, early_stopping: bool) -> bool:

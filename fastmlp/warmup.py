@@ -12,10 +12,10 @@ from ._jit import Unit
 def all_units() -> list[Unit]:
     """Every unit of the package."""
     modules = [
-        importlib.import_module(f"{kernels.__name__}.{module.name}") for module in pkgutil.iter_modules(kernels.__path__)
+        importlib.import_module(f"{kernels.__name__}.{found.name}") for found in pkgutil.iter_modules(kernels.__path__)
     ]
-    found = {id(value): value for module in modules for value in vars(module).values() if isinstance(value, Unit)}
-    return list(found.values())
+    units = {id(value): value for module in modules for value in vars(module).values() if isinstance(value, Unit)}
+    return list(units.values())
 
 
 def compile_all(dtypes: list[str]) -> tuple[int, int]:

@@ -1,16 +1,17 @@
 """Small fits whose bits are compared: problems whose last batch is a single row, and everything that a fit leaves."""
 
-import warnings
-
 import numpy as np
+import pytest
 import scipy.sparse
-from sklearn.exceptions import ConvergenceWarning
 
 from fastmlp import MLPClassifier, MLPRegressor
 
 #: Two batches and one row more.
 N_ROWS, BATCH_SIZE = 203, 101
 CONTAINERS = {"dense": np.asarray, "csr": scipy.sparse.csr_array}
+
+#: For modules whose fits are too short to converge. (To silence the warning at each fit would not be safe in threads.)
+ignores_max_iter = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
 def draw(task, dtype=np.float64, container="dense", features=20, rows=N_ROWS):
@@ -33,13 +34,6 @@ def make(task, **parameters):
     kind = MLPRegressor if task in ("regression", "outputs") else MLPClassifier
     options = {"hidden_layer_sizes": (5,), "batch_size": BATCH_SIZE, "max_iter": 4, "random_state": 0}
     return kind(**{**options, **parameters})
-
-
-def fit(model, X, y, weights=None):
-    """The model, fitted, whether it has converged or not."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return model.fit(X, y, sample_weight=weights)
 
 
 def results(model, X):
