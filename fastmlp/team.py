@@ -16,8 +16,8 @@ from .workspace import aligned
 if TYPE_CHECKING:
     from .network import Network
 
-#: Multiplications and additions of a step for each thread, below which a second one only waits (some 20 µs).
-OPERATIONS_WORTH_A_THREAD = 1_000_000
+#: Multiplications and additions of a step for each thread, below which a second one only waits (some 30 µs).
+OPERATIONS_WORTH_A_THREAD = 4_000_000
 
 
 def count_threads(n_jobs: int | None) -> int:
