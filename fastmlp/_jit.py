@@ -38,6 +38,7 @@ from numba import types
 from numba.core import config
 from numba.core.caching import CompileResultCacheImpl
 from numba.core.ccallback import CFunc
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 from numba.core.serialize import dumps
 
@@ -108,16 +109,21 @@ class Unit:
         """The compiled function for elements of type `dtype`, from memory, from the cache or from the compiler."""
         dtype = np.dtype(dtype)
         if dtype not in self.compiled:
-            if getattr(config, "DISABLE_JIT", False):
-                raise RuntimeError("fastmlp runs compiled code alone: unset NUMBA_DISABLE_JIT (there is no slow twin).")
-            element = types.CPointer(_ELEMENTS[dtype])
-            signature = types.void(*(element if a is POINTER else a for a in self.arguments))
-            options = {"nopython": True, "fastmath": self.fastmath, "error_model": "numpy"}
-            unit = CFunc(self.function, (signature.args, signature.return_type), {}, options)
-            unit._cache = _Cache(self.function)  # type: ignore[attr-defined]  # where Numba keeps its own
-            unit.compile()
-            self.compiled[dtype] = unit
+            with global_compiler_lock:  # one object for all threads: code whose object dies is unloaded
+                if dtype not in self.compiled:
+                    self.compiled[dtype] = self._compile(dtype)
         return self.compiled[dtype]
+
+    def _compile(self, dtype: np.dtype) -> CFunc:
+        if getattr(config, "DISABLE_JIT", False):
+            raise RuntimeError("fastmlp runs compiled code alone: unset NUMBA_DISABLE_JIT (there is no slow twin).")
+        element = types.CPointer(_ELEMENTS[dtype])
+        signature = types.void(*(element if a is POINTER else a for a in self.arguments))
+        options = {"nopython": True, "fastmath": self.fastmath, "error_model": "numpy"}
+        unit = CFunc(self.function, (signature.args, signature.return_type), {}, options)
+        unit._cache = _Cache(self.function)  # type: ignore[attr-defined]  # where Numba keeps its own
+        unit.compile()
+        return unit
 
     def address(self, dtype: Any) -> int:
         """Where the compiled function lies in memory."""
