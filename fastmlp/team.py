@@ -53,8 +53,8 @@ def useful_threads(network: Network, batch_rows: int, n_threads: int) -> int:
 class Team:
     """Threads that run the same compiled function, each with its number, and meet at its barriers.
 
-    The caller's thread is number 0. If a thread cannot be started, or an interrupt comes while they start, the team is
-    called off: those who wait at the barrier are let go before anything was updated.
+    The caller's thread is number 0. If a thread cannot be started, an interrupt comes while they start, or one of them
+    fails, the team is called off: those who wait at the barrier are let go, and those who have not begun do nothing.
 
     Parameters
     ----------
@@ -72,25 +72,45 @@ class Team:
         return self.barrier.ctypes.data
 
     def run(self, work: Callable[[int], None]) -> None:
-        """``work(thread)`` in every thread; returns (or raises) only when nobody works any more."""
+        """``work(thread)`` in every thread; returns (or raises what one of them raised) when nobody works any more."""
         self.barrier[:] = 0
-        others = [threading.Thread(target=work, args=(number,)) for number in range(1, self.size)]
-        started = []
+        door = threading.Lock()
+        inside: list[threading.Thread] = []
+        errors: list[BaseException] = []
+
+        def enter(number: int) -> None:
+            with door:
+                if self._called_off():
+                    return  # an interrupt came while this thread was on its way
+                inside.append(threading.current_thread())
+            try:
+                work(number)
+            except BaseException as error:  # handed to the caller below
+                self._call_off()
+                errors.append(error)
+
+        others = [threading.Thread(target=enter, args=(number,)) for number in range(1, self.size)]
         try:
             for thread in others:
-                started.append(thread)
                 thread.start()
-        except BaseException:
-            self.barrier[CALLED_OFF // 8] = 1
-            self._wait(thread for thread in started if thread.ident is not None)
-            raise
-        try:
             work(0)
-        finally:
-            self._wait(others)
+        except BaseException:
+            with door:
+                self._call_off()
+            self._wait(inside)
+            raise
+        self._wait(others)
+        if errors:
+            raise errors[0]
+
+    def _call_off(self) -> None:
+        self.barrier[CALLED_OFF // 8] = 1
+
+    def _called_off(self) -> bool:
+        return bool(self.barrier[CALLED_OFF // 8])
 
     @staticmethod
-    def _wait(threads) -> None:
+    def _wait(threads: list[threading.Thread]) -> None:
         """Join them all, and only then let an interrupt that came meanwhile go on."""
         interrupt: BaseException | None = None
         for thread in threads:

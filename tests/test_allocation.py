@@ -106,7 +106,8 @@ class TestSteps:
         epoch.run(0.1)
         tasks, entry, rates = epoch.workspace.tasks, train_steps.entry(dtype), np.full(50, 1e-3)
         tasks["rates"] = rates.ctypes.data
-        arguments = [(*epoch.workspace.arguments(thread), 0, 50, problem.network.params.ctypes.data) for thread in range(3)]
+        params = problem.network.params.ctypes.data
+        arguments = [(*epoch.workspace.arguments(thread), 0, 50, params) for thread in range(3)]
 
         def fifty_steps():
             tasks["steps_made"] = 0

@@ -13,10 +13,10 @@ PACKAGE = Path(fastmlp.__file__).parent
 
 #: From the top floor down; a module may import from its own floor and those below, never in a circle.
 FLOORS = [
-    {"__init__"},
+    {"__init__", "__main__"},
     {"classifier", "regressor", "_estimator", "_validation"},
     {"callbacks", "persistence", "display"},
-    {"training", "full_batch", "prediction", "team"},
+    {"training", "full_batch", "prediction", "team", "warmup"},
     {"progress", "interruptible", "shuffling"},
     {"network", "workspace", "data"},
     {"activations", "losses", "initializers", "optimizers", "schedules"},

@@ -243,17 +243,20 @@ def test_predictions_of_one_model_in_threads(sharing):
             np.testing.assert_array_equal(together, alone)
 
 
+@pytest.fixture
+def workers():
+    """Leaves none of loky's processes behind."""
+    yield
+    get_reusable_executor().shutdown(wait=True)
+
+
 @pytest.mark.parametrize("backend", ["loky", "threading"])
-def test_under_joblib(backend, sharing):
-    try:
-        jobs = Parallel(n_jobs=2, backend=backend)(delayed(fit_number)(number, 2) for number in range(8))
-    finally:
-        if backend == "loky":
-            get_reusable_executor().shutdown(wait=True)
+def test_under_joblib(backend, sharing, workers):
+    jobs = Parallel(n_jobs=2, backend=backend)(delayed(fit_number)(number, 2) for number in range(8))
     assert_all_the_same(jobs)
 
 
-def test_inside_an_ensemble(sharing):
+def test_inside_an_ensemble(sharing, workers):
     """Cloned, and fitted in several processes."""
     X, y = draw("binary")
     member = make("binary", n_jobs=2)

@@ -1,0 +1,274 @@
+"""Predictions of a few rows, which take a short way past scikit-learn's validation: the long way's bits and errors."""
+
+import copy
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
+import joblib
+import numpy as np
+import pandas
+import pytest
+import scipy.sparse
+import sklearn
+import sklearn.neural_network
+from fits import draw, ignores_max_iter, make
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from fastmlp.prediction import BLOCK_ROWS, FewRows, arrays_are_as_expected
+
+pytestmark = [
+    ignores_max_iter,
+    pytest.mark.skipif(not arrays_are_as_expected(), reason="this interpreter has no short way"),
+]
+
+TASKS = ["binary", "classes", "labels", "regression", "outputs"]
+
+
+def answers(model, X):
+    """Of both methods, where there are both."""
+    return [model.predict(X), *([model.predict_proba(X)] if hasattr(model, "predict_proba") else [])]
+
+
+def fitted(task, dtype=np.float64, **parameters):
+    """A model that is ready for the short way, and 203 rows."""
+    X, y = draw(task, dtype)
+    model = make(task, **{"hidden_layer_sizes": (19, 6), **parameters}).fit(X, y)
+    answers(model, X)
+    return model, X
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """For each call that came to the short way: whether it was taken to its end."""
+    taken = []
+    call = FewRows.__call__
+
+    def remember(few_rows, X):
+        outputs = call(few_rows, X)
+        taken.append(outputs is not None)
+        return outputs
+
+    monkeypatch.setattr(FewRows, "__call__", remember)
+    return taken
+
+
+def assert_equal(ours, plain):
+    for one, other in zip(ours, plain, strict=True):
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other)
+
+
+# The same bits
+
+
+@pytest.mark.parametrize("hidden", [(), (5,), (33, 17), (300, 3)], ids=str)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("task", TASKS)
+def test_the_bits_of_the_long_way(task, dtype, hidden, short):
+    """Of any number of rows: those within a larger batch, and those of an array in Fortran's order."""
+    model, X = fitted(task, dtype, hidden_layer_sizes=hidden)
+    together = answers(model, X)
+    for rows in [*range(1, 10), 31, 32, 33, 63, BLOCK_ROWS]:
+        short.clear()
+        got = answers(model, X[5 : 5 + rows])
+        assert short == [True] * len(got)
+        assert_equal(got, [all_rows[5 : 5 + rows] for all_rows in together])
+        few = np.asfortranarray(X[5 : 5 + rows]) if rows > 1 else np.repeat(X[5:6], 2, axis=1)[:, ::2]
+        assert_equal(got, answers(model, few))
+        assert short == [True] * len(got) + [False] * len(got)
+
+
+@pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
+def test_every_activation(activation, short):
+    model, X = fitted("classes", activation=activation)
+    expected = model.predict_proba(X)[:9]
+    short.clear()
+    np.testing.assert_array_equal(model.predict_proba(X[:9]), expected)
+    assert short == [True]
+
+
+def test_a_single_feature_and_a_single_class(short):
+    X = np.linspace(-1, 1, 50)[:, None]
+    model = make("binary", batch_size=20).fit(X, X[:, 0] > 0)
+    together = model.predict_proba(X), model.predict(X)
+    for rows in (X[:1], X[3:30], np.repeat(X, 2, axis=1)[:1, :1], X.T[:, :1]):
+        where = np.searchsorted(X[:, 0], rows[:, 0])
+        np.testing.assert_array_equal(model.predict_proba(rows), together[0][where])
+        np.testing.assert_array_equal(model.predict(rows), together[1][where])
+    only = make("binary", batch_size=20).fit(X, ["yes"] * 50)
+    assert only.predict(X[:2]).tolist() == only.predict(X[:2]).tolist() == ["yes", "yes"]
+
+
+def test_answers_are_arrays_of_their_own(short):
+    model, X = fitted("regression")
+    first = model.predict(X[:3])
+    kept = first.copy()
+    model.predict(X[3:6])
+    np.testing.assert_array_equal(first, kept)
+    first[...] = 7
+    np.testing.assert_array_equal(model.predict(X[:3]), kept)
+
+
+# Forms of input
+
+
+class Special(np.ndarray):
+    """A subclass, which the short way leaves alone."""
+
+
+def read_only(X):
+    X = X.copy()
+    X.setflags(write=False)
+    return X
+
+
+def misaligned(X):
+    return np.frombuffer(b"." + X.tobytes(), np.uint8)[1:].view(X.dtype).reshape(X.shape)
+
+
+#: Form → whether it takes the short way.
+FORMS = {
+    "read-only": (read_only, True),
+    "part of a larger array": (lambda X: np.concatenate([X, X, X])[len(X) : 2 * len(X)], True),
+    "subclass": (lambda X: X.view(Special), False),
+    "masked": (np.ma.masked_array, False),
+    "rows apart": (lambda X: np.repeat(X, 2, axis=0)[::2], False),
+    "columns apart": (lambda X: np.repeat(X, 2, axis=1)[:, ::2], False),
+    "backwards": (lambda X: X[::-1].copy()[::-1], False),
+    "the same row": (lambda X: np.broadcast_to(X[:1], X.shape), False),
+    "misaligned": (misaligned, False),
+    "other byte order": (lambda X: X.astype(X.dtype.newbyteorder()), False),
+    "float32": (lambda X: X.astype(np.float32), False),
+    "integers": (lambda X: np.rint(X).astype(int), False),
+    "objects": (lambda X: X.astype(object), False),
+    "list": (lambda X: X.tolist(), False),
+    "csr": (scipy.sparse.csr_array, False),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_forms_of_input(form, short):
+    """Each is answered as a plain array of the same numbers is."""
+    convert, is_short = FORMS[form]
+    model, X = fitted("classes")
+    rows = convert(X[:9])
+    plain = np.array(rows.toarray() if scipy.sparse.issparse(rows) else rows, np.float64)
+    expected = model.predict_proba(np.concatenate([plain, X]))[:9]
+    short.clear()
+    np.testing.assert_array_equal(model.predict_proba(rows), expected)
+    assert short == [is_short]
+
+
+@pytest.mark.parametrize("rows", [
+    np.zeros((0, 20)), np.zeros(20), np.zeros((1, 1, 20)), np.zeros((1, 19)), np.zeros((2, 21)), np.zeros((2, 0)),
+    np.full((1, 20), np.nan), np.full((3, 20), np.inf), np.full((64, 20), -np.inf), 3.0, None, "text",
+    np.array([["a"] * 20]), np.zeros((1, 20), complex), pandas.DataFrame(np.full((1, 20), np.nan)),
+    scipy.sparse.csr_array(np.full((1, 20), np.inf)), np.zeros((19, 1)),
+], ids=lambda rows: f"{type(rows).__name__} {getattr(rows, 'shape', rows)} {getattr(rows, 'dtype', '')}")  # fmt: skip
+def test_what_is_wrong_is_said_in_scikit_learns_words(rows):
+    X, y = draw("classes")
+    messages = []
+    for module in (sklearn.neural_network, None):
+        model = module.MLPClassifier((5,), max_iter=2) if module else make("classes")
+        model.fit(X, y).predict_proba(X[:2])
+        for method in (model.predict, model.predict_proba):
+            with pytest.raises((ValueError, TypeError)) as caught:
+                method(rows)
+            messages.append((caught.type, str(caught.value)))
+    assert messages[:2] == messages[2:]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_single_number_that_is_not_finite(dtype, bad, short):
+    """In any place of any row; numbers as large as there are, and subnormal ones, are fine."""
+    model, X = fitted("classes", dtype)
+    for rows, row, column in ((1, 0, 0), (1, 0, 19), (9, 8, 7), (64, 63, 19), (64, 0, 8)):
+        few = X[:rows].copy()
+        few[row, column] = bad
+        with pytest.raises(ValueError, match="NaN" if np.isnan(bad) else "infinity"):
+            model.predict(few)
+    assert not any(short)
+    few = X[:2].copy()
+    few[0, 3], few[1, 4] = np.finfo(dtype).max, np.finfo(dtype).smallest_subnormal
+    model.predict(few)
+    assert short[-1]
+
+
+def test_where_scikit_learn_is_told_to_assume_finite():
+    model, X = fitted("classes")
+    X[0, 0] = np.nan
+    with sklearn.config_context(assume_finite=True):
+        assert np.isnan(model.predict_proba(X[:1])).all()
+
+
+def test_names_of_columns_are_still_compared():
+    X, y = draw("classes")
+    frame = pandas.DataFrame(X, columns=[f"column {number}" for number in range(20)])
+    model = make("classes").fit(frame, y)
+    expected = model.predict_proba(frame)[:2]
+    for _ in range(3):
+        with pytest.warns(UserWarning, match="X does not have valid feature names"):
+            np.testing.assert_array_equal(model.predict_proba(X[:2]), expected)
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.predict(frame[:2].rename(columns={"column 3": "another"}))
+    model.fit(X, y).predict(X[:2])
+    with pytest.warns(UserWarning, match="X has feature names"):
+        model.predict(frame[:2])
+    model.fit(frame, y)
+    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+        model.predict(X[:2])
+
+
+# In threads
+
+
+@pytest.mark.parametrize("task", ["binary", "classes", "regression"])
+def test_predictions_of_one_model_in_threads(task):
+    """Each gets its own rows' answers, thousands of times."""
+    model, X = fitted(task)
+    together = answers(model, X)
+
+    def wrong(seed):
+        rng, count = np.random.RandomState(seed), 0
+        for _ in range(1500):
+            first, rows = rng.randint(100), rng.randint(1, 65)
+            got = answers(model, X[first : first + rows])
+            expected = [all_rows[first : first + rows] for all_rows in together]
+            count += not all(np.array_equal(one, other) for one, other in zip(got, expected, strict=True))
+        return count
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(wrong, range(4))) == [0, 0, 0, 0]
+
+
+# Copies
+
+
+@pytest.mark.parametrize("copied", [
+    copy.copy, copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model)),
+], ids=["copy", "deepcopy", "pickle"])  # fmt: skip
+def test_copies_made_after_predictions(copied, short):
+    model, X = fitted("classes")
+    expected = model.predict_proba(X[:3])
+    other = copied(model)
+    other.predict_proba(X)
+    np.testing.assert_array_equal(other.predict_proba(X[:3]), expected)
+    assert short[-1]
+    other.coefs_ = [2 * coef for coef in other.coefs_]
+    assert not np.array_equal(other.predict_proba(X[:3]), expected)
+    np.testing.assert_array_equal(model.predict_proba(X[:3]), expected)
+    with pytest.raises(NotFittedError):
+        clone(model).predict(X[:3])
+
+
+def test_predictions_leave_the_model_as_it_was():
+    X, y = draw("classes")
+    model = make("classes").fit(X, y)
+    before, dumped = dict(model.__dict__), joblib.hash(model)
+    for rows in (X, X[:3], X[:3], X[:1]):
+        answers(model, rows)
+    assert model.__dict__.keys() == before.keys()
+    assert all(value is before[name] for name, value in model.__dict__.items())
+    assert joblib.hash(model) == dumped

@@ -1,0 +1,183 @@
+"""Whatever a user changes in a fitted model counts in the next prediction, of few rows too, as scikit-learn does it."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import sklearn.neural_network
+from fits import draw, ignores_max_iter
+from lanes import TESTS, environment
+from test_few_rows import answers, fitted
+
+pytestmark = ignores_max_iter
+
+
+def twin(model, X, y):
+    """scikit-learn's model with the same parameters; not the same arrays."""
+    parameters = {name: value for name, value in model.get_params().items() if name != "n_jobs"}
+    other = getattr(sklearn.neural_network, type(model).__name__)(**parameters).fit(X, y)
+    other.coefs_, other.intercepts_ = ([array.copy() for array in some] for some in (model.coefs_, model.intercepts_))
+    return other
+
+
+def double_in_place(model):
+    for array in model.coefs_ + model.intercepts_:
+        array *= 2
+
+
+def one_number(model):
+    model.coefs_[1][3, 2] += 1
+
+
+def one_bias(model):
+    model.intercepts_[-1][0] -= 1
+
+
+def replaced_matrix(model):
+    model.coefs_[0] = -model.coefs_[0]
+
+
+def replaced_bias(model):
+    model.intercepts_[1] = model.intercepts_[1] + 1
+
+
+def replaced_lists(model):
+    model.coefs_, model.intercepts_ = ([-array for array in some] for some in (model.coefs_, model.intercepts_))
+
+
+def fortran_order(model):
+    model.coefs_ = [np.asfortranarray(2 * coef) for coef in model.coefs_]
+
+
+def strided(model):
+    model.coefs_[1] = np.repeat(model.coefs_[1] * 3, 2, axis=1)[:, ::2]
+
+
+def narrower(model):
+    """Pruned: two units of the first hidden layer less."""
+    model.coefs_[0], model.coefs_[1] = model.coefs_[0][:, 2:], model.coefs_[1][2:]
+    model.intercepts_[0] = model.intercepts_[0][2:]
+
+
+def other_activation(model):
+    model.set_params(activation="tanh")
+
+
+def other_output(model):
+    model.out_activation_ = "identity"
+
+
+def other_parameters(model):
+    """That say nothing about a prediction."""
+    model.set_params(alpha=3.0, hidden_layer_sizes=(2,), solver="lbfgs", random_state=5)
+
+
+EDITS = [
+    double_in_place, one_number, one_bias, replaced_matrix, replaced_bias, replaced_lists, fortran_order, strided,
+    narrower, other_activation, other_output, other_parameters,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.__name__)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("task", ["binary", "classes", "regression"])
+def test_edits_count_at_once(task, dtype, edit):
+    """In few rows and in many, once and again; the classes as scikit-learn has them, the numbers up to rounding."""
+    model, X = fitted(task, dtype)
+    model.predict(X[:3])
+    other = twin(model, X, draw(task)[1])
+    for edited in (model, other):
+        edit(edited)
+    tolerance = 1e-10 if dtype == np.float64 else 2e-4
+    for rows in (X[:3], X, X[:3], X[:64]):
+        got = answers(model, rows)
+        for ours, theirs in zip(got, answers(other, rows), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
+        for ours, all_rows in zip(got, answers(model, X), strict=True):
+            np.testing.assert_array_equal(ours, all_rows[: len(rows)])
+
+
+def test_edits_in_place_follow_the_long_way_and_the_short():
+    """A thousand small edits, each of which the very next prediction knows."""
+    model, X = fitted("regression")
+    rng = np.random.RandomState(0)
+    for _ in range(300):
+        array = [*model.coefs_, *model.intercepts_][rng.randint(6)]
+        array[tuple(rng.randint(size) for size in array.shape)] += rng.standard_normal()
+        np.testing.assert_array_equal(model.predict(X[:2]), model.predict(X[:65])[:2])
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_another_fit_is_answered_from(method):
+    model, X = fitted("classes")
+    y = draw("classes")[1]
+    before = model.predict_proba(X[:3])
+    getattr(model, method)(-X, y)
+    after = model.predict_proba(X[:3])
+    assert not np.array_equal(after, before)
+    np.testing.assert_array_equal(after, model.predict_proba(X)[:3])
+
+
+def test_another_fit_of_another_shape_and_type():
+    model, X = fitted("classes")
+    model.predict_proba(X[:3])
+    narrow, y = draw("binary", np.float32, features=4)
+    model.set_params(hidden_layer_sizes=(3,)).fit(narrow, y)
+    for _ in range(2):
+        assert model.predict_proba(narrow[:3]).shape == (3, 2)
+        assert model.predict_proba(narrow[:3]).dtype == np.float32
+    with pytest.raises(ValueError, match="X has 20 features, but MLPClassifier is expecting 4 features"):
+        model.predict_proba(X[:3])
+
+
+def test_an_activation_that_there_is_not():
+    model, X = fitted("classes")
+    model.predict(X[:3])
+    model.activation = "bogus"
+    with pytest.raises(KeyError, match="bogus"):  # as scikit-learn says it
+        model.predict(X[:3])
+
+
+#: Arrays that do not fit together: which becomes of which shape. Were it not noticed, memory would be overwritten.
+UNFIT = """
+import sys
+import numpy as np
+import warnings
+from fits import draw, make
+
+warnings.simplefilter("ignore")
+X, y = draw("binary", features=2000)
+for change in sys.argv[1:]:
+    array, number, *shape = change.split()
+    model = make("binary", hidden_layer_sizes=(19, 6)).fit(X, y)
+    for rows in (X[:3], X):
+        model.predict_proba(rows)
+    getattr(model, array)[int(number)] = np.ones(tuple(map(int, shape)))
+    for rows in (X[:3], X, np.asfortranarray(X)):
+        for method in (model.predict, model.predict_proba):
+            print(change, rows.shape, flush=True)
+            try:
+                method(rows)
+            except ValueError:
+                continue
+            raise AssertionError(f"{array}[{number}] of shape {shape}: {rows.shape} were answered")
+print("done")
+"""
+UNFIT_CHANGES = {
+    "hidden layers": ["coefs_ 0 2000 18", "coefs_ 1 19 700", "coefs_ 1 114", "coefs_ 2 7 1"],
+    "biases": ["intercepts_ 0 18", "intercepts_ 1 700", "intercepts_ 2 3", "intercepts_ 2 1 1"],
+    "features": ["coefs_ 0 4000 19", "coefs_ 0 1999 19", "coefs_ 0 3 19"],
+}
+
+
+@pytest.mark.parametrize("part", UNFIT_CHANGES)
+def test_arrays_that_do_not_fit_together(part):
+    """In a process of its own, as the memory's manager may find out much later."""
+    run = subprocess.run(
+        [sys.executable, "-c", UNFIT, *UNFIT_CHANGES[part]],
+        env=environment(os.environ.get("NUMBA_CACHE_DIR")), cwd=TESTS, capture_output=True, text=True,
+    )  # fmt: skip
+    assert run.returncode == 0, f"{run.returncode}\n{run.stdout}{run.stderr}"
+    assert run.stdout.endswith("done\n")

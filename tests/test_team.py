@@ -1,0 +1,151 @@
+"""The barrier, the parts that threads are dealt, and the team that runs them: by themselves, without a network."""
+
+import threading
+
+import numpy as np
+import pytest
+from guarded import assert_lines_are_zero
+
+from fastmlp._jit import INTEGERS, SIZE, unit
+from fastmlp.kernels.pointers import shift
+from fastmlp.kernels.team import ARRIVED, CALLED_OFF, PAGE, TEAM_BYTES, WORD_STRIDE, meet, share
+from fastmlp.team import Team
+from fastmlp.workspace import LINE
+
+N_PARTS = 2
+
+
+@unit(SIZE, SIZE, SIZE, SIZE, INTEGERS, INTEGERS)
+def make_rounds(team, thread, n_threads, rounds, made, early):
+    """made[thread] counts this thread's rounds; early[thread] those after which another was not as far, or farther."""
+    for _ in range(rounds):
+        made[thread] += 1
+        if not meet(team, n_threads):
+            break
+        for other in range(n_threads):
+            if made[other] != made[thread]:
+                early[thread] += 1
+        if not meet(team, n_threads):
+            break
+
+
+@unit(SIZE, SIZE, SIZE, INTEGERS)
+def deal(total, each, n_threads, parts):
+    """parts (n_threads, 2) is overwritten with every thread's first and stop."""
+    for thread in range(n_threads):
+        first, stop = share(total, each, thread, n_threads)
+        part = shift(parts, thread * 2)
+        part[0], part[1] = first, stop
+
+
+class Rounds:
+    """A team and what its threads have counted."""
+
+    def __init__(self, size):
+        self.team = Team(size)
+        self.made, self.early = np.zeros(size, np.int64), np.zeros(size, np.int64)
+        self.entry = make_rounds.entry(np.float64)
+
+    def part(self, rounds, n_threads=None):
+        counters = self.made.ctypes.data, self.early.ctypes.data
+        size = n_threads or self.team.size
+        return lambda thread: self.entry(self.team.address, thread, size, rounds, *counters)
+
+
+@pytest.mark.parametrize(("size", "rounds"), [(1, 1000), (2, 20_000), (3, 3000), (8, 300), (17, 50)])
+def test_nobody_goes_on_before_everybody_has_come(size, rounds):
+    counted = Rounds(size)
+    for again in (1, 2, 3):
+        counted.team.run(counted.part(rounds))
+        assert counted.made.tolist() == [again * rounds] * size
+    assert not counted.early.any()
+    assert_lines_are_zero(counted.team.barrier)
+
+
+def test_several_teams_at_once():
+    many = [Rounds(3) for _ in range(5)]
+    threads = [threading.Thread(target=counted.team.run, args=(counted.part(500),)) for counted in many]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for counted in many:
+        assert counted.made.tolist() == [500] * 3
+        assert not counted.early.any()
+
+
+def test_who_waits_is_let_go_when_the_team_is_called_off():
+    """Three of four have come, or come later: none of them gets past the barrier."""
+    counted = Rounds(4)
+    waiting = [threading.Thread(target=counted.part(10), args=(number,)) for number in (1, 2)]
+    for thread in waiting:
+        thread.start()
+    while counted.team.barrier[ARRIVED // 8] < 2:
+        pass
+    counted.team.barrier[CALLED_OFF // 8] = 1
+    for thread in waiting:
+        thread.join()
+    counted.part(10)(3)
+    assert counted.made.tolist() == [0, 1, 1, 1]
+    assert not counted.early.any()
+
+
+def test_a_team_that_was_called_off_can_run_again():
+    counted = Rounds(2)
+    counted.team.barrier[[ARRIVED // 8, PAGE // 8, CALLED_OFF // 8]] = [1, 5, 1]
+    counted.team.run(counted.part(10))
+    assert counted.made.tolist() == [10, 10]
+    assert not counted.early.any()
+
+
+def test_the_barriers_words_lie_on_lines_of_their_own():
+    assert len({ARRIVED // LINE, PAGE // LINE, CALLED_OFF // LINE}) == 3
+    assert max(ARRIVED, PAGE, CALLED_OFF) + WORD_STRIDE <= TEAM_BYTES
+    assert Team(2).address % LINE == 0
+
+
+@pytest.mark.parametrize("each", [1, 8, 64])
+@pytest.mark.parametrize("total", [0, 1, 7, 8, 9, 63, 64, 65, 200, 1000])
+@pytest.mark.parametrize("n_threads", [1, 2, 3, 7, 40])
+def test_shares(total, each, n_threads):
+    """One after the other, whole units, none left over, and nobody has more than one unit more than another."""
+    parts = np.full((n_threads, N_PARTS), -1)
+    deal.entry(np.float64)(total, each, n_threads, parts.ctypes.data)
+    first, stop = parts.T
+    assert np.array_equal(first[1:], stop[:-1])
+    assert (first[0], stop[-1]) == (0, total)
+    assert np.all((stop % each == 0) | (stop == total))
+    units = -(-(stop - first) // each)
+    assert units.max() - units.min() <= 1
+
+
+# The team
+
+
+def test_every_thread_has_its_number():
+    seen = []
+    Team(5).run(lambda thread: seen.append((thread, threading.current_thread() is threading.main_thread())))
+    assert sorted(seen) == [(0, True), (1, False), (2, False), (3, False), (4, False)]
+
+
+def test_a_team_of_one_starts_no_thread(monkeypatch):
+    monkeypatch.setattr(threading.Thread, "start", None)
+    seen = []
+    Team(1).run(seen.append)
+    assert seen == [0]
+
+
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_an_error_of_the_callers_own_part_comes_when_the_others_are_done(size):
+    done = []
+
+    def work(thread):
+        if thread == 0:
+            raise ZeroDivisionError
+        done.append(thread)
+
+    before = threading.active_count()
+    with pytest.raises(ZeroDivisionError):
+        Team(size).run(work)
+    assert sorted(done) == list(range(1, size))
+    assert threading.active_count() == before

@@ -1,0 +1,280 @@
+"""Threads when things go wrong: one cannot be started, Ctrl-C, an error in one of them, a fork.
+
+Where a mistake would leave somebody waiting for ever, the test runs in a process of its own, which an alarm ends.
+"""
+
+import itertools
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from fits import assert_same_bits, draw, ignores_max_iter, make, results
+from lanes import TESTS, environment
+from problems import make_problem
+
+from fastmlp.optimizers import SGD, Adam
+from fastmlp.team import Team
+from fastmlp.training import Epoch
+
+pytestmark = ignores_max_iter
+
+#: Of three threads two are started, for every piece of compiled work: the first, its second, and so on.
+STARTS = [1, 2, 3, 4, 9]
+X, Y = draw("classes")
+OPTIONS = {
+    "sgd": {"solver": "sgd", "momentum": 0.5},
+    "adam": {"solver": "adam"},
+    "adam, early stopping": {"solver": "adam", "early_stopping": True},
+    "lbfgs": {"solver": "lbfgs"},
+}
+
+
+@pytest.fixture(autouse=True)
+def sharing(monkeypatch):
+    """Small networks share their work too. What it gives asserts that none of their threads is left."""
+    monkeypatch.setattr("fastmlp.team.OPERATIONS_WORTH_A_THREAD", 1)
+    before = set(threading.enumerate())
+
+    def assert_nobody_left():
+        assert set(threading.enumerate()) <= before
+
+    yield assert_nobody_left
+    assert_nobody_left()
+
+
+def fail_at_start(patch, number, error, started=False):
+    """The start of thread `number` (from one) raises `error`, before or after the thread has `started`."""
+    start, counter = threading.Thread.start, itertools.count(1)
+
+    def failing(thread):
+        failing_now = next(counter) == number
+        if started or not failing_now:
+            start(thread)
+        if failing_now:
+            raise error
+
+    patch.setattr(threading.Thread, "start", failing)
+
+
+def assert_usable(model, options):
+    """Finite, predicting, and the next fit is as if nothing had been."""
+    assert all(np.isfinite(array).all() for array in [*model.coefs_, *model.intercepts_])
+    np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1)
+    if "early_stopping" not in options and options["solver"] != "lbfgs":
+        model.partial_fit(X, Y)
+        assert np.isfinite(model.loss_)
+    assert_same_bits(results(model.fit(X, Y), X), results(make("classes", **options).fit(X, Y), X))
+
+
+# A thread that cannot be started
+
+
+@pytest.mark.parametrize("number", STARTS)
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_thread_that_cannot_be_started(name, number, sharing, monkeypatch):
+    model = make("classes", n_jobs=3, **OPTIONS[name])
+    with monkeypatch.context() as patch:
+        fail_at_start(patch, number, RuntimeError("can't start new thread"))
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            model.fit(X, Y)
+    sharing()
+    assert_usable(model, OPTIONS[name])
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_thread_that_cannot_be_started_for_a_prediction(number, sharing, monkeypatch):
+    model = make("classes", n_jobs=3).fit(X, Y)
+    expected = model.predict_proba(X)
+    with monkeypatch.context() as patch:
+        fail_at_start(patch, number, RuntimeError("can't start new thread"))
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            model.predict_proba(X)
+    sharing()
+    np.testing.assert_array_equal(model.predict_proba(X), expected)
+
+
+# Ctrl-C while threads start
+
+
+@pytest.mark.parametrize("started", [False, True])
+@pytest.mark.parametrize("number", STARTS)
+@pytest.mark.parametrize("name", OPTIONS)
+def test_an_interrupt_between_two_starts(name, number, started, sharing, monkeypatch):
+    model = make("classes", n_jobs=3, **OPTIONS[name])
+    with monkeypatch.context() as patch:
+        fail_at_start(patch, number, KeyboardInterrupt(), started)
+        with pytest.warns(UserWarning, match=r"^Training interrupted by user\.$"):
+            model.fit(X, Y)
+    if name != "lbfgs":
+        assert model.n_iter_ == len(model.loss_curve_) < 4
+    sharing()
+    assert_usable(model, OPTIONS[name])
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_an_interrupt_of_a_prediction(started, sharing, monkeypatch):
+    model = make("classes", n_jobs=3).fit(X, Y)
+    expected = model.predict_proba(X)
+    with monkeypatch.context() as patch:
+        fail_at_start(patch, 2, KeyboardInterrupt(), started)
+        with pytest.raises(KeyboardInterrupt):
+            model.predict_proba(X)
+    sharing()
+    np.testing.assert_array_equal(model.predict_proba(X), expected)
+
+
+@pytest.mark.parametrize("started", [False, True])
+@pytest.mark.parametrize("optimizer", [SGD, Adam])
+def test_whole_steps_were_made_or_none(optimizer, started, sharing, monkeypatch):
+    """The second slice is called off before anything is updated: the parameters are those after the first step."""
+    problems = [make_problem("softmax log loss", features=20, hidden=(30,), rows=96) for _ in range(2)]
+    order = np.arange(96)
+    plain = Epoch(problems[0].network, problems[0].rows, optimizer(), order[:32], 32)
+    plain.run(0.1)
+    ours = Epoch(problems[1].network, problems[1].rows, optimizer(), order, 32, n_threads=3)
+    assert ours.team.size == 3
+    with monkeypatch.context() as patch:
+        fail_at_start(patch, 4, KeyboardInterrupt(), started)
+        with pytest.raises(KeyboardInterrupt):
+            ours.run(0.1)
+    sharing()
+    assert np.array_equal(problems[0].network.params, problems[1].network.params)
+    assert np.array_equal(plain.state, ours.state)
+    assert plain.optimizer.rates(3).tolist() == ours.optimizer.rates(3).tolist()
+
+
+def test_an_interrupt_before_a_thread_has_begun(monkeypatch):
+    """It comes while `Thread.start` waits for the new thread's first sign of life: too late to stop it, so it must
+    be waited for, or find that there is nothing left to do."""
+    start, late, begun = threading.Thread.start, [], []
+
+    def interrupt(timeout=None):
+        raise KeyboardInterrupt
+
+    def start_without_waiting(thread):
+        late.append(thread)
+        monkeypatch.setattr(thread._started, "wait", interrupt)
+        start(thread)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start_without_waiting)
+        with pytest.raises(KeyboardInterrupt):
+            Team(2).run(begun.append)
+    begun_in_time = list(begun)
+    for thread in late:
+        type(thread._started).wait(thread._started)
+        thread.join()
+    assert begun == begun_in_time
+
+
+# What could hang
+
+
+def run_alone(script, *arguments):
+    """In a process of its own, with this one's cache; it prints "done" in the end, or is ended after 40 seconds."""
+    prefix = "import signal\nsignal.alarm(40)\nimport fastmlp.team\nfastmlp.team.OPERATIONS_WORTH_A_THREAD = 1\n"
+    command = [sys.executable, "-W", "ignore", "-c", prefix + script, *arguments]
+    run = subprocess.run(
+        command, env=environment(os.environ.get("NUMBA_CACHE_DIR")), cwd=TESTS, capture_output=True, text=True
+    )
+    assert run.returncode == 0, f"ended with {run.returncode} (-14: it hung)\n{run.stdout}{run.stderr}"
+    assert run.stdout.endswith("done\n")
+
+
+#: An exception in one thread's Python, before (or after) its part of the compiled work; the others wait at a barrier.
+ERROR_IN_ONE = """
+import itertools, sys, threading
+import numpy as np
+from problems import make_problem
+from fastmlp.full_batch import FullBatch
+from fastmlp.optimizers import Adam
+from fastmlp.training import Epoch
+
+guilty, error = int(sys.argv[1]), getattr(__builtins__, sys.argv[2])
+for solver, when in itertools.product(["adam", "lbfgs"], ["before", "after"]):
+    print(solver, when, flush=True)
+    problem = make_problem("softmax log loss", rows=96)
+    if solver == "lbfgs":
+        worker = FullBatch(problem.network, problem.rows, 0.1, 3)
+        name, run = "add_gradients", lambda: worker(problem.network.params.copy())
+    else:
+        worker = Epoch(problem.network, problem.rows, Adam(), np.arange(96), 96, 3)
+        name, run = "train_steps", lambda: worker.run(0.1)
+    assert worker.team.size == 3
+    compiled, caught = getattr(worker, name), False
+
+    def failing(task, *arguments):
+        number = [worker.workspace.arguments(thread)[0] for thread in range(3)].index(task)
+        if number == guilty and when == "before":
+            raise error
+        compiled(task, *arguments)
+        if number == guilty:
+            raise error
+
+    before = problem.network.params.copy()
+    setattr(worker, name, failing)
+    try:
+        run()
+    except error:
+        caught = True
+    assert caught, "the error was lost"
+    assert threading.active_count() == 1
+    assert when == "after" or np.array_equal(before, problem.network.params)
+    setattr(worker, name, compiled)
+    run()
+print("done")
+"""
+
+
+@pytest.mark.parametrize("error", ["KeyboardInterrupt", "MemoryError"])
+@pytest.mark.parametrize("guilty", [0, 1])
+def test_an_error_in_one_thread_lets_the_others_go(guilty, error):
+    """For instance Ctrl-C, between the last start and the caller's own part; and the error is not lost."""
+    run_alone(ERROR_IN_ONE, str(guilty), error)
+
+
+FORK = """
+import os, sys, threading, traceback
+from fits import assert_same_bits, draw, make, results
+
+X, y = draw("classes")
+
+def answers(**options):
+    return results(make("classes", n_jobs=3, **options).fit(X, y), X)
+
+def compare_in_a_child():
+    child = os.fork()
+    if child == 0:
+        signal.alarm(30)
+        try:
+            for solver in expected:
+                assert_same_bits(answers(solver=solver), expected[solver])
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+expected = {solver: answers(solver=solver) for solver in ("adam", "lbfgs")}
+if sys.argv[1] == "in the middle":
+    fitting = threading.Thread(target=answers, kwargs={"max_iter": 2000, "tol": 0, "n_iter_no_change": 10**6})
+    fitting.start()
+    for _ in range(5):
+        compare_in_a_child()
+    fitting.join()
+else:
+    compare_in_a_child()
+for solver in expected:
+    assert_same_bits(answers(solver=solver), expected[solver])
+print("done")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.parametrize("when", ["afterwards", "in the middle"])
+def test_after_a_fork(when):
+    """In the child, and still in the parent; also while another thread of the parent is fitting."""
+    run_alone(FORK, when)
