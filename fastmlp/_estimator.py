@@ -241,7 +241,9 @@ class BaseMLP(BaseEstimator, ABC):
         With `both_classes` one output p becomes two, 1 − p and p.
         """
         few_rows = self.__dict__.get("_few_rows", {}).get(both_classes)
-        if few_rows is not None and few_rows.serves(self.coefs_, self.intercepts_, self.activation):
+        if few_rows is not None and few_rows.serves(
+            self.coefs_, self.intercepts_, self.activation, self.out_activation_
+        ):
             outputs = few_rows(X)
             if outputs is not None:
                 return outputs
@@ -251,6 +253,11 @@ class BaseMLP(BaseEstimator, ABC):
         network = Network.around(
             self.coefs_, self.intercepts_, self.activation, self.out_activation_, self._output()[2], dtype
         )
+        if network.layout.units[0] != X.shape[1]:
+            raise ValueError(
+                f"X has {X.shape[1]} features, but coefs_[0] has {network.layout.units[0]} rows: "
+                "put an array with a row for each feature into coefs_[0]."
+            )
         self._prepare_few_rows(network, both_classes)
         return predict(network, Rows(X, dtype=dtype), None, count_threads(self.n_jobs), both_classes)
 

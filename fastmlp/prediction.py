@@ -94,13 +94,14 @@ class FewRows:
         # A workspace with its addresses, for each thread that ever predicted at the same time as others.
         self.idle: list[tuple[int, int, np.ndarray, Workspace]] = []
 
-    def serves(self, coefs: list, intercepts: list, activation: str) -> bool:
-        """Whether these are still the arrays and the activation that it was made for."""
-        given = self.network.given
+    def serves(self, coefs: list, intercepts: list, activation: str, output_activation: str) -> bool:
+        """Whether these are still the arrays and the activations that it was made for."""
+        network = self.network
         return (
-            len(given) == len(coefs) + len(intercepts)
-            and all(map(operator.is_, given, (*coefs, *intercepts)))
-            and activation == self.network.activation
+            len(network.given) == len(coefs) + len(intercepts)
+            and all(map(operator.is_, network.given, (*coefs, *intercepts)))
+            and activation == network.activation
+            and output_activation == network.output_activation
         )
 
     def __call__(self, X: Any) -> np.ndarray | None:
