@@ -16,7 +16,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._validation import check_batch_size, check_hidden_layer_sizes, check_sample_weight, split_rows
+from ._validation import arithmetic_type, check_batch_size, check_hidden_layer_sizes, check_sample_weight, split_rows
 from .data import Rows
 from .full_batch import lbfgs
 from .initializers import glorot_uniform
@@ -114,7 +114,7 @@ class BaseMLP(BaseEstimator, ABC):
         """A network with fresh parameters, or with those of the training that goes on."""
         self.n_outputs_, self.out_activation_, loss = self._output()
         units = [*units, self.n_outputs_]
-        dtype = dtype if first else np.result_type(*self.coefs_)
+        dtype = dtype if first else arithmetic_type(*self.coefs_)
         network = Network(units, self.activation, self.out_activation_, loss, dtype)
         if first:
             glorot_uniform(network.layout, self.activation, random_state, network.params)
@@ -249,7 +249,7 @@ class BaseMLP(BaseEstimator, ABC):
                 return outputs
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-        dtype = np.float32 if np.result_type(X.dtype, *self.coefs_) == np.float32 else np.float64
+        dtype = arithmetic_type(X.dtype, *self.coefs_)
         network = Network.around(
             self.coefs_, self.intercepts_, self.activation, self.out_activation_, self._output()[2], dtype
         )

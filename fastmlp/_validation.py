@@ -12,6 +12,12 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import _check_sample_weight
 
 
+def arithmetic_type(*parts: Any) -> np.dtype:
+    """The type that arrays (or types) are computed in together: float32 if NumPy says so, float64 for all else."""
+    common = np.result_type(*(part if isinstance(part, np.dtype) else np.asarray(part).dtype for part in parts))
+    return np.dtype(np.float32 if common == np.float32 else np.float64)
+
+
 def check_hidden_layer_sizes(hidden_layer_sizes: Any) -> list[int]:
     """The hidden layers' widths as a list: one number is one layer, an empty list is no layer.
 

@@ -97,7 +97,7 @@ class Team:
         except BaseException:
             with door:
                 self._call_off()
-            self._wait(inside)
+            self._wait([*inside, *(thread for thread in others if thread.ident is not None)])
             raise
         self._wait(others)
         if errors:

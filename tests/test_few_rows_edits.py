@@ -166,10 +166,12 @@ for change in sys.argv[1:]:
 print("done")
 """
 UNFIT_CHANGES = {
-    "hidden layers": ["coefs_ 0 2000 18", "coefs_ 1 19 700", "coefs_ 1 114", "coefs_ 2 7 1"],
-    "biases": ["intercepts_ 0 18", "intercepts_ 1 700", "intercepts_ 2 3", "intercepts_ 2 1 1"],
+    "hidden layers": [
+        "coefs_ 0 2000 18", "coefs_ 1 19 700", "coefs_ 1 114", "coefs_ 2 7 1",
+        "intercepts_ 0 18", "intercepts_ 1 700", "intercepts_ 2 3", "intercepts_ 2 1 1",
+    ],
     "features": ["coefs_ 0 4000 19", "coefs_ 0 1999 19", "coefs_ 0 3 19"],
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("part", UNFIT_CHANGES)

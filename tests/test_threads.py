@@ -243,7 +243,7 @@ def test_predictions_of_one_model_in_threads(sharing):
             np.testing.assert_array_equal(together, alone)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def workers():
     """Leaves none of loky's processes behind."""
     yield

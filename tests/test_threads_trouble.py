@@ -39,7 +39,9 @@ def sharing(monkeypatch):
     before = set(threading.enumerate())
 
     def assert_nobody_left():
-        assert set(threading.enumerate()) <= before
+        for thread in set(threading.enumerate()) - before:
+            thread.join(20)  # one that found the team called off may still be on its way out
+            assert not thread.is_alive()
 
     yield assert_nobody_left
     assert_nobody_left()
@@ -221,7 +223,9 @@ for solver, when in itertools.product(["adam", "lbfgs"], ["before", "after"]):
     except error:
         caught = True
     assert caught, "the error was lost"
-    assert threading.active_count() == 1
+    for thread in set(threading.enumerate()) - {threading.main_thread()}:
+        thread.join(20)
+        assert not thread.is_alive()
     assert when == "after" or np.array_equal(before, problem.network.params)
     setattr(worker, name, compiled)
     run()
