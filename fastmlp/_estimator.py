@@ -83,8 +83,8 @@ class BaseMLP(BaseEstimator, ABC):
         """Validated X, and y as the loss's kernel reads it: (n, n_targets) in X's type."""
 
     @abstractmethod
-    def _output(self) -> tuple[int, str, str]:
-        """Number of outputs, output activation and loss, once y has been seen."""
+    def _output(self, n_targets: int) -> tuple[int, str, str]:
+        """Number of outputs, output activation and loss, for encoded targets of so many columns."""
 
     @abstractmethod
     def _score_outputs(self, outputs: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> float:
@@ -100,7 +100,7 @@ class BaseMLP(BaseEstimator, ABC):
         X, y = self._encode(X, y, incremental, reset=first)
         sample_weight = check_sample_weight(sample_weight, X)
         random_state = self._random_state = check_random_state(self.random_state)
-        network = self._build_network([X.shape[1], *hidden], X.dtype, first, random_state)
+        network = self._build_network([X.shape[1], *hidden], y.shape[1], X.dtype, first, random_state)
         rows = Rows(X, y, sample_weight, network.dtype)
         if self.solver == "lbfgs":
             self._fit_lbfgs(network, rows)
@@ -109,19 +109,19 @@ class BaseMLP(BaseEstimator, ABC):
         return self
 
     def _build_network(
-        self, units: list[int], dtype: np.dtype, first: bool, random_state: np.random.RandomState
+        self, units: list[int], n_targets: int, dtype: np.dtype, first: bool, random_state: np.random.RandomState
     ) -> Network:
         """A network with fresh parameters, or with those of the training that goes on."""
-        self.n_outputs_, self.out_activation_, loss = self._output()
-        units = [*units, self.n_outputs_]
+        n_outputs, out_activation, loss = self._output(n_targets)
+        units = [*units, n_outputs]
         dtype = dtype if first else arithmetic_type(*self.coefs_)
-        network = Network(units, self.activation, self.out_activation_, loss, dtype)
+        network = Network(units, self.activation, out_activation, loss, dtype)
         if first:
             glorot_uniform(network.layout, self.activation, random_state, network.params)
             self._store_history(History.new(self.early_stopping))
         else:
             network.layout.fill(network.params, self.coefs_, self.intercepts_)
-        self.n_layers_ = len(units)
+        self.n_layers_, self.n_outputs_, self.out_activation_ = len(units), n_outputs, out_activation
         self.coefs_, self.intercepts_ = network.coefs, network.intercepts
         self._few_rows: dict[bool, FewRows] = {}
         return network
@@ -201,7 +201,7 @@ class BaseMLP(BaseEstimator, ABC):
             self.n_iter_ = int(result.nit)
             return
         self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
-        if not np.isfinite(network.params).all():
+        if not (np.isfinite(result.fun) and np.isfinite(network.params).all()):
             raise ValueError(
                 f"{_NON_FINITE} They became infinite or NaN within {self.n_iter_} iterations of lbfgs: scale the "
                 "inputs (and a regressor's targets), for instance with StandardScaler."
@@ -251,7 +251,7 @@ class BaseMLP(BaseEstimator, ABC):
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         dtype = arithmetic_type(X.dtype, *self.coefs_)
         network = Network.around(
-            self.coefs_, self.intercepts_, self.activation, self.out_activation_, self._output()[2], dtype
+            self.coefs_, self.intercepts_, self.activation, self.out_activation_, self._output(1)[2], dtype
         )
         if network.layout.units[0] != X.shape[1]:
             raise ValueError(

@@ -30,7 +30,7 @@ def check_hidden_layer_sizes(hidden_layer_sizes: Any) -> list[int]:
     """
     sizes = hidden_layer_sizes if hasattr(hidden_layer_sizes, "__iter__") else [hidden_layer_sizes]
     sizes = list(sizes)
-    if any(np.ndim(size) != 0 or not isinstance(size, (Integral, np.integer)) for size in sizes):
+    if any(not isinstance(size, (Integral, np.integer)) or isinstance(size, bool) for size in sizes):
         raise InvalidParameterError(
             f"hidden_layer_sizes must be integers, one for each hidden layer, got {hidden_layer_sizes!r}."
         )
@@ -40,20 +40,27 @@ def check_hidden_layer_sizes(hidden_layer_sizes: Any) -> list[int]:
 
 
 def check_sample_weight(sample_weight: Any, X: Any) -> np.ndarray | None:
-    """Weights as an array, one for each row of X; None stays None.
+    """Weights as an array in X's type, one for each row of X; None stays None.
 
     Raises
     ------
     ValueError
-        If there are more or fewer than rows, if one is not finite, or if they sum to zero.
+        If there are more or fewer than rows, if one is not finite, or if they sum to zero or to infinity.
     """
     if sample_weight is None:
         return None
-    weights = _check_sample_weight(sample_weight, X)
-    if weights.sum() == 0:
+    with np.errstate(over="ignore"):
+        weights = _check_sample_weight(sample_weight, X).astype(X.dtype, copy=False)
+        total = weights.sum(dtype=np.float64).astype(X.dtype)
+    if total == 0:
         raise ValueError(
             f"sample_weight sums to zero over {weights.size} rows (zero for all rows?): there is nothing to fit. "
             "Give some rows positive weights, or leave sample_weight out."
+        )
+    if not np.isfinite(total):
+        raise ValueError(
+            f"sample_weight sums to {total} in the {X.dtype} that X is computed in: "
+            "divide the weights by their mean."
         )
     return weights
 

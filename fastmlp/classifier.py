@@ -264,7 +264,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             self.classes_ = self._label_binarizer.classes_
         else:
             self._check_known_classes(y)
-        if self._label_binarizer.y_type_.startswith("multilabel"):
+        multilabel = self._label_binarizer.y_type_.startswith("multilabel")
+        if multilabel != (np.ndim(y) == 2):
+            was, now = ("several labels", "one class") if multilabel else ("one class", "several labels")
+            raise ValueError(
+                f"The object was {'' if multilabel else 'not '}fitted with multilabel input: it was fitted with {was} "
+                f"a row, and now `y` has {now} a row. Fit anew (warm_start=False) to change that."
+            )
+        if multilabel:
             return X, self._label_binarizer.transform(y).astype(X.dtype)
         labels, codes = np.unique(y, return_inverse=True)
         return X, np.searchsorted(self.classes_, labels)[codes].astype(X.dtype)[:, np.newaxis]
@@ -289,17 +296,19 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {classes}."
             )
 
-    def _output(self) -> tuple[int, str, str]:
+    def _output(self, n_targets: int) -> tuple[int, str, str]:
         kind, n_classes = self._label_binarizer.y_type_, len(self.classes_)
         if kind == "multiclass":
             return n_classes, "softmax", "log_loss"
-        return n_classes if kind.startswith("multilabel") else 1, "logistic", "log_loss"
+        return n_targets if kind.startswith("multilabel") else 1, "logistic", "log_loss"
 
     def _score_outputs(self, outputs: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> float:
         """Accuracy, of several labels all must be right; NaN where an output is not finite."""
         if not np.isfinite(outputs).all():
             return float("nan")
-        if self.out_activation_ == "softmax":
+        if len(self.classes_) == 1:
+            right = np.ones(len(y), bool)  # a single class is always the answer
+        elif self.out_activation_ == "softmax":
             right = outputs.argmax(axis=1) == y[:, 0]
         else:
             right = ((outputs > 0.5) == y).all(axis=1)

@@ -33,6 +33,11 @@ class Rows:
             self.indptr = np.require(X.indptr, np.int64, ["C", "A"])
             self.indices = np.require(X.indices, np.int32, ["C", "A"])
             self.values = np.require(X.data, self.dtype, ["C", "A"])
+            if self.indices.size and not 0 <= self.indices.min() <= self.indices.max() < self.n_features:
+                raise ValueError(
+                    f"X is damaged: its column indices reach from {self.indices.min()} to {self.indices.max()}, but it "
+                    f"has {self.n_features} columns. X.check_format() says more."
+                )
         else:
             self.X = np.require(X, self.dtype, ["A"])
         self.y = None if y is None else np.require(y, self.dtype, ["C", "A"])

@@ -239,12 +239,17 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             raise ValueError(
                 f"loss='poisson' needs targets y >= 0, got a smallest of {np.min(y)}; use loss='squared_error'."
             )
-        y = y.reshape(len(y), -1).astype(X.dtype, copy=False)
-        self._n_targets = y.shape[1]
-        return X, y
+        with np.errstate(over="ignore"):
+            encoded = y.reshape(len(y), -1).astype(X.dtype, copy=False)
+        if not np.isfinite(encoded).all():
+            raise ValueError(
+                f"y reaches {np.abs(y).max()}, too large for the {X.dtype} that X is computed in: "
+                "scale y, or give X as float64."
+            )
+        return X, encoded
 
-    def _output(self) -> tuple[int, str, str]:
-        return self._n_targets, "exp" if self.loss == "poisson" else "identity", self.loss
+    def _output(self, n_targets: int) -> tuple[int, str, str]:
+        return n_targets, "exp" if self.loss == "poisson" else "identity", self.loss
 
     def _score_outputs(self, outputs: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> float:
         """R²; NaN where an output is not finite."""

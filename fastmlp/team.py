@@ -114,9 +114,11 @@ class Team:
         """Join them all, and only then let an interrupt that came meanwhile go on."""
         interrupt: BaseException | None = None
         for thread in threads:
-            while thread.is_alive():
+            alive = True
+            while alive:
                 try:
                     thread.join()
+                    alive = thread.is_alive()
                 except KeyboardInterrupt as error:
                     interrupt = error
         if interrupt is not None:

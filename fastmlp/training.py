@@ -125,8 +125,8 @@ class Epoch:
     def run(self, l2: float) -> float:
         """Make every step of the pass; the mean loss over the rows that counted."""
         tasks, task = self.workspace.tasks, self.workspace.task
-        rates = self.optimizer.rates(self.steps)
-        tasks["rates"], tasks["l2"] = rates.ctypes.data, l2
+        self.rates = self.optimizer.rates(self.steps)  # kept: the tasks hold its address
+        tasks["rates"], tasks["l2"] = self.rates.ctypes.data, l2
         tasks["steps_made"] = tasks["rows_counted"] = tasks["loss_sum"] = 0
         try:
             self.slicer.run(self._steps, self.steps)

@@ -138,6 +138,8 @@ class Workspace:
 
     def _allocate_training(self) -> None:
         layout, task, n_targets = self.network.layout, self.task, self.rows.n_targets
+        expected = 1 if self.network.output_activation == "softmax" else layout.units[-1]
+        assert n_targets == expected, "the kernels trust the targets' width"
         task["targets"] = self._buffer("targets", (self.batch_rows, n_targets))
         task["target_weights"] = self._buffer("target weights", (self.batch_rows, n_targets))
         self.buffers["target weights"][...] = 1  # what stays there when every row counts as one
