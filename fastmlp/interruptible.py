@@ -1,4 +1,7 @@
-"""Compiled work in slices, so that Ctrl-C and callbacks are served within about a tenth of a second."""
+"""Compiled work in slices, so that Ctrl-C and callbacks are served within about a tenth of a second.
+
+A slice is one unit of work at least: a mini-batch that takes longer is finished first.
+"""
 
 from __future__ import annotations
 
