@@ -17,7 +17,8 @@ test: .venv/installed-for-tests
 
 bench: .venv/installed
 	mkdir -p build
-	$(BIN)/python -m benchmarks --json build/benchmarks.json
+	$(BIN)/python -m pip install --quiet --editable ".[bench]"
+	$(BIN)/python -m benchmarks --json build/benchmarks.json --chart build/benchmarks.png
 
 .venv/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -1,81 +1,128 @@
-"""``python -m benchmarks``: measure, print the table, write the JSON, and fail on a wrong answer.
+"""``python -m benchmarks``: measure, print tables and goals, write JSON and chart, and fail on a wrong answer.
 
-Exit code: 0 all answers right (whether or not the goals are reached), 1 a wrong answer, 2 no comparison where
-one was asked for: fastmlp itself is missing, or a peer that was named, or a name does not exist.
+Without ``--threads`` it measures twice, in two processes: one thread on one core, and all cores. Exit code: 0 all
+answers right (whether or not the goals are reached), 1 a wrong answer or a measurement that failed, 2 no comparison
+where one was asked for: fastmlp itself is missing, or a peer that was named, or a name does not exist.
 """
 
 import argparse
+import os
+import subprocess
 import sys
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
 
 from . import report
-from .cases import CASES, Case, find_cases
-from .comparison import NOBODY, Comparison, average, compare
-from .harness import SEED, Measurement, measure
-from .machine import describe_machine, one_core
-from .peers import PEERS, SUBJECT, Peer, find_peers
+from .cases import CASES, SIMPLECHAINS
+from .chart import draw_chart
+from .goals import GOALS, Measured
+from .peers import NAMES, SUBJECT
+from .record import read_record, write_record
+from .session import SUITES, Plan, Session, run_session
+from .threads import all_cores
 
 
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
-    about = "fastmlp beside its peers, on one core."
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=about)
-    cases, peers = ", ".join(case.name for case in CASES), ", ".join(PEERS)
-    parser.add_argument("--cases", type=_names, metavar="A,B", help=f"which of {cases} (all)")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="fastmlp beside its peers.")
+    cases = ", ".join(case.name for case in (*CASES, SIMPLECHAINS))
+    parser.add_argument("--threads", type=_threads, metavar="N", help="1, 2 … or all (one run with 1, one with all)")
+    parser.add_argument("--suites", type=_names, metavar="A,B", help=f"which of {', '.join(SUITES)} (all)")
+    parser.add_argument("--cases", type=_names, metavar="A,B", help=f"train which of {cases} (all), and nothing else")
     parser.add_argument("--dtype", choices=("float32", "float64", "both"), default="both", help="(both)")
-    parser.add_argument("--peers", type=_names, metavar="A,B", help=f"which of {peers} (all installed)")
+    parser.add_argument("--peers", type=_names, metavar="A,B", help=f"which of {', '.join(NAMES)} (all installed)")
     parser.add_argument("--pairs", type=_positive, default=5, metavar="N", help="timed rounds (5)")
     parser.add_argument("--epochs", type=_positive, metavar="N", help="epochs of every fit (each case's own)")
     parser.add_argument("--json", metavar="FILE", help="write everything measured to this file")
+    parser.add_argument("--chart", metavar="FILE", help="draw the ratios (.png, .svg …; needs matplotlib)")
+    parser.add_argument("--read", metavar="FILE", help="measure nothing: goals and chart of a file from --json")
+    parser.add_argument("--part", action="store_true", help=argparse.SUPPRESS)  # another process prints the goals
     return parser.parse_args(arguments)
-
-
-def run(cases: list[Case], dtypes: list[str], peers: list[Peer], pairs: int, epochs: int | None):
-    """Measure every case in every type, printing as it goes; returns measurements and comparisons."""
-    results: list[Measurement] = []
-    comparisons: list[Comparison] = []
-    print(report.format_header(), flush=True)
-    for dtype in dtypes:
-        for case in cases:
-            result = measure(case, dtype, peers, pairs, epochs)
-            results.append(result)
-            others = [peer.name for peer in peers if peer.name != SUBJECT and peer.name in case.peers]
-            for other in others or [NOBODY]:
-                comparisons.append(compare(result, SUBJECT, other))
-                print(report.format_row(comparisons[-1], result), flush=True)
-    means = average(comparisons)
-    for mean in means:
-        print(report.format_row(mean))
-    return results, comparisons + means
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = parse_arguments(arguments)
+    unknown = [name for name in options.suites or [] if name not in SUITES]
     try:
-        cases, peers = find_cases(options.cases), find_peers(options.peers)
-    except ValueError as error:
+        if unknown:
+            raise ValueError(f"no suite is called {', '.join(unknown)}; there are {', '.join(SUITES)}")
+        if options.chart and find_spec("matplotlib") is None:
+            raise ValueError("--chart needs matplotlib; pip install -e .[bench] brings it")
+        sessions = find_sessions(options)
+    except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
-    missing = {peer.name: reason for peer in peers if (reason := peer.missing())}
-    for name, reason in missing.items():
-        print(f"MISSING: {name} ({reason})")
-    peers = [peer for peer in peers if peer.name not in missing]
-    dtypes = ["float32", "float64"] if options.dtype == "both" else [options.dtype]
-    machine = describe_machine()
-    print(report.format_machine(machine))
-    with one_core() as core:
-        place = "all cores (cannot pin here)" if core is None else f"pinned to core {core}"
-        print(f"{place}, BLAS on one thread, {options.pairs} pairs\n")
-        results, comparisons = run(cases, dtypes, peers, options.pairs, options.epochs)
-    print(report.NOTE)
+    missing = [name for session in sessions for name in session.missing]
+    measured = Measured(*everything(sessions), missing, [session.threads for session in sessions])
+    outcomes = [measured.judge(goal) for goal in GOALS]
+    if not options.part:
+        print(f"\n{report.format_goals(outcomes, sessions)}")
     if options.json:
-        settings = {"pairs": options.pairs, "epochs": options.epochs, "seed": SEED, "core": core}
-        report.write_json(options.json, machine, settings, missing, results, comparisons)
-    if any(one.wrong for one in comparisons):
+        write_record(options.json, sessions, outcomes)
+    if options.chart:
+        draw_chart(options.chart, sessions)
+    return exit_code(options, sessions)
+
+
+def find_sessions(options: argparse.Namespace) -> list[Session]:
+    """Measured here, in processes of their own, or read."""
+    if options.read:
+        return read_record(options.read)
+    numbers = [options.threads] if options.threads else sorted({1, len(all_cores())})
+    dtypes = ["float32", "float64"] if options.dtype == "both" else [options.dtype]
+    plans = [
+        Plan(number, dtypes, options.pairs, options.epochs, options.cases, options.peers, options.suites)
+        for number in numbers
+    ]
+    for plan in plans:
+        plan.check()
+    return [run_session(plans[0])] if len(plans) == 1 else [run_elsewhere(options, plan.threads) for plan in plans]
+
+
+def run_elsewhere(options: argparse.Namespace, threads: int) -> Session:
+    """A session in a process of its own, whose libraries are told their number of threads before they start."""
+    command = [sys.executable, "-m", "benchmarks", "--part", "--threads", str(threads), "--dtype", options.dtype]
+    command += ["--pairs", str(options.pairs)]
+    for name in ("suites", "cases", "peers"):
+        if getattr(options, name) is not None:
+            command += [f"--{name}", ",".join(getattr(options, name))]
+    if options.epochs:
+        command += ["--epochs", str(options.epochs)]
+    root = str(Path(__file__).parents[1])
+    paths = os.pathsep.join(path for path in (root, os.environ.get("PYTHONPATH")) if path)
+    with tempfile.TemporaryDirectory() as folder:
+        file = str(Path(folder) / "session.json")
+        run = subprocess.run([*command, "--json", file], env={**os.environ, "PYTHONPATH": paths}, check=False)
+        print(flush=True)
+        if Path(file).exists():
+            return read_record(file)[0]
+    settings = {"threads": threads, "pairs": options.pairs, "epochs": options.epochs}
+    return Session({}, settings, errors=[f"its process ended with code {run.returncode} and left no record"])
+
+
+def everything(sessions: list[Session]) -> tuple[list, list]:
+    """Comparisons and findings of all sessions."""
+    comparisons = [one for session in sessions for one in session.comparisons]
+    return comparisons, [one for session in sessions for one in session.findings]
+
+
+def exit_code(options: argparse.Namespace, sessions: list[Session]) -> int:
+    if any(one.wrong for one in everything(sessions)[0]) or any(session.errors for session in sessions):
         return 1
-    return 2 if missing and (options.peers or SUBJECT in missing) else 0
+    missing = {name for session in sessions for name in session.missing}
+    return 2 if SUBJECT in missing or missing & set(options.peers or []) else 0
 
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _threads(text: str) -> int:
+    available = len(all_cores())
+    number = available if text == "all" else _positive(text)
+    if number > available:
+        raise argparse.ArgumentTypeError(f"there are {available} cores, got {number}")
+    return number
 
 
 def _positive(text: str) -> int:

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from .goals import GEOMETRIC_MEAN, required_ratio
 from .harness import Measurement
 from .judge import TOLERANCE, difference
-from .ratios import Ratio, geometric_mean, paired_ratio
+from .ratios import Spread, geometric_mean, paired_ratio
 
+GEOMETRIC_MEAN = "geometric mean"  # stands for the case in the table's last rows
 NOBODY = "–"  # the peer of a run with fastmlp alone: its times and whether its answers are right
 
 
@@ -17,36 +17,26 @@ class Comparison:
     case: str
     dtype: str
     peer: str
-    ratio: Ratio | None
+    ratio: Spread | None
     loss_difference: float | None = None
     wrong: str | None = None
-
-    @property
-    def goal(self) -> float | None:
-        return required_ratio(self.case, self.dtype, self.peer)
-
-    @property
-    def reached(self) -> bool | None:
-        """Whether the goal is reached: a wrong answer reaches nothing, None where there is nothing to say."""
-        if self.goal is None or (self.ratio is None and self.wrong is None):
-            return None
-        return self.wrong is None and self.ratio.median >= self.goal
+    threads: int = 1
 
 
 def compare(result: Measurement, subject: str, peer: str) -> Comparison:
     """The subject's times and final losses beside one peer's."""
-    name, dtype = result.case.name, result.dtype
+    name, dtype, threads = result.case.name, result.dtype, result.threads
     wrong = "; ".join(f"{who}: {result.wrong[who]}" for who in (subject, peer) if who in result.wrong)
     if wrong:
-        return Comparison(name, dtype, peer, None, wrong=wrong)
+        return Comparison(name, dtype, peer, None, wrong=wrong, threads=threads)
     if subject not in result.seconds or peer not in result.seconds:
-        return Comparison(name, dtype, peer, None)
+        return Comparison(name, dtype, peer, None, threads=threads)
     ratio = paired_ratio(result.seconds[subject], result.seconds[peer])
     apart = difference(result.losses[subject], result.losses[peer])
     if not apart <= TOLERANCE[dtype]:
         ours, theirs = result.losses[subject][-1], result.losses[peer][-1]
         wrong = f"final losses {ours:.6g} and {theirs:.6g}: {apart:.1e} apart, allowed {TOLERANCE[dtype]:.0e}"
-    return Comparison(name, dtype, peer, ratio, apart, wrong or None)
+    return Comparison(name, dtype, peer, ratio, apart, wrong or None, threads)
 
 
 def average(comparisons: list[Comparison]) -> list[Comparison]:
@@ -54,17 +44,16 @@ def average(comparisons: list[Comparison]) -> list[Comparison]:
 
     Its `low` and `high` are the means of the cases' lowest and highest pairs.
     """
-    groups: dict[tuple[str, str], list[Comparison]] = {}
+    groups: dict[tuple[int, str, str], list[Comparison]] = {}
     for one in comparisons:
-        groups.setdefault((one.dtype, one.peer), []).append(one)
+        groups.setdefault((one.threads, one.dtype, one.peer), []).append(one)
     means = []
-    for (dtype, peer), rows in groups.items():
+    for (threads, dtype, peer), rows in groups.items():
         ratios = [one.ratio for one in rows if one.ratio and not one.wrong]
         wrong = ", ".join(one.case for one in rows if one.wrong)
         if ratios:
             parts = ([getattr(ratio, part) for ratio in ratios] for part in ("median", "low", "high"))
+            mean = Spread(*map(geometric_mean, parts))
             left_out = f"left out: {wrong}" if wrong else None
-            means.append(
-                Comparison(GEOMETRIC_MEAN, dtype, peer, Ratio(*map(geometric_mean, parts)), wrong=left_out)
-            )
+            means.append(Comparison(GEOMETRIC_MEAN, dtype, peer, mean, wrong=left_out, threads=threads))
     return means

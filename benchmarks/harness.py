@@ -31,6 +31,8 @@ class Measurement:
         By peer: time of each fit, and the final loss as the judge computes it.
     wrong : dict of str to str
         By peer: what is wrong with its answer, or the error it raised. Who is in here is not timed further.
+    threads : int
+        How many every peer was given.
     """
 
     case: Case
@@ -39,16 +41,19 @@ class Measurement:
     seconds: dict[str, list[float]] = field(default_factory=dict)
     losses: dict[str, list[float]] = field(default_factory=dict)
     wrong: dict[str, str] = field(default_factory=dict)
+    threads: int = 1
 
     def microseconds(self, seconds: float) -> float:
         """Time of one step, with what the whole fit costs around its steps shared among them."""
         return 1e6 * seconds / self.case.steps(self.epochs)
 
 
-def measure(case: Case, dtype: str, peers: list[Peer], pairs: int, epochs: int | None = None) -> Measurement:
+def measure(
+    case: Case, dtype: str, peers: list[Peer], pairs: int, epochs: int | None = None, threads: int = 1
+) -> Measurement:
     """Train `case` with each peer in turn, `pairs` times over after one warm-up."""
     X, y = make_data(case, dtype)
-    result = Measurement(case, dtype, epochs or case.epochs)
+    result = Measurement(case, dtype, epochs or case.epochs, threads=threads)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         for turn in range(pairs + 1):

@@ -1,37 +1,16 @@
-"""The machine: what the numbers were measured on, and the one core they were measured on."""
+"""The machine: what the numbers were measured on."""
 
 import os
 import platform
 import subprocess
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_info
 
 PACKAGES = ("fastmlp", "numpy", "scipy", "scikit-learn", "numba", "llvmlite", "torch", "jax", "onnxruntime")
 SIMD = ("sse2", "sse4_2", "avx", "fma", "amx", "neon", "asimd", "sve")  # how the flags begin
-
-
-@contextmanager
-def one_core():
-    """Run on one core, BLAS on one thread; yields the core's number, None where the system cannot pin.
-
-    Libraries that are loaded inside are pinned too, but count their BLAS threads by themselves: import peers
-    before.
-    """
-    can_pin = hasattr(os, "sched_setaffinity")
-    allowed = os.sched_getaffinity(0) if can_pin else set()
-    core = max(allowed, default=None)  # the first core tends to serve the system's interrupts
-    try:
-        if can_pin:
-            os.sched_setaffinity(0, {core})
-        with threadpool_limits(limits=1):
-            yield core
-    finally:
-        if can_pin:
-            os.sched_setaffinity(0, allowed)
 
 
 def describe_machine() -> dict:

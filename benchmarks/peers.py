@@ -5,11 +5,9 @@ a case. A trial has `fit()`, the only thing that is timed, and `answer()`, which
 network for `judge.py`. What is not part of training (turning arrays into tensors, building the module)
 belongs in `prepare`; what a user waits for (validation, moving rows to the optimizer) belongs in `fit`.
 
-To add one (PyTorch, JAX …): a class with these three, its name in `PEERS`, and its name in the `peers` of the
-cases it can run. Same work for all means what scikit-learn does from one `random_state`: `RandomState(seed)`
-draws for each layer W ~ U(−b, b) and then its bias, b = √(6 / (fan_in + fan_out)) (√2 in place of √6 for
-logistic), and then for each epoch `sklearn.utils.shuffle(row_order)`, in place of the previous order; the
-last batch of an epoch may be short.
+To add one: a class with these three, one more line in `make_peers`, and its name in the `peers` of the cases it can
+run. Same work for all means what scikit-learn does from one `random_state`; `start.py` says and draws it. The last
+batch of an epoch may be short.
 """
 
 import importlib
@@ -63,10 +61,11 @@ class EstimatorTrial:
 
 @dataclass(frozen=True)
 class EstimatorPeer:
-    """`MLPClassifier` and `MLPRegressor` of a module: scikit-learn's own or ours, same parameters."""
+    """`MLPClassifier` and `MLPRegressor` of a module: scikit-learn's own or ours, same parameters; n_jobs is ours."""
 
     name: str
     module: str
+    n_jobs: int | None = None
 
     def missing(self) -> str | None:
         try:
@@ -79,32 +78,44 @@ class EstimatorPeer:
     def prepare(self, case: Case, X, y, epochs: int, seed: int) -> EstimatorTrial:
         module = importlib.import_module(self.module)
         kind = module.MLPClassifier if case.task == "classification" else module.MLPRegressor
+        own = {} if self.n_jobs is None else {"n_jobs": self.n_jobs}
         model = kind(
             hidden_layer_sizes=case.hidden,
             activation=case.activation,
             solver="adam",
             batch_size=case.batch,
             max_iter=epochs,
+            shuffle=case.shuffle,
             random_state=seed,
             tol=0,  # with n_iter_no_change: nobody stops before the last epoch
             n_iter_no_change=10**9,
+            **own,
         )
         return EstimatorTrial(model, X, y)
 
 
-PEERS: dict[str, Peer] = {
-    peer.name: peer
-    for peer in (
-        EstimatorPeer("fastmlp", "fastmlp"),
-        EstimatorPeer("scikit-learn", "sklearn.neural_network"),
-    )
-}
 SUBJECT = "fastmlp"  # the one that every other is compared with
+NAMES = ("fastmlp", "fastmlp-1", "scikit-learn", "pytorch", "pytorch-compile", "jax")
 
 
-def find_peers(names: list[str] | None) -> list[Peer]:
+def make_peers(threads: int) -> list[Peer]:
+    """Everyone, the subject first, each told how many threads it has; `fastmlp-1` is fastmlp on one of several."""
+    from .peer_jax import JaxPeer  # these two import nothing optional themselves, but they import this file
+    from .peer_torch import TorchPeer
+
+    peers: list[Peer] = [EstimatorPeer("fastmlp", "fastmlp", n_jobs=threads)]
+    if threads > 1:
+        peers.append(EstimatorPeer("fastmlp-1", "fastmlp", n_jobs=1))
+    peers.append(EstimatorPeer("scikit-learn", "sklearn.neural_network"))
+    peers.append(TorchPeer("pytorch", threads, compiled=False))
+    peers.append(TorchPeer("pytorch-compile", threads, compiled=True))
+    peers.append(JaxPeer("jax", threads))
+    return peers
+
+
+def find_peers(names: list[str] | None, threads: int = 1) -> list[Peer]:
     """The peers of these names, the subject first, or all of them."""
-    unknown = [name for name in names or [] if name not in PEERS]
+    unknown = [name for name in names or [] if name not in NAMES]
     if unknown:
-        raise ValueError(f"no peer is called {', '.join(unknown)}; there are {', '.join(PEERS)}")
-    return [peer for name, peer in PEERS.items() if not names or name in names]
+        raise ValueError(f"no peer is called {', '.join(unknown)}; there are {', '.join(NAMES)}")
+    return [peer for peer in make_peers(threads) if not names or peer.name in names]

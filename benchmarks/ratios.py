@@ -10,18 +10,18 @@ from statistics import median
 
 
 @dataclass(frozen=True)
-class Ratio:
-    """How many times as fast: median, lowest and highest over the pairs."""
+class Spread:
+    """A number measured several times, such as how many times as fast: median, lowest and highest over the pairs."""
 
     median: float
     low: float
     high: float
 
 
-def paired_ratio(subject: list[float], peer: list[float]) -> Ratio:
+def paired_ratio(subject: list[float], peer: list[float]) -> Spread:
     """The peer's seconds over the subject's, pair by pair: above one, the subject is faster."""
     each = [theirs / ours for ours, theirs in zip(subject, peer, strict=True)]
-    return Ratio(median(each), min(each), max(each))
+    return Spread(median(each), min(each), max(each))
 
 
 def geometric_mean(values: list[float]) -> float:

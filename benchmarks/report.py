@@ -1,18 +1,24 @@
-"""The report: the table a person reads, a row as soon as it is measured, and the JSON a program reads."""
+"""The report: the tables that a person reads, a row as soon as it is measured."""
 
-import json
-from dataclasses import asdict
-from pathlib import Path
+from __future__ import annotations
+
 from statistics import median
+from typing import TYPE_CHECKING
 
 from .comparison import Comparison
 from .harness import Measurement
 
-LAYOUT = "{:<15}{:<9}{:<14}{:>11}{:>11}{:>9}  {:<16}{:>12}{:>6}  {}"
-HEADER = ("case", "type", "peer", "peer µs", "fastmlp µs", "ratio", "min–max", "apart", "goal", "reached")
+if TYPE_CHECKING:
+    from .goals import Outcome
+    from .session import Session
+
+LAYOUT = "{:<15}{:<9}{:<16}{:>11}{:>11}{:>9}  {:<16}{:>9}"
+HEADER = ("case", "type", "peer", "peer µs", "fastmlp µs", "ratio", "min–max", "apart")
 NOTE = """
 µs: median time of a fit over its number of steps. ratio: the peer's time over fastmlp's, median over pairs.
 apart: relative difference of the final training losses, computed by the same lines for all."""
+GOAL_LAYOUT = "{:<66}{:<30}{:<14}{}"
+REACHED = {None: "not measured", True: "yes", False: "NO"}
 
 
 def format_header() -> str:
@@ -22,7 +28,6 @@ def format_header() -> str:
 def format_row(comparison: Comparison, result: Measurement | None = None, subject: str = "fastmlp") -> str:
     """One line of the table, and a second one under it when the answer is wrong."""
     one = comparison
-    reached = {None: "", True: "yes", False: "NO"}[one.reached]
     line = LAYOUT.format(
         one.case,
         one.dtype,
@@ -32,47 +37,45 @@ def format_row(comparison: Comparison, result: Measurement | None = None, subjec
         f"{one.ratio.median:.2f}" if one.ratio else "–",
         f"{one.ratio.low:.2f}–{one.ratio.high:.2f}" if one.ratio else "–",
         "–" if one.loss_difference is None else f"{one.loss_difference:.1e}",
-        "–" if one.goal is None else f"{one.goal:g}",
-        reached,
     ).rstrip()
     return f"{line}\n    WRONG ANSWER: {one.wrong}" if one.wrong else line
+
+
+def format_declined(case: str, dtype: str, peer: str, reason: str) -> str:
+    return f"{case:<15}{dtype:<9}{peer:<16}takes no part: it {reason}"
 
 
 def format_machine(machine: dict) -> str:
     """Two lines: the processor, and what ran on it."""
     packages = machine["packages"].items()
-    widest = next(
-        (flag for flag in ("avx512f", "avx2", "sse2", "asimd") if flag in machine["simd"]), "no SIMD"
-    )
+    widest = next((flag for flag in ("avx512f", "avx2", "sse2", "asimd") if flag in machine["simd"]), "no SIMD")
     return (
         f"{machine['cpu']}, {machine['cores']} cores, {widest}, commit {machine['commit'] or 'unknown'}\n"
         f"Python {machine['python']}, {', '.join(f'{name} {number}' for name, number in packages)}"
     )
 
 
-def write_json(
-    path: str,
-    machine: dict,
-    settings: dict,
-    missing: dict[str, str],
-    results: list[Measurement],
-    comparisons: list[Comparison],
-) -> None:
-    """Everything measured, every single time included, into one file."""
-    content = {
-        "machine": machine,
-        "settings": settings,
-        "missing": missing,
-        "measurements": [_plain_measurement(result) for result in results],
-        "comparisons": [asdict(one) | {"goal": one.goal, "reached": one.reached} for one in comparisons],
-    }
-    Path(path).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+def format_place(threads: int, cores: list[int] | None, pairs: int) -> str:
+    place = "cannot pin here" if cores is None else f"on core{'s' * (len(cores) > 1)} {', '.join(map(str, cores))}"
+    return f"{threads} thread{'s' * (threads > 1)} for each peer, {place}, {pairs} pairs\n"
 
 
-def _plain_measurement(result: Measurement) -> dict:
-    steps = {"steps": result.case.steps(result.epochs)}
-    per_step = {name: result.microseconds(median(times)) for name, times in result.seconds.items()}
-    return asdict(result) | steps | {"microseconds_per_step": per_step}
+def format_goals(outcomes: list[Outcome], sessions: list[Session]) -> str:
+    """The goals next to what was reached, and what about this run is not as the goals ask."""
+    lines = [GOAL_LAYOUT.format("goal", "limit", "reached", "found")]
+    for one in outcomes:
+        lines.append(GOAL_LAYOUT.format(one.goal.text, one.goal.limit, REACHED[one.reached], one.found).rstrip())
+    pairs = min(session.settings["pairs"] for session in sessions)
+    epochs = [str(session.settings["epochs"]) for session in sessions if session.settings["epochs"]]
+    if pairs < 5:
+        lines.append(f"The goals are medians of at least five pairs; this run has {pairs}.")
+    if epochs:
+        lines.append(f"Trainings were cut to --epochs {', '.join(sorted(set(epochs)))}: not the goals' conditions.")
+    for session in sessions:
+        threads = "one thread" if session.threads == 1 else f"{session.threads} threads"
+        lines += [f"Missing, {threads}: {name} ({reason})" for name, reason in session.missing.items()]
+        lines += [f"Failed, {threads}: {error}" for error in session.errors]
+    return "\n".join(lines)
 
 
 def _microseconds(result: Measurement | None, peer: str) -> str:

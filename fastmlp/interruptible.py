@@ -1,6 +1,6 @@
 """Compiled work in slices, so that Ctrl-C and callbacks are served within about a tenth of a second.
 
-A slice is one unit of work at least: a mini-batch that takes longer is finished first.
+A slice is one unit of work at least; a mini-batch that takes longer than that is `team`'s business.
 """
 
 from __future__ import annotations

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Multiplications and additions of a step for each thread, below which a second one only waits (some 30 µs).
 OPERATIONS_WORTH_A_THREAD = 4_000_000
+#: Those of a tenth of a second on a slow core.
+LONG_OPERATIONS = 1_000_000_000
 
 
 def count_threads(n_jobs: int | None) -> int:
@@ -44,6 +46,11 @@ def count_threads(n_jobs: int | None) -> int:
     return max(1, cores + 1 + int(n_jobs))
 
 
+def takes_long(network: Network, batch_rows: int) -> bool:
+    """Whether one step of `batch_rows` rows may take longer than Ctrl-C may wait."""
+    return 6 * network.layout.size * batch_rows > LONG_OPERATIONS
+
+
 def useful_threads(network: Network, batch_rows: int, n_threads: int) -> int:
     """Threads that a step of `batch_rows` rows keeps busy: two barriers must cost less than the sharing saves."""
     operations = 6 * network.layout.size * batch_rows
@@ -60,10 +67,15 @@ class Team:
     ----------
     size : int
         Number of threads.
+    long : bool
+        Whether a call may take longer than Ctrl-C may wait. Python serves it only between two calls of compiled code
+        from its main thread: the caller then leaves its part to another thread too, and calls the team off when it is
+        interrupted.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, long: bool = False) -> None:
         self.size = size
+        self.long = long
         self.barrier = aligned(TEAM_BYTES // 8, np.int64)
 
     @property
@@ -89,11 +101,15 @@ class Team:
                 self._call_off()
                 errors.append(error)
 
-        others = [threading.Thread(target=enter, args=(number,)) for number in range(1, self.size)]
+        others = [threading.Thread(target=enter, args=(number,)) for number in range(0 if self.long else 1, self.size)]
         try:
             for thread in others:
                 thread.start()
-            work(0)
+            if self.long:
+                for thread in others:
+                    thread.join()
+            else:
+                work(0)
         except BaseException:
             with door:
                 self._call_off()

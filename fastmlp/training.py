@@ -17,7 +17,7 @@ from .network import Network
 from .optimizers import Optimizer
 from .progress import Progress
 from .shuffling import shuffle
-from .team import Team, useful_threads
+from .team import Team, takes_long, useful_threads
 from .workspace import Workspace
 
 
@@ -108,7 +108,7 @@ class Epoch:
         self.optimizer = optimizer
         self.batch_size = batch_size
         self.steps = -(-order.size // batch_size)
-        self.team = Team(useful_threads(network, batch_size, n_threads))
+        self.team = Team(useful_threads(network, batch_size, n_threads), takes_long(network, batch_size))
         self.workspace = Workspace(network, rows, batch_size, training=True, n_threads=self.team.size)
         self.workspace.use_order(order)
         self.slicer = Slicer()

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 LINE = 64
 #: A block's activations and deltas stay within this many bytes: a quarter of a usual second cache.
 BLOCK_BYTES = 1 << 19
-#: Parameters of more bytes do not stay in the second cache from block to block: one layer at a time for all rows.
+#: Parameters of more bytes do not stay in the second cache from block to block: one layer at a time for many rows.
 CACHED_PARAMS = 1 << 20
+WIDE_BLOCK_ROWS = 1024
 #: Weight matrices of more bytes are read through packed panels, many rows at a time.
 PACKED_BYTES = 1 << 18
 #: Rows of a packed layer's weights that are updated together: as many as make packing cheap.
@@ -134,7 +135,8 @@ class Workspace:
             self.layers["short"][0] = False
         fitting = max(BLOCK_BYTES // row_bytes // ROW_TILE, 4) * ROW_TILE
         rows = -(-self.batch_rows // ROW_TILE) * ROW_TILE
-        self.task["block_rows"] = rows if self.network.layout.size * item > CACHED_PARAMS else min(rows, fitting)
+        cached = self.network.layout.size * item <= CACHED_PARAMS
+        self.task["block_rows"] = min(rows, fitting if cached else WIDE_BLOCK_ROWS)
 
     def _allocate_training(self) -> None:
         layout, task, n_targets = self.network.layout, self.task, self.rows.n_targets

@@ -6,6 +6,7 @@ import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,18 +18,24 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the benchmarks are not part of the installed package
 
 from benchmarks import __main__ as command
-from benchmarks import harness, report
-from benchmarks.cases import CASES, Case, find_cases
-from benchmarks.comparison import Comparison, average, compare
+from benchmarks import harness, report, session
+from benchmarks.cases import CASES, SIMPLECHAINS, Case, find_cases
+from benchmarks.comparison import GEOMETRIC_MEAN, Comparison, average, compare
 from benchmarks.data import make_data
-from benchmarks.goals import GEOMETRIC_MEAN, Goal, required_ratio
 from benchmarks.harness import Measurement, measure
 from benchmarks.judge import difference, final_loss, judge
-from benchmarks.machine import describe_machine, one_core
+from benchmarks.machine import describe_machine
 from benchmarks.peers import Answer, EstimatorPeer, find_peers
-from benchmarks.ratios import Ratio, geometric_mean, paired_ratio
+from benchmarks.ratios import Spread, geometric_mean, paired_ratio
+from benchmarks.record import read_record
+from benchmarks.threads import all_cores, placed
 
 CASE = Case("small", 40, 3, 2, (4,), 16, epochs=2, loss_band=(0.1, 2.0), peers=("fastmlp", "other"))
+
+PLAIN_SESSION = {
+    "machine": {}, "settings": {"threads": 1, "pairs": 5, "epochs": 3}, "missing": {}, "declined": {},
+    "measurements": [], "comparisons": [], "findings": [], "errors": [],
+}  # fmt: skip
 
 
 class StandIn:
@@ -67,7 +74,7 @@ def shrink(case):
 class TestRatios:
     def test_ratios_are_taken_within_the_pair(self):
         # 10/1, 3/1 and 8/2: the medians' own ratio would be 8/1.
-        assert paired_ratio([1.0, 1.0, 2.0], [10.0, 3.0, 8.0]) == Ratio(4.0, 3.0, 10.0)
+        assert paired_ratio([1.0, 1.0, 2.0], [10.0, 3.0, 8.0]) == Spread(4.0, 3.0, 10.0)
 
     def test_even_number_of_pairs(self):
         assert paired_ratio([1.0, 2.0], [2.0, 8.0]).median == 3.0
@@ -82,11 +89,11 @@ class TestRatios:
 
     def test_average_leaves_wrong_answers_out(self):
         rows = [
-            Comparison("a", "float32", "other", Ratio(2.0, 1.0, 4.0)),
-            Comparison("b", "float32", "other", Ratio(8.0, 4.0, 9.0)),
-            Comparison("c", "float32", "other", Ratio(100.0, 90.0, 110.0), wrong="differs"),
+            Comparison("a", "float32", "other", Spread(2.0, 1.0, 4.0)),
+            Comparison("b", "float32", "other", Spread(8.0, 4.0, 9.0)),
+            Comparison("c", "float32", "other", Spread(100.0, 90.0, 110.0), wrong="differs"),
             Comparison("d", "float32", "other", None),
-            Comparison("a", "float64", "other", Ratio(3.0, 3.0, 3.0)),
+            Comparison("a", "float64", "other", Spread(3.0, 3.0, 3.0)),
         ]
         means = {one.dtype: one for one in average(rows)}
         assert means["float32"].ratio.median == pytest.approx(4.0)
@@ -94,33 +101,6 @@ class TestRatios:
         assert means["float32"].wrong == "left out: c"
         assert means["float64"].ratio.median == pytest.approx(3.0)
         assert means["float64"].wrong is None
-
-
-class TestGoals:
-    GOALS = (Goal(1.0), Goal(5.0, case="default", dtype="float32"), Goal(12.0, case=GEOMETRIC_MEAN))
-
-    @pytest.mark.parametrize(
-        ("case", "dtype", "expected"),
-        [
-            ("tiny", "float32", 1),
-            ("default", "float32", 5),
-            ("default", "float64", 1),
-            (GEOMETRIC_MEAN, "float32", 12),
-        ],
-    )
-    def test_the_highest_goal_counts(self, case, dtype, expected):
-        assert required_ratio(case, dtype, "other", self.GOALS) == expected
-
-    def test_no_goal(self):
-        assert required_ratio("tiny", "float32", "other", self.GOALS[1:]) is None
-
-    def test_reached(self):
-        one = Comparison("default", "float32", "scikit-learn", Ratio(5.0, 4.0, 6.0))
-        assert one.reached is True
-        assert replace(one, ratio=Ratio(4.9, 4.0, 6.0)).reached is False
-        assert replace(one, wrong="differs").reached is False
-        assert replace(one, ratio=None).reached is None
-        assert replace(one, peer="nobody's goal").reached is None
 
 
 class TestCases:
@@ -138,6 +118,16 @@ class TestCases:
             "sparse": (20_000, 20_000, 4, (100,), 200),
             "regression": (40_000, 8, 1, (128, 128), 256),
         }
+
+    def test_arithmetic_is_counted_by_hand(self):
+        # 3-4-1: forward 2 * 16, weight gradients the same, back through the last layer alone 2 * 4.
+        assert CASE.operations() == 2 * 16 + 2 * 16 + 2 * 4
+
+    def test_who_takes_no_part_is_told_why(self):
+        sparse = find_cases(["sparse"])[0]
+        assert sparse.declines("scikit-learn") is None
+        assert sparse.declines("jax") == "has no path for sparse rows"
+        assert SIMPLECHAINS.declines("scikit-learn") == "is left out of this case"
 
     def test_steps_count_the_short_batch(self):
         assert CASE.steps(3) == 9  # 16 + 16 + 8 rows an epoch
@@ -176,7 +166,7 @@ class TestCases:
 
     def test_names_are_looked_up(self):
         assert [case.name for case in find_cases(["wide", "tiny"])] == ["tiny", "wide"]
-        assert find_cases(None) == list(CASES)
+        assert find_cases(None) == [*CASES, SIMPLECHAINS]
         with pytest.raises(ValueError, match=r"no case is called huge; there are tiny"):
             find_cases(["huge", "tiny"])
 
@@ -290,13 +280,20 @@ class TestMachine:
             json.loads(text)
         )
 
-    def test_one_core_and_back(self):
-        if not hasattr(os, "sched_getaffinity"):
-            pytest.skip("this system cannot pin")
+    @pytest.mark.parametrize("threads", [1, 2])
+    def test_some_cores_and_back(self, threads, monkeypatch):
+        if not hasattr(os, "sched_getaffinity") or len(all_cores()) < threads:
+            pytest.skip("this system cannot pin, or has too few cores")
+        monkeypatch.setenv("XLA_FLAGS", "--own")
+        monkeypatch.delitem(sys.modules, "jax", raising=False)
         before = os.sched_getaffinity(0)
-        with one_core() as core:
-            assert os.sched_getaffinity(0) == {core}
+        with placed(threads) as cores:
+            assert os.sched_getaffinity(0) == set(cores)
+            assert len(cores) == threads
+            assert os.environ["XLA_FLAGS"].startswith("--own")
+            assert ("intra_op_parallelism_threads=1" in os.environ["XLA_FLAGS"]) == (threads == 1)
         assert os.sched_getaffinity(0) == before
+        assert os.environ["XLA_FLAGS"] == "--own"
 
 
 class TestCommand:
@@ -305,9 +302,9 @@ class TestCommand:
         """``python -m benchmarks`` on `CASE` with stand-ins; returns its exit code."""
 
         def run(*peers, arguments=()):
-            monkeypatch.setattr(command, "find_cases", lambda names: [CASE])
-            monkeypatch.setattr(command, "find_peers", lambda names: list(peers))
-            return command.main(["--pairs", "1", *arguments])
+            monkeypatch.setattr(session, "find_cases", lambda names: [CASE])
+            monkeypatch.setattr(session, "find_peers", lambda names, threads: list(peers))
+            return command.main(["--pairs", "1", "--threads", "1", "--suites", "training", *arguments])
 
         return run
 
@@ -325,7 +322,9 @@ class TestCommand:
             run(StandIn("fastmlp"), StandIn("other"), arguments=["--json", str(file), "--epochs", "3"]) == 0
         )
         content = json.loads(file.read_text(encoding="utf-8"))
-        assert set(content) == {"machine", "settings", "missing", "measurements", "comparisons"}
+        assert set(content) == {"sessions", "goals"}
+        content = content["sessions"][0]
+        assert content["settings"]["threads"] == 1
         first = content["measurements"][0]
         assert (first["case"]["name"], first["dtype"], first["epochs"], first["steps"]) == (
             "small",
@@ -349,12 +348,17 @@ class TestCommand:
         assert run(StandIn("fastmlp", 50.0)) == 1
         assert "WRONG ANSWER: fastmlp: final loss" in capsys.readouterr().out
 
+    def test_a_case_is_trained_in_its_types_alone(self, run, monkeypatch, capsys):
+        monkeypatch.setitem(globals(), "CASE", replace(CASE, dtypes=("float32",)))
+        assert run(StandIn("fastmlp"), StandIn("other")) == 0
+        assert "small          float64  is trained in float32 alone" in capsys.readouterr().out
+
     def test_a_missing_peer_is_named(self, run, capsys, tmp_path):
         file = tmp_path / "out.json"
         gone = StandIn("other", reason="No module named 'other'")
         assert run(StandIn("fastmlp"), gone, arguments=["--json", str(file)]) == 0
         assert "MISSING: other (No module named 'other')" in capsys.readouterr().out
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"))["sessions"][0]
         assert content["missing"] == {"other": "No module named 'other'"}
         assert all("other" not in one["seconds"] for one in content["measurements"])
 
@@ -368,10 +372,46 @@ class TestCommand:
         assert "MISSING: fastmlp (not built)" in out
         assert GEOMETRIC_MEAN not in out
 
+    def test_a_record_is_read_as_it_was_written(self, run, tmp_path, capsys):
+        first, second = tmp_path / "first.json", tmp_path / "second.json"
+        run(StandIn("fastmlp"), StandIn("other"), StandIn("stranger"), arguments=["--json", str(first)])
+        goals = capsys.readouterr().out.partition("\ngoal ")[2]
+        known = read_record(str(first))[0]
+        assert known.measurements[0].case == CASE
+        assert known.declined == {"small": {"stranger": "is left out of this case"}}
+        assert command.main(["--read", str(first), "--json", str(second)]) == 0
+        assert capsys.readouterr().out.partition("\ngoal ")[2] == goals
+        assert second.read_text(encoding="utf-8") == first.read_text(encoding="utf-8")
+
+    def test_both_numbers_of_threads_each_in_its_process(self, monkeypatch, capsys):
+        monkeypatch.setattr(command, "all_cores", lambda: [0, 1])
+        asked = []
+
+        def run(command_line, env, check):
+            asked.append(command_line)
+            Path(command_line[-1]).write_text(json.dumps({"sessions": [PLAIN_SESSION], "goals": []}))
+
+        monkeypatch.setattr(command.subprocess, "run", run)
+        assert command.main(["--cases", "tiny", "--dtype", "float32", "--epochs", "3"]) == 0
+        assert [line[line.index("--threads") + 1] for line in asked] == ["1", "2"]
+        assert all("--cases tiny" in " ".join(line) and "--epochs 3" in " ".join(line) for line in asked)
+
+    def test_a_process_that_dies_is_told(self, monkeypatch, capsys):
+        monkeypatch.setattr(command, "all_cores", lambda: [0, 1])
+        monkeypatch.setattr(command.subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=-9))
+        assert command.main(["--cases", "tiny"]) == 1
+        assert "Failed, one thread: its process ended with code -9" in capsys.readouterr().out
+
+    def test_a_chart_that_cannot_be_drawn_is_told_before_anything_is_measured(self, monkeypatch, capsys):
+        monkeypatch.setattr(command, "find_spec", lambda name: None)
+        assert command.main(["--chart", "chart.png"]) == 2
+        assert "needs matplotlib" in capsys.readouterr().err
+
     def test_unknown_names(self, capsys):
         assert command.main(["--cases", "huge"]) == 2
+        assert command.main(["--suites", "nothing"]) == 2
         assert command.main(["--peers", "nobody"]) == 2
-        assert "no peer is called nobody; there are fastmlp, scikit-learn" in capsys.readouterr().err
+        assert "no peer is called nobody; there are fastmlp, fastmlp-1, scikit-learn" in capsys.readouterr().err
 
 
 class TestPeers:

@@ -20,7 +20,7 @@ from .network import gather_inputs, gather_targets, sum_losses, sum_weights
 from .pointers import call, doubles_at, integers_at, shift
 from .records import L2, LAYER_POINTER, LEARNING_RATE, N_HYPER, ROW_TILE, SCALE, TASK_POINTER
 from .subnormals import flush_subnormals, restore_mode
-from .team import meet, share
+from .team import called_off, meet, share
 
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
@@ -65,6 +65,8 @@ def compute_deltas(task_record, layer_records, order, rows, like):
     if not task.sparse:
         gather_inputs(task, order, begin, end, like)
     for first in range(begin, end, task.block_rows):
+        if called_off(task.team):
+            return
         count = min(task.block_rows, end - first)
         call(task.forward, (task_record, layer_records, order, first, count, like))
         call(task.backward, (task_record, layer_records, first, count, like))

@@ -72,8 +72,16 @@ def pause(typingctx):
 
 
 @inlined
+def called_off(team):
+    """Whether the work is to be left where it is."""
+    return atomic_load(team + CALLED_OFF) != 0
+
+
+@inlined
 def meet(team, n_threads):
     """Wait until all threads have come; False if the team was called off."""
+    if called_off(team):
+        return False
     if n_threads == 1:
         return True
     page = atomic_load(team + PAGE)
@@ -83,7 +91,7 @@ def meet(team, n_threads):
         return True
     spins = 0
     while atomic_load(team + PAGE) == page:
-        if atomic_load(team + CALLED_OFF) != 0:
+        if called_off(team):
             return False
         spins += 1
         if spins < SPINS:

@@ -6,7 +6,7 @@ from .._jit import INTEGERS, POINTER, SIZE, inlined_sum, pasted, unit
 from .gradient import bias_gradient, sort_batch, weight_gradient
 from .pointers import call, doubles_at, pointer_at, shift
 from .records import COLUMN_TILE, LAYER_POINTER, N_HYPER, ROW_TILE, TASK_POINTER
-from .team import share
+from .team import called_off, share
 
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, INTEGERS, SIZE, POINTER)
@@ -29,7 +29,7 @@ def update_layer(task_record, layer_records, number, order, rows, like):
         sorted_from = begin
     for first in range(begin, end, layer.update_rows):
         count = min(layer.update_rows, end - first)
-        if column < stop:
+        if column < stop and not called_off(task.team):
             weight_gradient(task, layer, sorted_from, first, count, column, stop - column, rows, like)
             update_weights(task, layer, first, count, column, stop - column, like)
             if number > 0:

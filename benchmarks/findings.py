@@ -1,0 +1,37 @@
+"""The finding: one number that was measured, which is no ratio of two trainings (those are `comparison.py`'s)."""
+
+from dataclasses import dataclass
+
+from .ratios import Spread
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A number with its spread over the pairs.
+
+    Attributes
+    ----------
+    what : str
+        What was measured, such as "exp".
+    dtype : str
+    threads : int
+        How many the process had.
+    value : Spread
+    unit : str
+        "×" (a ratio: `peer`'s time over fastmlp's), "µs" (a call of `peer`, or of fastmlp where it is None),
+        "%" (of the best tile's rate) or "GFLOP/s".
+    peer : str or None
+    """
+
+    what: str
+    dtype: str
+    threads: int
+    value: Spread
+    unit: str
+    peer: str | None = None
+
+    def __str__(self) -> str:
+        beside = f" {'against' if self.unit == '×' else 'of'} {self.peer}" if self.peer else ""
+        number = "{:.2f}" if abs(self.value.median) < 100 else "{:.0f}"
+        low, middle, high = (number.format(v) for v in (self.value.low, self.value.median, self.value.high))
+        return f"{self.what}, {self.dtype}{beside}: {middle} {self.unit} ({low}–{high})"

@@ -1,0 +1,56 @@
+"""The record: sessions and outcomes as a JSON file, every single time included, and back."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from statistics import median
+
+from .cases import Case
+from .comparison import Comparison
+from .findings import Finding
+from .goals import Outcome
+from .harness import Measurement
+from .ratios import Spread
+from .session import Session
+
+
+def write_record(path: str, sessions: list[Session], outcomes: list[Outcome]) -> None:
+    content = {
+        "sessions": [
+            asdict(session) | {"measurements": [_plain_measurement(one) for one in session.measurements]}
+            for session in sessions
+        ],
+        "goals": [
+            {"goal": one.goal.text, "limit": one.goal.limit, "reached": one.reached, "found": one.found}
+            for one in outcomes
+        ],
+    }
+    Path(path).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_record(path: str) -> list[Session]:
+    """The sessions of a file that `write_record` wrote."""
+    content = json.loads(Path(path).read_text(encoding="utf-8"))
+    return [_session(one) for one in content["sessions"]]
+
+
+def _session(plain: dict) -> Session:
+    known = Session(**plain)
+    known.measurements = [_measurement(one) for one in plain["measurements"]]
+    known.comparisons = [
+        Comparison(**one | {"ratio": Spread(**one["ratio"]) if one["ratio"] else None}) for one in plain["comparisons"]
+    ]
+    known.findings = [Finding(**one | {"value": Spread(**one["value"])}) for one in plain["findings"]]
+    return known
+
+
+def _measurement(plain: dict) -> Measurement:
+    case = {key: tuple(value) if isinstance(value, list) else value for key, value in plain["case"].items()}
+    names = ("dtype", "epochs", "seconds", "losses", "wrong", "threads")
+    return Measurement(Case(**case), **{name: plain[name] for name in names})
+
+
+def _plain_measurement(result: Measurement) -> dict:
+    steps = {"steps": result.case.steps(result.epochs)}
+    per_step = {name: result.microseconds(median(times)) for name, times in result.seconds.items()}
+    return asdict(result) | steps | {"microseconds_per_step": per_step}
