@@ -1,5 +1,6 @@
 """The barrier, the parts that threads are dealt, and the team that runs them: by themselves, without a network."""
 
+import signal
 import threading
 
 import numpy as np
@@ -149,3 +150,23 @@ def test_an_error_of_the_callers_own_part_comes_when_the_others_are_done(size):
         Team(size).run(work)
     assert sorted(done) == list(range(1, size))
     assert threading.active_count() == before
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals reach no single thread here")
+@pytest.mark.parametrize("size", [1, 3])
+def test_long_work_is_left_in_the_middle(size):
+    """The caller waits where Python serves Ctrl-C, calls the team off, and returns when nobody works any more."""
+    team, ended = Team(size, long=True), []
+
+    def work(number):
+        if number == 0:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        while not team.barrier[CALLED_OFF // 8]:
+            pass
+        ended.append(threading.current_thread())
+
+    with pytest.raises(KeyboardInterrupt):
+        team.run(work)
+    assert 1 <= len(ended) <= size
+    assert threading.main_thread() not in ended
+    assert not any(thread.is_alive() for thread in ended)
