@@ -31,7 +31,6 @@ MULTIPLY = {
     "FROM_BIAS": lambda out, product, bias: bias + product,
     "OVERWRITE": lambda out, product, bias: product,
     "MULTIPLY": lambda out, product, bias: out * product,
-    "ADD": lambda out, product, bias: out + product,
 }
 
 

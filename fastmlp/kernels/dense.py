@@ -25,7 +25,7 @@ def multiply(out, out_stride, a, a_row, a_step, b, b_stride, bias, rows, columns
     Strides in elements: ``out_stride`` and ``b_stride`` from row to row; a's element (i, k) lies at
     ``i * a_row + k * a_step``, so that a may be transposed. Rows come in whole tiles: out and a must have room for
     the next multiple of TILE_ROWS (what lies in those rows is read and overwritten, never used), except that a
-    single row is computed by itself. out is overwritten or, by `mode`, multiplied or accumulated.
+    single row is computed by itself. out is overwritten or, by `mode`, multiplied.
 
     Where `packed`, the columns of b that a tile needs are first copied into panel (depth, TILE_VECTORS vectors), which
     is overwritten: rows far apart in memory cost a page each, and rows a power of two apart share a few cache sets.

@@ -24,7 +24,7 @@ from numba.core import cgutils
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
-I1, I32, I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
+I32, I64 = ir.IntType(32), ir.IntType(64)
 
 _FEATURES = cpu_target.target_context.codegen().magic_tuple()[2].split(",")
 _WIDE = "+avx512f" in _FEATURES
@@ -35,8 +35,8 @@ TILE_ROWS = 8 if _WIDE or "+neon" in _FEATURES else 4
 #: Vectors a full tile is wide.
 TILE_VECTORS = 3
 
-#: What a tile starts from and does in the end: out = bias + a b, out = a b, out *= a b, out += a b.
-FROM_BIAS, OVERWRITE, MULTIPLY, ADD = range(4)
+#: What a tile starts from and does in the end: out = bias + a b, out = a b, out *= a b.
+FROM_BIAS, OVERWRITE, MULTIPLY = range(3)
 
 
 @intrinsic
@@ -164,18 +164,13 @@ def _emit_tile(builder, bits, rows, vectors, args):
     row_offsets = [builder.mul(ir.Constant(I64, i), out_stride) for i in range(rows)]
     places = [(builder.add(r, o), masks[j]) for r in row_offsets for j, o in enumerate(offsets)]
 
-    def epilogue(combine):
-        for value, (place, mask) in zip(sums, places, strict=True):
-            v.store(value if combine is None else combine(v.load(out, place, mask), value), out, place, mask)
-
-    with builder.if_else(builder.icmp_signed(">=", mode, ir.Constant(I64, MULTIPLY))) as (read, write):
-        with read, builder.if_else(builder.icmp_signed("==", mode, ir.Constant(I64, ADD))) as (add, multiply):
-            with add:
-                epilogue(builder.fadd)
-            with multiply:
-                epilogue(builder.fmul)
+    with builder.if_else(builder.icmp_signed("==", mode, ir.Constant(I64, MULTIPLY))) as (multiply, write):
+        with multiply:
+            for value, (place, mask) in zip(sums, places, strict=True):
+                v.store(builder.fmul(v.load(out, place, mask), value), out, place, mask)
         with write:
-            epilogue(None)
+            for value, (place, mask) in zip(sums, places, strict=True):
+                v.store(value, out, place, mask)
 
 
 def _emit_depth_loop(builder, v, rows, offsets, masks, first, operands):
