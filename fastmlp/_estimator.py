@@ -113,9 +113,10 @@ class BaseMLP(BaseEstimator, ABC):
     ) -> Network:
         """A network with fresh parameters, or with those of the training that goes on."""
         n_outputs, out_activation, loss = self._output(n_targets)
+        hidden = units[1:]
         units = [*units, n_outputs]
         dtype = dtype if first else arithmetic_type(*self.coefs_)
-        network = Network(units, self.activation, out_activation, loss, dtype)
+        network = Network(units, [self.activation] * len(hidden) + [out_activation], loss, dtype)
         if first:
             glorot_uniform(network.layout, self.activation, random_state, network.params)
             self._store_history(History.new(self.early_stopping))
@@ -242,7 +243,7 @@ class BaseMLP(BaseEstimator, ABC):
         """
         few_rows = self.__dict__.get("_few_rows", {}).get(both_classes)
         if few_rows is not None and few_rows.serves(
-            self.coefs_, self.intercepts_, self.activation, self.out_activation_
+            self.coefs_, self.intercepts_, (self.activation, self.out_activation_)
         ):
             outputs = few_rows(X)
             if outputs is not None:
@@ -250,9 +251,8 @@ class BaseMLP(BaseEstimator, ABC):
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         dtype = arithmetic_type(X.dtype, *self.coefs_)
-        network = Network.around(
-            self.coefs_, self.intercepts_, self.activation, self.out_activation_, self._output(1)[2], dtype
-        )
+        activations = [self.activation] * (len(self.coefs_) - 1) + [self.out_activation_]
+        network = Network.around(self.coefs_, self.intercepts_, activations, self._output(1)[2], dtype)
         if network.layout.units[0] != X.shape[1]:
             raise ValueError(
                 f"X has {X.shape[1]} features, but coefs_[0] has {network.layout.units[0]} rows: "
@@ -265,7 +265,7 @@ class BaseMLP(BaseEstimator, ABC):
         """Let the next call with a few rows take the short way, where no names of columns must be compared."""
         borrowed = all(a is b for a, b in zip((*network.coefs, *network.intercepts), network.given, strict=True))
         if borrowed and not hasattr(self, "feature_names_in_") and arrays_are_as_expected():
-            self._few_rows[both_classes] = FewRows(network, both_classes)
+            self._few_rows[both_classes] = FewRows(network, both_classes, (self.activation, self.out_activation_))
 
     def __getstate__(self):
         """Without what holds addresses; the next prediction makes it again."""

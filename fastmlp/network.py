@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .activations import ACTIVATIONS
+from .activations import Activation, as_activation
 from .layout import Layout
-from .losses import LOSSES
+from .losses import Loss, as_loss
 from .workspace import aligned
 
 
@@ -20,9 +20,9 @@ class Network:
     ----------
     units : sequence of int
         Width of every layer: features, hidden layers, outputs.
-    activation, output_activation : str
-        Of the hidden layers, of the output.
-    loss : str
+    activations : sequence of (str or Activation)
+        One for each layer but the input.
+    loss : str or Loss
         'log_loss', 'squared_error' or 'poisson'.
     dtype : numpy type
         float32 or float64: parameters and arithmetic.
@@ -35,12 +35,11 @@ class Network:
     """
 
     def __init__(
-        self, units: Sequence[int], activation: str, output_activation: str, loss: str, dtype: Any
+        self, units: Sequence[int], activations: Sequence[str | Activation], loss: str | Loss, dtype: Any
     ) -> None:
         self.layout = Layout(units)
-        self.activation = activation
-        self.output_activation = output_activation
-        self.loss = loss
+        self.activations = [as_activation(activation) for activation in activations]
+        self.loss = as_loss(loss)
         self.dtype = np.dtype(dtype)
         self.params = aligned(self.layout.size, self.dtype)
         self.coefs = self.layout.coefs(self.params)
@@ -49,7 +48,7 @@ class Network:
 
     @classmethod
     def around(
-        cls, coefs: Sequence, intercepts: Sequence, activation: str, output_activation: str, loss: str, dtype: Any
+        cls, coefs: Sequence, intercepts: Sequence, activations: Sequence, loss: str | Loss, dtype: Any
     ) -> Network:
         """A network on arrays as they are, for prediction: without `params`, and copied only where it must be.
 
@@ -62,19 +61,14 @@ class Network:
         network = cls.__new__(cls)
         network.layout = Layout(units)
         network.layout.check(coefs, intercepts)
-        network.activation, network.output_activation, network.loss = activation, output_activation, loss
+        network.activations, network.loss = [as_activation(activation) for activation in activations], as_loss(loss)
         network.dtype = np.dtype(dtype)
         network.coefs = [np.require(coef, dtype, ["C", "A"]) for coef in coefs]
         network.intercepts = [np.require(intercept, dtype, ["C", "A"]) for intercept in intercepts]
         network.given = (*coefs, *intercepts)
         return network
 
-    def activation_addresses(self) -> list[int]:
-        """The compiled activation of each layer."""
-        hidden = ACTIVATIONS[self.activation].address(self.dtype) if len(self.layout.shapes) > 1 else 0
-        output = ACTIVATIONS[self.output_activation].address(self.dtype)
-        return [hidden] * (len(self.layout.shapes) - 1) + [output]
-
-    def loss_address(self) -> int:
-        """The compiled loss, with its output activation and delta."""
-        return LOSSES[self.loss, self.output_activation].address(self.dtype)
+    @property
+    def output_activation(self) -> Activation:
+        """That of the last layer."""
+        return self.activations[-1]

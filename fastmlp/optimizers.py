@@ -6,7 +6,7 @@ import numpy as np
 
 from ._jit import Unit
 from .kernels import optimizers as _kernels
-from .kernels.records import EPSILON, FIRST, N_HYPER, SECOND
+from .kernels.records import EPSILON, FIRST, LEARNING_RATE, N_HYPER, N_RATES, SECOND
 from .schedules import Constant
 
 
@@ -52,8 +52,10 @@ class Optimizer:
         return self.state
 
     def rates(self, steps: int) -> np.ndarray:
-        """The learning rates of the next `steps` steps, in float64."""
-        return np.full(steps, self.learning_rate)
+        """What changes from step to step, for the next `steps` steps, (steps, N_RATES); the learning rate first."""
+        rates = np.zeros((steps, N_RATES))
+        rates[:, LEARNING_RATE] = self.learning_rate
+        return rates
 
     def advance(self, steps: int) -> None:
         """So many steps have been made."""
@@ -128,11 +130,14 @@ class Adam(Optimizer):
 
     def rates(self, steps: int) -> np.ndarray:
         t = np.arange(self.t + 1, self.t + steps + 1)
-        return self.learning_rate_init * np.sqrt(_one_minus_power(self.beta_2, t)) / _one_minus_power(self.beta_1, t)
+        rates = np.zeros((steps, N_RATES))
+        correction = np.sqrt(_one_minus_power(self.beta_2, t)) / _one_minus_power(self.beta_1, t)
+        rates[:, LEARNING_RATE] = self.learning_rate_init * correction
+        return rates
 
     def advance(self, steps: int) -> None:
         if steps:
-            self.learning_rate = float(self.rates(steps)[-1])
+            self.learning_rate = float(self.rates(steps)[-1, LEARNING_RATE])
             self.t += steps
 
 

@@ -82,9 +82,12 @@ class FewRows:
         On the user's own arrays, so that edits in place count.
     both_classes : bool
         Whether the one output p becomes two, 1 − p and p.
+    activations : tuple
+        What the network's activations were made from.
     """
 
-    def __init__(self, network: Network, both_classes: bool) -> None:
+    def __init__(self, network: Network, both_classes: bool, activations: tuple) -> None:
+        self.activations = activations
         self.network, self.dtype = network, network.dtype
         self.width = 2 if both_classes else network.layout.units[-1]
         self.n_features = network.layout.units[0]
@@ -94,14 +97,13 @@ class FewRows:
         # A workspace with its addresses, for each thread that ever predicted at the same time as others.
         self.idle: list[tuple[int, int, np.ndarray, Workspace]] = []
 
-    def serves(self, coefs: list, intercepts: list, activation: str, output_activation: str) -> bool:
+    def serves(self, coefs: list, intercepts: list, activations: tuple) -> bool:
         """Whether these are still the arrays and the activations that it was made for."""
         network = self.network
         return (
             len(network.given) == len(coefs) + len(intercepts)
             and all(map(operator.is_, network.given, (*coefs, *intercepts)))
-            and activation == network.activation
-            and output_activation == network.output_activation
+            and activations == self.activations
         )
 
     def __call__(self, X: Any) -> np.ndarray | None:

@@ -91,6 +91,14 @@ class Workspace:
         self.buffers[name] = aligned(shape, dtype or self.dtype)
         return self.buffers[name].ctypes.data
 
+    def _numbers(self, name: str, numbers: tuple[float, ...]) -> int:
+        """Keep numbers in float64; the address, 0 for none."""
+        if not numbers:
+            return 0
+        address = self._buffer(name, len(numbers), np.float64)
+        self.buffers[name][:] = numbers
+        return address
+
     def _describe_network(self) -> None:
         network, task, layout = self.network, self.task, self.network.layout
         task["n_layers"], task["n_outputs"], task["n_params"] = len(layout.shapes), layout.units[-1], layout.size
@@ -101,7 +109,9 @@ class Workspace:
             layer["weight_offset"], layer["bias_offset"] = layout.weight_offsets[number], layout.bias_offsets[number]
             layer["weight"] = network.coefs[number].ctypes.data
             layer["bias"] = network.intercepts[number].ctypes.data
-        self.layers["activation"] = network.activation_addresses()
+            layer["activation"] = network.activations[number].unit.address(self.dtype)
+            settings = network.activations[number].settings
+            layer["activation_settings"] = self._numbers(f"activation settings {number}", settings)
 
     def _allocate_layers(self) -> None:
         """One batch: inputs, and each layer's output and delta, in rows padded to whole tiles and cache lines."""
@@ -140,13 +150,15 @@ class Workspace:
 
     def _allocate_training(self) -> None:
         layout, task, n_targets = self.network.layout, self.task, self.rows.n_targets
-        expected = 1 if self.network.output_activation == "softmax" else layout.units[-1]
+        loss, output = self.network.loss, self.network.output_activation
+        expected = loss.n_targets(output, layout.units[-1])
         assert n_targets == expected, "the kernels trust the targets' width"
         task["targets"] = self._buffer("targets", (self.batch_rows, n_targets))
         task["target_weights"] = self._buffer("target weights", (self.batch_rows, n_targets))
         self.buffers["target weights"][...] = 1  # what stays there when every row counts as one
         task["losses"] = self._buffer("losses", (self.batch_rows, n_targets), np.float64)
-        task["loss"] = self.network.loss_address()
+        task["loss"] = loss.unit(output).address(self.dtype)
+        task["loss_settings"] = self._numbers("loss settings", loss.settings)
         task["backward"] = network_kernels.backward_rows.address(self.dtype)
         for number, layer in enumerate(self.layers[1:], start=1):
             fan_in, fan_out = layout.shapes[number]

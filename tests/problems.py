@@ -30,6 +30,7 @@ class Problem:
     y: np.ndarray
     weights: np.ndarray | None
     loss: tuple[str, str]
+    activation: str
     sparse: bool = False
 
     @property
@@ -69,7 +70,7 @@ def make_problem(
     """A problem of the kind that `TASKS` names; parameters of the size that a fit begins with, inputs half zeros."""
     rng = np.random.RandomState(seed)
     loss, n_outputs = TASKS[task]
-    network = Network([features, *hidden, n_outputs], activation, loss[1], loss[0], dtype)
+    network = Network([features, *hidden, n_outputs], [activation] * len(hidden) + [loss[1]], loss[0], dtype)
     for coef, intercept in zip(network.coefs, network.intercepts, strict=True):
         coef[...] = rng.standard_normal(coef.shape) / np.sqrt(len(coef))
         intercept[...] = rng.standard_normal(intercept.shape) * 0.3
@@ -77,4 +78,4 @@ def make_problem(
     y = draw_targets(rng, loss, rows, n_outputs).astype(dtype)
     weights = rng.uniform(0.5, 2.0, rows) * (rng.uniform(size=rows) < 0.8)  # some rows count nothing
     weights[0] = 1.0
-    return Problem(network, X, y, weights.astype(dtype) if weighted else None, loss, sparse)
+    return Problem(network, X, y, weights.astype(dtype) if weighted else None, loss, activation, sparse)

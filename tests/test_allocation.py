@@ -18,6 +18,7 @@ from fastmlp.full_batch import FullBatch
 from fastmlp.kernels.epoch import train_steps
 from fastmlp.kernels.full_batch import add_gradients
 from fastmlp.kernels.predict import predict_few, predict_rows
+from fastmlp.kernels.records import N_RATES
 from fastmlp.network import Network
 from fastmlp.optimizers import SGD, Adam
 from fastmlp.prediction import FewRows, predict
@@ -86,7 +87,7 @@ class TestSteps:
         epoch = Epoch(problem.network, problem.rows, optimizer(), np.arange(1200), 12)
         epoch.run(0.1)
         task, entry = epoch.workspace.task, train_steps.entry(dtype)
-        rates = np.full(100, 1e-3)
+        rates = np.full((100, N_RATES), 1e-3)
         task["rates"] = rates.ctypes.data
         arguments = (*epoch.workspace.arguments(), 0, 100, problem.network.params.ctypes.data)
 
@@ -104,7 +105,7 @@ class TestSteps:
         problem = self.problem(dtype, sparse)
         epoch = Epoch(problem.network, problem.rows, Adam(), np.arange(1200), 24, n_threads=3)
         epoch.run(0.1)
-        tasks, entry, rates = epoch.workspace.tasks, train_steps.entry(dtype), np.full(50, 1e-3)
+        tasks, entry, rates = epoch.workspace.tasks, train_steps.entry(dtype), np.full((50, N_RATES), 1e-3)
         tasks["rates"] = rates.ctypes.data
         params = problem.network.params.ctypes.data
         arguments = [(*epoch.workspace.arguments(thread), 0, 50, params) for thread in range(3)]
@@ -143,8 +144,8 @@ class TestSteps:
 def test_prediction_of_few_rows(dtype):
     """But for what is handed back."""
     network = make_problem("softmax log loss", features=70, hidden=(90, 80), dtype=dtype).network
-    around = Network.around(network.coefs, network.intercepts, "tanh", "softmax", "log_loss", dtype)
-    few_rows, X = FewRows(around, both_classes=False), np.ones((5, 70), dtype)
+    around = Network.around(network.coefs, network.intercepts, ["tanh", "tanh", "softmax"], "log_loss", dtype)
+    few_rows, X = FewRows(around, both_classes=False, activations=()), np.ones((5, 70), dtype)
     assert_nothing_allocated(lambda: few_rows(X))
     (workspace,) = few_rows.idle
     out, entry = np.zeros((5, 3), dtype), predict_few.entry(dtype)

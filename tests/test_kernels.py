@@ -32,7 +32,8 @@ def activate(name, z, dtype, stride, whole_rows):
     z = Guarded(z, dtype, stride)
     derivative = Guarded(np.full(z.shape, 0.25), dtype, stride)
     rows, columns = z.shape
-    call(ACTIVATIONS[name], dtype, z=z, derivative=derivative, rows=rows, stride=stride, columns=columns)
+    shape = {"rows": rows, "stride": stride, "columns": columns}
+    call(ACTIVATIONS[name].unit, dtype, z=z, derivative=derivative, **shape, settings=0)
     for guarded in (z, derivative):
         guarded.assert_only_inside_written(columns=stride if whole_rows else None)
     return z.array, derivative.array
@@ -82,7 +83,9 @@ def compute_loss(loss, z, y, w, dtype):
     z, delta, y = Guarded(z, dtype), Guarded(np.zeros_like(z), dtype), Guarded(y, dtype)
     w = Guarded(np.repeat(w[:, None], y.shape[1], axis=1), dtype)
     losses = Guarded(np.zeros(y.shape), np.float64)
-    call(LOSSES[loss], dtype, z=z, delta=delta, target=y, weight=w, loss=losses, rows=rows, columns=columns)
+    shape = {"rows": rows, "columns": columns, "n_targets": y.shape[1]}
+    unit = LOSSES[loss[0]].fused[loss[1]]
+    call(unit, dtype, z=z, delta=delta, target=y, weight=w, loss=losses, **shape, settings=0)
     for written in (z, delta, losses):
         written.assert_only_inside_written()
     for read in (y, w):

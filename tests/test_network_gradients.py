@@ -58,7 +58,7 @@ def differentiate(problem):
     for x, t, weight in zip(X, y, weights, strict=True):
         h = values_of(x)
         for coef, intercept in zip(coefs[:-1], intercepts[:-1], strict=True):
-            h = np.array([ACTIVATIONS[problem.network.activation](z) for z in h @ coef + intercept])
+            h = np.array([ACTIVATIONS[problem.activation](z) for z in h @ coef + intercept])
         of_report, of_objective = row_loss(problem.loss, h @ coefs[-1] + intercepts[-1], t)
         reported, objective = reported + weight * of_report, objective + weight * of_objective
     (objective / weights.sum()).backward()

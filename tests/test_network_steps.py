@@ -86,7 +86,7 @@ def train_plainly(problem, rule, order, batch_size, l2):
         t += 1
         step = rule or adam_rule(t)
         epsilon = np.finfo(problem.network.dtype).eps
-        activation = problem.network.activation
+        activation = problem.activation
         loss = reference.train_step(coefs, intercepts, moments, step, batch, l2, activation, problem.loss, epsilon)
         sum_of_losses += loss * len(which)
         rows_counted += len(which)
@@ -231,7 +231,7 @@ def test_full_batch_and_outputs(task, threads, **shape):
     full_batch = FullBatch(network, guarded.rows, 0.05, threads)
     loss, gradient = full_batch(network.params.copy())
     expected, d_coefs, d_intercepts = reference.loss_and_gradients(
-        coefs, intercepts, *batch, 0.05, network.activation, problem.loss, np.finfo(network.dtype).eps
+        coefs, intercepts, *batch, 0.05, problem.activation, problem.loss, np.finfo(network.dtype).eps
     )
     assert loss == pytest.approx(expected, rel=tolerance)
     got = [*network.layout.coefs(gradient), *network.layout.intercepts(gradient)]
@@ -240,7 +240,7 @@ def test_full_batch_and_outputs(task, threads, **shape):
     assert_nothing_written_beside(network, full_batch.workspace)
 
     outputs = predict(network, guarded.rows, n_threads=threads)
-    plain = reference.predict(coefs, intercepts, batch[0], network.activation, network.output_activation)
+    plain = reference.predict(coefs, intercepts, batch[0], problem.activation, problem.loss[1])
     np.testing.assert_allclose(outputs, plain, rtol=tolerance, atol=tolerance)
     guarded.assert_untouched()
 

@@ -1,24 +1,25 @@
 """Activations f and their derivatives f′: one unit each, reached by address.
 
-Every unit has the signature (z, derivative, rows, stride, columns): z (rows, stride) holds pre-activations and is
-overwritten with f(z); derivative (rows, stride) is overwritten with f′(z), which the backward pass multiplies by.
+Every unit has the signature (z, derivative, rows, stride, columns, settings): z (rows, stride) holds pre-activations
+and is overwritten with f(z); derivative (rows, stride) is overwritten with f′(z), which the backward pass multiplies
+by; settings holds the function's own numbers (a slope, a scale), if it has any.
 The padding between `columns` and `stride` is computed along (nobody reads it), so that the loop is one.
 `softmax` serves outputs alone, whose rows are contiguous; it leaves derivative untouched, as the loss knows its delta.
 """
 
 from numba import carray
 
-from .._jit import POINTER, SIZE, inlined, unit
+from .._jit import DOUBLES, POINTER, SIZE, inlined, unit
 from .bits import prefer_wide_vectors
 from .elementary import exp
 from .elementary import logistic as _logistic
 from .elementary import tanh as _tanh
 
-_SIGNATURE = (POINTER, POINTER, SIZE, SIZE, SIZE)
+_SIGNATURE = (POINTER, POINTER, SIZE, SIZE, SIZE, DOUBLES)
 
 
 @unit(*_SIGNATURE)
-def identity(z, derivative, rows, stride, columns):
+def identity(z, derivative, rows, stride, columns, settings):
     """f(z) = z, f′ = 1."""
     prefer_wide_vectors()
     d = carray(derivative, rows * stride)
@@ -28,7 +29,7 @@ def identity(z, derivative, rows, stride, columns):
 
 
 @unit(*_SIGNATURE)
-def relu(z, derivative, rows, stride, columns):
+def relu(z, derivative, rows, stride, columns, settings):
     """f(z) = max(z, 0); f′ = 1 where z > 0, else 0. NaN stays NaN."""
     prefer_wide_vectors()
     a, d = carray(z, rows * stride), carray(derivative, rows * stride)
@@ -40,7 +41,7 @@ def relu(z, derivative, rows, stride, columns):
 
 
 @unit(*_SIGNATURE)
-def logistic(z, derivative, rows, stride, columns):
+def logistic(z, derivative, rows, stride, columns, settings):
     """f(z) = 1 / (1 + exp(−z)), f′ = f (1 − f)."""
     prefer_wide_vectors()
     a, d = carray(z, rows * stride), carray(derivative, rows * stride)
@@ -52,7 +53,7 @@ def logistic(z, derivative, rows, stride, columns):
 
 
 @unit(*_SIGNATURE)
-def tanh(z, derivative, rows, stride, columns):
+def tanh(z, derivative, rows, stride, columns, settings):
     """f(z) = tanh(z), f′ = 1 − f²."""
     prefer_wide_vectors()
     a, d = carray(z, rows * stride), carray(derivative, rows * stride)
@@ -64,7 +65,7 @@ def tanh(z, derivative, rows, stride, columns):
 
 
 @unit(*_SIGNATURE)
-def exponential(z, derivative, rows, stride, columns):
+def exponential(z, derivative, rows, stride, columns, settings):
     """f(z) = exp(z) = f′."""
     prefer_wide_vectors()
     a, d = carray(z, rows * stride), carray(derivative, rows * stride)
@@ -75,7 +76,7 @@ def exponential(z, derivative, rows, stride, columns):
 
 
 @unit(*_SIGNATURE)
-def softmax(z, derivative, rows, stride, columns):
+def softmax(z, derivative, rows, stride, columns, settings):
     """f(z)ⱼ = exp(zⱼ − max z) / Σ exp(z − max z), row by row; for outputs, whose rows are contiguous."""
     prefer_wide_vectors()
     softmax_rows(carray(z, rows * columns), rows, columns)

@@ -18,7 +18,7 @@ from numba import carray
 from .._jit import POINTER, SIZE, pasted, unit
 from .network import gather_inputs, gather_targets, sum_losses, sum_weights
 from .pointers import call, doubles_at, integers_at, shift
-from .records import L2, LAYER_POINTER, LEARNING_RATE, N_HYPER, ROW_TILE, SCALE, TASK_POINTER
+from .records import L2, LAYER_POINTER, N_HYPER, N_RATES, ROW_TILE, SCALE, TASK_POINTER
 from .subnormals import flush_subnormals, restore_mode
 from .team import called_off, meet, share
 
@@ -74,11 +74,12 @@ def compute_deltas(task_record, layer_records, order, rows, like):
 
 @pasted
 def set_hyper(task, total_weight):
-    """This step's learning rate and 1 / Σ weights, for weights and biases (whose L2 stays zero)."""
+    """This step's rates and 1 / Σ weights, for weights and biases (whose L2 stays zero)."""
     hyper = carray(doubles_at(task.hyper), 2 * N_HYPER)
-    rate = carray(doubles_at(task.rates), task.steps_made + 1)[task.steps_made]
+    rates = carray(doubles_at(task.rates), (task.steps_made + 1) * N_RATES)
+    for i in range(N_RATES):
+        hyper[i] = hyper[N_HYPER + i] = rates[task.steps_made * N_RATES + i]
     hyper[L2] = task.l2
-    hyper[LEARNING_RATE] = hyper[N_HYPER + LEARNING_RATE] = rate
     hyper[SCALE] = hyper[N_HYPER + SCALE] = 1.0 / total_weight
 
 

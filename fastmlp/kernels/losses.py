@@ -1,13 +1,19 @@
 """Losses: output activation, loss and delta in one go over a block of rows; one unit each, reached by address.
 
-Every unit has the signature (z, delta, target, weight, loss, rows, columns), all contiguous: z (rows, columns) holds
-the output layer's pre-activations and is overwritten with its outputs a; delta (rows, columns) is overwritten with
-d loss / d z times the weight; target and weight stand one beside the other, a column for each output (softmax: one
-column, the class); loss, of their shape and in float64, is overwritten with weighted losses, which add up to the
-block's. For the canonical pairs here the delta is a − y. The division by the sum of weights comes with the update.
+Every unit has the signature (z, delta, target, weight, loss, rows, columns, n_targets, settings), rows contiguous.
+target, weight and loss (rows, n_targets) stand one beside the other: a column for each output, or a single one
+(softmax: the class). loss, in float64, is overwritten with weighted losses, which add up to the block's. settings holds
+the loss's own numbers, if it has any. There are two kinds:
 
-Logarithms are of probabilities clipped to [ε, 1 − ε], ε the type's epsilon, as scikit-learn's are; a NaN stays one.
-The loops are short and flat so that each becomes vector code.
+**fused** with the output activation that it stands behind: z (rows, columns) holds the output layer's pre-activations
+and is overwritten with its outputs a; delta (rows, columns) is overwritten with d loss / d z times the weight. For the
+canonical pairs here that is (a − y) times the weight.
+
+**of outputs**, behind any activation: z holds the outputs a and stays; delta holds f′ (ones for softmax, which has a
+backward unit of its own) and is multiplied by d loss / d a times the weight.
+
+The division by the sum of weights comes with the update. Logarithms are of probabilities clipped to [ε, 1 − ε], ε the
+type's epsilon, as scikit-learn's are; a NaN stays one. The loops are short and flat so that each becomes vector code.
 """
 
 import numpy as np
@@ -18,7 +24,7 @@ from .activations import softmax_rows
 from .bits import prefer_wide_vectors
 from .elementary import exp, log, logistic
 
-_SIGNATURE = (POINTER, POINTER, POINTER, POINTER, DOUBLES, SIZE, SIZE)
+_SIGNATURE = (POINTER, POINTER, POINTER, POINTER, DOUBLES, SIZE, SIZE, SIZE, DOUBLES)
 
 
 @inlined
@@ -30,7 +36,7 @@ def clip(p, epsilon):
 
 
 @unit(*_SIGNATURE)
-def softmax_log_loss(z, delta, target, weight, loss, rows, columns):
+def softmax_log_loss(z, delta, target, weight, loss, rows, columns, n_targets, settings):
     """a = softmax(z), loss = −log a[y] with the class y as the row's only target."""
     prefer_wide_vectors()
     y, w, row_loss = carray(target, rows), carray(weight, rows), carray(loss, rows)
@@ -48,7 +54,7 @@ def softmax_log_loss(z, delta, target, weight, loss, rows, columns):
 
 
 @unit(*_SIGNATURE)
-def logistic_log_loss(z, delta, target, weight, loss, rows, columns):
+def logistic_log_loss(z, delta, target, weight, loss, rows, columns, n_targets, settings):
     """a = logistic(z), loss = −(y log a + (1 − y) log(1 − a)), each output a label of its own, y 0 or 1."""
     prefer_wide_vectors()
     n = rows * columns
@@ -65,7 +71,7 @@ def logistic_log_loss(z, delta, target, weight, loss, rows, columns):
 
 
 @unit(*_SIGNATURE)
-def squared_error(z, delta, target, weight, loss, rows, columns):
+def squared_error(z, delta, target, weight, loss, rows, columns, n_targets, settings):
     """a = z, loss = ½ mean over the outputs of (a − y)², delta that of ½ the *sum*: scikit-learn's habit."""
     n = rows * columns
     a, d, y = carray(z, n), carray(delta, n), carray(target, n)
@@ -78,7 +84,7 @@ def squared_error(z, delta, target, weight, loss, rows, columns):
 
 
 @unit(*_SIGNATURE)
-def poisson(z, delta, target, weight, loss, rows, columns):
+def poisson(z, delta, target, weight, loss, rows, columns, n_targets, settings):
     """a = exp(z), loss = y log(y / a) − y + a, half the Poisson deviance (y log y = 0 at y = 0)."""
     n = rows * columns
     a, d, y = carray(z, n), carray(delta, n), carray(target, n)

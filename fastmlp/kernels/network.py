@@ -100,7 +100,7 @@ def activate_rows(layer, first, rows, like):
     """output (rows, stride) is overwritten with f of itself, delta with f′."""
     z = shift(pointer_at(layer.output, like), first * layer.stride)
     derivative = shift(pointer_at(layer.delta, like), first * layer.stride)
-    call(layer.activation, (z, derivative, rows, layer.stride, layer.fan_out))
+    call(layer.activation, (z, derivative, rows, layer.stride, layer.fan_out, doubles_at(layer.activation_settings)))
 
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
@@ -114,7 +114,12 @@ def backward_rows(task_record, layer_records, first, rows, like):
     target = shift(pointer_at(task.targets, like), first * task.n_targets)
     weight = shift(pointer_at(task.target_weights, like), first * task.n_targets)
     loss = shift(doubles_at(task.losses), first * task.n_targets)
-    call(task.loss, (z, delta, target, weight, loss, rows, last.fan_out))
+    if task.activate_output:
+        activate_rows(last, first, rows, like)
+    settings = doubles_at(task.loss_settings)
+    call(task.loss, (z, delta, target, weight, loss, rows, last.fan_out, task.n_targets, settings))
+    if task.output_backward != 0:
+        call(task.output_backward, (z, delta, rows, last.fan_out))
     for number in range(task.n_layers - 1, 0, -1):
         layer, below = layers[number], layers[number - 1]
         delta = shift(pointer_at(layer.delta, like), first * layer.stride)

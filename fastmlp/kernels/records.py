@@ -8,9 +8,10 @@ addresses live as long as it does.
 import numpy as np
 from numba import from_dtype, types
 
-#: Where in a row of hyper-parameters each number stands. What FIRST, SECOND and EPSILON mean is the update rule's.
-LEARNING_RATE, L2, SCALE, FIRST, SECOND, EPSILON = range(6)
-N_HYPER = 8
+#: Where in a row of hyper-parameters each number stands. The first N_RATES change from step to step; what RATE_1 …
+#: RATE_3 and the numbers from FIRST on mean is the update rule's.
+LEARNING_RATE, RATE_1, RATE_2, RATE_3, L2, SCALE, FIRST, SECOND, THIRD, EPSILON = range(10)
+N_RATES, N_HYPER = 4, 16
 #: Rows are padded to whole tiles; weights are dealt to threads by so many rows, or by so many columns.
 ROW_TILE = 8
 COLUMN_TILE = 64
@@ -36,7 +37,10 @@ _TASK_FIELDS = [
     # Units, by address.
     ("multiply", "i8"), ("forward", "i8"), ("backward", "i8"), ("update_layer", "i8"), ("loss", "i8"), ("update", "i8"),
     ("sparse_forward", "i8"), ("sort_by_feature", "i8"), ("sparse_weight_gradient", "i8"),
-    # Hyper-parameters: two rows of N_HYPER (weights, biases); the learning rate of each step.
+    # The loss: whether it reads outputs and f′ (else pre-activations); from d loss / d output to delta where that
+    # mixes a row's outputs (a unit, or 0); the loss's own numbers.
+    ("activate_output", "i8"), ("output_backward", "i8"), ("loss_settings", "i8"),
+    # Hyper-parameters: two rows of N_HYPER (weights, biases); N_RATES numbers for each step.
     ("hyper", "i8"), ("rates", "i8"), ("l2", "f8"),
     # Prediction: room for the row numbers of a block; whether one output becomes two, 1 − p and p;
     # where it says how many rows of a few are not finite.
@@ -53,7 +57,8 @@ _LAYER_FIELDS = [
     ("transposed", "i8"), ("transposed_stride", "i8"),
     # What comes in (B, input_stride) and goes out (B, stride); delta holds f′, then d loss / d pre-activation.
     ("input", "i8"), ("input_stride", "i8"), ("output", "i8"), ("delta", "i8"), ("stride", "i8"),
-    ("activation", "i8"),
+    # A unit, and its own numbers.
+    ("activation", "i8"), ("activation_settings", "i8"),
     # Rows of weights whose gradient is computed before they are updated; whether products pack their
     # panels; whether the layer is narrower than a vector; whether its weights are dealt by columns;
     # where Σ w² of its tiles go.
