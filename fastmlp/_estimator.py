@@ -242,9 +242,7 @@ class BaseMLP(BaseEstimator, ABC):
         With `both_classes` one output p becomes two, 1 − p and p.
         """
         few_rows = self.__dict__.get("_few_rows", {}).get(both_classes)
-        if few_rows is not None and few_rows.serves(
-            self.coefs_, self.intercepts_, (self.activation, self.out_activation_)
-        ):
+        if few_rows is not None and few_rows.serves(self.coefs_, self.intercepts_, self._answers_depend_on()):
             outputs = few_rows(X)
             if outputs is not None:
                 return outputs
@@ -265,7 +263,13 @@ class BaseMLP(BaseEstimator, ABC):
         """Let the next call with a few rows take the short way, where no names of columns must be compared."""
         borrowed = all(a is b for a, b in zip((*network.coefs, *network.intercepts), network.given, strict=True))
         if borrowed and not hasattr(self, "feature_names_in_") and arrays_are_as_expected():
-            self._few_rows[both_classes] = FewRows(network, both_classes, (self.activation, self.out_activation_))
+            self._few_rows[both_classes] = FewRows(
+                network, both_classes, self._answers_depend_on(), count_threads(self.n_jobs)
+            )
+
+    def _answers_depend_on(self) -> tuple:
+        """The parameters that may change between two predictions of one model."""
+        return self.activation, self.out_activation_, self.n_jobs
 
     def __getstate__(self):
         """Without what holds addresses; the next prediction makes it again."""

@@ -31,6 +31,8 @@ MULTIPLY = {
     "FROM_BIAS": lambda out, product, bias: bias + product,
     "OVERWRITE": lambda out, product, bias: product,
     "MULTIPLY": lambda out, product, bias: out * product,
+    "RECTIFY": lambda out, product, bias: np.maximum(bias + product, 0),
+    "RECTIFY_WITH_SLOPE": lambda out, product, bias: np.maximum(bias + product, 0),
 }
 
 

@@ -38,28 +38,20 @@ def weight_gradient(task, layer, sorted_from, first, count, column, columns, row
     inp, nothing = shift(pointer_at(layer.input, like), first), delta  # no bias, so its pointer is never followed
     panel = pointer_at(task.panel, like)
     if layer.narrow:
-        transposed = pointer_at(task.d_transposed, like)
+        transposed = d_tile if columns == 1 else pointer_at(task.d_transposed, like)
         call(
             task.multiply,
-            (transposed, count, delta, 1, layer.stride, inp, layer.input_stride, nothing)
+            (transposed, count, transposed, delta, 1, layer.stride, inp, layer.input_stride, nothing)
             + (columns, count, rows, OVERWRITE, panel, 0),
         )
-        transpose(d_tile, transposed, count, columns)
+        if columns > 1:
+            call(task.transpose, (d_tile, columns, transposed, count, columns, count))
         return
     call(
         task.multiply,
-        (d_tile, columns, inp, 1, layer.input_stride, delta, layer.stride, nothing)
+        (d_tile, columns, d_tile, inp, 1, layer.input_stride, delta, layer.stride, nothing)
         + (count, columns, rows, OVERWRITE, panel, layer.packed),
     )
-
-
-@pasted
-def transpose(out, inp, rows, columns):
-    """out (rows, columns) is overwritten with inp (columns, rows) transposed."""
-    to, source = carray(out, rows * columns), carray(inp, rows * columns)
-    for j in range(columns):
-        for i in range(rows):
-            to[i * columns + j] = source[j * rows + i]
 
 
 @pasted

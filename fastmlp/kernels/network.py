@@ -86,12 +86,13 @@ def forward_rows(task_record, layer_records, order, first, rows, like):
             )
         else:
             a = shift(pointer_at(layer.input, like), first * layer.input_stride)
+            derivative = shift(pointer_at(layer.delta, like), first * layer.stride)
             call(
                 task.multiply,
-                (z, layer.stride, a, layer.input_stride, 1, weight, fan_out, bias)
-                + (rows, fan_out, fan_in, FROM_BIAS, pointer_at(task.panel, like), layer.packed),
+                (z, layer.stride, derivative, a, layer.input_stride, 1, weight, fan_out, bias)
+                + (rows, fan_out, fan_in, layer.mode, pointer_at(task.panel, like), layer.packed),
             )
-        if number + 1 < task.n_layers:
+        if number + 1 < task.n_layers and layer.mode == FROM_BIAS:
             activate_rows(layer, first, rows, like)
 
 
@@ -127,7 +128,17 @@ def backward_rows(task_record, layer_records, first, rows, like):
         transposed = pointer_at(layer.transposed, like)
         call(
             task.multiply,
-            (d_inp, below.stride, delta, layer.stride, 1, transposed, layer.transposed_stride, transposed)  # no bias
+            (
+                d_inp,
+                below.stride,
+                d_inp,
+                delta,
+                layer.stride,
+                1,
+                transposed,
+                layer.transposed_stride,
+                transposed,
+            )  # no bias
             + (rows, layer.fan_in, layer.fan_out, MULTIPLY, pointer_at(task.panel, like), layer.packed),
         )
 

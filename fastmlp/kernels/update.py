@@ -32,8 +32,8 @@ def update_layer(task_record, layer_records, number, order, rows, like):
         if column < stop and not called_off(task.team):
             weight_gradient(task, layer, sorted_from, first, count, column, stop - column, rows, like)
             update_weights(task, layer, first, count, column, stop - column, like)
-            if number > 0:
-                transpose_weights(layer, first, count, column, stop - column, like)
+            if number > 0 and layer.fan_out > 1:  # one column is its own transpose
+                transpose_weights(task, layer, first, count, column, stop - column, like)
     update_biases(task, layer, rows, like)
 
 
@@ -85,14 +85,11 @@ def sum_of_squares(pointer, n):
 
 
 @pasted
-def transpose_weights(layer, first, count, column, columns, like):
+def transpose_weights(task, layer, first, count, column, columns, like):
     """transposed[column : …, first : first + count] is overwritten with the weights of the block."""
-    fan_out = layer.fan_out
-    weight = carray(shift(pointer_at(layer.weight, like), first * fan_out), count * fan_out)
-    for j in range(column, column + columns):
-        to = carray(shift(pointer_at(layer.transposed, like), j * layer.transposed_stride + first), count)
-        for i in range(count):
-            to[i] = weight[i * fan_out + j]
+    weight = shift(pointer_at(layer.weight, like), first * layer.fan_out + column)
+    transposed = shift(pointer_at(layer.transposed, like), column * layer.transposed_stride + first)
+    call(task.transpose, (transposed, layer.transposed_stride, weight, layer.fan_out, count, columns))
 
 
 @pasted
