@@ -14,7 +14,7 @@ from .data import Rows
 from .interruptible import Slicer
 from .kernels.predict import DATA_AT, SHAPE_AT, predict_few, predict_rows
 from .network import Network
-from .team import OPERATIONS_WORTH_A_THREAD, Team, useful_threads
+from .team import Team, rows_of_one_thread, useful_threads
 from .workspace import Workspace
 
 #: Multiplications and additions of some milliseconds: no longer may a call go without looking at Ctrl-C.
@@ -93,8 +93,8 @@ class FewRows:
 
     def __init__(self, network: Network, both_classes: bool, made_from: tuple, n_threads: int = 1) -> None:
         self.made_from = made_from
-        operations = OPERATIONS_WORTH_A_THREAD if n_threads > 1 else SHORT_OPERATIONS
-        self.most_rows = max(BLOCK_ROWS, operations // (2 * network.layout.size))
+        quickly = SHORT_OPERATIONS // (2 * network.layout.size)
+        self.most_rows = max(BLOCK_ROWS, min(quickly, rows_of_one_thread(network)) if n_threads > 1 else quickly)
         self.network, self.dtype = network, network.dtype
         self.width = 2 if both_classes else network.layout.units[-1]
         self.n_features = network.layout.units[0]

@@ -17,7 +17,7 @@ from .network import Network
 from .optimizers import Optimizer
 from .progress import Progress
 from .shuffling import shuffle
-from .team import Team, takes_long, useful_threads
+from .team import Team, slow_seconds, takes_long, useful_threads
 from .workspace import Workspace
 
 
@@ -111,7 +111,7 @@ class Epoch:
         self.team = Team(useful_threads(network, batch_size, n_threads), takes_long(network, batch_size))
         self.workspace = Workspace(network, rows, batch_size, training=True, n_threads=self.team.size)
         self.workspace.use_order(order)
-        self.slicer = Slicer()
+        self.slicer = Slicer(slow_seconds(network, batch_size))
         self.train_steps = train_steps.entry(network.dtype)
         self.state = optimizer.prepare(network.layout.size, network.dtype)
         tasks = self.workspace.tasks

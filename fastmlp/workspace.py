@@ -22,7 +22,7 @@ LINE = 64
 BLOCK_BYTES = 1 << 16
 #: Parameters of more bytes do not stay in the second cache from block to block: one layer at a time for many rows.
 CACHED_PARAMS = 1 << 20
-WIDE_BLOCK_ROWS = 1024
+WIDE_BLOCK_ROWS = 256
 #: Weight matrices of more bytes are read through packed panels, many rows at a time.
 PACKED_BYTES = 1 << 18
 #: Weights whose gradient is computed before they are updated, in bytes: it stays in the first cache.
