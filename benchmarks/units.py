@@ -81,5 +81,5 @@ def products_of_steps(task_record, layer_records, rows, steps, like):
             layer = layers[number]
             for first in range(0, layer.fan_in, layer.update_rows):
                 count = min(layer.update_rows, layer.fan_in - first)
-                weight_gradient(task, layer, -1, first, count, 0, layer.fan_out, rows, like)
+                weight_gradient(task, layer, -1, 0, first, count, 0, layer.fan_out, rows, like)
     restore_mode(mode)

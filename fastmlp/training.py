@@ -109,7 +109,7 @@ class Epoch:
         self.batch_size = batch_size
         self.steps = -(-order.size // batch_size)
         self.team = Team(useful_threads(network, batch_size, n_threads), takes_long(network, batch_size))
-        self.workspace = Workspace(network, rows, batch_size, training=True, n_threads=self.team.size)
+        self.workspace = Workspace(network, rows, batch_size, training=True, n_threads=self.team.size, in_parts=True)
         self.workspace.use_order(order)
         self.slicer = Slicer(slow_seconds(network, batch_size))
         self.train_steps = train_steps.entry(network.dtype)

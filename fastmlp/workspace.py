@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .kernels import activations, dense, sparse
+from .kernels import activations, dense, parts, sparse
 from .kernels import network as network_kernels
 from .kernels.records import COLUMN_TILE, LAYER, N_HYPER, ROW_TILE, TASK
 from .kernels.simd import FROM_BIAS, RECTIFY, RECTIFY_WITH_SLOPE, TILE_VECTORS, VECTOR_BITS
@@ -27,6 +27,8 @@ WIDE_BLOCK_ROWS = 256
 PACKED_BYTES = 1 << 18
 #: Weights whose gradient is computed before they are updated, in bytes: it stays in the first cache.
 UPDATE_BYTES = 1 << 14
+#: A batch of so many rows goes in so many parts, if a part's gradient has at most so many bytes.
+LARGE_BATCH_ROWS, PARTS, PART_BYTES = 2048, 16, 1 << 17
 #: Rows of a packed layer's weights that are updated together: as many as make packing cheap.
 PACKED_UPDATE_ROWS = 128
 
@@ -63,11 +65,23 @@ class Workspace:
         Whether losses and gradients are wanted, or outputs alone.
     n_threads : int
         Threads that will work on it together, each with a task record and scratch memory of its own.
+    in_parts : bool
+        Whether a large batch may be cut into parts whose gradients are added up.
     """
 
-    def __init__(self, network: Network, rows: Rows, batch_rows: int, *, training: bool, n_threads: int = 1) -> None:
+    def __init__(
+        self,
+        network: Network,
+        rows: Rows,
+        batch_rows: int,
+        *,
+        training: bool,
+        n_threads: int = 1,
+        in_parts: bool = False,
+    ) -> None:
         self.network, self.rows, self.dtype = network, rows, network.dtype
-        self.batch_rows = batch_rows
+        self.part_rows = self._choose_parts(batch_rows) if in_parts else 0
+        self.batch_rows = self.part_rows * n_threads or batch_rows
         self.buffers: dict[str, np.ndarray] = {}
         self.tasks = np.zeros(n_threads, TASK)
         self.task = self.tasks[0]
@@ -78,6 +92,8 @@ class Workspace:
         self._choose_blocks()
         if training:
             self._allocate_training()
+        if self.part_rows:
+            self._allocate_parts()
         self._choose_modes(training)
         if rows.sparse:
             self.task["sparse_forward"] = sparse.sparse_forward.address(self.dtype)
@@ -87,6 +103,21 @@ class Workspace:
         self.tasks[:] = self.task
         for thread in range(n_threads):
             self._allocate_scratch(thread, training)
+
+    def _choose_parts(self, batch_rows: int) -> int:
+        """Rows of a part, 0 where the batch stays whole: whatever the number of threads."""
+        params = self.network.layout.size * self.dtype.itemsize
+        if self.rows.sparse or batch_rows < LARGE_BATCH_ROWS or params > PART_BYTES:
+            return 0
+        return -(-batch_rows // PARTS // ROW_TILE) * ROW_TILE
+
+    def _allocate_parts(self) -> None:
+        task = self.task
+        task["part_rows"] = self.part_rows
+        task["partials"] = self._buffer("partial gradients", (PARTS, self.network.layout.size))
+        task["part_losses"] = self._buffer("losses of the parts", PARTS, np.float64)
+        task["part_gradients"] = parts.part_gradients.address(self.dtype)
+        task["add_parts"] = parts.add_parts.address(self.dtype)
 
     def _buffer(self, name: str, shape: Any, dtype: Any = None) -> int:
         """Allocate, keep, and return the address."""

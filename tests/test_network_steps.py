@@ -156,6 +156,22 @@ def test_training_steps_of_wide_layers(features, hidden, threads, dtype, sparse)
     check_training(problem, "momentum", 70, threads=threads)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("batch_size", [100, 131, 260])
+@pytest.mark.parametrize("task", ["softmax log loss", "squared error, 1 output", "multi-label"])
+def test_a_large_batch_in_parts(monkeypatch, task, batch_size, dtype):
+    """Each part's gradient by itself: the same answer as all at once, and the same bits for any number of threads."""
+    monkeypatch.setattr("fastmlp.workspace.LARGE_BATCH_ROWS", 100)
+    found = []
+    for threads in (1, 2, 3, 20):
+        problem = make_problem(task, features=19, hidden=(33, 5), rows=260, weighted=True, dtype=dtype)
+        workspace = Epoch(problem.network, problem.rows, SGD(), np.arange(260), batch_size).workspace
+        assert 0 < workspace.task["part_rows"] <= 24
+        check_training(problem, "momentum", batch_size, threads=threads)
+        found.append(problem.network.params.tobytes())
+    assert len(set(found)) == 1
+
+
 @pytest.mark.parametrize("rows", [1, 2, TILE_ROWS, TILE_ROWS + 1, 259])
 def test_a_batch_in_many_blocks(monkeypatch, rows):
     """However few rows go through the layers together, the batch is one."""

@@ -10,6 +10,7 @@ from .._jit import INTEGERS, POINTER, SIZE, pasted, unit
 from .pointers import call, doubles_at, indices_at, integers_at, pointer_at, shift
 from .records import LAYER_POINTER, TASK_POINTER
 from .simd import FROM_BIAS, MULTIPLY
+from .team import called_off
 
 
 @pasted
@@ -144,9 +145,27 @@ def backward_rows(task_record, layer_records, first, rows, like):
 
 
 @pasted
+def pass_rows(task_record, layer_records, order, begin, end, like):
+    """Rows begin … end of the batch through all layers and back, a block that stays in the near caches at a time."""
+    task = carray(task_record, 1)[0]
+    gather_targets(task, order, begin, end, like)
+    if not task.sparse:
+        gather_inputs(task, order, begin, end, like)
+    for first in range(begin, end, task.block_rows):
+        if called_off(task.team):
+            return
+        count = min(task.block_rows, end - first)
+        call(task.forward, (task_record, layer_records, order, first, count, like))
+        call(task.backward, (task_record, layer_records, first, count, like))
+
+
+@pasted
 def sum_losses(task, rows):
     """The batch's losses, added up in order."""
-    losses = carray(doubles_at(task.losses), rows * task.n_targets)
+    n, address = rows * task.n_targets, task.losses
+    if task.part_rows > 0:
+        n, address = (rows + task.part_rows - 1) // task.part_rows, task.part_losses
+    losses = carray(doubles_at(address), n)
     total = 0.0
     for i in range(losses.size):
         total += losses[i]
