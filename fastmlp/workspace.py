@@ -208,6 +208,7 @@ class Workspace:
         task["loss"] = loss.unit(output).address(self.dtype)
         task["loss_settings"] = self._numbers("loss settings", loss.settings)
         task["transpose"] = dense.transpose.address(self.dtype)
+        task["pass_rows"] = network_kernels.pass_rows.address(self.dtype)
         task["backward"] = network_kernels.backward_rows.address(self.dtype)
         for number, layer in enumerate(self.layers[1:], start=1):
             fan_in, fan_out = layout.shapes[number]

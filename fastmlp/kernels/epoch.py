@@ -16,7 +16,7 @@ computed by one thread in a fixed order, so the bits are the same whatever the n
 from numba import carray
 
 from .._jit import POINTER, SIZE, pasted, unit
-from .network import pass_rows, sum_losses, sum_weights
+from .network import sum_losses, sum_weights
 from .pointers import call, doubles_at, integers_at, shift
 from .records import L2, LAYER_POINTER, N_HYPER, N_RATES, ROW_TILE, SCALE, TASK_POINTER
 from .subnormals import flush_subnormals, restore_mode
@@ -64,7 +64,7 @@ def compute_deltas(task_record, layer_records, order, rows, like):
     """Phase one: this thread's rows through all layers and back."""
     task = carray(task_record, 1)[0]
     begin, end = share(rows, ROW_TILE, task.thread, task.n_threads)
-    pass_rows(task_record, layer_records, order, begin, end, like)
+    call(task.pass_rows, (task_record, layer_records, order, begin, end, like))
 
 
 @pasted

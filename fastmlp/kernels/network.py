@@ -144,9 +144,12 @@ def backward_rows(task_record, layer_records, first, rows, like):
         )
 
 
-@pasted
+@unit(TASK_POINTER, LAYER_POINTER, INTEGERS, SIZE, SIZE, POINTER)
 def pass_rows(task_record, layer_records, order, begin, end, like):
-    """Rows begin … end of the batch through all layers and back, a block that stays in the near caches at a time."""
+    """Rows begin … end of the batch through all layers and back, a block that stays in the near caches at a time.
+
+    All that the batch's buffers hold in these rows is overwritten.
+    """
     task = carray(task_record, 1)[0]
     gather_targets(task, order, begin, end, like)
     if not task.sparse:

@@ -16,8 +16,7 @@ from numba import carray
 
 from .._jit import INTEGERS, POINTER, SIZE, pasted, unit
 from .gradient import bias_gradient, weight_gradient
-from .network import pass_rows
-from .pointers import doubles_at, pointer_at, shift
+from .pointers import call, doubles_at, pointer_at, shift
 from .records import LAYER_POINTER, TASK_POINTER
 from .team import called_off, share
 
@@ -36,7 +35,8 @@ def part_gradients(task_record, layer_records, order, rows, like):
             return
         start = part * task.part_rows
         count = min(task.part_rows, rows - start)
-        pass_rows(task_record, layer_records, shift(order, start - base), base, base + count, like)
+        rows_of_part = shift(order, start - base)
+        call(task.pass_rows, (task_record, layer_records, rows_of_part, base, base + count, like))
         note_loss(task, part, base, count)
         for number in range(task.n_layers):
             note_gradient(task_record, layer_records, number, part, base, count, like)

@@ -37,8 +37,8 @@ _TASK_FIELDS = [
     # Which thread of how many this record is for, and their barrier.
     ("thread", "i8"), ("n_threads", "i8"), ("team", "i8"),
     # Units, by address.
-    ("multiply", "i8"), ("transpose", "i8"), ("forward", "i8"), ("backward", "i8"), ("update_layer", "i8"),
-    ("loss", "i8"), ("update", "i8"),
+    ("multiply", "i8"), ("transpose", "i8"), ("forward", "i8"), ("backward", "i8"), ("pass_rows", "i8"),
+    ("update_layer", "i8"), ("loss", "i8"), ("update", "i8"),
     ("sparse_forward", "i8"), ("sort_by_feature", "i8"), ("sparse_weight_gradient", "i8"),
     # The loss: whether it reads outputs and f′ (else pre-activations); from d loss / d output to delta where that
     # mixes a row's outputs (a unit, or 0); the loss's own numbers.
