@@ -26,9 +26,11 @@ class Schedule(Settings):
         -------
         ndarray of float64 of the shape of `step`
         """
-        return self._rates(np.asarray(step, np.float64))
+        t = np.asarray(step, np.float64)
+        return self._rates(t.ravel()).reshape(t.shape)  # as a vector: NumPy's power of one number has other last bits
 
     def _rates(self, t: np.ndarray) -> np.ndarray:
+        """The rates of steps t, (n,)."""
         raise NotImplementedError  # pragma: no cover
 
     def after_epoch(self, rows_seen: int) -> Schedule:

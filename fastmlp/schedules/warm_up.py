@@ -43,7 +43,9 @@ class WarmUp(Schedule):
         return share * as_schedule(self.schedule)(np.maximum(t - self.steps, 0.0))
 
     def after_epoch(self, rows_seen: int) -> Schedule:
-        return replace(self, schedule=as_schedule(self.schedule).after_epoch(rows_seen))
+        behind = as_schedule(self.schedule)
+        after = behind.after_epoch(rows_seen)
+        return self if after is behind else replace(self, schedule=after)
 
     def after_plateau(self) -> Schedule | None:
         lowered = as_schedule(self.schedule).after_plateau()
