@@ -1,4 +1,4 @@
-"""Tiny fits that together use every kernel: each solver on each task, dense and sparse, each update rule, in both types.
+"""Tiny fits that use every kernel: each solver on each task, dense and sparse, each update rule, in both types.
 
 Run as a script, it makes them all and prints, as JSON, how each kernel was come by.
 """

@@ -84,7 +84,7 @@ def check_update(optimizer, t, n, dtype, weights):
     moments = in_type(rng.uniform([[1.0], [0.1], [1.0]], [[2.0], [0.9], [2.0]], (3, n)), dtype)
     moments = moments[: optimizer.n_moments or 1]  # whoever has none leaves alone what lies there
     hyper = optimizer.hyper()
-    hyper[:, : records.N_RATES] = optimizer.rates(np.array([t]), np.array([0.125]))
+    hyper[:, : records.N_RATES] = optimizer.rates(np.array([float(t)]), np.array([0.125]))
     hyper[:, records.L2], hyper[:, records.SCALE] = 0.5, 0.0625
     p, d, state = Guarded(param, dtype), Guarded(d_param, dtype), Guarded(moments, dtype, stride=n + 9)
     h = Guarded(hyper[0 if weights else 1], np.float64)
@@ -247,7 +247,7 @@ def test_rates_do_not_depend_on_how_many_are_asked_for(rule):
         assert np.array_equal(got, expected[parts.t : parts.t + steps])
         parts.advance(steps)
     assert np.isfinite(expected).all()
-    assert np.isfinite(replace(RULES[rule]).begin().settings.rates(np.array([10**12]), np.array([0.1]))).all()
+    assert np.isfinite(replace(RULES[rule]).begin().settings.rates(np.array([1e12]), np.array([0.1]))).all()
 
 
 def test_training_leaves_settings_alone(problem):

@@ -11,7 +11,7 @@ from ..kernels import adam_family as _kernels
 from ..kernels import optimizers as _plain_kernels
 from ..schedules import Rate
 from ..settings import Kept, NotNegative, Positive
-from .base import Optimizer, columns, numbers
+from .base import Optimizer, in_columns, numbers
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Adam(Optimizer):
         return numbers(self.beta_1, self.beta_2, epsilon=self.epsilon)
 
     def rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
-        return columns(eta * self._correction(t))
+        return in_columns(eta * self._correction(t))
 
     def _correction(self, t: np.ndarray) -> np.ndarray:
         """√(1 − β₂ᵗ) / (1 − β₁ᵗ): what moments that began at zero lack."""
@@ -142,7 +142,7 @@ class AdaMax(Adam):
         return _kernels.adamax
 
     def rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
-        return columns(eta / (1.0 - power(self.beta_1, t)))
+        return in_columns(eta / (1.0 - power(self.beta_1, t)))
 
 
 @dataclass(frozen=True)
@@ -184,9 +184,9 @@ class NAdam(Adam):
         return _kernels.nadam
 
     def rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
-        mu, mu_next, product = self._momentum(t), self._momentum(t + 1), self._product(t)
+        mu, mu_next, product = self._momentum(t), self._momentum(t + 1.0), self._product(t)
         eta = eta * np.sqrt(1.0 - power(self.beta_2, t))
-        return columns(eta * mu_next / (1.0 - product * mu_next), eta * (1.0 - mu) / (1.0 - product))
+        return in_columns(eta * mu_next / (1.0 - product * mu_next), eta * (1.0 - mu) / (1.0 - product))
 
     def _momentum(self, t: np.ndarray) -> np.ndarray:
         return self.beta_1 * (1.0 - 0.5 * 0.96 ** (t * self.momentum_decay))
@@ -194,7 +194,7 @@ class NAdam(Adam):
     def _product(self, t: np.ndarray) -> np.ndarray:
         """M(t), of as many factors as can make a difference: each is β₁ at the most."""
         factors = int(min(last_step(self.beta_1), t.max(initial=1)))
-        return np.cumprod(self._momentum(np.arange(1, factors + 1)))[np.minimum(t, factors) - 1]
+        return np.cumprod(self._momentum(np.arange(1.0, factors + 1.0)))[np.minimum(t, factors).astype(int) - 1]
 
 
 @dataclass(frozen=True)
@@ -241,7 +241,7 @@ class RAdam(Adam):
         rho = rho[ready]
         r = np.sqrt((rho - 4.0) * (rho - 2.0) * most / ((most - 4.0) * (most - 2.0) * rho))
         rectified[ready] = (eta * self._correction(t))[ready] * r
-        return columns(rectified, plain)
+        return in_columns(rectified, plain)
 
 
 @dataclass(frozen=True)
@@ -291,7 +291,7 @@ class AdamW(Adam):
         return numbers(self.beta_1, self.beta_2, decay=self.weight_decay, epsilon=self.epsilon)
 
     def rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
-        return columns(eta * self._correction(t), eta)
+        return in_columns(eta * self._correction(t), eta)
 
 
 def last_step(beta: float) -> float:

@@ -43,12 +43,12 @@ class Optimizer(Settings):
 
         Parameters
         ----------
-        t : ndarray of int of shape (steps,)
+        t : ndarray of float64 of shape (steps,)
             Steps as the papers count them, from 1 on.
         eta : ndarray of shape (steps,)
             The schedule's rates.
         """
-        return columns(eta)
+        return in_columns(eta)
 
     @property
     def schedule(self) -> Schedule:
@@ -60,10 +60,11 @@ class Optimizer(Settings):
         return RunningOptimizer(self)
 
 
-def columns(rate: np.ndarray, rate_1: np.ndarray | float = 0.0) -> np.ndarray:
+def in_columns(*columns: np.ndarray) -> np.ndarray:
     """(steps, N_RATES), with these in the first places."""
-    rates = np.zeros((rate.size, N_RATES))
-    rates[:, LEARNING_RATE], rates[:, LEARNING_RATE + 1] = rate, rate_1
+    rates = np.zeros((columns[0].size, N_RATES))
+    for place, column in enumerate(columns, start=LEARNING_RATE):
+        rates[:, place] = column
     return rates
 
 

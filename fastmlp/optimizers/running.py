@@ -30,9 +30,6 @@ class RunningOptimizer:
         Steps made.
     schedule : Schedule
         The learning rate as a function of the step, from here on: plateaus and epochs may exchange it.
-    learning_rate : float
-        The rate of the last step that was made, as the kernel was given it (in Adam's family the correction of the
-        moments' bias is in it, as in scikit-learn); the schedule's, where an epoch or a plateau has changed it since.
     state : ndarray of shape (n_moments * n_params,) or None
         The moments, one after the other; None before the first step.
 
@@ -55,8 +52,7 @@ class RunningOptimizer:
     def __init__(self, settings: Optimizer) -> None:
         self.settings = settings
         self.schedule: Schedule = settings.schedule
-        self.t = 0
-        self.learning_rate = float(self.schedule(0))
+        self.t = self._exchanged = 0
         self.state: np.ndarray | None = None
 
     def begin(self) -> RunningOptimizer:
@@ -81,15 +77,22 @@ class RunningOptimizer:
 
     def rates(self, steps: int) -> np.ndarray:
         """What changes from step to step, for the next `steps` steps, (steps, N_RATES); the learning rate first."""
-        t = np.arange(self.t, self.t + steps)
-        return self.settings.rates(t + 1, self.schedule(t))
+        t = np.arange(self.t, self.t + steps, dtype=np.float64)
+        return self.settings.rates(t + 1.0, self.schedule.at(t))
 
     def advance(self, steps: int) -> None:
         """So many steps have been made."""
-        if steps:
-            self.t += steps - 1
-            self.learning_rate = float(self.rates(1)[0, LEARNING_RATE])
-            self.t += 1
+        self.t += steps
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the last step that was made, as the kernel was given it (in Adam's family the correction of the
+        moments' bias is in it, as in scikit-learn); the next step's η, where an epoch or a plateau has just changed it.
+        """
+        if self.t == self._exchanged:
+            return float(self.schedule(self.t))
+        last = np.array([self.t], np.float64)
+        return float(self.settings.rates(last, self.schedule.at(last - 1.0))[0, LEARNING_RATE])
 
     def after_epoch(self, rows_seen: int) -> None:
         """An epoch is over, `rows_seen` rows into the training."""
@@ -104,8 +107,7 @@ class RunningOptimizer:
 
     def _go_on_with(self, schedule: Schedule) -> None:
         if schedule is not self.schedule:
-            self.schedule = schedule
-            self.learning_rate = float(schedule(self.t))
+            self.schedule, self._exchanged = schedule, self.t
 
     def step(self, params: np.ndarray, gradient: np.ndarray) -> None:
         """One step by a gradient that was computed elsewhere; a decay of weights reaches all of `params`.

@@ -27,10 +27,10 @@ class Schedule(Settings):
         ndarray of float64 of the shape of `step`
         """
         t = np.asarray(step, np.float64)
-        return self._rates(t.ravel()).reshape(t.shape)  # as a vector: NumPy's power of one number has other last bits
+        return self.at(t.ravel()).reshape(t.shape)  # as a vector: NumPy's power of one number has other last bits
 
-    def _rates(self, t: np.ndarray) -> np.ndarray:
-        """The rates of steps t, (n,)."""
+    def at(self, t: np.ndarray) -> np.ndarray:
+        """The rates of steps t, a vector of float64: what a schedule is asked for once an epoch."""
         raise NotImplementedError  # pragma: no cover
 
     def after_epoch(self, rows_seen: int) -> Schedule:
@@ -60,7 +60,7 @@ class Constant(Schedule):
 
     learning_rate: Positive
 
-    def _rates(self, t: np.ndarray) -> np.ndarray:
+    def at(self, t: np.ndarray) -> np.ndarray:
         return np.full(t.shape, self.learning_rate)
 
 

@@ -44,7 +44,7 @@ class Cosine(Schedule):
     steps: Count
     final: NotNegative = 0.0
 
-    def _rates(self, t: np.ndarray) -> np.ndarray:
+    def at(self, t: np.ndarray) -> np.ndarray:
         return half_cosine(self.learning_rate, self.final, np.minimum(t, self.steps) / self.steps)
 
 
@@ -82,7 +82,7 @@ class CosineRestarts(Schedule):
     growth: Count = 1
     final: NotNegative = 0.0
 
-    def _rates(self, t: np.ndarray) -> np.ndarray:
+    def at(self, t: np.ndarray) -> np.ndarray:
         if self.growth == 1:
             return half_cosine(self.learning_rate, self.final, t % self.steps / self.steps)
         growth = float(self.growth)
@@ -138,7 +138,7 @@ class OneCycle(Schedule):
     div_factor: Positive = 25.0
     final_div_factor: Positive = 1e4
 
-    def _rates(self, t: np.ndarray) -> np.ndarray:
+    def at(self, t: np.ndarray) -> np.ndarray:
         first = self.learning_rate / self.div_factor
         last = first / self.final_div_factor
         top, end = max(self.warm_up * self.steps - 1.0, 0.0), self.steps - 1.0

@@ -34,7 +34,7 @@ class StepDecay(Schedule):
     every: Count
     factor: Positive = 0.1
 
-    def _rates(self, t: np.ndarray) -> np.ndarray:
+    def at(self, t: np.ndarray) -> np.ndarray:
         return self.learning_rate * self.factor ** np.floor_divide(t, self.every)
 
 
@@ -62,7 +62,7 @@ class Exponential(Schedule):
     factor: Positive
     every: Count = 1
 
-    def _rates(self, t: np.ndarray) -> np.ndarray:
+    def at(self, t: np.ndarray) -> np.ndarray:
         return self.learning_rate * self.factor ** (t / self.every)
 
 
@@ -93,7 +93,7 @@ class Polynomial(Schedule):
     power: NotNegative = 1.0
     final: NotNegative = 0.0
 
-    def _rates(self, t: np.ndarray) -> np.ndarray:
+    def at(self, t: np.ndarray) -> np.ndarray:
         left = 1.0 - np.minimum(t, self.steps) / self.steps
         return self.final + (self.learning_rate - self.final) * left**self.power
 
@@ -126,5 +126,5 @@ class InverseTime(Schedule):
     decay: NotNegative
     power: NotNegative = 1.0
 
-    def _rates(self, t: np.ndarray) -> np.ndarray:
+    def at(self, t: np.ndarray) -> np.ndarray:
         return self.learning_rate / (1.0 + self.decay * t) ** self.power

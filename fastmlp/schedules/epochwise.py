@@ -39,7 +39,7 @@ class InverseScaling(Schedule):
     power: NotNegative = 0.5
     rows_seen: Annotated[int, Range(0, whole=True)] = 0
 
-    def _rates(self, t: np.ndarray) -> np.ndarray:
+    def at(self, t: np.ndarray) -> np.ndarray:
         return np.full(t.shape, self.learning_rate / (self.rows_seen + 1) ** self.power)
 
     def after_epoch(self, rows_seen: int) -> Schedule:
@@ -74,7 +74,7 @@ class Adaptive(Schedule):
     divisor: Annotated[float, Range(1, brackets="()")] = 5.0
     smallest: Positive = 1e-6
 
-    def _rates(self, t: np.ndarray) -> np.ndarray:
+    def at(self, t: np.ndarray) -> np.ndarray:
         return np.full(t.shape, self.learning_rate)
 
     def after_plateau(self) -> Schedule | None:

@@ -38,9 +38,9 @@ class WarmUp(Schedule):
     schedule: Rate
     steps: Count
 
-    def _rates(self, t: np.ndarray) -> np.ndarray:
+    def at(self, t: np.ndarray) -> np.ndarray:
         share = np.minimum((t + 1.0) / (self.steps + 1.0), 1.0)
-        return share * as_schedule(self.schedule)(np.maximum(t - self.steps, 0.0))
+        return share * as_schedule(self.schedule).at(np.maximum(t - self.steps, 0.0))
 
     def after_epoch(self, rows_seen: int) -> Schedule:
         behind = as_schedule(self.schedule)
