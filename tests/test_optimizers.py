@@ -73,7 +73,7 @@ def in_type(values, dtype):
 @pytest.mark.parametrize("dtype", TYPES)
 def test_update_rule(dtype, rule, n):
     """One pass, in place; the moments lie n_params apart, and what lies between is not this layer's."""
-    for t in (1, 7, 400):
+    for t in (1, 5, 7, 400):
         check_update(RULES[rule], t, n, dtype, weights=t == 7)
 
 

@@ -92,8 +92,7 @@ class CosineRestarts(Schedule):
             return self.steps * (growth**i - 1.0) / (growth - 1.0)
 
         cycle = np.floor(np.log1p(t * (growth - 1.0) / self.steps) / np.log(growth))
-        cycle -= restart(cycle) > t  # where the logarithm was rounded across a restart
-        cycle += restart(cycle + 1.0) <= t
+        cycle += restart(cycle + 1.0) <= t  # where the quotient of logarithms was rounded down from a whole number
         share = (t - restart(cycle)) / (self.steps * growth**cycle)
         return half_cosine(self.learning_rate, self.final, share)
 
