@@ -21,7 +21,7 @@ from .data import Rows
 from .full_batch import lbfgs
 from .initializers import glorot_uniform
 from .network import Network
-from .optimizers import SGD, Adam, Optimizer
+from .optimizers import SGD, Adam, RunningOptimizer
 from .prediction import FewRows, arrays_are_as_expected, predict
 from .progress import Progress
 from .schedules import schedule_by_name
@@ -208,11 +208,11 @@ class BaseMLP(BaseEstimator, ABC):
                 "inputs (and a regressor's targets), for instance with StandardScaler."
             )
 
-    def _build_optimizer(self) -> Optimizer:
+    def _build_optimizer(self) -> RunningOptimizer:
         if self.solver == "adam":
-            return Adam(self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon)
-        schedule = schedule_by_name(self.learning_rate, self.power_t)
-        return SGD(self.learning_rate_init, schedule, self.momentum, self.nesterovs_momentum)
+            return Adam(self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon).begin()
+        schedule = schedule_by_name(self.learning_rate, self.learning_rate_init, self.power_t)
+        return SGD(schedule, self.momentum, self.nesterovs_momentum).begin()
 
     # A training's history, as scikit-learn's attributes.
 

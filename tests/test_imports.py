@@ -21,7 +21,7 @@ FLOORS = [
     {"network", "workspace", "data"},
     {"activations", "losses", "initializers", "optimizers", "schedules"},
     {"kernels"},
-    {"layout", "_jit", "scalar"},
+    {"layout", "_jit", "scalar", "settings"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ESTIMATORS = FLOORS[1]
