@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .kernels import dense, sparse
+from .kernels import dense, softmax, sparse
 from .kernels import network as network_kernels
 from .kernels.records import COLUMN_TILE, LAYER, N_HYPER, ROW_TILE, TASK
 from .kernels.simd import TILE_VECTORS, VECTOR_BITS
@@ -158,7 +158,9 @@ class Workspace:
         self.buffers["target weights"][...] = 1  # what stays there when every row counts as one
         task["losses"] = self._buffer("losses", (self.batch_rows, n_targets), np.float64)
         task["loss"] = loss.unit(output).address(self.dtype)
-        task["loss_settings"] = self._numbers("loss settings", loss.settings)
+        task["loss_settings"] = self._numbers("loss settings", loss.settings(output, layout.units[-1]))
+        if not loss.is_fused(output):
+            self._let_the_loss_read_outputs()
         task["backward"] = network_kernels.backward_rows.address(self.dtype)
         for number, layer in enumerate(self.layers[1:], start=1):
             fan_in, fan_out = layout.shapes[number]
@@ -169,6 +171,13 @@ class Workspace:
         if self.rows.sparse:
             task["sort_by_feature"] = sparse.sort_by_feature.address(self.dtype)
             task["sparse_weight_gradient"] = sparse.sparse_weight_gradient.address(self.dtype)
+
+    def _let_the_loss_read_outputs(self) -> None:
+        """The output activation first, which leaves f′ in delta; what mixes a row's outputs leaves ones there."""
+        self.task["activate_output"] = 1
+        if self.network.output_activation.name == "softmax":
+            self.layers[-1]["activation"] = softmax.softmax_beside_ones.address(self.dtype)
+            self.task["output_backward"] = softmax.softmax_backward.address(self.dtype)
 
     def _allocate_squares(self) -> None:
         """Room for Σ w² of each tile of weights, layer after layer."""
