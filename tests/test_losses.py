@@ -197,6 +197,18 @@ class TestFarOut:
         assert losses.ravel().tolist() == [0, 1e4]
         assert delta.tolist() == [[0, 0, 0], [1, -1, 0]]
 
+    @pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+    def test_focal_of_what_is_almost_certain(self, dtype, gamma):
+        """log p and 1 − p keep their last bits where p rounds to 1."""
+        z = np.array([[30.0, 0.0]])
+        p, q = 1 / (1 + np.exp(-30.0)), 1 / (1 + np.exp(30.0))
+        loss, slope = -(q**gamma) * np.log1p(-q), q**gamma * (gamma * p * np.log1p(-q) - q)
+        _, delta, losses = compute(Focal(gamma), "softmax", z, np.zeros((1, 1)), np.ones(1), dtype)
+        np.testing.assert_allclose(losses, [[loss]], rtol=1e-4)
+        np.testing.assert_allclose(delta, [[slope, -slope]], rtol=1e-4)
+        delta, losses = far(Focal(gamma), "logistic", [30.0], [1], dtype)
+        np.testing.assert_allclose([losses[0], delta[0]], [loss, slope], rtol=1e-4)
+
     @pytest.mark.parametrize("loss", [LogLoss(), Focal(), Focal(0.0)], ids=str)
     def test_probabilities_are_clipped(self, dtype, loss):
         """Of outputs that have rounded to 0 and 1: the loss is log ε at the worst, the slope 1 / ε."""
