@@ -10,12 +10,11 @@ from types import FunctionType
 from typing import Any, ClassVar
 
 import numpy as np
-from numba import carray
 from numba.core.errors import NumbaError
 
 from ._jit import Unit, inlined
 from .base_loss import BaseLoss
-from .kernels.bits import prefer_wide_vectors
+from .kernels import own_loss
 from .kernels.losses import SIGNATURE
 
 
@@ -37,31 +36,15 @@ def compile_scalar(function: Callable, n_args: int) -> Callable:
     return inlined(function)
 
 
-_value: Any = None  # stand-ins: each user's functions take their places in a copy of the template
-_derivative: Any = None
-
-
-def _loss_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, settings):
-    """A loss of outputs, as `kernels.losses` describes it: a column of targets for each output."""
-    prefer_wide_vectors()  # type: ignore[call-arg]
-    n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses = carray(weight, n), carray(loss, n)
-    for i in range(n):
-        losses[i] = _value(a[i], y[i]) * w[i]
-    for i in range(n):
-        d[i] *= _derivative(a[i], y[i]) * w[i]
-
-
 class UserUnit(Unit):
-    """A unit with a user's functions in it. Kept in memory alone: the template's source says nothing of them."""
+    """A unit with a user's functions in it. Kept in memory alone: the kernel's source says nothing of them."""
 
     cached = False
 
     def __init__(self, value: Callable, derivative: Callable) -> None:
-        functions = {"_value": compile_scalar(value, 2), "_derivative": compile_scalar(derivative, 2)}
-        template = FunctionType(_loss_of_outputs.__code__, {**globals(), **functions}, value.__name__)
-        super().__init__(template, SIGNATURE)
+        kernel = own_loss.loss_of_outputs
+        functions = {"value_of": compile_scalar(value, 2), "slope_of": compile_scalar(derivative, 2)}
+        super().__init__(FunctionType(kernel.__code__, {**kernel.__globals__, **functions}, value.__name__), SIGNATURE)
 
     def _compile(self, dtype: np.dtype) -> Any:
         try:
