@@ -18,14 +18,8 @@ from .kernels import own_loss
 from .kernels.losses import SIGNATURE
 
 
-def compile_scalar(function: Callable, n_args: int) -> Callable:
-    """A plain function of `n_args` numbers as a helper for compiled code.
-
-    Raises
-    ------
-    ValueError
-        If it is no function of so many arguments.
-    """
+def check_plain(function: Any, n_args: int) -> None:
+    """Refuse, by a ValueError, what is no plain function of `n_args` numbers."""
     try:
         inspect.signature(function).bind(*range(n_args))
         named = isinstance(function, FunctionType)
@@ -33,6 +27,11 @@ def compile_scalar(function: Callable, n_args: int) -> Callable:
         named = False
     if not named:
         raise ValueError(f"{function!r} must be a plain Python function of {n_args} numbers.")
+
+
+def compile_scalar(function: Callable, n_args: int) -> Callable:
+    """A plain function of `n_args` numbers as a helper for compiled code."""
+    check_plain(function, n_args)
     return inlined(function)
 
 
@@ -112,7 +111,7 @@ class Loss(BaseLoss):
 
     def _check_numbers(self) -> None:
         for function in (self.value, self.derivative):
-            compile_scalar(function, 2)
+            check_plain(function, 2)
 
     def output_derivatives(self, a: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if self.curvature is None:

@@ -105,7 +105,7 @@ REFUSED = {
         (loss, "identity", 1) for loss in (Poisson(), Gamma(), Tweedie(), Tweedie(-1.0))
     ],
     "needs outputs greater than 0": [(Poisson(), "relu", 1), (Gamma(), "tanh", 1)],
-    "needs outputs of both signs.*'logistic'.*'identity', 'tanh'": [
+    "needs outputs of both signs.*'logistic'.*'identity'.*'tanh'": [
         (loss, "logistic", 1) for loss in (Hinge(), SquaredHinge(), Perceptron())
     ],
     "needs outputs of both signs": [(Hinge(), "softmax", 3), (Hinge(), "relu", 1), (Hinge(), "step", 1)],
