@@ -9,7 +9,7 @@ import numpy as np
 
 from .activations import Activation, as_activation
 from .layout import Layout
-from .losses import Loss, as_loss
+from .losses import BaseLoss, as_loss
 from .workspace import aligned
 
 
@@ -22,8 +22,8 @@ class Network:
         Width of every layer: features, hidden layers, outputs.
     activations : sequence of (str or Activation)
         One for each layer but the input.
-    loss : str or Loss
-        'log_loss', 'squared_error' or 'poisson'.
+    loss : str or BaseLoss
+        A name from `losses.LOSSES`, or an object.
     dtype : numpy type
         float32 or float64: parameters and arithmetic.
 
@@ -35,7 +35,7 @@ class Network:
     """
 
     def __init__(
-        self, units: Sequence[int], activations: Sequence[str | Activation], loss: str | Loss, dtype: Any
+        self, units: Sequence[int], activations: Sequence[str | Activation], loss: str | BaseLoss, dtype: Any
     ) -> None:
         self.layout = Layout(units)
         self.activations = [as_activation(activation) for activation in activations]
@@ -48,7 +48,7 @@ class Network:
 
     @classmethod
     def around(
-        cls, coefs: Sequence, intercepts: Sequence, activations: Sequence, loss: str | Loss, dtype: Any
+        cls, coefs: Sequence, intercepts: Sequence, activations: Sequence, loss: str | BaseLoss, dtype: Any
     ) -> Network:
         """A network on arrays as they are, for prediction: without `params`, and copied only where it must be.
 
