@@ -10,8 +10,29 @@ import importlib
 __version__ = "0.1.0"
 
 #: Public name → the module it lives in, imported when the name is first used; importing fastmlp compiles nothing.
-_HOMES = {"MLPClassifier": ".classifier", "MLPRegressor": ".regressor"}
-__all__ = ["MLPClassifier", "MLPRegressor", "__version__"]
+_HOMES = {
+    "Activation": ".own_activation",
+    "CELU": ".parametric_activations",
+    "ELU": ".parametric_activations",
+    "LeakyReLU": ".parametric_activations",
+    "MLPClassifier": ".classifier",
+    "MLPRegressor": ".regressor",
+    "SiLU": ".parametric_activations",
+    "Softplus": ".parametric_activations",
+    "as_activation": ".activations",
+}
+__all__ = [
+    "CELU",
+    "ELU",
+    "Activation",
+    "LeakyReLU",
+    "MLPClassifier",
+    "MLPRegressor",
+    "SiLU",
+    "Softplus",
+    "__version__",
+    "as_activation",
+]
 
 
 def __getattr__(name):
