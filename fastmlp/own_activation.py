@@ -129,7 +129,10 @@ class Activation:
         return run(self.unit, self.settings, z)[1]
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.functions == other.functions  # type: ignore[attr-defined]
+        if type(self) is not type(other):
+            return False
+        assert isinstance(other, Activation)
+        return self.functions == other.functions and self.unit is other.unit  # numbers outside may have changed
 
     def __hash__(self) -> int:
         return hash(self.functions)

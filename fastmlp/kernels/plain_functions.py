@@ -39,8 +39,8 @@ from .bits import Lane
 
 #: What the messages say that a function may do.
 ALLOWED = (
-    "a function takes a number and returns one; it may use arithmetic, comparisons, if and else, loops over range, abs, "
-    "min and max, the functions of math and NumPy for one number, numbers from outside, and other such functions"
+    "a function takes a number and returns one; it may use arithmetic, comparisons, if and else, loops over range, "
+    "abs, min and max, the functions of math and NumPy for one number, numbers from outside, and other such functions"
 )
 
 

@@ -48,7 +48,8 @@ def elu(z, derivative, rows, stride, columns, settings):
 def clipped(z, derivative, rows, stride, columns, settings):
     """f(z) = scale (z clipped to [low, high] + shift); f′ = scale between them, else 0.
 
-    settings: low, high, shift, scale. ReLU6 clips to [0, 6], hard tanh to [−1, 1]; the hard sigmoid clips to [−3, 3], adds 3 and divides by 6.
+    settings: low, high, shift, scale. ReLU6 clips to [0, 6], hard tanh to [−1, 1]; the hard sigmoid clips to [−3, 3],
+    adds 3 and divides by 6.
     """
     prefer_wide_vectors()
     a, d = carray(z, rows * stride), carray(derivative, rows * stride)
