@@ -108,9 +108,10 @@ class Activation:
             vars(self)["curvature"] = functools.partial(_second_result, _unit(derivative, second_derivative))
 
     def __setattr__(self, name: str, value: Any) -> None:
-        raise AttributeError(f"{type(self).__name__} cannot be changed: make another one.")
+        raise AttributeError(f"{self!r} cannot be changed: make another one.")
 
-    __delattr__ = __setattr__  # type: ignore[assignment]
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{self!r} cannot be changed: make another one.")
 
     def __call__(self, z: Any) -> np.ndarray:
         """f of an array of pre-activations; softmax row by row."""
@@ -213,7 +214,7 @@ def _evaluate(function: Any, z: float) -> float:
     plain = types.FunctionType | types.BuiltinFunctionType | np.ufunc
     dispatcher = hasattr(function, "py_func")  # compiled by Numba already
     if not isinstance(function, plain) and not dispatcher:
-        raise TypeError(f"{function!r} is not a plain function: {ALLOWED}.")
+        raise TypeError(f"{function!r} is not a plain function. What is allowed: {ALLOWED}.")
     try:
         with np.errstate(all="ignore"):
             value = function(z)
@@ -223,5 +224,5 @@ def _evaluate(function: Any, z: float) -> float:
         raised = f"{type(error).__name__}: {error}"
         raise TypeError(f"{_name(function)}({z}) raises {raised}. What is allowed: {ALLOWED}.") from error
     if not isinstance(value, int | float | np.number | np.bool) or isinstance(value, complex | np.complexfloating):
-        raise TypeError(f"{_name(function)}({z}) gives {value!r}, which is not a real number: {ALLOWED}.")
+        raise TypeError(f"{_name(function)}({z}) gives {value!r}, which is no real number. What is allowed: {ALLOWED}.")
     return float(value)

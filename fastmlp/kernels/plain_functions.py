@@ -27,9 +27,10 @@ import numpy as np
 from numba import types
 from numba.core import ir
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
-from numba.core.compiler_machinery import FunctionPass, register_pass
-from numba.core.errors import NumbaError, UnsupportedBytecodeError
+from numba.core.compiler_machinery import AnalysisPass, FunctionPass, register_pass
+from numba.core.errors import NumbaError, UnsupportedBytecodeError, UnsupportedError
 from numba.core.ir_utils import build_definitions, get_definition, guard
+from numba.core.typed_passes import NopythonTypeInference
 from numba.core.untyped_passes import IRProcessing
 from numba.extending import intrinsic
 
@@ -44,8 +45,14 @@ ALLOWED = (
 )
 
 
-def _of_any_number(function):
-    """One of `elementary`'s functions, for integers too: small ones are float32's, see `_number`."""
+def _sqrt(x):
+    """√x, an instruction of the processor; Numba's own makes a float64 of √2."""
+    function = x.builder.module.declare_intrinsic("llvm.sqrt", [x.value.type])
+    return Lane(x.builder, x.builder.call(function, [x.value]))
+
+
+def _of_any_number(formula):
+    """A formula over lanes as a function of integers too: small ones are float32's, see `_number`."""
 
     def typed(typingctx, x):
         x = types.unliteral(x)
@@ -55,19 +62,22 @@ def _of_any_number(function):
 
         def codegen(context, builder, signature, arguments):
             value = context.cast(builder, arguments[0], x, element)
-            return function.formula(Lane(builder, value)).value
+            return formula(Lane(builder, value)).value
 
         return element(x), codegen
 
-    typed.__name__ = function.formula.__name__
+    typed.__name__ = formula.__name__
     return intrinsic(typed)
 
 
 _FUNCTIONS = {
-    name: _of_any_number(function)
-    for name, function in (
-        *((name, getattr(elementary, name)) for name in ("exp", "expm1", "log", "log1p", "tanh")),
-        *(("expit", elementary.logistic), ("erf", erf.erf), ("ndtr", erf.normal_cdf)),
+    name: _of_any_number(formula)
+    for name, formula in (
+        *((name, getattr(elementary, name).formula) for name in ("exp", "expm1", "log", "log1p", "tanh")),
+        ("expit", elementary.logistic.formula),
+        ("erf", erf.erf.formula),
+        ("ndtr", erf.normal_cdf.formula),
+        ("sqrt", _sqrt),
     )
 }
 
@@ -101,6 +111,8 @@ class _Adapt(FunctionPass):
     def run_pass(self, state):
         function, single = state.func_ir, types.float32 in state.args
         for block in function.blocks.values():
+            if isinstance(block.terminator, ir.Raise):  # nobody would hear it
+                raise UnsupportedError("raise and assert have no place in it", block.terminator.loc)
             for line in block.find_insts(ir.Assign):
                 found = self._value(function, line.value, state.args)
                 if found is None:
@@ -127,12 +139,28 @@ class _Adapt(FunctionPass):
         return None
 
 
+@register_pass(mutates_CFG=False, analysis_only=True)
+class _Check(AnalysisPass):
+    """Refuses functions that return nothing for some numbers, once types are known: what came out would be chance."""
+
+    _name = "fastmlp_check"
+
+    def __init__(self):
+        AnalysisPass.__init__(self)
+
+    def run_pass(self, state):
+        if isinstance(state.return_type, types.Optional | types.NoneType):
+            raise UnsupportedError("it returns None, for some numbers or for all", state.func_ir.loc)
+        return False
+
+
 class _Compiler(CompilerBase):
-    """Numba's pipeline with `_Adapt` in it."""
+    """Numba's pipeline with our passes in it."""
 
     def define_pipelines(self):
         passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
         passes.add_pass_after(_Adapt, IRProcessing)
+        passes.add_pass_after(_Check, NopythonTypeInference)
         passes.finalize()
         return [passes]
 
@@ -226,8 +254,9 @@ class OwnUnit(Unit):
             return super()._compile(dtype)
         except (NumbaError, UnsupportedBytecodeError, NotImplementedError) as error:
             names = ", ".join(getattr(function, "__qualname__", repr(function)) for function in self.functions)
-            said = next((line.strip() for line in reversed(str(error).splitlines()) if line.strip()), "")
-            raise ValueError(f"{names} cannot be compiled: {ALLOWED}. Numba's last word: {said}") from error
+            lines = [line.strip() for line in str(error).splitlines()]
+            reason = next((line for line in lines if line and not line.startswith("Failed in nopython")), "")
+            raise ValueError(f"{names} cannot be compiled: {reason}. What is allowed: {ALLOWED}.") from error
 
 
 #: By identity: whoever makes the same activation again, as copies and pickles do, gets the same compiled code.
@@ -258,7 +287,8 @@ def own_unit(kernel, arguments, **functions):
     identity = hashlib.sha256(described.encode()).hexdigest()
     if not reading.complete:
         return OwnUnit(filled, arguments, tuple(functions.values()), None)
-    if (unit := _units.get(identity)) is None:
+    key = identity, reading.in_files
+    if (unit := _units.get(key)) is None:
         kept = identity if reading.in_files else None
-        unit = _units[identity] = OwnUnit(filled, arguments, tuple(functions.values()), kept)
+        unit = _units[key] = OwnUnit(filled, arguments, tuple(functions.values()), kept)
     return unit
