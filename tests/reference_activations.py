@@ -10,7 +10,6 @@ from scipy.special import expit, ndtr
 
 from fastmlp.activations import ACTIVATIONS
 from fastmlp.parametric_activations import CELU, ELU, LeakyReLU, SiLU, Softplus
-from fastmlp.scalar import Value
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(40)  # on [−1, 1]

@@ -136,7 +136,7 @@ def test_kinks_have_the_slope_of_their_left_side(case):
 
 @pytest.mark.parametrize("case", CASES)
 def test_second_derivatives_against_differences(case):
-    """Central differences of the kernel's own f′, twice, so that what they leave out goes with the step's fourth power."""
+    """Central differences of the kernel's f′ at two steps: what they leave out goes with the step's fourth power."""
     activation = CASES[case][0]
     kinks = KINKS.get(activation.name, [])
     z = POINTS[[all(abs(point - kink) > 0.01 for kink in kinks) for point in POINTS]]

@@ -1,4 +1,4 @@
-"""exp, log, tanh, logistic and those made of them against extended precision: every region, both types, both kinds of calling loop."""
+"""exp, log, tanh, logistic and their kin against extended precision: every region, both types, both calling loops."""
 
 import functools
 import platform

@@ -193,7 +193,7 @@ def exp(x: Lane) -> Lane:
 
 @elementwise
 def expm1(x: Lane) -> Lane:
-    """eˣ − 1, within 1.6 (float32) and 2.2 ulp, and x itself for tiny x; beside `exp` of the same x it costs four operations.
+    """eˣ − 1, within 1.6 (float32) and 2.2 ulp, and x itself for tiny x; few operations beside `exp` of the same x.
 
     2ᵃ 2ᵇ (1 + p) − 1 = (2ᵃ p + (2ᵃ − 2⁻ᵇ)) 2ᵇ: where a = b = 0 it is p, and nothing is lost.
     """

@@ -1,4 +1,4 @@
-"""A user's plain functions of a number, inside a kernel, at the speed of our own.
+"""A user's plain functions of numbers, inside a kernel, at the speed of our own.
 
 A kernel with gaps, such as `own_activation.activate`, calls names that its module leaves empty. `own_unit` makes a unit
 of it with the user's functions in these places. They are copied first, together with the functions that they call and
@@ -40,7 +40,7 @@ from .bits import Lane
 
 #: What the messages say that a function may do.
 ALLOWED = (
-    "a function takes a number and returns one; it may use arithmetic, comparisons, if and else, loops over range, "
+    "functions take numbers and return one; they may use arithmetic, comparisons, if and else, loops over range, "
     "abs, min and max, the functions of math and NumPy for one number, numbers from outside, and other such functions"
 )
 
@@ -199,7 +199,8 @@ class _Reading:
         copied = python.FunctionType(
             code, {}, function.__name__, function.__defaults__, tuple(python.CellType() for _ in code.co_freevars)
         )
-        copied.__kwdefaults__, copied.__module__ = function.__kwdefaults__, function.__module__
+        copied.__kwdefaults__ = function.__kwdefaults__
+        copied.__module__ = __name__  # of which Numba makes sure before it loads compiled code: not the user's module
         self.copies[function] = inlined(copied, _Compiler)
         self.in_files &= os.path.isfile(code.co_filename)
         defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).items())
