@@ -10,8 +10,8 @@ import importlib
 __version__ = "0.1.0"
 
 #: Public name → the module it lives in, imported when the name is first used; importing fastmlp compiles nothing.
-_HOMES = {"MLPClassifier": ".classifier", "MLPRegressor": ".regressor"}
-__all__ = ["MLPClassifier", "MLPRegressor", "__version__"]
+_HOMES = {"MLPClassifier": ".classifier", "MLPRegressor": ".regressor", "Network": ".network"}
+__all__ = ["MLPClassifier", "MLPRegressor", "Network", "__version__"]
 
 
 def __getattr__(name):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from . import curvatures
 from ._jit import Unit
 from .kernels import activations as _kernels
 
@@ -19,22 +23,25 @@ class Activation:
         The kernel for f and f′.
     settings : tuple of float
         The function's own numbers, where the kernel looks for them.
+    curvature : callable
+        f″ of an array of pre-activations; None for softmax.
     """
 
     name: str
     unit: Unit = field(repr=False)
     settings: tuple[float, ...] = ()
+    curvature: Callable[[np.ndarray], np.ndarray] | None = field(default=None, repr=False)
 
 
 ACTIVATIONS: dict[str, Activation] = {
     activation.name: activation
     for activation in (
-        Activation("identity", _kernels.identity),
-        Activation("logistic", _kernels.logistic),
-        Activation("tanh", _kernels.tanh),
-        Activation("relu", _kernels.relu),
+        Activation("identity", _kernels.identity, curvature=curvatures.zero),
+        Activation("logistic", _kernels.logistic, curvature=curvatures.logistic),
+        Activation("tanh", _kernels.tanh, curvature=curvatures.tanh),
+        Activation("relu", _kernels.relu, curvature=curvatures.zero),
         Activation("softmax", _kernels.softmax),
-        Activation("exp", _kernels.exponential),
+        Activation("exp", _kernels.exponential, curvature=np.exp),
     )
 }
 

@@ -20,3 +20,7 @@ def glorot_uniform(layout: Layout, activation: str, random_state: np.random.Rand
         bound = np.sqrt(factor / sum(coef.shape))
         coef[...] = random_state.uniform(-bound, bound, coef.shape)
         intercept[...] = random_state.uniform(-bound, bound, intercept.shape)
+
+
+#: Name → (layout, first activation's name, random_state, params) ↦ None.
+INITIALIZERS = {"glorot_uniform": glorot_uniform}

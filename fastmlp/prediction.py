@@ -13,7 +13,7 @@ import numpy as np
 from .data import Rows
 from .interruptible import Slicer
 from .kernels.predict import DATA_AT, SHAPE_AT, predict_few, predict_rows
-from .network import Network
+from .model import BorrowedModel, Model
 from .team import Team, useful_threads
 from .workspace import Workspace
 
@@ -22,7 +22,7 @@ BLOCK_ROWS = 64
 
 
 def predict(
-    network: Network,
+    network: Model,
     rows: Rows,
     order: np.ndarray | None = None,
     n_threads: int = 1,
@@ -78,7 +78,7 @@ class FewRows:
 
     Parameters
     ----------
-    network : Network
+    network : BorrowedModel
         On the user's own arrays, so that edits in place count.
     both_classes : bool
         Whether the one output p becomes two, 1 − p and p.
@@ -86,7 +86,7 @@ class FewRows:
         What the network's activations were made from.
     """
 
-    def __init__(self, network: Network, both_classes: bool, activations: tuple) -> None:
+    def __init__(self, network: BorrowedModel, both_classes: bool, activations: tuple) -> None:
         self.activations = activations
         self.network, self.dtype = network, network.dtype
         self.width = 2 if both_classes else network.layout.units[-1]

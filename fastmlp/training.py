@@ -13,7 +13,7 @@ from .data import Rows
 from .interruptible import Slicer
 from .kernels.epoch import train_steps
 from .kernels.update import update_layer
-from .network import Network
+from .model import TrainableModel
 from .optimizers import Optimizer
 from .progress import Progress
 from .shuffling import shuffle
@@ -98,14 +98,14 @@ class Epoch:
 
     def __init__(
         self,
-        network: Network,
+        network: TrainableModel,
         rows: Rows,
         optimizer: Optimizer,
         order: np.ndarray,
         batch_size: int,
         n_threads: int = 1,
     ) -> None:
-        self.optimizer = optimizer
+        self.network, self.optimizer = network, optimizer
         self.batch_size = batch_size
         self.steps = -(-order.size // batch_size)
         self.team = Team(useful_threads(network, batch_size, n_threads), takes_long(network, batch_size))
@@ -135,7 +135,7 @@ class Epoch:
         return float(task["loss_sum"]) / max(int(task["rows_counted"]), 1)
 
     def _steps(self, start: int, stop: int) -> None:
-        params = self.workspace.network.params.ctypes.data
+        params = self.network.params.ctypes.data
 
         def steps_of(thread: int) -> None:
             self.train_steps(*self.workspace.arguments(thread), start, stop, params)
@@ -144,7 +144,7 @@ class Epoch:
 
 
 def train(
-    network: Network,
+    network: TrainableModel,
     rows: Rows,
     optimizer: Optimizer,
     plan: Plan,
@@ -198,7 +198,7 @@ def train(
 
 
 def _judge(
-    network: Network,
+    network: TrainableModel,
     history: History,
     tol: float,
     progress: Progress,

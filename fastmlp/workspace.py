@@ -13,7 +13,7 @@ from .kernels.simd import TILE_VECTORS, VECTOR_BITS
 
 if TYPE_CHECKING:
     from .data import Rows
-    from .network import Network
+    from .model import Model
 
 #: Bytes of a cache line: buffers begin on one, and lie one apart.
 LINE = 64
@@ -52,7 +52,7 @@ class Workspace:
 
     Parameters
     ----------
-    network : Network
+    network : Model
     rows : Rows
     batch_rows : int
         Rows of a mini-batch, of a chunk or of a block.
@@ -63,7 +63,7 @@ class Workspace:
     """
 
     def __init__(
-        self, network: Network, rows: Rows, batch_rows: int, *, training: bool, n_threads: int = 1
+        self, network: Model, rows: Rows, batch_rows: int, *, training: bool, n_threads: int = 1
     ) -> None:
         self.network, self.rows, self.dtype = network, rows, network.dtype
         self.batch_rows = batch_rows
@@ -150,7 +150,7 @@ class Workspace:
 
     def _allocate_training(self) -> None:
         layout, task, n_targets = self.network.layout, self.task, self.rows.n_targets
-        loss, output = self.network.loss, self.network.output_activation
+        loss, output = self.network.loss_function, self.network.output_activation
         expected = loss.n_targets(output, layout.units[-1])
         assert n_targets == expected, "the kernels trust the targets' width"
         task["targets"] = self._buffer("targets", (self.batch_rows, n_targets))
@@ -158,6 +158,7 @@ class Workspace:
         self.buffers["target weights"][...] = 1  # what stays there when every row counts as one
         task["losses"] = self._buffer("losses", (self.batch_rows, n_targets), np.float64)
         task["loss"] = loss.unit(output).address(self.dtype)
+        task["activate_output"] = loss.reads_outputs(output)
         task["loss_settings"] = self._numbers("loss settings", loss.settings)
         task["backward"] = network_kernels.backward_rows.address(self.dtype)
         for number, layer in enumerate(self.layers[1:], start=1):

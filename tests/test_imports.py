@@ -16,12 +16,14 @@ FLOORS = [
     {"__init__", "__main__"},
     {"classifier", "regressor", "_estimator", "_validation"},
     {"callbacks", "persistence", "display"},
-    {"training", "full_batch", "prediction", "team", "warmup"},
+    {"network", "arguments"},
+    {"newton", "levenberg_marquardt"},
+    {"training", "full_batch", "prediction", "hessian", "trace", "team", "warmup"},
     {"progress", "interruptible", "shuffling"},
-    {"network", "workspace", "data"},
+    {"model", "workspace", "data"},
     {"activations", "losses", "initializers", "optimizers", "schedules"},
     {"kernels"},
-    {"layout", "_jit", "scalar"},
+    {"layout", "_jit", "scalar", "curvatures"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ESTIMATORS = FLOORS[1]
