@@ -5,22 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 
 from .model import TrainableModel
-from .trace import Trace
+from .trace import Trace, through_softmax
 
 
 class Hessian:
     """H = ∇² (Σ wᵢ lossᵢ / Σ wᵢ + α / (2 Σ wᵢ) Σ weight²) at the model's parameters, never written out.
 
-    Along a direction v, with R{·} = ∂/∂r at r = 0 of the same thing at params + r v, the product H v = R{∇ loss} takes
-    one more pass forward and one back::
+    Along a direction (V, v), with R{·} = ∂/∂r at r = 0 of the same thing at (W + r V, b + r v), the product is
+    R{∇ loss}, for one more pass forward and one back::
 
-        R{z} = R{a below} W + a below V + v          R{a} = f′ R{z}
-        R{delta} = (R{delta above} Wᵀ + delta above Vᵀ) f′ + (delta above Wᵀ) f″ R{z}
+        R{z} = R{a below} W + a below V + v            R{a} = f′ R{z}
+        R{delta below} = (R{delta} Wᵀ + delta Vᵀ) f′ + (delta Wᵀ) f″ R{z below}
         R{∇W} = R{a below}ᵀ delta + a belowᵀ R{delta}          R{∇b} = Σ R{delta}
 
-    It is exact, and costs about as much as two gradients. All rows' values are kept: B rows of all layers' widths.
+    It is exact, and costs about as much as two gradients. All rows' values are kept while the object lives: a few times
+    rows × units.
 
     Source: Pearlmutter (1994), "Fast exact multiplication by the Hessian".
 
@@ -42,77 +44,109 @@ class Hessian:
 
     def __init__(self, model: TrainableModel, X: Any, y: np.ndarray, weights: np.ndarray, l2: float = 0.0) -> None:
         check_twice_differentiable(model)
-        self.model = model
-        self.trace = trace = Trace(model, X)
         total = weights.sum(dtype=np.float64)
         weights = (weights / total).astype(model.dtype)
-        self.l2 = l2 / total
-        self.deltas = trace.pull_back(trace.loss_delta(y, weights))
-        #: For each hidden layer (delta above Wᵀ) f″.
-        self.bends = [
-            (delta @ coef.T) * activation.curvature(z)  # type: ignore[misc]
-            for delta, coef, activation, z in zip(
-                self.deltas[1:], model.coefs[1:], model.activations, trace.pre_activations, strict=False
-            )
-        ]
-        self._describe_output(y, weights[:, np.newaxis])
-
-    def _describe_output(self, y: np.ndarray, weights: np.ndarray) -> None:
-        """What `_output_change` needs to know of the output layer."""
-        trace, loss, output = self.trace, self.model.loss_function, self.model.output_activation
-        a, slope = trace.outputs[-1], trace.derivatives[-1]
-        self.is_softmax, self.is_canonical = output.name == "softmax", output.name in loss.canonical
-        self.weights = weights
-        if self.is_canonical:
-            self.change = weights * slope
-            return
-        g, h = loss.output_derivatives(a, y)  # type: ignore[misc]
-        if self.is_softmax:
-            self.first, self.second = g, h
-            self.excess = g - (a * g).sum(axis=1, keepdims=True)
-        else:
-            self.change = weights * (h * slope**2 + g * output.curvature(trace.pre_activations[-1]))  # type: ignore[misc]
-
-    def _output_change(self, change: np.ndarray) -> np.ndarray:
-        """R{delta} of the output layer from its R{z}."""
-        if not self.is_softmax:
-            return change * self.change
-        a = self.trace.outputs[-1]
-        change_a = a * (change - (a * change).sum(axis=1, keepdims=True))
-        if self.is_canonical:
-            return self.weights * change_a
-        change_g = self.second * change_a
-        of_mean = (change_a * self.first + a * change_g).sum(axis=1, keepdims=True)
-        return self.weights * (change_a * self.excess + a * (change_g - of_mean))
+        trace = Trace(model, X)
+        deltas = trace.pull_back(trace.loss_delta(y, weights))
+        ones = np.ones((len(y), 1), model.dtype)
+        self.layout, self.dtype, self.l2 = model.layout, model.dtype, l2 / total
+        self.inputs = (
+            scipy.sparse.hstack([X, ones], "csr") if scipy.sparse.issparse(X) else np.concatenate([X, ones], 1)
+        )
+        self.layers = [_Layer(trace, deltas[number], number) for number in range(1, len(deltas))]
+        self.output = _Output(trace, y, weights[:, np.newaxis])
 
     def __matmul__(self, vector: np.ndarray) -> np.ndarray:
         """H v, (n_params,) in the model's type, for v (n_params,)."""
-        model, trace, layout = self.model, self.trace, self.model.layout
-        coefs, intercepts = layout.coefs(vector), layout.intercepts(vector)
-        changes: list[np.ndarray] = []  # R{z} of each layer
-        outputs: list[np.ndarray] = []  # R{a} of each layer
-        for number, inp in enumerate(trace.inputs):
-            change = inp @ coefs[number]
-            change += intercepts[number]
-            if number:
-                change += outputs[-1] @ model.coefs[number]
-            changes.append(change)
-            outputs.append(change * trace.derivatives[number])
-        product = np.empty_like(model.params)
-        d_coefs, d_intercepts = layout.coefs(product), layout.intercepts(product)
-        delta = self._output_change(changes[-1])
-        for number in reversed(range(len(coefs))):
-            d_coefs[number][...] = trace.inputs[number].T @ delta
-            d_intercepts[number][...] = delta.sum(axis=0)
-            if number:
-                d_coefs[number] += outputs[number - 1].T @ self.deltas[number]
-                delta = delta @ model.coefs[number].T
-                delta += self.deltas[number] @ coefs[number].T
-                delta *= trace.derivatives[number - 1]
-                delta += self.bends[number - 1] * changes[number - 1]
-            if self.l2:
-                d_coefs[number] += self.l2 * coefs[number]
+        product = np.empty(self.layout.size, self.dtype)
+        directions, products = self.layout.blocks(vector), self.layout.blocks(product)
+        change = self.inputs @ directions[0]
+        for layer, direction in zip(self.layers, directions[1:], strict=True):
+            change = layer.forward(change, direction)
+        delta = self.output.change_of_delta(change)
+        for layer, to in zip(self.layers[::-1], products[:0:-1], strict=True):
+            delta = layer.backward(delta, to)
+        products[0][...] = self.inputs.T @ delta
+        if self.l2:
+            for to, direction in zip(products, directions, strict=True):
+                to[:-1] += self.l2 * direction[:-1]
         return product
+
+
+class _Layer:
+    """One layer but the first, its sums of products written as one product each: for few rows the calls are what costs.
+
+    ::
+
+        inputs (B, 2 I + 1)  = [ R{a below}  a below  1 ]      weights (2 I + 1, O)  = [ W  V  v ], below each other
+        deltas (B, 2 O)      = [ R{delta}  delta ]             transposed (2 O, I)   = [ Wᵀ  Vᵀ ], below each other
+    """
+
+    def __init__(self, trace: Trace, delta: np.ndarray, number: int) -> None:
+        coef, a, z = trace.model.coefs[number], trace.inputs[number], trace.pre_activations[number - 1]
+        self.fan_in, self.fan_out = coef.shape
+        ones, nothing = np.ones((len(a), 1), a.dtype), np.zeros_like(coef)
+        self.inputs, self.weights = np.concatenate([a, a, ones], 1), np.concatenate([coef, nothing, nothing[:1]])
+        self.deltas, self.transposed = np.concatenate([delta, delta], 1), np.concatenate([coef.T, nothing.T])
+        self.derivative = trace.derivatives[number - 1]
+        self.bend = (delta @ coef.T) * trace.model.activations[number - 1].curvature(z)  # type: ignore[misc]
+
+    def forward(self, change: np.ndarray, direction: np.ndarray) -> np.ndarray:
+        """R{z} from R{z below}; direction (I + 1, O) holds V and v."""
+        self.change = change
+        np.multiply(change, self.derivative, out=self.inputs[:, : self.fan_in])
+        self.weights[self.fan_in :] = direction
+        return self.inputs @ self.weights
+
+    def backward(self, delta: np.ndarray, to: np.ndarray) -> np.ndarray:
+        """R{delta below} from R{delta}; to (I + 1, O) is overwritten with R{∇W} and R{∇b}."""
+        fan_in, fan_out = self.fan_in, self.fan_out
+        np.matmul(self.inputs[:, fan_in:].T, delta, out=to)
+        to[:-1] += self.inputs[:, :fan_in].T @ self.deltas[:, fan_out:]
+        self.deltas[:, :fan_out] = delta
+        self.transposed[fan_out:] = self.weights[fan_in:-1].T
+        below = self.deltas @ self.transposed
+        below *= self.derivative
+        below += self.bend * self.change
+        return below
+
+
+class _Output:
+    """How the output layer's delta changes with its pre-activation.
+
+    Parameters
+    ----------
+    trace : Trace
+    y : ndarray of shape (B, n_targets)
+    weights : ndarray of shape (B, 1)
+    """
+
+    def __init__(self, trace: Trace, y: np.ndarray, weights: np.ndarray) -> None:
+        loss, output = trace.model.loss_function, trace.model.output_activation
+        self.a, self.weights = trace.outputs[-1], weights
+        self.softmax, self.canonical = output.name == "softmax", output.name in loss.canonical
+        slope = trace.derivatives[-1]
+        if self.canonical:
+            self.factor = weights * slope
+            return
+        assert loss.output_derivatives is not None
+        self.first, self.second = loss.output_derivatives(self.a, y)
+        if not self.softmax:
+            bend = output.curvature(trace.pre_activations[-1])  # type: ignore[misc]
+            self.factor = weights * (self.second * slope**2 + self.first * bend)
+
+    def change_of_delta(self, change: np.ndarray) -> np.ndarray:
+        """R{delta} from R{z}."""
+        if not self.softmax:
+            return change * self.factor
+        a = self.a
+        change_a = through_softmax(a, change)
+        if self.canonical:  # delta = a − y
+            return self.weights * change_a
+        excess = self.first - (a * self.first).sum(axis=1, keepdims=True)
+        change_excess = self.second * change_a
+        change_excess -= (change_a * self.first + a * change_excess).sum(axis=1, keepdims=True)
+        return self.weights * (change_a * excess + a * change_excess)  # delta = a (g − Σ a g)
 
 
 def check_twice_differentiable(model: TrainableModel) -> None:

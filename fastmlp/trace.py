@@ -71,18 +71,13 @@ class Trace:
         losses, settings = np.empty(y.shape), np.array(loss.settings, np.float64)
         addresses = [array.ctypes.data for array in (z, delta, target, weight, losses)]
         loss.unit(output).entry(z.dtype)(*addresses, *z.shape, y.shape[1], settings.ctypes.data)
-        return self._through_softmax(delta) if reads_outputs and output.name == "softmax" else delta
+        return through_softmax(self.outputs[-1], delta) if reads_outputs and output.name == "softmax" else delta
 
     def output_delta(self, d_outputs: np.ndarray) -> np.ndarray:
         """d/dz of the output layer from d/da, (B, O) or (B, K, O) for K numbers that are differentiated at once."""
         if self.model.output_activation.name == "softmax":
-            return self._through_softmax(d_outputs)
+            return through_softmax(_beside(self.outputs[-1], d_outputs), d_outputs)
         return d_outputs * _beside(self.derivatives[-1], d_outputs)
-
-    def _through_softmax(self, d_outputs: np.ndarray) -> np.ndarray:
-        """a ⊙ (g − Σ a g): softmax's Jacobian is symmetric."""
-        a = _beside(self.outputs[-1], d_outputs)
-        return a * (d_outputs - (a * d_outputs).sum(axis=-1, keepdims=True))
 
     def pull_back(self, delta: np.ndarray) -> list[np.ndarray]:
         """d/dz of every layer from that of the output layer, (B, O) or (B, K, O) each."""
@@ -102,6 +97,11 @@ class Trace:
         for d_intercept, delta in zip(layout.intercepts(gradient), deltas, strict=True):
             d_intercept[...] = delta.sum(axis=0)
         return gradient
+
+
+def through_softmax(a: np.ndarray, d: np.ndarray) -> np.ndarray:
+    """d times the Jacobian of a = softmax(z), row by row, from the left or the right: it is symmetric."""
+    return a * (d - (a * d).sum(axis=-1, keepdims=True))
 
 
 def _beside(values: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ FLOORS = [
     {"callbacks", "persistence", "display"},
     {"network", "arguments"},
     {"newton", "levenberg_marquardt"},
+    {"second_order"},
     {"training", "full_batch", "prediction", "hessian", "trace", "team", "warmup"},
     {"progress", "interruptible", "shuffling"},
     {"model", "workspace", "data"},
