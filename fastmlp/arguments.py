@@ -62,8 +62,8 @@ def check_activations(activations: Any, n_layers: int) -> list[Activation]:
     return found
 
 
-def check_name(what: str, given: Any, known: Mapping[str, Any], kind: type) -> Any:
-    """The object of this name, or the object itself.
+def check_name(what: str, given: Any, known: Mapping[str, Any], kind: type | None = None) -> Any:
+    """The object of this name, or the object itself if it is of this kind.
 
     Raises
     ------
@@ -72,10 +72,11 @@ def check_name(what: str, given: Any, known: Mapping[str, Any], kind: type) -> A
     ValueError
         If the name does not exist.
     """
-    if isinstance(given, kind):
+    if kind is not None and isinstance(given, kind):
         return given
     if not isinstance(given, str):
-        raise TypeError(f"{what} must be a name or a {kind.__name__}, got {given!r}.")
+        also = f" or an object of {kind.__name__}" if kind else ""
+        raise TypeError(f"{what} must be a name{also}, got {given!r}.")
     if given not in known:
         raise ValueError(f"There is no {what} {given!r}; there are {', '.join(known)}.")
     return known[given]
@@ -229,6 +230,22 @@ def check_weights(sample_weight: Any, n_rows: int, dtype: np.dtype) -> np.ndarra
     if not 0 < total < np.inf:
         raise ValueError(f"sample_weight sums to {total:g} in {dtype}: the sum must be positive and finite.")
     return weights
+
+
+def check_count(name: str, number: Any) -> None:
+    """An integer, 1 or more.
+
+    Raises
+    ------
+    TypeError
+        If it is no integer.
+    ValueError
+        If it is less than one.
+    """
+    if not isinstance(number, Integral) or isinstance(number, bool):
+        raise TypeError(f"{name} must be an integer, got {number!r}.")
+    if number < 1:
+        raise ValueError(f"{name} must be 1 or more, got {number}.")
 
 
 def check_random_state(random_state: Any) -> np.random.RandomState:

@@ -53,6 +53,8 @@ class Model:
 class TrainableModel(Model):
     """Every parameter in one flat vector, `params` (layout.size,); `coefs` and `intercepts` are views of it.
 
+    Copies, and what comes back from a pickle, have parameters of their own.
+
     Parameters
     ----------
     units : sequence of int
@@ -66,13 +68,43 @@ class TrainableModel(Model):
     ) -> None:
         layout = Layout(units)
         self.params = aligned(layout.size, dtype)
-        super().__init__(layout, activations, loss, dtype, layout.coefs(self.params), layout.intercepts(self.params))
+        coefs, intercepts = _Views(layout.coefs(self.params)), _Views(layout.intercepts(self.params))
+        super().__init__(layout, activations, loss, dtype, coefs, intercepts)
 
     def twin(self, dtype: Any) -> TrainableModel:
         """The same network with parameters of its own, in another type."""
         twin = TrainableModel(self.layout.units, self.activations, self.loss_function, dtype)
         twin.params[...] = self.params
         return twin
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Parameters are copied into: the flat vector and its views must not come apart."""
+        if name == "params" and "params" in self.__dict__:
+            self.params[...] = value
+        elif isinstance(views := self.__dict__.get(name), _Views):
+            if len(value) != len(views):
+                raise ValueError(f"{name} holds {len(value)} arrays; this network needs {len(views)}.")
+            for number, array in enumerate(value):
+                views[number] = array
+        else:
+            super().__setattr__(name, value)
+
+    def __reduce__(self) -> tuple:
+        arguments = self.layout.units, self.activations, self.loss_function, self.dtype.name
+        return type(self), arguments, np.array(self.params)
+
+    def __setstate__(self, params: np.ndarray) -> None:
+        self.params = params
+
+
+class _Views(tuple):
+    """Views of the parameters, one for each layer; assigning to an entry copies into the view."""
+
+    def __setitem__(self, number: Any, value: Any) -> None:
+        view = self[number]
+        if np.shape(value) != view.shape:
+            raise ValueError(f"Layer {number} has an array of shape {view.shape} here, got {np.shape(value)}.")
+        view[...] = value
 
 
 class BorrowedModel(Model):

@@ -11,6 +11,7 @@ from .activations import Activation
 from .arguments import (
     as_numbers,
     check_activations,
+    check_count,
     check_dtype,
     check_inputs,
     check_loss,
@@ -68,7 +69,8 @@ class Network(TrainableModel):
     Raises
     ------
     TypeError, ValueError
-        If a width, a name or the type makes no sense, or the loss does not go with the last activation.
+        If a width, a name or the type makes no sense, or the loss does not go with the last activation. By every
+        method, if an argument has another shape, is not finite, or has no meaning for the loss.
 
     Notes
     -----
@@ -109,7 +111,6 @@ class Network(TrainableModel):
         units = check_units(units)
         activations = check_activations(activations, len(units) - 1)
         super().__init__(units, activations, check_loss(loss, activations[-1]), check_dtype(dtype))
-        self.coefs, self.intercepts = _Views(self.coefs), _Views(self.intercepts)
 
     # Parameters
 
@@ -122,11 +123,6 @@ class Network(TrainableModel):
             (fan_in, fan_out) for each layer.
         intercepts : sequence of array-like
             (fan_out,) for each layer.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If a shape is not the network's, or an entry is not a finite number.
 
         Examples
         --------
@@ -153,11 +149,6 @@ class Network(TrainableModel):
         random_state : int, RandomState or None
             A seed, or what to draw from.
 
-        Raises
-        ------
-        TypeError, ValueError
-            If the name does not exist, or nothing can be drawn from `random_state`.
-
         Examples
         --------
         >>> net = Network([2, 1], ["identity"], "half_squared_error")
@@ -165,19 +156,13 @@ class Network(TrainableModel):
         >>> net.params.round(3)
         array([0.138, 0.609, 0.291])
         """
-        fill = check_name("initialiser", name, INITIALIZERS, type(None))
+        fill = check_name("initialiser", name, INITIALIZERS)
         fill(self.layout, self.activations[0].name, check_random_state(random_state), self.params)
 
     # Values
 
     def forward(self, X: Any) -> np.ndarray:
-        """The outputs a^L, (n, n_outputs), for inputs X (n, n_features), dense or sparse.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If X has another shape, or does not hold finite numbers.
-        """
+        """The outputs a^L, (n, n_outputs), for inputs X (n, n_features)."""
         return predict(self, Rows(check_inputs(X, self), dtype=self.dtype))
 
     def activations_of(self, X: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -187,11 +172,6 @@ class Network(TrainableModel):
         -------
         pre_activations, activations : list of ndarray
             z and a = f(z), (n, units of the layer), for each layer but the input.
-
-        Raises
-        ------
-        TypeError, ValueError
-            As in `forward`.
 
         Examples
         --------
@@ -216,11 +196,6 @@ class Network(TrainableModel):
             Values, or class numbers; see the class.
         sample_weight : array-like of shape (n,), optional
             How much each row counts; ones if left out.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If shapes do not fit, an entry is not finite, or a target has no meaning for the loss.
         """
         return self.loss_and_gradients(X, y, sample_weight)[0]
 
@@ -236,24 +211,13 @@ class Network(TrainableModel):
         loss : float
         coef_grads, intercept_grads : list of ndarray
             In the shapes of `coefs` and `intercepts`.
-
-        Raises
-        ------
-        TypeError, ValueError
-            As in `loss`.
         """
         X, y, weights = self._checked(X, y, sample_weight)
         loss, gradient = FullBatch(self, Rows(X, y, weights, self.dtype), l2=0.0)(self.params)
         return loss, self.layout.coefs(gradient), self.layout.intercepts(gradient)
 
     def input_gradients(self, X: Any, y: Any, sample_weight: Any = None) -> np.ndarray:
-        """d loss / d X, (n, n_features), of the mean loss; arguments as in `loss`.
-
-        Raises
-        ------
-        TypeError, ValueError
-            As in `loss`.
-        """
+        """d loss / d X, (n, n_features), of the mean loss; arguments as in `loss`."""
         X, y, weights = self._checked(X, y, sample_weight)
         trace = Trace(self, X)
         weights = _share(weights, len(y), self.dtype)
@@ -274,11 +238,6 @@ class Network(TrainableModel):
             d s / d W and d s / d b: sums over the rows, in the shapes of `coefs` and `intercepts`.
         input_gradients : ndarray of shape (n, n_features)
             d s / d X.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If shapes do not fit, or an entry is not finite.
 
         Examples
         --------
@@ -305,11 +264,6 @@ class Network(TrainableModel):
 
     def jacobian(self, X: Any) -> np.ndarray:
         """d output / d input of every row, (n, n_outputs, n_features): all outputs are pulled back together.
-
-        Raises
-        ------
-        TypeError, ValueError
-            As in `forward`.
 
         Examples
         --------
@@ -343,8 +297,8 @@ class Network(TrainableModel):
 
         Raises
         ------
-        TypeError, ValueError
-            As in `loss`; or if v has another shape, or an activation or the loss brings no second derivative.
+        ValueError
+            Also if an activation or the loss brings no second derivative.
 
         Examples
         --------
@@ -397,8 +351,8 @@ class Network(TrainableModel):
 
         Raises
         ------
-        TypeError, ValueError
-            If an argument makes no sense, or if the parameters became infinite or NaN.
+        ValueError
+            Also if the parameters became infinite or NaN.
 
         Warns
         -----
@@ -407,11 +361,8 @@ class Network(TrainableModel):
         """
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"optimizer must be an object of fastmlp.optimizers such as SGD(0.1), got {optimizer!r}.")
-        for name, number in (("epochs", epochs), ("batch_size", 1 if batch_size is None else batch_size)):
-            if not isinstance(number, int | np.integer) or isinstance(number, bool):
-                raise TypeError(f"{name} must be an integer, got {number!r}.")
-            if number < 1:
-                raise ValueError(f"{name} must be 1 or more, got {number}.")
+        check_count("epochs", epochs)
+        check_count("batch_size", 1 if batch_size is None else batch_size)
         X, y, weights = self._checked(X, y, sample_weight)
         history, order = History.new(early_stopping=False), np.arange(len(y), dtype=np.int64)
         plan = Plan(min(batch_size or len(y), len(y)), epochs, bool(shuffle), n_iter_no_change=np.inf)
@@ -440,35 +391,6 @@ class Network(TrainableModel):
             f"Network({self.layout.units}, activations={activations}, loss={self.loss_function.name!r}, "
             f"dtype={self.dtype.name!r})"
         )
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Parameters are copied into: the flat vector and its views must not come apart."""
-        if name == "params" and "params" in self.__dict__:
-            self.params[...] = value
-        elif isinstance(views := self.__dict__.get(name), _Views):
-            if len(value) != len(views):
-                raise ValueError(f"{name} holds {len(value)} arrays; this network needs {len(views)}.")
-            for number, array in enumerate(value):
-                views[number] = array
-        else:
-            super().__setattr__(name, value)
-
-    def __reduce__(self) -> tuple:
-        arguments = self.layout.units, self.activations, self.loss_function, self.dtype.name
-        return type(self), arguments, np.array(self.params)
-
-    def __setstate__(self, params: np.ndarray) -> None:
-        self.params = params
-
-
-class _Views(tuple):
-    """Views of the parameters, one for each layer; assigning to an entry copies into the view."""
-
-    def __setitem__(self, number: Any, value: Any) -> None:
-        view = self[number]
-        if np.shape(value) != view.shape:
-            raise ValueError(f"Layer {number} has an array of shape {view.shape} here, got {np.shape(value)}.")
-        view[...] = value
 
 
 def _share(weights: np.ndarray | None, n_rows: int, dtype: np.dtype) -> np.ndarray:

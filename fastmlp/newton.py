@@ -13,8 +13,8 @@ from .model import TrainableModel
 from .progress import Progress
 from .second_order import Objective, iterate
 
-#: A step whose quadratic model promises less of the loss than this is lost in its rounding.
-ROUNDING = 4 * np.finfo(np.float64).eps
+#: A step whose quadratic model promises less of the loss than this is lost in its rounding: the gradient judges it.
+ROUNDING = 100 * np.finfo(np.float64).eps
 #: Products with the Hessian for one step, at the most.
 MOST_PRODUCTS = 200
 #: The region's radius: at first, and at the most.
@@ -37,6 +37,9 @@ def newton_cg(
     residual is small against the gradient (the smaller the gradient has become, the smaller), the boundary is reached,
     or a direction of negative curvature is found, which is followed to the boundary. The radius follows from how
     well the quadratic model foretold the loss. Computed in float64; all rows' values are kept between the products.
+
+    Made for smooth activations. Over the kinks of ReLUs no quadratic model foretells much: steps get short, and lbfgs
+    ends lower.
 
     Source: Steihaug (1983), "The conjugate gradient method and trust regions in large scale optimization"; Nocedal and
     Wright, "Numerical Optimization", 2nd edition (2006), algorithms 4.1 and 7.2. SciPy's trust-ncg is the same method
@@ -94,11 +97,14 @@ class TrustRegion:
         while True:
             step, change, on_boundary = self._solve(hessian)
             promised = -float(self.gradient @ step + 0.5 * (step @ change))
-            if not promised > ROUNDING * abs(self.loss):
-                objective.model.params[...] = params
-                return "No step lowers the loss by more than its rounding."
             loss, gradient = self.loss_and_gradient(params + step)
             self.evaluations += 1
+            if not promised > ROUNDING * abs(self.loss):
+                if np.linalg.norm(gradient) < 0.5 * np.linalg.norm(self.gradient):
+                    self.loss, self.gradient = loss, gradient
+                    return None
+                objective.model.params[...] = params
+                return "No step lowers the loss by more than its rounding."
             ratio = (self.loss - loss) / promised
             if not ratio > 0.25:  # NaN too
                 self.radius = 0.25 * min(self.radius, float(np.linalg.norm(step)))

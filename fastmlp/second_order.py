@@ -79,8 +79,8 @@ def iterate(solver: Solver, network: TrainableModel, max_iter: int, progress: Pr
     Returns
     -------
     result : scipy.optimize.OptimizeResult
-        x, fun (as the network's loss counts it), nit, nfev, status (0 converged, 1 iterations used up, 2 no finite loss to begin with), success,
-        message, and `interrupted`: Ctrl-C came, and the network holds the last iterate.
+        x, fun (as the network's loss counts it), nit, nfev, status (0 converged, 1 iterations used up, 2 no finite loss
+        to begin with), success, message, and `interrupted`: Ctrl-C came, and the network holds the last iterate.
     """
     result = scipy.optimize.OptimizeResult(
         nit=0, status=1, message=f"All {max_iter} iterations are used up.", interrupted=False
