@@ -139,10 +139,6 @@ class Unit:
             self._entries[dtype] = prototype(self.address(dtype))
         return self._entries[dtype]
 
-    def __reduce__(self) -> str:
-        """Pickled, and copied, by name: what is compiled belongs to the process."""
-        return self.function.__qualname__
-
 
 def unit(*arguments: Any, fastmath: set[str] = ELEMENTWISE) -> Callable[[Callable], Unit]:
     """Decorate a kernel with its signature; it returns nothing and writes through its pointers."""

@@ -23,14 +23,22 @@ class Activation:
         The kernel for f and f′.
     settings : tuple of float
         The function's own numbers, where the kernel looks for them.
-    curvature : callable
-        f″ of an array of pre-activations; None for softmax.
+    curvature : callable or None
+        f″ of an array of pre-activations.
     """
 
     name: str
     unit: Unit = field(repr=False)
     settings: tuple[float, ...] = ()
     curvature: Callable[[np.ndarray], np.ndarray] | None = field(default=None, repr=False)
+
+    @property
+    def hidden(self) -> bool:
+        """Whether it may stand in a hidden layer."""
+        return self.name != "softmax"
+
+    def __reduce__(self) -> tuple:
+        return as_activation, (self.name,)
 
 
 ACTIVATIONS: dict[str, Activation] = {
@@ -48,4 +56,16 @@ ACTIVATIONS: dict[str, Activation] = {
 
 def as_activation(activation: str | Activation) -> Activation:
     """The activation of this name, or the object itself."""
-    return activation if isinstance(activation, Activation) else ACTIVATIONS[activation]
+    if isinstance(activation, Activation):
+        return activation
+    if not isinstance(activation, str) or activation not in ACTIVATIONS:
+        raise ValueError(f"activation={activation!r} is unknown: it is one of {', '.join(ACTIVATIONS)}.")
+    return ACTIVATIONS[activation]
+
+
+def as_hidden_activation(activation: str | Activation) -> Activation:
+    """The same for a hidden layer."""
+    found = as_activation(activation)
+    if not found.hidden:
+        raise ValueError(f"activation={found.name!r} stands in the output layer alone.")
+    return found

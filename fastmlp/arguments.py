@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
-from .activations import ACTIVATIONS, Activation
-from .losses import LOSSES, Loss
+from .activations import Activation, as_activation, as_hidden_activation
 from .model import Model
 
 
@@ -40,7 +39,7 @@ def check_activations(activations: Any, n_layers: int) -> list[Activation]:
     Raises
     ------
     TypeError
-        If one is neither a name nor an Activation.
+        If they are no list.
     ValueError
         If there are more or fewer than layers, a name does not exist, or a hidden layer has softmax.
     """
@@ -48,53 +47,12 @@ def check_activations(activations: Any, n_layers: int) -> list[Activation]:
         raise TypeError(
             f"activations must be a list with one for each layer but the input ({n_layers}), got {activations!r}."
         )
-    found = [check_name("activation", activation, ACTIVATIONS, Activation) for activation in activations]
-    if len(found) != n_layers:
+    given = list(activations)
+    if len(given) != n_layers:
         raise ValueError(
-            f"activations holds {len(found)}, but there are {n_layers} layers after the input: give one for each."
+            f"activations holds {len(given)}, but there are {n_layers} layers after the input: give one for each."
         )
-    for number, activation in enumerate(found[:-1]):
-        if activation.name == "softmax":
-            raise ValueError(
-                f"activations[{number}] is 'softmax', which is for the output layer alone: a hidden layer takes one of "
-                f"{', '.join(name for name in ACTIVATIONS if name != 'softmax')}."
-            )
-    return found
-
-
-def check_name(what: str, given: Any, known: Mapping[str, Any], kind: type | None = None) -> Any:
-    """The object of this name, or the object itself if it is of this kind.
-
-    Raises
-    ------
-    TypeError
-        If it is neither.
-    ValueError
-        If the name does not exist.
-    """
-    if kind is not None and isinstance(given, kind):
-        return given
-    if not isinstance(given, str):
-        also = f" or an object of {kind.__name__}" if kind else ""
-        raise TypeError(f"{what} must be a name{also}, got {given!r}.")
-    if given not in known:
-        raise ValueError(f"There is no {what} {given!r}; there are {', '.join(known)}.")
-    return known[given]
-
-
-def check_loss(loss: str | Loss, output: Activation) -> Loss:
-    """The loss, which must go with the output activation.
-
-    Raises
-    ------
-    TypeError
-        If it is neither a name nor a Loss.
-    ValueError
-        If the name does not exist, or the two do not go together.
-    """
-    found = check_name("loss", loss, LOSSES, Loss)
-    found.unit(output)
-    return found
+    return [*(as_hidden_activation(activation) for activation in given[:-1]), as_activation(given[-1])]
 
 
 def check_dtype(dtype: Any) -> np.dtype:
@@ -196,15 +154,9 @@ def check_targets(y: Any, n_rows: int, model: Model) -> np.ndarray:
             f"y must have shape {' or '.join(map(str, allowed))} for {n_rows} rows of X, {n_outputs} outputs and "
             f"loss={loss.name!r}, got {array.shape}{hint}."
         )
-    if n_targets < n_outputs and not np.isin(array, np.arange(n_outputs)).all():
-        wrong = array[~np.isin(array, np.arange(n_outputs))][0]
-        raise ValueError(f"y must hold class numbers 0 … {n_outputs - 1} for {n_outputs} outputs, but holds {wrong:g}.")
-    if loss.name == "log_loss" and n_targets == n_outputs and not np.isin(array, (0, 1)).all():
-        wrong = array[~np.isin(array, (0, 1))][0]
-        raise ValueError(f"y must hold 0 and 1 for loss='log_loss' behind {output.name!r}, but holds {wrong:g}.")
-    if loss.name == "poisson" and (array < 0).any():
-        raise ValueError(f"y must not be negative for loss='poisson', but holds {array.min():g}.")
-    return np.ascontiguousarray(array.reshape(n_rows, n_targets))
+    array = np.ascontiguousarray(array.reshape(n_rows, n_targets))
+    loss.check(output, n_outputs, array)
+    return array
 
 
 def check_weights(sample_weight: Any, n_rows: int, dtype: np.dtype) -> np.ndarray | None:

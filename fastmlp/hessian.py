@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
+from .losses import curvature_times
 from .model import TrainableModel
 from .trace import Trace, through_softmax
 
@@ -122,52 +123,43 @@ class _Output:
     """
 
     def __init__(self, trace: Trace, y: np.ndarray, weights: np.ndarray) -> None:
-        loss, output = trace.model.loss_function, trace.model.output_activation
-        self.a, self.weights = trace.outputs[-1], weights
-        self.softmax, self.canonical = output.name == "softmax", output.name in loss.canonical
-        slope = trace.derivatives[-1]
-        if self.canonical:
-            self.factor = weights * slope
+        loss, output, z = trace.model.loss_function, trace.model.output_activation, trace.pre_activations[-1]
+        self.a, self.slope, self.weights = trace.outputs[-1], trace.derivatives[-1], weights
+        self.softmax, self.times = output.name == "softmax", None
+        if loss.is_fused(output):
+            self.times = loss.fused_derivatives(output, z, y)[1]
             return
-        assert loss.output_derivatives is not None
         self.first, self.second = loss.output_derivatives(self.a, y)
         if not self.softmax:
-            bend = output.curvature(trace.pre_activations[-1])  # type: ignore[misc]
-            self.factor = weights * (self.second * slope**2 + self.first * bend)
+            self.bend = self.first * output.curvature(z)  # type: ignore[misc]
 
     def change_of_delta(self, change: np.ndarray) -> np.ndarray:
         """R{delta} from R{z}."""
-        if not self.softmax:
-            return change * self.factor
-        a = self.a
-        change_a = through_softmax(a, change)
-        if self.canonical:  # delta = a − y
-            return self.weights * change_a
-        excess = self.first - (a * self.first).sum(axis=1, keepdims=True)
-        change_excess = self.second * change_a
-        change_excess -= (change_a * self.first + a * change_excess).sum(axis=1, keepdims=True)
-        return self.weights * (change_a * excess + a * change_excess)  # delta = a (g − Σ a g)
+        if self.times is not None:
+            changed = self.times(change)
+        elif self.softmax:  # delta = a (g − Σ a g)
+            a, g = self.a, self.first
+            change_a = through_softmax(a, change)
+            change_g = curvature_times(self.second, change_a)
+            changed = through_softmax(a, change_g) + change_a * (g - (a * g).sum(axis=1, keepdims=True))
+            changed -= a * (change_a * g).sum(axis=1, keepdims=True)
+        else:  # delta = g f′
+            changed = curvature_times(self.second, change * self.slope) * self.slope + self.bend * change
+        return (self.weights * changed).astype(change.dtype, copy=False)
 
 
 def check_twice_differentiable(model: TrainableModel) -> None:
-    """Whether f″ and the loss's second derivative are known.
+    """Whether f″ of all activations is known. (A loss that has no second derivative says so itself.)
 
     Raises
     ------
     ValueError
         If one is missing.
     """
-    loss, output = model.loss_function, model.output_activation
-    canonical = output.name in loss.canonical
-    needed = model.activations[:-1] if canonical or output.name == "softmax" else model.activations
-    for activation in needed:
-        if activation.curvature is None:
+    fused = model.loss_function.is_fused(model.output_activation)
+    for activation in model.activations[:-1] if fused else model.activations:
+        if activation.curvature is None and activation.hidden:
             raise ValueError(
-                f"activation={activation.name!r} brings no second derivative (curvature), which a Hessian needs: "
-                "give it one, or use a solver that needs none."
+                f"activation={activation.name!r} brings no second derivative, which a Hessian needs: give it one, or "
+                "use a solver that needs none."
             )
-    if not canonical and loss.output_derivatives is None:
-        raise ValueError(
-            f"loss={loss.name!r} brings no second derivative (output_derivatives), which a Hessian needs: "
-            "give it one, or use a solver that needs none."
-        )

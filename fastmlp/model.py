@@ -9,7 +9,7 @@ import numpy as np
 
 from .activations import Activation, as_activation
 from .layout import Layout
-from .losses import Loss, as_loss
+from .losses import BaseLoss, as_loss
 from .workspace import aligned
 
 
@@ -21,7 +21,7 @@ class Model:
     layout : Layout
     activations : sequence of (str or Activation)
         One for each layer but the input.
-    loss : str or Loss
+    loss : str or BaseLoss
     dtype : numpy type
         float32 or float64: parameters and arithmetic.
     coefs, intercepts : sequence of ndarray
@@ -32,7 +32,7 @@ class Model:
         self,
         layout: Layout,
         activations: Sequence[str | Activation],
-        loss: str | Loss,
+        loss: str | BaseLoss,
         dtype: Any,
         coefs: Sequence[np.ndarray],
         intercepts: Sequence[np.ndarray],
@@ -64,7 +64,7 @@ class TrainableModel(Model):
     """
 
     def __init__(
-        self, units: Sequence[int], activations: Sequence[str | Activation], loss: str | Loss, dtype: Any
+        self, units: Sequence[int], activations: Sequence[str | Activation], loss: str | BaseLoss, dtype: Any
     ) -> None:
         layout = Layout(units)
         self.params = aligned(layout.size, dtype)
@@ -133,7 +133,7 @@ class BorrowedModel(Model):
         coefs: Sequence,
         intercepts: Sequence,
         activations: Sequence[str | Activation],
-        loss: str | Loss,
+        loss: str | BaseLoss,
         dtype: Any,
     ) -> None:
         layout = Layout([np.shape(coefs[0])[0], *(np.shape(coef)[-1] for coef in coefs)])

@@ -14,8 +14,6 @@ from .arguments import (
     check_count,
     check_dtype,
     check_inputs,
-    check_loss,
-    check_name,
     check_random_state,
     check_targets,
     check_units,
@@ -25,7 +23,7 @@ from .data import Rows
 from .full_batch import FullBatch
 from .hessian import Hessian
 from .initializers import INITIALIZERS
-from .losses import Loss
+from .losses import BaseLoss, as_loss
 from .model import TrainableModel
 from .optimizers import Optimizer
 from .prediction import predict
@@ -49,7 +47,7 @@ class Network(TrainableModel):
         Width of every layer: features, hidden layers, outputs.
     activations : sequence of (str or Activation)
         One for each layer but the input: 'identity', 'logistic', 'tanh', 'relu', 'exp', …; 'softmax' for outputs.
-    loss : str or Loss
+    loss : str or BaseLoss
         'half_squared_error' (½ Σ (a − y)² over the outputs), 'sum_squared_error' (Σ (a − y)²), 'log_loss' (behind
         logistic or softmax), … A loss on values takes y of shape (n, n_outputs), or (n,) for one output; behind
         softmax 'log_loss' takes class numbers (n,), behind logistic 0 and 1.
@@ -105,12 +103,14 @@ class Network(TrainableModel):
         self,
         units: Sequence[int],
         activations: Sequence[str | Activation],
-        loss: str | Loss,
+        loss: str | BaseLoss,
         dtype: Any = "float64",
     ) -> None:
         units = check_units(units)
         activations = check_activations(activations, len(units) - 1)
-        super().__init__(units, activations, check_loss(loss, activations[-1]), check_dtype(dtype))
+        loss = as_loss(loss)
+        loss.check(activations[-1], units[-1])
+        super().__init__(units, activations, loss, check_dtype(dtype))
 
     # Parameters
 
@@ -156,8 +156,9 @@ class Network(TrainableModel):
         >>> net.params.round(3)
         array([0.138, 0.609, 0.291])
         """
-        fill = check_name("initialiser", name, INITIALIZERS)
-        fill(self.layout, self.activations[0].name, check_random_state(random_state), self.params)
+        if not isinstance(name, str) or name not in INITIALIZERS:
+            raise ValueError(f"There is no initialiser {name!r}; there are {', '.join(INITIALIZERS)}.")
+        INITIALIZERS[name](self.layout, self.activations[0].name, check_random_state(random_state), self.params)
 
     # Values
 

@@ -64,11 +64,12 @@ class Trace:
         y (B, n_targets) and weights (B,) are in the model's type.
         """
         loss, output = self.model.loss_function, self.model.output_activation
-        reads_outputs = loss.reads_outputs(output)
+        reads_outputs = not loss.is_fused(output)
         z = self.outputs[-1].copy() if reads_outputs else self.pre_activations[-1].copy()
         delta = self.derivatives[-1].copy()
         target, weight = np.ascontiguousarray(y), np.repeat(weights[:, np.newaxis], y.shape[1], axis=1)
-        losses, settings = np.empty(y.shape), np.array(loss.settings, np.float64)
+        losses = np.empty(y.shape)
+        settings = np.array(loss.settings(output, z.shape[1]), np.float64)
         addresses = [array.ctypes.data for array in (z, delta, target, weight, losses)]
         loss.unit(output).entry(z.dtype)(*addresses, *z.shape, y.shape[1], settings.ctypes.data)
         return through_softmax(self.outputs[-1], delta) if reads_outputs and output.name == "softmax" else delta

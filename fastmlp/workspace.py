@@ -158,8 +158,8 @@ class Workspace:
         self.buffers["target weights"][...] = 1  # what stays there when every row counts as one
         task["losses"] = self._buffer("losses", (self.batch_rows, n_targets), np.float64)
         task["loss"] = loss.unit(output).address(self.dtype)
-        task["activate_output"] = loss.reads_outputs(output)
-        task["loss_settings"] = self._numbers("loss settings", loss.settings)
+        task["activate_output"] = not loss.is_fused(output)
+        task["loss_settings"] = self._numbers("loss settings", loss.settings(output, layout.units[-1]))
         task["backward"] = network_kernels.backward_rows.address(self.dtype)
         for number, layer in enumerate(self.layers[1:], start=1):
             fan_in, fan_out = layout.shapes[number]

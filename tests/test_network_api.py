@@ -10,9 +10,11 @@ import scipy.sparse
 import fastmlp
 from fastmlp import Network
 from fastmlp.activations import as_activation
-from fastmlp.losses import Loss
+from fastmlp.hessian import _Output
+from fastmlp.losses import as_loss
 from fastmlp.optimizers import SGD, Adam
 from fastmlp.scalar import Value
+from fastmlp.trace import Trace, through_softmax
 
 SCALAR = {
     "identity": lambda z: z,
@@ -162,29 +164,34 @@ class TestSecondDerivatives:
         assert problem.v @ product == pytest.approx((ahead - 2 * here + behind) / step**2, rel=1e-4)
 
 
-class TestHessianOfOtherPairs:
-    """What no loss of ours has yet: one with a second derivative of its own behind softmax."""
+class Squares:
+    """A loss with a second derivative of its own behind softmax, as its matrix or its diagonal."""
 
-    def test_squares_behind_softmax(self):
-        squares = Loss("squares", {}, output_derivatives=lambda a, y: (2 * (a - y), np.full_like(a, 2)))
-        from fastmlp.hessian import _Output
-        from fastmlp.trace import Trace, through_softmax
+    def __init__(self, matrix):
+        self.matrix = matrix
 
-        problem = Problem("log loss of classes")
-        net, rng = problem.net, np.random.RandomState(0)
-        y, weights = rng.uniform(size=(7, 3)), problem.weights[:, np.newaxis]
-        trace = Trace(net, problem.X)
-        z, change, step = trace.pre_activations[-1], rng.standard_normal((7, 3)), 1e-6
-        net.loss_function = squares
-        output = _Output(trace, y, weights)
+    def is_fused(self, output):
+        return False
 
-        def delta(z):
-            e = np.exp(z)
-            a = e / e.sum(axis=1, keepdims=True)
-            return weights * through_softmax(a, 2 * (a - y))
+    def output_derivatives(self, a, y):
+        second = np.full_like(a, 2)
+        return 2 * (a - y), np.einsum("nk,kl->nkl", second, np.eye(a.shape[1])) if self.matrix else second
 
-        slope = (delta(z + step * change) - delta(z - step * change)) / (2 * step)
-        np.testing.assert_allclose(output.change_of_delta(change), slope, rtol=1e-7, atol=1e-9)
+
+@pytest.mark.parametrize("matrix", [False, True])
+def test_second_derivatives_of_squares_behind_softmax(matrix):
+    problem, rng = Problem("log loss of classes"), np.random.RandomState(0)
+    y, weights = rng.uniform(size=(7, 3)), problem.weights[:, np.newaxis]
+    trace = Trace(problem.net, problem.X)
+    z, change, step = trace.pre_activations[-1], rng.standard_normal((7, 3)), 1e-6
+    problem.net.loss_function = Squares(matrix)
+
+    def delta(z):
+        a = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+        return weights * through_softmax(a, 2 * (a - y))
+
+    slope = (delta(z + step * change) - delta(z - step * change)) / (2 * step)
+    np.testing.assert_allclose(_Output(trace, y, weights).change_of_delta(change), slope, rtol=1e-7, atol=1e-9)
 
 
 class TestForward:
@@ -375,8 +382,7 @@ class TestParameters:
         )
 
     def test_functions_as_objects(self):
-        net = Network([1, 2, 1], [as_activation("tanh"), "identity"], Problem("poisson").net.loss_function.__class__(
-            "mine", self.net().loss_function.fused, of_outputs=self.net().loss_function.of_outputs))  # fmt: skip
+        net = Network([1, 2, 1], [as_activation("tanh"), "identity"], as_loss("half_squared_error"))
         assert net.activations[0] is as_activation("tanh")
         assert net.loss([[1]], [3]) == 4.5
 

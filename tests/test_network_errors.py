@@ -6,7 +6,6 @@ import scipy.sparse
 
 from fastmlp import Network
 from fastmlp.activations import as_activation
-from fastmlp.losses import Loss
 from fastmlp.optimizers import SGD
 
 ERRORS = {
@@ -16,13 +15,13 @@ ERRORS = {
     "one layer": (lambda: Network([2], [], "poisson"), ValueError, "at least features and outputs"),
     "one activation": (lambda: Network([2, 1], "tanh", "poisson"), TypeError, r"for each layer but the input \(1\)"),
     "too few": (lambda: Network([2, 2, 1], ["tanh"], "poisson"), ValueError, "holds 1, but there are 2 layers"),
-    "unknown": (lambda: Network([2, 1], ["tan"], "poisson"), ValueError, "no activation 'tan'; there are identity"),
-    "a number": (lambda: Network([2, 1], [3], "poisson"), TypeError, "a name or an object of Activation, got 3"),
+    "unknown": (lambda: Network([2, 1], ["tan"], "poisson"), ValueError, "activation='tan' is unknown"),
+    "a number": (lambda: Network([2, 1], [3], "poisson"), ValueError, "activation=3 is unknown"),
     "hidden softmax": (
-        lambda: Network([2, 2, 1], ["softmax", "exp"], "poisson"), ValueError, "'softmax', which is for the output",
+        lambda: Network([2, 2, 1], ["softmax", "exp"], "poisson"), ValueError, "stands in the output layer alone",
     ),
-    "unknown loss": (lambda: Network([2, 1], ["exp"], "mse"), ValueError, "no loss 'mse'; there are log_loss, "),
-    "no pair": (lambda: Network([2, 1], ["tanh"], "poisson"), ValueError, "'poisson' does not go with .* 'tanh'"),
+    "unknown loss": (lambda: Network([2, 1], ["exp"], "mse"), ValueError, "loss must be one of .*log_loss.* got 'mse'"),
+    "no pair": (lambda: Network([2, 1], ["tanh"], "poisson"), ValueError, "the output activation 'tanh'"),
     "no type": (lambda: Network([2, 1], ["exp"], "poisson", "int32"), ValueError, "or 'float64', got 'int32'"),
     "no type at all": (lambda: Network([2, 1], ["exp"], "poisson", "fast"), TypeError, "fast"),
 }  # fmt: skip
@@ -51,11 +50,11 @@ CALLS = {
     "NaN": (lambda: LABEL.forward([[1, 2], [np.nan, 3]]), ValueError, r"X must be finite, but holds nan at \(1, 0\)"),
     "rows of y": (lambda: LABEL.loss(X, Y[:3]), ValueError, r"y must have shape \(4, 1\) or \(4,\) for 4 rows"),
     "NaN in y": (lambda: LABEL.loss(X, [0, 1, np.inf, 0]), ValueError, "y must be finite, but holds inf at 2"),
-    "no label": (lambda: LABEL.loss(X, [0, 1, 2, 0]), ValueError, "y must hold 0 and 1 .* but holds 2"),
-    "no class": (lambda: CLASSES.loss(X, [0, 1, 3, 0]), ValueError, r"class numbers 0 … 2 for 3 outputs, but holds 3"),
-    "half a class": (lambda: CLASSES.loss(X, [0, 1, 0.5, 0]), ValueError, "but holds 0.5"),
+    "no label": (lambda: LABEL.loss(X, [0, 1, 2, 0]), ValueError, "labels 0 or 1, but y holds values from 0.0 to 2.0"),
+    "no class": (lambda: CLASSES.loss(X, [0, 1, 3, 0]), ValueError, "0 … 2, but y holds values from 0.0 to 3.0"),
+    "half a class": (lambda: CLASSES.loss(X, [0, 1, 0.5, 0]), ValueError, "class numbers 0 … 2, but y holds"),
     "indicators": (lambda: CLASSES.loss(X, np.eye(4, 3)), ValueError, r"class numbers: np.argmax\(y, axis=1\)"),
-    "negative counts": (lambda: COUNTS.loss(X, -X), ValueError, "must not be negative .* but holds -1"),
+    "negative counts": (lambda: COUNTS.loss(X, -X), ValueError, "needs targets y >= 0, got a smallest of -1"),
     "no rows": (lambda: LABEL.loss(np.empty((0, 2)), []), ValueError, "X has no rows"),
     "weights": (lambda: LABEL.loss(X, Y, [1, 2]), ValueError, r"must have shape \(4,\), one for each row, got \(2,\)"),
     "negative weights": (lambda: LABEL.loss(X, Y, [1, 2, -3, 1]), ValueError, "must not be negative, but holds -3"),
@@ -65,7 +64,7 @@ CALLS = {
     "coefs": (lambda: LABEL.set_weights([[[1, 2]]], [[1]]), ValueError, r"coefs_\[0\] has shape \(1, 2\)"),
     "NaN in coefs": (lambda: LABEL.set_weights([[[1], [np.nan]]], [[1]]), ValueError, r"coefs\[0\] must be finite"),
     "initialiser": (lambda: LABEL.initialize("zero"), ValueError, "no initialiser 'zero'; there are glorot_uniform"),
-    "no initialiser": (lambda: LABEL.initialize(None), TypeError, "initialiser must be a name, got None"),
+    "no initialiser": (lambda: LABEL.initialize(None), ValueError, "no initialiser None"),
     "random state": (lambda: LABEL.initialize(random_state="0"), TypeError, "random_state must be an integer"),
     "optimizer": (lambda: LABEL.train(X, Y, "sgd"), TypeError, "optimizer must be an object of fastmlp.optimizers"),
     "epochs": (lambda: LABEL.train(X, Y, SGD(), epochs=0), ValueError, "epochs must be 1 or more, got 0"),
@@ -85,7 +84,3 @@ def test_a_hessian_needs_second_derivatives():
     without = Network([2, 2, 1], [type(tanh)("mine", tanh.unit), "identity"], "half_squared_error")
     with pytest.raises(ValueError, match="activation='mine' brings no second derivative"):
         without.hessian_vector_product(X, Y, np.ones(9))
-    squares = Network([2, 1], ["tanh"], "half_squared_error").loss_function
-    net = Network([2, 1], ["tanh"], Loss("mine", {}, of_outputs=squares.of_outputs))
-    with pytest.raises(ValueError, match="loss='mine' brings no second derivative"):
-        net.hessian_vector_product(X, Y, np.ones(3))
