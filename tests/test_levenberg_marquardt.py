@@ -75,9 +75,9 @@ class TestWhereItEnds:
         network, X, y, weights = problem(("tanh", "logistic", output), loss)
         X = scipy.sparse.csr_matrix(X) if sparse else X
         progress = Noted()
-        result = solve(levenberg_marquardt, network, X, y, weights, l2=0.2, tol=1e-6, progress=progress)
+        result = solve(levenberg_marquardt, network, X, y, weights, l2=0.2, tol=1e-5, progress=progress)
         assert result.status == 0
-        assert np.abs(gradient_with_penalty(network, X, y, weights, 0.2)).max() <= 1e-6
+        assert np.abs(gradient_with_penalty(network, X, y, weights, 0.2)).max() <= 1e-5
         assert np.all(np.diff(progress.losses) < 0)
         squares = 0.5 * scale * (weights @ (network.forward(X) - y) ** 2).sum()
         penalty = 0.1 * sum((coef**2).sum() for coef in network.coefs)
@@ -90,7 +90,8 @@ class TestWhereItEnds:
 
         def residuals(params):
             twin.params = params
-            return (twin.forward(X) - y).ravel()
+            hidden = np.tanh(X @ twin.coefs[0] + twin.intercepts[0])
+            return (hidden @ twin.coefs[1] + twin.intercepts[1] - y).ravel()
 
         theirs = scipy.optimize.least_squares(residuals, twin.params.copy(), method="lm", xtol=1e-9, ftol=1e-12)
         ours = solve(levenberg_marquardt, network, X, y, max_iter=500)
