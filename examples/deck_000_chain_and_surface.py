@@ -44,7 +44,7 @@ def surface():
     table.note("(The slide sums outputs that were rounded to two decimals: 1.7436, 1.5913, …)")
 
     net.set_weights([[[-2]]], [[-0.5]])
-    losses = net.train(X, t, SGD(2.0, momentum=0.0, nesterov=False), epochs=200)
+    losses = net.train(X, t, SGD(2.0), epochs=200)
     w, b = net.coefs[0].item(), net.intercepts[0].item()
     table.note(
         f"200 steps down from w = −2 to w = {w:.2f}, b = {b:.2f}: {4 * losses[0]:.4f} → {4 * net.loss(X, t):.4f}"

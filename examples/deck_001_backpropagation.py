@@ -31,7 +31,7 @@ def two_two_one():
     dW1 = [[-0.0010144828807628, -0.0030380925315142], [-0.0036168520096761, -0.0108314603297463]]
     table.exact("dW1", coef_grads[0], dW1)
 
-    net.train(X, t, SGD(0.7, momentum=0.0, nesterov=False))  # moves the biases too, which the slide leaves out
+    net.train(X, t, SGD(0.7))  # moves the biases too, which the slide leaves out
     table.rounded("W1, one step on", net.coefs[0], [[0.1007, 0.5021], [0.4025, 0.3075]], 4)
     table.rounded("W2, one step on", net.coefs[1], [[0.2373], [0.6375]], 4)
     table.note("The slide prints 0.6374, from the gradient that was cut off.")
@@ -67,7 +67,7 @@ def three_two_two():
     table.note("The slide prints 0.0012, 0.0050, 0.0063 for dW1's first column: a wrong sum.")
     table.exact("db1", intercept_grads[0], [0.0019839118724015, 0.0004042893213301])
 
-    net.train(X, t, SGD(0.01, momentum=0.0, nesterov=False))
+    net.train(X, t, SGD(0.01))
     table.exact("W1, one step on", net.coefs[0], W1 - 0.01 * np.array(dW1))
     table.exact("W2, one step on", net.coefs[1], W2 - 0.01 * np.array(dW2))
     table.holds("the loss falls", net.loss(X, t) < loss)

@@ -29,7 +29,7 @@ def main():
     dW1 = [[0.0004385677344743, 0.0004977127352609], [0.0008771354689487, 0.0009954254705217]]
     table.exact("dW1", coef_grads[0], dW1)
 
-    net.train(X, t, SGD(0.5, momentum=0.0, nesterov=False))  # the biases too, which the slide leaves
+    net.train(X, t, SGD(0.5))  # the biases too, which the slide leaves
     table.rounded("W2, one step on", net.coefs[1], [[0.35891648, 0.51130127], [0.40866619, 0.56137012]], 8)
     table.note("The slide cuts them off: 0.358, 0.511, 0.408, 0.561.")
     table.exact("W1, one step on", net.coefs[0], W1 - 0.5 * np.array(dW1))

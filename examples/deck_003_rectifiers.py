@@ -31,7 +31,7 @@ def main():
     table.exact("dW1", coef_grads[0], [[-801.018036, -3769.49664], [-45.7724592, -215.399808]])
     table.exact("db1", intercept_grads[0], [-228.862296, -1076.99904])
 
-    net.train(X, t, SGD(1e-6, momentum=0.0, nesterov=False))
+    net.train(X, t, SGD(1e-6))
     table.exact("W3, one step on", net.coefs[2], [[0.90787645298], [3.00091387856]])
     table.exact("b1, one step on", net.intercepts[0], [2.000228862296, 6.00107699904])
     table.holds("the loss falls", net.loss(X, t) < loss)
@@ -45,7 +45,7 @@ def all_three_rows():
     net = Network([2, 2, 2, 1], activations=["relu", "relu", "relu"], loss="sum_squared_error")
     net.set_weights([[[0.3, 0.5], [0.4, 2.0]], [[0.8, 0.1], [4.0, 0.4]], [[0.9], [3.0]]], [[2, 6], [0, 0.5], [1]])
     table.exact("y, first row", net.forward(X)[0], [44.8126])
-    losses = net.train(X, t, SGD(1e-6, momentum=0.0, nesterov=False), epochs=2000)
+    losses = net.train(X, t, SGD(1e-6), epochs=2000)
     table.note(f"loss {losses[0]:.1f} before the first step, {net.loss(X, t):.1f} after {len(losses)}")
     table.holds("the loss falls", net.loss(X, t) < 0.5 * losses[0])
     return table.rows

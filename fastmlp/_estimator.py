@@ -21,7 +21,7 @@ from .data import Rows
 from .full_batch import lbfgs
 from .initializers import glorot_uniform
 from .model import BorrowedModel, TrainableModel
-from .optimizers import SGD, Adam, Optimizer
+from .optimizers import SGD, Adam, RunningOptimizer
 from .prediction import FewRows, arrays_are_as_expected, predict
 from .progress import Progress
 from .schedules import schedule_by_name
@@ -208,11 +208,11 @@ class BaseMLP(BaseEstimator, ABC):
                 "inputs (and a regressor's targets), for instance with StandardScaler."
             )
 
-    def _build_optimizer(self) -> Optimizer:
+    def _build_optimizer(self) -> RunningOptimizer:
         if self.solver == "adam":
-            return Adam(self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon)
-        schedule = schedule_by_name(self.learning_rate, self.power_t)
-        return SGD(self.learning_rate_init, schedule, self.momentum, self.nesterovs_momentum)
+            return Adam(self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon).begin()
+        schedule = schedule_by_name(self.learning_rate, self.learning_rate_init, self.power_t)
+        return SGD(schedule, self.momentum, self.nesterovs_momentum).begin()
 
     # A training's history, as scikit-learn's attributes.
 
@@ -242,9 +242,7 @@ class BaseMLP(BaseEstimator, ABC):
         With `both_classes` one output p becomes two, 1 − p and p.
         """
         few_rows = self.__dict__.get("_few_rows", {}).get(both_classes)
-        if few_rows is not None and few_rows.serves(
-            self.coefs_, self.intercepts_, (self.activation, self.out_activation_)
-        ):
+        if few_rows is not None and few_rows.serves(self.coefs_, self.intercepts_, self._answers_depend_on()):
             outputs = few_rows(X)
             if outputs is not None:
                 return outputs
@@ -265,7 +263,13 @@ class BaseMLP(BaseEstimator, ABC):
         """Let the next call with a few rows take the short way, where no names of columns must be compared."""
         borrowed = all(a is b for a, b in zip((*network.coefs, *network.intercepts), network.given, strict=True))
         if borrowed and not hasattr(self, "feature_names_in_") and arrays_are_as_expected():
-            self._few_rows[both_classes] = FewRows(network, both_classes, (self.activation, self.out_activation_))
+            self._few_rows[both_classes] = FewRows(
+                network, both_classes, self._answers_depend_on(), count_threads(self.n_jobs)
+            )
+
+    def _answers_depend_on(self) -> tuple:
+        """The parameters that may change between two predictions of one model."""
+        return self.activation, self.out_activation_, self.n_jobs
 
     def __getstate__(self):
         """Without what holds addresses; the next prediction makes it again."""

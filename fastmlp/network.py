@@ -25,7 +25,7 @@ from .hessian import Hessian
 from .initializers import INITIALIZERS
 from .losses import BaseLoss, as_loss
 from .model import TrainableModel
-from .optimizers import Optimizer
+from .optimizers import Optimizer, RunningOptimizer, as_optimizer
 from .prediction import predict
 from .progress import Progress
 from .trace import Trace
@@ -93,7 +93,7 @@ class Network(TrainableModel):
     >>> coef_grads[1].round(6)
     array([[-0.053381],
            [-0.053602]])
-    >>> losses = net.train(X, y, SGD(0.7, momentum=0.0))
+    >>> losses = net.train(X, y, SGD(0.7))
     >>> net.coefs[1].round(4)
     array([[0.2374],
            [0.6375]])
@@ -321,7 +321,7 @@ class Network(TrainableModel):
         self,
         X: Any,
         y: Any,
-        optimizer: Optimizer,
+        optimizer: str | Optimizer | RunningOptimizer,
         epochs: int = 1,
         batch_size: int | None = None,
         shuffle: bool = False,
@@ -334,8 +334,9 @@ class Network(TrainableModel):
         ----------
         X, y, sample_weight
             As in `loss`.
-        optimizer : Optimizer
-            Such as ``SGD(0.7)`` or ``Adam()``. It keeps its moments and its learning rate: training goes on with it.
+        optimizer : str, Optimizer or RunningOptimizer
+            A name or settings, such as ``SGD(0.7)``, begin anew; with ``running = Adam().begin()`` the next call goes
+            on where this one ended.
         epochs : int, default=1
             Passes over the rows.
         batch_size : int, optional
@@ -360,16 +361,17 @@ class Network(TrainableModel):
         UserWarning
             If Ctrl-C ended it early; the parameters are those of the last step.
         """
-        if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"optimizer must be an object of fastmlp.optimizers such as SGD(0.1), got {optimizer!r}.")
+        if not isinstance(optimizer, str | Optimizer | RunningOptimizer):
+            raise TypeError(f"optimizer must be a name or an object such as SGD(0.1), got {optimizer!r}.")
         check_count("epochs", epochs)
         check_count("batch_size", 1 if batch_size is None else batch_size)
+        settings = as_optimizer(optimizer) if isinstance(optimizer, str) else optimizer
         X, y, weights = self._checked(X, y, sample_weight)
         history, order = History.new(early_stopping=False), np.arange(len(y), dtype=np.int64)
         plan = Plan(min(batch_size or len(y), len(y)), epochs, bool(shuffle), n_iter_no_change=np.inf)
         try:
             train(
-                self, Rows(X, y, weights, self.dtype), optimizer, plan, history,
+                self, Rows(X, y, weights, self.dtype), settings, plan, history,
                 l2=0.0, order=order, random_state=check_random_state(random_state), progress=Progress(False),
             )  # fmt: skip
         except Diverged as error:

@@ -46,15 +46,25 @@ def count_threads(n_jobs: int | None) -> int:
     return max(1, cores + 1 + int(n_jobs))
 
 
+def slow_seconds(network: Model, batch_rows: int) -> float:
+    """What one step of `batch_rows` rows takes on a slow core, its overhead included."""
+    return 2e-5 + 0.1 * 6 * network.layout.size * batch_rows / LONG_OPERATIONS
+
+
 def takes_long(network: Model, batch_rows: int) -> bool:
-    """Whether one step of `batch_rows` rows may take longer than Ctrl-C may wait."""
-    return 6 * network.layout.size * batch_rows > LONG_OPERATIONS
+    """Whether one step of `batch_rows` rows may take longer than Ctrl-C may wait, a tenth of a second."""
+    return slow_seconds(network, batch_rows) > 0.1
 
 
 def useful_threads(network: Model, batch_rows: int, n_threads: int) -> int:
     """Threads that a step of `batch_rows` rows keeps busy: two barriers must cost less than the sharing saves."""
     operations = 6 * network.layout.size * batch_rows
     return max(1, min(n_threads, batch_rows // ROW_TILE, operations // OPERATIONS_WORTH_A_THREAD))
+
+
+def rows_of_one_thread(network: Model) -> int:
+    """The most rows that `useful_threads` leaves to a single thread."""
+    return 2 * OPERATIONS_WORTH_A_THREAD // (6 * network.layout.size)
 
 
 class Team:

@@ -1,4 +1,4 @@
-"""Tiny fits that together use every kernel: each solver on each task, dense and sparse, in both types.
+"""Tiny fits that use every kernel: each solver on each task, dense and sparse, each update rule, in both types.
 
 Run as a script, it makes them all and prints, as JSON, how each kernel was come by.
 """
@@ -10,10 +10,13 @@ import warnings
 
 import numpy as np
 import scipy.sparse
+from problems import make_problem
 from sklearn.exceptions import ConvergenceWarning
 
 from fastmlp import MLPClassifier, MLPRegressor
 from fastmlp._jit import Unit
+from fastmlp.optimizers import OPTIMIZERS, RMSProp
+from fastmlp.training import Epoch
 
 SOLVERS = {
     "adam": {"solver": "adam"},
@@ -24,6 +27,7 @@ SOLVERS = {
 }
 TASKS = ["binary", "classes", "labels", "regression", "outputs", "poisson"]
 INPUTS = {"dense": np.array, "csr": scipy.sparse.csr_matrix, "csc": scipy.sparse.csc_matrix}
+RULES = [*OPTIMIZERS.values(), RMSProp(momentum=0.5), RMSProp(centred=True)]
 CASES = list(itertools.product(SOLVERS, TASKS, INPUTS))
 N_ROWS = 37
 
@@ -83,4 +87,7 @@ if __name__ == "__main__":
             estimator, X = fit(*case, dtype)
             for rows in (X, X, X[:1]):  # dense rows take the short way from the second time on
                 estimator.predict(rows)
+    for rule, dtype in itertools.product(RULES, (np.float32, np.float64)):
+        problem = make_problem("poisson", dtype=dtype)
+        Epoch(problem.network, problem.rows, rule, np.arange(7), 3).run(0.1)
     print(json.dumps(origins()))

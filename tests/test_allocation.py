@@ -145,7 +145,7 @@ def test_prediction_of_few_rows(dtype):
     """But for what is handed back."""
     network = make_problem("softmax log loss", features=70, hidden=(90, 80), dtype=dtype).network
     around = BorrowedModel(network.coefs, network.intercepts, ["tanh", "tanh", "softmax"], "log_loss", dtype)
-    few_rows, X = FewRows(around, both_classes=False, activations=()), np.ones((5, 70), dtype)
+    few_rows, X = FewRows(around, both_classes=False, made_from=()), np.ones((5, 70), dtype)
     assert_nothing_allocated(lambda: few_rows(X))
     (workspace,) = few_rows.idle
     out, entry = np.zeros((5, 3), dtype), predict_few.entry(dtype)

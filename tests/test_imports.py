@@ -24,7 +24,7 @@ FLOORS = [
     {"model", "workspace", "data"},
     {"activations", "losses", "initializers", "optimizers", "schedules"},
     {"kernels"},
-    {"layout", "_jit", "scalar", "curvatures"},
+    {"layout", "_jit", "scalar", "settings", "curvatures"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ESTIMATORS = FLOORS[1]

@@ -396,7 +396,7 @@ class TestTrain:
         problem = Problem("half squared error behind logistic")
         net = problem.net
         twin = copy.copy(net)
-        losses = net.train(problem.X, problem.y, SGD(0.3, momentum=0.0, nesterov=False), epochs=3)
+        losses = net.train(problem.X, problem.y, SGD(0.3), epochs=3)
         expected = []
         for _ in range(3):
             loss, coef_grads, intercept_grads = twin.loss_and_gradients(problem.X, problem.y)
@@ -411,7 +411,7 @@ class TestTrain:
         problem = Problem("poisson")
         net = problem.net
         twin = copy.copy(net)
-        net.train(problem.X, problem.y, SGD(0.05, momentum=0.0), batch_size=3, sample_weight=problem.weights)
+        net.train(problem.X, problem.y, SGD(0.05), batch_size=3, sample_weight=problem.weights)
         for rows in (slice(0, 3), slice(3, 6), slice(6, 7)):
             _, coef_grads, intercept_grads = twin.loss_and_gradients(
                 problem.X[rows], problem.y[rows], problem.weights[rows]
@@ -433,7 +433,7 @@ class TestTrain:
 
     def test_an_optimizer_goes_on_where_it_was(self):
         problem = Problem("log loss of classes")
-        at_once, in_parts, adam = problem.net, copy.copy(problem.net), Adam(0.01)
+        at_once, in_parts, adam = problem.net, copy.copy(problem.net), Adam(0.01).begin()
         losses = at_once.train(problem.X, problem.y, Adam(0.01), epochs=4)
         again = [in_parts.train(problem.X, problem.y, adam, epochs=2) for _ in range(2)]
         assert losses == again[0] + again[1]
@@ -453,4 +453,4 @@ class TestTrain:
     def test_divergence_is_named(self):
         net = Problem("squares behind exp").net
         with pytest.raises(ValueError, match=r"became infinite or NaN in epoch \d+: lower the learning rate"):
-            net.train(np.ones((2, 3)), np.ones((2, 2)), SGD(1e200, momentum=0.0), epochs=9)
+            net.train(np.ones((2, 3)), np.ones((2, 2)), SGD(1e200), epochs=9)

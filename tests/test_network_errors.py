@@ -66,7 +66,8 @@ CALLS = {
     "initialiser": (lambda: LABEL.initialize("zero"), ValueError, "no initialiser 'zero'; there are glorot_uniform"),
     "no initialiser": (lambda: LABEL.initialize(None), ValueError, "no initialiser None"),
     "random state": (lambda: LABEL.initialize(random_state="0"), TypeError, "random_state must be an integer"),
-    "optimizer": (lambda: LABEL.train(X, Y, "sgd"), TypeError, "optimizer must be an object of fastmlp.optimizers"),
+    "optimizer": (lambda: LABEL.train(X, Y, 0.1), TypeError, "a name or an object such as SGD"),
+    "unknown optimizer": (lambda: LABEL.train(X, Y, "sdg"), ValueError, "no optimizer 'sdg'; there are adadelta"),
     "epochs": (lambda: LABEL.train(X, Y, SGD(), epochs=0), ValueError, "epochs must be 1 or more, got 0"),
     "batch": (lambda: LABEL.train(X, Y, SGD(), batch_size=2.0), TypeError, "batch_size must be an integer, got 2.0"),
 }  # fmt: skip
