@@ -15,6 +15,7 @@ from fastmlp.losses import as_loss
 from fastmlp.optimizers import SGD, Adam
 from fastmlp.scalar import Value
 from fastmlp.trace import Trace, through_softmax
+from fastmlp.training import Epoch
 
 SCALAR = {
     "identity": lambda z: z,
@@ -449,6 +450,28 @@ class TestTrain:
         assert len(losses) == 400
         assert losses[-1] < 0.02
         assert net.forward(X).round().ravel().tolist() == [0, 1, 1, 0]
+
+    def test_names_of_optimizers(self):
+        problem = Problem("log loss of classes")
+        by_name, by_object = copy.copy(problem.net), copy.copy(problem.net)
+        by_name.train(problem.X, problem.y, "adam")
+        by_object.train(problem.X, problem.y, Adam())
+        assert np.array_equal(by_name.params, by_object.params)
+
+    def test_ctrl_c_ends_it_early(self, monkeypatch):
+        problem, run, epochs = Problem("log loss of classes"), Epoch.run, []
+
+        def interrupted(self, l2):
+            if len(epochs) == 3:
+                raise KeyboardInterrupt
+            epochs.append(run(self, l2))
+            return epochs[-1]
+
+        monkeypatch.setattr(Epoch, "run", interrupted)
+        with pytest.warns(UserWarning, match="Training interrupted by user"):
+            losses = problem.net.train(problem.X, problem.y, Adam(), epochs=9)
+        assert losses == epochs
+        assert len(losses) == 3
 
     def test_divergence_is_named(self):
         net = Problem("squares behind exp").net
