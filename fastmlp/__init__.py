@@ -10,8 +10,17 @@ import importlib
 __version__ = "0.1.0"
 
 #: Public name → the module it lives in, imported when the name is first used; importing fastmlp compiles nothing.
-_HOMES = {"MLPClassifier": ".classifier", "MLPRegressor": ".regressor", "Network": ".network"}
-__all__ = ["MLPClassifier", "MLPRegressor", "Network", "__version__"]
+_HOMES = {
+    "MLPClassifier": ".classifier", "MLPRegressor": ".regressor", "Network": ".network",
+    **dict.fromkeys(
+        (
+            "AbsoluteError", "Focal", "Gamma", "HalfSquaredError", "Hinge", "Huber", "LogCosh", "LogLoss", "Loss",
+            "Perceptron", "Poisson", "Quantile", "SquaredError", "SquaredHinge", "SumSquaredError", "Tweedie",
+        ),
+        ".losses",
+    ),
+}  # fmt: skip
+__all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name):

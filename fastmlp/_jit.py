@@ -95,7 +95,10 @@ class Unit:
         LLVM's flags, by name.
     """
 
-    def __init__(self, function: Callable, arguments: tuple, fastmath: set[str]) -> None:
+    #: Whether compiled code is kept on disk.
+    cached = True
+
+    def __init__(self, function: Callable, arguments: tuple, fastmath: set[str] = ELEMENTWISE) -> None:
         if function.__closure__:
             raise ValueError(f"{function.__qualname__} is a closure: a unit's code must stand in its source alone.")
         self.__name__, self.__doc__, self.__module__ = function.__name__, function.__doc__, function.__module__
@@ -121,7 +124,8 @@ class Unit:
         signature = types.void(*(element if a is POINTER else a for a in self.arguments))
         options = {"nopython": True, "fastmath": self.fastmath, "error_model": "numpy"}
         unit = CFunc(self.function, (signature.args, signature.return_type), {}, options)
-        unit._cache = _Cache(self.function)  # type: ignore[attr-defined]  # where Numba keeps its own
+        if self.cached:
+            unit._cache = _Cache(self.function)  # type: ignore[attr-defined]  # where Numba keeps its own
         unit.compile()
         return unit
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .kernels import activations, dense, parts, sparse
+from .kernels import activations, dense, parts, softmax, sparse
 from .kernels import network as network_kernels
 from .kernels.records import COLUMN_TILE, LAYER, N_HYPER, ROW_TILE, TASK
 from .kernels.simd import FROM_BIAS, RECTIFY, RECTIFY_WITH_SLOPE, TILE_VECTORS, VECTOR_BITS
@@ -183,18 +183,21 @@ class Workspace:
     def _choose_modes(self, training: bool) -> None:
         """Who applies which activation: the product a hidden rectifier, in its registers, and else a unit.
 
-        The last layer's is the loss's business in training, where that is fused with it.
+        The last layer's is the loss's business in training, if it is fused with it.
         """
         last = len(self.layers) - 1
+        apart = training and not self.network.loss_function.is_fused(self.network.output_activation)
         for number, (layer, activation) in enumerate(zip(self.layers, self.network.activations, strict=True)):
             product_rectifies = activation.unit is activations.relu and number < last and layer["input"] != 0
             if product_rectifies:
                 layer["mode"] = RECTIFY_WITH_SLOPE if training else RECTIFY
                 continue
             layer["mode"] = FROM_BIAS
-            if number < last or not training or not self.network.loss_function.is_fused(activation):
+            if number < last or not training or apart:
                 layer["activation"] = activation.unit.address(self.dtype)
                 layer["activation_settings"] = self._numbers(f"activation settings {number}", activation.settings)
+        if apart:
+            self._let_the_loss_read_outputs()
 
     def _allocate_training(self) -> None:
         layout, task, n_targets = self.network.layout, self.task, self.rows.n_targets
@@ -206,7 +209,6 @@ class Workspace:
         self.buffers["target weights"][...] = 1  # what stays there when every row counts as one
         task["losses"] = self._buffer("losses", (self.batch_rows, n_targets), np.float64)
         task["loss"] = loss.unit(output).address(self.dtype)
-        task["activate_output"] = not loss.is_fused(output)
         task["loss_settings"] = self._numbers("loss settings", loss.settings(output, layout.units[-1]))
         task["transpose"] = dense.transpose.address(self.dtype)
         task["pass_rows"] = network_kernels.pass_rows.address(self.dtype)
@@ -223,6 +225,13 @@ class Workspace:
         if self.rows.sparse:
             task["sort_by_feature"] = sparse.sort_by_feature.address(self.dtype)
             task["sparse_weight_gradient"] = sparse.sparse_weight_gradient.address(self.dtype)
+
+    def _let_the_loss_read_outputs(self) -> None:
+        """The output activation first, which leaves f′ in delta; what mixes a row's outputs leaves ones there."""
+        self.task["activate_output"] = 1
+        if self.network.output_activation.name == "softmax":
+            self.layers[-1]["activation"] = softmax.softmax_beside_ones.address(self.dtype)
+            self.task["output_backward"] = softmax.softmax_backward.address(self.dtype)
 
     def _allocate_squares(self) -> None:
         """Room for Σ w² of each tile of weights, layer after layer."""

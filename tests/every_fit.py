@@ -1,4 +1,4 @@
-"""Tiny fits that use every kernel: each solver on each task, dense and sparse, each update rule, in both types.
+"""Tiny fits that use every kernel: each solver on each task, dense and sparse; each rule; every loss; both types.
 
 Run as a script, it makes them all and prints, as JSON, how each kernel was come by.
 """
@@ -8,6 +8,7 @@ import itertools
 import json
 import warnings
 
+import loss_cases
 import numpy as np
 import scipy.sparse
 from problems import make_problem
@@ -15,6 +16,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastmlp import MLPClassifier, MLPRegressor
 from fastmlp._jit import Unit
+from fastmlp.full_batch import FullBatch
+from fastmlp.losses import Perceptron
 from fastmlp.optimizers import OPTIMIZERS, RMSProp
 from fastmlp.training import Epoch
 
@@ -70,6 +73,14 @@ def fit(solver, task, kind, dtype, prepare=lambda X: X, n_jobs=None):
         return make_estimator(solver, task, kind, n_jobs).fit(X, y, sample_weight=weights), X
 
 
+def use_every_loss(dtype):
+    """The gradient of a small network with every loss behind every output activation, but for a user's own."""
+    for case in [*loss_cases.CASES.values(), (Perceptron(), "step", 3)]:
+        if case[0] is not loss_cases.QUARTIC:
+            problem = loss_cases.make_problem(case, dtype=dtype)
+            FullBatch(problem.network, problem.rows, 0.1)(problem.network.params.copy())
+
+
 def origins():
     """Unit and type → "cache" or "compiler", for all that were asked for; None for a unit that was not."""
     found = {}
@@ -90,4 +101,6 @@ if __name__ == "__main__":
     for rule, dtype in itertools.product(RULES, (np.float32, np.float64)):
         problem = make_problem("poisson", dtype=dtype)
         Epoch(problem.network, problem.rows, rule, np.arange(7), 3).run(0.1)
+    use_every_loss(np.float32)
+    use_every_loss(np.float64)
     print(json.dumps(origins()))

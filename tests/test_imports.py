@@ -22,7 +22,10 @@ FLOORS = [
     {"training", "full_batch", "prediction", "hessian", "trace", "team", "warmup"},
     {"progress", "interruptible", "shuffling"},
     {"model", "workspace", "data"},
-    {"activations", "losses", "initializers", "optimizers", "schedules"},
+    {
+        "activations", "initializers", "optimizers", "schedules", "losses", "base_loss", "classification_losses",
+        "margin_losses", "regression_losses", "deviance_losses", "user_losses",
+    },
     {"kernels"},
     {"layout", "_jit", "scalar", "settings", "curvatures"},
 ]
