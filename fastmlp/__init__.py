@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 _ROOMS = {
     ".classifier": ["MLPClassifier"],
     ".regressor": ["MLPRegressor"],
+    ".network": ["Network"],
     ".own_activation": ["Activation"],
     ".parametric_activations": ["CELU", "ELU", "LeakyReLU", "SiLU", "Softplus"],
     ".losses": [

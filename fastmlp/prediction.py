@@ -13,7 +13,7 @@ import numpy as np
 from .data import Rows
 from .interruptible import Slicer
 from .kernels.predict import DATA_AT, SHAPE_AT, predict_few, predict_rows
-from .network import Network
+from .model import BorrowedModel, Model
 from .team import Team, rows_of_one_thread, useful_threads
 from .workspace import Workspace
 
@@ -24,7 +24,7 @@ BLOCK_ROWS = 64
 
 
 def predict(
-    network: Network,
+    network: Model,
     rows: Rows,
     order: np.ndarray | None = None,
     n_threads: int = 1,
@@ -81,7 +81,7 @@ class FewRows:
 
     Parameters
     ----------
-    network : Network
+    network : BorrowedModel
         On the user's own arrays, so that edits in place count.
     both_classes : bool
         Whether the one output p becomes two, 1 − p and p.
@@ -91,7 +91,7 @@ class FewRows:
         Threads that the long way may use.
     """
 
-    def __init__(self, network: Network, both_classes: bool, made_from: tuple, n_threads: int = 1) -> None:
+    def __init__(self, network: BorrowedModel, both_classes: bool, made_from: tuple, n_threads: int = 1) -> None:
         self.made_from = made_from
         quickly = SHORT_OPERATIONS // (2 * network.layout.size)
         self.most_rows = max(BLOCK_ROWS, min(quickly, rows_of_one_thread(network)) if n_threads > 1 else quickly)

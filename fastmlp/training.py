@@ -13,7 +13,7 @@ from .data import Rows
 from .interruptible import Slicer
 from .kernels.epoch import train_steps
 from .kernels.update import update_layer
-from .network import Network
+from .model import TrainableModel
 from .optimizers import Optimizer, RunningOptimizer
 from .progress import Progress
 from .schedules import Adaptive
@@ -101,14 +101,14 @@ class Epoch:
 
     def __init__(
         self,
-        network: Network,
+        network: TrainableModel,
         rows: Rows,
         optimizer: Optimizer | RunningOptimizer,
         order: np.ndarray,
         batch_size: int,
         n_threads: int = 1,
     ) -> None:
-        self.optimizer = optimizer.begin()
+        self.network, self.optimizer = network, optimizer.begin()
         self.batch_size = batch_size
         self.steps = -(-order.size // batch_size)
         self.team = Team(useful_threads(network, batch_size, n_threads), takes_long(network, batch_size))
@@ -138,7 +138,7 @@ class Epoch:
         return float(task["loss_sum"]) / max(int(task["rows_counted"]), 1)
 
     def _steps(self, start: int, stop: int) -> None:
-        params = self.workspace.network.params.ctypes.data
+        params = self.network.params.ctypes.data
 
         def steps_of(thread: int) -> None:
             self.train_steps(*self.workspace.arguments(thread), start, stop, params)
@@ -147,7 +147,7 @@ class Epoch:
 
 
 def train(
-    network: Network,
+    network: TrainableModel,
     rows: Rows,
     optimizer: Optimizer | RunningOptimizer,
     plan: Plan,
@@ -202,7 +202,7 @@ def train(
 
 
 def _judge(
-    network: Network,
+    network: TrainableModel,
     history: History,
     tol: float,
     progress: Progress,

@@ -13,7 +13,7 @@ from .kernels.simd import FROM_BIAS, RECTIFY, RECTIFY_WITH_SLOPE, TILE_VECTORS, 
 
 if TYPE_CHECKING:
     from .data import Rows
-    from .network import Network
+    from .model import Model
 
 #: Bytes of a cache line: buffers begin on one, and lie one apart.
 LINE = 64
@@ -57,7 +57,7 @@ class Workspace:
 
     Parameters
     ----------
-    network : Network
+    network : Model
     rows : Rows
     batch_rows : int
         Rows of a mini-batch, of a chunk or of a block.
@@ -71,7 +71,7 @@ class Workspace:
 
     def __init__(
         self,
-        network: Network,
+        network: Model,
         rows: Rows,
         batch_rows: int,
         *,
@@ -186,7 +186,7 @@ class Workspace:
         The last layer's is the loss's business in training, if it is fused with it.
         """
         last = len(self.layers) - 1
-        apart = training and not self.network.loss.is_fused(self.network.output_activation)
+        apart = training and not self.network.loss_function.is_fused(self.network.output_activation)
         for number, (layer, activation) in enumerate(zip(self.layers, self.network.activations, strict=True)):
             product_rectifies = activation.unit is activations.relu and number < last and layer["input"] != 0
             if product_rectifies:
@@ -201,7 +201,7 @@ class Workspace:
 
     def _allocate_training(self) -> None:
         layout, task, n_targets = self.network.layout, self.task, self.rows.n_targets
-        loss, output = self.network.loss, self.network.output_activation
+        loss, output = self.network.loss_function, self.network.output_activation
         expected = loss.n_targets(output, layout.units[-1])
         assert n_targets == expected, "the kernels trust the targets' width"
         task["targets"] = self._buffer("targets", (self.batch_rows, n_targets))

@@ -19,7 +19,7 @@ from fastmlp.kernels.epoch import train_steps
 from fastmlp.kernels.full_batch import add_gradients
 from fastmlp.kernels.predict import predict_few, predict_rows
 from fastmlp.kernels.records import N_RATES
-from fastmlp.network import Network
+from fastmlp.model import BorrowedModel
 from fastmlp.optimizers import SGD, Adam
 from fastmlp.prediction import FewRows, predict
 from fastmlp.training import Epoch
@@ -144,7 +144,7 @@ class TestSteps:
 def test_prediction_of_few_rows(dtype):
     """But for what is handed back."""
     network = make_problem("softmax log loss", features=70, hidden=(90, 80), dtype=dtype).network
-    around = Network.around(network.coefs, network.intercepts, ["tanh", "tanh", "softmax"], "log_loss", dtype)
+    around = BorrowedModel(network.coefs, network.intercepts, ["tanh", "tanh", "softmax"], "log_loss", dtype)
     few_rows, X = FewRows(around, both_classes=False, made_from=()), np.ones((5, 70), dtype)
     assert_nothing_allocated(lambda: few_rows(X))
     (workspace,) = few_rows.idle
