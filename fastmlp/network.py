@@ -144,7 +144,7 @@ class Network(TrainableModel):
         Parameters
         ----------
         initializer : str or Initializer
-            'sklearn' (the estimators' habit, which is scikit-learn's), 'glorot_uniform', 'he_normal', …, or an object as
+            'sklearn' (scikit-learn's habit, and the estimators'), 'glorot_uniform', 'he_normal', …, or an object such as
             ``Uniform(-1, 1)``; see `fastmlp.initializers`.
         random_state : int, RandomState or None
             A seed, or what to draw from.

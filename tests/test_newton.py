@@ -5,10 +5,10 @@ import copy
 import numpy as np
 import pytest
 import scipy.sparse
+from own_functions import tanh, tanh_derivative
 from second_order import ANGLES, SINES, Noted, adam_on_sines, gradient_with_penalty, sine_network, solve
 
-from fastmlp import Network
-from fastmlp.activations import as_activation
+from fastmlp import Activation, Network
 from fastmlp.data import Rows
 from fastmlp.full_batch import lbfgs
 from fastmlp.newton import TrustRegion, newton_cg
@@ -171,9 +171,8 @@ class TestWhatIsReported:
 
 
 def test_refuses_what_has_no_second_derivative():
-    tanh = as_activation("tanh")
-    network = Network([1, 2, 1], [type(tanh)("mine", tanh.unit), "identity"], "half_squared_error")
-    with pytest.raises(ValueError, match="activation='mine' brings no second derivative"):
+    network = Network([1, 2, 1], [Activation(tanh, tanh_derivative), "identity"], "half_squared_error")
+    with pytest.raises(ValueError, match="activation='Activation.tanh, tanh_derivative.' brings no second derivative"):
         solve(newton_cg, network, ANGLES, SINES)
 
 
