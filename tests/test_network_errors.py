@@ -82,5 +82,5 @@ def test_arguments_that_make_no_sense(case):
 
 def test_a_hessian_needs_second_derivatives():
     without = Network([2, 2, 1], [Activation(tanh, tanh_derivative), "identity"], "half_squared_error")
-    with pytest.raises(ValueError, match="activation='Activation.tanh, tanh_derivative.' brings no second derivative"):
+    with pytest.raises(ValueError, match=r"activation=.Activation.tanh, tanh_derivative.' brings no second derivative"):
         without.hessian_vector_product(X, Y, np.ones(9))
