@@ -14,13 +14,13 @@ PACKAGE = Path(fastmlp.__file__).parent
 #: From the top floor down; a module may import from its own floor and those below, never in a circle.
 FLOORS = [
     {"__init__", "__main__"},
-    {"classifier", "regressor", "_estimator", "_validation"},
+    {"classifier", "regressor", "_estimator", "_validation", "_parameters"},
     {"callbacks", "persistence", "display"},
     {"network", "arguments"},
     {"newton", "levenberg_marquardt"},
     {"second_order"},
     {"training", "full_batch", "prediction", "hessian", "trace", "team", "warmup"},
-    {"progress", "interruptible", "shuffling"},
+    {"progress", "interruptible", "shuffling", "dropout", "regularisation"},
     {"model", "workspace", "data"},
     {
         "activations", "initializers", "optimizers", "schedules", "losses", "base_loss", "classification_losses",
