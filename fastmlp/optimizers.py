@@ -29,6 +29,8 @@ class Optimizer:
     """
 
     n_moments = 0
+    #: Units in which the rule goes on once it has run for all parameters (see `kernels.phases`).
+    phases: tuple[Unit, ...] = ()
 
     def __init__(self, learning_rate_init: float, schedule: Constant | None = None) -> None:
         self.learning_rate_init = float(learning_rate_init)

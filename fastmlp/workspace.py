@@ -91,6 +91,9 @@ class Workspace:
         self.buffers[name] = aligned(shape, dtype or self.dtype)
         return self.buffers[name].ctypes.data
 
+    #: For what hooks into a step.
+    buffer = _buffer
+
     def _numbers(self, name: str, numbers: tuple[float, ...]) -> int:
         """Keep numbers in float64; the address, 0 for none."""
         if not numbers:
@@ -189,7 +192,7 @@ class Workspace:
             return
         most = int((layers["update_rows"] * layers["fan_out"]).max())
         task["d_tile"] = self._buffer(f"weight gradients {thread}", most)
-        task["hyper"] = self._buffer(f"hyper {thread}", (2, N_HYPER), np.float64)
+        task["hyper"] = task["scaling"] = self._buffer(f"hyper {thread}", (2, N_HYPER), np.float64)
         if layers["narrow"].any():
             fan_in = int((layers["narrow"] * layers["fan_in"]).max())
             task["d_transposed"] = self._buffer(f"transposed weight gradients {thread}", (ROW_TILE, fan_in))

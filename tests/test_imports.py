@@ -18,14 +18,14 @@ FLOORS = [
     {"callbacks", "persistence", "display"},
     {"training", "full_batch", "prediction", "team", "warmup"},
     {"progress", "interruptible", "shuffling"},
-    {"network", "workspace", "data"},
-    {"activations", "losses", "initializers", "optimizers", "schedules"},
+    {"network", "workspace", "data", "hooks"},
+    {"activations", "losses", "initializers", "optimizers", "schedules", "lamb", "regularisation", "dropout"},
     {"kernels"},
     {"layout", "_jit", "scalar"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ESTIMATORS = FLOORS[1]
-LLVM_WRITERS = {f"kernels/{room}.py" for room in ("simd", "bits", "pointers", "subnormals", "team")}
+LLVM_WRITERS = {f"kernels/{room}.py" for room in ("simd", "bits", "pointers", "subnormals", "team", "random_bits")}
 COMPILER_FLAGS = {"fastmath", "njit", "jit", "forceinline", "parallel", "cfunc", "CFunc", "vectorize", "guvectorize"}
 
 SOURCES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
