@@ -48,8 +48,10 @@ class Hooks:
         self.workspace, self.tasks = workspace, workspace.tasks
         self.dtype, self.layout = workspace.dtype, workspace.network.layout
         self.masks = masks if regularisation.drops else None
-        self._penalise(regularisation)
+        self.tasks["rule"], self.tasks["moments"] = self.tasks["update"], self.tasks["state"]
+        self.tasks["rule_hyper"] = self.tasks["hyper"]
         self._add_phases(regularisation, rule_phases)
+        self._penalise(regularisation)
         self._drop_out(regularisation)
 
     def _penalise(self, settings: Regularisation) -> None:
@@ -59,21 +61,29 @@ class Hooks:
             self.tasks["l1"], self.tasks["n_magnitudes"] = settings.l1, tiles
             self.tasks["magnitudes"] = self.workspace.buffer("magnitudes", tiles, np.float64)
             self.tasks["note_magnitudes"] = penalties.note_magnitudes.address(self.dtype)
-        if not settings.l1 and settings.clip_value is None:
-            return
-        scaling = np.zeros((2, N_HYPER))
-        scaling[0, penalties.L1] = settings.l1
-        scaling[:, penalties.LARGEST] = np.inf if settings.clip_value is None else settings.clip_value
+            self.tasks["go_on"] = phases.go_on.address(self.dtype)
+        if settings.l1 or settings.clip_value is not None:
+            self._put_in_front(settings)
+
+    def _put_in_front(self, settings: Regularisation) -> None:
+        """`penalise` in front of what phase two calls, and its numbers in front of that rule's."""
+        behind = int(self.tasks["update"][0])
+        assert int(float(behind)) == behind, "an address that is no float64"
+        hyper = np.zeros((2, 2, N_HYPER))
+        hyper[0, 0, penalties.L1] = settings.l1
+        hyper[0, :, penalties.LARGEST] = np.inf if settings.clip_value is None else settings.clip_value
+        hyper[0, :, penalties.RULE] = behind
         for thread, task in enumerate(self.tasks):
-            task["scaling"] = self.workspace.buffer(f"scaling {thread}", scaling.shape, np.float64)
-            self.workspace.buffers[f"scaling {thread}"][...] = scaling
-            self.workspace.buffers[f"hyper {thread}"][:, SCALE] = 1.0  # the update sees a complete gradient
-        self.tasks["penalise"] = penalties.penalise.address(self.dtype)
+            hyper[1] = self.workspace.buffers[f"hyper {thread}"]
+            hyper[1, :, SCALE] = 1.0
+            task["hyper"] = self.workspace.buffer(f"hyper {thread}", hyper.shape, np.float64)
+            task["rule_hyper"] = task["hyper"] + 8 * penalties.BEHIND
+            self.workspace.buffers[f"hyper {thread}"][...] = hyper
+        self.tasks["update"] = penalties.penalise.address(self.dtype)
 
     def _add_phases(self, settings: Regularisation, rule_phases: Sequence[Unit]) -> None:
         """Those that need all of phase two, in their order."""
         units: list[Unit] = []
-        self.tasks["rule"], self.tasks["moments"] = self.tasks["update"], self.tasks["state"]
         if settings.clip_norm is not None:
             self.tasks["clip_norm"] = settings.clip_norm
             self.tasks["gradient"] = self.tasks["state"] = self.workspace.buffer("gradient", self.layout.size)
@@ -93,6 +103,7 @@ class Hooks:
         self.tasks["phases"] = self.workspace.buffer("phases", len(units), np.int64)
         self.workspace.buffers["phases"][:] = [unit.address(self.dtype) for unit in units]
         self.tasks["n_phases"] = len(units)
+        self.tasks["go_on"] = phases.go_on.address(self.dtype)
 
     def _drop_out(self, settings: Regularisation) -> None:
         """Dropout of what comes into each layer."""

@@ -19,16 +19,16 @@ class Regularisation:
     Parameters
     ----------
     l1 : float, default=0.0
-        Weight of Σ \\|p\\|, at least 0. The slope of \\|p\\| at 0 counts as 0: weights come close to zero, and stay there
-        by chance alone.
+        Weight of Σ \\|p\\|, at least 0. The slope of \\|p\\| at 0 counts as 0. Weights that nothing needs come within a
+        step of zero; exactly zero they become by chance alone.
     dropout : float or sequence of float, default=0.0
         Probability p in [0, 1) with which an output of a hidden layer is left out for one row of one step; what is kept
         counts 1 / (1 − p) times. One for all hidden layers, or one for each. Predictions leave out nothing.
     input_dropout : float, default=0.0
         The same of the inputs.
     max_norm : float, optional
-        After each step, what comes into a unit (a column of a weight matrix, in every layer) is scaled to this Euclidean
-        norm if it is longer. Greater than 0.
+        After each step, what comes into a unit (a column of a weight matrix, in every layer) is scaled to this
+        Euclidean norm if it is longer. Greater than 0.
     clip_norm : float, optional
         Before each update, the gradient of all weights and biases together, penalties included, is scaled to this
         Euclidean norm if it is longer. Greater than 0.
@@ -116,7 +116,7 @@ class Regularisation:
         Examples
         --------
         >>> Regularisation().check_full_batch("lbfgs")
-        >>> Regularisation(l1=0.1, max_norm=3.0).check_full_batch("lbfgs")
+        >>> Regularisation(l1=0.1, max_norm=3.0).check_full_batch("lbfgs")  # doctest: +NORMALIZE_WHITESPACE
         Traceback (most recent call last):
         ...
         ValueError: solver='lbfgs' descends one smooth function of all rows, and cannot take l1=0.1, max_norm=3.0: leave

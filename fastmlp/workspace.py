@@ -192,7 +192,7 @@ class Workspace:
             return
         most = int((layers["update_rows"] * layers["fan_out"]).max())
         task["d_tile"] = self._buffer(f"weight gradients {thread}", most)
-        task["hyper"] = task["scaling"] = self._buffer(f"hyper {thread}", (2, N_HYPER), np.float64)
+        task["hyper"] = self._buffer(f"hyper {thread}", (2, N_HYPER), np.float64)
         if layers["narrow"].any():
             fan_in = int((layers["narrow"] * layers["fan_in"]).max())
             task["d_transposed"] = self._buffer(f"transposed weight gradients {thread}", (ROW_TILE, fan_in))

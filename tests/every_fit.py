@@ -10,10 +10,15 @@ import warnings
 
 import numpy as np
 import scipy.sparse
+from problems import make_problem
 from sklearn.exceptions import ConvergenceWarning
 
 from fastmlp import MLPClassifier, MLPRegressor
 from fastmlp._jit import Unit
+from fastmlp.dropout import Masks
+from fastmlp.lamb import LAMB
+from fastmlp.regularisation import Regularisation
+from fastmlp.training import Epoch
 
 SOLVERS = {
     "adam": {"solver": "adam"},
@@ -66,6 +71,13 @@ def fit(solver, task, kind, dtype, prepare=lambda X: X, n_jobs=None):
         return make_estimator(solver, task, kind, n_jobs).fit(X, y, sample_weight=weights), X
 
 
+def train_with_all_hooks(dtype, sparse):
+    """One epoch with everything that hooks into a step."""
+    problem = make_problem("multi-label", rows=N_ROWS, dtype=dtype, sparse=sparse)
+    settings = Regularisation(0.1, dropout=0.5, input_dropout=0.2, max_norm=1.0, clip_norm=1.0, clip_value=0.1)
+    Epoch(problem.network, problem.rows, LAMB(), np.arange(N_ROWS), 17, 1, settings, Masks(0)).run(0.1)
+
+
 def origins():
     """Unit and type → "cache" or "compiler", for all that were asked for; None for a unit that was not."""
     found = {}
@@ -83,4 +95,6 @@ if __name__ == "__main__":
             estimator, X = fit(*case, dtype)
             for rows in (X, X, X[:1]):  # dense rows take the short way from the second time on
                 estimator.predict(rows)
+    for dtype, sparse in itertools.product((np.float32, np.float64), (False, True)):
+        train_with_all_hooks(dtype, sparse)
     print(json.dumps(origins()))

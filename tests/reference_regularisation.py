@@ -39,7 +39,7 @@ def mask(key, rate, rows, columns, stride):
 
 
 def masked_loss_and_gradients(coefs, intercepts, batch, l2, l1, masks, activation, loss, epsilon=reference.EPSILON):
-    """(Σ wᵢ lossᵢ + l2 / 2 Σ p² + l1 Σ |p|) / Σ wᵢ and its gradients; `masks` of what comes into each layer, or None."""
+    """(Σ wᵢ lossᵢ + l2 / 2 Σ p² + l1 Σ |p|) / Σ wᵢ and its gradients; `masks` are of what comes into each layer."""
     inp, y, w = batch
     masks = [1.0 if m is None else m for m in masks or [None] * len(coefs)]
     inputs, derivatives = [inp * masks[0]], []

@@ -1,4 +1,4 @@
-"""Epochs with everything that hooks into a step, in compiled code and by plain twins; shared by several test modules."""
+"""Epochs with everything that hooks into a step, in compiled code and by plain twins, for several test modules."""
 
 import numpy as np
 import reference_regularisation as plain

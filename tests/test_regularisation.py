@@ -1,5 +1,7 @@
 """Regularisation: settings and their messages, L1, max-norm, and everything together against plain twins."""
 
+import ctypes
+
 import numpy as np
 import pytest
 import reference_regularisation as plain
@@ -41,7 +43,7 @@ def small_networks_share_their_work(monkeypatch):
 @pytest.mark.parametrize("name", ["dropout", "input_dropout"])
 @pytest.mark.parametrize("rate", [-0.1, 1, 1.5, np.nan, "half", None, True])
 def test_rates_that_are_none(name, rate):
-    with pytest.raises(ValueError, match=rf"^{name}={rate!r}, but a rate of dropout is a number of at least 0 and below 1"):
+    with pytest.raises(ValueError, match=rf"^{name}={rate!r}, but a rate of dropout is a number of at least 0 and"):
         Regularisation(**{name: rate})
 
 
@@ -97,34 +99,44 @@ def test_dropout_needs_masks():
 # Each unit by itself
 
 
-@pytest.mark.parametrize(("rows", "columns", "stride"), [(1, 1, 1), (1, 33, 33), (7, 5, 5), (5, 3, 8), (3, 67, 131)])
+def in_front_of_collect(dtype, **numbers):
+    """Rows of hyper for `penalise`, with numbers by name, and for `collect` behind it."""
+    hyper = np.zeros((2, 2, records.N_HYPER))
+    hyper[0, :, penalties.RULE] = phases.collect.address(dtype)
+    hyper[1, :, records.SCALE] = 1.0
+    for name, number in numbers.items():
+        hyper[0, 0, getattr(penalties if name in ("L1", "LARGEST") else records, name)] = number
+    return Guarded(hyper.ravel(), np.float64)
+
+
+@pytest.mark.parametrize("n", [1, 2, 15, 33, 131])
 @pytest.mark.parametrize("dtype", TYPES)
-def test_penalise(dtype, rows, columns, stride):
-    rng = np.random.RandomState(columns)
-    param = rng.standard_normal((rows, columns)).astype(dtype)
-    param[0, 0] = 0.0
-    d_param = (rng.standard_normal((rows, columns)) * 9).astype(dtype)
-    scaling = np.zeros(records.N_HYPER)
-    scaling[[records.L2, records.SCALE, penalties.L1, penalties.LARGEST]] = 0.5, 0.0625, 0.25, 0.375
-    p, d, s = Guarded(param, dtype, stride), Guarded(d_param, dtype), Guarded(scaling, np.float64)
-    call(penalties.penalise, dtype, param=p, stride=stride, d_param=d, rows=rows, columns=columns, scaling=s)
+def test_penalise(dtype, n):
+    """The completed gradient in d_param, and with the rule behind, which is `collect` here."""
+    rng = np.random.RandomState(n)
+    param = (rng.standard_normal(n) * (np.arange(n) > 0)).astype(dtype)  # the first is zero
+    d_param = (rng.standard_normal(n) * 9).astype(dtype)
+    hyper = in_front_of_collect(dtype, LEARNING_RATE=0.5, L2=0.5, SCALE=0.0625, L1=0.25, LARGEST=0.375)
+    p, d, state = Guarded(param, dtype), Guarded(d_param, dtype), Guarded(np.zeros(n), dtype)
+    call(penalties.penalise, dtype, param=p, d_param=d, state=state, n_params=n, n=n, hyper=hyper)
     param, d_param = param.astype(float), d_param.astype(float)
     (expected,) = plain.clip_by_value([(d_param + 0.5 * param + 0.25 * np.sign(param)) * 0.0625], 0.375)
     np.testing.assert_allclose(d.array, expected, rtol=8 * np.finfo(dtype).eps, atol=8 * np.finfo(dtype).eps)
-    d.assert_only_inside_written()
+    np.testing.assert_array_equal(state.array, d.array)
+    assert hyper.array[penalties.BEHIND + records.LEARNING_RATE] == 0.5
+    for written in (d, state, hyper):
+        written.assert_only_inside_written()
     p.assert_untouched()
-    s.assert_untouched()
 
 
 @pytest.mark.parametrize("dtype", TYPES)
 def test_penalise_keeps_what_diverged(dtype):
     """NaN stays NaN, and is not clipped away."""
-    scaling = np.zeros(records.N_HYPER)
-    scaling[[records.SCALE, penalties.LARGEST]] = 1.0, 2.0
-    p, d = Guarded(np.zeros(4), dtype), Guarded([np.nan, np.inf, -np.inf, 1.0], dtype)
-    s = Guarded(scaling, np.float64)
-    call(penalties.penalise, dtype, param=p, stride=4, d_param=d, rows=1, columns=4, scaling=s)
-    np.testing.assert_array_equal(d.array, [np.nan, 2.0, -2.0, 1.0])
+    hyper = in_front_of_collect(dtype, SCALE=1.0, LARGEST=2.0)
+    p, state = Guarded(np.zeros(4), dtype), Guarded(np.zeros(4), dtype)
+    d = Guarded([np.nan, np.inf, -np.inf, 1.0], dtype)
+    call(penalties.penalise, dtype, param=p, d_param=d, state=state, n_params=4, n=4, hyper=hyper)
+    np.testing.assert_array_equal(state.array, [np.nan, 2.0, -2.0, 1.0])
 
 
 @pytest.mark.parametrize("n", [1, 2, 15, 33, 131])
@@ -291,6 +303,27 @@ def test_batches_without_weight_make_no_step(name, threads):
     assert epoch.workspace.tasks["steps_made"].tolist() == [4] * threads
 
 
+def test_a_team_that_is_called_off_between_phases_comes_back():
+    """Nobody waits at the barrier for ever, and no later phase is begun: the gradient stands, the step is not made."""
+    problem = make_problem("multi-label", hidden=(37, 5), rows=96)
+    epoch = make_epoch(problem, Regularisation(clip_norm=1.0, max_norm=0.1), threads=3)
+    assert epoch.team.size == 3
+    seen, before = [], problem.network.params.copy()
+    phase = ctypes.CFUNCTYPE(None, *[ctypes.c_ssize_t] * 3)
+
+    @phase
+    def call_off(task, layers, like):
+        seen.append(task)
+        if task == epoch.workspace.arguments(1)[0]:
+            epoch.team._call_off()
+
+    epoch.workspace.buffers["phases"][0] = ctypes.cast(call_off, ctypes.c_void_p).value
+    epoch.run(L2)
+    assert sorted(seen) == [epoch.workspace.arguments(thread)[0] for thread in range(3)]
+    assert np.array_equal(problem.network.params, before)
+    assert epoch.workspace.buffers["gradient"].any()
+
+
 @pytest.mark.parametrize("dtype", TYPES)
 def test_nothing_asked_for_costs_nothing(dtype):
     """No unit, no memory, and the bits of a training that never heard of it."""
@@ -301,6 +334,6 @@ def test_nothing_asked_for_costs_nothing(dtype):
     assert problems[0].network.params.tobytes() == problems[1].network.params.tobytes()
     assert epoch.workspace.buffers.keys() == bare.workspace.buffers.keys()
     task = epoch.workspace.task
-    assert not any(task[name] for name in ("penalise", "note_magnitudes", "n_phases", "phases", "mask_keys"))
+    assert not any(task[name] for name in ("note_magnitudes", "go_on", "n_phases", "phases", "mask_keys"))
+    assert task["update"] == task["rule"]
     assert not epoch.workspace.layers["mask"].any()
-    assert task["scaling"] == task["hyper"]

@@ -8,7 +8,7 @@
         phase two    for each tile of weights: gradient over the whole batch,
                      and the update straight after it, in place                (tiles are independent)
         barrier
-        later phases, where something needs all of what phase two computes: a barrier after each (see `phases`)
+        later phases, where something needs all of phase two: see `phases`
 
 Every thread runs it with a task record of its own and takes its share of the rows and of the tiles; each number is
 computed by one thread in a fixed order, so the bits are the same whatever the number of threads. Nothing is allocated.
@@ -51,17 +51,12 @@ def train_steps(task_record, layer_records, first_step, stop_step, like):
         task.steps_made += 1
         task.rows_counted += rows
         losses = sum_losses(task, rows) if task.thread == 0 else 0.0  # others overwrite them once all have met
-        if task.thread == 0 and task.note_magnitudes != 0:
-            losses += task.l1 * add_up(task.magnitudes, task.n_magnitudes)
-        going_on = meet(task.team, task.n_threads)
-        for number in range(task.n_phases):
-            if going_on:
-                call(integers_at(task.phases)[number], (task_record, layer_records, like))
-                going_on = meet(task.team, task.n_threads)
-        if not going_on:
+        if task.go_on != 0:
+            call(task.go_on, (task_record, layer_records, like))
+        if not meet(task.team, task.n_threads):
             break
         if task.thread == 0:
-            loss = (losses + 0.5 * task.l2 * add_up(task.squares, task.n_squares)) / total_weight
+            loss = (losses + 0.5 * task.l2 * sum_squares(task) + task.penalty) / total_weight
             task.loss_sum += loss * rows
     restore_mode(mode)
 
@@ -89,16 +84,15 @@ def set_hyper(task, total_weight):
     rates = carray(doubles_at(task.rates), (task.steps_made + 1) * N_RATES)
     for i in range(N_RATES):
         hyper[i] = hyper[N_HYPER + i] = rates[task.steps_made * N_RATES + i]
-    scaling = carray(doubles_at(task.scaling), 2 * N_HYPER)
-    scaling[L2] = task.l2
-    scaling[SCALE] = scaling[N_HYPER + SCALE] = 1.0 / total_weight
+    hyper[L2] = task.l2
+    hyper[SCALE] = hyper[N_HYPER + SCALE] = 1.0 / total_weight
 
 
 @pasted
-def add_up(address, n):
-    """The sum of n doubles, in order."""
-    values = carray(doubles_at(address), n)
+def sum_squares(task):
+    """Σ w² over all layers, added up in order."""
+    squares = carray(doubles_at(task.squares), task.n_squares)
     total = 0.0
-    for i in range(n):
-        total += values[i]
+    for i in range(task.n_squares):
+        total += squares[i]
     return total

@@ -1,41 +1,60 @@
-"""L1, and clipping by value: the gradient is completed in its tile, straight before the update sees it.
+"""L1, and clipping by value: the gradient of a tile is completed straight before the update rule sees it.
 
 Penalties are of the weights and not of the biases, divided as L2 is by the sum of the batch's weights:
 ``loss = (Σ wᵢ lossᵢ + l2 / 2 Σ p² + l1 Σ |p|) / Σ wᵢ``.
+
+`penalise` is an update rule in front of the update rule, so that neither phase two nor the rules know of it::
+
+    hyper    row 0, 1   what `penalise` reads, for weights and biases; L2 and SCALE of the step are written here
+             row 2, 3   what the rule behind it reads: L2 = 0, SCALE = 1
 """
 
+import numpy as np
 from numba import carray
 
 from .._jit import DOUBLES, POINTER, SIZE, inlined_sum, unit
 from .bits import prefer_wide_vectors
-from .pointers import doubles_at, pointer_at, shift
-from .records import FIRST, FLAT_TILE, L2, LAYER_POINTER, SCALE, SECOND, TASK_POINTER
+from .pointers import call, doubles_at, pointer_at, shift
+from .records import (
+    FIRST,
+    FLAT_TILE,
+    L2,
+    LAYER_POINTER,
+    N_HYPER,
+    N_RATES,
+    SCALE,
+    SECOND,
+    TASK_POINTER,
+    THIRD,
+)
 from .team import share
 
-#: Where `penalise` finds the weight of Σ |p|, and the largest size of a gradient's element.
-L1, LARGEST = FIRST, SECOND
+#: In rows 0 and 1: the weight of Σ |p|, the largest size of a gradient's element, and the address of the rule behind.
+L1, LARGEST, RULE = FIRST, SECOND, THIRD
+#: Numbers from a row to that of the rule behind.
+BEHIND = 2 * N_HYPER
 
 
-@unit(POINTER, SIZE, POINTER, SIZE, SIZE, DOUBLES)
-def penalise(param, stride, d_param, rows, columns, scaling):
-    """d_param (rows, columns), a sum over the batch, is overwritten with the gradient, each element clipped.
+@unit(POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)
+def penalise(param, d_param, state, n_params, n, hyper):
+    """d_param (n,) is overwritten with the gradient, each element clipped, and handed to the rule behind.
 
-    g = (d_param + L2 p + L1 sign(p)) SCALE within ±LARGEST, numbers of `scaling` (N_HYPER,); param (rows, stride) is
-    read. The sign of zero is zero, the slope in the middle of |p|'s corner. NaN stays NaN.
+    g = (d_param + L2 p + L1 sign(p)) SCALE within ±LARGEST. The sign of zero is zero, the slope in the middle of |p|'s
+    corner. NaN stays NaN. The rates of the rule behind are overwritten with this one's.
     """
     prefer_wide_vectors()
-    if columns == stride:  # one long row
-        rows, columns = 1, rows * columns
-    for i in range(rows):
-        p, d = carray(shift(param, i * stride), columns), carray(shift(d_param, i * columns), columns)
-        l1, l2 = p.dtype.type(scaling[L1]), p.dtype.type(scaling[L2])
-        scale, largest, zero = p.dtype.type(scaling[SCALE]), p.dtype.type(scaling[LARGEST]), p.dtype.type(0)
-        for j in range(columns):
-            slope = l1 if p[j] > zero else zero
-            slope = -l1 if p[j] < zero else slope
-            g = (d[j] + l2 * p[j] + slope) * scale
-            g = largest if g > largest else g
-            d[j] = -largest if g < -largest else g
+    p, d = carray(param, n), carray(d_param, n)
+    l1, l2 = p.dtype.type(hyper[L1]), p.dtype.type(hyper[L2])
+    scale, largest, zero = p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[LARGEST]), p.dtype.type(0)
+    for i in range(n):
+        slope = l1 if p[i] > zero else zero
+        slope = -l1 if p[i] < zero else slope
+        g = (d[i] + l2 * p[i] + slope) * scale
+        g = largest if g > largest else g
+        d[i] = -largest if g < -largest else g
+    for i in range(N_RATES):
+        hyper[BEHIND + i] = hyper[i]
+    call(np.int64(hyper[RULE]), (param, d_param, state, n_params, n, shift(hyper, BEHIND)))
 
 
 @unit(TASK_POINTER, LAYER_POINTER, POINTER)

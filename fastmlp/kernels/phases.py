@@ -2,16 +2,15 @@
 
 ::
 
-    phase two         gradient of each tile → its update            or: `collect`, the update that only notes it
-    barrier
-    clip by norm      note_norm   ║ apply_gradient                   the update follows here, tile by tile
-    LAMB              note_trust  ║ apply_trust                      (see `lamb`)
-    max-norm          limit_columns
-    in the end        transpose_weights                              ║ and all that stands in a row: a barrier
+    phase two       gradient of each tile → its update        or `collect`, an update that only notes it
+    clip by norm    note_norm ║ apply_gradient                the update follows here, tile by tile
+    LAMB            note_trust ║ apply_trust                  (see `lamb`)
+    max-norm        limit_columns
+    in the end      transpose_all                             ║ and from line to line: a barrier
 
-Each is a unit (task, layers, like) that all threads run, with a barrier after it; which ones a step has stands in the
-task. Tiles are dealt to threads, sums noted by tile and added up in order by everybody: the same bits for any number
-of threads. Nobody who needs none of this comes here.
+Each is a unit (task, layers, like) that all threads run; which ones a step has stands in the task. Tiles are dealt to
+threads, sums noted by tile and added up in order by everybody who needs them: the same bits for any number of threads.
+Nobody who needs none of this comes here.
 """
 
 import numpy as np
@@ -19,10 +18,32 @@ from numba import carray
 
 from .._jit import DOUBLES, POINTER, SIZE, inlined_sum, pasted, unit
 from .bits import prefer_wide_vectors
-from .pointers import call, doubles_at, pointer_at, shift
-from .records import COLUMN_TILE, FLAT_TILE, L2, LAYER_POINTER, N_HYPER, ROW_TILE, SCALE, TASK_POINTER
-from .team import share
+from .pointers import call, doubles_at, integers_at, pointer_at, shift
+from .records import COLUMN_TILE, FLAT_TILE, L2, LAYER_POINTER, N_HYPER, N_RATES, ROW_TILE, SCALE, TASK_POINTER
+from .team import meet, share
 from .update import transpose_weights
+
+
+@unit(TASK_POINTER, LAYER_POINTER, POINTER)
+def go_on(task_record, layer_records, like):
+    """This thread's part of all later phases, a barrier before each; the penalty is overwritten, by thread 0."""
+    task = carray(task_record, 1)[0]
+    if task.thread == 0:
+        task.penalty = task.l1 * add_up(task.magnitudes, task.n_magnitudes)
+    for number in range(task.n_phases):
+        if not meet(task.team, task.n_threads):
+            return
+        call(integers_at(task.phases)[number], (task_record, layer_records, like))
+
+
+@pasted
+def add_up(address, n):
+    """The sum of n doubles, in order."""
+    values = carray(doubles_at(address), n)
+    total = 0.0
+    for i in range(n):
+        total += values[i]
+    return total
 
 
 @unit(POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)
@@ -50,16 +71,15 @@ def note_norm(task_record, layer_records, like):
 def apply_gradient(task_record, layer_records, like):
     """This thread's parameters and moments take their step by the gradient times min(1, clip_norm / ‖gradient‖).
 
-    A NaN in the gradient is a NaN in the parameters. hyper's L2 and SCALE are overwritten: they stand in the gradient.
+    A NaN in the gradient is a NaN in the parameters. rule_hyper's rates, L2 and SCALE are overwritten: what phase two
+    was told of L2 and SCALE stands in the gradient.
     """
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
-    sums = carray(doubles_at(task.sums), (task.n_params + FLAT_TILE - 1) // FLAT_TILE)
-    total = 0.0
-    for i in range(sums.size):
-        total += sums[i]
-    norm = np.sqrt(total)
-    hyper = carray(doubles_at(task.hyper), 2 * N_HYPER)
+    norm = np.sqrt(add_up(task.sums, (task.n_params + FLAT_TILE - 1) // FLAT_TILE))
+    rates, hyper = doubles_at(task.hyper), carray(doubles_at(task.rule_hyper), 2 * N_HYPER)
+    for i in range(N_RATES):
+        hyper[i] = hyper[N_HYPER + i] = rates[i]
     hyper[L2] = 0.0
     hyper[SCALE] = hyper[N_HYPER + SCALE] = task.clip_norm / norm if norm > task.clip_norm else 1.0
     for number in range(task.n_layers):
@@ -68,7 +88,7 @@ def apply_gradient(task_record, layer_records, like):
         apply_to(task, layer.weight, layer.weight_offset, begin, end - begin, 0, like)
         begin, end = share(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
         apply_to(task, layer.bias, layer.bias_offset, begin, end - begin, N_HYPER, like)
-    hyper[SCALE] = hyper[N_HYPER + SCALE] = 1.0  # as `collect` wants them after `penalise`
+    hyper[SCALE] = hyper[N_HYPER + SCALE] = 1.0  # as `collect` wants it behind `penalise`
 
 
 @pasted
@@ -77,7 +97,7 @@ def apply_to(task, params, offset, first, n, row, like):
     param = shift(pointer_at(params, like), first)
     gradient = shift(pointer_at(task.gradient, like), offset + first)
     moments = shift(pointer_at(task.moments, like), offset + first)
-    call(task.rule, (param, gradient, moments, task.n_params, n, shift(doubles_at(task.hyper), row)))
+    call(task.rule, (param, gradient, moments, task.n_params, n, shift(doubles_at(task.rule_hyper), row)))
 
 
 @unit(TASK_POINTER, LAYER_POINTER, POINTER)

@@ -24,7 +24,7 @@ _I32, _I64 = ir.IntType(32), ir.IntType(64)
 
 @intrinsic
 def random_bits(typingctx, key, start, i):
-    """32 random bits, from 0 to 2³² − 1, for position start + i; the key has 64 bits, of the position the lower 32 count.
+    """32 random bits, from 0 to 2³² − 1, for position start + i, of which the lower 32 bits count; the key has 64.
 
     Numba's own integers grow to 64 bits on the way, which halves the vectors, as would start + i before the call.
     """

@@ -50,14 +50,14 @@ _TASK_FIELDS = [
     # Results.
     ("steps_made", "i8"), ("rows_counted", "i8"), ("loss_sum", "f8"), ("weight_sum", "f8"),
     ("squares", "i8"), ("n_squares", "i8"),
-    # What hooks into a step, 0 where nothing does (see `fastmlp.hooks`). Two rows of N_HYPER that are told L2 and
-    # SCALE: hyper's, or those of `penalise`, a unit that completes the gradient before the update sees it.
-    ("scaling", "i8"), ("penalise", "i8"),
-    # L1: a unit that notes Σ |w| of each tile, where to, how many tiles.
-    ("l1", "f8"), ("note_magnitudes", "i8"), ("magnitudes", "i8"), ("n_magnitudes", "i8"),
-    # Phases after phase two: their units; the whole gradient (n_params,), the rule that takes it from there, its
-    # moments; sums of tiles, room for those of a few columns; the largest norms of a gradient and of a unit's weights.
-    ("phases", "i8"), ("n_phases", "i8"), ("gradient", "i8"), ("rule", "i8"), ("moments", "i8"),
+    # What hooks into a step, 0 where nothing does (see `fastmlp.hooks`). L1: a unit that notes Σ |w| of each tile,
+    # where to, how many tiles; what the batch's loss grows by.
+    ("l1", "f8"), ("note_magnitudes", "i8"), ("magnitudes", "i8"), ("n_magnitudes", "i8"), ("penalty", "f8"),
+    # After phase two: a unit that goes on with later phases, and theirs; the whole gradient (n_params,), the rule that
+    # takes it from there, its hyper and its moments; sums of tiles, room for those of a few columns; the largest norms
+    # of a gradient and of a unit's weights.
+    ("go_on", "i8"), ("phases", "i8"), ("n_phases", "i8"),
+    ("gradient", "i8"), ("rule", "i8"), ("rule_hyper", "i8"), ("moments", "i8"),
     ("sums", "i8"), ("column_sums", "i8"), ("clip_norm", "f8"), ("max_norm", "f8"),
     # Dropout: a key for each layer of each step; the values of sparse input as they were given.
     ("mask_keys", "i8"), ("given_values", "i8"),

@@ -32,7 +32,7 @@ def update_layer(task_record, layer_records, number, order, rows, like):
         if column < stop and not called_off(task.team):
             weight_gradient(task, layer, sorted_from, first, count, column, stop - column, rows, like)
             update_weights(task, layer, first, count, column, stop - column, like)
-            if number > 0 and task.n_phases == 0:  # the last of later phases transposes
+            if number > 0 and task.n_phases == 0:  # else the last phase does
                 transpose_weights(layer, first, count, column, stop - column, like)
     update_biases(task, layer, rows, like)
 
@@ -44,8 +44,6 @@ def update_weights(task, layer, first, count, column, columns, like):
     at = first * layer.fan_out + column
     weight, moments = shift(pointer_at(layer.weight, like), at), shift(state, layer.weight_offset + at)
     note_squares(layer, first, count, column, columns, like)
-    if task.penalise != 0:
-        call(task.penalise, (weight, layer.fan_out, d_tile, count, columns, doubles_at(task.scaling)))
     if columns == layer.fan_out:
         call(task.update, (weight, d_tile, moments, task.n_params, count * columns, hyper))
         return
@@ -108,7 +106,4 @@ def update_biases(task, layer, rows, like):
     bias = shift(pointer_at(layer.bias, like), column)
     moments = shift(pointer_at(task.state, like), layer.bias_offset + column)
     hyper = shift(doubles_at(task.hyper), N_HYPER)
-    if task.penalise != 0:
-        scaling = shift(doubles_at(task.scaling), N_HYPER)
-        call(task.penalise, (bias, stop - column, d_tile, 1, stop - column, scaling))
     call(task.update, (bias, d_tile, moments, task.n_params, stop - column, hyper))
