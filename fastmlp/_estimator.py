@@ -18,6 +18,7 @@ from ._parameters import CONSTRAINTS, FULL_BATCH, build_optimizer, build_regular
 from ._validation import arithmetic_type, check_batch_size, check_hidden_layer_sizes, check_sample_weight, split_rows
 from .activations import Activation, as_activation
 from .data import Rows
+from .dropout import Masks
 from .full_batch import lbfgs
 from .initializers import as_initializer
 from .levenberg_marquardt import levenberg_marquardt
@@ -119,13 +120,14 @@ class BaseMLP(BaseEstimator, ABC):
         order, validate = self._split(network, rows, random_state)
         plan = Plan(
             check_batch_size(self.batch_size, order.size), self.max_iter, self.shuffle, self.tol, self.n_iter_no_change,
-            one_epoch=incremental,
+            one_epoch=incremental, regularisation=regularisation,
         )  # fmt: skip
+        masks = self._dropout_masks(regularisation, random_state, incremental)
         history = self._history()
         try:
             converged = train(
                 network, rows, self._optimizer, plan, history, l2=self.alpha, order=order, random_state=random_state,
-                progress=Progress(self.verbose), validate=validate, n_threads=count_threads(self.n_jobs),
+                progress=Progress(self.verbose), validate=validate, n_threads=count_threads(self.n_jobs), masks=masks,
             )  # fmt: skip
         except Diverged as error:
             self._report_divergence(error.epoch)
@@ -139,6 +141,16 @@ class BaseMLP(BaseEstimator, ABC):
                 ConvergenceWarning,
                 stacklevel=5,
             )
+
+    def _dropout_masks(
+        self, regularisation: Regularisation, random_state: np.random.RandomState, incremental: bool
+    ) -> Masks | None:
+        """Where dropout's bits come from; None, and nothing drawn, without dropout."""
+        if not regularisation.drops:
+            return None
+        if not incremental or not hasattr(self, "_masks"):
+            self._masks = Masks.draw(random_state)
+        return self._masks
 
     def _split(
         self, network: TrainableModel, rows: Rows, random_state: np.random.RandomState

@@ -10,16 +10,21 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .data import Rows
+from .dropout import Masks
+from .hooks import Hooks
 from .interruptible import Slicer
 from .kernels.epoch import train_steps
 from .kernels.update import update_layer
 from .model import TrainableModel
 from .optimizers import Optimizer, RunningOptimizer
 from .progress import Progress
+from .regularisation import Regularisation
 from .schedules import Adaptive
 from .shuffling import shuffle
 from .team import Team, slow_seconds, takes_long, useful_threads
 from .workspace import Workspace
+
+_PLAIN = Regularisation()
 
 
 @dataclass
@@ -73,6 +78,7 @@ class Plan:
     tol: float = 1e-4
     n_iter_no_change: float = 10
     one_epoch: bool = False
+    regularisation: Regularisation = _PLAIN
 
 
 class Diverged(ArithmeticError):
@@ -97,6 +103,10 @@ class Epoch:
     batch_size : int
     n_threads : int
         Threads at the most; the bits do not depend on it.
+    regularisation : Regularisation
+        What a step does beside the L2 penalty.
+    masks : Masks, optional
+        Where dropout's random bits come from.
     """
 
     def __init__(
@@ -107,6 +117,8 @@ class Epoch:
         order: np.ndarray,
         batch_size: int,
         n_threads: int = 1,
+        regularisation: Regularisation = _PLAIN,
+        masks: Masks | None = None,
     ) -> None:
         self.network, self.optimizer = network, optimizer.begin()
         self.batch_size = batch_size
@@ -124,17 +136,20 @@ class Epoch:
         tasks["update_layer"] = update_layer.address(network.dtype)
         tasks["update"] = self.optimizer.unit().address(network.dtype)
         self.workspace.set_hyper(self.optimizer.hyper())
+        self.hooks = Hooks(self.workspace, regularisation, self.optimizer.phases, masks)
 
     def run(self, l2: float) -> float:
         """Make every step of the pass; the mean loss over the rows that counted."""
         tasks, task = self.workspace.tasks, self.workspace.task
         self.rates = self.optimizer.rates(self.steps)  # kept: the tasks hold its address
         tasks["rates"], tasks["l2"] = self.rates.ctypes.data, l2
+        self.hooks.before_epoch(self.steps)
         tasks["steps_made"] = tasks["rows_counted"] = tasks["loss_sum"] = 0
         try:
             self.slicer.run(self._steps, self.steps)
         finally:  # an interrupt leaves the optimizer where the parameters are
             self.optimizer.advance(int(task["steps_made"]))
+            self.hooks.advance(int(task["steps_made"]))
         return float(task["loss_sum"]) / max(int(task["rows_counted"]), 1)
 
     def _steps(self, start: int, stop: int) -> None:
@@ -159,10 +174,12 @@ def train(
     progress: Progress,
     validate: Callable[[], float] | None = None,
     n_threads: int = 1,
+    masks: Masks | None = None,
 ) -> bool:
     """Train `network` in place until nothing improves or every epoch is used up.
 
-    With `validate` the parameters with the best score are put back in the end.
+    With `validate` the parameters with the best score are put back in the end. `masks` is where dropout's random bits
+    come from; it goes on with the training.
 
     Returns
     -------
@@ -176,7 +193,7 @@ def train(
     """
     best = network.params.copy() if validate else None
     optimizer = optimizer.begin()
-    epoch = Epoch(network, rows, optimizer, order, plan.batch_size, n_threads)
+    epoch = Epoch(network, rows, optimizer, order, plan.batch_size, n_threads, plan.regularisation, masks)
     history.n_iter = 0
     try:
         for _ in range(plan.max_iter):

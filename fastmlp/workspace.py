@@ -98,8 +98,8 @@ class Workspace:
         if rows.sparse:
             self.task["sparse_forward"] = sparse.sparse_forward.address(self.dtype)
         if not training:
-            self.task["block_order"] = self._buffer("block order", batch_rows, np.int64)
-            self.task["not_finite"] = self._buffer("not finite", 1, np.int64)
+            self.task["block_order"] = self.buffer("block order", batch_rows, np.int64)
+            self.task["not_finite"] = self.buffer("not finite", 1, np.int64)
         self.tasks[:] = self.task
         for thread in range(n_threads):
             self._allocate_scratch(thread, training)
@@ -114,12 +114,12 @@ class Workspace:
     def _allocate_parts(self) -> None:
         task = self.task
         task["part_rows"] = self.part_rows
-        task["partials"] = self._buffer("partial gradients", (PARTS, self.network.layout.size))
-        task["part_losses"] = self._buffer("losses of the parts", PARTS, np.float64)
+        task["partials"] = self.buffer("partial gradients", (PARTS, self.network.layout.size))
+        task["part_losses"] = self.buffer("losses of the parts", PARTS, np.float64)
         task["part_gradients"] = parts.part_gradients.address(self.dtype)
         task["add_parts"] = parts.add_parts.address(self.dtype)
 
-    def _buffer(self, name: str, shape: Any, dtype: Any = None) -> int:
+    def buffer(self, name: str, shape: Any, dtype: Any = None) -> int:
         """Allocate, keep, and return the address."""
         self.buffers[name] = aligned(shape, dtype or self.dtype)
         return self.buffers[name].ctypes.data
@@ -128,7 +128,7 @@ class Workspace:
         """Keep numbers in float64; the address, 0 for none."""
         if not numbers:
             return 0
-        address = self._buffer(name, len(numbers), np.float64)
+        address = self.buffer(name, len(numbers), np.float64)
         self.buffers[name][:] = numbers
         return address
 
@@ -150,15 +150,15 @@ class Workspace:
         strides = [*(padded(width, self.dtype) for width in units[:-1]), units[-1]]  # losses want flat outputs
         task = self.task
         if not self.rows.sparse:
-            task["inputs"] = self._buffer("inputs", (rows, strides[0]))
+            task["inputs"] = self.buffer("inputs", (rows, strides[0]))
             task["input_stride"] = strides[0]
         inp = task["inputs"]
         for number, layer in enumerate(self.layers):
             layer["input"], layer["input_stride"] = inp, strides[number]
             layer["stride"] = strides[number + 1]
-            layer["output"] = inp = self._buffer(f"output {number}", (rows, strides[number + 1]))
+            layer["output"] = inp = self.buffer(f"output {number}", (rows, strides[number + 1]))
             # One row tile more: reading the deltas of a narrow layer transposed goes beyond the last row.
-            layer["delta"] = self._buffer(f"delta {number}", (rows + ROW_TILE, strides[number + 1]))
+            layer["delta"] = self.buffer(f"delta {number}", (rows + ROW_TILE, strides[number + 1]))
 
     def _choose_blocks(self) -> None:
         """How the work is cut to the caches: everything that depends on their size stands here."""
@@ -204,10 +204,10 @@ class Workspace:
         loss, output = self.network.loss_function, self.network.output_activation
         expected = loss.n_targets(output, layout.units[-1])
         assert n_targets == expected, "the kernels trust the targets' width"
-        task["targets"] = self._buffer("targets", (self.batch_rows, n_targets))
-        task["target_weights"] = self._buffer("target weights", (self.batch_rows, n_targets))
+        task["targets"] = self.buffer("targets", (self.batch_rows, n_targets))
+        task["target_weights"] = self.buffer("target weights", (self.batch_rows, n_targets))
         self.buffers["target weights"][...] = 1  # what stays there when every row counts as one
-        task["losses"] = self._buffer("losses", (self.batch_rows, n_targets), np.float64)
+        task["losses"] = self.buffer("losses", (self.batch_rows, n_targets), np.float64)
         task["loss"] = loss.unit(output).address(self.dtype)
         task["loss_settings"] = self._numbers("loss settings", loss.settings(output, layout.units[-1]))
         task["transpose"] = dense.transpose.address(self.dtype)
@@ -219,7 +219,7 @@ class Workspace:
                 layer["transposed"], layer["transposed_stride"] = layer["weight"], fan_in
                 continue
             layer["transposed_stride"] = padded(fan_in, self.dtype)
-            layer["transposed"] = self._buffer(f"transposed {number}", (fan_out, layer["transposed_stride"]))
+            layer["transposed"] = self.buffer(f"transposed {number}", (fan_out, layer["transposed_stride"]))
         self.transpose()
         self._allocate_squares()
         if self.rows.sparse:
@@ -237,7 +237,7 @@ class Workspace:
         """Room for Σ w² of each tile of weights, layer after layer."""
         in_row = -(-self.layers["fan_out"] // COLUMN_TILE)
         tiles = np.where(self.layers["short"], self.layers["fan_in"] * in_row, -(-self.layers["fan_in"] // ROW_TILE))
-        address = self._buffer("squares", int(tiles.sum()), np.float64)
+        address = self.buffer("squares", int(tiles.sum()), np.float64)
         self.task["squares"], self.task["n_squares"] = address, tiles.sum()
         self.layers["squares"] = address + 8 * (np.cumsum(tiles) - tiles)
 
@@ -247,20 +247,20 @@ class Workspace:
         task["thread"], task["n_threads"] = thread, len(self.tasks)
         if layers["packed"].any():
             depth = max(*self.network.layout.units, self.batch_rows)
-            task["panel"] = self._buffer(f"panel {thread}", (depth, TILE_VECTORS * VECTOR_BITS // (8 * item)))
+            task["panel"] = self.buffer(f"panel {thread}", (depth, TILE_VECTORS * VECTOR_BITS // (8 * item)))
         if not training:
             return
         most = int((layers["update_rows"] * layers["fan_out"]).max())
-        task["d_tile"] = self._buffer(f"weight gradients {thread}", most)
-        task["hyper"] = self._buffer(f"hyper {thread}", (2, N_HYPER), np.float64)
+        task["d_tile"] = self.buffer(f"weight gradients {thread}", most)
+        task["hyper"] = self.buffer(f"hyper {thread}", (2, N_HYPER), np.float64)
         if layers["narrow"].any():
             fan_in = int((layers["narrow"] * layers["fan_in"]).max())
-            task["d_transposed"] = self._buffer(f"transposed weight gradients {thread}", (ROW_TILE, fan_in))
+            task["d_transposed"] = self.buffer(f"transposed weight gradients {thread}", (ROW_TILE, fan_in))
         if self.rows.sparse:
             entries = self.rows.most_entries(self.batch_rows)
-            task["feature_starts"] = self._buffer(f"feature starts {thread}", self.rows.n_features + 1, np.int64)
-            task["entry_rows"] = self._buffer(f"entry rows {thread}", entries, np.int32)
-            task["entry_values"] = self._buffer(f"entry values {thread}", entries)
+            task["feature_starts"] = self.buffer(f"feature starts {thread}", self.rows.n_features + 1, np.int64)
+            task["entry_rows"] = self.buffer(f"entry rows {thread}", entries, np.int32)
+            task["entry_values"] = self.buffer(f"entry values {thread}", entries)
 
     def transpose(self) -> None:
         """Copy the weights into their transposed twins, after they were changed from outside."""

@@ -16,9 +16,11 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastmlp import MLPClassifier, MLPRegressor
 from fastmlp._jit import Unit
+from fastmlp.dropout import Masks
 from fastmlp.full_batch import FullBatch
 from fastmlp.losses import Perceptron
-from fastmlp.optimizers import OPTIMIZERS, RMSProp
+from fastmlp.optimizers import LAMB, OPTIMIZERS, RMSProp
+from fastmlp.regularisation import Regularisation
 from fastmlp.training import Epoch
 
 SOLVERS = {
@@ -81,6 +83,13 @@ def use_every_loss(dtype):
             FullBatch(problem.network, problem.rows, 0.1)(problem.network.params.copy())
 
 
+def train_with_all_hooks(dtype, sparse):
+    """One epoch with everything that hooks into a step."""
+    problem = make_problem("multi-label", rows=N_ROWS, dtype=dtype, sparse=sparse)
+    settings = Regularisation(0.1, dropout=0.5, input_dropout=0.2, max_norm=1.0, clip_norm=1.0, clip_value=0.1)
+    Epoch(problem.network, problem.rows, LAMB(), np.arange(N_ROWS), 17, 1, settings, Masks(0)).run(0.1)
+
+
 def origins():
     """Unit and type → "cache" or "compiler", for all that were asked for; None for a unit that was not."""
     found = {}
@@ -103,4 +112,6 @@ if __name__ == "__main__":
         Epoch(problem.network, problem.rows, rule, np.arange(7), 3).run(0.1)
     use_every_loss(np.float32)
     use_every_loss(np.float64)
+    for dtype, sparse in itertools.product((np.float32, np.float64), (False, True)):
+        train_with_all_hooks(dtype, sparse)
     print(json.dumps(origins()))

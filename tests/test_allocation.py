@@ -14,14 +14,16 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastmlp import MLPClassifier, _jit
 from fastmlp._jit import POINTER, SIZE, unit
+from fastmlp.dropout import Masks
 from fastmlp.full_batch import FullBatch
 from fastmlp.kernels.epoch import train_steps
 from fastmlp.kernels.full_batch import add_gradients
 from fastmlp.kernels.predict import predict_few, predict_rows
 from fastmlp.kernels.records import N_RATES
 from fastmlp.model import BorrowedModel
-from fastmlp.optimizers import SGD, Adam
+from fastmlp.optimizers import LAMB, SGD, Adam
 from fastmlp.prediction import FewRows, predict
+from fastmlp.regularisation import Regularisation
 from fastmlp.training import Epoch
 from fastmlp.workspace import Workspace
 
@@ -81,10 +83,11 @@ class TestSteps:
             "softmax log loss", features=70, hidden=(90, 80), rows=1200, dtype=dtype, sparse=sparse, weighted=True
         )
 
-    @pytest.mark.parametrize("optimizer", [SGD, Adam])
+    @pytest.mark.parametrize("optimizer", [SGD, Adam, LAMB])
     def test_training(self, dtype, sparse, optimizer):
         problem = self.problem(dtype, sparse)
-        epoch = Epoch(problem.network, problem.rows, optimizer(), np.arange(1200), 12)
+        hooks = (1, Regularisation(0.1, 0.5, 0.2, 1.0, 1.0, 0.1), Masks(0)) if optimizer is LAMB else ()
+        epoch = Epoch(problem.network, problem.rows, optimizer(), np.arange(1200), 12, *hooks)
         epoch.run(0.1)
         task, entry = epoch.workspace.task, train_steps.entry(dtype)
         rates = np.full((100, N_RATES), 1e-3)

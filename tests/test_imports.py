@@ -14,25 +14,26 @@ PACKAGE = Path(fastmlp.__file__).parent
 #: From the top floor down; a module may import from its own floor and those below, never in a circle.
 FLOORS = [
     {"__init__", "__main__"},
-    {"classifier", "regressor", "_estimator", "_validation", "_parameters"},
+    {"classifier", "regressor", "_estimator", "_parameters", "_validation"},
     {"callbacks", "persistence", "display"},
     {"network", "arguments"},
     {"newton", "levenberg_marquardt"},
     {"second_order"},
     {"training", "full_batch", "prediction", "hessian", "trace", "team", "warmup"},
-    {"progress", "interruptible", "shuffling", "dropout", "regularisation"},
+    {"progress", "interruptible", "shuffling"},
+    {"hooks"},
     {"model", "workspace", "data"},
     {
         "activations", "initializers", "optimizers", "schedules", "losses", "base_loss", "classification_losses",
         "margin_losses", "regression_losses", "deviance_losses", "user_losses", "own_activation",
-        "parametric_activations", "second_derivatives",
+        "parametric_activations", "second_derivatives", "regularisation", "dropout",
     },
     {"kernels"},
     {"layout", "_jit", "scalar", "settings", "names"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ESTIMATORS = FLOORS[1]
-LLVM_WRITERS = {f"kernels/{room}.py" for room in ("simd", "bits", "pointers", "subnormals", "team")}
+LLVM_WRITERS = {f"kernels/{room}.py" for room in ("simd", "bits", "pointers", "subnormals", "team", "random_bits")}
 COMPILER_FLAGS = {"fastmath", "njit", "jit", "forceinline", "parallel", "cfunc", "CFunc", "vectorize", "guvectorize"}
 
 SOURCES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))

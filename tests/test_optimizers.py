@@ -17,6 +17,7 @@ from sklearn.base import clone
 from fastmlp import MLPClassifier, _jit, optimizers, schedules
 from fastmlp.kernels import records
 from fastmlp.optimizers import (
+    LAMB,
     OPTIMIZERS,
     SGD,
     AdaDelta,
@@ -54,6 +55,8 @@ RULES = {
     "adamw": AdamW(0.125, 0.75, 0.96875, 2**-10, 0.5),
     "lion": Lion(0.125, 0.75, 0.96875, 0.5),
 }
+#: And those that move nothing in their first pass.
+OF_NETWORKS = {**RULES, "lamb": LAMB(0.125, 0.75, 0.96875, 2**-10, 0.5)}
 
 
 def tolerance(dtype, ulps=16):
@@ -141,7 +144,7 @@ def test_step_refuses_what_it_cannot_use():
 # Settings
 
 
-ALL = {**OPTIMIZERS, **RULES, "schedule": SGD(WarmUp(Cosine(0.1, 90), 10), momentum=0.5)}
+ALL = {**OPTIMIZERS, **OF_NETWORKS, "schedule": SGD(WarmUp(Cosine(0.1, 90), 10), momentum=0.5)}
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -224,10 +227,10 @@ def train(optimizer, orders, between=lambda running: running):
     return problem.network.params.tobytes(), running.state.tobytes(), running.t, running.learning_rate
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", OF_NETWORKS)
 def test_how_training_is_cut_changes_no_bit(rule, monkeypatch):
     """In slices, in parts, in another process: moments, steps and schedule go on."""
-    optimizer, order = replace(RULES[rule], learning_rate=SCHEDULE), np.arange(90)
+    optimizer, order = replace(OF_NETWORKS[rule], learning_rate=SCHEDULE), np.arange(90)
     whole = train(optimizer, [order, order])
     assert whole[2] == 26
     assert train(optimizer, [order[:49], order[49:], order[:7], order[7:]]) == whole
@@ -237,9 +240,9 @@ def test_how_training_is_cut_changes_no_bit(rule, monkeypatch):
     assert train(optimizer, [order]) != whole
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", OF_NETWORKS)
 def test_rates_do_not_depend_on_how_many_are_asked_for(rule):
-    whole, parts = (replace(RULES[rule], learning_rate=SCHEDULE).begin() for _ in range(2))
+    whole, parts = (replace(OF_NETWORKS[rule], learning_rate=SCHEDULE).begin() for _ in range(2))
     expected = whole.rates(500)
     for steps in (1, 0, 2, 13, 484):
         got = parts.rates(steps)
@@ -247,7 +250,7 @@ def test_rates_do_not_depend_on_how_many_are_asked_for(rule):
         assert np.array_equal(got, expected[parts.t : parts.t + steps])
         parts.advance(steps)
     assert np.isfinite(expected).all()
-    assert np.isfinite(replace(RULES[rule]).begin().settings.rates(np.array([1e12]), np.array([0.1]))).all()
+    assert np.isfinite(OF_NETWORKS[rule].rates(np.array([1e12]), np.array([0.1]))).all()
 
 
 def test_training_leaves_settings_alone(problem):

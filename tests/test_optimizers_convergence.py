@@ -34,7 +34,9 @@ TABLE = {
     "radam": ("radam", 0.3, 0.01, 0.1),
     "adamw": (AdamW(weight_decay=1e-3), 0.3, 0.01, 0.1),  # the decay's own minimum lies beside the function's
     "lion": ("lion", 0.3, 0.01, 0.03),
+    "lamb": ("lamb", None, None, 0.03),  # for networks alone
 }
+FOR_ANY_FUNCTION = [name for name, (_, rate, *_) in TABLE.items() if rate]
 PARABOLA, ROSENBROCK, NETWORK = 1e-4, 1e-2, 1e-2
 
 
@@ -52,11 +54,11 @@ def descend(optimizer, gradient, start, steps):
 
 
 def test_nobody_is_left_out():
-    units = {optimizer_of(name, 0, 1).unit().__name__ for name in TABLE}
+    units = {optimizer_of(name, 2, 1).unit().__name__ for name in TABLE}
     assert units >= {optimizer.unit().__name__ for optimizer in OPTIMIZERS.values()}
 
 
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", FOR_ANY_FUNCTION)
 def test_parabola(name):
     """Σ (p − c)², from 125 down."""
     centre = np.array([1.0, -1.0, 1.0])
@@ -69,7 +71,7 @@ def rosenbrock_gradient(p):
     return np.array([2 * (x - 1) - 400 * x * (y - x * x), 200 * (y - x * x)])
 
 
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", FOR_ANY_FUNCTION)
 def test_rosenbrock(name):
     """(1 − x)² + 100 (y − x²)², from (0, 0), where it is 1."""
     x, y = descend(optimizer_of(name, 1, 3000), rosenbrock_gradient, [0.0, 0.0], 3000)

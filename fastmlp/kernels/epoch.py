@@ -8,6 +8,7 @@
         phase two    for each tile of weights: gradient over the whole batch,
                      and the update straight after it, in place                (tiles are independent)
         barrier
+        later phases, where something needs all of phase two: see `phases`
 
 Every thread runs it with a task record of its own and takes its share of the rows and of the tiles; each number is
 computed by one thread in a fixed order, so the bits are the same whatever the number of threads. Nothing is allocated.
@@ -39,6 +40,8 @@ def train_steps(task_record, layer_records, first_step, stop_step, like):
         total_weight = sum_weights(task, order, rows, like)
         if total_weight == 0.0:
             continue
+        if task.note_magnitudes != 0:
+            call(task.note_magnitudes, (task_record, layer_records, like))
         if task.part_rows > 0:
             call(task.part_gradients, (task_record, layer_records, order, rows, like))
         else:
@@ -51,10 +54,12 @@ def train_steps(task_record, layer_records, first_step, stop_step, like):
         task.steps_made += 1
         task.rows_counted += rows
         losses = sum_losses(task, rows) if task.thread == 0 else 0.0  # others overwrite them once all have met
+        if task.go_on != 0:
+            call(task.go_on, (task_record, layer_records, like))
         if not meet(task.team, task.n_threads):
             break
         if task.thread == 0:
-            loss = (losses + 0.5 * task.l2 * sum_squares(task)) / total_weight
+            loss = (losses + 0.5 * task.l2 * sum_squares(task) + task.penalty) / total_weight
             task.loss_sum += loss * rows
     restore_mode(mode)
 

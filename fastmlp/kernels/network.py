@@ -77,6 +77,8 @@ def forward_rows(task_record, layer_records, order, first, rows, like):
         fan_in, fan_out = layer.fan_in, layer.fan_out
         z = shift(pointer_at(layer.output, like), first * layer.stride)
         weight, bias = pointer_at(layer.weight, like), pointer_at(layer.bias, like)
+        if layer.mask != 0:
+            call(layer.mask, (task_record, layer_records, number, order, first, rows, like))
         if number == 0 and task.sparse:
             which = shift(order, first)
             indptr, indices = integers_at(task.indptr), indices_at(task.indices)

@@ -15,6 +15,8 @@ N_RATES, N_HYPER = 4, 16
 #: Rows are padded to whole tiles; weights are dealt to threads by so many rows, or by so many columns.
 ROW_TILE = 8
 COLUMN_TILE = 64
+#: A vector as long as a weight matrix, or all parameters, is dealt by so many numbers, and its sums are of so many.
+FLAT_TILE = 4096
 
 _TASK_FIELDS = [
     # Input: dense (address of element (0, 0), strides in bytes) or CSR (three addresses).
@@ -51,6 +53,18 @@ _TASK_FIELDS = [
     # Results.
     ("steps_made", "i8"), ("rows_counted", "i8"), ("loss_sum", "f8"), ("weight_sum", "f8"),
     ("squares", "i8"), ("n_squares", "i8"),
+    # What hooks into a step, 0 where nothing does (see `fastmlp.hooks`). L1: a unit that notes Σ |w| of each tile,
+    # where to, how many tiles; what the batch's loss grows by.
+    ("l1", "f8"), ("note_magnitudes", "i8"), ("magnitudes", "i8"), ("n_magnitudes", "i8"), ("penalty", "f8"),
+    # After phase two: a unit that goes on with later phases, and theirs; the whole gradient (n_params,), the rule that
+    # takes it from there, its hyper and its moments; sums of tiles, room for those of a few columns; the largest norms
+    # of a gradient and of a unit's weights.
+    ("go_on", "i8"), ("phases", "i8"), ("n_phases", "i8"),
+    ("gradient", "i8"), ("rule", "i8"), ("rule_hyper", "i8"), ("moments", "i8"),
+    ("sums", "i8"), ("column_sums", "i8"), ("clip_norm", "f8"), ("max_norm", "f8"),
+    # Dropout: a key for each layer of each step; which row of the batch lies in row 0 of the buffers (or would: a part
+    # may lie anywhere); the values of sparse input as they were given.
+    ("mask_keys", "i8"), ("rows_before", "i8"), ("given_values", "i8"),
 ]  # fmt: skip
 
 _LAYER_FIELDS = [
@@ -66,6 +80,8 @@ _LAYER_FIELDS = [
     # panels; whether the layer is narrower than a vector; whether its weights are dealt by columns;
     # where Σ w² of its tiles go.
     ("update_rows", "i8"), ("packed", "i8"), ("narrow", "i8"), ("short", "i8"), ("squares", "i8"),
+    # Dropout of what comes in: a unit or 0, the smallest of 32 random bits that keep a number, and what it is kept as.
+    ("mask", "i8"), ("kept_from", "i8"), ("kept_as", "f8"),
 ]  # fmt: skip
 
 TASK = np.dtype(_TASK_FIELDS)

@@ -13,8 +13,8 @@ By name they have the numbers of their papers, and those that their papers leave
 where its numbers come from.
 
 >>> sorted(OPTIMIZERS)  # doctest: +NORMALIZE_WHITESPACE
-['adadelta', 'adagrad', 'adam', 'adamax', 'adamw', 'amsgrad', 'lion', 'momentum', 'nadam', 'nesterov', 'radam',
- 'rmsprop', 'sgd']
+['adadelta', 'adagrad', 'adam', 'adamax', 'adamw', 'amsgrad', 'lamb', 'lion', 'momentum', 'nadam', 'nesterov',
+ 'radam', 'rmsprop', 'sgd']
 >>> as_optimizer("momentum", learning_rate=0.1)
 SGD(learning_rate=0.1, momentum=0.9, nesterov=False)
 
@@ -30,9 +30,11 @@ from .adam_family import Adam, AdaMax, AdamW, AMSGrad, NAdam, RAdam
 from .adaptive import AdaDelta, AdaGrad, RMSProp
 from .base import Optimizer
 from .descent import SGD, Lion
+from .lamb import LAMB
 from .running import RunningOptimizer
 
 __all__ = [
+    "LAMB",
     "OPTIMIZERS",
     "SGD",
     "AMSGrad",
@@ -64,6 +66,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
     "radam": RAdam(),
     "adamw": AdamW(),
     "lion": Lion(),
+    "lamb": LAMB(),
 }
 
 

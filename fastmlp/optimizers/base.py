@@ -34,6 +34,11 @@ class Optimizer(Settings):
         """The update's kernel."""
         raise NotImplementedError  # pragma: no cover
 
+    @property
+    def phases(self) -> tuple[Unit, ...]:
+        """Kernels in which the rule goes on once it has run for all parameters (see `kernels.phases`)."""
+        return ()
+
     def hyper(self) -> np.ndarray:
         """The rule's own numbers, where the kernel looks for them: (2, N_HYPER), for weights and for biases."""
         return np.zeros((2, N_HYPER))

@@ -63,6 +63,11 @@ class RunningOptimizer:
         """The update's kernel."""
         return self.settings.unit()
 
+    @property
+    def phases(self) -> tuple[Unit, ...]:
+        """Kernels in which the rule goes on once it has run for all parameters."""
+        return self.settings.phases
+
     def hyper(self) -> np.ndarray:
         """The rule's own numbers, (2, N_HYPER): for weights and for biases."""
         return self.settings.hyper()
@@ -121,8 +126,14 @@ class RunningOptimizer:
         Raises
         ------
         ValueError
-            For arrays of other types or shapes, and for those that compiled code cannot read or write as they lie.
+            For arrays of other types or shapes, and for those that compiled code cannot read or write as they lie; and
+            if the rule needs to know which parameters are which layer's (LAMB).
         """
+        if self.phases:
+            raise ValueError(
+                f"{type(self.settings).__name__} scales its step layer by layer, and a vector of parameters has none: "
+                "train a network with it, or take a rule that needs no layers, such as AdamW."
+            )
         if params.dtype not in (np.float32, np.float64) or params.ndim != 1 or not params.flags.carray:
             raise ValueError("params must be one contiguous, writable vector of float32 or float64.")
         readable = gradient.flags.c_contiguous and gradient.flags.aligned

@@ -1,0 +1,61 @@
+"""Dropout: what comes into a layer is kept with probability 1 − p, as 1 / (1 − p) times itself, or is zero.
+
+The mask of an element is a function of the layer's key for this step and of the element's position, row within the
+batch · row length + column: whatever thread computes it, in whatever block. Dense and sparse inputs have the same mask.
+
+    f′ of the layer below is multiplied by the same mask, as the backward pass multiplies by f′ alone.
+    Of sparse input, the batch's stored values are copied masked, for both the forward pass and the weight gradient.
+"""
+
+import numpy as np
+from numba import carray
+
+from .._jit import INTEGERS, POINTER, SIZE, unit
+from .bits import prefer_wide_vectors
+from .pointers import indices_at, integers_at, pointer_at, shift
+from .random_bits import random_bits
+from .records import LAYER_POINTER, TASK_POINTER
+
+_SIGNATURE = (TASK_POINTER, LAYER_POINTER, SIZE, INTEGERS, SIZE, SIZE, POINTER)
+
+
+@unit(*_SIGNATURE)
+def mask_rows(task_record, layer_records, number, order, first, rows, like):
+    """The layer's input and f′ of the layer below, (rows, stride), are multiplied by their mask, rows first ….
+
+    The padding of a row is computed along (nobody reads it), so that the loop is one.
+    """
+    prefer_wide_vectors()
+    task = carray(task_record, 1)[0]
+    layer = carray(layer_records, task.n_layers)[number]
+    key = integers_at(task.mask_keys)[task.steps_made * task.n_layers + number]
+    begin, n = first * layer.input_stride, rows * layer.input_stride
+    at = begin + task.rows_before * layer.input_stride
+    a = carray(shift(pointer_at(layer.input, like), begin), n)
+    kept_from, kept_as, zero = np.uint32(layer.kept_from), a.dtype.type(layer.kept_as), a.dtype.type(0)
+    if number == 0:
+        for i in range(n):
+            a[i] *= kept_as if random_bits(key, at, i) >= kept_from else zero
+        return
+    d = carray(shift(pointer_at(carray(layer_records, task.n_layers)[number - 1].delta, like), begin), n)
+    for i in range(n):
+        mask = kept_as if random_bits(key, at, i) >= kept_from else zero
+        a[i] *= mask
+        d[i] *= mask
+
+
+@unit(*_SIGNATURE)
+def mask_entries(task_record, layer_records, number, order, first, rows, like):
+    """values, CSR like given_values, is overwritten with those times their mask, in rows first … of the batch."""
+    task = carray(task_record, 1)[0]
+    layer = carray(layer_records, task.n_layers)[number]
+    key = integers_at(task.mask_keys)[task.steps_made * task.n_layers + number]
+    which, indptr, indices = carray(order, first + rows), integers_at(task.indptr), indices_at(task.indices)
+    given, values = pointer_at(task.given_values, like), pointer_at(task.values, like)
+    one = carray(like, 1)[0]
+    kept_from, kept_as, zero = np.uint32(layer.kept_from), type(one)(layer.kept_as), type(one)(0)
+    for i in range(first, first + rows):
+        at = i * layer.input_stride
+        for e in range(indptr[which[i]], indptr[which[i] + 1]):
+            mask = kept_as if random_bits(key, at, indices[e]) >= kept_from else zero
+            values[e] = given[e] * mask

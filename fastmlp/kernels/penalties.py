@@ -1,0 +1,83 @@
+"""L1, and clipping by value: the gradient of a tile is completed straight before the update rule sees it.
+
+Penalties are of the weights and not of the biases, divided as L2 is by the sum of the batch's weights:
+``loss = (Σ wᵢ lossᵢ + l2 / 2 Σ p² + l1 Σ |p|) / Σ wᵢ``.
+
+`penalise` is an update rule in front of the update rule, so that neither phase two nor the rules know of it::
+
+    hyper    row 0, 1   what `penalise` reads, for weights and biases; L2 and SCALE of the step are written here
+             row 2, 3   what the rule behind it reads: L2 = 0, SCALE = 1
+"""
+
+import numpy as np
+from numba import carray
+
+from .._jit import DOUBLES, POINTER, SIZE, inlined_sum, unit
+from .bits import prefer_wide_vectors
+from .pointers import call, doubles_at, pointer_at, shift
+from .records import (
+    FIRST,
+    FLAT_TILE,
+    L2,
+    LAYER_POINTER,
+    N_HYPER,
+    N_RATES,
+    SCALE,
+    SECOND,
+    TASK_POINTER,
+    THIRD,
+)
+from .team import share
+
+#: In rows 0 and 1: the weight of Σ |p|, the largest size of a gradient's element, and the address of the rule behind.
+L1, LARGEST, RULE = FIRST, SECOND, THIRD
+#: Numbers from a row to that of the rule behind.
+BEHIND = 2 * N_HYPER
+
+
+@unit(POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)
+def penalise(param, d_param, state, n_params, n, hyper):
+    """d_param (n,) is overwritten with the gradient, each element clipped, and handed to the rule behind.
+
+    g = (d_param + L2 p + L1 sign(p)) SCALE within ±LARGEST. The sign of zero is zero, the slope in the middle of |p|'s
+    corner. NaN stays NaN. The rates of the rule behind are overwritten with this one's.
+    """
+    prefer_wide_vectors()
+    p, d = carray(param, n), carray(d_param, n)
+    l1, l2 = p.dtype.type(hyper[L1]), p.dtype.type(hyper[L2])
+    scale, largest, zero = p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[LARGEST]), p.dtype.type(0)
+    for i in range(n):
+        slope = l1 if p[i] > zero else zero
+        slope = -l1 if p[i] < zero else slope
+        g = (d[i] + l2 * p[i] + slope) * scale
+        g = largest if g > largest else g
+        d[i] = -largest if g < -largest else g
+    for i in range(N_RATES):
+        hyper[BEHIND + i] = hyper[i]
+    call(np.int64(hyper[RULE]), (param, d_param, state, n_params, n, shift(hyper, BEHIND)))
+
+
+@unit(TASK_POINTER, LAYER_POINTER, POINTER)
+def note_magnitudes(task_record, layer_records, like):
+    """magnitudes is overwritten with Σ |w| of this thread's tiles of the weights, FLAT_TILE numbers or fewer each."""
+    task = carray(task_record, 1)[0]
+    layers = carray(layer_records, task.n_layers)
+    to = carray(doubles_at(task.magnitudes), task.n_magnitudes)
+    at = 0
+    for number in range(task.n_layers):
+        size = layers[number].fan_in * layers[number].fan_out
+        begin, end = share(size, FLAT_TILE, task.thread, task.n_threads)
+        for first in range(begin, end, FLAT_TILE):
+            weight = shift(pointer_at(layers[number].weight, like), first)
+            to[at + first // FLAT_TILE] = sum_of_magnitudes(weight, min(FLAT_TILE, end - first))
+        at += (size + FLAT_TILE - 1) // FLAT_TILE
+
+
+@inlined_sum
+def sum_of_magnitudes(pointer, n):
+    """Σ |x|, added up in the element's type."""
+    values = carray(pointer, n)
+    total = values.dtype.type(0)
+    for i in range(n):
+        total += abs(values[i])
+    return total

@@ -1,0 +1,81 @@
+"""LAMB: Adam for large batches, whose steps are as long as each layer's weights deserve; see `kernels.lamb`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._jit import Unit
+from ..kernels import lamb as _kernels
+from ..settings import Kept, NotNegative, Positive
+from .adam_family import power
+from .base import Optimizer, in_columns, numbers
+
+
+@dataclass(frozen=True)
+class LAMB(Optimizer):
+    """Adam's direction with decoupled decay, scaled layer by layer to the size of the weights.
+
+    ::
+
+        m ← β₁ m + (1 − β₁) g
+        v ← β₂ v + (1 − β₂) g²
+        u = m / (1 − β₁ᵗ) / (√(v / (1 − β₂ᵗ)) + ε) + λ weight
+        weight ← weight − η(t) ‖weight‖ / ‖u‖ u            t = 1, 2, …
+
+    with Euclidean norms over the weight matrix of one layer; where one of them is zero, the ratio is 1. Biases are not
+    decayed, and take u as it is (ratio 1), as the authors' own code leaves biases out of both.
+
+    Parameters
+    ----------
+    learning_rate : float or Schedule, default=0.001
+        η, greater than 0: how far, relative to its own norm, a layer's weights move in a step.
+    beta_1, beta_2 : float, default=0.9, 0.999
+        In [0, 1).
+    epsilon : float, default=1e-6
+        Greater than 0.
+    weight_decay : float, default=0.01
+        λ, at least 0, for weights and not for biases.
+
+    References
+    ----------
+    You et al. (2020), "Large batch optimization for deep learning: training BERT in 76 minutes", algorithm 2, with
+    φ(z) = z; its ε and λ.
+
+    Examples
+    --------
+    A rule for networks alone: it has to know which parameters are one layer's.
+
+    >>> import numpy as np
+    >>> from fastmlp.optimizers import LAMB
+    >>> LAMB(0.01).begin().rates(2)[:, 0].tolist()
+    [0.01, 0.01]
+    >>> LAMB(0.01).begin().step(np.ones(3), gradient=np.ones(3))  # doctest: +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+    ...
+    ValueError: LAMB scales its step layer by layer, and a vector of parameters has none: train a network with it, or
+    take a rule that needs no layers, such as AdamW.
+    """
+
+    beta_1: Kept = 0.9
+    beta_2: Kept = 0.999
+    epsilon: Positive = 1e-6
+    weight_decay: NotNegative = 1e-2
+
+    @property
+    def n_moments(self) -> int:
+        return _kernels.N_MOMENTS
+
+    def unit(self) -> Unit:
+        return _kernels.lamb
+
+    @property
+    def phases(self) -> tuple[Unit, ...]:
+        return _kernels.note_trust, _kernels.apply_trust
+
+    def hyper(self) -> np.ndarray:
+        return numbers(self.beta_1, self.beta_2, decay=self.weight_decay, epsilon=self.epsilon)
+
+    def rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
+        return in_columns(eta, 1.0 / (1.0 - power(self.beta_1, t)), 1.0 / np.sqrt(1.0 - power(self.beta_2, t)))

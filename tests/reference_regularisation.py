@@ -1,0 +1,129 @@
+"""Plain twins of penalties, clipping, max-norm, dropout's random bits and LAMB: NumPy in float64 and Python's integers.
+
+They share nothing with the kernels. An *update rule* here is rule(p, g, moments, is_bias) → new p, new moments.
+"""
+
+import numpy as np
+import reference
+
+# Random bits by counter
+
+
+def _splitmix(x):
+    """What SplitMix64 makes of the state x."""
+    x = (x + 0x9E3779B97F4A7C15) % 2**64
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EB % 2**64
+    return x ^ (x >> 31)
+
+
+def mask_key(seed, step, layer):
+    return _splitmix((_splitmix((_splitmix(seed) + step) % 2**64) + layer) % 2**64)
+
+
+def random_bits(key, position):
+    """MurmurHash3's finaliser of a position, with the key's low half before it and the high half in its middle."""
+    x = (position ^ key) % 2**32
+    x = (x ^ (x >> 16)) * 0x85EBCA6B % 2**32
+    x = (x ^ (x >> 13) ^ (key >> 32)) * 0xC2B2AE35 % 2**32
+    return x ^ (x >> 16)
+
+
+def mask(key, rate, rows, columns, stride):
+    """(rows, columns): 0 with probability `rate`, else 1 / (1 − rate)."""
+    kept = [[random_bits(key, i * stride + j) >= rate * 2**32 for j in range(columns)] for i in range(rows)]
+    return np.array(kept) / (1 - rate)
+
+
+# The gradient
+
+
+def masked_loss_and_gradients(coefs, intercepts, batch, l2, l1, masks, activation, loss, epsilon=reference.EPSILON):
+    """(Σ wᵢ lossᵢ + l2 / 2 Σ p² + l1 Σ |p|) / Σ wᵢ and its gradients; `masks` are of what comes into each layer."""
+    inp, y, w = batch
+    masks = [1.0 if m is None else m for m in masks or [None] * len(coefs)]
+    inputs, derivatives = [inp * masks[0]], []
+    for weight, bias, m in zip(coefs[:-1], intercepts[:-1], masks[1:], strict=True):
+        a, derivative = reference.ACTIVATIONS[activation](reference.dense_forward(inputs[-1], weight, bias))
+        inputs.append(a * m)
+        derivatives.append(derivative * m)
+    z = reference.dense_forward(inputs[-1], coefs[-1], intercepts[-1])
+    _, delta, row_losses = reference.LOSSES[loss](z, y, w, epsilon)
+    d_coefs, d_intercepts = [], []
+    for layer in reversed(range(len(coefs))):
+        penalty = l2 * coefs[layer] + l1 * np.sign(coefs[layer])
+        d_coefs.insert(0, (reference.dense_weight_gradient(inputs[layer], delta) + penalty) / w.sum())
+        d_intercepts.insert(0, delta.sum(axis=0) / w.sum())
+        if layer:
+            delta = reference.dense_input_gradient(delta, coefs[layer], derivatives[layer - 1])
+    penalty = sum(0.5 * l2 * (coef**2).sum() + l1 * abs(coef).sum() for coef in coefs)
+    return (row_losses.sum() + penalty) / w.sum(), d_coefs, d_intercepts
+
+
+def clip_by_value(gradients, largest):
+    return [np.clip(g, -largest, largest) for g in gradients]
+
+
+def clip_by_norm(gradients, largest):
+    """All of them together."""
+    norm = np.sqrt(sum((g**2).sum() for g in gradients))
+    return [g * min(1.0, largest / norm) if norm else g for g in gradients]
+
+
+def limit_columns(weight, largest):
+    norms = np.sqrt((weight**2).sum(axis=0))
+    return weight * np.minimum(1.0, largest / np.maximum(norms, 1e-300))
+
+
+# Update rules
+
+
+def momentum(rate, mu):
+    def rule(p, g, moments, is_bias):
+        v = mu * moments[0] - rate * g
+        return p + v, [v]
+
+    return rule
+
+
+def lamb(t, rate, beta_1, beta_2, epsilon, decay):
+    """Step t = 1, 2, … of one weight matrix, or one bias vector."""
+
+    def rule(p, g, moments, is_bias):
+        m = beta_1 * moments[0] + (1 - beta_1) * g
+        v = beta_2 * moments[1] + (1 - beta_2) * g**2
+        u = m / (1 - beta_1**t) / (np.sqrt(v / (1 - beta_2**t)) + epsilon)
+        if is_bias:
+            return p - rate * u, [m, v]
+        u = u + decay * p
+        norms = np.sqrt((p**2).sum()), np.sqrt((u**2).sum())
+        trust = norms[0] / norms[1] if all(norms) else 1.0
+        return p - rate * trust * u, [m, v]
+
+    return rule
+
+
+# A step of it all
+
+
+def train_step(coefs, intercepts, moments, rule, batch, l2, settings, masks, activation, loss, epsilon):
+    """One step with `settings`, a Regularisation. Lists are changed in place; the batch's loss.
+
+    `moments` holds a list for each weight matrix, then for each bias vector.
+    """
+    value, d_coefs, d_intercepts = masked_loss_and_gradients(
+        coefs, intercepts, batch, l2, settings.l1, masks, activation, loss, epsilon
+    )
+    gradients = [*d_coefs, *d_intercepts]
+    if settings.clip_value is not None:
+        gradients = clip_by_value(gradients, settings.clip_value)
+    if settings.clip_norm is not None:
+        gradients = clip_by_norm(gradients, settings.clip_norm)
+    n_layers = len(coefs)
+    for number, gradient in enumerate(gradients):
+        is_bias = number >= n_layers
+        where, layer = (intercepts, number - n_layers) if is_bias else (coefs, number)
+        where[layer], moments[number] = rule(where[layer], gradient, moments[number], is_bias)
+    if settings.max_norm is not None:
+        coefs[:] = [limit_columns(coef, settings.max_norm) for coef in coefs]
+    return value

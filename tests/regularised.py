@@ -1,0 +1,97 @@
+"""Epochs with everything that hooks into a step, in compiled code and by plain twins, for several test modules."""
+
+import numpy as np
+import reference_regularisation as plain
+from guarded import assert_lines_are_zero
+from test_network_steps import GuardedRows, assert_nothing_written_beside, check_transposed
+
+from fastmlp.dropout import Masks
+from fastmlp.optimizers import LAMB, SGD
+from fastmlp.training import Epoch
+
+RATE = 0.002  # so small that nothing diverges and roundings do not grow
+SEED = 12345678901234567890
+L2 = 0.05
+
+#: Name → a new optimizer, and its twin at step t.
+OPTIMIZERS = {
+    "momentum": (lambda: SGD(RATE, momentum=0.9), lambda t: plain.momentum(RATE, 0.9)),
+    "lamb": (lambda: LAMB(RATE, 0.8, 0.95, 1e-3, 0.1), lambda t: plain.lamb(t, RATE, 0.8, 0.95, 1e-3, 0.1)),
+}
+
+
+def make_epoch(problem, settings, optimizer="momentum", batch_size=None, threads=1, rows=None, masks=None):
+    """Over all rows of the problem, in a fixed order of no order."""
+    order = shuffled(problem)
+    rows, masks = rows or problem.rows, masks or Masks(SEED)
+    made = OPTIMIZERS[optimizer][0]() if isinstance(optimizer, str) else optimizer
+    return Epoch(problem.network, rows, made, order, batch_size or len(order), threads, settings, masks)
+
+
+def shuffled(problem):
+    return np.random.RandomState(3).permutation(len(problem.X)).astype(np.int64)
+
+
+def strides_of(epoch):
+    return [int(stride) for stride in epoch.workspace.layers["input_stride"]]
+
+
+def masks_of_step(settings, units, strides, step, rows):
+    """Plain masks of what comes into each layer, (rows, columns), or None."""
+    rates = settings.input_rates(len(units) - 2)
+    return [
+        plain.mask(plain.mask_key(SEED, step, layer), rate, rows, columns, stride) if rate else None
+        for layer, (rate, columns, stride) in enumerate(zip(rates, units[:-1], strides, strict=True))
+    ]
+
+
+def train_plainly(problem, settings, optimizer, batch_size, strides, epochs=1):
+    """Losses of the epochs, and the parameters after them, by plain twins alone."""
+    coefs, intercepts, (X, y, weights) = problem.in_float64()
+    moments = [[0.0, 0.0] for _ in range(2 * len(coefs))]
+    order, units, losses, t = shuffled(problem), problem.network.layout.units, [], 0
+    for _ in range(epochs):
+        sum_of_losses, rows_counted = 0.0, 0
+        for start in range(0, len(order), batch_size):
+            which = order[start : start + batch_size]
+            batch = X[which], y[which], weights[which]
+            if not batch[2].sum():
+                continue
+            masks = masks_of_step(settings, units, strides, t, len(which))
+            t += 1
+            loss = plain.train_step(
+                coefs, intercepts, moments, OPTIMIZERS[optimizer][1](t), batch, L2, settings, masks,
+                problem.activation, problem.loss, np.finfo(problem.network.dtype).eps,
+            )  # fmt: skip
+            sum_of_losses += loss * len(which)
+            rows_counted += len(which)
+        losses.append(sum_of_losses / max(rows_counted, 1))
+    return losses, coefs, intercepts
+
+
+def check_training(problem, settings, optimizer="momentum", batch_size=16, threads=1):
+    """Two epochs in compiled code against two of plain twins; everything that is read lies in guarded memory."""
+    batch_size = min(batch_size, len(problem.X))
+    guarded = GuardedRows(problem)
+    before = problem.in_float64()
+    epoch = make_epoch(problem, settings, optimizer, batch_size, threads, guarded.rows)
+    expected, coefs, intercepts = train_plainly(problem, settings, optimizer, batch_size, strides_of(epoch), epochs=2)
+    losses = [epoch.run(L2), epoch.run(L2)]
+    tolerance = 1e-9 if problem.network.dtype == np.float64 else 2e-5
+    np.testing.assert_allclose(losses, expected, rtol=tolerance)
+    network = problem.network
+    for ours, twin in zip([*network.coefs, *network.intercepts], [*coefs, *intercepts], strict=True):
+        np.testing.assert_allclose(ours, twin, rtol=tolerance, atol=tolerance)
+    assert any(np.any(coef != old) for coef, old in zip(network.coefs, before[0], strict=True))
+    assert_nothing_written_beside(network, epoch.workspace)
+    assert_lines_are_zero(epoch.team.barrier)
+    guarded.assert_untouched()
+    check_transposed(epoch.workspace)
+    return epoch
+
+
+def results(problem, settings, optimizer="momentum", batch_size=16, threads=1, epochs=2):
+    """Losses and the bits of all parameters and moments."""
+    epoch = make_epoch(problem, settings, optimizer, batch_size, threads)
+    losses = [epoch.run(L2) for _ in range(epochs)]
+    return losses, problem.network.params.tobytes(), epoch.state.tobytes()
