@@ -201,7 +201,12 @@ class BaseMLP(BaseEstimator, ABC):
         if result.interrupted:
             self.n_iter_ = int(result.nit)
             return
-        self.n_iter_ = _check_optimize_result(self.solver, result, self.max_iter)
+        if self.solver == "lbfgs":
+            self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
+        else:
+            self.n_iter_ = int(result.nit)
+            if not result.success:
+                warnings.warn(f"{self.solver}: {result.message}", ConvergenceWarning, stacklevel=4)
         if not (np.isfinite(result.fun) and np.isfinite(network.params).all()):
             raise ValueError(
                 f"{_NON_FINITE} They became infinite or NaN within {self.n_iter_} iterations of {self.solver}: scale "

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 #: Solvers on the whole gradient; all others go batch by batch.
 FULL_BATCH = ("lbfgs", "newton-cg", "levenberg-marquardt")
 SOLVERS = {*FULL_BATCH, *OPTIMIZERS}
-_HIDDEN = {name for name, activation in ACTIVATIONS.items() if activation.hidden}
+
 _POSITIVE = Interval(Real, 0, None, closed="neither")
 _NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
 _RATE = Interval(Real, 0, 1, closed="left")
 
 CONSTRAINTS: dict = {
     "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-    "activation": [StrOptions(_HIDDEN), Activation, list, tuple],
+    "activation": [StrOptions(set(ACTIVATIONS)), Activation, list, tuple],
     "solver": [StrOptions(SOLVERS), Optimizer],
     "alpha": [_NOT_NEGATIVE],
     "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
