@@ -1,4 +1,4 @@
-"""Everything that the estimators take beyond scikit-learn's: by name and as an object, refused where it does not fit."""
+"""All that the estimators take beyond scikit-learn: by name and as an object, refused where it does not fit."""
 
 import pickle
 
