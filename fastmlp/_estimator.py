@@ -159,7 +159,7 @@ class BaseMLP(BaseEstimator, ABC):
         if not self.early_stopping:
             return np.arange(rows.n_rows, dtype=np.int64), None
         assert rows.y is not None
-        stratify = rows.y.astype(bool) if is_classifier(self) and self.n_outputs_ == 1 else None
+        stratify = rows.y[:, 0].astype(bool) if is_classifier(self) and self.n_outputs_ == 1 else None
         order, validation = split_rows(rows.n_rows, self.validation_fraction, random_state, stratify)
         y = rows.y[validation]
         weights = None if rows.sample_weight is None else rows.sample_weight[validation]
