@@ -1,4 +1,4 @@
-"""Tiny fits that together use every kernel: each solver on each task, dense and sparse, in both types.
+"""Tiny fits that together use every kernel: each solver on each task, dense and sparse, in both types; activations.
 
 Run as a script, it makes them all and prints, as JSON, how each kernel was come by.
 """
@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastmlp import MLPClassifier, MLPRegressor
 from fastmlp._jit import Unit
+from fastmlp.activations import ACTIVATIONS
 
 SOLVERS = {
     "adam": {"solver": "adam"},
@@ -83,4 +84,7 @@ if __name__ == "__main__":
             estimator, X = fit(*case, dtype)
             for rows in (X, X, X[:1]):  # dense rows take the short way from the second time on
                 estimator.predict(rows)
+    for activation in ACTIVATIONS.values():
+        for dtype in (np.float32, np.float64):
+            activation(np.zeros(3, dtype))
     print(json.dumps(origins()))

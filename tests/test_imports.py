@@ -19,9 +19,10 @@ FLOORS = [
     {"training", "full_batch", "prediction", "team", "warmup"},
     {"progress", "interruptible", "shuffling"},
     {"network", "workspace", "data"},
-    {"activations", "losses", "initializers", "optimizers", "schedules"},
+    {"activations", "parametric_activations", "own_activation", "second_derivatives"}
+    | {"losses", "initializers", "optimizers", "schedules"},
     {"kernels"},
-    {"layout", "_jit", "scalar"},
+    {"layout", "names", "_jit", "scalar"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ESTIMATORS = FLOORS[1]
