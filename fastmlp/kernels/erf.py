@@ -12,8 +12,9 @@ normal_cdf      4.5, 5.6 ulp          2.3, 3.0              19, 7
 normal_density  2.2, 2.3 ulp          1.65, 1.55
 ==============  ====================  ====================  ================
 
-The first two beside one another cost little more than one: what they have in common is computed once. Errors and polynomials as in `elementary`: minimax, the coefficients rounded one after the other, each time fitting
-those that are left again; beside each its error in u.
+In one loop the last two cost little more than one, as LLVM computes once what they have in common. Errors and
+polynomials as in `elementary`: minimax, the coefficients rounded one after the other, each time fitting those that are
+left again; beside each its error in u.
 """
 
 from __future__ import annotations
