@@ -16,9 +16,12 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastmlp import MLPClassifier, MLPRegressor
 from fastmlp._jit import Unit
+from fastmlp.activations import ACTIVATIONS
+from fastmlp.data import Rows
 from fastmlp.dropout import Masks
 from fastmlp.full_batch import FullBatch
 from fastmlp.losses import Perceptron
+from fastmlp.model import TrainableModel
 from fastmlp.optimizers import LAMB, OPTIMIZERS, RMSProp
 from fastmlp.regularisation import Regularisation
 from fastmlp.training import Epoch
@@ -83,6 +86,14 @@ def use_every_loss(dtype):
             FullBatch(problem.network, problem.rows, 0.1)(problem.network.params.copy())
 
 
+def use_every_activation(dtype):
+    """One hidden layer of each, and a batch that goes in parts."""
+    hidden = [activation for activation in ACTIVATIONS.values() if activation.hidden]
+    network = TrainableModel([2] * (len(hidden) + 1) + [1], [*hidden, "identity"], "squared_error", dtype)
+    rows = Rows(np.ones((2048, 2), dtype), np.ones((2048, 1), dtype))
+    Epoch(network, rows, OPTIMIZERS["sgd"], np.arange(2048), 2048).run(0.1)
+
+
 def train_with_all_hooks(dtype, sparse):
     """One epoch with everything that hooks into a step."""
     problem = make_problem("multi-label", rows=N_ROWS, dtype=dtype, sparse=sparse)
@@ -110,8 +121,9 @@ if __name__ == "__main__":
     for rule, dtype in itertools.product(RULES, (np.float32, np.float64)):
         problem = make_problem("poisson", dtype=dtype)
         Epoch(problem.network, problem.rows, rule, np.arange(7), 3).run(0.1)
-    use_every_loss(np.float32)
-    use_every_loss(np.float64)
+    for dtype in (np.float32, np.float64):
+        use_every_loss(dtype)
+        use_every_activation(dtype)
     for dtype, sparse in itertools.product((np.float32, np.float64), (False, True)):
         train_with_all_hooks(dtype, sparse)
     print(json.dumps(origins()))

@@ -261,6 +261,7 @@ def test_goes_on_over_epochs_and_fits():
 
 
 def test_an_interrupt_leaves_the_counter_where_the_parameters_are(monkeypatch):
+    monkeypatch.setattr("fastmlp.interruptible.SLICE", 0.0)  # one step at a time
     problem, masks = make_problem("poisson", rows=64), Masks(SEED)
     epoch = make_epoch(problem, Regularisation(dropout=0.5), batch_size=16, masks=masks)
     steps, calls = epoch._steps, []
