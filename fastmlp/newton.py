@@ -123,12 +123,13 @@ class TrustRegion:
             turned = hessian @ direction
             self.products += 1
             curvature = float(direction @ turned)
-            length = square / curvature if curvature > 0 else np.inf
-            further = step + length * direction if curvature > 0 else step
-            if not (curvature > 0 and further @ further < self.radius**2):
+            length = square / curvature if curvature > 0 else 0.0
+            further = step + length * direction
+            if not (curvature > 0 and further @ further < self.radius**2):  # NaN too
                 length = _to_boundary(step, direction, self.radius)
                 return step + length * direction, change + length * turned, True
-            step, change, residual = further, change + length * turned, residual + length * turned
+            step, turned = further, length * turned
+            change, residual = change + turned, residual + turned
             previous, square = square, float(residual @ residual)
             if square <= enough:
                 break
