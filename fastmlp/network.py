@@ -14,7 +14,6 @@ from .arguments import (
     check_count,
     check_dtype,
     check_inputs,
-    check_random_state,
     check_targets,
     check_units,
     check_weights,
@@ -22,7 +21,7 @@ from .arguments import (
 from .data import Rows
 from .full_batch import FullBatch
 from .hessian import Hessian
-from .initializers import INITIALIZERS
+from .initializers import Initializer, as_initializer, as_random_state
 from .losses import BaseLoss, as_loss
 from .model import TrainableModel
 from .optimizers import Optimizer, RunningOptimizer, as_optimizer
@@ -138,14 +137,14 @@ class Network(TrainableModel):
         ]
         self.layout.fill(self.params, *arrays)
 
-    def initialize(self, name: str = "glorot_uniform", random_state: Any = None) -> None:
+    def initialize(self, initializer: str | Initializer = "glorot_uniform", random_state: Any = None) -> None:
         """Draw all parameters anew.
 
         Parameters
         ----------
-        name : str
-            'glorot_uniform': weights and biases of U(−b, b) with b = √(6 / (fan_in + fan_out)); √(2 / …) if the first
-            layer is logistic, as scikit-learn does.
+        initializer : str or Initializer
+            'glorot_uniform', 'he_normal', 'uniform', …, or an object such as ``Uniform(-0.5, 0.5)``; see
+            `fastmlp.initializers`.
         random_state : int, RandomState or None
             A seed, or what to draw from.
 
@@ -154,11 +153,9 @@ class Network(TrainableModel):
         >>> net = Network([2, 1], ["identity"], "half_squared_error")
         >>> net.initialize("glorot_uniform", random_state=0)
         >>> net.params.round(3)
-        array([0.138, 0.609, 0.291])
+        array([0.138, 0.609, 0.   ])
         """
-        if not isinstance(name, str) or name not in INITIALIZERS:
-            raise ValueError(f"There is no initialiser {name!r}; there are {', '.join(INITIALIZERS)}.")
-        INITIALIZERS[name](self.layout, self.activations[0].name, check_random_state(random_state), self.params)
+        as_initializer(initializer)(self.layout, self.activations[0].name, random_state, self.params)
 
     # Values
 
@@ -372,7 +369,7 @@ class Network(TrainableModel):
         try:
             train(
                 self, Rows(X, y, weights, self.dtype), settings, plan, history,
-                l2=0.0, order=order, random_state=check_random_state(random_state), progress=Progress(False),
+                l2=0.0, order=order, random_state=as_random_state(random_state), progress=Progress(False),
             )  # fmt: skip
         except Diverged as error:
             raise ValueError(

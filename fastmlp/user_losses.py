@@ -10,12 +10,12 @@ from types import FunctionType
 from typing import Any, ClassVar
 
 import numpy as np
-from numba.core.errors import NumbaError
 
-from ._jit import Unit, inlined
+from ._jit import Unit
 from .base_loss import BaseLoss
 from .kernels import own_loss
 from .kernels.losses import SIGNATURE
+from .kernels.plain_functions import own_unit
 
 
 def check_plain(function: Any, n_args: int) -> None:
@@ -29,36 +29,10 @@ def check_plain(function: Any, n_args: int) -> None:
         raise ValueError(f"{function!r} must be a plain Python function of {n_args} numbers.")
 
 
-def compile_scalar(function: Callable, n_args: int) -> Callable:
-    """A plain function of `n_args` numbers as a helper for compiled code."""
-    check_plain(function, n_args)
-    return inlined(function)
-
-
-class UserUnit(Unit):
-    """A unit with a user's functions in it. Kept in memory alone: the kernel's source says nothing of them."""
-
-    cached = False
-
-    def __init__(self, value: Callable, derivative: Callable) -> None:
-        kernel = own_loss.loss_of_outputs
-        functions = {"value_of": compile_scalar(value, 2), "slope_of": compile_scalar(derivative, 2)}
-        super().__init__(FunctionType(kernel.__code__, {**kernel.__globals__, **functions}, value.__name__), SIGNATURE)
-
-    def _compile(self, dtype: np.dtype) -> Any:
-        try:
-            return super()._compile(dtype)
-        except NumbaError as error:
-            raise ValueError(
-                "The loss's functions cannot be compiled: they must take two numbers, a and y, give a number, and use "
-                f"arithmetic, comparisons and functions of numbers (math.exp, np.log, …) alone. Numba says: {error}"
-            ) from error
-
-
 @functools.cache
-def unit_of(value: Callable, derivative: Callable) -> UserUnit:
+def unit_of(value: Callable, derivative: Callable) -> Unit:
     """One unit for these two functions, however many losses are made of them."""
-    return UserUnit(value, derivative)
+    return own_unit(own_loss.loss_of_outputs, SIGNATURE, value_of=value, slope_of=derivative)
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from loss_cases import CASES, make_problem
 
+from fastmlp import Activation
 from fastmlp.activations import ACTIVATIONS
 from fastmlp.full_batch import FullBatch
 from fastmlp.hessian import Hessian
 
 L2 = 0.3
-HIDDEN = [name for name, activation in ACTIVATIONS.items() if activation.curvature is not None]
+#: A step is trained by a derivative that is not its own.
+HIDDEN = [name for name, activation in ACTIVATIONS.items() if activation.curvature is not None and name != "step"]
 #: Those whose output activation has a curvature, if it is needed.
 TWICE = {
     name: case
@@ -50,6 +52,25 @@ def test_every_hidden_activation(hidden):
         expected = differences(problem, direction, 0.0)
         ours = product(problem, direction, 0.0)
         np.testing.assert_allclose(ours, expected, rtol=1e-6, atol=1e-7 * np.abs(expected).max())
+
+
+def cube(z):
+    return z**3
+
+
+def slope_of_cube(z):
+    return 3 * z**2
+
+
+def bend_of_cube(z):
+    return 6 * z
+
+
+def test_an_activation_of_ones_own():
+    own = Activation(cube, slope_of_cube, bend_of_cube)
+    problem = make_problem(CASES["HalfSquaredError(), tanh, 3"], hidden_activation=own, seed=3)
+    direction = np.random.RandomState(0).standard_normal(problem.network.params.size)
+    np.testing.assert_allclose(product(problem, direction, L2), differences(problem, direction, L2), rtol=1e-6)
 
 
 def test_saturated_outputs():

@@ -24,10 +24,11 @@ FLOORS = [
     {"model", "workspace", "data"},
     {
         "activations", "initializers", "optimizers", "schedules", "losses", "base_loss", "classification_losses",
-        "margin_losses", "regression_losses", "deviance_losses", "user_losses",
+        "margin_losses", "regression_losses", "deviance_losses", "user_losses", "own_activation",
+        "parametric_activations", "second_derivatives",
     },
     {"kernels"},
-    {"layout", "_jit", "scalar", "settings", "curvatures"},
+    {"layout", "_jit", "scalar", "settings", "names"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ESTIMATORS = FLOORS[1]
