@@ -73,7 +73,7 @@ def run_adam(rate: float, seed: int, budgets: list[float], batch_size: int, rows
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.second_order", description=__doc__)
     parser.add_argument("--seeds", type=int, default=10, metavar="N", help="how many (10)")
-    parser.add_argument("--newton", type=int, default=300, metavar="N", help="steps of newton-cg (300)")
+    parser.add_argument("--newton", type=int, default=150, metavar="N", help="steps of newton-cg (150)")
     parser.add_argument("--marquardt", type=int, default=100, metavar="N", help="steps of Levenberg-Marquardt (100)")
     parser.add_argument("--times", type=float, default=50.0, metavar="X", help="Adam's time, in the solver's (50)")
     parser.add_argument("--batch-size", type=int, default=N_ROWS, metavar="N", help=f"Adam's (all {N_ROWS} rows)")

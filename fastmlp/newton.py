@@ -118,7 +118,8 @@ class TrustRegion:
         """Steihaug's conjugate gradients: the step s, H s, and whether it ends on the region's boundary."""
         step, change, residual = np.zeros_like(self.gradient), np.zeros_like(self.gradient), self.gradient
         direction, square = -residual, float(residual @ residual)
-        enough = square * min(0.25, np.sqrt(square) / self.first_norm)  # ‖residual‖ ≤ min(½, √(‖g‖ / ‖g₀‖)) ‖g‖
+        # ‖residual‖ ≤ min(½, ‖g‖ / ‖g₀‖) ‖g‖; smaller parts than a millionth drown in rounding
+        enough = square * float(np.clip(square / self.first_norm**2, 1e-12, 0.25))
         for _ in range(MOST_PRODUCTS):
             turned = hessian @ direction
             self.products += 1
