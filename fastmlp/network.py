@@ -137,14 +137,14 @@ class Network(TrainableModel):
         ]
         self.layout.fill(self.params, *arrays)
 
-    def initialize(self, initializer: str | Initializer = "glorot_uniform", random_state: Any = None) -> None:
+    def initialize(self, initializer: str | Initializer = "sklearn", random_state: Any = None) -> None:
         """Draw all parameters anew.
 
         Parameters
         ----------
         initializer : str or Initializer
-            'glorot_uniform', 'he_normal', 'uniform', …, or an object such as ``Uniform(-0.5, 0.5)``; see
-            `fastmlp.initializers`.
+            'sklearn' (scikit-learn's habit, and the estimators'), 'glorot_uniform', 'he_normal', …, or an object such
+            as ``Uniform(-1, 1)``; see `fastmlp.initializers`.
         random_state : int, RandomState or None
             A seed, or what to draw from.
 

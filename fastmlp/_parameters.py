@@ -1,0 +1,179 @@
+"""The estimators' parameters: what each may be, and what it stands for in the library's own objects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+
+from .activations import ACTIVATIONS, Activation, as_hidden_activation
+from .base_loss import PROBABILITIES, name_of
+from .initializers import INITIALIZERS, Initializer
+from .losses import BaseLoss, as_loss
+from .optimizers import OPTIMIZERS, SGD, Adam, Optimizer, RunningOptimizer
+from .regularisation import Regularisation
+from .schedules import Schedule, schedule_by_name
+
+if TYPE_CHECKING:
+    from ._estimator import BaseMLP
+
+#: Solvers on the whole gradient; all others go batch by batch.
+FULL_BATCH = ("lbfgs", "newton-cg", "levenberg-marquardt")
+SOLVERS = {*FULL_BATCH, *OPTIMIZERS}
+_HIDDEN = {name for name, activation in ACTIVATIONS.items() if activation.hidden}
+_POSITIVE = Interval(Real, 0, None, closed="neither")
+_NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
+_RATE = Interval(Real, 0, 1, closed="left")
+
+CONSTRAINTS: dict = {
+    "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+    "activation": [StrOptions(_HIDDEN), Activation, list, tuple],
+    "solver": [StrOptions(SOLVERS), Optimizer],
+    "alpha": [_NOT_NEGATIVE],
+    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"}), Schedule],
+    "learning_rate_init": [_POSITIVE],
+    "power_t": [_NOT_NEGATIVE],
+    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "shuffle": ["boolean"],
+    "random_state": ["random_state"],
+    "tol": [_NOT_NEGATIVE],
+    "verbose": ["verbose"],
+    "warm_start": ["boolean"],
+    "momentum": [Interval(Real, 0, 1, closed="both")],
+    "nesterovs_momentum": ["boolean"],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [_RATE],
+    "beta_1": [_RATE],
+    "beta_2": [_RATE],
+    "epsilon": [_POSITIVE],
+    "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
+    "max_fun": [Interval(Integral, 1, None, closed="left")],
+    "n_jobs": [None, Integral],
+    "output_activation": [None, StrOptions(set(ACTIVATIONS)), Activation],
+    "initializer": [StrOptions(set(INITIALIZERS)), Initializer],
+    "weight_decay": [None, _NOT_NEGATIVE],
+    "l1": [_NOT_NEGATIVE],
+    "dropout": [_RATE, list, tuple],
+    "input_dropout": [_RATE],
+    "max_norm": [None, _POSITIVE],
+    "clip_norm": [None, _POSITIVE],
+    "clip_value": [None, _POSITIVE],
+}
+
+
+def hidden_activations(activation: Any, n_hidden: int) -> list[Activation]:
+    """One for each hidden layer, from one for all of them or from a list.
+
+    Raises
+    ------
+    ValueError
+        If a list has another length, or one serves outputs alone.
+    """
+    if not isinstance(activation, list | tuple):
+        return [as_hidden_activation(activation)] * n_hidden
+    if len(activation) != n_hidden:
+        raise ValueError(
+            f"activation has {len(activation)} entries, but there are {n_hidden} hidden layers: give one name for all "
+            "of them, or a list with one for each."
+        )
+    return [as_hidden_activation(each) for each in activation]
+
+
+def choose_output(
+    loss: str | BaseLoss, output_activation: str | Activation | None, task: str, width: int
+) -> tuple[int, str | Activation, BaseLoss]:
+    """Number of outputs, output activation and loss for a kind of task, one of `losses.TASKS`.
+
+    `width` is the number of classes of a multi-class task, the columns of the targets else. Two classes may stand
+    behind softmax, which has an output for each.
+
+    Raises
+    ------
+    ValueError
+        If loss, output activation and task do not fit together, with a message that says what does.
+    """
+    chosen = as_loss(loss)
+    output = chosen.natural_output(task) if output_activation is None else output_activation
+    if task == "binary" and name_of(output) == "softmax":
+        task, width = "multi-class", 2
+    chosen.natural_output(task)
+    n_outputs = chosen.n_outputs(task, width)
+    if task == "multi-class" and chosen.n_targets(output, n_outputs) > 1 and name_of(output) in PROBABILITIES:
+        raise ValueError(
+            f"several classes need output_activation='softmax' with loss={chosen.name!r}, so that their probabilities "
+            f"add up to one; {name_of(output)!r} is for two classes, or for several labels."
+        )
+    chosen.check(output, n_outputs)
+    return n_outputs, output, chosen
+
+
+def build_optimizer(estimator: BaseMLP) -> RunningOptimizer:
+    """The solver before its first step.
+
+    By name, 'adam' and 'sgd' take scikit-learn's parameters (`momentum`, `beta_1`, …), and every other one the learning
+    rate and the numbers of its paper. An object has numbers of its own.
+
+    Raises
+    ------
+    ValueError
+        If a schedule or a weight decay is given to a solver that takes none.
+    """
+    solver = estimator.solver
+    if isinstance(solver, Optimizer):
+        if isinstance(estimator.learning_rate, Schedule):
+            raise ValueError(
+                f"solver={solver!r} has a learning rate of its own, so learning_rate={estimator.learning_rate!r} has no "
+                "use: give the schedule to the solver as its learning_rate, or name the solver by a string."
+            )
+        settings: Optimizer = solver
+    else:
+        settings = _by_name(estimator, solver)
+    return _with_decay(settings, estimator.weight_decay).begin()
+
+
+def _by_name(estimator: BaseMLP, solver: str) -> Optimizer:
+    e = estimator
+    schedule = e.learning_rate
+    if isinstance(schedule, str):  # for 'adam' scikit-learn's word has no meaning
+        word = "constant" if solver == "adam" else schedule
+        schedule = schedule_by_name(word, e.learning_rate_init, e.power_t)
+    if solver == "adam":
+        return Adam(schedule, e.beta_1, e.beta_2, e.epsilon)
+    if solver == "sgd":
+        return SGD(schedule, e.momentum, e.nesterovs_momentum)
+    return replace(OPTIMIZERS[solver], learning_rate=schedule)
+
+
+def _with_decay(settings: Optimizer, weight_decay: float | None) -> Optimizer:
+    if weight_decay is None:
+        return settings
+    if not hasattr(settings, "weight_decay"):
+        with_decay = ", ".join(repr(name) for name, other in OPTIMIZERS.items() if hasattr(other, "weight_decay"))
+        raise ValueError(
+            f"weight_decay={weight_decay!r}, but {settings!r} has no decay apart from the gradient: take one of "
+            f"{with_decay}, or alpha, the L2 penalty, which goes with every solver."
+        )
+    return replace(settings, weight_decay=weight_decay)  # type: ignore[call-arg]
+
+
+def build_regularisation(estimator: BaseMLP) -> Regularisation:
+    """Penalties, dropout and limits beside `alpha`.
+
+    Raises
+    ------
+    ValueError
+        If a number is not what it may be, or the solver takes none of it.
+    """
+    e = estimator
+    dropout: float | Sequence[float] = tuple(e.dropout) if isinstance(e.dropout, list | tuple) else e.dropout
+    chosen = Regularisation(e.l1, dropout, e.input_dropout, e.max_norm, e.clip_norm, e.clip_value)
+    if e.solver in FULL_BATCH:
+        chosen.check_full_batch(e.solver)
+        if e.weight_decay is not None:
+            raise ValueError(f"solver={e.solver!r} has no weight decay, but weight_decay={e.weight_decay!r}: use alpha.")
+    return chosen
