@@ -8,6 +8,7 @@ from fastmlp.kernels import simd
 from fastmlp.kernels.dense import transpose
 from fastmlp.kernels.parts import add_parts
 from fastmlp.kernels.records import TASK
+from fastmlp.kernels.transposing import TRANSPOSED_ROWS
 
 TYPES = [np.float32, np.float64]
 #: Rows and columns to each side of a block's: 8 rows, and one vector of 2 to 16 columns.
@@ -46,7 +47,7 @@ def test_many_blocks(dtype, shape):
 
 def test_sizes_reach_over_two_blocks():
     """In both directions, for the vectors of this host."""
-    assert max(SIZES) > 2 * simd.TRANSPOSED_ROWS
+    assert max(SIZES) > 2 * TRANSPOSED_ROWS
     assert max(SIZES) > 2 * simd.VECTOR_BITS // 32
 
 
