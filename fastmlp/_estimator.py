@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ._parameters import CONSTRAINTS, FULL_BATCH, build_optimizer, build_regularisation, hidden_activations
 from ._validation import arithmetic_type, check_batch_size, check_hidden_layer_sizes, check_sample_weight, split_rows
 from .activations import Activation, as_activation
+from .base_loss import name_of
 from .data import Rows
 from .dropout import Masks
 from .full_batch import lbfgs
@@ -77,15 +78,24 @@ class BaseMLP(BaseEstimator, ABC):
             raise ValueError("partial_fit does not support early_stopping=True; use fit, or early_stopping=False.")
         X, y = self._encode(X, y, incremental, reset=first)
         sample_weight = check_sample_weight(sample_weight, X)
+        regularisation = self._refuse_early(len(hidden))
         random_state = self._random_state = check_random_state(self.random_state)
         network = self._build_network([X.shape[1], *hidden], y.shape[1], X.dtype, first, random_state)
         rows = Rows(X, y, sample_weight, network.dtype)
-        regularisation = build_regularisation(self)
         if self.solver in FULL_BATCH:
             self._fit_full_batch(network, rows)
         else:
             self._fit_stochastic(network, rows, regularisation, random_state, incremental)
         return self
+
+    def _refuse_early(self, n_hidden: int) -> Regularisation:
+        """Whatever parameters are refused is refused before anything of a former fit is overwritten."""
+        regularisation = build_regularisation(self)
+        regularisation.input_rates(n_hidden)
+        count_threads(self.n_jobs)
+        if self.solver not in FULL_BATCH:
+            build_optimizer(self)
+        return regularisation
 
     def _build_network(
         self, units: list[int], n_targets: int, dtype: np.dtype, first: bool, random_state: np.random.RandomState
@@ -97,8 +107,9 @@ class BaseMLP(BaseEstimator, ABC):
         dtype = dtype if first else arithmetic_type(*self.coefs_)
         network = TrainableModel(units, activations, loss, dtype)
         if first:
+            named = self.activation if not isinstance(self.activation, list | tuple) else (*self.activation, "relu")[0]
             initialise = as_initializer(self.initializer)
-            initialise(network.layout, activations[0].name, random_state, network.params)
+            initialise(network.layout, name_of(named), random_state, network.params)
             self._store_history(History.new(self.early_stopping))
         else:
             network.layout.fill(network.params, self.coefs_, self.intercepts_)

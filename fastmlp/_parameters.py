@@ -104,7 +104,8 @@ def choose_output(
         task, width = "multi-class", 2
     chosen.natural_output(task)
     n_outputs = chosen.n_outputs(task, width)
-    if task == "multi-class" and chosen.n_targets(output, n_outputs) > 1 and name_of(output) in PROBABILITIES:
+    apart = name_of(output) in PROBABILITIES - {"softmax"}
+    if task == "multi-class" and apart and chosen.n_targets(output, n_outputs) > 1:
         raise ValueError(
             f"several classes need output_activation='softmax' with loss={chosen.name!r}, so that their probabilities "
             f"add up to one; {name_of(output)!r} is for two classes, or for several labels."

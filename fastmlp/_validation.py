@@ -52,7 +52,7 @@ def check_sample_weight(sample_weight: Any, X: Any) -> np.ndarray | None:
     with np.errstate(over="ignore"):
         weights = _check_sample_weight(sample_weight, X).astype(X.dtype, copy=False)
         total = weights.sum(dtype=np.float64).astype(X.dtype)
-    if total == 0:
+    if abs(total) < np.finfo(X.dtype).tiny:  # kernels count subnormal numbers as zero
         raise ValueError(
             f"sample_weight sums to zero over {weights.size} rows (zero for all rows?): there is nothing to fit. "
             "Give some rows positive weights, or leave sample_weight out."

@@ -179,7 +179,7 @@ def check_weights(sample_weight: Any, n_rows: int, dtype: np.dtype) -> np.ndarra
     if (weights < 0).any():
         raise ValueError(f"sample_weight must not be negative, but holds {weights.min():g}.")
     total = weights.sum(dtype=np.float64).astype(dtype)
-    if not 0 < total < np.inf:
+    if not np.finfo(dtype).tiny <= total < np.inf:  # kernels count subnormal numbers as zero
         raise ValueError(f"sample_weight sums to {total:g} in {dtype}: the sum must be positive and finite.")
     return weights
 

@@ -80,11 +80,16 @@ class TrainableModel(Model):
     def __setattr__(self, name: str, value: Any) -> None:
         """Parameters are copied into: the flat vector and its views must not come apart."""
         if name == "params" and "params" in self.__dict__:
+            if np.ndim(value) and np.shape(value) != self.params.shape:
+                raise ValueError(f"params has shape {self.params.shape}, got {np.shape(value)}.")
             self.params[...] = value
         elif isinstance(views := self.__dict__.get(name), _Views):
             if len(value) != len(views):
                 raise ValueError(f"{name} holds {len(value)} arrays; this network needs {len(views)}.")
-            for number, array in enumerate(value):
+            arrays = [np.array(array) for array in value]  # copies: they may be views of these very parameters
+            for number, array in enumerate(arrays):
+                views.check(number, array)
+            for number, array in enumerate(arrays):
                 views[number] = array
         else:
             super().__setattr__(name, value)
@@ -100,11 +105,16 @@ class TrainableModel(Model):
 class _Views(tuple):
     """Views of the parameters, one for each layer; assigning to an entry copies into the view."""
 
-    def __setitem__(self, number: Any, value: Any) -> None:
-        view = self[number]
-        if np.shape(value) != view.shape:
-            raise ValueError(f"Layer {number} has an array of shape {view.shape} here, got {np.shape(value)}.")
-        view[...] = value
+    def __setitem__(self, number: int, value: Any) -> None:
+        self.check(number, value)
+        self[number][...] = value
+
+    def check(self, number: int, value: Any) -> None:
+        """Refuse what is not of the layer's shape."""
+        if isinstance(number, slice):
+            raise TypeError("assign to one layer's array at a time, or to all of them at once.")
+        if np.shape(value) != self[number].shape:
+            raise ValueError(f"Layer {number} has an array of shape {self[number].shape} here, got {np.shape(value)}.")
 
 
 class BorrowedModel(Model):

@@ -49,7 +49,8 @@ class Network(TrainableModel):
     loss : str or BaseLoss
         'half_squared_error' (½ Σ (a − y)² over the outputs), 'sum_squared_error' (Σ (a − y)²), 'log_loss' (behind
         logistic or softmax), … A loss on values takes y of shape (n, n_outputs), or (n,) for one output; behind
-        softmax 'log_loss' takes class numbers (n,), behind logistic 0 and 1.
+        softmax 'log_loss' takes class numbers (n,), behind logistic 0 and 1. ('squared_error' is scikit-learn's, for the
+        estimators: of several outputs it reports the mean and descends the sum.)
     dtype : {'float64', 'float32'}, default='float64'
         Parameters, results and arithmetic.
 
@@ -111,6 +112,12 @@ class Network(TrainableModel):
         loss.check(activations[-1], units[-1])
         super().__init__(units, activations, loss, check_dtype(dtype))
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Shape, type and functions stay: the kernels trust them."""
+        if name in ("layout", "dtype", "activations", "loss_function") and name in self.__dict__:
+            raise AttributeError(f"{name} of a Network cannot be changed: make another one, and set its weights.")
+        super().__setattr__(name, value)
+
     # Parameters
 
     def set_weights(self, coefs: Sequence, intercepts: Sequence) -> None:
@@ -132,10 +139,10 @@ class Network(TrainableModel):
         """
         self.layout.check(coefs, intercepts)
         arrays = [
-            [as_numbers(f"{name}[{number}]", array, self.dtype) for number, array in enumerate(given)]
+            [np.array(as_numbers(f"{name}[{number}]", array, self.dtype)) for number, array in enumerate(given)]
             for name, given in (("coefs", coefs), ("intercepts", intercepts))
         ]
-        self.layout.fill(self.params, *arrays)
+        self.layout.fill(self.params, *arrays)  # copies: they may be views of these very parameters
 
     def initialize(self, initializer: str | Initializer = "sklearn", random_state: Any = None) -> None:
         """Draw all parameters anew.
@@ -363,6 +370,11 @@ class Network(TrainableModel):
         check_count("epochs", epochs)
         check_count("batch_size", 1 if batch_size is None else batch_size)
         settings = as_optimizer(optimizer) if isinstance(optimizer, str) else optimizer
+        if (schedule := settings.begin().schedule).after_plateau() is not None:
+            raise ValueError(
+                f"{schedule!r} waits for a plateau, of which Network.train knows nothing: take another schedule, or an "
+                "estimator with learning_rate='adaptive'."
+            )
         X, y, weights = self._checked(X, y, sample_weight)
         history, order = History.new(early_stopping=False), np.arange(len(y), dtype=np.int64)
         plan = Plan(min(batch_size or len(y), len(y)), epochs, bool(shuffle), n_iter_no_change=np.inf)

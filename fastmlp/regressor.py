@@ -248,7 +248,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     @available_if(is_stochastic)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):
-        """Go once over the rows, from where the last call ended. Absent when the solver is 'lbfgs'.
+        """Go once over the rows, from where the last call ended. Absent for solvers on all rows.
 
         Parameters
         ----------

@@ -29,12 +29,6 @@ def check_plain(function: Any, n_args: int) -> None:
         raise ValueError(f"{function!r} must be a plain Python function of {n_args} numbers.")
 
 
-@functools.cache
-def unit_of(value: Callable, derivative: Callable) -> Unit:
-    """One unit for these two functions, however many losses are made of them."""
-    return own_unit(own_loss.loss_of_outputs, SIGNATURE, value_of=value, slope_of=derivative)
-
-
 @dataclass(frozen=True)
 class Loss(BaseLoss):
     r"""A loss of your own, summed over the outputs, from functions of an output a and its target y.
@@ -42,7 +36,8 @@ class Loss(BaseLoss):
     .. math:: \sum_j \text{value}(a_j, y_j)
 
     Both functions are compiled: plain Python on numbers, with arithmetic, comparisons and functions such as `math.exp`.
-    The loss goes with any output activation, and its targets have a column for each output (behind softmax too, where
+    Numbers from outside that they use are read when the loss is first used; what changes in them later counts for the
+    next `Loss`. The loss goes with any output activation, and its targets have a column for each output (behind softmax too, where
     a class is a row of zeros and a one).
 
     Parameters
@@ -79,9 +74,12 @@ class Loss(BaseLoss):
         "binary": "logistic", "multi-label": "logistic", "multi-class": "softmax", "regression": "identity",
     }  # fmt: skip
 
-    @property
+    @functools.cached_property
     def of_outputs(self) -> Unit:  # type: ignore[override]
-        return unit_of(self.value, self.derivative)
+        return own_unit(own_loss.loss_of_outputs, SIGNATURE, value_of=self.value, slope_of=self.derivative)
+
+    def __reduce__(self) -> tuple:
+        return Loss, (self.value, self.derivative, self.curvature)
 
     def _check_numbers(self) -> None:
         for function in (self.value, self.derivative):

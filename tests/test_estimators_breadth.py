@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import scipy.sparse
+import sklearn.neural_network
 from fits import assert_same_bits, draw, ignores_max_iter, make, results
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -232,3 +233,34 @@ def test_what_does_not_fit_together(name):
 def test_parameters_come_after_those_of_scikit_learn(kind):
     names = list(kind().get_params(deep=False))
     assert {"dropout", "clip_norm", "l1", "max_norm", "initializer", "output_activation"} <= set(names)
+
+
+@pytest.mark.parametrize("task", ["binary", "classes"])
+def test_a_loss_of_ones_own_behind_softmax(task):
+    model, X, y = fit(task, loss=Loss(distance, distance_slope), output_activation="softmax")
+    assert model.score(X, y) > 0.5
+    np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("wrong", [{"weight_decay": 0.1}, {"dropout": [0.1, 0.2]}, {"solver": "lbfgs", "l1": 0.1}])
+def test_a_refused_fit_leaves_the_model_as_it_was(wrong):
+    X, y = draw("regression")
+    model = make("regression").fit(X, y)
+    before = results(model, X)
+    with pytest.raises(ValueError, match=r"weight_decay|dropout|l1"):
+        model.set_params(**wrong).fit(X, y)
+    assert_same_bits(results(model, X), before)
+    fresh = make("regression", **wrong)
+    with pytest.raises(ValueError, match=r"weight_decay|dropout|l1"):
+        fresh.fit(X, y)
+    assert not hasattr(fresh, "coefs_")
+
+
+@pytest.mark.parametrize("activation", ["relu", "logistic"])
+@pytest.mark.parametrize("task", ["binary", "classes", "labels", "regression"])
+def test_without_hidden_layers_the_weights_are_scikit_learns(task, activation):
+    X, y = draw(task)
+    options = {"hidden_layer_sizes": (), "activation": activation, "random_state": 0, "max_iter": 2}
+    ours = make(task, batch_size="auto", **options).fit(X, y)
+    plain = getattr(sklearn.neural_network, type(ours).__name__)(**options).fit(X, y)
+    np.testing.assert_allclose(ours.coefs_[0], plain.coefs_[0], rtol=1e-9)

@@ -9,6 +9,7 @@ import reference_losses
 from loss_cases import CASES, QUARTIC, draw_targets, make_problem, quartic, quartic_bend, quartic_slope
 from sklearn.base import clone
 
+from fastmlp import Network
 from fastmlp.activations import ACTIVATIONS
 from fastmlp.full_batch import FullBatch
 from fastmlp.losses import (
@@ -267,3 +268,25 @@ def test_user_losses_without_a_second_derivative():
         Loss(quartic, quartic_slope).output_derivatives(np.ones((1, 1)), np.ones((1, 1)))
     assert repr(QUARTIC) == "Loss(quartic, quartic_slope, quartic_bend)"
     assert quartic_bend(3.0, 1.0) == 48
+
+
+FACTOR = 2.0
+
+
+def scaled(a, y):
+    return FACTOR * (a - y) ** 2
+
+
+def scaled_slope(a, y):
+    return 2 * FACTOR * (a - y)
+
+
+def test_numbers_from_outside_are_read_anew_by_another_loss(monkeypatch):
+    def value():
+        net = Network([1, 1], ["identity"], Loss(scaled, scaled_slope))
+        net.set_weights([[[1]]], [[0]])
+        return net.loss([[1.0]], [[0.0]])
+
+    assert value() == 2.0
+    monkeypatch.setitem(globals(), "FACTOR", 10.0)
+    assert value() == 10.0

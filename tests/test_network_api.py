@@ -186,7 +186,7 @@ def test_second_derivatives_of_squares_behind_softmax(matrix):
     y, weights = rng.uniform(size=(7, 3)), problem.weights[:, np.newaxis]
     trace = Trace(problem.net, problem.X)
     z, change, step = trace.pre_activations[-1], rng.standard_normal((7, 3)), 1e-6
-    problem.net.loss_function = Squares(matrix)
+    vars(problem.net)["loss_function"] = Squares(matrix)
 
     def delta(z):
         a = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
@@ -341,7 +341,7 @@ class TestParameters:
             net.coefs[0] = np.ones((3, 2))
         with pytest.raises(ValueError, match="coefs holds 1 arrays; this network needs 2"):
             net.coefs = [np.ones((2, 3))]
-        with pytest.raises(ValueError, match="could not broadcast"):
+        with pytest.raises(ValueError, match="params has shape"):
             net.params = np.ones(12)
 
     def test_forward_follows_an_edit(self):

@@ -6,7 +6,8 @@ import scipy.sparse
 from own_functions import tanh, tanh_derivative
 
 from fastmlp import Activation, Loss, Network
-from fastmlp.optimizers import SGD
+from fastmlp.optimizers import SGD, Adam
+from fastmlp.schedules import Adaptive
 
 ERRORS = {
     "units no list": (lambda: Network(3, ["tanh"], "poisson"), TypeError, "units must be a list of integers"),
@@ -95,3 +96,62 @@ def test_a_hessian_needs_second_derivatives():
     without = Network([2, 1], ["tanh"], Loss(quartic, slope_of_quartic))
     with pytest.raises(ValueError, match=r"Loss\(quartic, slope_of_quartic\) has no second derivative"):
         without.hessian_vector_product(X, Y, np.ones(3))
+
+
+def test_weights_taken_from_views_of_themselves():
+    """Whatever is assigned was read before anything was written."""
+    def assign_coefs(net, arrays):
+        net.coefs = arrays
+
+    for assign in (lambda net, arrays: net.set_weights(arrays, net.intercepts), assign_coefs):
+        net = Network([2, 2, 2], ["tanh", "identity"], "half_squared_error")
+        net.initialize("glorot_uniform", random_state=0)
+        first, second = net.coefs[0].copy(), net.coefs[1].copy()
+        assign(net, [net.coefs[1], net.coefs[0]])
+        assert np.array_equal(net.coefs[0], second) and np.array_equal(net.coefs[1], first)
+
+
+def test_nothing_is_assigned_unless_all_fits():
+    net = Network([2, 2, 2], ["tanh", "identity"], "half_squared_error")
+    with pytest.raises(ValueError, match="Layer 1 has an array of shape"):
+        net.coefs = [np.ones((2, 2)), np.ones((3, 2))]
+    with pytest.raises(ValueError, match="params has shape"):
+        net.params = [7.0]
+    assert not net.params.any()
+
+
+@pytest.mark.parametrize("name", ["dtype", "layout", "activations", "loss_function"])
+def test_what_kernels_trust_stays(name):
+    with pytest.raises(AttributeError, match="cannot be changed"):
+        setattr(LABEL, name, getattr(LABEL, name))
+
+
+@pytest.mark.parametrize("change", [(10, 10**7), (10, -(10**6)), (0, 1), (50, 10**6)])
+def test_damaged_rows_of_a_sparse_matrix(change):
+    damaged = scipy.sparse.random(50, 2, 0.5, format="csr", random_state=0)
+    damaged.indptr[change[0]] = change[1]
+    with pytest.raises(ValueError, match="X is damaged"):
+        Network([2, 1], ["identity"], "half_squared_error").forward(damaged)
+
+
+def test_weights_that_kernels_count_as_zero():
+    net = Network([2, 1], ["identity"], "half_squared_error", dtype="float32")
+    with pytest.raises(ValueError, match="must be positive and finite"):
+        net.loss([[1, 2], [3, 4]], [[1], [2]], [1e-40] * 2)
+
+
+def test_an_optimizer_stays_with_its_network():
+    running = Adam().begin()
+    for units in ([2, 1], [2, 3, 1]):
+        net = Network(units, ["identity"] * (len(units) - 1), "half_squared_error")
+        if len(units) == 3:
+            with pytest.raises(ValueError, match="cannot go on with 13"):
+                net.train([[1, 2]], [[1]], running)
+        else:
+            net.train([[1, 2]], [[1]], running)
+
+
+def test_a_schedule_that_waits_for_plateaus():
+    net = Network([2, 1], ["identity"], "half_squared_error")
+    with pytest.raises(ValueError, match="waits for a plateau"):
+        net.train([[1, 2]], [[1]], SGD(Adaptive(0.1)))

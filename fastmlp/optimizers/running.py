@@ -73,8 +73,19 @@ class RunningOptimizer:
         return self.settings.hyper()
 
     def prepare(self, n_params: int, dtype: np.dtype) -> np.ndarray:
-        """The moments of a network of `n_params` parameters: zeros, or those of the training that goes on."""
+        """The moments of a network of `n_params` parameters: zeros, or those of the training that goes on.
+
+        Raises
+        ------
+        ValueError
+            If steps were made with a network of another size.
+        """
         size = self.settings.n_moments * n_params
+        if self.state is not None and self.state.size != size and self.t:
+            raise ValueError(
+                f"this optimizer has made {self.t} steps with {self.state.size // max(self.settings.n_moments, 1)} "
+                f"parameters and cannot go on with {n_params}: begin another, {self.settings!r}.begin()."
+            )
         if self.state is None or self.state.size != size:
             self.state = np.zeros(size, dtype)
         self.state = np.require(self.state, dtype, ["C", "A", "W", "O"])
