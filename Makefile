@@ -13,7 +13,7 @@ demo: .venv/installed
 test: .venv/installed-for-tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	NUMBA_CACHE_DIR=build/cache/normal $(BIN)/python -m pytest -q
+	NUMBA_CACHE_DIR=build/cache/normal $(BIN)/python -m pytest -q -n auto
 
 bench: .venv/installed
 	mkdir -p build

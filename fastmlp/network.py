@@ -49,8 +49,8 @@ class Network(TrainableModel):
     loss : str or BaseLoss
         'half_squared_error' (½ Σ (a − y)² over the outputs), 'sum_squared_error' (Σ (a − y)²), 'log_loss' (behind
         logistic or softmax), … A loss on values takes y of shape (n, n_outputs), or (n,) for one output; behind
-        softmax 'log_loss' takes class numbers (n,), behind logistic 0 and 1. ('squared_error' is scikit-learn's, for the
-        estimators: of several outputs it reports the mean and descends the sum.)
+        softmax 'log_loss' takes class numbers (n,), behind logistic 0 and 1. ('squared_error' is scikit-learn's,
+        for the estimators: of several outputs it reports the mean and descends the sum.)
     dtype : {'float64', 'float32'}, default='float64'
         Parameters, results and arithmetic.
 

@@ -37,8 +37,8 @@ class Loss(BaseLoss):
 
     Both functions are compiled: plain Python on numbers, with arithmetic, comparisons and functions such as `math.exp`.
     Numbers from outside that they use are read when the loss is first used; what changes in them later counts for the
-    next `Loss`. The loss goes with any output activation, and its targets have a column for each output (behind softmax too, where
-    a class is a row of zeros and a one).
+    next `Loss`. The loss goes with any output activation, and its targets have a column for each output (behind softmax
+    too, where a class is a row of zeros and a one).
 
     Parameters
     ----------
