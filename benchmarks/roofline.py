@@ -93,10 +93,10 @@ def make_epoch(case: Case, dtype: str):
 
     X, y = make_data(case, dtype)
     kind = fastmlp.MLPClassifier if case.task == "classification" else fastmlp.MLPRegressor
-    model = kind(case.hidden, activation=case.activation, batch_size=case.batch)
+    model = kind(hidden_layer_sizes=case.hidden, activation=case.activation, batch_size=case.batch)
     X, y = model._encode(X, y, False, True)
     random_state = np.random.RandomState(0)
     network = model._build_network([X.shape[1], *case.hidden], y.shape[1], X.dtype, True, random_state)
-    order = np.arange(len(X))
+    order = np.arange(X.shape[0])
     rows = Rows(X, y, None, network.dtype)
     return Epoch(network, rows, model._build_optimizer(), order, case.batch), order, random_state

@@ -41,7 +41,7 @@ def log(out, inp, n):
 def multiply_often(multiply, out, a, b, bias, rows, columns, depth, repeats):
     """out (rows, columns) = bias + a (rows, depth) @ b (depth, columns), all contiguous, so many times."""
     for _ in range(repeats):
-        call(multiply, (out, columns, a, depth, 1, b, columns, bias, rows, columns, depth, FROM_BIAS, b, 0))
+        call(multiply, (out, columns, out, a, depth, 1, b, columns, bias, rows, columns, depth, FROM_BIAS, b, 0))
 
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
@@ -64,7 +64,7 @@ def products_of_steps(task_record, layer_records, rows, steps, like):
                 weight, bias = pointer_at(layer.weight, like), pointer_at(layer.bias, like)
                 call(
                     task.multiply,
-                    (z, layer.stride, a, layer.input_stride, 1, weight, layer.fan_out, bias)
+                    (z, layer.stride, z, a, layer.input_stride, 1, weight, layer.fan_out, bias)
                     + (count, layer.fan_out, layer.fan_in, FROM_BIAS, pointer_at(task.panel, like), layer.packed),
                 )
             for number in range(task.n_layers - 1, 0, -1):
@@ -74,12 +74,12 @@ def products_of_steps(task_record, layer_records, rows, steps, like):
                 weight = pointer_at(layer.transposed, like)
                 call(
                     task.multiply,
-                    (d_inp, below.stride, delta, layer.stride, 1, weight, layer.transposed_stride, weight)
+                    (d_inp, below.stride, d_inp, delta, layer.stride, 1, weight, layer.transposed_stride, weight)
                     + (count, layer.fan_in, layer.fan_out, MULTIPLY, pointer_at(task.panel, like), layer.packed),
                 )
         for number in range(task.n_layers):
             layer = layers[number]
             for first in range(0, layer.fan_in, layer.update_rows):
                 count = min(layer.update_rows, layer.fan_in - first)
-                weight_gradient(task, layer, -1, first, count, 0, layer.fan_out, rows, like)
+                weight_gradient(task, layer, -1, 0, first, count, 0, layer.fan_out, rows, like)
     restore_mode(mode)

@@ -9,9 +9,29 @@ import importlib
 
 __version__ = "0.1.0"
 
-#: Public name → the module it lives in, imported when the name is first used; importing fastmlp compiles nothing.
-_HOMES = {"MLPClassifier": ".classifier", "MLPRegressor": ".regressor"}
-__all__ = ["MLPClassifier", "MLPRegressor", "__version__"]
+# fmt: off
+#: Public names by the module they live in, imported when one is first used; importing fastmlp compiles nothing.
+_ROOMS = {
+    ".classifier": ["MLPClassifier"],
+    ".regressor": ["MLPRegressor"],
+    ".network": ["Network"],
+    ".own_activation": ["Activation"],
+    ".parametric_activations": ["CELU", "ELU", "LeakyReLU", "SiLU", "Softplus"],
+    ".losses": [
+        "AbsoluteError", "Focal", "Gamma", "HalfSquaredError", "Hinge", "Huber", "LogCosh", "LogLoss", "Loss",
+        "Perceptron", "Poisson", "Quantile", "SquaredError", "SquaredHinge", "SumSquaredError", "Tweedie",
+    ],
+    ".optimizers": [
+        "SGD", "AMSGrad", "AdaDelta", "AdaGrad", "AdaMax", "Adam", "AdamW", "Lion", "NAdam", "RAdam", "RMSProp",
+    ],
+    ".schedules": [
+        "Constant", "Cosine", "CosineRestarts", "Exponential", "InverseTime", "OneCycle", "Polynomial", "StepDecay",
+        "WarmUp", "count_steps",
+    ],
+}
+# fmt: on
+_HOMES = {name: room for room, names in _ROOMS.items() for name in names}
+__all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name):

@@ -1,4 +1,4 @@
-"""What both estimators share: scikit-learn's edge around a `Network`. Everything below it is arrays and numbers."""
+"""What both estimators share: scikit-learn's edge around a network. Everything below it is arrays and numbers."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from ._validation import arithmetic_type, check_batch_size, check_hidden_layer_s
 from .data import Rows
 from .full_batch import lbfgs
 from .initializers import glorot_uniform
-from .network import Network
-from .optimizers import SGD, Adam, Optimizer
+from .model import BorrowedModel, TrainableModel
+from .optimizers import SGD, Adam, RunningOptimizer
 from .prediction import FewRows, arrays_are_as_expected, predict
 from .progress import Progress
 from .schedules import schedule_by_name
@@ -110,25 +110,25 @@ class BaseMLP(BaseEstimator, ABC):
 
     def _build_network(
         self, units: list[int], n_targets: int, dtype: np.dtype, first: bool, random_state: np.random.RandomState
-    ) -> Network:
+    ) -> TrainableModel:
         """A network with fresh parameters, or with those of the training that goes on."""
         n_outputs, out_activation, loss = self._output(n_targets)
         hidden = units[1:]
         units = [*units, n_outputs]
         dtype = dtype if first else arithmetic_type(*self.coefs_)
-        network = Network(units, [self.activation] * len(hidden) + [out_activation], loss, dtype)
+        network = TrainableModel(units, [self.activation] * len(hidden) + [out_activation], loss, dtype)
         if first:
             glorot_uniform(network.layout, self.activation, random_state, network.params)
             self._store_history(History.new(self.early_stopping))
         else:
             network.layout.fill(network.params, self.coefs_, self.intercepts_)
         self.n_layers_, self.n_outputs_, self.out_activation_ = len(units), n_outputs, out_activation
-        self.coefs_, self.intercepts_ = network.coefs, network.intercepts
+        self.coefs_, self.intercepts_ = list(network.coefs), list(network.intercepts)
         self._few_rows: dict[bool, FewRows] = {}
         return network
 
     def _fit_stochastic(
-        self, network: Network, rows: Rows, random_state: np.random.RandomState, incremental: bool
+        self, network: TrainableModel, rows: Rows, random_state: np.random.RandomState, incremental: bool
     ) -> None:
         if not incremental or not hasattr(self, "_optimizer"):
             self._optimizer = self._build_optimizer()
@@ -157,7 +157,7 @@ class BaseMLP(BaseEstimator, ABC):
             )
 
     def _split(
-        self, network: Network, rows: Rows, random_state: np.random.RandomState
+        self, network: TrainableModel, rows: Rows, random_state: np.random.RandomState
     ) -> tuple[np.ndarray, Callable[[], float] | None]:
         """The rows to train on, and with early stopping the score on the others."""
         if not self.early_stopping:
@@ -192,7 +192,7 @@ class BaseMLP(BaseEstimator, ABC):
             stacklevel=6,
         )
 
-    def _fit_lbfgs(self, network: Network, rows: Rows) -> None:
+    def _fit_lbfgs(self, network: TrainableModel, rows: Rows) -> None:
         result = lbfgs(
             network, rows, l2=self.alpha, max_iter=self.max_iter, max_fun=self.max_fun, tol=self.tol,
             progress=Progress(self.verbose), n_threads=count_threads(self.n_jobs),
@@ -208,11 +208,11 @@ class BaseMLP(BaseEstimator, ABC):
                 "inputs (and a regressor's targets), for instance with StandardScaler."
             )
 
-    def _build_optimizer(self) -> Optimizer:
+    def _build_optimizer(self) -> RunningOptimizer:
         if self.solver == "adam":
-            return Adam(self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon)
-        schedule = schedule_by_name(self.learning_rate, self.power_t)
-        return SGD(self.learning_rate_init, schedule, self.momentum, self.nesterovs_momentum)
+            return Adam(self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon).begin()
+        schedule = schedule_by_name(self.learning_rate, self.learning_rate_init, self.power_t)
+        return SGD(schedule, self.momentum, self.nesterovs_momentum).begin()
 
     # A training's history, as scikit-learn's attributes.
 
@@ -242,9 +242,7 @@ class BaseMLP(BaseEstimator, ABC):
         With `both_classes` one output p becomes two, 1 − p and p.
         """
         few_rows = self.__dict__.get("_few_rows", {}).get(both_classes)
-        if few_rows is not None and few_rows.serves(
-            self.coefs_, self.intercepts_, (self.activation, self.out_activation_)
-        ):
+        if few_rows is not None and few_rows.serves(self.coefs_, self.intercepts_, self._answers_depend_on()):
             outputs = few_rows(X)
             if outputs is not None:
                 return outputs
@@ -252,7 +250,7 @@ class BaseMLP(BaseEstimator, ABC):
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         dtype = arithmetic_type(X.dtype, *self.coefs_)
         activations = [self.activation] * (len(self.coefs_) - 1) + [self.out_activation_]
-        network = Network.around(self.coefs_, self.intercepts_, activations, self._output(1)[2], dtype)
+        network = BorrowedModel(self.coefs_, self.intercepts_, activations, self._output(1)[2], dtype)
         if network.layout.units[0] != X.shape[1]:
             raise ValueError(
                 f"X has {X.shape[1]} features, but coefs_[0] has {network.layout.units[0]} rows: "
@@ -261,11 +259,17 @@ class BaseMLP(BaseEstimator, ABC):
         self._prepare_few_rows(network, both_classes)
         return predict(network, Rows(X, dtype=dtype), None, count_threads(self.n_jobs), both_classes)
 
-    def _prepare_few_rows(self, network: Network, both_classes: bool) -> None:
+    def _prepare_few_rows(self, network: BorrowedModel, both_classes: bool) -> None:
         """Let the next call with a few rows take the short way, where no names of columns must be compared."""
         borrowed = all(a is b for a, b in zip((*network.coefs, *network.intercepts), network.given, strict=True))
         if borrowed and not hasattr(self, "feature_names_in_") and arrays_are_as_expected():
-            self._few_rows[both_classes] = FewRows(network, both_classes, (self.activation, self.out_activation_))
+            self._few_rows[both_classes] = FewRows(
+                network, both_classes, self._answers_depend_on(), count_threads(self.n_jobs)
+            )
+
+    def _answers_depend_on(self) -> tuple:
+        """The parameters that may change between two predictions of one model."""
+        return self.activation, self.out_activation_, self.n_jobs
 
     def __getstate__(self):
         """Without what holds addresses; the next prediction makes it again."""

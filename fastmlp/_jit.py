@@ -38,6 +38,7 @@ from numba import types
 from numba.core import config
 from numba.core.caching import CompileResultCacheImpl
 from numba.core.ccallback import CFunc
+from numba.core.compiler import Compiler, CompilerBase
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 from numba.core.serialize import dumps
@@ -52,9 +53,10 @@ REDUCTION = {"contract", "reassoc", "nsz", "arcp", "afn"}
 _FROM_COMPILED_CODE = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
-def inlined(function: Callable) -> Callable:
+def inlined(function: Callable, compiler: type[CompilerBase] = Compiler) -> Callable:
     """A helper that disappears into its callers: contraction only, division by zero as in IEEE 754."""
-    return numba.njit(forceinline=True, fastmath=ELEMENTWISE, **_FROM_COMPILED_CODE)(function)  # type: ignore[call-overload]
+    options = {"forceinline": True, "fastmath": ELEMENTWISE, "pipeline_class": compiler, **_FROM_COMPILED_CODE}
+    return numba.njit(**options)(function)  # type: ignore[call-overload]
 
 
 def inlined_sum(function: Callable) -> Callable:
@@ -93,15 +95,21 @@ class Unit:
         ``POINTER`` becomes a pointer to the element type that is asked for.
     fastmath : set of str
         LLVM's flags, by name.
+    identity : str or None, default=""
+        What the code depends on besides its source and the package's kernels; None if nobody knows, and it must not
+        be kept on disk.
     """
 
-    def __init__(self, function: Callable, arguments: tuple, fastmath: set[str]) -> None:
+    def __init__(
+        self, function: Callable, arguments: tuple, fastmath: set[str] = ELEMENTWISE, identity: str | None = ""
+    ) -> None:
         if function.__closure__:
             raise ValueError(f"{function.__qualname__} is a closure: a unit's code must stand in its source alone.")
         self.__name__, self.__doc__, self.__module__ = function.__name__, function.__doc__, function.__module__
         self.function = function
         self.arguments = arguments
         self.fastmath = fastmath
+        self.identity = identity
         self.compiled: dict[np.dtype, CFunc] = {}
         self._entries: dict[np.dtype, Callable] = {}
 
@@ -121,7 +129,8 @@ class Unit:
         signature = types.void(*(element if a is POINTER else a for a in self.arguments))
         options = {"nopython": True, "fastmath": self.fastmath, "error_model": "numpy"}
         unit = CFunc(self.function, (signature.args, signature.return_type), {}, options)
-        unit._cache = _Cache(self.function)  # type: ignore[attr-defined]  # where Numba keeps its own
+        if self.identity is not None:
+            unit._cache = _Cache(self.function, self.identity)  # type: ignore[attr-defined]  # where Numba keeps its own
         unit.compile()
         return unit
 
@@ -177,13 +186,13 @@ def cache_folders() -> list[Path]:
 class _Cache:
     """One function's compiled code on disk, under the interface that Numba's ``CFunc`` asks of a cache."""
 
-    def __init__(self, function: Callable) -> None:
-        self._function = function
+    def __init__(self, function: Callable, identity: str) -> None:
+        self._function, self._identity = function, identity
         self._pickler = CompileResultCacheImpl.__new__(CompileResultCacheImpl)
 
     def _file(self, signature: Any) -> str:
         code = self._function.__code__
-        identity = (code.co_firstlineno, code.co_code, code.co_consts, signature)
+        identity = (code.co_firstlineno, code.co_code, code.co_consts, signature, self._identity)
         digest = hashlib.sha256(repr(identity).encode()).hexdigest()[:12]
         return f"{self._function.__module__.rpartition('.')[2]}.{self._function.__qualname__}-{digest}.o"
 

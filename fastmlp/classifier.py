@@ -273,8 +273,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             )
         if multilabel:
             return X, self._label_binarizer.transform(y).astype(X.dtype)
-        labels, codes = np.unique(y, return_inverse=True)
-        return X, np.searchsorted(self.classes_, labels)[codes].astype(X.dtype)[:, np.newaxis]
+        two = len(self.classes_) == 2
+        codes = y == self.classes_[1] if two else np.searchsorted(self.classes_, y)
+        return X, codes.astype(X.dtype)[:, np.newaxis]
 
     def _decode(self, outputs: np.ndarray) -> np.ndarray:
         """Labels for the network's outputs."""

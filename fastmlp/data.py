@@ -44,6 +44,12 @@ class Rows:
         self.n_targets = 0 if self.y is None else self.y.shape[1]
         self.sample_weight = None if sample_weight is None else np.require(sample_weight, self.dtype, ["C", "A"])
 
+    def matrix(self) -> Any:
+        """The inputs, (n, n_features): the array, or a CSR matrix on the same memory."""
+        if self.sparse:
+            return sp.csr_matrix((self.values, self.indices, self.indptr), (self.n_rows, self.n_features), copy=False)
+        return self.X
+
     def most_entries(self, rows: int) -> int:
         """The most stored entries that any `rows` rows of a sparse X can have together."""
         lengths = np.diff(self.indptr)

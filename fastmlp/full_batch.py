@@ -11,7 +11,7 @@ import scipy.optimize
 from .data import Rows
 from .interruptible import Slicer
 from .kernels.full_batch import add_gradients
-from .network import Network
+from .model import TrainableModel
 from .progress import Progress
 from .team import Team, useful_threads
 from .workspace import Workspace
@@ -26,7 +26,7 @@ class FullBatch:
     loss = Σ wᵢ lossᵢ / Σ wᵢ + α / (2 Σ wᵢ) Σ weight², in float64; the gradient in the network's type.
     """
 
-    def __init__(self, network: Network, rows: Rows, l2: float, n_threads: int = 1) -> None:
+    def __init__(self, network: TrainableModel, rows: Rows, l2: float, n_threads: int = 1) -> None:
         self.network, self.l2 = network, l2
         chunk = min(CHUNK_ROWS, rows.n_rows)
         self.steps = -(-rows.n_rows // chunk)
@@ -66,7 +66,7 @@ class FullBatch:
 
 
 def lbfgs(
-    network: Network,
+    network: TrainableModel,
     rows: Rows,
     *,
     l2: float,

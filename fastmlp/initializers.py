@@ -1,10 +1,38 @@
-"""Initial weights."""
+"""Initial parameters, by name or as an object.
+
+=================  ==========================================  ======  =================================================
+name               weights                                     biases  source
+=================  ==========================================  ======  =================================================
+sklearn            U(−b, b), b = √(6 / (fan_in + fan_out)),    same    scikit-learn's habit, see `glorot_uniform`
+                   √(2 / …) with logistic hidden layers
+glorot_uniform     U(−b, b), b = √(6 / (fan_in + fan_out))     0       Glorot and Bengio (2010), "Understanding the
+glorot_normal      N(0, 2 / (fan_in + fan_out))                0       difficulty of training deep feedforward networks"
+he_uniform         U(−b, b), b = √(6 / fan_in)                 0       He, Zhang, Ren and Sun (2015), "Delving deep into
+he_normal          N(0, 2 / fan_in)                            0       rectifiers"
+lecun_uniform      U(−b, b), b = √(3 / fan_in)                 0       LeCun, Bottou, Orr and Müller (1998), "Efficient
+lecun_normal       N(0, 1 / fan_in)                            0       backprop"; for SELU, Klambauer et al. (2017)
+orthogonal         orthonormal rows or columns, times a gain   0       `Orthogonal`
+uniform            U(low, high), U(−1, 1) by name              same    `Uniform`
+=================  ==========================================  ======  =================================================
+
+fan_in and fan_out are the widths of the layer below and of the layer itself; N has its variance. A uniform distribution
+and a normal one of the same name have the same variance, b² / 3. All numbers are drawn in float64, layer by layer,
+weights row by row, biases (where they are drawn) after them, and then rounded to the type of the parameters: the same
+seed gives the same network in both types.
+"""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 
 from .layout import Layout
+from .names import look_up
 
 
 def glorot_uniform(layout: Layout, activation: str, random_state: np.random.RandomState, params: np.ndarray) -> None:
@@ -20,3 +48,261 @@ def glorot_uniform(layout: Layout, activation: str, random_state: np.random.Rand
         bound = np.sqrt(factor / sum(coef.shape))
         coef[...] = random_state.uniform(-bound, bound, coef.shape)
         intercept[...] = random_state.uniform(-bound, bound, intercept.shape)
+
+
+def as_random_state(seed: Any) -> np.random.RandomState:
+    """What scikit-learn's ``random_state`` stands for.
+
+    Parameters
+    ----------
+    seed : int, RandomState or None
+        A seed; a generator, which is used and moves on; NumPy's own generator, the one of ``np.random.seed``.
+
+    Raises
+    ------
+    ValueError
+        If it is none of these.
+    """
+    if isinstance(seed, np.random.RandomState):
+        return seed
+    if seed is None:
+        return np.random.mtrand._rand
+    if isinstance(seed, Integral) and not isinstance(seed, bool) and 0 <= int(seed) < 2**32:
+        return np.random.RandomState(int(seed))
+    raise ValueError(f"random_state={seed!r} must be a whole number from 0 to 2³² − 1, a numpy RandomState, or None.")
+
+
+class Initializer:
+    """What fills a network's parameters."""
+
+    def __call__(self, layout: Layout, activation: str, random_state: Any, params: np.ndarray) -> None:
+        """Overwrite all parameters.
+
+        Parameters
+        ----------
+        layout : Layout
+        activation : str
+            Name of the hidden layers' activation, which scikit-learn's habit depends on.
+        random_state : int, RandomState or None
+        params : ndarray of shape (layout.size,)
+        """
+        generator = as_random_state(random_state)
+        for coef, intercept in zip(layout.coefs(params), layout.intercepts(params), strict=True):
+            self._draw(coef, intercept, generator)
+
+    def _draw(self, coef: np.ndarray, intercept: np.ndarray, generator: np.random.RandomState) -> None:
+        """Overwrite one layer's weights (fan_in, fan_out) and biases (fan_out,)."""
+        raise NotImplementedError  # pragma: no cover
+
+
+@dataclass(frozen=True)
+class _Named(Initializer):
+    """An initialiser without numbers that a user could set; there is one object for each name."""
+
+    name: str
+
+    def __repr__(self) -> str:
+        return f"as_initializer({self.name!r})"
+
+    def __reduce__(self) -> tuple:
+        return as_initializer, (self.name,)
+
+
+class _ScikitLearns(_Named):
+    def __call__(self, layout: Layout, activation: str, random_state: Any, params: np.ndarray) -> None:
+        glorot_uniform(layout, activation, as_random_state(random_state), params)
+
+
+class _Scaled(_Named):
+    """Weights of mean 0 and variance numerator / fans, biases 0; the name says which."""
+
+    def _draw(self, coef: np.ndarray, intercept: np.ndarray, generator: np.random.RandomState) -> None:
+        scheme, distribution = self.name.split("_")
+        numerator = {"glorot": 2.0, "he": 2.0, "lecun": 1.0}[scheme]
+        fan_in, fan_out = coef.shape
+        deviation = math.sqrt(numerator / (fan_in + fan_out if scheme == "glorot" else fan_in))
+        if distribution == "normal":
+            coef[...] = generator.normal(0.0, deviation, coef.shape)
+        else:
+            bound = math.sqrt(3) * deviation
+            coef[...] = generator.uniform(-bound, bound, coef.shape)
+        intercept[...] = 0
+
+
+@dataclass(frozen=True)
+class Orthogonal(Initializer):
+    """A random orthogonal matrix times a gain; biases 0.
+
+    The weight matrix's rows or columns, whichever are fewer, are orthonormal (times the gain), so that the layer keeps
+    lengths, forward or backward. Q of a normally distributed matrix = Q R, each column with the sign of R's diagonal:
+    all such matrices are equally likely.
+
+    Parameters
+    ----------
+    gain : float, default=1.0
+        √2 makes up for what ReLU cuts off.
+
+    Raises
+    ------
+    ValueError
+        If `gain` is not a finite number above 0.
+
+    References
+    ----------
+    Saxe, McClelland and Ganguli (2013), "Exact solutions to the nonlinear dynamics of learning in deep linear neural
+    networks"; Mezzadri (2006), "How to generate random matrices from the classical compact groups".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layout = Layout([2, 3])
+    >>> params = np.zeros(layout.size)
+    >>> Orthogonal(gain=2.0)(layout, "relu", 0, params)
+    >>> weight = layout.coefs(params)[0]
+    >>> (weight @ weight.T).round(12)
+    array([[4., 0.],
+           [0., 4.]])
+    """
+
+    gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_numbers(self, self.gain > 0 if isinstance(self.gain, Real) else False, "a finite number above 0")
+
+    def _draw(self, coef: np.ndarray, intercept: np.ndarray, generator: np.random.RandomState) -> None:
+        long, short = max(coef.shape), min(coef.shape)
+        q, r = np.linalg.qr(generator.normal(size=(long, short)))
+        q *= np.copysign(self.gain, np.diag(r))
+        coef[...] = q if coef.shape == q.shape else q.T
+        intercept[...] = 0
+
+
+@dataclass(frozen=True)
+class Uniform(Initializer):
+    """Weights and biases of U(low, high), whatever the layers' widths: for networks small enough to follow by hand.
+
+    Parameters
+    ----------
+    low, high : float, default=-1.0 and 1.0
+
+    Raises
+    ------
+    ValueError
+        If they are not finite numbers, or `low` is not the lower one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> params = np.zeros(3)
+    >>> Uniform(0.5, 0.75)(Layout([2, 1]), "tanh", 0, params)
+    >>> params.round(3)
+    array([0.637, 0.679, 0.651])
+    """
+
+    low: float = -1.0
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        ordered = isinstance(self.low, Real) and isinstance(self.high, Real) and self.low < self.high
+        _check_numbers(self, ordered, "finite numbers, low below high")
+
+    def _draw(self, coef: np.ndarray, intercept: np.ndarray, generator: np.random.RandomState) -> None:
+        coef[...] = generator.uniform(self.low, self.high, coef.shape)
+        intercept[...] = generator.uniform(self.low, self.high, intercept.shape)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GivenArrays(Initializer):
+    """Parameters as they are given.
+
+    Parameters
+    ----------
+    coefs : sequence of array_like
+        (fan_in, fan_out) for each layer; copied.
+    intercepts : sequence of array_like
+        (fan_out,) for each layer; copied.
+
+    Raises
+    ------
+    ValueError
+        If one of them is no array of finite real numbers; when the network is initialised, if they are not its.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> params = np.zeros(3)
+    >>> GivenArrays([[[0.1], [0.5]]], [[0.25]])(Layout([2, 1]), "tanh", None, params)
+    >>> params
+    array([0.1 , 0.5 , 0.25])
+    """
+
+    coefs: Sequence
+    intercepts: Sequence
+
+    def __post_init__(self) -> None:
+        vars(self).update(coefs=_copies("coefs", self.coefs), intercepts=_copies("intercepts", self.intercepts))
+
+    def __call__(self, layout: Layout, activation: str, random_state: Any, params: np.ndarray) -> None:
+        layout.fill(params, self.coefs, self.intercepts)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, GivenArrays) or len(self.coefs) != len(other.coefs):
+            return False
+        pairs = zip((*self.coefs, *self.intercepts), (*other.coefs, *other.intercepts), strict=False)
+        return len(self.intercepts) == len(other.intercepts) and all(np.array_equal(*pair) for pair in pairs)
+
+    def __hash__(self) -> int:
+        return hash(tuple(array.tobytes() for array in (*self.coefs, *self.intercepts)))
+
+    def __repr__(self) -> str:
+        coefs, intercepts = ([array.tolist() for array in arrays] for arrays in (self.coefs, self.intercepts))
+        return f"GivenArrays({coefs}, {intercepts})"
+
+
+def _copies(name: str, arrays: Any) -> tuple[np.ndarray, ...]:
+    """Arrays of float64 that nobody can change any more."""
+    copies = []
+    try:
+        for array in arrays:
+            copies.append(np.array(array, np.float64))
+            copies[-1].flags.writeable = False
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be a sequence of arrays of real numbers: {error}.") from error
+    if not all(np.isfinite(array).all() for array in copies):
+        raise ValueError(f"{name} holds NaN or infinity: initial parameters must be finite.")
+    return tuple(copies)
+
+
+def _check_numbers(initializer: Any, right: bool, allowed: str) -> None:
+    """Whether an initialiser's numbers are `right`, and finite; they become floats."""
+    numbers = vars(initializer)
+    if not right or any(isinstance(n, bool) or not math.isfinite(n) for n in numbers.values()):
+        raise ValueError(f"{initializer!r}: {' and '.join(numbers)} must be {allowed}.")
+    numbers.update({name: float(number) for name, number in numbers.items()})
+
+
+INITIALIZERS: dict[str, Initializer] = {
+    "sklearn": _ScikitLearns("sklearn"),
+    **{name: _Scaled(name) for name in ("glorot_uniform", "glorot_normal", "he_uniform", "he_normal")},
+    **{name: _Scaled(name) for name in ("lecun_uniform", "lecun_normal")},
+    "orthogonal": Orthogonal(),
+    "uniform": Uniform(),
+}
+
+
+def as_initializer(initializer: str | Initializer) -> Initializer:
+    """The initialiser of this name, or the object itself.
+
+    Raises
+    ------
+    UnknownName
+        A ValueError and a KeyError, if there is no such initialiser.
+
+    Examples
+    --------
+    >>> as_initializer("orthogonal")
+    Orthogonal(gain=1.0)
+    """
+    if isinstance(initializer, Initializer):
+        return initializer
+    return look_up("initializer", initializer, INITIALIZERS, "Orthogonal(gain), Uniform(low, high), GivenArrays(…)")

@@ -16,10 +16,15 @@ class Slicer:
     """Runs ``work(start, stop)`` over a range in slices of about `SLICE` seconds, learning how long a unit takes.
 
     How the range is cut changes nothing in the result; between two slices Python serves its signals.
+
+    Parameters
+    ----------
+    seconds : float, default=SLICE
+        What a unit may take on a slow machine: the first slice has as many units as fit.
     """
 
-    def __init__(self) -> None:
-        self.size = 1
+    def __init__(self, seconds: float = SLICE) -> None:
+        self.size = max(1, int(SLICE / seconds))
 
     def run(self, work: Callable[[int, int], None], total: int) -> None:
         """Call `work` until `total` units are done."""

@@ -46,6 +46,11 @@ class Layout:
         places = zip(self.bias_offsets, self.shapes, strict=True)
         return [vector[at : at + fan_out] for at, (_, fan_out) in places]
 
+    def blocks(self, vector: np.ndarray) -> list[np.ndarray]:
+        """Views of each layer's weights and, in one more row, its biases: (fan_in + 1, fan_out)."""
+        places = zip(self.weight_offsets, self.shapes, strict=True)
+        return [vector[at : at + (i + 1) * o].reshape(i + 1, o) for at, (i, o) in places]
+
     def fill(self, vector: np.ndarray, coefs: Sequence, intercepts: Sequence) -> None:
         """Copy lists of arrays, as a user may have edited them, into `vector`; raises what `check` raises."""
         self.check(coefs, intercepts)

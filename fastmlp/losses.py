@@ -1,50 +1,66 @@
-"""Losses by name: what users say → the unit that computes it, for the output activation that it stands behind."""
+"""Losses by name, and all their classes: what users say → what training makes small."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from .base_loss import TASKS, BaseLoss, curvature_times
+from .classification_losses import Focal, LogLoss
+from .deviance_losses import Gamma, Poisson, Tweedie
+from .margin_losses import Hinge, Perceptron, SquaredHinge
+from .regression_losses import (
+    AbsoluteError,
+    HalfSquaredError,
+    Huber,
+    LogCosh,
+    Quantile,
+    SquaredError,
+    SumSquaredError,
+)
+from .user_losses import Loss
 
-from ._jit import Unit
-from .activations import Activation
-from .kernels import losses as _kernels
+__all__ = [
+    "LOSSES", "TASKS", "AbsoluteError", "BaseLoss", "Focal", "Gamma", "HalfSquaredError", "Hinge", "Huber", "LogCosh",
+    "LogLoss", "Loss", "Perceptron", "Poisson", "Quantile", "SquaredError", "SquaredHinge", "SumSquaredError",
+    "Tweedie", "as_loss", "curvature_times", "names_for",
+]  # fmt: skip
 
-
-@dataclass(frozen=True)
-class Loss:
-    """What training makes small.
-
-    Attributes
-    ----------
-    name : str
-    fused : dict of str to Unit
-        For some output activations: the kernel from pre-activations to outputs, losses and delta.
-    settings : tuple of float
-        The loss's own numbers, where the kernel looks for them.
-    """
-
-    name: str
-    fused: dict[str, Unit] = field(repr=False)
-    settings: tuple[float, ...] = ()
-
-    def unit(self, output: Activation) -> Unit:
-        """The kernel for this output activation."""
-        return self.fused[output.name]
-
-    def n_targets(self, output: Activation, n_outputs: int) -> int:
-        """Columns of the targets: one for each output, or one that holds the class."""
-        return 1 if output.name == "softmax" else n_outputs
-
-
-LOSSES: dict[str, Loss] = {
+#: Every loss that can be had by name, with its usual numbers.
+LOSSES: dict[str, BaseLoss] = {
     loss.name: loss
     for loss in (
-        Loss("log_loss", {"softmax": _kernels.softmax_log_loss, "logistic": _kernels.logistic_log_loss}),
-        Loss("squared_error", {"identity": _kernels.squared_error}),
-        Loss("poisson", {"exp": _kernels.poisson}),
+        LogLoss(), Focal(), Hinge(), SquaredHinge(), Perceptron(),
+        SquaredError(), HalfSquaredError(), SumSquaredError(), AbsoluteError(), Huber(), LogCosh(), Quantile(),
+        Poisson(), Gamma(), Tweedie(),
     )
-}
+}  # fmt: skip
 
 
-def as_loss(loss: str | Loss) -> Loss:
-    """The loss of this name, or the object itself."""
-    return loss if isinstance(loss, Loss) else LOSSES[loss]
+def names_for(kind: str) -> list[str]:
+    """The names of all losses of this kind of estimator, 'classifier' or 'regressor'.
+
+    Examples
+    --------
+    >>> names_for("classifier")
+    ['log_loss', 'focal', 'hinge', 'squared_hinge', 'perceptron']
+    """
+    return [name for name, loss in LOSSES.items() if kind in loss.kinds]
+
+
+def as_loss(loss: str | BaseLoss) -> BaseLoss:
+    """The loss of this name, or the object itself.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+
+    Examples
+    --------
+    >>> as_loss("huber")
+    Huber(delta=1.0)
+    """
+    if isinstance(loss, BaseLoss):
+        return loss
+    if isinstance(loss, str) and loss in LOSSES:
+        return LOSSES[loss]
+    names = ", ".join(map(repr, LOSSES))
+    raise ValueError(f"loss must be one of {names}, or an object such as Huber(delta=2.0), got {loss!r}.")

@@ -13,16 +13,18 @@ import numpy as np
 from .data import Rows
 from .interruptible import Slicer
 from .kernels.predict import DATA_AT, SHAPE_AT, predict_few, predict_rows
-from .network import Network
-from .team import Team, useful_threads
+from .model import BorrowedModel, Model
+from .team import Team, rows_of_one_thread, useful_threads
 from .workspace import Workspace
 
+#: Multiplications and additions of some milliseconds: no longer may a call go without looking at Ctrl-C.
+SHORT_OPERATIONS = 1_000_000_000
 #: Rows that go through all layers together.
 BLOCK_ROWS = 64
 
 
 def predict(
-    network: Network,
+    network: Model,
     rows: Rows,
     order: np.ndarray | None = None,
     n_threads: int = 1,
@@ -74,20 +76,25 @@ def arrays_are_as_expected() -> bool:
 class FewRows:
     """Predictions for a few rows in microseconds: everything that can be prepared is, and validation is compiled.
 
-    Serves plain contiguous arrays of the network's own type; says None to everything else.
+    Serves plain contiguous arrays of the network's own type, so many rows as one thread answers at once; says None to
+    everything else.
 
     Parameters
     ----------
-    network : Network
+    network : BorrowedModel
         On the user's own arrays, so that edits in place count.
     both_classes : bool
         Whether the one output p becomes two, 1 − p and p.
-    activations : tuple
-        What the network's activations were made from.
+    made_from : tuple
+        The estimator's parameters that the answers depend on beside the arrays.
+    n_threads : int, default=1
+        Threads that the long way may use.
     """
 
-    def __init__(self, network: Network, both_classes: bool, activations: tuple) -> None:
-        self.activations = activations
+    def __init__(self, network: BorrowedModel, both_classes: bool, made_from: tuple, n_threads: int = 1) -> None:
+        self.made_from = made_from
+        quickly = SHORT_OPERATIONS // (2 * network.layout.size)
+        self.most_rows = max(BLOCK_ROWS, min(quickly, rows_of_one_thread(network)) if n_threads > 1 else quickly)
         self.network, self.dtype = network, network.dtype
         self.width = 2 if both_classes else network.layout.units[-1]
         self.n_features = network.layout.units[0]
@@ -97,13 +104,13 @@ class FewRows:
         # A workspace with its addresses, for each thread that ever predicted at the same time as others.
         self.idle: list[tuple[int, int, np.ndarray, Workspace]] = []
 
-    def serves(self, coefs: list, intercepts: list, activations: tuple) -> bool:
-        """Whether these are still the arrays and the activations that it was made for."""
+    def serves(self, coefs: list, intercepts: list, made_from: tuple) -> bool:
+        """Whether these are still the arrays and the parameters that it was made for."""
         network = self.network
         return (
             len(network.given) == len(coefs) + len(intercepts)
             and all(map(operator.is_, network.given, (*coefs, *intercepts)))
-            and activations == self.activations
+            and made_from == self.made_from
         )
 
     def __call__(self, X: Any) -> np.ndarray | None:
@@ -112,7 +119,7 @@ class FewRows:
             return None
         rows, columns = X.shape
         flags = X.flags
-        if not 0 < rows <= BLOCK_ROWS or columns != self.n_features or not (flags.c_contiguous and flags.aligned):
+        if not 0 < rows <= self.most_rows or columns != self.n_features or not (flags.c_contiguous and flags.aligned):
             return None
         try:
             workspace = self.idle.pop()

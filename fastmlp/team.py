@@ -14,7 +14,7 @@ from .kernels.team import CALLED_OFF, TEAM_BYTES
 from .workspace import aligned
 
 if TYPE_CHECKING:
-    from .network import Network
+    from .model import Model
 
 #: Multiplications and additions of a step for each thread, below which a second one only waits (some 30 µs).
 OPERATIONS_WORTH_A_THREAD = 4_000_000
@@ -46,15 +46,25 @@ def count_threads(n_jobs: int | None) -> int:
     return max(1, cores + 1 + int(n_jobs))
 
 
-def takes_long(network: Network, batch_rows: int) -> bool:
-    """Whether one step of `batch_rows` rows may take longer than Ctrl-C may wait."""
-    return 6 * network.layout.size * batch_rows > LONG_OPERATIONS
+def slow_seconds(network: Model, batch_rows: int) -> float:
+    """What one step of `batch_rows` rows takes on a slow core, its overhead included."""
+    return 2e-5 + 0.1 * 6 * network.layout.size * batch_rows / LONG_OPERATIONS
 
 
-def useful_threads(network: Network, batch_rows: int, n_threads: int) -> int:
+def takes_long(network: Model, batch_rows: int) -> bool:
+    """Whether one step of `batch_rows` rows may take longer than Ctrl-C may wait, a tenth of a second."""
+    return slow_seconds(network, batch_rows) > 0.1
+
+
+def useful_threads(network: Model, batch_rows: int, n_threads: int) -> int:
     """Threads that a step of `batch_rows` rows keeps busy: two barriers must cost less than the sharing saves."""
     operations = 6 * network.layout.size * batch_rows
     return max(1, min(n_threads, batch_rows // ROW_TILE, operations // OPERATIONS_WORTH_A_THREAD))
+
+
+def rows_of_one_thread(network: Model) -> int:
+    """The most rows that `useful_threads` leaves to a single thread."""
+    return 2 * OPERATIONS_WORTH_A_THREAD // (6 * network.layout.size)
 
 
 class Team:

@@ -15,12 +15,13 @@ from .hooks import Hooks
 from .interruptible import Slicer
 from .kernels.epoch import train_steps
 from .kernels.update import update_layer
-from .network import Network
-from .optimizers import Optimizer
+from .model import TrainableModel
+from .optimizers import Optimizer, RunningOptimizer
 from .progress import Progress
 from .regularisation import Regularisation
+from .schedules import Adaptive
 from .shuffling import shuffle
-from .team import Team, takes_long, useful_threads
+from .team import Team, slow_seconds, takes_long, useful_threads
 from .workspace import Workspace
 
 _PLAIN = Regularisation()
@@ -93,8 +94,10 @@ class Epoch:
 
     Parameters
     ----------
-    network, rows, optimizer
-        What is trained, on what, by what.
+    network, rows
+        What is trained, on what.
+    optimizer : Optimizer or RunningOptimizer
+        By what: settings begin anew, an optimizer that runs already goes on.
     order : ndarray of int64 of shape (n,)
         The rows to go through; permuted in place by the caller between passes.
     batch_size : int
@@ -108,32 +111,32 @@ class Epoch:
 
     def __init__(
         self,
-        network: Network,
+        network: TrainableModel,
         rows: Rows,
-        optimizer: Optimizer,
+        optimizer: Optimizer | RunningOptimizer,
         order: np.ndarray,
         batch_size: int,
         n_threads: int = 1,
         regularisation: Regularisation = _PLAIN,
         masks: Masks | None = None,
     ) -> None:
-        self.optimizer = optimizer
+        self.network, self.optimizer = network, optimizer.begin()
         self.batch_size = batch_size
         self.steps = -(-order.size // batch_size)
         self.team = Team(useful_threads(network, batch_size, n_threads), takes_long(network, batch_size))
-        self.workspace = Workspace(network, rows, batch_size, training=True, n_threads=self.team.size)
+        self.workspace = Workspace(network, rows, batch_size, training=True, n_threads=self.team.size, in_parts=True)
         self.workspace.use_order(order)
-        self.slicer = Slicer()
+        self.slicer = Slicer(slow_seconds(network, batch_size))
         self.train_steps = train_steps.entry(network.dtype)
-        self.state = optimizer.prepare(network.layout.size, network.dtype)
+        self.state = self.optimizer.prepare(network.layout.size, network.dtype)
         tasks = self.workspace.tasks
         tasks["team"] = self.team.address
         tasks["batch_size"] = batch_size
         tasks["state"] = self.state.ctypes.data
         tasks["update_layer"] = update_layer.address(network.dtype)
-        tasks["update"] = optimizer.unit().address(network.dtype)
-        self.workspace.set_hyper(optimizer.hyper())
-        self.hooks = Hooks(self.workspace, regularisation, optimizer.phases, masks)
+        tasks["update"] = self.optimizer.unit().address(network.dtype)
+        self.workspace.set_hyper(self.optimizer.hyper())
+        self.hooks = Hooks(self.workspace, regularisation, self.optimizer.phases, masks)
 
     def run(self, l2: float) -> float:
         """Make every step of the pass; the mean loss over the rows that counted."""
@@ -150,7 +153,7 @@ class Epoch:
         return float(task["loss_sum"]) / max(int(task["rows_counted"]), 1)
 
     def _steps(self, start: int, stop: int) -> None:
-        params = self.workspace.network.params.ctypes.data
+        params = self.network.params.ctypes.data
 
         def steps_of(thread: int) -> None:
             self.train_steps(*self.workspace.arguments(thread), start, stop, params)
@@ -159,9 +162,9 @@ class Epoch:
 
 
 def train(
-    network: Network,
+    network: TrainableModel,
     rows: Rows,
-    optimizer: Optimizer,
+    optimizer: Optimizer | RunningOptimizer,
     plan: Plan,
     history: History,
     *,
@@ -189,6 +192,7 @@ def train(
         If the parameters became infinite or NaN. With `validate` the best finite ones were put back.
     """
     best = network.params.copy() if validate else None
+    optimizer = optimizer.begin()
     epoch = Epoch(network, rows, optimizer, order, plan.batch_size, n_threads, plan.regularisation, masks)
     history.n_iter = 0
     try:
@@ -215,7 +219,7 @@ def train(
 
 
 def _judge(
-    network: Network,
+    network: TrainableModel,
     history: History,
     tol: float,
     progress: Progress,
@@ -235,15 +239,16 @@ def _judge(
         raise Diverged(history.n_iter)
 
 
-def _plateau(optimizer: Optimizer, plan: Plan, history: History, progress: Progress, early_stopping: bool) -> bool:
+def _plateau(
+    optimizer: RunningOptimizer, plan: Plan, history: History, progress: Progress, early_stopping: bool
+) -> bool:
     """Nothing improves: lower the learning rate if the schedule does, else stop (True)."""
-    before = optimizer.learning_rate
     going_on = optimizer.after_plateau()
     outcome = "Stopping."
     if going_on:
         outcome = f"Setting learning rate to {optimizer.learning_rate:f}"
         history.no_improvement_count = 0
-    elif before <= getattr(optimizer.schedule, "smallest", -1.0):
+    elif isinstance(optimizer.schedule, Adaptive):
         outcome = "Learning rate too small. Stopping."
     progress.plateau(early_stopping, plan.tol, plan.n_iter_no_change, outcome)
     return not going_on

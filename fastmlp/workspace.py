@@ -6,24 +6,29 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .kernels import dense, sparse
+from .kernels import activations, dense, parts, softmax, sparse
 from .kernels import network as network_kernels
 from .kernels.records import COLUMN_TILE, LAYER, N_HYPER, ROW_TILE, TASK
-from .kernels.simd import TILE_VECTORS, VECTOR_BITS
+from .kernels.simd import FROM_BIAS, RECTIFY, RECTIFY_WITH_SLOPE, TILE_VECTORS, VECTOR_BITS
 
 if TYPE_CHECKING:
     from .data import Rows
-    from .network import Network
+    from .model import Model
 
 #: Bytes of a cache line: buffers begin on one, and lie one apart.
 LINE = 64
-#: A block's activations and deltas stay within this many bytes: a quarter of a usual second cache.
-BLOCK_BYTES = 1 << 19
+#: A block's activations and deltas stay within this many bytes: near the first cache, and with so many rows that what
+#: is read once a block (the weights) counts little.
+BLOCK_BYTES = 1 << 16
 #: Parameters of more bytes do not stay in the second cache from block to block: one layer at a time for many rows.
 CACHED_PARAMS = 1 << 20
-WIDE_BLOCK_ROWS = 1024
+WIDE_BLOCK_ROWS = 256
 #: Weight matrices of more bytes are read through packed panels, many rows at a time.
 PACKED_BYTES = 1 << 18
+#: Weights whose gradient is computed before they are updated, in bytes: it stays in the first cache.
+UPDATE_BYTES = 1 << 14
+#: A batch of so many rows goes in so many parts, if a part's gradient has at most so many bytes.
+LARGE_BATCH_ROWS, PARTS, PART_BYTES = 2048, 16, 1 << 17
 #: Rows of a packed layer's weights that are updated together: as many as make packing cheap.
 PACKED_UPDATE_ROWS = 128
 
@@ -52,7 +57,7 @@ class Workspace:
 
     Parameters
     ----------
-    network : Network
+    network : Model
     rows : Rows
     batch_rows : int
         Rows of a mini-batch, of a chunk or of a block.
@@ -60,13 +65,23 @@ class Workspace:
         Whether losses and gradients are wanted, or outputs alone.
     n_threads : int
         Threads that will work on it together, each with a task record and scratch memory of its own.
+    in_parts : bool
+        Whether a large batch may be cut into parts whose gradients are added up.
     """
 
     def __init__(
-        self, network: Network, rows: Rows, batch_rows: int, *, training: bool, n_threads: int = 1
+        self,
+        network: Model,
+        rows: Rows,
+        batch_rows: int,
+        *,
+        training: bool,
+        n_threads: int = 1,
+        in_parts: bool = False,
     ) -> None:
         self.network, self.rows, self.dtype = network, rows, network.dtype
-        self.batch_rows = batch_rows
+        self.part_rows = self._choose_parts(batch_rows) if in_parts else 0
+        self.batch_rows = self.part_rows * n_threads or batch_rows
         self.buffers: dict[str, np.ndarray] = {}
         self.tasks = np.zeros(n_threads, TASK)
         self.task = self.tasks[0]
@@ -77,6 +92,9 @@ class Workspace:
         self._choose_blocks()
         if training:
             self._allocate_training()
+        if self.part_rows:
+            self._allocate_parts()
+        self._choose_modes(training)
         if rows.sparse:
             self.task["sparse_forward"] = sparse.sparse_forward.address(self.dtype)
         if not training:
@@ -85,6 +103,21 @@ class Workspace:
         self.tasks[:] = self.task
         for thread in range(n_threads):
             self._allocate_scratch(thread, training)
+
+    def _choose_parts(self, batch_rows: int) -> int:
+        """Rows of a part, 0 where the batch stays whole: whatever the number of threads."""
+        params = self.network.layout.size * self.dtype.itemsize
+        if self.rows.sparse or batch_rows < LARGE_BATCH_ROWS or params > PART_BYTES:
+            return 0
+        return -(-batch_rows // PARTS // ROW_TILE) * ROW_TILE
+
+    def _allocate_parts(self) -> None:
+        task = self.task
+        task["part_rows"] = self.part_rows
+        task["partials"] = self._buffer("partial gradients", (PARTS, self.network.layout.size))
+        task["part_losses"] = self._buffer("losses of the parts", PARTS, np.float64)
+        task["part_gradients"] = parts.part_gradients.address(self.dtype)
+        task["add_parts"] = parts.add_parts.address(self.dtype)
 
     def _buffer(self, name: str, shape: Any, dtype: Any = None) -> int:
         """Allocate, keep, and return the address."""
@@ -112,9 +145,6 @@ class Workspace:
             layer["weight_offset"], layer["bias_offset"] = layout.weight_offsets[number], layout.bias_offsets[number]
             layer["weight"] = network.coefs[number].ctypes.data
             layer["bias"] = network.intercepts[number].ctypes.data
-            layer["activation"] = network.activations[number].unit.address(self.dtype)
-            settings = network.activations[number].settings
-            layer["activation_settings"] = self._numbers(f"activation settings {number}", settings)
 
     def _allocate_layers(self) -> None:
         """One batch: inputs, and each layer's output and delta, in rows padded to whole tiles and cache lines."""
@@ -141,19 +171,40 @@ class Workspace:
         self.layers["narrow"] = self.layers["fan_out"] <= ROW_TILE
         if self.rows.sparse:  # the first layer has kernels of its own
             self.layers["packed"][0] = self.layers["narrow"][0] = False
-        self.layers["update_rows"] = np.where(self.layers["packed"], PACKED_UPDATE_ROWS, ROW_TILE)
+        fitting = UPDATE_BYTES // (item * self.layers["fan_out"]) // ROW_TILE * ROW_TILE
+        few = np.clip(fitting, ROW_TILE, -(-self.layers["fan_in"] // ROW_TILE) * ROW_TILE)
+        self.layers["update_rows"] = np.where(self.layers["packed"], PACKED_UPDATE_ROWS, few)
         self.layers["update_rows"] = np.where(self.layers["narrow"], self.layers["fan_in"], self.layers["update_rows"])
         self.layers["short"] = (self.layers["fan_in"] <= 4 * ROW_TILE) & (self.layers["fan_out"] >= 2 * COLUMN_TILE)
         if self.rows.sparse:
             self.layers["short"][0] = False
+        params = self.network.layout.size * item
         fitting = max(BLOCK_BYTES // row_bytes // ROW_TILE, 4) * ROW_TILE
         rows = -(-self.batch_rows // ROW_TILE) * ROW_TILE
-        cached = self.network.layout.size * item <= CACHED_PARAMS
-        self.task["block_rows"] = min(rows, fitting if cached else WIDE_BLOCK_ROWS)
+        self.task["block_rows"] = min(rows, fitting if params <= CACHED_PARAMS else WIDE_BLOCK_ROWS)
+
+    def _choose_modes(self, training: bool) -> None:
+        """Who applies which activation: the product a hidden rectifier, in its registers, and else a unit.
+
+        The last layer's is the loss's business in training, if it is fused with it.
+        """
+        last = len(self.layers) - 1
+        apart = training and not self.network.loss_function.is_fused(self.network.output_activation)
+        for number, (layer, activation) in enumerate(zip(self.layers, self.network.activations, strict=True)):
+            product_rectifies = activation.unit is activations.relu and number < last and layer["input"] != 0
+            if product_rectifies:
+                layer["mode"] = RECTIFY_WITH_SLOPE if training else RECTIFY
+                continue
+            layer["mode"] = FROM_BIAS
+            if number < last or not training or apart:
+                layer["activation"] = activation.unit.address(self.dtype)
+                layer["activation_settings"] = self._numbers(f"activation settings {number}", activation.settings)
+        if apart:
+            self._let_the_loss_read_outputs()
 
     def _allocate_training(self) -> None:
         layout, task, n_targets = self.network.layout, self.task, self.rows.n_targets
-        loss, output = self.network.loss, self.network.output_activation
+        loss, output = self.network.loss_function, self.network.output_activation
         expected = loss.n_targets(output, layout.units[-1])
         assert n_targets == expected, "the kernels trust the targets' width"
         task["targets"] = self._buffer("targets", (self.batch_rows, n_targets))
@@ -161,10 +212,15 @@ class Workspace:
         self.buffers["target weights"][...] = 1  # what stays there when every row counts as one
         task["losses"] = self._buffer("losses", (self.batch_rows, n_targets), np.float64)
         task["loss"] = loss.unit(output).address(self.dtype)
-        task["loss_settings"] = self._numbers("loss settings", loss.settings)
+        task["loss_settings"] = self._numbers("loss settings", loss.settings(output, layout.units[-1]))
+        task["transpose"] = dense.transpose.address(self.dtype)
+        task["pass_rows"] = network_kernels.pass_rows.address(self.dtype)
         task["backward"] = network_kernels.backward_rows.address(self.dtype)
         for number, layer in enumerate(self.layers[1:], start=1):
             fan_in, fan_out = layout.shapes[number]
+            if fan_out == 1:  # one column is its own transpose
+                layer["transposed"], layer["transposed_stride"] = layer["weight"], fan_in
+                continue
             layer["transposed_stride"] = padded(fan_in, self.dtype)
             layer["transposed"] = self._buffer(f"transposed {number}", (fan_out, layer["transposed_stride"]))
         self.transpose()
@@ -172,6 +228,13 @@ class Workspace:
         if self.rows.sparse:
             task["sort_by_feature"] = sparse.sort_by_feature.address(self.dtype)
             task["sparse_weight_gradient"] = sparse.sparse_weight_gradient.address(self.dtype)
+
+    def _let_the_loss_read_outputs(self) -> None:
+        """The output activation first, which leaves f′ in delta; what mixes a row's outputs leaves ones there."""
+        self.task["activate_output"] = 1
+        if self.network.output_activation.name == "softmax":
+            self.layers[-1]["activation"] = softmax.softmax_beside_ones.address(self.dtype)
+            self.task["output_backward"] = softmax.softmax_backward.address(self.dtype)
 
     def _allocate_squares(self) -> None:
         """Room for Σ w² of each tile of weights, layer after layer."""
@@ -205,7 +268,8 @@ class Workspace:
     def transpose(self) -> None:
         """Copy the weights into their transposed twins, after they were changed from outside."""
         for number, coef in enumerate(self.network.coefs[1:], start=1):
-            self.buffers[f"transposed {number}"][:, : coef.shape[0]] = coef.T
+            if f"transposed {number}" in self.buffers:
+                self.buffers[f"transposed {number}"][:, : coef.shape[0]] = coef.T
 
     def use_order(self, order: np.ndarray) -> None:
         """The row numbers to go through, (n,) in int64; the caller may permute them in place."""

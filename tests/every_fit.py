@@ -1,4 +1,4 @@
-"""Tiny fits that together use every kernel: each solver on each task, dense and sparse, in both types.
+"""Tiny fits that use every kernel: each solver on each task, dense and sparse; each rule; every loss; both types.
 
 Run as a script, it makes them all and prints, as JSON, how each kernel was come by.
 """
@@ -8,6 +8,7 @@ import itertools
 import json
 import warnings
 
+import loss_cases
 import numpy as np
 import scipy.sparse
 from problems import make_problem
@@ -16,7 +17,9 @@ from sklearn.exceptions import ConvergenceWarning
 from fastmlp import MLPClassifier, MLPRegressor
 from fastmlp._jit import Unit
 from fastmlp.dropout import Masks
-from fastmlp.lamb import LAMB
+from fastmlp.full_batch import FullBatch
+from fastmlp.losses import Perceptron
+from fastmlp.optimizers import LAMB, OPTIMIZERS, RMSProp
 from fastmlp.regularisation import Regularisation
 from fastmlp.training import Epoch
 
@@ -29,6 +32,7 @@ SOLVERS = {
 }
 TASKS = ["binary", "classes", "labels", "regression", "outputs", "poisson"]
 INPUTS = {"dense": np.array, "csr": scipy.sparse.csr_matrix, "csc": scipy.sparse.csc_matrix}
+RULES = [*OPTIMIZERS.values(), RMSProp(momentum=0.5), RMSProp(centred=True)]
 CASES = list(itertools.product(SOLVERS, TASKS, INPUTS))
 N_ROWS = 37
 
@@ -78,6 +82,14 @@ def train_with_all_hooks(dtype, sparse):
     Epoch(problem.network, problem.rows, LAMB(), np.arange(N_ROWS), 17, 1, settings, Masks(0)).run(0.1)
 
 
+def use_every_loss(dtype):
+    """The gradient of a small network with every loss behind every output activation, but for a user's own."""
+    for case in [*loss_cases.CASES.values(), (Perceptron(), "step", 3)]:
+        if case[0] is not loss_cases.QUARTIC:
+            problem = loss_cases.make_problem(case, dtype=dtype)
+            FullBatch(problem.network, problem.rows, 0.1)(problem.network.params.copy())
+
+
 def origins():
     """Unit and type → "cache" or "compiler", for all that were asked for; None for a unit that was not."""
     found = {}
@@ -97,4 +109,9 @@ if __name__ == "__main__":
                 estimator.predict(rows)
     for dtype, sparse in itertools.product((np.float32, np.float64), (False, True)):
         train_with_all_hooks(dtype, sparse)
+    for rule, dtype in itertools.product(RULES, (np.float32, np.float64)):
+        problem = make_problem("poisson", dtype=dtype)
+        Epoch(problem.network, problem.rows, rule, np.arange(7), 3).run(0.1)
+    use_every_loss(np.float32)
+    use_every_loss(np.float64)
     print(json.dumps(origins()))

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse
 
 from fastmlp.data import Rows
-from fastmlp.network import Network
+from fastmlp.model import TrainableModel
 
 HIDDEN = ["identity", "logistic", "tanh", "relu"]
 
@@ -25,7 +25,7 @@ TASKS = {
 class Problem:
     """A network and what it is trained on; everything already rounded to the network's type."""
 
-    network: Network
+    network: TrainableModel
     X: np.ndarray
     y: np.ndarray
     weights: np.ndarray | None
@@ -70,7 +70,7 @@ def make_problem(
     """A problem of the kind that `TASKS` names; parameters of the size that a fit begins with, inputs half zeros."""
     rng = np.random.RandomState(seed)
     loss, n_outputs = TASKS[task]
-    network = Network([features, *hidden, n_outputs], [activation] * len(hidden) + [loss[1]], loss[0], dtype)
+    network = TrainableModel([features, *hidden, n_outputs], [activation] * len(hidden) + [loss[1]], loss[0], dtype)
     for coef, intercept in zip(network.coefs, network.intercepts, strict=True):
         coef[...] = rng.standard_normal(coef.shape) / np.sqrt(len(coef))
         intercept[...] = rng.standard_normal(intercept.shape) * 0.3

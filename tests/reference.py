@@ -31,6 +31,8 @@ MULTIPLY = {
     "FROM_BIAS": lambda out, product, bias: bias + product,
     "OVERWRITE": lambda out, product, bias: product,
     "MULTIPLY": lambda out, product, bias: out * product,
+    "RECTIFY": lambda out, product, bias: np.maximum(bias + product, 0),
+    "RECTIFY_WITH_SLOPE": lambda out, product, bias: np.maximum(bias + product, 0),
 }
 
 
@@ -104,31 +106,6 @@ LOSSES = {
 }
 
 
-# Update rules: parameter p, gradient g, moments → new p, new moments
-
-
-def momentum(p, g, moments, rate, mu):
-    v = mu * moments[0] - rate * g
-    return p + v, [v]
-
-
-def nesterov(p, g, moments, rate, mu):
-    v = mu * moments[0] - rate * g
-    return p + mu * v - rate * g, [v]
-
-
-def adam(p, g, moments, rate, beta_1, beta_2, epsilon):
-    """The correction of the moments' bias is in the rate."""
-    m = beta_1 * moments[0] + (1 - beta_1) * g
-    v = beta_2 * moments[1] + (1 - beta_2) * g**2
-    return p - rate * m / (np.sqrt(v) + epsilon), [m, v]
-
-
-def adam_rate(rate, beta_1, beta_2, t):
-    """The rate of step t = 1, 2, …"""
-    return rate * np.sqrt(1 - beta_2**t) / (1 - beta_1**t)
-
-
 # The first layer on CSR input: the rows of X that `order` names
 
 
@@ -186,13 +163,15 @@ def loss_and_gradients(coefs, intercepts, inp, y, w, l2, activation, loss, epsil
 
 
 def train_step(coefs, intercepts, moments, rule, batch, l2, activation, loss, epsilon=EPSILON):
-    """One step on the batch (inp, y, w); rule(p, g, moments) as above. Lists are changed in place; the batch's loss.
+    """One step on the batch (inp, y, w); rule(p, g, moments, weights) gives new p, new moments, `weights` being whether
+    p is a weight matrix. Lists are changed in place; the batch's loss.
 
     `moments` holds a list for each weight matrix, then for each bias vector.
     """
     value, d_coefs, d_intercepts = loss_and_gradients(coefs, intercepts, *batch, l2, activation, loss, epsilon)
     n_layers = len(coefs)
     for number, gradient in enumerate([*d_coefs, *d_intercepts]):
-        where, layer = (coefs, number) if number < n_layers else (intercepts, number - n_layers)
-        where[layer], moments[number] = rule(where[layer], gradient, moments[number])
+        weights = number < n_layers
+        where, layer = (coefs, number) if weights else (intercepts, number - n_layers)
+        where[layer], moments[number] = rule(where[layer], gradient, moments[number], weights)
     return value

@@ -20,9 +20,8 @@ from fastmlp.kernels.epoch import train_steps
 from fastmlp.kernels.full_batch import add_gradients
 from fastmlp.kernels.predict import predict_few, predict_rows
 from fastmlp.kernels.records import N_RATES
-from fastmlp.lamb import LAMB
-from fastmlp.network import Network
-from fastmlp.optimizers import SGD, Adam
+from fastmlp.model import BorrowedModel
+from fastmlp.optimizers import LAMB, SGD, Adam
 from fastmlp.prediction import FewRows, predict
 from fastmlp.regularisation import Regularisation
 from fastmlp.training import Epoch
@@ -148,8 +147,8 @@ class TestSteps:
 def test_prediction_of_few_rows(dtype):
     """But for what is handed back."""
     network = make_problem("softmax log loss", features=70, hidden=(90, 80), dtype=dtype).network
-    around = Network.around(network.coefs, network.intercepts, ["tanh", "tanh", "softmax"], "log_loss", dtype)
-    few_rows, X = FewRows(around, both_classes=False, activations=()), np.ones((5, 70), dtype)
+    around = BorrowedModel(network.coefs, network.intercepts, ["tanh", "tanh", "softmax"], "log_loss", dtype)
+    few_rows, X = FewRows(around, both_classes=False, made_from=()), np.ones((5, 70), dtype)
     assert_nothing_allocated(lambda: few_rows(X))
     (workspace,) = few_rows.idle
     out, entry = np.zeros((5, 3), dtype), predict_few.entry(dtype)

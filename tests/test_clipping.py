@@ -7,13 +7,12 @@ from problems import make_problem
 from regularised import L2, make_epoch
 
 from fastmlp.data import Rows
-from fastmlp.network import Network
+from fastmlp.model import TrainableModel
 from fastmlp.optimizers import SGD
 from fastmlp.regularisation import Regularisation
 from fastmlp.training import Epoch
 
 TYPES = [np.float32, np.float64]
-DESCENT = {"momentum": 0.0, "nesterov": False}
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +27,7 @@ def step_of(regularisation, dtype=np.float64, threads=1, scale=1.0, sparse=False
     )
     problem.y *= scale
     before = problem.network.params.astype(float)
-    make_epoch(problem, regularisation, SGD(1.0, **DESCENT), threads=threads).run(L2)
+    make_epoch(problem, regularisation, SGD(1.0), threads=threads).run(L2)
     return before - problem.network.params
 
 
@@ -111,13 +110,13 @@ def test_ten_steps_as_torch_makes_them(kind, l1):
     """clip_grad_norm_ adds 1e-6 to the norm: the targets are so large that it does not count."""
     torch = pytest.importorskip("torch", exc_type=ImportError)
     rng = np.random.RandomState(0)
-    network = Network([6, 11, 7, 2], ["tanh", "tanh", "identity"], "squared_error", np.float64)
+    network = TrainableModel([6, 11, 7, 2], ["tanh", "tanh", "identity"], "squared_error", np.float64)
     network.params[...] = rng.standard_normal(network.params.size) * 0.5
     X, y = rng.standard_normal((30, 6)), 1e6 * rng.standard_normal((30, 2))
     parameters = torch_parameters(torch, network)
     descent = torch.optim.SGD(parameters, lr=0.1, momentum=0.9)
     limits = {"clip_norm": 2.0} if kind == "norm" else {"clip_value": 1.5}
-    mine = SGD(0.1, momentum=0.9, nesterov=False)
+    mine = SGD(0.1, momentum=0.9)
     epoch = Epoch(network, Rows(X, y), mine, np.arange(30), 30, 1, Regularisation(l1=l1, **limits))
     clipped = 0
     for _ in range(10):

@@ -16,12 +16,19 @@ FLOORS = [
     {"__init__", "__main__"},
     {"classifier", "regressor", "_estimator", "_validation"},
     {"callbacks", "persistence", "display"},
-    {"training", "full_batch", "prediction", "team", "warmup"},
+    {"network", "arguments"},
+    {"newton", "levenberg_marquardt"},
+    {"second_order"},
+    {"training", "full_batch", "prediction", "hessian", "trace", "team", "warmup"},
     {"progress", "interruptible", "shuffling"},
-    {"network", "workspace", "data", "hooks"},
-    {"activations", "losses", "initializers", "optimizers", "schedules", "lamb", "regularisation", "dropout"},
+    {"model", "workspace", "data", "hooks"},
+    {
+        "activations", "initializers", "optimizers", "schedules", "losses", "base_loss", "classification_losses",
+        "margin_losses", "regression_losses", "deviance_losses", "user_losses", "own_activation",
+        "parametric_activations", "second_derivatives", "regularisation", "dropout",
+    },
     {"kernels"},
-    {"layout", "_jit", "scalar"},
+    {"layout", "_jit", "scalar", "settings", "names"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ESTIMATORS = FLOORS[1]

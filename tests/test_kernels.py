@@ -7,7 +7,6 @@ from guarded import Guarded, call
 from problems import draw_targets
 
 from fastmlp.activations import ACTIVATIONS
-from fastmlp.kernels import optimizers, records
 from fastmlp.losses import LOSSES
 
 TYPES = [np.float32, np.float64]
@@ -140,33 +139,3 @@ def test_poisson_without_events(dtype):
     _, delta, row_losses = compute_loss(("poisson", "exp"), np.zeros((2, 1)), y, np.ones(2), dtype)
     assert row_losses.tolist() == [1.0, 0.0]
     assert delta.ravel().tolist() == [1.0, 0.0]
-
-
-# Update rules
-
-HYPER = {"momentum": (0.75,), "nesterov": (0.75,), "adam": (0.75, 0.96875, 1e-3)}
-
-
-@pytest.mark.parametrize("n", [1, 2, 7, 15, 16, 17, 33, 67, 131])
-@pytest.mark.parametrize("rule", HYPER)
-@pytest.mark.parametrize("dtype", TYPES)
-def test_update_rule(dtype, rule, n):
-    """One pass, in place; the moments lie n_params apart, and what lies between is not this layer's."""
-    rng = np.random.RandomState(n)
-    n_moments = 2 if rule == "adam" else 1
-    param, d_param = in_type(rng.standard_normal(n), dtype), in_type(rng.standard_normal(n) * 9, dtype)
-    moments = in_type(rng.uniform(0.1, 1.0, (n_moments, n)), dtype)
-    hyper = np.zeros(records.N_HYPER)
-    hyper[[records.LEARNING_RATE, records.L2, records.SCALE]] = 0.125, 0.5, 0.0625
-    hyper[[records.FIRST, records.SECOND, records.EPSILON][: len(HYPER[rule])]] = HYPER[rule]
-    p, d, state = Guarded(param, dtype), Guarded(d_param, dtype), Guarded(moments, dtype, stride=n + 9)
-    h = Guarded(hyper, np.float64)
-    call(getattr(optimizers, rule), dtype, param=p, d_param=d, state=state, n_params=state.stride, n=n, hyper=h)
-    gradient = (d_param + 0.5 * param) * 0.0625
-    expected, expected_moments = getattr(reference, rule)(param, gradient, moments, 0.125, *HYPER[rule])
-    np.testing.assert_allclose(p.array, expected, **tolerance(dtype))
-    np.testing.assert_allclose(state.array, expected_moments, **tolerance(dtype))
-    p.assert_only_inside_written()
-    state.assert_only_inside_written()
-    d.assert_untouched()
-    h.assert_untouched()

@@ -17,10 +17,10 @@ import numpy as np
 import fastmlp
 from fastmlp._jit import Unit
 from fastmlp.data import Rows
-from fastmlp.network import Network
+from fastmlp.model import TrainableModel
 from fastmlp.prediction import predict
 
-network = Network([2, 3, 1], ["relu", "identity"], "squared_error", np.float64)
+network = TrainableModel([2, 3, 1], ["relu", "identity"], "squared_error", np.float64)
 network.params[...] = np.linspace(-1, 1, network.params.size)
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")

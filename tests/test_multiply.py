@@ -26,11 +26,19 @@ def call_multiply(mode, out, a, steps, b, bias, rows, columns, depth, packed):
     """The unit on guarded arrays; `steps` are a's elements from row to row and from step to step of the depth."""
     dtype = out.array.dtype
     panel = Guarded(np.zeros((depth if packed else 0, simd.TILE_VECTORS * lanes(dtype))), dtype)
+    spare = rows_with_scratch(rows) - rows
+    derivative = Guarded(np.full((rows, columns), 0.5), dtype, stride=out.stride, spare_rows=spare)
     call(
-        multiply, dtype, out=out, out_stride=out.stride, a=a, a_row=steps[0], a_step=steps[1], b=b, b_stride=b.stride,
-        bias=bias, rows=rows, columns=columns, depth=depth, mode=getattr(simd, mode), panel=panel, packed=packed,
+        multiply, dtype, out=out, out_stride=out.stride, derivative=derivative, a=a, a_row=steps[0], a_step=steps[1],
+        b=b, b_stride=b.stride, bias=bias, rows=rows, columns=columns, depth=depth, mode=getattr(simd, mode),
+        panel=panel, packed=packed,
     )  # fmt: skip
     panel.assert_only_inside_written()
+    if mode == "RECTIFY_WITH_SLOPE":
+        derivative.assert_only_inside_written(rows=rows + spare)
+        assert np.array_equal(derivative.array, out.array > 0)
+    else:
+        derivative.assert_untouched()
 
 
 class Operands:

@@ -4,9 +4,12 @@ Over shapes that do not divide by anything. Inputs, targets and weights lie in g
 buffer of the workspace may have been written beside.
 """
 
+from functools import partial
+
 import numpy as np
 import pytest
 import reference
+import reference_optimizers
 import scipy.sparse
 from guarded import Guarded, assert_lines_are_zero
 from hypothesis import given, settings
@@ -17,29 +20,19 @@ from fastmlp.data import Rows
 from fastmlp.full_batch import FullBatch
 from fastmlp.kernels.records import ROW_TILE
 from fastmlp.kernels.simd import TILE_ROWS
-from fastmlp.optimizers import SGD, Adam
+from fastmlp.optimizers import SGD, Adam, AdamW
 from fastmlp.prediction import predict
+from fastmlp.schedules import Polynomial
 from fastmlp.training import Epoch
 
 RATE = 0.002  # so small that nothing diverges and roundings do not grow
 RULES = {
-    "plain": (SGD(RATE, momentum=0.0, nesterov=False), lambda *args: reference.momentum(*args, RATE, 0.0)),
-    "momentum": (SGD(RATE, momentum=0.9, nesterov=False), lambda *args: reference.momentum(*args, RATE, 0.9)),
-    "nesterov": (SGD(RATE, momentum=0.9, nesterov=True), lambda *args: reference.nesterov(*args, RATE, 0.9)),
-    "adam": (Adam(RATE, 0.8, 0.95, 1e-3), None),
+    "plain": SGD(RATE),
+    "momentum": SGD(RATE, momentum=0.9),
+    "nesterov": SGD(RATE, momentum=0.9, nesterov=True),
+    "adam": Adam(RATE, 0.8, 0.95, 1e-3),
+    "adamw": AdamW(Polynomial(RATE, steps=9, final=RATE / 2), 0.8, 0.95, 1e-3, weight_decay=0.5),  # decays no bias
 }
-
-
-def adam_rule(t):
-    rate = reference.adam_rate(RATE, 0.8, 0.95, t)
-    return lambda *args: reference.adam(*args, rate, 0.8, 0.95, 1e-3)
-
-
-def fresh(optimizer):
-    """Another of the same kind, before its first step."""
-    if isinstance(optimizer, Adam):
-        return Adam(optimizer.learning_rate_init, optimizer.beta_1, optimizer.beta_2, optimizer.epsilon)
-    return SGD(optimizer.learning_rate_init, momentum=optimizer.momentum, nesterov=optimizer.nesterov)
 
 
 class GuardedRows:
@@ -73,7 +66,11 @@ def assert_nothing_written_beside(network, workspace):
         assert_lines_are_zero(buffer)
 
 
-def train_plainly(problem, rule, order, batch_size, l2):
+def take_step(optimizer, t, eta, p, g, moments, weights):
+    return reference_optimizers.update(optimizer, p, g, moments, t, eta, weights)
+
+
+def train_plainly(problem, optimizer, order, batch_size, l2):
     """The epoch's loss and the parameters after it, by plain twins alone."""
     coefs, intercepts, (X, y, weights) = problem.in_float64()
     moments = [[0.0, 0.0] for _ in range(2 * len(coefs))]
@@ -84,10 +81,11 @@ def train_plainly(problem, rule, order, batch_size, l2):
         if not batch[2].sum():
             continue
         t += 1
-        step = rule or adam_rule(t)
+        eta = float(optimizer.schedule(t - 1))
+        rule = partial(take_step, optimizer, t, eta)
         epsilon = np.finfo(problem.network.dtype).eps
         activation = problem.activation
-        loss = reference.train_step(coefs, intercepts, moments, step, batch, l2, activation, problem.loss, epsilon)
+        loss = reference.train_step(coefs, intercepts, moments, rule, batch, l2, activation, problem.loss, epsilon)
         sum_of_losses += loss * len(which)
         rows_counted += len(which)
     return sum_of_losses / max(rows_counted, 1), coefs, intercepts
@@ -100,12 +98,12 @@ def small_networks_share_their_work(monkeypatch):
 
 def check_training(problem, rule, batch_size, l2=0.05, threads=1):
     """An epoch in compiled code against an epoch of plain twins."""
-    optimizer, plain_rule = RULES[rule]
+    optimizer = RULES[rule]
     order = np.random.RandomState(3).permutation(len(problem.X)).astype(np.int64)
-    expected_loss, coefs, intercepts = train_plainly(problem, plain_rule, order, batch_size, l2)
+    expected_loss, coefs, intercepts = train_plainly(problem, optimizer, order, batch_size, l2)
     guarded = GuardedRows(problem)
     guarded_order = Guarded(order, np.int64)
-    epoch = Epoch(problem.network, guarded.rows, fresh(optimizer), guarded_order.array, batch_size, threads)
+    epoch = Epoch(problem.network, guarded.rows, optimizer, guarded_order.array, batch_size, threads)
     assert epoch.team.size == max(1, min(threads, batch_size // ROW_TILE))
     loss = epoch.run(l2)
     tolerance = 1e-9 if problem.network.dtype == np.float64 else 1e-5
@@ -156,6 +154,22 @@ def test_training_steps_of_wide_layers(features, hidden, threads, dtype, sparse)
     check_training(problem, "momentum", 70, threads=threads)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("batch_size", [100, 131, 260])
+@pytest.mark.parametrize("task", ["softmax log loss", "squared error, 1 output", "multi-label"])
+def test_a_large_batch_in_parts(monkeypatch, task, batch_size, dtype):
+    """Each part's gradient by itself: the same answer as all at once, and the same bits for any number of threads."""
+    monkeypatch.setattr("fastmlp.workspace.LARGE_BATCH_ROWS", 100)
+    found = []
+    for threads in (1, 2, 3, 20):
+        problem = make_problem(task, features=19, hidden=(33, 5), rows=260, weighted=True, dtype=dtype)
+        workspace = Epoch(problem.network, problem.rows, SGD(), np.arange(260), batch_size).workspace
+        assert 0 < workspace.task["part_rows"] <= 24
+        check_training(problem, "momentum", batch_size, threads=threads)
+        found.append(problem.network.params.tobytes())
+    assert len(set(found)) == 1
+
+
 @pytest.mark.parametrize("rows", [1, 2, TILE_ROWS, TILE_ROWS + 1, 259])
 def test_a_batch_in_many_blocks(monkeypatch, rows):
     """However few rows go through the layers together, the batch is one."""
@@ -189,9 +203,9 @@ def test_batches_without_weight_make_no_step(rule, threads):
     problem = make_problem("poisson", rows=12 * each, weighted=True)
     problem.weights[...] = np.repeat([0, 0, 0, 1, 2, 3, 0, 0, 0, 0, 1, 0], each)
     order, batch_size = np.arange(12 * each), 3 * each
-    optimizer, plain_rule = RULES[rule]
-    expected_loss, coefs, _ = train_plainly(problem, plain_rule, order, batch_size, 0.1)
-    epoch = Epoch(problem.network, problem.rows, fresh(optimizer), order, batch_size, threads)
+    optimizer = RULES[rule]
+    expected_loss, coefs, _ = train_plainly(problem, optimizer, order, batch_size, 0.1)
+    epoch = Epoch(problem.network, problem.rows, optimizer, order, batch_size, threads)
     assert epoch.run(0.1) == pytest.approx(expected_loss, rel=1e-12)
     assert epoch.workspace.tasks["steps_made"].tolist() == [2] * threads
     assert epoch.workspace.tasks["rows_counted"].tolist() == [2 * batch_size] * threads

@@ -13,8 +13,8 @@ from regularised import L2, OPTIMIZERS, check_training, make_epoch, results
 
 from fastmlp.data import Rows
 from fastmlp.kernels import penalties, phases, records
-from fastmlp.network import Network
-from fastmlp.optimizers import SGD
+from fastmlp.model import TrainableModel
+from fastmlp.optimizers import LAMB, SGD
 from fastmlp.regularisation import Regularisation
 from fastmlp.scalar import Value
 from fastmlp.training import Epoch
@@ -43,26 +43,26 @@ def small_networks_share_their_work(monkeypatch):
 @pytest.mark.parametrize("name", ["dropout", "input_dropout"])
 @pytest.mark.parametrize("rate", [-0.1, 1, 1.5, np.nan, "half", None, True])
 def test_rates_that_are_none(name, rate):
-    with pytest.raises(ValueError, match=rf"^{name}={rate!r}, but a rate of dropout is a number of at least 0 and"):
+    with pytest.raises(ValueError, match=rf"^Regularisation: {name} must be a number in \[0, 1\).*, but {rate!r} was"):
         Regularisation(**{name: rate})
 
 
 @pytest.mark.parametrize("rates", [(0.1, 1.0), [0.5, "x"], (0.5, None)])
 def test_lists_of_rates_that_hold_none(rates):
-    with pytest.raises(ValueError, match="but a rate of dropout is"):
+    with pytest.raises(ValueError, match=r"dropout must be a number in \[0, 1\), or a sequence of such, one for each"):
         Regularisation(dropout=rates)
 
 
 @pytest.mark.parametrize("l1", [-1e-9, np.nan, np.inf, "1", None])
 def test_penalties_that_are_none(l1):
-    with pytest.raises(ValueError, match=r"but the weight of a penalty is a finite number of at least 0"):
+    with pytest.raises(ValueError, match=r"l1 must be a number of at least 0, but .* was given"):
         Regularisation(l1=l1)
 
 
 @pytest.mark.parametrize("name", ["max_norm", "clip_norm", "clip_value"])
 @pytest.mark.parametrize("limit", [0, -1.0, np.nan, np.inf, "1", False])
 def test_limits_that_are_none(name, limit):
-    with pytest.raises(ValueError, match=rf"^{name}=.*, but a limit is a finite number greater than 0; None sets none"):
+    with pytest.raises(ValueError, match=rf"^Regularisation: {name} must be a number greater than 0, or None, but "):
         Regularisation(**{name: limit})
 
 
@@ -180,7 +180,7 @@ def test_l1_against_scalars(hidden, sparse):
     objective /= weights.sum()
     objective.backward()
     before = problem.network.params.copy()
-    epoch = make_epoch(problem, Regularisation(l1=0.3), SGD(1.0, momentum=0.0, nesterov=False))
+    epoch = make_epoch(problem, Regularisation(l1=0.3), SGD(1.0))
     assert epoch.run(L2) == pytest.approx(objective.data, rel=1e-12)
     layout, step = problem.network.layout, problem.network.params - before
     read = np.vectorize(lambda node: node.grad, otypes=[float])
@@ -193,9 +193,9 @@ def test_l1_makes_weights_small_that_nothing_needs():
     rng = np.random.RandomState(0)
     X = rng.standard_normal((200, 20))
     y = X[:, :1] - 2 * X[:, 1:2]
-    network = Network([20, 1], ["identity"], "squared_error", np.float64)
+    network = TrainableModel([20, 1], ["identity"], "squared_error", np.float64)
     rate, l1 = 0.05, 20.0
-    descent = SGD(rate, momentum=0.0, nesterov=False)
+    descent = SGD(rate)
     epoch = Epoch(network, Rows(X, y), descent, np.arange(200), 200, 1, Regularisation(l1=l1))
     losses = [epoch.run(0.0) for _ in range(400)]
     needed, needless = network.coefs[0][:2, 0], network.coefs[0][2:, 0]
@@ -290,6 +290,35 @@ def test_how_the_work_is_cut_changes_no_bit(monkeypatch, optimizer, dtype):
         problem = make_problem("multi-label", hidden=(37, 5), rows=259, dtype=dtype, weighted=True)
         found.append(results(problem, Regularisation(**EACH["all"]), optimizer, batch_size=101))
     assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("name", ["dropout", "all"])
+def test_large_batches_in_parts(monkeypatch, name, dtype):
+    """Each part goes through the same few rows of memory; its masks are those of its rows in the batch."""
+    monkeypatch.setattr("fastmlp.workspace.LARGE_BATCH_ROWS", 50)
+    found = set()
+    for threads in (1, 2, 3, 7):
+        problem = make_problem("multi-label", features=9, hidden=(19, 6), rows=130, dtype=dtype, weighted=True)
+        epoch = check_training(problem, Regularisation(**EACH[name]), "lamb", 100, threads)
+        assert epoch.workspace.part_rows == 8
+        found.add(problem.network.params.tobytes())
+    assert len(found) == 1
+
+
+def test_threads_that_have_no_tile_in_phase_two():
+    """Seven threads, five tiles of rows, twenty flat tiles: the rule behind `penalise` has its rates in all of them."""
+    found = set()
+    for threads in (1, 7):
+        network = TrainableModel([40, 2000], ["logistic"], "log_loss", np.float32)
+        rng = np.random.RandomState(0)
+        X, y = rng.standard_normal((56, 40)).astype(np.float32), rng.randint(2, size=(56, 2000)).astype(np.float32)
+        settings = Regularisation(clip_value=0.01, clip_norm=0.1)
+        epoch = Epoch(network, Rows(X, y), LAMB(0.1), np.arange(56), 56, threads, settings)
+        assert epoch.team.size == threads
+        epoch.run(L2)
+        found.add(network.params.tobytes())
+    assert len(found) == 1
 
 
 @pytest.mark.parametrize("threads", [1, 2])

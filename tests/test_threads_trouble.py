@@ -34,8 +34,9 @@ OPTIONS = {
 
 @pytest.fixture(autouse=True)
 def sharing(monkeypatch):
-    """Small networks share their work too. What it gives asserts that none of their threads is left."""
+    """Small networks share their work too, one step a slice. What it gives asserts that no thread of theirs is left."""
     monkeypatch.setattr("fastmlp.team.OPERATIONS_WORTH_A_THREAD", 1)
+    monkeypatch.setattr("fastmlp.interruptible.SLICE", 0.0)
     before = set(threading.enumerate())
 
     def assert_nobody_left():

@@ -15,10 +15,10 @@ from .elementary import exp
 from .elementary import logistic as _logistic
 from .elementary import tanh as _tanh
 
-_SIGNATURE = (POINTER, POINTER, SIZE, SIZE, SIZE, DOUBLES)
+SIGNATURE = (POINTER, POINTER, SIZE, SIZE, SIZE, DOUBLES)
 
 
-@unit(*_SIGNATURE)
+@unit(*SIGNATURE)
 def identity(z, derivative, rows, stride, columns, settings):
     """f(z) = z, f′ = 1."""
     prefer_wide_vectors()
@@ -28,7 +28,7 @@ def identity(z, derivative, rows, stride, columns, settings):
         d[i] = one
 
 
-@unit(*_SIGNATURE)
+@unit(*SIGNATURE)
 def relu(z, derivative, rows, stride, columns, settings):
     """f(z) = max(z, 0); f′ = 1 where z > 0, else 0. NaN stays NaN."""
     prefer_wide_vectors()
@@ -40,7 +40,7 @@ def relu(z, derivative, rows, stride, columns, settings):
         d[i] = zero if v <= zero else one
 
 
-@unit(*_SIGNATURE)
+@unit(*SIGNATURE)
 def logistic(z, derivative, rows, stride, columns, settings):
     """f(z) = 1 / (1 + exp(−z)), f′ = f (1 − f)."""
     prefer_wide_vectors()
@@ -52,7 +52,7 @@ def logistic(z, derivative, rows, stride, columns, settings):
         d[i] = v * (one - v)
 
 
-@unit(*_SIGNATURE)
+@unit(*SIGNATURE)
 def tanh(z, derivative, rows, stride, columns, settings):
     """f(z) = tanh(z), f′ = 1 − f²."""
     prefer_wide_vectors()
@@ -64,7 +64,7 @@ def tanh(z, derivative, rows, stride, columns, settings):
         d[i] = one - v * v
 
 
-@unit(*_SIGNATURE)
+@unit(*SIGNATURE)
 def exponential(z, derivative, rows, stride, columns, settings):
     """f(z) = exp(z) = f′."""
     prefer_wide_vectors()
@@ -75,7 +75,7 @@ def exponential(z, derivative, rows, stride, columns, settings):
         d[i] = v
 
 
-@unit(*_SIGNATURE)
+@unit(*SIGNATURE)
 def softmax(z, derivative, rows, stride, columns, settings):
     """f(z)ⱼ = exp(zⱼ − max z) / Σ exp(z − max z), row by row; for outputs, whose rows are contiguous."""
     prefer_wide_vectors()

@@ -11,21 +11,36 @@ B batch, I fan-in, O fan-out::
 
 from .._jit import POINTER, SIZE, pasted, unit
 from .pointers import shift
-from .simd import FROM_BIAS, TILE_ROWS, TILE_VECTORS, copy_vectors, lanes, make_dot, make_tile
+from .simd import (
+    FROM_BIAS,
+    TILE_ROWS,
+    TILE_VECTORS,
+    TRANSPOSED_ROWS,
+    copy_vectors,
+    lanes,
+    make_dot,
+    make_tile,
+    transpose_block,
+)
 
 _tile_3, _tile_2, _tile_1 = (make_tile(TILE_ROWS, vectors) for vectors in (3, 2, 1))
+_half_3, _half_2 = (make_tile(TILE_ROWS // 2, vectors) for vectors in (3, 2))
+_tall_1 = make_tile(2 * TILE_ROWS, 1)
 _row_3, _row_2, _row_1 = (make_tile(1, vectors) for vectors in (3, 2, 1))
 _dot_tile, _dot_row = make_dot(TILE_ROWS), make_dot(1)
 
 
-@unit(POINTER, SIZE, POINTER, SIZE, SIZE, POINTER, SIZE, POINTER, SIZE, SIZE, SIZE, SIZE, POINTER, SIZE)
-def multiply(out, out_stride, a, a_row, a_step, b, b_stride, bias, rows, columns, depth, mode, panel, packed):
+@unit(POINTER, SIZE, POINTER, POINTER, SIZE, SIZE, POINTER, SIZE, POINTER, SIZE, SIZE, SIZE, SIZE, POINTER, SIZE)
+def multiply(
+    out, out_stride, derivative, a, a_row, a_step, b, b_stride, bias, rows, columns, depth, mode, panel, packed
+):
     """out (rows, columns) = bias + a (rows, depth) @ b (depth, columns), or as `mode` says (see simd).
 
     Strides in elements: ``out_stride`` and ``b_stride`` from row to row; a's element (i, k) lies at
     ``i * a_row + k * a_step``, so that a may be transposed. Rows come in whole tiles: out and a must have room for
     the next multiple of TILE_ROWS (what lies in those rows is read and overwritten, never used), except that a
-    single row is computed by itself. out is overwritten or, by `mode`, multiplied.
+    single row is computed by itself. out is overwritten or, by `mode`, multiplied; derivative, with out's strides, is
+    overwritten with the slope of the rectifier, by `mode`, or left alone.
 
     Where `packed`, the columns of b that a tile needs are first copied into panel (depth, TILE_VECTORS vectors), which
     is overwritten: rows far apart in memory cost a page each, and rows a power of two apart share a few cache sets.
@@ -47,8 +62,8 @@ def multiply(out, out_stride, a, a_row, a_step, b, b_stride, bias, rows, columns
             for k in range(depth):
                 copy_vectors(shift(panel, k * stride), shift(source, k * b_stride), take)
             source = panel
-        o, s = shift(out, j), shift(bias, j)
-        multiply_columns(o, out_stride, a, a_row, a_step, source, stride, s, rows, take, depth, mode, vectors)
+        o, d, s = shift(out, j), shift(derivative, j), shift(bias, j)
+        multiply_columns(o, out_stride, d, a, a_row, a_step, source, stride, s, rows, take, depth, mode, vectors)
         j += take
 
 
@@ -63,21 +78,49 @@ def multiply_column(out, out_stride, a, a_row, b, bias, rows, depth):
 
 
 @pasted
-def multiply_columns(out, out_stride, a, a_row, a_step, b, b_stride, bias, rows, columns, depth, mode, vectors):
-    """The columns of `multiply` that one tile is wide: `vectors` vectors, the last one masked to `columns`."""
+def multiply_columns(
+    out, out_stride, derivative, a, a_row, a_step, b, b_stride, bias, rows, columns, depth, mode, vectors
+):
+    """The columns of `multiply` that one tile is wide: `vectors` vectors, the last one masked to `columns`.
+
+    What is left below the last whole tile goes into one of half the rows if it fits. A tile that is one vector wide is
+    twice as tall where it can be: fewer than a dozen sums leave the processor waiting for each.
+    """
     if rows == 1:
         if vectors == 3:
-            _row_3(out, out_stride, a, a_row, a_step, b, b_stride, bias, columns, depth, mode)
+            _row_3(out, out_stride, derivative, a, a_row, a_step, b, b_stride, bias, columns, depth, mode)
         elif vectors == 2:
-            _row_2(out, out_stride, a, a_row, a_step, b, b_stride, bias, columns, depth, mode)
+            _row_2(out, out_stride, derivative, a, a_row, a_step, b, b_stride, bias, columns, depth, mode)
         else:
-            _row_1(out, out_stride, a, a_row, a_step, b, b_stride, bias, columns, depth, mode)
+            _row_1(out, out_stride, derivative, a, a_row, a_step, b, b_stride, bias, columns, depth, mode)
         return
-    for i in range(0, rows, TILE_ROWS):
-        x, y = shift(a, i * a_row), shift(out, i * out_stride)
+    i = 0
+    while i < rows:
+        x, y, left = shift(a, i * a_row), shift(out, i * out_stride), rows - i
+        d = shift(derivative, i * out_stride)
+        i += TILE_ROWS
         if vectors == 3:
-            _tile_3(y, out_stride, x, a_row, a_step, b, b_stride, bias, columns, depth, mode)
+            if left > TILE_ROWS // 2:
+                _tile_3(y, out_stride, d, x, a_row, a_step, b, b_stride, bias, columns, depth, mode)
+            else:
+                _half_3(y, out_stride, d, x, a_row, a_step, b, b_stride, bias, columns, depth, mode)
         elif vectors == 2:
-            _tile_2(y, out_stride, x, a_row, a_step, b, b_stride, bias, columns, depth, mode)
+            if left > TILE_ROWS // 2:
+                _tile_2(y, out_stride, d, x, a_row, a_step, b, b_stride, bias, columns, depth, mode)
+            else:
+                _half_2(y, out_stride, d, x, a_row, a_step, b, b_stride, bias, columns, depth, mode)
+        elif left > TILE_ROWS:
+            _tall_1(y, out_stride, d, x, a_row, a_step, b, b_stride, bias, columns, depth, mode)
+            i += TILE_ROWS
         else:
-            _tile_1(y, out_stride, x, a_row, a_step, b, b_stride, bias, columns, depth, mode)
+            _tile_1(y, out_stride, d, x, a_row, a_step, b, b_stride, bias, columns, depth, mode)
+
+
+@unit(POINTER, SIZE, POINTER, SIZE, SIZE, SIZE)
+def transpose(out, out_stride, inp, inp_stride, rows, columns):
+    """out (columns, rows) is overwritten with inp (rows, columns) transposed; strides from row to row, in elements."""
+    width = lanes(out)
+    for i in range(0, rows, TRANSPOSED_ROWS):
+        for j in range(0, columns, width):
+            to, source = shift(out, j * out_stride + i), shift(inp, i * inp_stride + j)
+            transpose_block(to, out_stride, source, inp_stride, rows - i, columns - j)

@@ -17,11 +17,11 @@ computed by one thread in a fixed order, so the bits are the same whatever the n
 from numba import carray
 
 from .._jit import POINTER, SIZE, pasted, unit
-from .network import gather_inputs, gather_targets, sum_losses, sum_weights
+from .network import sum_losses, sum_weights
 from .pointers import call, doubles_at, integers_at, shift
 from .records import L2, LAYER_POINTER, N_HYPER, N_RATES, ROW_TILE, SCALE, TASK_POINTER
 from .subnormals import flush_subnormals, restore_mode
-from .team import called_off, meet, share
+from .team import meet, share
 
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
@@ -42,7 +42,10 @@ def train_steps(task_record, layer_records, first_step, stop_step, like):
             continue
         if task.note_magnitudes != 0:
             call(task.note_magnitudes, (task_record, layer_records, like))
-        compute_deltas(task_record, layer_records, order, rows, like)
+        if task.part_rows > 0:
+            call(task.part_gradients, (task_record, layer_records, order, rows, like))
+        else:
+            compute_deltas(task_record, layer_records, order, rows, like)
         if not meet(task.team, task.n_threads):
             break
         set_hyper(task, total_weight)
@@ -63,18 +66,10 @@ def train_steps(task_record, layer_records, first_step, stop_step, like):
 
 @pasted
 def compute_deltas(task_record, layer_records, order, rows, like):
-    """Phase one: this thread's rows through all layers and back, a block that stays in the near caches at a time."""
+    """Phase one: this thread's rows through all layers and back."""
     task = carray(task_record, 1)[0]
     begin, end = share(rows, ROW_TILE, task.thread, task.n_threads)
-    gather_targets(task, order, begin, end, like)
-    if not task.sparse:
-        gather_inputs(task, order, begin, end, like)
-    for first in range(begin, end, task.block_rows):
-        if called_off(task.team):
-            return
-        count = min(task.block_rows, end - first)
-        call(task.forward, (task_record, layer_records, order, first, count, like))
-        call(task.backward, (task_record, layer_records, first, count, like))
+    call(task.pass_rows, (task_record, layer_records, order, begin, end, like))
 
 
 @pasted

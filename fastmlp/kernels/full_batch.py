@@ -51,11 +51,11 @@ def add_layer_gradient(task, layers, number, order, rows, gradient):
         sorted_from = begin
     for first in range(begin, end, layer.update_rows):
         count = min(layer.update_rows, end - first)
-        weight_gradient(task, layer, sorted_from, first, count, 0, fan_out, rows, gradient)
+        weight_gradient(task, layer, sorted_from, 0, first, count, 0, fan_out, rows, gradient)
         add(shift(gradient, layer.weight_offset + first * fan_out), d_tile, count * fan_out)
     column, stop = share(fan_out, COLUMN_TILE, task.thread, task.n_threads)
     if column < stop:
-        bias_gradient(layer, d_tile, column, stop - column, rows, gradient)
+        bias_gradient(layer, d_tile, 0, column, stop - column, rows, gradient)
         add(shift(gradient, layer.bias_offset + column), d_tile, stop - column)
 
 

@@ -20,13 +20,13 @@ def sort_batch(task, order, rows, first, stop, like):
 
 
 @pasted
-def weight_gradient(task, layer, sorted_from, first, count, column, columns, rows, like):
-    """d_tile (count, columns) is overwritten with inp[:, first : …].T @ delta[:, column : …].
+def weight_gradient(task, layer, sorted_from, base, first, count, column, columns, rows, like):
+    """d_tile (count, columns) is overwritten with inp[base : …, first : …].T @ delta[base : …, column : …].
 
     Where the input is sparse, `sorted_from` is the feature that `sort_batch` began with; -1 where it is dense.
     """
     d_tile = pointer_at(task.d_tile, like)
-    delta = shift(pointer_at(layer.delta, like), column)
+    delta = shift(pointer_at(layer.delta, like), base * layer.stride + column)
     if sorted_from >= 0:
         starts, entry_rows = integers_at(task.feature_starts), indices_at(task.entry_rows)
         entries = pointer_at(task.entry_values, like)
@@ -35,40 +35,33 @@ def weight_gradient(task, layer, sorted_from, first, count, column, columns, row
             (d_tile, first - sorted_from, count, starts, entry_rows, entries, delta, layer.stride, columns),
         )
         return
-    inp, nothing = shift(pointer_at(layer.input, like), first), delta  # no bias, so its pointer is never followed
+    inp = shift(pointer_at(layer.input, like), base * layer.input_stride + first)
+    nothing = delta  # no bias, so its pointer is never followed
     panel = pointer_at(task.panel, like)
     if layer.narrow:
-        transposed = pointer_at(task.d_transposed, like)
+        transposed = d_tile if columns == 1 else pointer_at(task.d_transposed, like)
         call(
             task.multiply,
-            (transposed, count, delta, 1, layer.stride, inp, layer.input_stride, nothing)
+            (transposed, count, transposed, delta, 1, layer.stride, inp, layer.input_stride, nothing)
             + (columns, count, rows, OVERWRITE, panel, 0),
         )
-        transpose(d_tile, transposed, count, columns)
+        if columns > 1:
+            call(task.transpose, (d_tile, columns, transposed, count, columns, count))
         return
     call(
         task.multiply,
-        (d_tile, columns, inp, 1, layer.input_stride, delta, layer.stride, nothing)
+        (d_tile, columns, d_tile, inp, 1, layer.input_stride, delta, layer.stride, nothing)
         + (count, columns, rows, OVERWRITE, panel, layer.packed),
     )
 
 
 @pasted
-def transpose(out, inp, rows, columns):
-    """out (rows, columns) is overwritten with inp (columns, rows) transposed."""
-    to, source = carray(out, rows * columns), carray(inp, rows * columns)
-    for j in range(columns):
-        for i in range(rows):
-            to[i * columns + j] = source[j * rows + i]
-
-
-@pasted
-def bias_gradient(layer, d_bias, column, columns, rows, like):
-    """d_bias (columns,) is overwritten with delta[:, column : …] summed over the rows."""
+def bias_gradient(layer, d_bias, base, column, columns, rows, like):
+    """d_bias (columns,) is overwritten with delta[base : …, column : …] summed over the rows."""
     d = carray(d_bias, columns)
     for j in range(columns):
         d[j] = 0
-    for i in range(rows):
+    for i in range(base, base + rows):
         row = carray(shift(pointer_at(layer.delta, like), i * layer.stride + column), columns)
         for j in range(columns):
             d[j] += row[j]

@@ -7,13 +7,16 @@ the loss's own numbers, if it has any. There are two kinds:
 
 **fused** with the output activation that it stands behind: z (rows, columns) holds the output layer's pre-activations
 and is overwritten with its outputs a; delta (rows, columns) is overwritten with d loss / d z times the weight. For the
-canonical pairs here that is (a − y) times the weight.
+canonical pairs in this file that is (a − y) times the weight.
 
 **of outputs**, behind any activation: z holds the outputs a and stays; delta holds f′ (ones for softmax, which has a
 backward unit of its own) and is multiplied by d loss / d a times the weight.
 
-The division by the sum of weights comes with the update. Logarithms are of probabilities clipped to [ε, 1 − ε], ε the
-type's epsilon, as scikit-learn's are; a NaN stays one. The loops are short and flat so that each becomes vector code.
+The division by the sum of weights comes with the update. A NaN stays one. The loops are short and flat so that each
+becomes vector code: with more than two arrays written in a loop LLVM would rather not prove that none overlap.
+
+In this file: scikit-learn's own four, fused with their output activations. Logarithms are of probabilities clipped to
+[ε, 1 − ε], ε the type's epsilon, as scikit-learn's are.
 """
 
 import numpy as np
@@ -24,7 +27,7 @@ from .activations import softmax_rows
 from .bits import prefer_wide_vectors
 from .elementary import exp, log, logistic
 
-_SIGNATURE = (POINTER, POINTER, POINTER, POINTER, DOUBLES, SIZE, SIZE, SIZE, DOUBLES)
+SIGNATURE = (POINTER, POINTER, POINTER, POINTER, DOUBLES, SIZE, SIZE, SIZE, DOUBLES)
 
 
 @inlined
@@ -35,7 +38,7 @@ def clip(p, epsilon):
     return highest if p > highest else p
 
 
-@unit(*_SIGNATURE)
+@unit(*SIGNATURE)
 def softmax_log_loss(z, delta, target, weight, loss, rows, columns, n_targets, settings):
     """a = softmax(z), loss = −log a[y] with the class y as the row's only target."""
     prefer_wide_vectors()
@@ -53,7 +56,7 @@ def softmax_log_loss(z, delta, target, weight, loss, rows, columns, n_targets, s
         row_loss[i] = -log(np.float64(clip(y.dtype.type(row_loss[i]), epsilon))) * w[i]
 
 
-@unit(*_SIGNATURE)
+@unit(*SIGNATURE)
 def logistic_log_loss(z, delta, target, weight, loss, rows, columns, n_targets, settings):
     """a = logistic(z), loss = −(y log a + (1 − y) log(1 − a)), each output a label of its own, y 0 or 1."""
     prefer_wide_vectors()
@@ -70,7 +73,7 @@ def logistic_log_loss(z, delta, target, weight, loss, rows, columns, n_targets, 
         losses[i] = -np.float64(log(p if y[i] > zero else one - p) * w[i])
 
 
-@unit(*_SIGNATURE)
+@unit(*SIGNATURE)
 def squared_error(z, delta, target, weight, loss, rows, columns, n_targets, settings):
     """a = z, loss = ½ mean over the outputs of (a − y)², delta that of ½ the *sum*: scikit-learn's habit."""
     n = rows * columns
@@ -83,7 +86,7 @@ def squared_error(z, delta, target, weight, loss, rows, columns, n_targets, sett
         losses[i] = half * np.float64(difference) * np.float64(difference) * np.float64(w[i])
 
 
-@unit(*_SIGNATURE)
+@unit(*SIGNATURE)
 def poisson(z, delta, target, weight, loss, rows, columns, n_targets, settings):
     """a = exp(z), loss = y log(y / a) − y + a, half the Poisson deviance (y log y = 0 at y = 0)."""
     n = rows * columns

@@ -10,6 +10,7 @@ from .._jit import INTEGERS, POINTER, SIZE, pasted, unit
 from .pointers import call, doubles_at, indices_at, integers_at, pointer_at, shift
 from .records import LAYER_POINTER, TASK_POINTER
 from .simd import FROM_BIAS, MULTIPLY
+from .team import called_off
 
 
 @pasted
@@ -88,12 +89,13 @@ def forward_rows(task_record, layer_records, order, first, rows, like):
             )
         else:
             a = shift(pointer_at(layer.input, like), first * layer.input_stride)
+            derivative = shift(pointer_at(layer.delta, like), first * layer.stride)
             call(
                 task.multiply,
-                (z, layer.stride, a, layer.input_stride, 1, weight, fan_out, bias)
-                + (rows, fan_out, fan_in, FROM_BIAS, pointer_at(task.panel, like), layer.packed),
+                (z, layer.stride, derivative, a, layer.input_stride, 1, weight, fan_out, bias)
+                + (rows, fan_out, fan_in, layer.mode, pointer_at(task.panel, like), layer.packed),
             )
-        if number + 1 < task.n_layers:
+        if number + 1 < task.n_layers and layer.mode == FROM_BIAS:
             activate_rows(layer, first, rows, like)
 
 
@@ -129,15 +131,46 @@ def backward_rows(task_record, layer_records, first, rows, like):
         transposed = pointer_at(layer.transposed, like)
         call(
             task.multiply,
-            (d_inp, below.stride, delta, layer.stride, 1, transposed, layer.transposed_stride, transposed)  # no bias
+            (
+                d_inp,
+                below.stride,
+                d_inp,
+                delta,
+                layer.stride,
+                1,
+                transposed,
+                layer.transposed_stride,
+                transposed,
+            )  # no bias
             + (rows, layer.fan_in, layer.fan_out, MULTIPLY, pointer_at(task.panel, like), layer.packed),
         )
+
+
+@unit(TASK_POINTER, LAYER_POINTER, INTEGERS, SIZE, SIZE, POINTER)
+def pass_rows(task_record, layer_records, order, begin, end, like):
+    """Rows begin … end of the batch through all layers and back, a block that stays in the near caches at a time.
+
+    All that the batch's buffers hold in these rows is overwritten.
+    """
+    task = carray(task_record, 1)[0]
+    gather_targets(task, order, begin, end, like)
+    if not task.sparse:
+        gather_inputs(task, order, begin, end, like)
+    for first in range(begin, end, task.block_rows):
+        if called_off(task.team):
+            return
+        count = min(task.block_rows, end - first)
+        call(task.forward, (task_record, layer_records, order, first, count, like))
+        call(task.backward, (task_record, layer_records, first, count, like))
 
 
 @pasted
 def sum_losses(task, rows):
     """The batch's losses, added up in order."""
-    losses = carray(doubles_at(task.losses), rows * task.n_targets)
+    n, address = rows * task.n_targets, task.losses
+    if task.part_rows > 0:
+        n, address = (rows + task.part_rows - 1) // task.part_rows, task.part_losses
+    losses = carray(doubles_at(address), n)
     total = 0.0
     for i in range(losses.size):
         total += losses[i]

@@ -1,5 +1,7 @@
 """Update rules: regularisation, moments and parameters in one pass, in place; one unit each, reached by address.
 
+Plain descent, with momentum, and Adam here; others in `kernels.adaptive` and `kernels.adam_family`.
+
 Every unit has the signature (param, d_param, state, n_params, n, hyper): param (n,) is updated in place; d_param
 (n,) holds the gradient summed over the batch; state holds the rule's moments, one after the other, `n_params` apart,
 each updated in place; hyper (N_HYPER,) in float64: the gradient is ``g = (d_param + L2 param) SCALE``.
@@ -13,12 +15,23 @@ from .bits import prefer_wide_vectors
 from .pointers import shift
 from .records import EPSILON, FIRST, L2, LEARNING_RATE, SCALE, SECOND
 
-_SIGNATURE = (POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)
+SIGNATURE = (POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)
 
 
-@unit(*_SIGNATURE)
+@unit(*SIGNATURE)
+def sgd(param, d_param, state, n_params, n, hyper):
+    """param ← param − η g. There is no state: its pointer is never followed."""
+    prefer_wide_vectors()
+    p, d = carray(param, n), carray(d_param, n)
+    eta, l2 = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[L2])
+    scale = p.dtype.type(hyper[SCALE])
+    for i in range(n):
+        p[i] -= eta * ((d[i] + l2 * p[i]) * scale)
+
+
+@unit(*SIGNATURE)
 def momentum(param, d_param, state, n_params, n, hyper):
-    """v ← μ v − η g, param ← param + v, with FIRST = μ (plain SGD: μ = 0)."""
+    """v ← μ v − η g, param ← param + v, with FIRST = μ."""
     prefer_wide_vectors()
     p, d, v = carray(param, n), carray(d_param, n), carray(state, n)
     eta, l2 = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[L2])
@@ -29,7 +42,7 @@ def momentum(param, d_param, state, n_params, n, hyper):
         p[i] += velocity
 
 
-@unit(*_SIGNATURE)
+@unit(*SIGNATURE)
 def nesterov(param, d_param, state, n_params, n, hyper):
     """v ← μ v − η g, param ← param + μ v − η g, with FIRST = μ."""
     prefer_wide_vectors()
@@ -43,7 +56,7 @@ def nesterov(param, d_param, state, n_params, n, hyper):
         p[i] += mu * velocity - step
 
 
-@unit(*_SIGNATURE)
+@unit(*SIGNATURE)
 def adam(param, d_param, state, n_params, n, hyper):
     """m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², param ← param − η m / (√v + ε).
 

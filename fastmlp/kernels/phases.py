@@ -145,8 +145,8 @@ def transpose_all(task_record, layer_records, like):
     for number in range(1, task.n_layers):
         layer = layers[number]
         begin, end = share(layer.fan_in, ROW_TILE, task.thread, task.n_threads)
-        for first in range(begin, end, ROW_TILE):
-            transpose_weights(layer, first, min(ROW_TILE, end - first), 0, layer.fan_out, like)
+        if begin < end and layer.fan_out > 1:  # one column is its own transpose
+            transpose_weights(task, layer, begin, end - begin, 0, layer.fan_out, like)
 
 
 @inlined_sum

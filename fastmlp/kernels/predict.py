@@ -43,23 +43,30 @@ DATA_AT, SHAPE_AT = 16, 32
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
 def predict_few(task_record, layer_records, x_array, out_array, like):
-    """At most block_rows rows of a contiguous NumPy array, both arrays given by the addresses of their objects.
+    """All rows of a contiguous NumPy array, both arrays given by the addresses of their objects.
 
-    out is overwritten, and the word at task.not_finite with the number of rows that hold an infinity or a NaN.
-    Asking an array for its data costs Python more than the rest of a small network's forward pass.
+    out is overwritten, and the word at task.not_finite with the number of rows that hold an infinity or a NaN (if there
+    is one in a block, the blocks after it are left out). Asking an array for its data costs Python more than the rest
+    of a small network's forward pass.
     """
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
     mode = flush_subnormals()
-    rows = integers_at(integers_at(x_array + SHAPE_AT)[0])[0]
+    n_rows = integers_at(integers_at(x_array + SHAPE_AT)[0])[0]
     task.x = integers_at(x_array + DATA_AT)[0]
-    order = integers_at(task.block_order)
-    count_up(order, 0, rows)
-    gather_inputs(task, order, 0, rows, like)
-    integers_at(task.not_finite)[0] = count_not_finite(task, rows, like)
-    call(task.forward, (task_record, layer_records, order, 0, rows, like))
-    activate_rows(layers[task.n_layers - 1], 0, rows, like)
-    write_outputs(task, layers[task.n_layers - 1], 0, rows, pointer_at(integers_at(out_array + DATA_AT)[0], like))
+    out = pointer_at(integers_at(out_array + DATA_AT)[0], like)
+    order, not_finite = integers_at(task.block_order), 0
+    for start in range(0, n_rows, task.block_rows):
+        rows = min(task.block_rows, n_rows - start)
+        count_up(order, start, rows)
+        gather_inputs(task, order, 0, rows, like)
+        not_finite += count_not_finite(task, rows, like)
+        if not_finite > 0:
+            break
+        call(task.forward, (task_record, layer_records, order, 0, rows, like))
+        activate_rows(layers[task.n_layers - 1], 0, rows, like)
+        write_outputs(task, layers[task.n_layers - 1], start, rows, out)
+    integers_at(task.not_finite)[0] = not_finite
     restore_mode(mode)
 
 

@@ -34,10 +34,13 @@ _TASK_FIELDS = [
     # Weight gradients of a few rows, room for a packed panel, and a batch of sparse input sorted by feature.
     ("d_tile", "i8"), ("d_transposed", "i8"), ("panel", "i8"),
     ("feature_starts", "i8"), ("entry_rows", "i8"), ("entry_values", "i8"),
+    # A large batch in parts: rows of each (0: the batch is one), their gradients (parts, n_params) and losses (parts,).
+    ("part_rows", "i8"), ("partials", "i8"), ("part_losses", "i8"), ("part_gradients", "i8"), ("add_parts", "i8"),
     # Which thread of how many this record is for, and their barrier.
     ("thread", "i8"), ("n_threads", "i8"), ("team", "i8"),
     # Units, by address.
-    ("multiply", "i8"), ("forward", "i8"), ("backward", "i8"), ("update_layer", "i8"), ("loss", "i8"), ("update", "i8"),
+    ("multiply", "i8"), ("transpose", "i8"), ("forward", "i8"), ("backward", "i8"), ("pass_rows", "i8"),
+    ("update_layer", "i8"), ("loss", "i8"), ("update", "i8"),
     ("sparse_forward", "i8"), ("sort_by_feature", "i8"), ("sparse_weight_gradient", "i8"),
     # The loss: whether it reads outputs and f′ (else pre-activations); from d loss / d output to delta where that
     # mixes a row's outputs (a unit, or 0); the loss's own numbers.
@@ -59,8 +62,9 @@ _TASK_FIELDS = [
     ("go_on", "i8"), ("phases", "i8"), ("n_phases", "i8"),
     ("gradient", "i8"), ("rule", "i8"), ("rule_hyper", "i8"), ("moments", "i8"),
     ("sums", "i8"), ("column_sums", "i8"), ("clip_norm", "f8"), ("max_norm", "f8"),
-    # Dropout: a key for each layer of each step; the values of sparse input as they were given.
-    ("mask_keys", "i8"), ("given_values", "i8"),
+    # Dropout: a key for each layer of each step; the batch's row that stands in the buffers' first (of a part, not 0);
+    # the values of sparse input as they were given.
+    ("mask_keys", "i8"), ("first_row", "i8"), ("given_values", "i8"),
 ]  # fmt: skip
 
 _LAYER_FIELDS = [
@@ -70,8 +74,8 @@ _LAYER_FIELDS = [
     ("transposed", "i8"), ("transposed_stride", "i8"),
     # What comes in (B, input_stride) and goes out (B, stride); delta holds f′, then d loss / d pre-activation.
     ("input", "i8"), ("input_stride", "i8"), ("output", "i8"), ("delta", "i8"), ("stride", "i8"),
-    # A unit, and its own numbers.
-    ("activation", "i8"), ("activation_settings", "i8"),
+    # A unit, and its own numbers; the forward product's mode, which says whether the product applies it itself.
+    ("activation", "i8"), ("activation_settings", "i8"), ("mode", "i8"),
     # Rows of weights whose gradient is computed before they are updated; whether products pack their
     # panels; whether the layer is narrower than a vector; whether its weights are dealt by columns;
     # where Σ w² of its tiles go.

@@ -34,9 +34,12 @@ VECTOR_BITS = 512 if _WIDE else 256 if "+avx" in _FEATURES else 128
 TILE_ROWS = 8 if _WIDE or "+neon" in _FEATURES else 4
 #: Vectors a full tile is wide.
 TILE_VECTORS = 3
+#: Rows that are transposed together.
+TRANSPOSED_ROWS = 8
 
-#: What a tile starts from and does in the end: out = bias + a b, out = a b, out *= a b.
-FROM_BIAS, OVERWRITE, MULTIPLY = range(3)
+#: What a tile starts from and does in the end: out = a b; out *= a b; out = bias + a b; the same with max(…, 0) over
+#: it, while it is still in registers; and with its slope, 1 or 0, in derivative.
+OVERWRITE, MULTIPLY, FROM_BIAS, RECTIFY, RECTIFY_WITH_SLOPE = range(5)
 
 
 @intrinsic
@@ -53,11 +56,11 @@ def lanes(typingctx, pointer):
 class _Vectors:
     """Loads, stores and splats of one vector type."""
 
-    def __init__(self, builder, bits: int) -> None:
-        self.builder = builder
-        self.count = VECTOR_BITS // bits
+    def __init__(self, builder, bits: int, count: int = 0) -> None:
+        self.builder, self.bits = builder, bits
+        self.count = count or VECTOR_BITS // bits
         self.type = ir.VectorType(ir.FloatType() if bits == 32 else ir.DoubleType(), self.count)
-        self.zero = ir.Constant(self.type, [0.0] * self.count)
+        self.zero, self.ones = (ir.Constant(self.type, [number] * self.count) for number in (0.0, 1.0))
         self.align = ir.Constant(I32, bits // 8)
         self.suffix = f"v{self.count}f{bits}"
 
@@ -68,11 +71,17 @@ class _Vectors:
         return self.builder.bitcast(self.builder.gep(pointer, [offset]), self.type.as_pointer())
 
     def mask(self, columns):
-        """The lanes below `columns` (none if it is zero or less)."""
+        """The lanes below `columns` (none if it is zero or less).
+
+        Compared as 32-bit integers, so that the mask comes from one register: put together from two, it is put together
+        anew in every round of a tile's loop.
+        """
         b = self.builder
-        width = ir.VectorType(I64, self.count)
+        all_lanes = ir.Constant(I64, self.count)
+        columns = b.trunc(b.select(b.icmp_signed("<", columns, all_lanes), columns, all_lanes), I32)
+        width = ir.VectorType(I32, self.count)
         first = b.insert_element(ir.Constant(width, ir.Undefined), columns, ir.Constant(I32, 0))
-        splat = b.shuffle_vector(first, first, ir.Constant(ir.VectorType(I32, self.count), [0] * self.count))
+        splat = b.shuffle_vector(first, first, ir.Constant(width, [0] * self.count))
         return b.icmp_signed("<", ir.Constant(width, list(range(self.count))), splat)
 
     def load(self, pointer, offset, mask=None):
@@ -101,6 +110,25 @@ class _Vectors:
             half //= 2
         return b.extract_element(vector, ir.Constant(I32, 0))
 
+    def of(self, count):
+        """The same for vectors of so many elements."""
+        return _Vectors(self.builder, self.bits, count)
+
+    def part(self, vector, first, count):
+        """Elements first … first + count."""
+        indices = ir.Constant(ir.VectorType(I32, count), list(range(first, first + count)))
+        return self.builder.shuffle_vector(vector, vector, indices)
+
+    def interleave(self, one, other):
+        """a0 b0 a1 b1 …, of two lists of vectors."""
+        count, mixed = self.count, []
+        for a, b in zip(one, other, strict=True):
+            for first in (0, count // 2):
+                order = [i + source * count for i in range(first, first + count // 2) for source in range(2)]
+                indices = ir.Constant(ir.VectorType(I32, count), order)
+                mixed.append(self.builder.shuffle_vector(a, b, indices))
+        return mixed
+
     def splat(self, scalar):
         undefined = ir.Constant(self.type, ir.Undefined)
         first = self.builder.insert_element(undefined, scalar, ir.Constant(I32, 0))
@@ -126,18 +154,76 @@ def copy_vectors(typingctx, to, source, columns):
     return types.void(to, to, types.intp), codegen
 
 
+@intrinsic
+def transpose_block(typingctx, out, out_stride, inp, inp_stride, rows, columns):
+    """out (columns, rows) is overwritten with inp (rows, columns) transposed: up to TRANSPOSED_ROWS × one vector.
+
+    Rows are interleaved in three rounds, each of which halves their number and doubles their length::
+
+        a0 a1 …   c0 c1 …      a0 c0 a1 c1 …
+        b0 b1 …   d0 d1 …  →   b0 d0 b1 d1 …  →   a0 b0 c0 d0 a1 b1 c1 d1 …
+    """
+
+    def codegen(context, builder, signature, args):
+        _emit_transpose(builder, out.dtype.bitwidth, *args[4:], *args[:4])
+        return context.get_dummy_value()
+
+    size = types.intp
+    return types.void(out, size, out, size, size, size), codegen
+
+
+def _emit_transpose(builder, bits, rows, columns, *operands):
+    v = _Vectors(builder, bits)
+    enough_rows = builder.icmp_signed(">=", rows, ir.Constant(I64, TRANSPOSED_ROWS))
+    enough_columns = builder.icmp_signed(">=", columns, ir.Constant(I64, v.count))
+    with builder.if_else(builder.and_(enough_rows, enough_columns)) as (whole, edge):
+        with whole:
+            _emit_transpose_of(builder, v, None, None, *operands)
+        with edge:
+            _emit_transpose_of(builder, v, rows, columns, *operands)
+
+
+def _emit_transpose_of(builder, v, rows, columns, out, out_stride, inp, inp_stride):
+    """A block at an edge, masked to `rows` and `columns`, or a whole one, which needs no masks."""
+
+    def mask(vectors, place, limit, left):
+        if rows is None:
+            return None
+        nothing = ir.Constant(I64, 0)
+        return vectors.mask(builder.select(builder.icmp_signed("<", ir.Constant(I64, place), limit), left, nothing))
+
+    longs = []  # each a list of vectors, one behind the other
+    for i in range(TRANSPOSED_ROWS):
+        at = builder.mul(ir.Constant(I64, i), inp_stride)
+        longs.append([v.load(inp, at, mask(v, i, rows, columns))])
+    while len(longs) > 1:
+        half = len(longs) // 2
+        longs = [v.interleave(longs[i], longs[i + half]) for i in range(half)]
+    # Now a column stands behind the other, TRANSPOSED_ROWS long: several in a vector, or in several vectors.
+    part = v.of(min(v.count, TRANSPOSED_ROWS))
+    for j in range(v.count):
+        place = builder.mul(ir.Constant(I64, j), out_stride)
+        for i in range(0, TRANSPOSED_ROWS, part.count):
+            number, at = divmod(j * TRANSPOSED_ROWS + i, v.count)
+            column = v.part(longs[0][number], at, part.count)
+            offset = ir.Constant(I64, i)
+            left = rows and builder.sub(rows, offset)
+            part.store(column, out, builder.add(place, offset), mask(part, j, columns, left))
+
+
 def make_tile(rows: int, vectors: int):
     """An intrinsic that computes one tile of `rows` × (up to `vectors` vectors) of a product.
 
-    tile(out, out_stride, a, a_row, a_step, b, b_stride, bias, columns, depth, mode): out is (rows, columns) with
-    `out_stride` elements from row to row; a's element (i, k) is at ``i * a_row + k * a_step``; b is (depth,
-    columns). `columns` lies above ``(vectors - 1)`` and up to `vectors` vectors; `mode` says what becomes of out.
+    tile(out, out_stride, derivative, a, a_row, a_step, b, b_stride, bias, columns, depth, mode): out (and derivative,
+    by `mode`) is (rows, columns) with `out_stride` elements from row to row; a's element (i, k) is at ``i * a_row + k *
+    a_step``; b is (depth, columns). `columns` lies above ``(vectors - 1)`` and up to `vectors` vectors; `mode` says
+    what becomes of out.
     """
 
     @intrinsic
-    def tile(typingctx, out, out_stride, a, a_row, a_step, b, b_stride, bias, columns, depth, mode):
+    def tile(typingctx, out, out_stride, derivative, a, a_row, a_step, b, b_stride, bias, columns, depth, mode):
         size = types.intp
-        signature = types.void(out, size, out, size, size, out, size, out, size, size, size)
+        signature = types.void(out, size, out, out, size, size, out, size, out, size, size, size)
 
         def codegen(context, builder, signature, args):
             _emit_tile(builder, out.dtype.bitwidth, rows, vectors, args)
@@ -149,28 +235,43 @@ def make_tile(rows: int, vectors: int):
 
 
 def _emit_tile(builder, bits, rows, vectors, args):
-    out, out_stride, a, a_row, a_step, b, b_stride, bias, columns, depth, mode = args
+    out, out_stride, derivative, a, a_row, a_step, b, b_stride, bias, columns, depth, mode = args
     v = _Vectors(builder, bits)
     offsets = [ir.Constant(I64, j * v.count) for j in range(vectors)]
     left = builder.sub(columns, offsets[-1])
     masks = [None] * (vectors - 1) + [v.mask(left)]
     # Without a bias all lanes are masked off, and the load gives zeros and touches nothing.
-    biased = builder.icmp_signed("==", mode, ir.Constant(I64, FROM_BIAS))
+    biased = builder.icmp_signed(">=", mode, ir.Constant(I64, FROM_BIAS))
     nothing = ir.Constant(I64, 0)
-    first = [
-        v.load(bias, o, v.mask(builder.select(biased, builder.sub(columns, o), nothing))) for o in offsets
-    ] * rows
+    first = [v.load(bias, o, v.mask(builder.select(biased, builder.sub(columns, o), nothing))) for o in offsets] * rows
     sums = _emit_depth_loop(builder, v, rows, offsets, masks, first, (a, a_row, a_step, b, b_stride, depth))
     row_offsets = [builder.mul(ir.Constant(I64, i), out_stride) for i in range(rows)]
     places = [(builder.add(r, o), masks[j]) for r in row_offsets for j, o in enumerate(offsets)]
 
-    with builder.if_else(builder.icmp_signed("==", mode, ir.Constant(I64, MULTIPLY))) as (multiply, write):
+    _emit_results(builder, v, sums, places, out, derivative, mode)
+
+
+def _emit_results(builder, v, sums, places, out, derivative, mode):
+    """What becomes of a tile's sums, by `mode`; places are (offset, mask)."""
+
+    def write(values, to):
+        for value, place in zip(values, places, strict=True):
+            v.store(value, to, *place)
+
+    def is_mode(number):
+        return builder.icmp_signed("==", mode, ir.Constant(I64, number))
+
+    with builder.if_else(is_mode(MULTIPLY)) as (multiply, other):
         with multiply:
-            for value, (place, mask) in zip(sums, places, strict=True):
-                v.store(builder.fmul(v.load(out, place, mask), value), out, place, mask)
-        with write:
-            for value, (place, mask) in zip(sums, places, strict=True):
-                v.store(value, out, place, mask)
+            write([builder.fmul(v.load(out, *place), s) for s, place in zip(sums, places, strict=True)], out)
+        with other, builder.if_else(builder.icmp_signed(">=", mode, ir.Constant(I64, RECTIFY))) as (rectify, plain):
+            with rectify:
+                below = [builder.fcmp_ordered("<=", s, v.zero) for s in sums]  # NaN is not: it stays
+                write([builder.select(b, v.zero, s) for b, s in zip(below, sums, strict=True)], out)
+                with builder.if_then(is_mode(RECTIFY_WITH_SLOPE)):
+                    write([builder.select(b, v.zero, v.ones) for b in below], derivative)
+            with plain:
+                write(sums, out)
 
 
 def _emit_depth_loop(builder, v, rows, offsets, masks, first, operands):

@@ -30,11 +30,16 @@ def update_layer(task_record, layer_records, number, order, rows, like):
     for first in range(begin, end, layer.update_rows):
         count = min(layer.update_rows, end - first)
         if column < stop and not called_off(task.team):
-            weight_gradient(task, layer, sorted_from, first, count, column, stop - column, rows, like)
+            if task.part_rows > 0:
+                offset = layer.weight_offset + first * layer.fan_out + column
+                d_tile = pointer_at(task.d_tile, like)
+                call(task.add_parts, (task_record, d_tile, offset, count, stop - column, layer.fan_out, rows))
+            else:
+                weight_gradient(task, layer, sorted_from, 0, first, count, column, stop - column, rows, like)
             update_weights(task, layer, first, count, column, stop - column, like)
-            if number > 0 and task.n_phases == 0:  # else the last phase does
-                transpose_weights(layer, first, count, column, stop - column, like)
-    update_biases(task, layer, rows, like)
+            if number > 0 and layer.fan_out > 1 and task.n_phases == 0:  # one column is its own transpose
+                transpose_weights(task, layer, first, count, column, stop - column, like)
+    update_biases(task_record, layer_records, number, rows, like)
 
 
 @pasted
@@ -85,24 +90,27 @@ def sum_of_squares(pointer, n):
 
 
 @pasted
-def transpose_weights(layer, first, count, column, columns, like):
+def transpose_weights(task, layer, first, count, column, columns, like):
     """transposed[column : …, first : first + count] is overwritten with the weights of the block."""
-    fan_out = layer.fan_out
-    weight = carray(shift(pointer_at(layer.weight, like), first * fan_out), count * fan_out)
-    for j in range(column, column + columns):
-        to = carray(shift(pointer_at(layer.transposed, like), j * layer.transposed_stride + first), count)
-        for i in range(count):
-            to[i] = weight[i * fan_out + j]
+    weight = shift(pointer_at(layer.weight, like), first * layer.fan_out + column)
+    transposed = shift(pointer_at(layer.transposed, like), column * layer.transposed_stride + first)
+    call(task.transpose, (transposed, layer.transposed_stride, weight, layer.fan_out, count, columns))
 
 
 @pasted
-def update_biases(task, layer, rows, like):
-    """This thread's biases and their moments take their step; d_tile is overwritten."""
+def update_biases(task_record, layer_records, number, rows, like):
+    """This thread's biases of a layer and their moments take their step; d_tile is overwritten."""
+    task = carray(task_record, 1)[0]
+    layer = carray(layer_records, task.n_layers)[number]
     column, stop = share(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
     if column == stop:
         return
     d_tile = pointer_at(task.d_tile, like)
-    bias_gradient(layer, d_tile, column, stop - column, rows, like)
+    if task.part_rows > 0:
+        offset, columns = layer.bias_offset + column, stop - column
+        call(task.add_parts, (task_record, d_tile, offset, 1, columns, columns, rows))
+    else:
+        bias_gradient(layer, d_tile, 0, column, stop - column, rows, like)
     bias = shift(pointer_at(layer.bias, like), column)
     moments = shift(pointer_at(task.state, like), layer.bias_offset + column)
     hyper = shift(doubles_at(task.hyper), N_HYPER)

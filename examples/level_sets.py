@@ -1,0 +1,82 @@
+"""What hidden units see of the plane, and how layers fold it: the level sets of a network, drawn as text.
+
+Run it: ``python examples/level_sets.py``.
+"""
+
+import numpy as np
+from side_by_side import SideBySide
+
+from fastmlp import Network
+from fastmlp.optimizers import Adam
+
+COLUMNS, LINES = 41, 17
+#: The square from (−1, −1) to (1, 1), line by line from above.
+PLANE = np.array([(x, y) for y in np.linspace(1, -1, LINES) for x in np.linspace(-1, 1, COLUMNS)])
+
+
+def draw(table, values):
+    """# where it is above zero."""
+    for line in (values > 0).reshape(LINES, COLUMNS):
+        table.note("".join("#" if above else "·" for above in line))
+
+
+def inside_a_circle():
+    """Each hidden unit halves the plane, the output joins the halves: softly, four of them are nearly a circle."""
+    table = SideBySide("Trained: is a point within 0.6 of the middle? 2-4-1, tanh and logistic")
+    rng = np.random.RandomState(0)
+    X = rng.uniform(-1, 1, (400, 2))
+    inside = np.hypot(*X.T) < 0.6
+    net = Network([2, 4, 1], activations=["tanh", "logistic"], loss="log_loss")
+    net.initialize(random_state=0)
+    net.train(X, inside, Adam(0.05), epochs=400, batch_size=50, shuffle=True, random_state=0)
+    pre_activations, _ = net.activations_of(PLANE)
+    for unit in range(4):
+        w, b = net.coefs[0][:, unit], net.intercepts[0][unit]
+        table.note(f"hidden unit {unit + 1}: {w[0]:.2f} x {w[1]:+.2f} y {b:+.2f} > 0")
+        draw(table, pre_activations[0][:, unit])
+    table.note("the output")
+    draw(table, pre_activations[1][:, 0])
+    right = ((net.forward(X)[:, 0] > 0.5) == inside).mean()
+    table.note(f"{right:.1%} of the training points are on the right side")
+    table.holds("nearly all", right > 0.95)
+    return table.rows
+
+
+def make_folds(n):
+    """n layers that fold the plane along both axes, x ← |x| − 2⁻ⁱ and y too; then a diamond is cut out.
+
+    |u| is relu(u) + relu(−u): four units a layer.
+    """
+    widths = [2, *[4] * n, 1]
+    net = Network(widths, activations=["relu"] * n + ["identity"], loss="half_squared_error")
+    ends = np.array([[1, -1, 0, 0], [0, 0, 1, -1]])  # x, −x, y, −y
+    for layer in range(n):
+        net.coefs[layer] = ends if layer == 0 else np.abs(ends.T) @ ends
+        net.intercepts[layer] = np.zeros(4) if layer == 0 else -(2.0**-layer) * (np.ones(2) @ ends)
+    net.coefs[n] = -np.ones((4, 1))
+    net.intercepts[n] = [2.0**-n]
+    return net
+
+
+def folds():
+    """Each layer doubles the number of pieces along every line."""
+    table = SideBySide("Made by hand: each layer of four ReLUs folds the plane once more along both axes")
+    crossings = []
+    for n in (1, 2, 3):
+        net = make_folds(n)
+        table.note(f"{n} folding layer{'s' if n > 1 else ''}")
+        draw(table, net.forward(PLANE)[:, 0])
+        middle = sum(2.0**-i for i in range(1, n)) if n > 1 else 0.0  # through the middles of the diamonds
+        line = np.column_stack([np.linspace(-1, 1, 4001), np.full(4001, middle)])
+        crossings.append(int(np.abs(np.diff(net.forward(line)[:, 0] > 0)).sum()))
+    table.exact("edges on a line", crossings, [2, 4, 8])
+    table.note("They double with each layer, while units grow by four.")
+    return table.rows
+
+
+def main():
+    return inside_a_circle() + folds()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""What the kernels run on: the network's shape, its functions, and the arrays that its parameters lie in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .activations import Activation, as_activation
+from .layout import Layout
+from .losses import BaseLoss, as_loss
+from .workspace import aligned
+
+
+class Model:
+    """A multi-layer perceptron as kernels see it: a record that trusts what it is given.
+
+    Parameters
+    ----------
+    layout : Layout
+    activations : sequence of (str or Activation)
+        One for each layer but the input.
+    loss : str or BaseLoss
+    dtype : numpy type
+        float32 or float64: parameters and arithmetic.
+    coefs, intercepts : sequence of ndarray
+        (fan_in, fan_out) and (fan_out,) for each layer, contiguous, of this type.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        activations: Sequence[str | Activation],
+        loss: str | BaseLoss,
+        dtype: Any,
+        coefs: Sequence[np.ndarray],
+        intercepts: Sequence[np.ndarray],
+    ) -> None:
+        self.layout = layout
+        self.activations = tuple(as_activation(activation) for activation in activations)
+        self.loss_function = as_loss(loss)
+        self.dtype = np.dtype(dtype)
+        self.coefs = coefs
+        self.intercepts = intercepts
+
+    @property
+    def output_activation(self) -> Activation:
+        """That of the last layer."""
+        return self.activations[-1]
+
+
+class TrainableModel(Model):
+    """Every parameter in one flat vector, `params` (layout.size,); `coefs` and `intercepts` are views of it.
+
+    Copies, and what comes back from a pickle, have parameters of their own.
+
+    Parameters
+    ----------
+    units : sequence of int
+        Width of every layer: features, hidden layers, outputs.
+    activations, loss, dtype
+        As in `Model`.
+    """
+
+    def __init__(
+        self, units: Sequence[int], activations: Sequence[str | Activation], loss: str | BaseLoss, dtype: Any
+    ) -> None:
+        layout = Layout(units)
+        self.params = aligned(layout.size, dtype)
+        coefs, intercepts = _Views(layout.coefs(self.params)), _Views(layout.intercepts(self.params))
+        super().__init__(layout, activations, loss, dtype, coefs, intercepts)
+
+    def twin(self, dtype: Any) -> TrainableModel:
+        """The same network with parameters of its own, in another type."""
+        twin = TrainableModel(self.layout.units, self.activations, self.loss_function, dtype)
+        twin.params[...] = self.params
+        return twin
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Parameters are copied into: the flat vector and its views must not come apart."""
+        if name == "params" and "params" in self.__dict__:
+            self.params[...] = value
+        elif isinstance(views := self.__dict__.get(name), _Views):
+            if len(value) != len(views):
+                raise ValueError(f"{name} holds {len(value)} arrays; this network needs {len(views)}.")
+            for number, array in enumerate(value):
+                views[number] = array
+        else:
+            super().__setattr__(name, value)
+
+    def __reduce__(self) -> tuple:
+        arguments = self.layout.units, self.activations, self.loss_function, self.dtype.name
+        return type(self), arguments, np.array(self.params)
+
+    def __setstate__(self, params: np.ndarray) -> None:
+        self.params = params
+
+
+class _Views(tuple):
+    """Views of the parameters, one for each layer; assigning to an entry copies into the view."""
+
+    def __setitem__(self, number: Any, value: Any) -> None:
+        view = self[number]
+        if np.shape(value) != view.shape:
+            raise ValueError(f"Layer {number} has an array of shape {view.shape} here, got {np.shape(value)}.")
+        view[...] = value
+
+
+class BorrowedModel(Model):
+    """Arrays as they are, for prediction: copied only where type or order do not serve.
+
+    Parameters
+    ----------
+    coefs, intercepts : sequence of array-like
+        (fan_in, fan_out) and (fan_out,) for each layer.
+    activations, loss, dtype
+        As in `Model`.
+
+    Attributes
+    ----------
+    given : tuple
+        The arrays that it was made from.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not make a network.
+    """
+
+    def __init__(
+        self,
+        coefs: Sequence,
+        intercepts: Sequence,
+        activations: Sequence[str | Activation],
+        loss: str | BaseLoss,
+        dtype: Any,
+    ) -> None:
+        layout = Layout([np.shape(coefs[0])[0], *(np.shape(coef)[-1] for coef in coefs)])
+        layout.check(coefs, intercepts)
+        self.given = (*coefs, *intercepts)
+        usable_coefs = [np.require(coef, dtype, ["C", "A"]) for coef in coefs]
+        usable_intercepts = [np.require(intercept, dtype, ["C", "A"]) for intercept in intercepts]
+        super().__init__(layout, activations, loss, dtype, usable_coefs, usable_intercepts)

@@ -1,0 +1,89 @@
+"""First-order optimizers: what users name, as frozen settings; `begin` starts a training with them.
+
+The learning rate comes first, a number or a schedule (`fastmlp.schedules`):
+
+>>> from fastmlp.optimizers import OPTIMIZERS, AdamW, as_optimizer
+>>> from fastmlp.schedules import OneCycle
+>>> AdamW(1e-3, weight_decay=1e-2)
+AdamW(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-08, weight_decay=0.01)
+>>> AdamW(OneCycle(3e-3, steps=1000)).schedule([0, 299]).round(5).tolist()
+[0.00012, 0.003]
+
+By name they have the numbers of their papers, and those that their papers leave open from PyTorch; each class says
+where its numbers come from.
+
+>>> sorted(OPTIMIZERS)  # doctest: +NORMALIZE_WHITESPACE
+['adadelta', 'adagrad', 'adam', 'adamax', 'adamw', 'amsgrad', 'lamb', 'lion', 'momentum', 'nadam', 'nesterov',
+ 'radam', 'rmsprop', 'sgd']
+>>> as_optimizer("momentum", learning_rate=0.1)
+SGD(learning_rate=0.1, momentum=0.9, nesterov=False)
+
+The arithmetic is in `fastmlp.kernels`, one compiled pass over gradient, moments and parameters for each rule (LAMB
+needs the norms of whole layers, and goes on from there).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..schedules import Schedule
+from .adam_family import Adam, AdaMax, AdamW, AMSGrad, NAdam, RAdam
+from .adaptive import AdaDelta, AdaGrad, RMSProp
+from .base import Optimizer
+from .descent import SGD, Lion
+from .lamb import LAMB
+from .running import RunningOptimizer
+
+__all__ = [
+    "LAMB",
+    "OPTIMIZERS",
+    "SGD",
+    "AMSGrad",
+    "AdaDelta",
+    "AdaGrad",
+    "AdaMax",
+    "Adam",
+    "AdamW",
+    "Lion",
+    "NAdam",
+    "Optimizer",
+    "RAdam",
+    "RMSProp",
+    "RunningOptimizer",
+    "as_optimizer",
+]
+
+OPTIMIZERS: dict[str, Optimizer] = {
+    "sgd": SGD(),
+    "momentum": SGD(momentum=0.9),
+    "nesterov": SGD(momentum=0.9, nesterov=True),
+    "adagrad": AdaGrad(),
+    "adadelta": AdaDelta(),
+    "rmsprop": RMSProp(),
+    "adam": Adam(),
+    "amsgrad": AMSGrad(),
+    "adamax": AdaMax(),
+    "nadam": NAdam(),
+    "radam": RAdam(),
+    "adamw": AdamW(),
+    "lion": Lion(),
+    "lamb": LAMB(),
+}
+
+
+def as_optimizer(optimizer: str | Optimizer, learning_rate: float | Schedule | None = None) -> Optimizer:
+    """The optimizer of this name, or the object itself; with another learning rate, if one is given.
+
+    Raises
+    ------
+    ValueError
+        If there is none of this name.
+    """
+    if isinstance(optimizer, str):
+        if optimizer not in OPTIMIZERS:
+            raise ValueError(
+                f"There is no optimizer {optimizer!r}; there are {', '.join(sorted(OPTIMIZERS))}, and the classes of "
+                "fastmlp.optimizers with settings of your own."
+            )
+        optimizer = OPTIMIZERS[optimizer]
+    return optimizer if learning_rate is None else replace(optimizer, learning_rate=learning_rate)

@@ -1,0 +1,84 @@
+"""`Optimizer`: what the settings of all update rules share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._jit import Unit
+from ..kernels.records import EPSILON, FIRST, LEARNING_RATE, N_HYPER, N_RATES, SECOND, THIRD
+from ..schedules import Rate, Schedule, as_schedule
+from ..settings import Settings
+from .running import RunningOptimizer
+
+
+@dataclass(frozen=True)
+class Optimizer(Settings):
+    """An update rule and its numbers. Training leaves it as it is: what moves stands in a `RunningOptimizer`.
+
+    Parameters
+    ----------
+    learning_rate : float or Schedule
+        η, greater than 0; or η(t), see `fastmlp.schedules`.
+    """
+
+    learning_rate: Rate = 1e-3
+
+    @property
+    def n_moments(self) -> int:
+        """Numbers that the rule remembers for each parameter."""
+        raise NotImplementedError  # pragma: no cover
+
+    def unit(self) -> Unit:
+        """The update's kernel."""
+        raise NotImplementedError  # pragma: no cover
+
+    def hyper(self) -> np.ndarray:
+        """The rule's own numbers, where the kernel looks for them: (2, N_HYPER), for weights and for biases."""
+        return np.zeros((2, N_HYPER))
+
+    def rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
+        """What changes from step to step, (steps, N_RATES).
+
+        Parameters
+        ----------
+        t : ndarray of float64 of shape (steps,)
+            Steps as the papers count them, from 1 on.
+        eta : ndarray of shape (steps,)
+            The schedule's rates.
+        """
+        return in_columns(eta)
+
+    @property
+    def phases(self) -> tuple[Unit, ...]:
+        """In what the rule goes on once its unit has run for all parameters (see `kernels.phases`)."""
+        return ()
+
+    def finish(self, params: np.ndarray, state: np.ndarray, rate: float) -> None:
+        """The same as `phases`, for parameters that are one vector; in place."""
+
+    @property
+    def schedule(self) -> Schedule:
+        """The learning rate as a function of the step."""
+        return as_schedule(self.learning_rate)
+
+    def begin(self) -> RunningOptimizer:
+        """This optimizer before its first step."""
+        return RunningOptimizer(self)
+
+
+def in_columns(*columns: np.ndarray) -> np.ndarray:
+    """(steps, N_RATES), with these in the first places."""
+    rates = np.zeros((columns[0].size, N_RATES))
+    for place, column in enumerate(columns, start=LEARNING_RATE):
+        rates[:, place] = column
+    return rates
+
+
+def numbers(first: float = 0.0, second: float = 0.0, decay: float = 0.0, epsilon: float = 0.0) -> np.ndarray:
+    """(2, N_HYPER), with these in the rule's places; the decay, in THIRD, is for weights alone."""
+    hyper = np.zeros((2, N_HYPER))
+    hyper[:, FIRST], hyper[:, SECOND], hyper[:, EPSILON] = first, second, epsilon
+    hyper[0, THIRD] = decay
+    return hyper

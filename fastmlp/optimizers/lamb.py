@@ -1,0 +1,85 @@
+"""LAMB: Adam for large batches, whose steps are as long as each layer's weights deserve."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._jit import Unit
+from ..kernels import lamb as _kernels
+from ..settings import Kept, NotNegative, Positive
+from .adam_family import power
+from .base import Optimizer, in_columns, numbers
+
+
+@dataclass(frozen=True)
+class LAMB(Optimizer):
+    """Adam's direction with decoupled decay, scaled layer by layer to the size of the weights.
+
+    ::
+
+        m ← β₁ m + (1 − β₁) g
+        v ← β₂ v + (1 − β₂) g²
+        u = m / (1 − β₁ᵗ) / (√(v / (1 − β₂ᵗ)) + ε) + λ w
+        w ← w − η(t) ‖w‖ / ‖u‖ u            t = 1, 2, …
+
+    with Euclidean norms over the weight matrix of one layer; where one of them is zero, the ratio is 1. Biases are not
+    decayed, and take u as it is (ratio 1), as the authors' own code leaves biases out of both.
+
+    Parameters
+    ----------
+    learning_rate : float or Schedule, default=0.001
+        η, greater than 0: how far, relative to its own norm, a layer's weights move in a step.
+    beta_1, beta_2 : float, default=0.9, 0.999
+        In [0, 1).
+    epsilon : float, default=1e-6
+        Greater than 0.
+    weight_decay : float, default=0.01
+        λ, at least 0.
+
+    References
+    ----------
+    You et al. (2020), "Large batch optimization for deep learning: training BERT in 76 minutes", algorithm 2, with
+    φ(z) = z; λ as in its experiments, ε as in the authors' code. Where the gradient has vanished, weights may still grow
+    by η of themselves in a step: `max_norm` bounds them.
+
+    Examples
+    --------
+    The first step goes a quarter of the vector's own length, whatever the gradient's size:
+
+    >>> import numpy as np
+    >>> from fastmlp.optimizers import LAMB
+    >>> params = np.array([3.0, 4.0, 0.0, 0.0])
+    >>> LAMB(0.25, weight_decay=0.0).begin().step(params, gradient=np.array([1e3, 1e3, -1e3, -1e3]))
+    >>> params.round(4)
+    array([2.375, 3.375, 0.625, 0.625])
+    """
+
+    beta_1: Kept = 0.9
+    beta_2: Kept = 0.999
+    epsilon: Positive = 1e-6
+    weight_decay: NotNegative = 0.01
+
+    @property
+    def n_moments(self) -> int:
+        return 3  # the last is the direction u
+
+    @property
+    def phases(self) -> tuple[Unit, ...]:
+        return _kernels.note_trust, _kernels.apply_trust
+
+    def unit(self) -> Unit:
+        return _kernels.lamb
+
+    def hyper(self) -> np.ndarray:
+        return numbers(self.beta_1, self.beta_2, self.weight_decay, self.epsilon)
+
+    def rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
+        return in_columns(eta, 1.0 / (1.0 - power(self.beta_1, t)), 1.0 / np.sqrt(1.0 - power(self.beta_2, t)))
+
+    def finish(self, params: np.ndarray, state: np.ndarray, rate: float) -> None:
+        direction = state[2 * params.size :]
+        norms = np.linalg.norm(params.astype(np.float64)), np.linalg.norm(direction.astype(np.float64))
+        trust = norms[0] / norms[1] if min(norms) > 0 else 1.0
+        params -= params.dtype.type(rate * trust) * direction

@@ -1,0 +1,97 @@
+"""`Schedule`, and the one that never changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+
+from ..settings import Positive, Range, Settings
+
+
+@dataclass(frozen=True)
+class Schedule(Settings):
+    """What all schedules share: called with steps, they answer with learning rates."""
+
+    def __call__(self, step: Any) -> np.ndarray:
+        """The learning rates.
+
+        Parameters
+        ----------
+        step : array_like of int
+            Mini-batch steps since the training began, from 0 on.
+
+        Returns
+        -------
+        ndarray of float64 of the shape of `step`
+        """
+        t = np.asarray(step, np.float64)
+        return self.at(t.ravel()).reshape(t.shape)  # as a vector: NumPy's power of one number has other last bits
+
+    def at(self, t: np.ndarray) -> np.ndarray:
+        """The rates of steps t, a vector of float64: what a schedule is asked for once an epoch."""
+        raise NotImplementedError  # pragma: no cover
+
+    def after_epoch(self, rows_seen: int) -> Schedule:
+        """The schedule of the next epoch, `rows_seen` rows into the training: this one, but for `InverseScaling`."""
+        return self
+
+    def after_plateau(self) -> Schedule | None:
+        """The schedule to go on with when nothing improves any more; None, but for `Adaptive`: stop."""
+        return None
+
+
+@dataclass(frozen=True)
+class Constant(Schedule):
+    """η(t) = η; a plain number in place of a schedule is the same.
+
+    Parameters
+    ----------
+    learning_rate : float
+        η, greater than 0.
+
+    Examples
+    --------
+    >>> from fastmlp.schedules import Constant
+    >>> Constant(0.1)([0, 1, 1000]).tolist()
+    [0.1, 0.1, 0.1]
+    """
+
+    learning_rate: Positive
+
+    def at(self, t: np.ndarray) -> np.ndarray:
+        return np.full(t.shape, self.learning_rate)
+
+
+class _RateOrSchedule(Range):
+    """A learning rate, or a schedule of them."""
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}, or a schedule (see fastmlp.schedules)"
+
+    def allows(self, value: Any) -> bool:
+        return isinstance(value, Schedule) or super().allows(value)
+
+    def convert(self, value: Any) -> Any:
+        return value if isinstance(value, Schedule) else super().convert(value)
+
+
+Rate = Annotated[float | Schedule, _RateOrSchedule(0, brackets="()")]
+
+
+def as_schedule(rate: float | Schedule) -> Schedule:
+    """The schedule itself, or a number for ever."""
+    return rate if isinstance(rate, Schedule) else Constant(rate)
+
+
+def count_steps(epochs: float, rows: int, batch_size: int) -> int:
+    """How many steps so many epochs are: epochs · ⌈rows / batch_size⌉, rounded.
+
+    Examples
+    --------
+    >>> from fastmlp.schedules import count_steps
+    >>> count_steps(30, rows=1000, batch_size=300)
+    120
+    """
+    return round(epochs * -(-rows // batch_size))

@@ -1,0 +1,90 @@
+"""scikit-learn's schedules, which change between epochs: 'invscaling' and 'adaptive'."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+import numpy as np
+
+from ..settings import NotNegative, Positive, Range
+from .base import Constant, Schedule
+
+
+@dataclass(frozen=True)
+class InverseScaling(Schedule):
+    """η / (rows seen + 1)^power, from epoch to epoch: scikit-learn's 'invscaling'.
+
+    It counts the rows that training has seen when an epoch begins, and stays as it is within the epoch. `InverseTime`
+    with power=0.5 does the like from step to step.
+
+    Parameters
+    ----------
+    learning_rate : float
+        η, greater than 0.
+    power : float, default=0.5
+        At least 0.
+    rows_seen : int, default=0
+        Where it stands; `after_epoch` puts it there.
+
+    Examples
+    --------
+    >>> from fastmlp.schedules import InverseScaling
+    >>> schedule = InverseScaling(0.1)
+    >>> schedule([0, 1, 2]).tolist(), schedule.after_epoch(rows_seen=99)([3, 4, 5]).tolist()
+    ([0.1, 0.1, 0.1], [0.01, 0.01, 0.01])
+    """
+
+    learning_rate: Positive
+    power: NotNegative = 0.5
+    rows_seen: Annotated[int, Range(0, whole=True)] = 0
+
+    def at(self, t: np.ndarray) -> np.ndarray:
+        return np.full(t.shape, self.learning_rate / (self.rows_seen + 1) ** self.power)
+
+    def after_epoch(self, rows_seen: int) -> Schedule:
+        return replace(self, rows_seen=rows_seen)
+
+
+@dataclass(frozen=True)
+class Adaptive(Schedule):
+    """Constant until nothing improves any more, then η / divisor, until η is `smallest` or less: 'adaptive'.
+
+    What counts as no improvement is the training's business (`tol`, `n_iter_no_change`).
+
+    Parameters
+    ----------
+    learning_rate : float
+        η, greater than 0.
+    divisor : float, default=5.0
+        Greater than 1.
+    smallest : float, default=1e-6
+        Greater than 0. A plateau at this rate or a smaller one ends the training.
+
+    Examples
+    --------
+    >>> from fastmlp.schedules import Adaptive
+    >>> Adaptive(0.1).after_plateau()
+    Adaptive(learning_rate=0.02, divisor=5.0, smallest=1e-06)
+    >>> Adaptive(1e-6).after_plateau() is None
+    True
+    """
+
+    learning_rate: Positive
+    divisor: Annotated[float, Range(1, brackets="()")] = 5.0
+    smallest: Positive = 1e-6
+
+    def at(self, t: np.ndarray) -> np.ndarray:
+        return np.full(t.shape, self.learning_rate)
+
+    def after_plateau(self) -> Schedule | None:
+        if self.learning_rate <= self.smallest:
+            return None
+        return replace(self, learning_rate=self.learning_rate / self.divisor)
+
+
+def schedule_by_name(name: str, learning_rate: float, power: float) -> Schedule:
+    """scikit-learn's 'constant', 'invscaling' (with its power) or 'adaptive'."""
+    if name == "invscaling":
+        return InverseScaling(learning_rate, power)
+    return {"constant": Constant, "adaptive": Adaptive}[name](learning_rate)

@@ -1,0 +1,101 @@
+"""`Loss`: a user's own, from two plain functions of numbers."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ._jit import Unit
+from .base_loss import BaseLoss
+from .kernels import own_loss
+from .kernels.losses import SIGNATURE
+from .kernels.plain_functions import own_unit
+
+
+def check_plain(function: Any, n_args: int) -> None:
+    """Refuse, by a ValueError, what is no plain function of `n_args` numbers."""
+    try:
+        inspect.signature(function).bind(*range(n_args))
+        named = isinstance(function, FunctionType)
+    except TypeError:
+        named = False
+    if not named:
+        raise ValueError(f"{function!r} must be a plain Python function of {n_args} numbers.")
+
+
+@functools.cache
+def unit_of(value: Callable, derivative: Callable) -> Unit:
+    """One unit for these two functions, however many losses are made of them."""
+    return own_unit(own_loss.loss_of_outputs, SIGNATURE, value_of=value, slope_of=derivative)
+
+
+@dataclass(frozen=True)
+class Loss(BaseLoss):
+    r"""A loss of your own, summed over the outputs, from functions of an output a and its target y.
+
+    .. math:: \sum_j \text{value}(a_j, y_j)
+
+    Both functions are compiled: plain Python on numbers, with arithmetic, comparisons and functions such as `math.exp`.
+    The loss goes with any output activation, and its targets have a column for each output (behind softmax too, where
+    a class is a row of zeros and a one).
+
+    Parameters
+    ----------
+    value : callable
+        (a, y) ↦ the loss.
+    derivative : callable
+        (a, y) ↦ d value / d a.
+    curvature : callable, optional
+        (a, y) ↦ d² value / d a², for solvers that need it.
+
+    Raises
+    ------
+    ValueError
+        When fitted, if a function cannot be compiled.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> def value(a, y):
+    ...     return (a - y) ** 4
+    >>> def derivative(a, y):
+    ...     return 4 * (a - y) ** 3
+    >>> loss = Loss(value, derivative)
+    >>> loss
+    Loss(value, derivative)
+    """
+
+    value: Callable
+    derivative: Callable
+    curvature: Callable | None = None
+    name: ClassVar[str] = "Loss"
+    natural: ClassVar[dict[str, str]] = {
+        "binary": "logistic", "multi-label": "logistic", "multi-class": "softmax", "regression": "identity",
+    }  # fmt: skip
+
+    @property
+    def of_outputs(self) -> Unit:  # type: ignore[override]
+        return unit_of(self.value, self.derivative)
+
+    def _check_numbers(self) -> None:
+        for function in (self.value, self.derivative):
+            check_plain(function, 2)
+
+    def output_derivatives(self, a: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if self.curvature is None:
+            raise ValueError(
+                f"{self!r} has no second derivative: give it one, Loss(value, derivative, curvature), or choose a "
+                "solver that needs none."
+            )
+        first, second = (np.frompyfunc(function, 2, 1)(a, target) for function in (self.derivative, self.curvature))
+        return first.astype(np.float64), second.astype(np.float64)
+
+    def __repr__(self) -> str:
+        functions = [self.value, self.derivative, *([self.curvature] if self.curvature else [])]
+        return f"Loss({', '.join(getattr(function, '__name__', repr(function)) for function in functions)})"

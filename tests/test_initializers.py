@@ -1,0 +1,213 @@
+"""Initialisers: bounds, variances, orthogonality, seeds; scikit-learn's numbers; what they refuse."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.neural_network import MLPRegressor
+
+from fastmlp.initializers import (
+    INITIALIZERS,
+    GivenArrays,
+    Orthogonal,
+    Uniform,
+    as_initializer,
+    as_random_state,
+    glorot_uniform,
+)
+from fastmlp.layout import Layout
+
+WIDE = Layout([60, 90, 40])
+TYPES = [np.float32, np.float64]
+#: name → variance of the weights from fan_in and fan_out.
+VARIANCES = {
+    "glorot_uniform": lambda fan_in, fan_out: 2 / (fan_in + fan_out),
+    "glorot_normal": lambda fan_in, fan_out: 2 / (fan_in + fan_out),
+    "he_uniform": lambda fan_in, fan_out: 2 / fan_in,
+    "he_normal": lambda fan_in, fan_out: 2 / fan_in,
+    "lecun_uniform": lambda fan_in, fan_out: 1 / fan_in,
+    "lecun_normal": lambda fan_in, fan_out: 1 / fan_in,
+    "uniform": lambda fan_in, fan_out: 1 / 3,
+}
+
+
+def draw(initializer, layout=WIDE, seed=0, dtype=np.float64, activation="relu"):
+    """(coefs, intercepts) of parameters that held something else before."""
+    params = np.full(layout.size, np.nan, dtype)
+    as_initializer(initializer)(layout, activation, seed, params)
+    assert np.isfinite(params).all()
+    return layout.coefs(params), layout.intercepts(params)
+
+
+@pytest.mark.parametrize("name", VARIANCES)
+def test_distribution(name):
+    """Mean, variance, and what tells a uniform distribution from a normal one: its ends, and its fourth moment."""
+    for coef, intercept in zip(*draw(name), strict=True):
+        variance = VARIANCES[name](*coef.shape)
+        n = coef.size
+        assert abs(coef.mean()) < 4 * np.sqrt(variance / n)
+        kurtosis = np.mean(coef**4) / variance**2
+        if name.endswith("uniform"):
+            bound = np.sqrt(3 * variance)
+            assert abs(coef).max() <= bound
+            assert coef.max() > bound * (1 - 20 / n) and coef.min() < -bound * (1 - 20 / n)
+            assert np.mean(coef**2) == pytest.approx(variance, rel=4 * np.sqrt(0.8 / n))
+            assert kurtosis == pytest.approx(1.8, abs=0.15)
+        else:
+            assert np.mean(coef**2) == pytest.approx(variance, rel=4 * np.sqrt(2 / n))
+            assert kurtosis == pytest.approx(3, abs=0.3)
+        if name == "uniform":
+            assert intercept.min() < -0.8 and intercept.max() > 0.8
+        else:
+            assert not intercept.any()
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("gain", [1.0, 1.5])
+def test_orthogonal(gain, dtype):
+    """Of the rows or of the columns, whichever are fewer; a square matrix has both."""
+    coefs, intercepts = draw(Orthogonal(gain), Layout([5, 12, 12, 3, 1]), dtype=dtype)
+    for coef in coefs:
+        product = coef @ coef.T if coef.shape[0] <= coef.shape[1] else coef.T @ coef
+        np.testing.assert_allclose(product, gain**2 * np.eye(len(product)), atol=20 * np.finfo(dtype).eps)
+    assert not any(intercept.any() for intercept in intercepts)
+
+
+def test_orthogonal_matrices_have_no_preference():
+    """Both orientations of the plane, all angles: means are 0 (they would not be with R's signs left)."""
+    matrices = np.array([draw("orthogonal", Layout([2, 2]), seed)[0][0] for seed in range(400)])
+    assert abs(matrices.mean(axis=0)).max() < 4 * np.sqrt(0.5 / 400)
+    assert abs(np.linalg.det(matrices).mean()) < 4 / np.sqrt(400)
+    singles = [draw("orthogonal", Layout([1, 1]), seed)[0][0].item() for seed in range(20)]
+    assert set(singles) == {-1.0, 1.0}
+
+
+def test_uniform_between_numbers():
+    coefs, intercepts = draw(Uniform(2, 2.5))
+    for array in (*coefs, *intercepts):
+        assert 2 <= array.min() < 2.05 and 2.45 < array.max() < 2.5
+
+
+@pytest.mark.parametrize("activation", ["relu", "logistic"])
+@pytest.mark.parametrize("dtype", TYPES)
+def test_scikit_learns_numbers(dtype, activation):
+    """A step of scikit-learn that changes nothing keeps what it drew; ours drew the same, rounded likewise."""
+    options = {"solver": "sgd", "learning_rate_init": 1e-300, "alpha": 0, "momentum": 0}
+    theirs = MLPRegressor(hidden_layer_sizes=(11, 4), activation=activation, random_state=3, **options)
+    X = np.random.RandomState(0).standard_normal((9, 5)).astype(dtype)
+    theirs.partial_fit(X, X[:, 0])
+    layout = Layout([5, 11, 4, 1])
+    for made in (
+        draw("sklearn", layout, 3, dtype, activation),
+        draw("sklearn", layout, np.random.RandomState(3), dtype, activation),
+    ):
+        for ours, their in zip((*made[0], *made[1]), (*theirs.coefs_, *theirs.intercepts_), strict=True):
+            np.testing.assert_array_equal(ours, their)
+    params = np.empty(layout.size, dtype)
+    glorot_uniform(layout, activation, np.random.RandomState(3), params)
+    np.testing.assert_array_equal(layout.coefs(params)[1], theirs.coefs_[1])
+
+
+@pytest.mark.parametrize("name", INITIALIZERS)
+def test_seeds(name):
+    """The same seed draws the same numbers, in both types; another seed others; a generator moves on."""
+    flat = [np.concatenate([array.ravel() for array in draw(name, seed=seed)[0]]) for seed in (0, np.int64(0), 1)]
+    np.testing.assert_array_equal(flat[0], flat[1])
+    assert not np.any(flat[0] == flat[2])
+    narrow = np.concatenate([array.ravel() for array in draw(name, dtype=np.float32)[0]])
+    np.testing.assert_array_equal(narrow, flat[0].astype(np.float32))
+    generator = np.random.RandomState(0)
+    first, second = (np.concatenate([a.ravel() for a in draw(name, seed=generator)[0]]) for _ in range(2))
+    np.testing.assert_array_equal(first, flat[0])
+    assert not np.any(first == second)
+
+
+def test_without_a_seed_numpys_own_generator_is_used():
+    """As scikit-learn does; it is left as it was found."""
+    state = np.random.get_state()
+    try:
+        np.random.seed(5)
+        drawn = draw("uniform", seed=None)[0][0]
+    finally:
+        np.random.set_state(state)
+    np.testing.assert_array_equal(drawn, draw("uniform", seed=5)[0][0])
+
+
+@pytest.mark.parametrize("seed", ["0", 0.5, -1, 2**32, True, np.random.default_rng(0)])
+def test_seeds_that_are_none(seed):
+    with pytest.raises(ValueError, match=r"random_state=.* must be a whole number from 0"):
+        as_random_state(seed)
+
+
+# Given arrays
+
+COEFS, INTERCEPTS = [[[1, 2, 3], [4, 5, 6]], [[0.5], [0.25], [0.125]]], [[7, 8, 9], [10]]
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_given_arrays(dtype):
+    given = [np.array(array, float) for array in COEFS]
+    initializer = GivenArrays(given, INTERCEPTS)
+    given[0][...] = 99  # copied
+    coefs, intercepts = draw(initializer, Layout([2, 3, 1]), dtype=dtype)
+    for ours, right in zip((*coefs, *intercepts), (*COEFS, *INTERCEPTS), strict=True):
+        np.testing.assert_array_equal(ours, right)
+        assert ours.dtype == dtype
+
+
+@pytest.mark.parametrize(("coefs", "intercepts", "message"), [
+    (COEFS[:1], INTERCEPTS, "coefs_ holds 1 arrays"),
+    (COEFS, INTERCEPTS[:1], "intercepts_ holds 1 arrays"),
+    (COEFS[::-1], INTERCEPTS, r"coefs_\[0\] has shape \(3, 1\)"),
+    (COEFS, INTERCEPTS[::-1], r"intercepts_\[0\] has shape \(1,\)"),
+])  # fmt: skip
+def test_given_arrays_of_another_network(coefs, intercepts, message):
+    with pytest.raises(ValueError, match=message):
+        draw(GivenArrays(coefs, intercepts), Layout([2, 3, 1]))
+
+
+@pytest.mark.parametrize(("coefs", "message"), [
+    (3, "coefs must be a sequence of arrays of real numbers"), ([["a"]], "coefs must be a sequence"),
+    ([[[1, 2], [3]]], "coefs must be a sequence"), ([[[1j]]], "coefs must be"), ([[[np.nan]]], "coefs holds NaN"),
+])  # fmt: skip
+def test_given_arrays_that_are_none(coefs, message):
+    with pytest.raises(ValueError, match=message):
+        GivenArrays(coefs, [[1.0]])
+
+
+# Objects
+
+
+def everyone():
+    return [*INITIALIZERS.values(), Orthogonal(2), Uniform(0, 1), GivenArrays(COEFS, INTERCEPTS)]
+
+
+@pytest.mark.parametrize("number", range(len(everyone())))
+def test_copies_are_equal(number):
+    one, again = everyone()[number], everyone()[number]
+    for other in (copy.copy(one), copy.deepcopy(one), clone(one, safe=False), pickle.loads(pickle.dumps(one)), again):
+        assert other == one and hash(other) == hash(one) and repr(other) == repr(one)
+    assert sum(other == one for other in everyone()) == 1
+    names = {"as_initializer": as_initializer, "Orthogonal": Orthogonal, "Uniform": Uniform, "GivenArrays": GivenArrays}
+    assert eval(repr(one), names) == one
+    with pytest.raises(AttributeError):
+        one.gain = one.name = one.coefs = 3
+
+
+@pytest.mark.parametrize("made", [
+    lambda: Orthogonal(0), lambda: Orthogonal(-1), lambda: Orthogonal("1"), lambda: Orthogonal(np.inf),
+    lambda: Orthogonal(True), lambda: Uniform(1, 1), lambda: Uniform(1, -1), lambda: Uniform(-np.inf, 0),
+    lambda: Uniform(np.nan, 1), lambda: Uniform(None, 1),
+])  # fmt: skip
+def test_numbers_that_make_no_initialiser(made):
+    with pytest.raises(ValueError, match=r"(gain|low and high) must be (a )?finite number"):
+        made()
+
+
+def test_names_there_are_not():
+    for name in ("he", None, glorot_uniform):
+        with pytest.raises(ValueError, match=r"initializer=.* is unknown: it is one of sklearn, glorot_uniform, "):
+            as_initializer(name)
+    assert as_initializer("orthogonal") == Orthogonal()

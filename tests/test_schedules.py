@@ -1,0 +1,186 @@
+"""Schedules: closed forms, edges, settings. Those that PyTorch has are compared with it in test_optimizers_torch."""
+
+import copy
+import pickle
+from dataclasses import FrozenInstanceError, fields
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from fastmlp import schedules
+from fastmlp.schedules import (
+    Adaptive,
+    Constant,
+    Cosine,
+    CosineRestarts,
+    Exponential,
+    InverseScaling,
+    InverseTime,
+    OneCycle,
+    Polynomial,
+    StepDecay,
+    WarmUp,
+    count_steps,
+    schedule_by_name,
+)
+
+T = np.arange(200)
+
+#: A schedule, and its rate at step t as anyone would write it for a single number.
+CLOSED_FORMS = {
+    "constant": (Constant(0.3), lambda t: 0.3),
+    "step": (StepDecay(0.3, every=7, factor=0.5), lambda t: 0.3 * 0.5 ** (t // 7)),
+    "exponential": (Exponential(0.3, 0.9), lambda t: 0.3 * 0.9**t),
+    "exponential, slow": (Exponential(0.3, 0.5, every=30), lambda t: 0.3 * 0.5 ** (t / 30)),
+    "polynomial": (Polynomial(0.3, 90, 2.0, 0.1), lambda t: 0.1 + 0.2 * (1 - t / 90) ** 2 if t < 90 else 0.1),
+    "a rising line": (Polynomial(0.1, 90, final=0.3), lambda t: 0.1 + 0.2 * min(t, 90) / 90),
+    "inverse time": (InverseTime(0.3, 0.2), lambda t: 0.3 / (1 + 0.2 * t)),
+    "inverse root": (InverseTime(0.3, 1.0, power=0.5), lambda t: 0.3 / (1 + t) ** 0.5),
+    "cosine": (Cosine(0.3, 90, 0.1), lambda t: 0.2 + 0.1 * np.cos(np.pi * t / 90) if t < 90 else 0.1),
+    "restarts": (CosineRestarts(0.3, 7, final=0.1), lambda t: 0.2 + 0.1 * np.cos(np.pi * (t % 7) / 7)),
+    "one cycle": (OneCycle(0.3, 101, 0.2, 10.0, 50.0), lambda t: one_cycle(t, 0.3, 101, 0.2, 0.03, 0.0006)),
+    "warm-up": (WarmUp(0.3, 9), lambda t: 0.3 * min(t + 1, 10) / 10),
+    "warm-up to a decay": (
+        WarmUp(Exponential(0.3, 0.9), 9),
+        lambda t: 0.3 * (t + 1) / 10 if t < 9 else 0.3 * 0.9 ** (t - 9),
+    ),
+}
+
+
+def one_cycle(t, peak, steps, share, first, last):
+    top, end = share * steps - 1, steps - 1
+    if t <= top:
+        return first + (peak - first) * (1 - np.cos(np.pi * t / top)) / 2
+    return peak + (last - peak) * (1 - np.cos(np.pi * min(t - top, end - top) / (end - top))) / 2
+
+
+@pytest.mark.parametrize("name", CLOSED_FORMS)
+def test_closed_form(name):
+    schedule, form = CLOSED_FORMS[name]
+    np.testing.assert_allclose(schedule(T), [form(t) for t in T.tolist()], rtol=1e-12)
+
+
+@pytest.mark.parametrize("growth", [2, 3, 10])
+@pytest.mark.parametrize("steps", [1, 7, 1000])
+def test_restarts_far_out(steps, growth):
+    """At each restart the rate is whole again, a step before it is nearly nothing, however logarithms are rounded."""
+    restarts = np.cumsum([steps * growth**i for i in range(1, 13)]) + steps
+    schedule = CosineRestarts(0.3, steps, growth)
+    assert np.all(schedule(restarts) == 0.3)
+    assert np.all(schedule(restarts - 1) <= 0.3 * (np.pi / (2 * steps * growth)) ** 2 + 1e-15)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 10])
+@pytest.mark.parametrize("warm_up", [0.0, 0.3, 0.95, 1.0])
+def test_one_cycle_of_few_steps(warm_up, steps):
+    """However short: it rises, never above its peak, then falls, and ends where it should."""
+    rates = OneCycle(0.5, steps, warm_up)(np.arange(steps + 5))
+    top = rates.argmax()
+    assert rates[top] <= 0.5
+    assert np.all(np.diff(rates[: top + 1]) > 0)
+    assert np.all(np.diff(rates[top:]) <= 0)
+    np.testing.assert_allclose(rates[steps:], 0.5 / 25 / 1e4, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", CLOSED_FORMS)
+def test_pure_functions_of_the_step(name):
+    """Of one number, of arrays of any shape and order: the same bits; float64; and nothing is remembered."""
+    schedule = CLOSED_FORMS[name][0]
+    rates = schedule(T)
+    assert rates.dtype == np.float64
+    assert [float(schedule(t)) for t in T[::-1]] == rates[::-1].tolist()
+    assert np.array_equal(schedule(T.reshape(4, 50)), rates.reshape(4, 50))
+    assert np.array_equal(schedule(T[13:].tolist()), rates[13:])
+    assert schedule([]).shape == (0,)
+    assert np.isfinite(schedule(10**9))
+    assert schedule.after_epoch(100) == schedule
+    assert schedule.after_plateau() is None
+
+
+# Those that change between epochs
+
+
+def test_invscaling_counts_rows():
+    schedule = InverseScaling(0.3, 0.7)
+    assert np.all(schedule(T) == 0.3)
+    later = schedule.after_epoch(40).after_epoch(80)
+    assert later(T).tolist() == [0.3 / 81**0.7] * 200
+    assert later == InverseScaling(0.3, 0.7, rows_seen=80)
+
+
+def test_adaptive_is_divided_until_it_is_small():
+    schedule, rates = Adaptive(0.3), []
+    while schedule:
+        rates.append(float(schedule(5)))
+        schedule = schedule.after_plateau()
+    expected = [0.3]
+    while expected[-1] > 1e-6:
+        expected.append(expected[-1] / 5)
+    assert rates == expected
+
+
+def test_warm_up_in_front_of_those():
+    schedule = WarmUp(Adaptive(0.5, smallest=0.1), 4)
+    assert schedule.after_plateau() == WarmUp(Adaptive(0.1, smallest=0.1), 4)
+    assert schedule.after_plateau().after_plateau() is None
+    assert WarmUp(InverseScaling(0.5), 4).after_epoch(24)([0, 9]).tolist() == pytest.approx([0.02, 0.1])
+
+
+def test_scikit_learns_names():
+    assert schedule_by_name("constant", 0.3, 0.5) == Constant(0.3)
+    assert schedule_by_name("invscaling", 0.3, 0.7) == InverseScaling(0.3, 0.7)
+    assert schedule_by_name("adaptive", 0.3, 0.5) == Adaptive(0.3)
+
+
+def test_count_steps():
+    assert count_steps(1, rows=200, batch_size=200) == 1
+    assert count_steps(10, rows=201, batch_size=200) == 20
+    assert count_steps(0.5, rows=1000, batch_size=10) == 50
+
+
+# Settings
+
+EVERY = {**{name: schedule for name, (schedule, _) in CLOSED_FORMS.items()}, "a": Adaptive(0.1), "i": InverseScaling(1)}
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_settings_are_values(name):
+    schedule = EVERY[name]
+    assert eval(repr(schedule), vars(schedules)) == schedule
+    for twin in (pickle.loads(pickle.dumps(schedule)), copy.deepcopy(schedule), clone(schedule)):
+        assert twin == schedule
+        assert hash(twin) == hash(schedule)
+    with pytest.raises(FrozenInstanceError):
+        schedule.steps = 7
+
+
+ABOVE_ZERO, FROM_ZERO, COUNT = "a number greater than 0", "a number of at least 0", "an integer of at least 1"
+FORBIDDEN = {
+    "learning_rate": (ABOVE_ZERO, [0, -0.1, np.nan, np.inf, "0.1", None, Constant(0.1)]),
+    "schedule": (ABOVE_ZERO + r", or a schedule \(see fastmlp.schedules\)", [0, -0.1, np.nan, None, "cosine"]),
+    "steps": (COUNT, [0, -1, 1.5, 2.0, np.inf, None, True]),
+    "every": (COUNT, [0, 1.5]),
+    "growth": (COUNT, [0, 1.5]),
+    "factor": (ABOVE_ZERO, [0, -1, np.inf]),
+    "power": (FROM_ZERO, [-0.5, np.nan]),
+    "decay": (FROM_ZERO, [-0.5, np.inf]),
+    "final": (FROM_ZERO, [-1e-9, None]),
+    "warm_up": (r"a number in \[0, 1\]", [-0.1, 1.1]),
+    "div_factor": (ABOVE_ZERO, [0]),
+    "final_div_factor": (ABOVE_ZERO, [0]),
+    "divisor": ("a number greater than 1", [1, 0.2]),
+    "smallest": (ABOVE_ZERO, [0]),
+    "rows_seen": ("an integer of at least 0", [-1, 0.5]),
+}
+CLASSES = sorted({type(schedule) for schedule in EVERY.values()}, key=lambda kind: kind.__name__)
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, field.name) for kind in CLASSES for field in fields(kind)])
+def test_settings_out_of_range(kind, name):
+    good = next(schedule for schedule in EVERY.values() if type(schedule) is kind)
+    others = {field.name: getattr(good, field.name) for field in fields(kind)}
+    allowed, values = FORBIDDEN[name]
+    for value in values:
+        with pytest.raises(ValueError, match=rf"^{kind.__name__}: {name} must be {allowed}, but .* was given\.$"):
+            kind(**{**others, name: value})
