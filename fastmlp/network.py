@@ -144,7 +144,7 @@ class Network(TrainableModel):
         Parameters
         ----------
         initializer : str or Initializer
-            'sklearn' (scikit-learn's habit, the estimators' too), 'glorot_uniform', 'he_normal', …, or an object such as
+            'sklearn' (scikit-learn's habit, and the estimators'), 'glorot_uniform', 'he_normal', …, or an object such as
             ``Uniform(-1, 1)``; see `fastmlp.initializers`.
         random_state : int, RandomState or None
             A seed, or what to draw from.
