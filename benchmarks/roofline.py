@@ -88,6 +88,7 @@ def make_step_calls(case: Case, dtype: str):
 def make_epoch(case: Case, dtype: str):
     """What fastmlp's fit runs once an epoch, with the row order and who shuffles it."""
     import fastmlp
+    from fastmlp._parameters import build_optimizer
     from fastmlp.data import Rows
     from fastmlp.training import Epoch
 
@@ -99,4 +100,4 @@ def make_epoch(case: Case, dtype: str):
     network = model._build_network([X.shape[1], *case.hidden], y.shape[1], X.dtype, True, random_state)
     order = np.arange(X.shape[0])
     rows = Rows(X, y, None, network.dtype)
-    return Epoch(network, rows, model._build_optimizer(), order, case.batch), order, random_state
+    return Epoch(network, rows, build_optimizer(model), order, case.batch), order, random_state

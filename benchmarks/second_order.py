@@ -32,8 +32,9 @@ PASSES = 250
 
 
 def make_network(seed: int) -> Network:
+    """Biases are drawn too: were they zero, the network would be odd as the sine is, and have to stay so."""
     network = Network([1, 10, 1], ["tanh", "identity"], "half_squared_error")
-    network.initialize(random_state=seed)
+    network.initialize("sklearn", random_state=seed)
     return network
 
 
@@ -72,8 +73,8 @@ def run_adam(rate: float, seed: int, budgets: list[float], batch_size: int, rows
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.second_order", description=__doc__)
     parser.add_argument("--seeds", type=int, default=10, metavar="N", help="how many (10)")
-    parser.add_argument("--newton", type=int, default=100, metavar="N", help="steps of newton-cg (100)")
-    parser.add_argument("--marquardt", type=int, default=50, metavar="N", help="steps of Levenberg-Marquardt (50)")
+    parser.add_argument("--newton", type=int, default=150, metavar="N", help="steps of newton-cg (150)")
+    parser.add_argument("--marquardt", type=int, default=100, metavar="N", help="steps of Levenberg-Marquardt (100)")
     parser.add_argument("--times", type=float, default=50.0, metavar="X", help="Adam's time, in the solver's (50)")
     parser.add_argument("--batch-size", type=int, default=N_ROWS, metavar="N", help=f"Adam's (all {N_ROWS} rows)")
     parser.add_argument("--rates", type=float, nargs="+", default=RATES, metavar="R", help="Adam's")

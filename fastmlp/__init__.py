@@ -22,7 +22,7 @@ _ROOMS = {
         "Perceptron", "Poisson", "Quantile", "SquaredError", "SquaredHinge", "SumSquaredError", "Tweedie",
     ],
     ".optimizers": [
-        "SGD", "AMSGrad", "AdaDelta", "AdaGrad", "AdaMax", "Adam", "AdamW", "Lion", "NAdam", "RAdam", "RMSProp",
+        "SGD", "AMSGrad", "AdaDelta", "AdaGrad", "AdaMax", "Adam", "AdamW", "LAMB", "Lion", "NAdam", "RAdam", "RMSProp",
     ],
     ".schedules": [
         "Constant", "Cosine", "CosineRestarts", "Exponential", "InverseTime", "OneCycle", "Polynomial", "StepDecay",

@@ -5,26 +5,29 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ._parameters import CONSTRAINTS, FULL_BATCH, build_optimizer, build_regularisation, hidden_activations
 from ._validation import arithmetic_type, check_batch_size, check_hidden_layer_sizes, check_sample_weight, split_rows
+from .activations import Activation, as_activation
 from .data import Rows
+from .dropout import Masks
 from .full_batch import lbfgs
-from .initializers import glorot_uniform
+from .initializers import as_initializer
+from .levenberg_marquardt import levenberg_marquardt
+from .losses import BaseLoss
 from .model import BorrowedModel, TrainableModel
-from .optimizers import SGD, Adam, RunningOptimizer
+from .newton import newton_cg
 from .prediction import FewRows, arrays_are_as_expected, predict
 from .progress import Progress
-from .schedules import schedule_by_name
+from .regularisation import Regularisation
 from .team import count_threads
 from .training import Diverged, History, Plan, train
 
@@ -35,9 +38,9 @@ _NON_FINITE = (
 
 def is_stochastic(estimator: BaseMLP) -> bool:
     """Whether the solver goes batch by batch, so that ``partial_fit`` makes sense; raises AttributeError if not."""
-    if estimator.solver == "lbfgs":
+    if estimator.solver in FULL_BATCH:
         raise AttributeError(
-            "partial_fit is only available for stochastic optimizers ('sgd', 'adam'); "
+            "partial_fit is only available for stochastic optimizers ('sgd', 'adam', …); "
             f"solver={estimator.solver!r} is not stochastic."
         )
     return True
@@ -46,32 +49,7 @@ def is_stochastic(estimator: BaseMLP) -> bool:
 class BaseMLP(BaseEstimator, ABC):
     """Fitting and forward passes behind scikit-learn's conventions. Use `MLPClassifier` or `MLPRegressor`."""
 
-    _parameter_constraints: dict = {
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions({"identity", "logistic", "tanh", "relu"})],
-        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "power_t": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
-        "random_state": ["random_state"],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "verbose": ["verbose"],
-        "warm_start": ["boolean"],
-        "momentum": [Interval(Real, 0, 1, closed="both")],
-        "nesterovs_momentum": ["boolean"],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
-        "max_fun": [Interval(Integral, 1, None, closed="left")],
-        "n_jobs": [None, Integral],
-    }
+    _parameter_constraints: dict = CONSTRAINTS
 
     coefs_: list[np.ndarray]
     intercepts_: list[np.ndarray]
@@ -83,7 +61,7 @@ class BaseMLP(BaseEstimator, ABC):
         """Validated X, and y as the loss's kernel reads it: (n, n_targets) in X's type."""
 
     @abstractmethod
-    def _output(self, n_targets: int) -> tuple[int, str, str]:
+    def _output(self, n_targets: int) -> tuple[int, str | Activation, BaseLoss]:
         """Number of outputs, output activation and loss, for encoded targets of so many columns."""
 
     @abstractmethod
@@ -102,10 +80,11 @@ class BaseMLP(BaseEstimator, ABC):
         random_state = self._random_state = check_random_state(self.random_state)
         network = self._build_network([X.shape[1], *hidden], y.shape[1], X.dtype, first, random_state)
         rows = Rows(X, y, sample_weight, network.dtype)
-        if self.solver == "lbfgs":
-            self._fit_lbfgs(network, rows)
+        regularisation = build_regularisation(self)
+        if self.solver in FULL_BATCH:
+            self._fit_full_batch(network, rows)
         else:
-            self._fit_stochastic(network, rows, random_state, incremental)
+            self._fit_stochastic(network, rows, regularisation, random_state, incremental)
         return self
 
     def _build_network(
@@ -113,12 +92,13 @@ class BaseMLP(BaseEstimator, ABC):
     ) -> TrainableModel:
         """A network with fresh parameters, or with those of the training that goes on."""
         n_outputs, out_activation, loss = self._output(n_targets)
-        hidden = units[1:]
+        activations = [*hidden_activations(self.activation, len(units) - 1), as_activation(out_activation)]
         units = [*units, n_outputs]
         dtype = dtype if first else arithmetic_type(*self.coefs_)
-        network = TrainableModel(units, [self.activation] * len(hidden) + [out_activation], loss, dtype)
+        network = TrainableModel(units, activations, loss, dtype)
         if first:
-            glorot_uniform(network.layout, self.activation, random_state, network.params)
+            initialise = as_initializer(self.initializer)
+            initialise(network.layout, activations[0].name, random_state, network.params)
             self._store_history(History.new(self.early_stopping))
         else:
             network.layout.fill(network.params, self.coefs_, self.intercepts_)
@@ -128,20 +108,26 @@ class BaseMLP(BaseEstimator, ABC):
         return network
 
     def _fit_stochastic(
-        self, network: TrainableModel, rows: Rows, random_state: np.random.RandomState, incremental: bool
+        self,
+        network: TrainableModel,
+        rows: Rows,
+        regularisation: Regularisation,
+        random_state: np.random.RandomState,
+        incremental: bool,
     ) -> None:
         if not incremental or not hasattr(self, "_optimizer"):
-            self._optimizer = self._build_optimizer()
+            self._optimizer = build_optimizer(self)
         order, validate = self._split(network, rows, random_state)
         plan = Plan(
             check_batch_size(self.batch_size, order.size), self.max_iter, self.shuffle, self.tol, self.n_iter_no_change,
-            one_epoch=incremental,
+            one_epoch=incremental, regularisation=regularisation,
         )  # fmt: skip
+        masks = self._dropout_masks(regularisation, random_state, incremental)
         history = self._history()
         try:
             converged = train(
                 network, rows, self._optimizer, plan, history, l2=self.alpha, order=order, random_state=random_state,
-                progress=Progress(self.verbose), validate=validate, n_threads=count_threads(self.n_jobs),
+                progress=Progress(self.verbose), validate=validate, n_threads=count_threads(self.n_jobs), masks=masks,
             )  # fmt: skip
         except Diverged as error:
             self._report_divergence(error.epoch)
@@ -156,6 +142,16 @@ class BaseMLP(BaseEstimator, ABC):
                 stacklevel=5,
             )
 
+    def _dropout_masks(
+        self, regularisation: Regularisation, random_state: np.random.RandomState, incremental: bool
+    ) -> Masks | None:
+        """Where dropout's bits come from; None, and nothing drawn, without dropout."""
+        if not regularisation.drops:
+            return None
+        if not incremental or not hasattr(self, "_masks"):
+            self._masks = Masks.draw(random_state)
+        return self._masks
+
     def _split(
         self, network: TrainableModel, rows: Rows, random_state: np.random.RandomState
     ) -> tuple[np.ndarray, Callable[[], float] | None]:
@@ -163,7 +159,7 @@ class BaseMLP(BaseEstimator, ABC):
         if not self.early_stopping:
             return np.arange(rows.n_rows, dtype=np.int64), None
         assert rows.y is not None
-        stratify = rows.y.astype(bool) if is_classifier(self) and self.n_outputs_ == 1 else None
+        stratify = rows.y[:, 0].astype(bool) if is_classifier(self) and self.n_outputs_ == 1 else None
         order, validation = split_rows(rows.n_rows, self.validation_fraction, random_state, stratify)
         y = rows.y[validation]
         weights = None if rows.sample_weight is None else rows.sample_weight[validation]
@@ -192,27 +188,30 @@ class BaseMLP(BaseEstimator, ABC):
             stacklevel=6,
         )
 
-    def _fit_lbfgs(self, network: TrainableModel, rows: Rows) -> None:
-        result = lbfgs(
-            network, rows, l2=self.alpha, max_iter=self.max_iter, max_fun=self.max_fun, tol=self.tol,
-            progress=Progress(self.verbose), n_threads=count_threads(self.n_jobs),
-        )  # fmt: skip
+    def _fit_full_batch(self, network: TrainableModel, rows: Rows) -> None:
+        options: dict = {
+            "l2": self.alpha, "max_iter": self.max_iter, "tol": self.tol,
+            "progress": Progress(self.verbose), "n_threads": count_threads(self.n_jobs),
+        }  # fmt: skip
+        if self.solver == "lbfgs":
+            result = lbfgs(network, rows, max_fun=self.max_fun, **options)
+        else:
+            result = (newton_cg if self.solver == "newton-cg" else levenberg_marquardt)(network, rows, **options)
         self.loss_ = float(result.fun)
         if result.interrupted:
             self.n_iter_ = int(result.nit)
             return
-        self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
+        if self.solver == "lbfgs":
+            self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
+        else:
+            self.n_iter_ = int(result.nit)
+            if not result.success:
+                warnings.warn(f"{self.solver}: {result.message}", ConvergenceWarning, stacklevel=4)
         if not (np.isfinite(result.fun) and np.isfinite(network.params).all()):
             raise ValueError(
-                f"{_NON_FINITE} They became infinite or NaN within {self.n_iter_} iterations of lbfgs: scale the "
-                "inputs (and a regressor's targets), for instance with StandardScaler."
+                f"{_NON_FINITE} They became infinite or NaN within {self.n_iter_} iterations of {self.solver}: scale "
+                "the inputs (and a regressor's targets), for instance with StandardScaler."
             )
-
-    def _build_optimizer(self) -> RunningOptimizer:
-        if self.solver == "adam":
-            return Adam(self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon).begin()
-        schedule = schedule_by_name(self.learning_rate, self.learning_rate_init, self.power_t)
-        return SGD(schedule, self.momentum, self.nesterovs_momentum).begin()
 
     # A training's history, as scikit-learn's attributes.
 
@@ -225,7 +224,7 @@ class BaseMLP(BaseEstimator, ABC):
 
     def _store_history(self, history: History) -> None:
         self.n_iter_, self.t_ = history.n_iter, history.rows_seen
-        if self.solver == "lbfgs":
+        if self.solver in FULL_BATCH:
             return
         self.loss_curve_, self.best_loss_ = history.loss_curve, history.best_loss
         self.validation_scores_ = history.validation_scores
@@ -249,8 +248,8 @@ class BaseMLP(BaseEstimator, ABC):
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         dtype = arithmetic_type(X.dtype, *self.coefs_)
-        activations = [self.activation] * (len(self.coefs_) - 1) + [self.out_activation_]
-        network = BorrowedModel(self.coefs_, self.intercepts_, activations, self._output(1)[2], dtype)
+        activations = [*hidden_activations(self.activation, len(self.coefs_) - 1), as_activation(self.out_activation_)]
+        network = BorrowedModel(self.coefs_, self.intercepts_, activations, self.loss, dtype)
         if network.layout.units[0] != X.shape[1]:
             raise ValueError(
                 f"X has {X.shape[1]} features, but coefs_[0] has {network.layout.units[0]} rows: "
@@ -269,7 +268,8 @@ class BaseMLP(BaseEstimator, ABC):
 
     def _answers_depend_on(self) -> tuple:
         """The parameters that may change between two predictions of one model."""
-        return self.activation, self.out_activation_, self.n_jobs
+        activation = tuple(self.activation) if isinstance(self.activation, list) else self.activation
+        return activation, self.out_activation_, self.n_jobs
 
     def __getstate__(self):
         """Without what holds addresses; the next prediction makes it again."""

@@ -14,6 +14,7 @@ from .activations import ACTIVATIONS, Activation, as_hidden_activation
 from .base_loss import PROBABILITIES, name_of
 from .initializers import INITIALIZERS, Initializer
 from .losses import BaseLoss, as_loss
+from .margin_losses import MarginLoss
 from .optimizers import OPTIMIZERS, SGD, Adam, Optimizer, RunningOptimizer
 from .regularisation import Regularisation
 from .schedules import Schedule, schedule_by_name
@@ -24,14 +25,14 @@ if TYPE_CHECKING:
 #: Solvers on the whole gradient; all others go batch by batch.
 FULL_BATCH = ("lbfgs", "newton-cg", "levenberg-marquardt")
 SOLVERS = {*FULL_BATCH, *OPTIMIZERS}
-_HIDDEN = {name for name, activation in ACTIVATIONS.items() if activation.hidden}
+
 _POSITIVE = Interval(Real, 0, None, closed="neither")
 _NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
 _RATE = Interval(Real, 0, 1, closed="left")
 
 CONSTRAINTS: dict = {
     "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-    "activation": [StrOptions(_HIDDEN), Activation, list, tuple],
+    "activation": [StrOptions(set(ACTIVATIONS)), Activation, list, tuple],
     "solver": [StrOptions(SOLVERS), Optimizer],
     "alpha": [_NOT_NEGATIVE],
     "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
@@ -127,8 +128,8 @@ def build_optimizer(estimator: BaseMLP) -> RunningOptimizer:
     if isinstance(solver, Optimizer):
         if isinstance(estimator.learning_rate, Schedule):
             raise ValueError(
-                f"solver={solver!r} has a learning rate of its own, so learning_rate={estimator.learning_rate!r} has no "
-                "use: give the schedule to the solver as its learning_rate, or name the solver by a string."
+                f"solver={solver!r} has a learning rate of its own, so learning_rate={estimator.learning_rate!r} has "
+                "no use: give the schedule to the solver as its learning_rate, or name the solver by a string."
             )
         settings: Optimizer = solver
     else:
@@ -175,5 +176,26 @@ def build_regularisation(estimator: BaseMLP) -> Regularisation:
     if e.solver in FULL_BATCH:
         chosen.check_full_batch(e.solver)
         if e.weight_decay is not None:
-            raise ValueError(f"solver={e.solver!r} has no weight decay, but weight_decay={e.weight_decay!r}: use alpha.")
+            raise ValueError(f"weight_decay={e.weight_decay!r}, but solver={e.solver!r} has no decay: use alpha.")
     return chosen
+
+
+def gives_probabilities(estimator: BaseMLP) -> bool:
+    """Whether outputs are probabilities; raises AttributeError if not."""
+    if estimator.loss == "log_loss" and estimator.output_activation is None:
+        return True  # what a single row's prediction should not wait for
+    loss = as_loss(estimator.loss)
+    output = estimator.output_activation or loss.natural["binary"]
+    if isinstance(loss, MarginLoss) or name_of(output) not in PROBABILITIES:
+        raise AttributeError(
+            f"predict_proba needs outputs that are probabilities, but loss={estimator.loss!r} with output activation "
+            f"{name_of(output)!r} has none: use loss='log_loss' or 'focal', or CalibratedClassifierCV."
+        )
+    return True
+
+
+def gives_margins(estimator: BaseMLP) -> bool:
+    """Whether outputs are signed distances; raises AttributeError if not."""
+    if not isinstance(as_loss(estimator.loss), MarginLoss):
+        raise AttributeError(f"decision_function is for losses of margins, such as 'hinge', not {estimator.loss!r}.")
+    return True

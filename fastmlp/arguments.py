@@ -198,18 +198,3 @@ def check_count(name: str, number: Any) -> None:
         raise TypeError(f"{name} must be an integer, got {number!r}.")
     if number < 1:
         raise ValueError(f"{name} must be 1 or more, got {number}.")
-
-
-def check_random_state(random_state: Any) -> np.random.RandomState:
-    """A seed, a RandomState, or None for one that nobody can repeat.
-
-    Raises
-    ------
-    TypeError
-        If it is something else.
-    """
-    if isinstance(random_state, np.random.RandomState):
-        return random_state
-    if random_state is None or (isinstance(random_state, Integral) and not isinstance(random_state, bool)):
-        return np.random.RandomState(random_state)  # type: ignore[arg-type]
-    raise TypeError(f"random_state must be an integer, a numpy.random.RandomState or None, got {random_state!r}.")

@@ -8,11 +8,17 @@ import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 from sklearn.utils.validation import validate_data
 
 from ._estimator import BaseMLP, is_stochastic
+from ._parameters import choose_output, gives_margins, gives_probabilities
+from .activations import Activation
+from .base_loss import BaseLoss, name_of
+from .losses import as_loss, names_for
+from .margin_losses import MarginLoss
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):
@@ -29,18 +35,26 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     ----------
     hidden_layer_sizes : array-like of int, default=(100,)
         Width of each hidden layer; an empty list is no hidden layer, a number is one.
-    activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
-        Of the hidden layers.
-    solver : {'lbfgs', 'sgd', 'adam'}, default='adam'
-        'lbfgs' uses all rows at each step, the others go batch by batch.
+    activation : str, Activation or list of these, default='relu'
+        Of the hidden layers: one for all, or one for each. 'identity', 'logistic', 'tanh', 'relu', 'leaky_relu', 'elu',
+        'selu', 'celu', 'gelu', 'gelu_tanh', 'silu', 'mish', 'softplus', 'softsign', 'relu6', 'hard_sigmoid',
+        'hard_tanh', 'hard_swish', or an object: ``LeakyReLU(0.1)``, ``Activation(f, derivative)``.
+    solver : str or Optimizer, default='adam'
+        Batch by batch: 'sgd', 'adam' (with the parameters below), 'momentum', 'nesterov', 'adagrad', 'adadelta',
+        'rmsprop', 'amsgrad', 'adamax', 'nadam', 'radam', 'adamw', 'lion', 'lamb' (with `learning_rate_init` and
+        their papers' numbers), or an object with numbers of its own: ``AdamW(1e-3, weight_decay=1e-2)``. On all rows at
+        each step: 'lbfgs', 'newton-cg' (exact Hessian-vector products), 'levenberg-marquardt' (squared errors of
+        small networks).
     alpha : float, default=0.0001
         Strength of the L2 penalty on weights (not on biases), divided by the rows of the batch.
     batch_size : int or 'auto', default='auto'
         Rows of a mini-batch; 'auto' is min(200, n).
-    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
-        For 'sgd': constant; divided by (rows seen + 1) ** power_t; or a fifth at each plateau.
+    learning_rate : {'constant', 'invscaling', 'adaptive'} or Schedule, default='constant'
+        For solvers named by a string but 'adam': constant; divided by (rows seen + 1) ** power_t; or a fifth at each
+        plateau. A schedule, such as ``OneCycle(1e-2, steps=1000)``, is for 'adam' too, and replaces
+        `learning_rate_init`.
     learning_rate_init : float, default=0.001
-        First learning rate of 'sgd' and 'adam'.
+        First learning rate of every solver that is named by a string.
     power_t : float, default=0.5
         Exponent of 'invscaling'.
     max_iter : int, default=200
@@ -75,6 +89,26 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     n_jobs : int or None, default=None
         Threads: None is 1, -1 all cores. The result has the same bits for any number; a net too small to share its
         work uses one.
+    loss : str or Loss, default='log_loss'
+        'log_loss', 'focal', 'hinge', 'squared_hinge', 'perceptron', or an object: ``LogLoss(label_smoothing=0.1)``,
+        ``Loss(value, derivative)``. Margins ('hinge', …) have a `decision_function` in place of probabilities.
+    output_activation : str or Activation, default=None
+        Of the output layer; None is the one that goes with loss and targets.
+    initializer : str or Initializer, default='sklearn'
+        Initial weights: 'sklearn' draws scikit-learn's numbers; 'glorot_uniform', 'glorot_normal', 'he_uniform',
+        'he_normal', 'lecun_uniform', 'lecun_normal', 'orthogonal', 'uniform', or an object: ``Uniform(-0.1, 0.1)``.
+    weight_decay : float, default=None
+        Decoupled decay, for the solvers that have one ('adamw', 'lion', 'lamb'); None is their own.
+    l1 : float, default=0.0
+        Strength of the L1 penalty on weights, divided by the rows of the batch as `alpha` is.
+    dropout : float or list of float, default=0.0
+        Rate at which outputs of hidden layers are left out in training, in [0, 1): one for all, or one for each.
+    input_dropout : float, default=0.0
+        The same for inputs.
+    max_norm : float, default=None
+        Longest vector of weights that comes into a unit.
+    clip_norm, clip_value : float, default=None
+        Largest norm of the whole gradient; largest size of each of its entries.
 
     Attributes
     ----------
@@ -122,6 +156,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     True
     """
 
+    _parameter_constraints: dict = {
+        **BaseMLP._parameter_constraints,
+        "loss": [StrOptions(set(names_for("classifier"))), BaseLoss],
+    }
+
     def __init__(
         self,
         hidden_layer_sizes=(100,),
@@ -149,6 +188,16 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         n_iter_no_change=10,
         max_fun=15000,
         n_jobs=None,
+        loss="log_loss",
+        output_activation=None,
+        initializer="sklearn",
+        weight_decay=None,
+        l1=0.0,
+        dropout=0.0,
+        input_dropout=0.0,
+        max_norm=None,
+        clip_norm=None,
+        clip_value=None,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -174,6 +223,16 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.n_iter_no_change = n_iter_no_change
         self.max_fun = max_fun
         self.n_jobs = n_jobs
+        self.loss = loss
+        self.output_activation = output_activation
+        self.initializer = initializer
+        self.weight_decay = weight_decay
+        self.l1 = l1
+        self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.max_norm = max_norm
+        self.clip_norm = clip_norm
+        self.clip_value = clip_value
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None):
@@ -226,8 +285,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """
         return self._decode(self._forward(X))
 
+    @available_if(gives_probabilities)
     def predict_proba(self, X):
-        """The probability of each class in the order of `classes_`, or of each label.
+        """The probability of each class in the order of `classes_`, or of each label. Absent with losses of margins.
 
         Parameters
         ----------
@@ -239,6 +299,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """
         return self._forward(X, both_classes=getattr(self, "n_outputs_", 0) == 1)
 
+    @available_if(gives_probabilities)
     def predict_log_proba(self, X):
         """The logarithm of `predict_proba`.
 
@@ -252,6 +313,21 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """
         probabilities = self.predict_proba(X)
         return np.log(probabilities, out=probabilities)
+
+    @available_if(gives_margins)
+    def decision_function(self, X):
+        """How far each row lies on the side of the second class, or of each class. For losses of margins alone.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n, n_features)
+
+        Returns
+        -------
+        outputs : ndarray of shape (n,) for two classes, else (n, n_classes)
+        """
+        outputs = self._forward(X)
+        return outputs.ravel() if outputs.shape[1] == 1 else outputs
 
     def _encode(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, np.ndarray]:
         X, y = validate_data(
@@ -275,14 +351,22 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             return X, self._label_binarizer.transform(y).astype(X.dtype)
         two = len(self.classes_) == 2
         codes = y == self.classes_[1] if two else np.searchsorted(self.classes_, y)
+        n_outputs, output, loss = self._output(1)
+        if loss.n_targets(output, n_outputs) > 1:  # a loss that reads a target for each output
+            return X, (codes[:, np.newaxis] == np.arange(n_outputs)).astype(X.dtype)
         return X, codes.astype(X.dtype)[:, np.newaxis]
 
     def _decode(self, outputs: np.ndarray) -> np.ndarray:
         """Labels for the network's outputs."""
         if self._label_binarizer.y_type_.startswith("multilabel"):
-            return self._label_binarizer.inverse_transform(outputs)
-        codes = outputs.argmax(axis=1) if self.n_outputs_ > 1 else (outputs[:, 0] > 0.5).astype(np.intp)
+            return self._label_binarizer.inverse_transform(outputs, self._threshold())
+        codes = outputs.argmax(axis=1) if self.n_outputs_ > 1 else (outputs[:, 0] > self._threshold()).astype(np.intp)
         return self.classes_.take(codes, mode="clip")  # a single class is always the answer
+
+    def _threshold(self) -> float:
+        """Outputs above it say yes."""
+        margins = isinstance(as_loss(self.loss), MarginLoss) and name_of(self.out_activation_) != "step"
+        return 0.0 if margins else 0.5
 
     def _check_known_classes(self, y: np.ndarray) -> None:
         classes = unique_labels(y)
@@ -297,11 +381,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {classes}."
             )
 
-    def _output(self, n_targets: int) -> tuple[int, str, str]:
-        kind, n_classes = self._label_binarizer.y_type_, len(self.classes_)
-        if kind == "multiclass":
-            return n_classes, "softmax", "log_loss"
-        return n_targets if kind.startswith("multilabel") else 1, "logistic", "log_loss"
+    def _output(self, n_targets: int) -> tuple[int, str | Activation, BaseLoss]:
+        kind = self._label_binarizer.y_type_
+        if kind.startswith("multilabel"):
+            task, width = "multi-label", n_targets
+        else:
+            task, width = ("multi-class", len(self.classes_)) if kind == "multiclass" else ("binary", 1)
+        return choose_output(self.loss, self.output_activation, task, width)
 
     def _score_outputs(self, outputs: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> float:
         """Accuracy, of several labels all must be right; NaN where an output is not finite."""
@@ -309,10 +395,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             return float("nan")
         if len(self.classes_) == 1:
             right = np.ones(len(y), bool)  # a single class is always the answer
-        elif self.out_activation_ == "softmax":
-            right = outputs.argmax(axis=1) == y[:, 0]
+        elif self.n_outputs_ > 1 and not self._label_binarizer.y_type_.startswith("multilabel"):
+            right = outputs.argmax(axis=1) == (y[:, 0] if y.shape[1] == 1 else y.argmax(axis=1))
         else:
-            right = ((outputs > 0.5) == y).all(axis=1)
+            right = ((outputs > self._threshold()) == y).all(axis=1)
         return float(np.average(right, weights=sample_weight))
 
     def __sklearn_tags__(self):

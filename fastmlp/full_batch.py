@@ -90,7 +90,7 @@ def lbfgs(
 
     def in_float64(params: np.ndarray) -> tuple[float, np.ndarray]:
         loss, gradient = loss_and_gradient(params)
-        return loss, gradient.astype(np.float64)
+        return loss, gradient.astype(np.float64, copy=False)
 
     def after_iteration(intermediate_result: Any) -> None:
         latest.x, latest.fun = intermediate_result.x.copy(), float(intermediate_result.fun)

@@ -50,7 +50,9 @@ class Hessian:
         trace = Trace(model, X)
         deltas = trace.pull_back(trace.loss_delta(y, weights))
         ones = np.ones((len(y), 1), model.dtype)
-        self.layout, self.dtype, self.l2 = model.layout, model.dtype, l2 / total
+        self.l2 = l2 / total
+        self.vector, self.product = np.empty_like(model.params), np.empty_like(model.params)
+        self.directions, self.products = model.layout.blocks(self.vector), model.layout.blocks(self.product)
         self.inputs = (
             scipy.sparse.hstack([X, ones], "csr") if scipy.sparse.issparse(X) else np.concatenate([X, ones], 1)
         )
@@ -59,19 +61,18 @@ class Hessian:
 
     def __matmul__(self, vector: np.ndarray) -> np.ndarray:
         """H v, (n_params,) in the model's type, for v (n_params,)."""
-        product = np.empty(self.layout.size, self.dtype)
-        directions, products = self.layout.blocks(vector), self.layout.blocks(product)
-        change = self.inputs @ directions[0]
-        for layer, direction in zip(self.layers, directions[1:], strict=True):
+        self.vector[...] = vector
+        change = self.inputs @ self.directions[0]
+        for layer, direction in zip(self.layers, self.directions[1:], strict=True):
             change = layer.forward(change, direction)
         delta = self.output.change_of_delta(change)
-        for layer, to in zip(self.layers[::-1], products[:0:-1], strict=True):
-            delta = layer.backward(delta, to)
-        products[0][...] = self.inputs.T @ delta
+        for layer, product in zip(self.layers[::-1], self.products[:0:-1], strict=True):
+            delta = layer.backward(delta, product)
+        self.products[0][...] = self.inputs.T @ delta  # sparse inputs know no out=
         if self.l2:
-            for to, direction in zip(products, directions, strict=True):
-                to[:-1] += self.l2 * direction[:-1]
-        return product
+            for product, direction in zip(self.products, self.directions, strict=True):
+                product[:-1] += self.l2 * direction[:-1]
+        return self.product.copy()
 
 
 class _Layer:
@@ -85,30 +86,33 @@ class _Layer:
 
     def __init__(self, trace: Trace, delta: np.ndarray, number: int) -> None:
         coef, a, z = trace.model.coefs[number], trace.inputs[number], trace.pre_activations[number - 1]
-        self.fan_in, self.fan_out = coef.shape
+        fan_in, fan_out = coef.shape
         ones, nothing = np.ones((len(a), 1), a.dtype), np.zeros_like(coef)
         self.inputs, self.weights = np.concatenate([a, a, ones], 1), np.concatenate([coef, nothing, nothing[:1]])
         self.deltas, self.transposed = np.concatenate([delta, delta], 1), np.concatenate([coef.T, nothing.T])
         self.derivative = trace.derivatives[number - 1]
         self.bend = (delta @ coef.T) * trace.model.activations[number - 1].curvature(z)  # type: ignore[misc]
+        # Views of the parts.
+        self.change_below, self.below = self.inputs[:, :fan_in], self.inputs[:, fan_in:]
+        self.change, self.delta = self.deltas[:, :fan_out], self.deltas[:, fan_out:]
+        self.direction, self.direction_transposed = self.weights[fan_in:], self.transposed[fan_out:]
 
     def forward(self, change: np.ndarray, direction: np.ndarray) -> np.ndarray:
         """R{z} from R{z below}; direction (I + 1, O) holds V and v."""
-        self.change = change
-        np.multiply(change, self.derivative, out=self.inputs[:, : self.fan_in])
-        self.weights[self.fan_in :] = direction
+        self.change_of_z = change
+        np.multiply(change, self.derivative, out=self.change_below)
+        self.direction[...] = direction
         return self.inputs @ self.weights
 
-    def backward(self, delta: np.ndarray, to: np.ndarray) -> np.ndarray:
-        """R{delta below} from R{delta}; to (I + 1, O) is overwritten with R{∇W} and R{∇b}."""
-        fan_in, fan_out = self.fan_in, self.fan_out
-        np.matmul(self.inputs[:, fan_in:].T, delta, out=to)
-        to[:-1] += self.inputs[:, :fan_in].T @ self.deltas[:, fan_out:]
-        self.deltas[:, :fan_out] = delta
-        self.transposed[fan_out:] = self.weights[fan_in:-1].T
+    def backward(self, change: np.ndarray, product: np.ndarray) -> np.ndarray:
+        """R{delta below} from R{delta}; product (I + 1, O) is overwritten with R{∇W} and R{∇b}."""
+        np.matmul(self.below.T, change, out=product)
+        product[:-1] += self.change_below.T @ self.delta
+        self.change[...] = change
+        self.direction_transposed[...] = self.direction[:-1].T
         below = self.deltas @ self.transposed
         below *= self.derivative
-        below += self.bend * self.change
+        below += self.bend * self.change_of_z
         return below
 
 

@@ -8,13 +8,13 @@ import numpy as np
 import scipy.linalg
 
 from .data import Rows
+from .losses import LOSSES
 from .model import TrainableModel
 from .progress import Progress
+from .regression_losses import SquareLoss
 from .second_order import Objective, iterate
 from .trace import Trace
 
-#: Loss → c in loss = ½ c Σ (a − y)², as its gradient has it.
-SQUARES = {"squared_error": 1.0, "half_squared_error": 1.0, "sum_squared_error": 2.0}
 #: Parameters at the most: the normal equations hold their square, and a step costs their cube.
 MOST_PARAMS = 3000
 #: Numbers of the Jacobian that are held at a time.
@@ -35,14 +35,14 @@ def levenberg_marquardt(
 ) -> Any:
     """Minimise a squared error over all rows by damped Gauss–Newton steps; the network holds the result.
 
-    With residuals r = √(c w) (a − y) and their Jacobian J, each step s solves (JᵀJ + μ I) s = −Jᵀr. The damping μ
-    falls where the linear model foretold the loss well, and rises until a step lowers it. The penalty α adds a
-    residual √α W for each weight. Computed in float64.
+    With residuals r = √(c w) (a − y), where c is 1 for half the squares and 2 for all of them, and their Jacobian J,
+    each step s solves (JᵀJ + μ I) s = −Jᵀr. The damping μ falls where the linear model foretold the loss well, and
+    rises until a step lowers it. The penalty α adds a residual √α W for each weight. Computed in float64.
 
     Source: Marquardt (1963), "An algorithm for least-squares estimation of nonlinear parameters"; Hagan and Menhaj
-    (1994), "Training feedforward networks with the Marquardt algorithm"; the damping after Nielsen (1999), "Damping
-    parameter in Marquardt's method" (half the loss of Marquardt's own scaling, and a tenth of a factor of ten up and
-    down, after as many steps on a sine).
+    (1994), "Training feedforward networks with the Marquardt algorithm". The damping follows Nielsen (1999), "Damping
+    parameter in Marquardt's method": of three rules tried on a sine it is the furthest after fifty steps; Marquardt's
+    own scaling draws level after some hundreds, factors of ten stay behind.
 
     Parameters
     ----------
@@ -77,11 +77,12 @@ def levenberg_marquardt(
 
 
 def _check(network: TrainableModel, rows: Rows) -> None:
-    loss, n_params = network.loss_function.name, network.layout.size
-    if loss not in SQUARES:
+    loss, n_params = network.loss_function, network.layout.size
+    if not isinstance(loss, SquareLoss):
+        squares = ", ".join(name for name, other in LOSSES.items() if isinstance(other, SquareLoss))
         raise ValueError(
-            f"Levenberg-Marquardt minimises sums of squares, got loss={loss!r}: use one of {', '.join(SQUARES)}, or "
-            "another solver (newton-cg, lbfgs)."
+            f"Levenberg-Marquardt minimises sums of squares, got loss={loss.name!r}: use one of {squares}, or another "
+            "solver (newton-cg, lbfgs)."
         )
     if n_params > MOST_PARAMS:
         raise ValueError(
@@ -103,7 +104,9 @@ class DampedSteps:
         n_rows, layout = len(objective.y), objective.model.layout
         chunk = max(1, CHUNK_NUMBERS // (layout.size * layout.units[-1]))
         self.chunks = [slice(start, start + chunk) for start in range(0, n_rows, chunk)]
-        self.roots = np.sqrt(SQUARES[objective.model.loss_function.name] * objective.weights)
+        loss = objective.model.loss_function
+        assert isinstance(loss, SquareLoss)
+        self.roots = np.sqrt(loss.slope * objective.weights)
         penalty = np.zeros(layout.size)
         for coef in layout.coefs(penalty):
             coef[...] = objective.l2

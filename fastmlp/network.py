@@ -14,7 +14,6 @@ from .arguments import (
     check_count,
     check_dtype,
     check_inputs,
-    check_random_state,
     check_targets,
     check_units,
     check_weights,
@@ -22,7 +21,7 @@ from .arguments import (
 from .data import Rows
 from .full_batch import FullBatch
 from .hessian import Hessian
-from .initializers import Initializer, as_initializer
+from .initializers import Initializer, as_initializer, as_random_state
 from .losses import BaseLoss, as_loss
 from .model import TrainableModel
 from .optimizers import Optimizer, RunningOptimizer, as_optimizer
@@ -144,8 +143,8 @@ class Network(TrainableModel):
         Parameters
         ----------
         initializer : str or Initializer
-            'sklearn' (scikit-learn's habit, and the estimators'), 'glorot_uniform', 'he_normal', …, or an object such as
-            ``Uniform(-1, 1)``; see `fastmlp.initializers`.
+            'sklearn' (scikit-learn's habit, and the estimators'), 'glorot_uniform', 'he_normal', …, or an object such
+            as ``Uniform(-1, 1)``; see `fastmlp.initializers`.
         random_state : int, RandomState or None
             A seed, or what to draw from.
 
@@ -156,8 +155,7 @@ class Network(TrainableModel):
         >>> net.params.round(3)
         array([0.138, 0.609, 0.   ])
         """
-        initialise = as_initializer(initializer)
-        initialise(self.layout, self.activations[0].name, check_random_state(random_state), self.params)
+        as_initializer(initializer)(self.layout, self.activations[0].name, random_state, self.params)
 
     # Values
 
@@ -371,7 +369,7 @@ class Network(TrainableModel):
         try:
             train(
                 self, Rows(X, y, weights, self.dtype), settings, plan, history,
-                l2=0.0, order=order, random_state=check_random_state(random_state), progress=Progress(False),
+                l2=0.0, order=order, random_state=as_random_state(random_state), progress=Progress(False),
             )  # fmt: skip
         except Diverged as error:
             raise ValueError(

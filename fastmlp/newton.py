@@ -118,17 +118,19 @@ class TrustRegion:
         """Steihaug's conjugate gradients: the step s, H s, and whether it ends on the region's boundary."""
         step, change, residual = np.zeros_like(self.gradient), np.zeros_like(self.gradient), self.gradient
         direction, square = -residual, float(residual @ residual)
-        enough = square * min(0.25, np.sqrt(square) / self.first_norm)  # ‖residual‖ ≤ min(½, √(‖g‖ / ‖g₀‖)) ‖g‖
+        # ‖residual‖ ≤ min(½, ‖g‖ / ‖g₀‖) ‖g‖; smaller parts than a millionth drown in rounding
+        enough = square * float(np.clip(square / self.first_norm**2, 1e-12, 0.25))
         for _ in range(MOST_PRODUCTS):
             turned = hessian @ direction
             self.products += 1
             curvature = float(direction @ turned)
-            length = square / curvature if curvature > 0 else np.inf
-            further = step + length * direction if curvature > 0 else step
-            if not (curvature > 0 and further @ further < self.radius**2):
+            length = square / curvature if curvature > 0 else 0.0
+            further = step + length * direction
+            if not (curvature > 0 and further @ further < self.radius**2):  # NaN too
                 length = _to_boundary(step, direction, self.radius)
                 return step + length * direction, change + length * turned, True
-            step, change, residual = further, change + length * turned, residual + length * turned
+            step, turned = further, length * turned
+            change, residual = change + turned, residual + turned
             previous, square = square, float(residual @ residual)
             if square <= enough:
                 break

@@ -13,6 +13,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import validate_data
 
 from ._estimator import BaseMLP, is_stochastic
+from ._parameters import choose_output
+from .activations import Activation
+from .losses import BaseLoss, as_loss, names_for
 
 
 class MLPRegressor(RegressorMixin, BaseMLP):
@@ -28,22 +31,32 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     Parameters
     ----------
-    loss : {'squared_error', 'poisson'}, default='squared_error'
-        'poisson' predicts exp(output) and needs y ≥ 0.
+    loss : str or Loss, default='squared_error'
+        'squared_error', 'half_squared_error', 'sum_squared_error', 'absolute_error', 'huber', 'log_cosh', 'quantile',
+        'poisson', 'gamma', 'tweedie' (these three predict exp(output)), or an object: ``Huber(delta=2.0)``,
+        ``Quantile((0.1, 0.5, 0.9))``, ``Loss(value, derivative)``.
     hidden_layer_sizes : array-like of int, default=(100,)
         Width of each hidden layer; an empty list is no hidden layer, a number is one.
-    activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
-        Of the hidden layers.
-    solver : {'lbfgs', 'sgd', 'adam'}, default='adam'
-        'lbfgs' uses all rows at each step, the others go batch by batch.
+    activation : str, Activation or list of these, default='relu'
+        Of the hidden layers: one for all, or one for each. 'identity', 'logistic', 'tanh', 'relu', 'leaky_relu', 'elu',
+        'selu', 'celu', 'gelu', 'gelu_tanh', 'silu', 'mish', 'softplus', 'softsign', 'relu6', 'hard_sigmoid',
+        'hard_tanh', 'hard_swish', or an object: ``LeakyReLU(0.1)``, ``Activation(f, derivative)``.
+    solver : str or Optimizer, default='adam'
+        Batch by batch: 'sgd', 'adam' (with the parameters below), 'momentum', 'nesterov', 'adagrad', 'adadelta',
+        'rmsprop', 'amsgrad', 'adamax', 'nadam', 'radam', 'adamw', 'lion', 'lamb' (with `learning_rate_init` and
+        their papers' numbers), or an object with numbers of its own: ``AdamW(1e-3, weight_decay=1e-2)``. On all rows at
+        each step: 'lbfgs', 'newton-cg' (exact Hessian-vector products), 'levenberg-marquardt' (squared errors of
+        small networks).
     alpha : float, default=0.0001
         Strength of the L2 penalty on weights (not on biases), divided by the rows of the batch.
     batch_size : int or 'auto', default='auto'
         Rows of a mini-batch; 'auto' is min(200, n).
-    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
-        For 'sgd': constant; divided by (rows seen + 1) ** power_t; or a fifth at each plateau.
+    learning_rate : {'constant', 'invscaling', 'adaptive'} or Schedule, default='constant'
+        For solvers named by a string but 'adam': constant; divided by (rows seen + 1) ** power_t; or a fifth at each
+        plateau. A schedule, such as ``OneCycle(1e-2, steps=1000)``, is for 'adam' too, and replaces
+        `learning_rate_init`.
     learning_rate_init : float, default=0.001
-        First learning rate of 'sgd' and 'adam'.
+        First learning rate of every solver that is named by a string.
     power_t : float, default=0.5
         Exponent of 'invscaling'.
     max_iter : int, default=200
@@ -78,6 +91,23 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     n_jobs : int or None, default=None
         Threads: None is 1, -1 all cores. The result has the same bits for any number; a net too small to share its
         work uses one.
+    output_activation : str or Activation, default=None
+        Of the output layer; None is the one that goes with loss and targets.
+    initializer : str or Initializer, default='sklearn'
+        Initial weights: 'sklearn' draws scikit-learn's numbers; 'glorot_uniform', 'glorot_normal', 'he_uniform',
+        'he_normal', 'lecun_uniform', 'lecun_normal', 'orthogonal', 'uniform', or an object: ``Uniform(-0.1, 0.1)``.
+    weight_decay : float, default=None
+        Decoupled decay, for the solvers that have one ('adamw', 'lion', 'lamb'); None is their own.
+    l1 : float, default=0.0
+        Strength of the L1 penalty on weights, divided by the rows of the batch as `alpha` is.
+    dropout : float or list of float, default=0.0
+        Rate at which outputs of hidden layers are left out in training, in [0, 1): one for all, or one for each.
+    input_dropout : float, default=0.0
+        The same for inputs.
+    max_norm : float, default=None
+        Longest vector of weights that comes into a unit.
+    clip_norm, clip_value : float, default=None
+        Largest norm of the whole gradient; largest size of each of its entries.
 
     Attributes
     ----------
@@ -123,7 +153,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     _parameter_constraints: dict = {
         **BaseMLP._parameter_constraints,
-        "loss": [StrOptions({"squared_error", "poisson"})],
+        "loss": [StrOptions(set(names_for("regressor"))), BaseLoss],
     }
 
     def __init__(
@@ -154,6 +184,15 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         n_iter_no_change=10,
         max_fun=15000,
         n_jobs=None,
+        output_activation=None,
+        initializer="sklearn",
+        weight_decay=None,
+        l1=0.0,
+        dropout=0.0,
+        input_dropout=0.0,
+        max_norm=None,
+        clip_norm=None,
+        clip_value=None,
     ):
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -180,6 +219,15 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.n_iter_no_change = n_iter_no_change
         self.max_fun = max_fun
         self.n_jobs = n_jobs
+        self.output_activation = output_activation
+        self.initializer = initializer
+        self.weight_decay = weight_decay
+        self.l1 = l1
+        self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.max_norm = max_norm
+        self.clip_norm = clip_norm
+        self.clip_value = clip_value
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None):
@@ -215,7 +263,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return self._fit(X, y, sample_weight, incremental=True)
 
     def predict(self, X):
-        """The value of each row, or its values.
+        """The value of each row, or its values; with several quantiles those of each value, in ascending order.
 
         Parameters
         ----------
@@ -223,10 +271,29 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
         Returns
         -------
-        y : ndarray of shape (n,) or (n, n_targets)
+        y : ndarray of shape (n,) or (n, n_targets); (n, n_quantiles) or (n, n_targets, n_quantiles) with several
         """
         outputs = self._forward(X)
-        return outputs.ravel() if outputs.shape[1] == 1 else outputs
+        if outputs.shape[1] == 1:
+            return outputs.ravel()
+        each = self._by_target(outputs)
+        return outputs if 1 in each.shape[1:] else each
+
+    def score(self, X, y, sample_weight=None):
+        """R² of the predictions; with several quantiles, of the middle one.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n, n_features)
+        y : array-like of shape (n,) or (n, n_targets)
+        sample_weight : array-like of shape (n,), default=None
+
+        Returns
+        -------
+        score : float
+        """
+        each = self._by_target(self._forward(X))
+        return float(r2_score(y, each[:, :, each.shape[2] // 2], sample_weight=sample_weight))
 
     def _encode(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, np.ndarray]:
         X, y = validate_data(
@@ -235,10 +302,6 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         )  # fmt: skip
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        if self.loss == "poisson" and np.any(y < 0):
-            raise ValueError(
-                f"loss='poisson' needs targets y >= 0, got a smallest of {np.min(y)}; use loss='squared_error'."
-            )
         with np.errstate(over="ignore"):
             encoded = y.reshape(len(y), -1).astype(X.dtype, copy=False)
         if not np.isfinite(encoded).all():
@@ -246,13 +309,21 @@ class MLPRegressor(RegressorMixin, BaseMLP):
                 f"y reaches {np.abs(y).max()}, too large for the {X.dtype} that X is computed in: "
                 "scale y, or give X as float64."
             )
+        n_outputs, output, loss = self._output(encoded.shape[1])
+        loss.check(output, n_outputs, encoded)
         return X, encoded
 
-    def _output(self, n_targets: int) -> tuple[int, str, str]:
-        return n_targets, "exp" if self.loss == "poisson" else "identity", self.loss
+    def _output(self, n_targets: int) -> tuple[int, str | Activation, BaseLoss]:
+        return choose_output(self.loss, self.output_activation, "regression", n_targets)
+
+    def _by_target(self, outputs: np.ndarray) -> np.ndarray:
+        """(n, n_targets, outputs for each target): one, or as many as quantiles."""
+        n_targets = as_loss(self.loss).n_targets(self.out_activation_, self.n_outputs_)
+        return outputs.reshape(len(outputs), n_targets, -1)
 
     def _score_outputs(self, outputs: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> float:
-        """R²; NaN where an output is not finite."""
+        """R², of the middle one of several quantiles; NaN where an output is not finite."""
         if not np.isfinite(outputs).all():
             return float("nan")
-        return float(r2_score(y, outputs, sample_weight=sample_weight))
+        each = self._by_target(outputs)
+        return float(r2_score(y, each[:, :, each.shape[2] // 2], sample_weight=sample_weight))

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.optimize
 
 from .data import Rows
-from .losses import LOSSES
+from .losses import HalfSquaredError, SquaredError
 from .model import TrainableModel
 from .progress import Progress
 
@@ -38,9 +38,9 @@ class Objective:
         assert rows.y is not None
         self.model = network.twin(np.float64)
         # scikit-learn reports a k-th of what it descends, for k outputs.
-        self.parts = network.layout.units[-1] if network.loss_function.name == "squared_error" else 1
+        self.parts = network.layout.units[-1] if isinstance(network.loss_function, SquaredError) else 1
         if self.parts > 1:
-            self.model.loss_function = LOSSES["half_squared_error"]
+            self.model.loss_function = HalfSquaredError()
         self.X = rows.matrix().astype(np.float64, copy=False)
         self.y = rows.y.astype(np.float64, copy=False)
         ones = np.ones(rows.n_rows)

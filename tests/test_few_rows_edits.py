@@ -16,8 +16,9 @@ pytestmark = ignores_max_iter
 
 def twin(model, X, y):
     """scikit-learn's model with the same parameters; not the same arrays."""
-    parameters = {name: value for name, value in model.get_params().items() if name != "n_jobs"}
-    other = getattr(sklearn.neural_network, type(model).__name__)(**parameters).fit(X, y)
+    kind = getattr(sklearn.neural_network, type(model).__name__)
+    known = kind().get_params()
+    other = kind(**{name: value for name, value in model.get_params().items() if name in known}).fit(X, y)
     other.coefs_, other.intercepts_ = ([array.copy() for array in some] for some in (model.coefs_, model.intercepts_))
     return other
 

@@ -33,7 +33,10 @@ FLOORS = [
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ESTIMATORS = FLOORS[1]
-LLVM_WRITERS = {f"kernels/{room}.py" for room in ("simd", "bits", "pointers", "subnormals", "team", "random_bits")}
+LLVM_WRITERS = {
+    f"kernels/{room}.py"
+    for room in ("simd", "vectors", "transposing", "bits", "pointers", "subnormals", "team", "random_bits")
+}
 COMPILER_FLAGS = {"fastmath", "njit", "jit", "forceinline", "parallel", "cfunc", "CFunc", "vectorize", "guvectorize"}
 
 SOURCES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))

@@ -11,6 +11,7 @@ import fastmlp
 from fastmlp import Network
 from fastmlp.activations import as_activation
 from fastmlp.hessian import _Output
+from fastmlp.initializers import Uniform
 from fastmlp.losses import as_loss
 from fastmlp.optimizers import SGD, Adam
 from fastmlp.scalar import Value
@@ -358,8 +359,10 @@ class TestParameters:
             assert np.array_equal(coef, rng.uniform(-bound, bound, coef.shape))
             assert np.array_equal(intercept, rng.uniform(-bound, bound, intercept.shape))
         first = net.params.copy()
-        net.initialize(random_state=np.random.RandomState(5))
+        net.initialize("sklearn", random_state=np.random.RandomState(5))
         assert np.array_equal(net.params, first)
+        net.initialize(Uniform(2, 3), random_state=0)
+        assert 2 < net.params.min() < net.params.max() < 3
 
     @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
     def test_copies_have_parameters_of_their_own(self, duplicate):

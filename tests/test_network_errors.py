@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse
 from own_functions import tanh, tanh_derivative
 
-from fastmlp import Activation, Network
+from fastmlp import Activation, Loss, Network
 from fastmlp.optimizers import SGD
 
 ERRORS = {
@@ -63,9 +63,9 @@ CALLS = {
     "v": (lambda: LABEL.hessian_vector_product(X, Y, [1, 2]), ValueError, r"v must have shape \(3,\)"),
     "coefs": (lambda: LABEL.set_weights([[[1, 2]]], [[1]]), ValueError, r"coefs_\[0\] has shape \(1, 2\)"),
     "NaN in coefs": (lambda: LABEL.set_weights([[[1], [np.nan]]], [[1]]), ValueError, r"coefs\[0\] must be finite"),
-    "initialiser": (lambda: LABEL.initialize("zero"), ValueError, "initializer=.zero. is unknown: it is one of"),
+    "initialiser": (lambda: LABEL.initialize("zero"), ValueError, "initializer='zero' is unknown: it is one of"),
     "no initialiser": (lambda: LABEL.initialize(None), ValueError, "initializer=None is unknown"),
-    "random state": (lambda: LABEL.initialize(random_state="0"), TypeError, "random_state must be an integer"),
+    "random state": (lambda: LABEL.initialize(random_state="0"), ValueError, "random_state='0' must be a whole number"),
     "optimizer": (lambda: LABEL.train(X, Y, 0.1), TypeError, "a name or an object such as SGD"),
     "unknown optimizer": (lambda: LABEL.train(X, Y, "sdg"), ValueError, "no optimizer 'sdg'; there are adadelta"),
     "epochs": (lambda: LABEL.train(X, Y, SGD(), epochs=0), ValueError, "epochs must be 1 or more, got 0"),
@@ -80,7 +80,18 @@ def test_arguments_that_make_no_sense(case):
         call()
 
 
+def quartic(a, y):
+    return (a - y) ** 4
+
+
+def slope_of_quartic(a, y):
+    return 4 * (a - y) ** 3
+
+
 def test_a_hessian_needs_second_derivatives():
     without = Network([2, 2, 1], [Activation(tanh, tanh_derivative), "identity"], "half_squared_error")
     with pytest.raises(ValueError, match=r"activation=.Activation.tanh, tanh_derivative.' brings no second derivative"):
         without.hessian_vector_product(X, Y, np.ones(9))
+    without = Network([2, 1], ["tanh"], Loss(quartic, slope_of_quartic))
+    with pytest.raises(ValueError, match=r"Loss\(quartic, slope_of_quartic\) has no second derivative"):
+        without.hessian_vector_product(X, Y, np.ones(3))

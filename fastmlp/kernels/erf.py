@@ -4,16 +4,17 @@ Far from zero everything comes from the scaled complement erfcx x = exp(x²) erf
 1 / x: a polynomial in (x − k) / (x + k), divided by x + k, serves the whole half-line (Shepherd and Laframboise,
 "Chebyshev approximation of (1 + 2x) exp(x²) erfc x in 0 ≤ x < ∞", Mathematics of Computation 36, 1981).
 
-==============  ====================  =====================
-function        worst error (f4, f8)  ns an element (f4, f8)
-==============  ====================  =====================
-erf             1.2, 1.45 ulp        TODO
-normal_cdf      4.5, 5.6 ulp         TODO
-normal_density  2.2, 2.3 ulp         TODO
-==============  ====================  =====================
+==============  ====================  ====================  ================
+function        worst error (f4, f8)  time over exp's       speed over SciPy
+==============  ====================  ====================  ================
+erf             1.2, 1.45 ulp         2.0, 3.0              20, 7
+normal_cdf      4.5, 5.6 ulp          2.3, 3.0              19, 7
+normal_density  2.2, 2.3 ulp          1.65, 1.55
+==============  ====================  ====================  ================
 
-Errors and polynomials as in `elementary`: minimax, the coefficients rounded one after the other, each time fitting
-those that are left again; beside each its error in u.
+In one loop the last two cost little more than one, as LLVM computes once what they have in common. Errors and
+polynomials as in `elementary`: minimax, the coefficients rounded one after the other, each time fitting those that are
+left again; beside each its error in u.
 """
 
 from __future__ import annotations

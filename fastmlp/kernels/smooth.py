@@ -2,22 +2,31 @@
 
 Signature and habits are those of `activations`. All are exact far out as well: what is multiplied there is kept finite
 (0 · ∞ would be NaN), and what is small is not the difference of large numbers. σ is the logistic function, and
-1 − σ(u) is computed as σ(−u).
+1 − σ(u) is σ(−u).
 """
 
 import math
 
 from numba import carray
 
-from .._jit import unit
+from .._jit import inlined, unit
 from .activations import SIGNATURE
 from .bits import prefer_wide_vectors
-from .elementary import exp, log1p, logistic
+from .elementary import exp, log1p
 from .erf import normal_cdf, normal_density
 
 _TWO_SQRT_2_OVER_PI = 2 * math.sqrt(2 / math.pi)
 #: Where every exponential has long been zero or infinite, and cubes are still finite.
 _FAR = 1000.0
+
+
+@inlined
+def logistics(u):
+    """σ(u) and σ(−u), of one exponential and one division."""
+    one = type(u)(1)
+    e = exp(-abs(u))
+    inverse = one / (one + e)
+    return (e * inverse, inverse) if u < type(u)(0) else (inverse, e * inverse)
 
 
 @unit(*SIGNATURE)
@@ -53,9 +62,9 @@ def gelu_tanh(z, derivative, rows, stride, columns, settings):
         v = far if v > far else lower
         square = v * v
         u = v * (c + cubic * square)
-        s = logistic(u)
+        s, rest = logistics(u)
         a[i] = lower * s
-        d[i] = s * (one + v * logistic(-u) * (c + quadratic * square))
+        d[i] = s * (one + v * rest * (c + quadratic * square))
 
 
 @unit(*SIGNATURE)
@@ -67,7 +76,7 @@ def silu(z, derivative, rows, stride, columns, settings):
     for i in range(rows * stride):
         v = a[i]
         u = v * beta
-        s, rest = logistic(u), logistic(-u)
+        s, rest = logistics(u)
         a[i] = zero if s == zero else v * s
         bend = zero if rest == zero else u * rest
         d[i] = zero if s == zero else s * (one + bend)
@@ -104,11 +113,12 @@ def softplus(z, derivative, rows, stride, columns, settings):
     prefer_wide_vectors()
     a, d = carray(z, rows * stride), carray(derivative, rows * stride)
     zero, one, beta = a.dtype.type(0), a.dtype.type(1), a.dtype.type(carray(settings, 1)[0])
+    inverse = one / beta
     for i in range(rows * stride):
         u = a[i] * beta
         e = exp(-abs(u))
         above = zero if u < zero else u
-        a[i] = (above + log1p(e)) / beta
+        a[i] = (above + log1p(e)) * inverse
         d[i] = (e if u < zero else one) / (one + e)
 
 
