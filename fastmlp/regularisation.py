@@ -2,15 +2,50 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from numbers import Real
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Annotated, Any
+
+from .settings import NotNegative, Range, Settings
+
+_RATE, _LIMIT = Range(0, 1, "[)"), Range(0, brackets="()")
 
 
 @dataclass(frozen=True)
-class Regularisation:
+class _OneOrEach:
+    """A rate of dropout, or a sequence of them, which becomes a tuple."""
+
+    def __str__(self) -> str:
+        return f"{_RATE}, or a sequence of such, one for each hidden layer"
+
+    def allows(self, value: Any) -> bool:
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            return all(_RATE.allows(rate) for rate in value)
+        return _RATE.allows(value)
+
+    def convert(self, value: Any) -> float | tuple[float, ...]:
+        return tuple(float(rate) for rate in value) if isinstance(value, Sequence) else float(value)
+
+
+@dataclass(frozen=True)
+class _LimitOrNone:
+    """The largest that something may become; None where it may become anything."""
+
+    def __str__(self) -> str:
+        return f"{_LIMIT}, or None"
+
+    def allows(self, value: Any) -> bool:
+        return value is None or _LIMIT.allows(value)
+
+    def convert(self, value: Any) -> float | None:
+        return None if value is None else float(value)
+
+
+Limit = Annotated[float | None, _LimitOrNone()]
+
+
+@dataclass(frozen=True)
+class Regularisation(Settings):
     """Penalty, dropout, max-norm and clipping; nothing of it unless asked for.
 
     With the L2 penalty α, which every training has, a batch's loss is
@@ -51,36 +86,21 @@ class Regularisation:
     --------
     >>> Regularisation(dropout=(0.5, 0.2), input_dropout=0.1).input_rates(hidden_layers=2)
     (0.1, 0.5, 0.2)
-    >>> Regularisation(dropout=1.5)
+    >>> Regularisation(input_dropout=1.5)
     Traceback (most recent call last):
     ...
-    ValueError: dropout=1.5, but a rate of dropout is a number of at least 0 and below 1.
+    ValueError: Regularisation: input_dropout must be a number in [0, 1), but 1.5 was given.
     """
 
-    l1: float = 0.0
-    dropout: float | Sequence[float] = 0.0
-    input_dropout: float = 0.0
-    max_norm: float | None = None
-    clip_norm: float | None = None
-    clip_value: float | None = None
+    l1: NotNegative = 0.0
+    dropout: Annotated[float | Sequence[float], _OneOrEach()] = 0.0
+    input_dropout: Annotated[float, _RATE] = 0.0
+    max_norm: Limit = None
+    clip_norm: Limit = None
+    clip_value: Limit = None
 
-    def __post_init__(self) -> None:
-        if not (_is_number(self.l1) and 0 <= self.l1 < math.inf):
-            raise ValueError(f"l1={self.l1!r}, but the weight of a penalty is a finite number of at least 0.")
-        dropout = self.dropout
-        if isinstance(dropout, Sequence) and not isinstance(dropout, str):
-            object.__setattr__(self, "dropout", tuple(dropout))  # so that it can be hashed
-        for name, rates in (("dropout", self._each_dropout()), ("input_dropout", (self.input_dropout,))):
-            if not all(_is_number(rate) and 0 <= rate < 1 for rate in rates):
-                given = getattr(self, name)
-                raise ValueError(f"{name}={given!r}, but a rate of dropout is a number of at least 0 and below 1.")
-        for name in ("max_norm", "clip_norm", "clip_value"):
-            limit = getattr(self, name)
-            if limit is not None and not (_is_number(limit) and 0 < limit < math.inf):
-                raise ValueError(f"{name}={limit!r}, but a limit is a finite number greater than 0; None sets none.")
-
-    def _each_dropout(self) -> tuple:
-        return self.dropout if isinstance(self.dropout, tuple) else (self.dropout,)
+    def _each_dropout(self) -> tuple[float, ...]:
+        return self.dropout if isinstance(self.dropout, tuple) else (self.dropout,)  # type: ignore[return-value]
 
     @property
     def drops(self) -> bool:
@@ -122,7 +142,7 @@ class Regularisation:
         ValueError: solver='lbfgs' descends one smooth function of all rows, and cannot take l1=0.1, max_norm=3.0: leave
         them out, or take a solver that goes batch by batch, such as 'adam'. (alpha, the L2 penalty, goes with both.)
         """
-        asked = [f"{name}={getattr(self, name)!r}" for name in self.__dataclass_fields__ if self._asks_for(name)]
+        asked = [f"{field.name}={getattr(self, field.name)!r}" for field in fields(self) if self._asks_for(field.name)]
         if asked:
             raise ValueError(
                 f"solver={solver!r} descends one smooth function of all rows, and cannot take {', '.join(asked)}: "
@@ -132,7 +152,3 @@ class Regularisation:
 
     def _asks_for(self, name: str) -> bool:
         return any(self._each_dropout()) if name == "dropout" else bool(getattr(self, name))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)

@@ -91,10 +91,27 @@ def lion(p, g, moments, t, eta, beta_1, beta_2, weight_decay):
     return p - eta * (np.sign(c) + weight_decay * p), [beta_2 * moments[0] + (1 - beta_2) * g]
 
 
+def lamb_of_biases(p, g, moments, t, eta, beta_1, beta_2, epsilon, weight_decay):
+    """One vector of biases, which take the direction as it is; with no decay, the update of an Adam."""
+    m, v = means(g, moments, beta_1, beta_2)
+    u = m / (1 - beta_1**t) / (np.sqrt(v / (1 - beta_2**t)) + epsilon) + weight_decay * p
+    return p - eta * u, [m, v]
+
+
+def lamb(p, g, moments, t, eta, beta_1, beta_2, epsilon, weight_decay):
+    """One weight matrix, whose step is as long as it is itself; the direction is found by a step of rate 1."""
+    stepped, kept = lamb_of_biases(p, g, moments, t, 1.0, beta_1, beta_2, epsilon, weight_decay)
+    u = p - stepped
+    norms = np.sqrt((p**2).sum()), np.sqrt((u**2).sum())
+    return p - eta * (norms[0] / norms[1] if all(norms) else 1.0) * u, kept
+
+
 TWINS = {
     twin.__name__: twin
-    for twin in (sgd, adagrad, adadelta, rmsprop, adam, amsgrad, adamax, nadam, radam, adamw, lion)
-}
+    for twin in (
+        sgd, adagrad, adadelta, rmsprop, adam, amsgrad, adamax, nadam, radam, adamw, lion, lamb, lamb_of_biases
+    )
+}  # fmt: skip
 
 
 def update(optimizer, p, g, moments, t, eta, weights=True):
@@ -103,4 +120,6 @@ def update(optimizer, p, g, moments, t, eta, weights=True):
     del numbers["learning_rate"]
     if "weight_decay" in numbers and not weights:
         numbers["weight_decay"] = 0.0
-    return TWINS[type(optimizer).__name__.lower()](p, g, moments, t, eta, **numbers)
+    name = type(optimizer).__name__.lower()
+    twin = TWINS[name] if weights else TWINS.get(f"{name}_of_biases", TWINS[name])
+    return twin(p, g, moments, t, eta, **numbers)

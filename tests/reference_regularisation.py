@@ -1,6 +1,6 @@
-"""Plain twins of penalties, clipping, max-norm, dropout's random bits and LAMB: NumPy in float64 and Python's integers.
+"""Plain twins of penalties, clipping, max-norm and dropout's random bits: NumPy in float64, and Python's integers.
 
-They share nothing with the kernels. An *update rule* here is rule(p, g, moments, is_bias) → new p, new moments.
+They share nothing with the kernels.
 """
 
 import numpy as np
@@ -75,41 +75,13 @@ def limit_columns(weight, largest):
     return weight * np.minimum(1.0, largest / np.maximum(norms, 1e-300))
 
 
-# Update rules
-
-
-def momentum(rate, mu):
-    def rule(p, g, moments, is_bias):
-        v = mu * moments[0] - rate * g
-        return p + v, [v]
-
-    return rule
-
-
-def lamb(t, rate, beta_1, beta_2, epsilon, decay):
-    """Step t = 1, 2, … of one weight matrix, or one bias vector."""
-
-    def rule(p, g, moments, is_bias):
-        m = beta_1 * moments[0] + (1 - beta_1) * g
-        v = beta_2 * moments[1] + (1 - beta_2) * g**2
-        u = m / (1 - beta_1**t) / (np.sqrt(v / (1 - beta_2**t)) + epsilon)
-        if is_bias:
-            return p - rate * u, [m, v]
-        u = u + decay * p
-        norms = np.sqrt((p**2).sum()), np.sqrt((u**2).sum())
-        trust = norms[0] / norms[1] if all(norms) else 1.0
-        return p - rate * trust * u, [m, v]
-
-    return rule
-
-
 # A step of it all
 
 
 def train_step(coefs, intercepts, moments, rule, batch, l2, settings, masks, activation, loss, epsilon):
-    """One step with `settings`, a Regularisation. Lists are changed in place; the batch's loss.
+    """One step with `settings`, a Regularisation; rule(p, g, moments, weights) updates weights or biases.
 
-    `moments` holds a list for each weight matrix, then for each bias vector.
+    Lists are changed in place; `moments` holds one for each weight matrix, then for each bias vector. The batch's loss.
     """
     value, d_coefs, d_intercepts = masked_loss_and_gradients(
         coefs, intercepts, batch, l2, settings.l1, masks, activation, loss, epsilon
@@ -123,7 +95,7 @@ def train_step(coefs, intercepts, moments, rule, batch, l2, settings, masks, act
     for number, gradient in enumerate(gradients):
         is_bias = number >= n_layers
         where, layer = (intercepts, number - n_layers) if is_bias else (coefs, number)
-        where[layer], moments[number] = rule(where[layer], gradient, moments[number], is_bias)
+        where[layer], moments[number] = rule(where[layer], gradient, moments[number], not is_bias)
     if settings.max_norm is not None:
         coefs[:] = [limit_columns(coef, settings.max_norm) for coef in coefs]
     return value

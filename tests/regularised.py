@@ -1,9 +1,11 @@
 """Epochs with everything that hooks into a step, in compiled code and by plain twins, for several test modules."""
 
+from functools import partial
+
 import numpy as np
 import reference_regularisation as plain
 from guarded import assert_lines_are_zero
-from test_network_steps import GuardedRows, assert_nothing_written_beside, check_transposed
+from test_network_steps import GuardedRows, assert_nothing_written_beside, check_transposed, take_step
 
 from fastmlp.dropout import Masks
 from fastmlp.optimizers import LAMB, SGD
@@ -13,19 +15,15 @@ RATE = 0.002  # so small that nothing diverges and roundings do not grow
 SEED = 12345678901234567890
 L2 = 0.05
 
-#: Name → a new optimizer, and its twin at step t.
-OPTIMIZERS = {
-    "momentum": (lambda: SGD(RATE, momentum=0.9), lambda t: plain.momentum(RATE, 0.9)),
-    "lamb": (lambda: LAMB(RATE, 0.8, 0.95, 1e-3, 0.1), lambda t: plain.lamb(t, RATE, 0.8, 0.95, 1e-3, 0.1)),
-}
+OPTIMIZERS = {"momentum": SGD(RATE, momentum=0.9), "lamb": LAMB(RATE, 0.8, 0.95, 1e-3, 0.1)}
 
 
 def make_epoch(problem, settings, optimizer="momentum", batch_size=None, threads=1, rows=None, masks=None):
     """Over all rows of the problem, in a fixed order of no order."""
     order = shuffled(problem)
     rows, masks = rows or problem.rows, masks or Masks(SEED)
-    made = OPTIMIZERS[optimizer][0]() if isinstance(optimizer, str) else optimizer
-    return Epoch(problem.network, rows, made, order, batch_size or len(order), threads, settings, masks)
+    optimizer = OPTIMIZERS.get(optimizer, optimizer)
+    return Epoch(problem.network, rows, optimizer, order, batch_size or len(order), threads, settings, masks)
 
 
 def shuffled(problem):
@@ -60,8 +58,8 @@ def train_plainly(problem, settings, optimizer, batch_size, strides, epochs=1):
             masks = masks_of_step(settings, units, strides, t, len(which))
             t += 1
             loss = plain.train_step(
-                coefs, intercepts, moments, OPTIMIZERS[optimizer][1](t), batch, L2, settings, masks,
-                problem.activation, problem.loss, np.finfo(problem.network.dtype).eps,
+                coefs, intercepts, moments, partial(take_step, OPTIMIZERS[optimizer], t, RATE), batch, L2, settings,
+                masks, problem.activation, problem.loss, np.finfo(problem.network.dtype).eps,
             )  # fmt: skip
             sum_of_losses += loss * len(which)
             rows_counted += len(which)

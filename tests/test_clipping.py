@@ -13,7 +13,6 @@ from fastmlp.regularisation import Regularisation
 from fastmlp.training import Epoch
 
 TYPES = [np.float32, np.float64]
-DESCENT = {"momentum": 0.0}
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +27,7 @@ def step_of(regularisation, dtype=np.float64, threads=1, scale=1.0, sparse=False
     )
     problem.y *= scale
     before = problem.network.params.astype(float)
-    make_epoch(problem, regularisation, SGD(1.0, **DESCENT), threads=threads).run(L2)
+    make_epoch(problem, regularisation, SGD(1.0), threads=threads).run(L2)
     return before - problem.network.params
 
 

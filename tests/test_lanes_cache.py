@@ -20,7 +20,7 @@ from fastmlp.data import Rows
 from fastmlp.model import TrainableModel
 from fastmlp.prediction import predict
 
-network = TrainableModel([2, 3, 1], ["relu", "identity"], "squared_error", np.float64)
+network = TrainableModel([2, 3, 1], ["tanh", "identity"], "squared_error", np.float64)
 network.params[...] = np.linspace(-1, 1, network.params.size)
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
@@ -39,7 +39,7 @@ COEFS, INTERCEPTS = [PARAMS[:6].reshape(2, 3), PARAMS[9:12, None]], [PARAMS[6:9]
 INPUTS = np.array([[1.0, 2.0], [-3.0, 0.5]])
 
 
-def outputs(activation="relu"):
+def outputs(activation="tanh"):
     return reference.predict(COEFS, INTERCEPTS, INPUTS, activation, "identity").ravel()
 
 
@@ -48,7 +48,7 @@ def answer(cache, **variables):
     return json.loads(run_python("-c", ANSWER, cache=cache, **variables))
 
 
-def assert_right(found, from_cache, activation="relu"):
+def assert_right(found, from_cache, activation="tanh"):
     """The right answer, and all of its kernels from the cache, or none."""
     np.testing.assert_allclose(found["outputs"], outputs(activation), rtol=1e-12)
     assert found["units"] >= 4

@@ -14,7 +14,7 @@ from regularised import L2, OPTIMIZERS, check_training, make_epoch, results
 from fastmlp.data import Rows
 from fastmlp.kernels import penalties, phases, records
 from fastmlp.model import TrainableModel
-from fastmlp.optimizers import SGD
+from fastmlp.optimizers import LAMB, SGD
 from fastmlp.regularisation import Regularisation
 from fastmlp.scalar import Value
 from fastmlp.training import Epoch
@@ -43,26 +43,26 @@ def small_networks_share_their_work(monkeypatch):
 @pytest.mark.parametrize("name", ["dropout", "input_dropout"])
 @pytest.mark.parametrize("rate", [-0.1, 1, 1.5, np.nan, "half", None, True])
 def test_rates_that_are_none(name, rate):
-    with pytest.raises(ValueError, match=rf"^{name}={rate!r}, but a rate of dropout is a number of at least 0 and"):
+    with pytest.raises(ValueError, match=rf"^Regularisation: {name} must be a number in \[0, 1\).*, but {rate!r} was"):
         Regularisation(**{name: rate})
 
 
 @pytest.mark.parametrize("rates", [(0.1, 1.0), [0.5, "x"], (0.5, None)])
 def test_lists_of_rates_that_hold_none(rates):
-    with pytest.raises(ValueError, match="but a rate of dropout is"):
+    with pytest.raises(ValueError, match=r"dropout must be a number in \[0, 1\), or a sequence of such, one for each"):
         Regularisation(dropout=rates)
 
 
 @pytest.mark.parametrize("l1", [-1e-9, np.nan, np.inf, "1", None])
 def test_penalties_that_are_none(l1):
-    with pytest.raises(ValueError, match=r"but the weight of a penalty is a finite number of at least 0"):
+    with pytest.raises(ValueError, match=r"l1 must be a number of at least 0, but .* was given"):
         Regularisation(l1=l1)
 
 
 @pytest.mark.parametrize("name", ["max_norm", "clip_norm", "clip_value"])
 @pytest.mark.parametrize("limit", [0, -1.0, np.nan, np.inf, "1", False])
 def test_limits_that_are_none(name, limit):
-    with pytest.raises(ValueError, match=rf"^{name}=.*, but a limit is a finite number greater than 0; None sets none"):
+    with pytest.raises(ValueError, match=rf"^Regularisation: {name} must be a number greater than 0, or None, but "):
         Regularisation(**{name: limit})
 
 
@@ -180,7 +180,7 @@ def test_l1_against_scalars(hidden, sparse):
     objective /= weights.sum()
     objective.backward()
     before = problem.network.params.copy()
-    epoch = make_epoch(problem, Regularisation(l1=0.3), SGD(1.0, momentum=0.0))
+    epoch = make_epoch(problem, Regularisation(l1=0.3), SGD(1.0))
     assert epoch.run(L2) == pytest.approx(objective.data, rel=1e-12)
     layout, step = problem.network.layout, problem.network.params - before
     read = np.vectorize(lambda node: node.grad, otypes=[float])
@@ -195,7 +195,7 @@ def test_l1_makes_weights_small_that_nothing_needs():
     y = X[:, :1] - 2 * X[:, 1:2]
     network = TrainableModel([20, 1], ["identity"], "squared_error", np.float64)
     rate, l1 = 0.05, 20.0
-    descent = SGD(rate, momentum=0.0)
+    descent = SGD(rate)
     epoch = Epoch(network, Rows(X, y), descent, np.arange(200), 200, 1, Regularisation(l1=l1))
     losses = [epoch.run(0.0) for _ in range(400)]
     needed, needless = network.coefs[0][:2, 0], network.coefs[0][2:, 0]
@@ -313,6 +313,21 @@ def test_a_large_batch_in_parts(monkeypatch, name, optimizer, dtype, activation)
     assert len(found) == 1
     eps = 200 * np.finfo(dtype).eps
     np.testing.assert_allclose(parts.network.params, whole.network.params, rtol=eps, atol=eps)
+
+
+def test_threads_that_have_no_tile_in_phase_two():
+    """Seven threads, five tiles of rows, twenty flat tiles: the rule behind `penalise` has its rates in all of them."""
+    found = set()
+    for threads in (1, 7):
+        network = TrainableModel([40, 2000], ["logistic"], "log_loss", np.float32)
+        rng = np.random.RandomState(0)
+        X, y = rng.standard_normal((56, 40)).astype(np.float32), rng.randint(2, size=(56, 2000)).astype(np.float32)
+        settings = Regularisation(clip_value=0.01, clip_norm=0.1)
+        epoch = Epoch(network, Rows(X, y), LAMB(0.1), np.arange(56), 56, threads, settings)
+        assert epoch.team.size == threads
+        epoch.run(L2)
+        found.add(network.params.tobytes())
+    assert len(found) == 1
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -29,17 +29,17 @@ def mask_rows(task_record, layer_records, number, order, first, rows, like):
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
     key = integers_at(task.mask_keys)[task.steps_made * task.n_layers + number]
-    begin, n = first * layer.input_stride, rows * layer.input_stride
-    at = begin + task.rows_before * layer.input_stride
-    a = carray(shift(pointer_at(layer.input, like), begin), n)
+    at, position = first * layer.input_stride, (task.first_row + first) * layer.input_stride
+    n = rows * layer.input_stride
+    a = carray(shift(pointer_at(layer.input, like), at), n)
     kept_from, kept_as, zero = np.uint32(layer.kept_from), a.dtype.type(layer.kept_as), a.dtype.type(0)
     if number == 0:
         for i in range(n):
-            a[i] *= kept_as if random_bits(key, at, i) >= kept_from else zero
+            a[i] *= kept_as if random_bits(key, position, i) >= kept_from else zero
         return
-    d = carray(shift(pointer_at(carray(layer_records, task.n_layers)[number - 1].delta, like), begin), n)
+    d = carray(shift(pointer_at(carray(layer_records, task.n_layers)[number - 1].delta, like), at), n)
     for i in range(n):
-        mask = kept_as if random_bits(key, at, i) >= kept_from else zero
+        mask = kept_as if random_bits(key, position, i) >= kept_from else zero
         a[i] *= mask
         d[i] *= mask
 

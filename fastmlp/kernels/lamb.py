@@ -28,9 +28,6 @@ from .records import (
 )
 from .team import share
 
-#: The moments: m, v and then the direction u.
-N_MOMENTS = 3
-
 
 @unit(POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)
 def lamb(param, d_param, state, n_params, n, hyper):

@@ -36,7 +36,7 @@ def part_gradients(task_record, layer_records, order, rows, like):
         start = part * task.part_rows
         count = min(task.part_rows, rows - start)
         rows_of_part = shift(order, start - base)
-        task.rows_before = start - base
+        task.first_row = start - base
         call(task.pass_rows, (task_record, layer_records, rows_of_part, base, base + count, like))
         note_loss(task, part, base, count)
         for number in range(task.n_layers):

@@ -62,9 +62,9 @@ _TASK_FIELDS = [
     ("go_on", "i8"), ("phases", "i8"), ("n_phases", "i8"),
     ("gradient", "i8"), ("rule", "i8"), ("rule_hyper", "i8"), ("moments", "i8"),
     ("sums", "i8"), ("column_sums", "i8"), ("clip_norm", "f8"), ("max_norm", "f8"),
-    # Dropout: a key for each layer of each step; which row of the batch lies in row 0 of the buffers (or would: a part
-    # may lie anywhere); the values of sparse input as they were given.
-    ("mask_keys", "i8"), ("rows_before", "i8"), ("given_values", "i8"),
+    # Dropout: a key for each layer of each step; the batch's row that stands in the buffers' first (of a part, not 0);
+    # the values of sparse input as they were given.
+    ("mask_keys", "i8"), ("first_row", "i8"), ("given_values", "i8"),
 ]  # fmt: skip
 
 _LAYER_FIELDS = [

@@ -37,8 +37,7 @@ def update_layer(task_record, layer_records, number, order, rows, like):
             else:
                 weight_gradient(task, layer, sorted_from, 0, first, count, column, stop - column, rows, like)
             update_weights(task, layer, first, count, column, stop - column, like)
-            # One column is its own transpose; where there are later phases, the last of them does it.
-            if number > 0 and layer.fan_out > 1 and task.n_phases == 0:
+            if number > 0 and layer.fan_out > 1 and task.n_phases == 0:  # one column is its own transpose
                 transpose_weights(task, layer, first, count, column, stop - column, like)
     update_biases(task_record, layer_records, number, rows, like)
 

@@ -18,7 +18,8 @@ where its numbers come from.
 >>> as_optimizer("momentum", learning_rate=0.1)
 SGD(learning_rate=0.1, momentum=0.9, nesterov=False)
 
-The arithmetic is in `fastmlp.kernels`, one compiled pass over gradient, moments and parameters for each rule.
+The arithmetic is in `fastmlp.kernels`, one compiled pass over gradient, moments and parameters for each rule (LAMB
+needs the norms of whole layers, and goes on from there).
 """
 
 from __future__ import annotations

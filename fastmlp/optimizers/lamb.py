@@ -41,7 +41,8 @@ class LAMB(Optimizer):
     References
     ----------
     You et al. (2020), "Large batch optimization for deep learning: training BERT in 76 minutes", algorithm 2, with
-    φ(z) = z; its ε and λ.
+    φ(z) = z; λ as in its experiments, ε as in the authors' code. Where the gradient has vanished, weights may still
+    grow by η of themselves in a step: `max_norm` bounds them.
 
     Examples
     --------
@@ -65,7 +66,7 @@ class LAMB(Optimizer):
 
     @property
     def n_moments(self) -> int:
-        return _kernels.N_MOMENTS
+        return 3  # the last is the direction u
 
     def unit(self) -> Unit:
         return _kernels.lamb
