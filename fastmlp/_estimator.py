@@ -170,7 +170,9 @@ class BaseMLP(BaseEstimator, ABC):
         if not self.early_stopping:
             return np.arange(rows.n_rows, dtype=np.int64), None
         assert rows.y is not None
-        stratify = rows.y[:, 0].astype(bool) if is_classifier(self) and self.n_outputs_ == 1 else None
+        stratify = None
+        if is_classifier(self) and self.n_outputs_ == 1:  # by words that scikit-learn's messages quote
+            stratify = np.array(["False", "True"], object)[rows.y[:, 0].astype(np.intp)]
         order, validation = split_rows(rows.n_rows, self.validation_fraction, random_state, stratify)
         y = rows.y[validation]
         weights = None if rows.sample_weight is None else rows.sample_weight[validation]

@@ -6,7 +6,7 @@ import scipy.sparse
 from every_fit import CASES, fit
 from guarded import Guarded, assert_lines_are_zero
 
-import fastmlp.network
+import fastmlp.model
 import fastmlp.team
 import fastmlp.workspace
 
@@ -22,7 +22,7 @@ def buffers(monkeypatch):
         return allocated[-1]
 
     monkeypatch.setattr(fastmlp.workspace, "aligned", remember)
-    monkeypatch.setattr(fastmlp.network, "aligned", remember)
+    monkeypatch.setattr(fastmlp.model, "aligned", remember)
     monkeypatch.setattr(fastmlp.team, "aligned", remember)
     monkeypatch.setattr(fastmlp.team, "OPERATIONS_WORTH_A_THREAD", 1)
     return allocated
