@@ -8,8 +8,7 @@ from lanes import run_pytest
 
 BOUNDS = {"NUMBA_BOUNDSCHECK": "1"}
 KERNEL_TESTS = [
-    "test_kernels.py", "test_losses.py", "test_activations.py", "test_kernels_sparse.py", "test_kernels_shuffle.py",
-    "test_multiply.py",
+    "test_kernels.py", "test_kernels_sparse.py", "test_kernels_shuffle.py", "test_multiply.py",
     "test_network_gradients.py", "test_network_steps.py", "test_fits.py",
     "-k", "not every_width",  # tiles count in pointers, of which Numba checks nothing: there the guards must do
 ]  # fmt: skip
