@@ -44,7 +44,7 @@ class FullBatch:
         """The loss and the gradient at `params`, which become the network's."""
         network, task = self.network, self.workspace.task
         network.params[...] = params
-        self.workspace.transpose()
+        self.workspace.copy_twins()
         self.gradient[...] = 0
         self.workspace.tasks["loss_sum"] = self.workspace.tasks["weight_sum"] = 0
         self.slicer.run(self._chunks, self.steps)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .kernels import activations, dense, parts, softmax, sparse
+from .kernels import activations, dense, panels, parts, softmax, sparse
 from .kernels import network as network_kernels
 from .kernels.records import COLUMN_TILE, LAYER, N_HYPER, ROW_TILE, TASK
-from .kernels.simd import FROM_BIAS, RECTIFY, RECTIFY_WITH_SLOPE, TILE_VECTORS, VECTOR_BITS
+from .kernels.simd import FROM_BIAS, RECTIFY, RECTIFY_WITH_SLOPE, VECTOR_BITS
 
 if TYPE_CHECKING:
     from .data import Rows
@@ -23,14 +23,16 @@ BLOCK_BYTES = 1 << 16
 #: Parameters of more bytes do not stay in the second cache from block to block: one layer at a time for many rows.
 CACHED_PARAMS = 1 << 20
 WIDE_BLOCK_ROWS = 256
-#: Weight matrices of more bytes are read through packed panels, many rows at a time.
-PACKED_BYTES = 1 << 18
+#: In training, weight matrices of more bytes are kept in panels as well, and deltas of at most so many rows.
+PANEL_BYTES, PANEL_ROWS = 1 << 19, 2048
+#: Of so few outputs, the weight gradient is computed transposed: rows of the tiles instead of half-empty vectors.
+NARROW = 2 * ROW_TILE
 #: Weights whose gradient is computed before they are updated, in bytes: it stays in the first cache.
 UPDATE_BYTES = 1 << 14
 #: A batch of so many rows goes in so many parts, if a part's gradient has at most so many bytes.
 LARGE_BATCH_ROWS, PARTS, PART_BYTES = 2048, 16, 1 << 17
-#: Rows of a packed layer's weights that are updated together: as many as make packing cheap.
-PACKED_UPDATE_ROWS = 128
+#: Rows of a large layer's weights that are updated together: their inputs fit the second cache beside much else.
+STRIP_ROWS = 64
 
 
 def aligned(shape: Any, dtype: Any) -> np.ndarray:
@@ -164,17 +166,13 @@ class Workspace:
         """How the work is cut to the caches: everything that depends on their size stands here."""
         item = self.dtype.itemsize
         row_bytes = 2 * item * int(self.layers["stride"].sum() + self.task["input_stride"])
-        self.layers["packed"] = self.layers["fan_in"] * self.layers["fan_out"] * item > PACKED_BYTES
-        self.layers["narrow"] = self.layers["fan_out"] <= ROW_TILE
+        self.layers["narrow"] = self.layers["fan_out"] <= NARROW
+        self.layers["short"] = (self.layers["fan_in"] <= 4 * ROW_TILE) & (self.layers["fan_out"] >= 2 * COLUMN_TILE)
         if self.rows.sparse:  # the first layer has kernels of its own
-            self.layers["packed"][0] = self.layers["narrow"][0] = False
+            self.layers["narrow"][0] = self.layers["short"][0] = False
         fitting = UPDATE_BYTES // (item * self.layers["fan_out"]) // ROW_TILE * ROW_TILE
         few = np.clip(fitting, ROW_TILE, -(-self.layers["fan_in"] // ROW_TILE) * ROW_TILE)
-        self.layers["update_rows"] = np.where(self.layers["packed"], PACKED_UPDATE_ROWS, few)
-        self.layers["update_rows"] = np.where(self.layers["narrow"], self.layers["fan_in"], self.layers["update_rows"])
-        self.layers["short"] = (self.layers["fan_in"] <= 4 * ROW_TILE) & (self.layers["fan_out"] >= 2 * COLUMN_TILE)
-        if self.rows.sparse:
-            self.layers["short"][0] = False
+        self.layers["update_rows"] = np.where(self.layers["narrow"], self.layers["fan_in"], few)
         params = self.network.layout.size * item
         fitting = max(BLOCK_BYTES // row_bytes // ROW_TILE, 4) * ROW_TILE
         rows = -(-self.batch_rows // ROW_TILE) * ROW_TILE
@@ -220,11 +218,31 @@ class Workspace:
                 continue
             layer["transposed_stride"] = padded(fan_in, self.dtype)
             layer["transposed"] = self.buffer(f"transposed {number}", (fan_out, layer["transposed_stride"]))
-        self.transpose()
+        self._allocate_panels()
+        self.copy_twins()
         self._allocate_squares()
         if self.rows.sparse:
             task["sort_by_feature"] = sparse.sort_by_feature.address(self.dtype)
             task["sparse_weight_gradient"] = sparse.sparse_weight_gradient.address(self.dtype)
+
+    def _allocate_panels(self) -> None:
+        """For each large layer: weights and deltas in panels, whose last one ends with a whole vector."""
+        task, layers, item = self.task, self.layers, self.dtype.itemsize
+        large = (layers["fan_in"] * layers["fan_out"] * item > PANEL_BYTES) & ~(layers["narrow"] | layers["short"])
+        if self.rows.sparse:
+            large[0] = False
+        if not large.any():
+            return
+        task["copy_to_panels"] = panels.copy_to_panels.address(self.dtype)
+        task["copy_weights"] = panels.copy_weights.address(self.dtype)
+        task["panel_rows"] = self.batch_rows
+        layers["update_rows"][large] = STRIP_ROWS
+        lanes = VECTOR_BITS // (8 * item)
+        for number in np.flatnonzero(large):
+            layer, columns = layers[number], -(-layers["fan_out"][number] // lanes) * lanes
+            layer["panels"] = self.buffer(f"panels {number}", (columns, layer["fan_in"]))
+            if self.batch_rows <= PANEL_ROWS:
+                layer["delta_panels"] = self.buffer(f"delta panels {number}", (columns, self.batch_rows))
 
     def _let_the_loss_read_outputs(self) -> None:
         """The output activation first, which leaves f′ in delta; what mixes a row's outputs leaves ones there."""
@@ -243,29 +261,31 @@ class Workspace:
 
     def _allocate_scratch(self, thread: int, training: bool) -> None:
         """What a thread has for itself."""
-        task, layers, item = self.tasks[thread], self.layers, self.dtype.itemsize
+        task, layers = self.tasks[thread], self.layers
         task["thread"], task["n_threads"] = thread, len(self.tasks)
-        if layers["packed"].any():
-            depth = max(*self.network.layout.units, self.batch_rows)
-            task["panel"] = self.buffer(f"panel {thread}", (depth, TILE_VECTORS * VECTOR_BITS // (8 * item)))
         if not training:
             return
+        if layers["panels"].any():
+            task["strip"] = self.buffer(f"strip {thread}", (self.batch_rows, STRIP_ROWS))
         most = int((layers["update_rows"] * layers["fan_out"]).max())
         task["d_tile"] = self.buffer(f"weight gradients {thread}", most)
         task["hyper"] = self.buffer(f"hyper {thread}", (2, N_HYPER), np.float64)
         if layers["narrow"].any():
             fan_in = int((layers["narrow"] * layers["fan_in"]).max())
-            task["d_transposed"] = self.buffer(f"transposed weight gradients {thread}", (ROW_TILE, fan_in))
+            task["d_transposed"] = self.buffer(f"transposed weight gradients {thread}", (NARROW, fan_in))
         if self.rows.sparse:
             entries = self.rows.most_entries(self.batch_rows)
             task["feature_starts"] = self.buffer(f"feature starts {thread}", self.rows.n_features + 1, np.int64)
             task["entry_rows"] = self.buffer(f"entry rows {thread}", entries, np.int32)
             task["entry_values"] = self.buffer(f"entry values {thread}", entries)
 
-    def transpose(self) -> None:
-        """Copy the weights into their transposed twins, after they were changed from outside."""
-        for number, coef in enumerate(self.network.coefs[1:], start=1):
-            if f"transposed {number}" in self.buffers:
+    def copy_twins(self) -> None:
+        """Copy the weights into their twins, transposed or in panels, after they were changed from outside."""
+        for number, coef in enumerate(self.network.coefs):
+            if self.layers["panels"][number]:
+                copy_weights = panels.copy_weights.entry(self.dtype)
+                copy_weights(*self.arguments(), number, 0, coef.shape[0], self.network.coefs[0].ctypes.data)
+            elif f"transposed {number}" in self.buffers:
                 self.buffers[f"transposed {number}"][:, : coef.shape[0]] = coef.T
 
     def use_order(self, order: np.ndarray) -> None:

@@ -36,6 +36,20 @@ MULTIPLY = {
 }
 
 
+def to_panels(b, lanes, depth, padding=np.nan):
+    """The panels of b, one behind the other, with room for `depth` rows each; `padding` where nothing is."""
+    panels, j, columns = [], 0, b.shape[1]
+    while j < columns:
+        left = columns - j
+        vectors = 2 if 3 * lanes < left <= 4 * lanes else min(3, -(-left // lanes))
+        panel = np.full((depth, vectors * lanes), padding, b.dtype)
+        part = b[:, j : j + vectors * lanes]
+        panel[: len(b), : part.shape[1]] = part
+        panels.append(panel.ravel())
+        j += vectors * lanes
+    return np.concatenate(panels)
+
+
 # Activations: name → z ↦ (f(z), f′(z))
 
 

@@ -234,8 +234,9 @@ def test_sparse_inputs_stay_as_they_are():
 
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("dtype", TYPES)
-def test_wide_layers(dtype, sparse):
-    """Weights that do not stay in the near caches: one layer at a time for many rows, through packed panels."""
+def test_wide_layers(dtype, sparse, monkeypatch):
+    """Weights that do not stay in the near caches: one layer at a time for many rows, through panels."""
+    monkeypatch.setattr("fastmlp.workspace.PANEL_BYTES", 1 << 16)
     problem = make_problem(
         "softmax log loss", features=130, hidden=(270, 33), rows=24, dtype=dtype, sparse=sparse, weighted=True
     )

@@ -22,18 +22,16 @@ def rows_with_scratch(rows):
     return 1 if rows == 1 else -(-rows // simd.TILE_ROWS) * simd.TILE_ROWS
 
 
-def call_multiply(mode, out, a, steps, b, bias, rows, columns, depth, packed):
+def call_multiply(mode, out, a, steps, b, bias, rows, columns, depth, b_panel=0):
     """The unit on guarded arrays; `steps` are a's elements from row to row and from step to step of the depth."""
     dtype = out.array.dtype
-    panel = Guarded(np.zeros((depth if packed else 0, simd.TILE_VECTORS * lanes(dtype))), dtype)
     spare = rows_with_scratch(rows) - rows
     derivative = Guarded(np.full((rows, columns), 0.5), dtype, stride=out.stride, spare_rows=spare)
     call(
         multiply, dtype, out=out, out_stride=out.stride, derivative=derivative, a=a, a_row=steps[0], a_step=steps[1],
-        b=b, b_stride=b.stride, bias=bias, rows=rows, columns=columns, depth=depth, mode=getattr(simd, mode),
-        panel=panel, packed=packed,
+        b=b, b_stride=b.stride, b_panel=b_panel, bias=bias, rows=rows, columns=columns, depth=depth,
+        mode=getattr(simd, mode),
     )  # fmt: skip
-    panel.assert_only_inside_written()
     if mode == "RECTIFY_WITH_SLOPE":
         derivative.assert_only_inside_written(rows=rows + spare)
         assert np.array_equal(derivative.array, out.array > 0)
@@ -44,9 +42,10 @@ def call_multiply(mode, out, a, steps, b, bias, rows, columns, depth, packed):
 class Operands:
     """out, a, b and bias of one product, of which fewer rows and columns can be asked for."""
 
-    def __init__(self, seed, dtype, rows, columns, depth, transposed=False, packed=False, gap=GAP):
+    def __init__(self, seed, dtype, rows, columns, depth, transposed=False, panels=False, gap=GAP):
         draw = np.random.RandomState(seed).standard_normal
-        self.dtype, self.depth, self.transposed, self.packed, self.gap = dtype, depth, transposed, packed, gap
+        self.dtype, self.depth, self.transposed, self.gap = dtype, depth, transposed, gap
+        self.b_panel = depth + GAP if panels else 0
         self.values = [draw(shape).astype(dtype) for shape in ((rows, columns), (rows, depth), (depth, columns))]
         self.values.append(draw(columns).astype(dtype))
         self.guarded_a, self.guarded_b = {}, {}
@@ -59,6 +58,9 @@ class Operands:
 
     def guard_b(self, columns):
         b, bias = self.values[2][:, :columns], self.values[3][:columns]
+        if self.b_panel:
+            panels = reference.to_panels(b, lanes(self.dtype), self.b_panel)
+            return Guarded(panels, self.dtype), Guarded(bias, self.dtype)
         return Guarded(b, self.dtype, stride=columns + self.gap), Guarded(bias, self.dtype)
 
     def multiply(self, mode, rows, columns):
@@ -71,7 +73,7 @@ class Operands:
         spare = rows_with_scratch(rows) - rows
         out = Guarded(self.values[0][:rows, :columns], self.dtype, stride=columns + GAP, spare_rows=spare)
         steps = (1, a.stride) if self.transposed else (a.stride, 1)
-        call_multiply(mode, out, a, steps, b, bias, rows, columns, self.depth, self.packed)
+        call_multiply(mode, out, a, steps, b, bias, rows, columns, self.depth, self.b_panel)
         out.assert_only_inside_written(rows=rows + spare)
         return out.array.copy()
 
@@ -92,14 +94,14 @@ def assert_close(got, expected, allowed):
 
 
 @pytest.mark.parametrize("depth", [0, 1, 7, 33])
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("panels", [False, True])
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("dtype", TYPES)
-def test_every_width_and_height(dtype, mode, transposed, packed, depth):
+def test_every_width_and_height(dtype, mode, transposed, panels, depth):
     """All rows against the plain twin; fewer rows together give each row the same bits."""
     widest, tallest = 4 * lanes(dtype) + 5, 17
-    operands = Operands(depth, dtype, tallest, widest, depth, transposed, packed)
+    operands = Operands(depth, dtype, tallest, widest, depth, transposed, panels)
     expected, allowed = operands.expected(mode)
     for columns in range(1, widest + 1):
         together = operands.multiply(mode, tallest, columns)
@@ -110,12 +112,12 @@ def test_every_width_and_height(dtype, mode, transposed, packed, depth):
 
 
 @pytest.mark.parametrize(("rows", "columns", "depth"), [(65, 131, 519), (9, 1030, 67), (515, 3, 130), (1, 517, 1031)])
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("panels", [False, True])
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("dtype", TYPES)
-def test_large_shapes(dtype, mode, transposed, packed, rows, columns, depth):
-    operands = Operands(columns, dtype, rows, columns, depth, transposed, packed)
+def test_large_shapes(dtype, mode, transposed, panels, rows, columns, depth):
+    operands = Operands(columns, dtype, rows, columns, depth, transposed, panels)
     assert_close(operands.multiply(mode, rows, columns), *operands.expected(mode))
     operands.assert_inputs_untouched()
 
@@ -157,7 +159,7 @@ def test_three_roles_of_the_affine_layer(dtype):
 
     def product(mode, out, a, steps, b):
         out = Guarded(out, dtype, stride=out.shape[1] + 8, spare_rows=7)
-        call_multiply(mode, out, a, steps, b, Guarded(bias, dtype), *out.shape, b.shape[0], packed=False)
+        call_multiply(mode, out, a, steps, b, Guarded(bias, dtype), *out.shape, b.shape[0])
         return out.array
 
     guarded_inp = Guarded(inp, dtype, stride=16, spare_rows=7)

@@ -256,8 +256,9 @@ def test_training_steps(
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize(("features", "hidden"), [(301, (251, 33)), (7, (190, 161, 5)), (30, (1201,))], ids=str)
-def test_training_steps_of_wide_layers(features, hidden, optimizer, dtype, sparse):
-    """Several tiles a layer, packed layers, layers dealt by columns, narrow ones."""
+def test_training_steps_of_wide_layers(features, hidden, optimizer, dtype, sparse, monkeypatch):
+    """Several tiles a layer, layers in panels, layers dealt by columns, narrow ones."""
+    monkeypatch.setattr("fastmlp.workspace.PANEL_BYTES", 1 << 16)
     problem = make_problem(
         "softmax log loss", features=features, hidden=hidden, rows=50, dtype=dtype, sparse=sparse, weighted=True
     )

@@ -98,7 +98,8 @@ def test_layers_dealt_by_columns(features, hidden, dtype, solver, sharing):
 
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("container", CONTAINERS)
-def test_layers_through_packed_panels(container, solver, sharing):
+def test_large_layers_in_panels(container, solver, sharing, monkeypatch):
+    monkeypatch.setattr("fastmlp.workspace.PANEL_BYTES", 1 << 16)
     X, y = draw("classes", container=container, features=301)
     options = {"hidden_layer_sizes": (331, 131), "solver": solver, "max_iter": 2}
     check_same_bits(sharing, "classes", X, y, threads=[2, 3], **options)

@@ -10,8 +10,9 @@ B batch, I fan-in, O fan-out::
 """
 
 from .._jit import POINTER, SIZE, pasted, unit
+from .panels import tile_vectors
 from .pointers import shift
-from .simd import FROM_BIAS, TILE_ROWS, TILE_VECTORS, copy_vectors, lanes, make_dot, make_tile
+from .simd import FROM_BIAS, TILE_ROWS, lanes, make_dot, make_tile
 from .transposing import TRANSPOSED_ROWS, transpose_block
 
 _tile_3, _tile_2, _tile_1 = (make_tile(TILE_ROWS, vectors) for vectors in (3, 2, 1))
@@ -21,10 +22,8 @@ _row_3, _row_2, _row_1 = (make_tile(1, vectors) for vectors in (3, 2, 1))
 _dot_tile, _dot_row = make_dot(TILE_ROWS), make_dot(1)
 
 
-@unit(POINTER, SIZE, POINTER, POINTER, SIZE, SIZE, POINTER, SIZE, POINTER, SIZE, SIZE, SIZE, SIZE, POINTER, SIZE)
-def multiply(
-    out, out_stride, derivative, a, a_row, a_step, b, b_stride, bias, rows, columns, depth, mode, panel, packed
-):
+@unit(POINTER, SIZE, POINTER, POINTER, SIZE, SIZE, POINTER, SIZE, SIZE, POINTER, SIZE, SIZE, SIZE, SIZE)
+def multiply(out, out_stride, derivative, a, a_row, a_step, b, b_stride, b_panel, bias, rows, columns, depth, mode):
     """out (rows, columns) = bias + a (rows, depth) @ b (depth, columns), or as `mode` says (see simd).
 
     Strides in elements: ``out_stride`` and ``b_stride`` from row to row; a's element (i, k) lies at
@@ -33,8 +32,7 @@ def multiply(
     single row is computed by itself. out is overwritten or, by `mode`, multiplied; derivative, with out's strides, is
     overwritten with the slope of the rectifier, by `mode`, or left alone.
 
-    Where `packed`, the columns of b that a tile needs are first copied into panel (depth, TILE_VECTORS vectors), which
-    is overwritten: rows far apart in memory cost a page each, and rows a power of two apart share a few cache sets.
+    Where b lies in panels (see `panels`), ``b_panel`` is their depth, and ``b_stride`` is not used; else it is zero.
     """
     if columns == 1 and b_stride == 1 and a_step == 1 and mode == FROM_BIAS:
         multiply_column(out, out_stride, a, a_row, b, bias, rows, depth)
@@ -42,17 +40,11 @@ def multiply(
     width = lanes(out)
     j = 0
     while j < columns:
-        left = columns - j
-        vectors = min((left + width - 1) // width, TILE_VECTORS)
-        if left > 3 * width and left <= 4 * width:
-            vectors = 2  # four vectors go as two and two: a tile one vector wide waits for its splats
-        take = min(left, vectors * width)
+        vectors = tile_vectors(columns - j, width)
+        take = min(columns - j, vectors * width)
         source, stride = shift(b, j), b_stride
-        if packed and rows > 1:
-            stride = TILE_VECTORS * width
-            for k in range(depth):
-                copy_vectors(shift(panel, k * stride), shift(source, k * b_stride), take)
-            source = panel
+        if b_panel > 0:
+            source, stride = shift(b, j * b_panel), vectors * width
         o, d, s = shift(out, j), shift(derivative, j), shift(bias, j)
         multiply_columns(o, out_stride, d, a, a_row, a_step, source, stride, s, rows, take, depth, mode, vectors)
         j += take

@@ -37,22 +37,42 @@ def weight_gradient(task, layer, sorted_from, base, first, count, column, column
         return
     inp = shift(pointer_at(layer.input, like), base * layer.input_stride + first)
     nothing = delta  # no bias, so its pointer is never followed
-    panel = pointer_at(task.panel, like)
     if layer.narrow:
         transposed = d_tile if columns == 1 else pointer_at(task.d_transposed, like)
         call(
             task.multiply,
-            (transposed, count, transposed, delta, 1, layer.stride, inp, layer.input_stride, nothing)
-            + (columns, count, rows, OVERWRITE, panel, 0),
+            (transposed, count, transposed, delta, 1, layer.stride, inp, layer.input_stride, 0, nothing)
+            + (columns, count, rows, OVERWRITE),
         )
         if columns > 1:
             call(task.transpose, (d_tile, columns, transposed, count, columns, count))
         return
+    inp_stride, depth = layer.input_stride, 0
+    if layer.panels != 0:
+        inp = copy_strip(task, layer, inp, count, rows, like)
+        inp_stride = layer.update_rows
+    if layer.delta_panels != 0:
+        delta, depth = pointer_at(layer.delta_panels, like), task.panel_rows
     call(
         task.multiply,
-        (d_tile, columns, d_tile, inp, 1, layer.input_stride, delta, layer.stride, nothing)
-        + (count, columns, rows, OVERWRITE, panel, layer.packed),
+        (d_tile, columns, d_tile, inp, 1, inp_stride, delta, layer.stride, depth, nothing)
+        + (count, columns, rows, OVERWRITE),
     )
+
+
+@pasted
+def copy_strip(task, layer, inp, count, rows, like):
+    """strip (rows, update_rows) is overwritten with `count` columns of the input, which lie far apart there.
+
+    Each of the product's tiles would else fetch a page for every row of the batch.
+    """
+    strip = pointer_at(task.strip, like)
+    for i in range(rows):
+        to = carray(shift(strip, i * layer.update_rows), count)
+        source = carray(shift(inp, i * layer.input_stride), count)
+        for j in range(count):
+            to[j] = source[j]
+    return strip
 
 
 @pasted

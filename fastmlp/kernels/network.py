@@ -74,29 +74,39 @@ def forward_rows(task_record, layer_records, order, first, rows, like):
     layers = carray(layer_records, task.n_layers)
     for number in range(task.n_layers):
         layer = layers[number]
-        fan_in, fan_out = layer.fan_in, layer.fan_out
-        z = shift(pointer_at(layer.output, like), first * layer.stride)
-        weight, bias = pointer_at(layer.weight, like), pointer_at(layer.bias, like)
         if layer.mask != 0:
             call(layer.mask, (task_record, layer_records, number, order, first, rows, like))
         if number == 0 and task.sparse:
+            z = shift(pointer_at(layer.output, like), first * layer.stride)
+            weight, bias = pointer_at(layer.weight, like), pointer_at(layer.bias, like)
             which = shift(order, first)
             indptr, indices = integers_at(task.indptr), indices_at(task.indices)
             values = pointer_at(task.values, like)
             call(
                 task.sparse_forward,
-                (z, layer.stride, indptr, indices, values, which, rows, weight, bias, fan_out),
+                (z, layer.stride, indptr, indices, values, which, rows, weight, bias, layer.fan_out),
             )
         else:
-            a = shift(pointer_at(layer.input, like), first * layer.input_stride)
-            derivative = shift(pointer_at(layer.delta, like), first * layer.stride)
-            call(
-                task.multiply,
-                (z, layer.stride, derivative, a, layer.input_stride, 1, weight, fan_out, bias)
-                + (rows, fan_out, fan_in, layer.mode, pointer_at(task.panel, like), layer.packed),
-            )
+            multiply_forward(task, layer, first, rows, layer.mode, like)
         if number + 1 < task.n_layers and layer.mode == FROM_BIAS:
             activate_rows(layer, first, rows, like)
+
+
+@pasted
+def multiply_forward(task, layer, first, rows, mode, like):
+    """output is overwritten in the block's rows with bias + input @ weight; by `mode` rectified, its slope in delta."""
+    z = shift(pointer_at(layer.output, like), first * layer.stride)
+    derivative = shift(pointer_at(layer.delta, like), first * layer.stride)
+    inp = shift(pointer_at(layer.input, like), first * layer.input_stride)
+    weight, bias = pointer_at(layer.weight, like), pointer_at(layer.bias, like)
+    depth = 0
+    if layer.panels != 0:
+        weight, depth = pointer_at(layer.panels, like), layer.fan_in
+    call(
+        task.multiply,
+        (z, layer.stride, derivative, inp, layer.input_stride, 1, weight, layer.fan_out, depth, bias)
+        + (rows, layer.fan_out, layer.fan_in, mode),
+    )
 
 
 @pasted
@@ -125,25 +135,33 @@ def backward_rows(task_record, layer_records, first, rows, like):
     if task.output_backward != 0:
         call(task.output_backward, (z, delta, rows, last.fan_out))
     for number in range(task.n_layers - 1, 0, -1):
-        layer, below = layers[number], layers[number - 1]
-        delta = shift(pointer_at(layer.delta, like), first * layer.stride)
-        d_inp = shift(pointer_at(below.delta, like), first * below.stride)
-        transposed = pointer_at(layer.transposed, like)
-        call(
-            task.multiply,
-            (
-                d_inp,
-                below.stride,
-                d_inp,
-                delta,
-                layer.stride,
-                1,
-                transposed,
-                layer.transposed_stride,
-                transposed,
-            )  # no bias
-            + (rows, layer.fan_in, layer.fan_out, MULTIPLY, pointer_at(task.panel, like), layer.packed),
-        )
+        multiply_backward(task, layers[number], layers[number - 1], first, rows, like)
+    copy_deltas(task, layers, first, rows, like)
+
+
+@pasted
+def multiply_backward(task, layer, below, first, rows, like):
+    """The delta of the layer below, which holds f′, is multiplied in the block's rows by delta @ weight.T."""
+    delta = shift(pointer_at(layer.delta, like), first * layer.stride)
+    d_inp = shift(pointer_at(below.delta, like), first * below.stride)
+    transposed = pointer_at(layer.transposed, like)
+    depth = layer.fan_out if layer.panels != 0 else 0
+    call(
+        task.multiply,
+        (d_inp, below.stride, d_inp, delta, layer.stride, 1, transposed, layer.transposed_stride, depth)
+        + (transposed, rows, layer.fan_in, layer.fan_out, MULTIPLY),  # no bias
+    )
+
+
+@pasted
+def copy_deltas(task, layers, first, rows, like):
+    """The panels of the block's deltas are overwritten, for the weight gradient of large layers."""
+    for number in range(task.n_layers):
+        layer = layers[number]
+        if layer.delta_panels != 0:
+            panels = pointer_at(layer.delta_panels, like)
+            delta = shift(pointer_at(layer.delta, like), first * layer.stride)
+            call(task.copy_to_panels, (panels, task.panel_rows, delta, layer.stride, first, rows, layer.fan_out))
 
 
 @unit(TASK_POINTER, LAYER_POINTER, INTEGERS, SIZE, SIZE, POINTER)

@@ -21,7 +21,7 @@ from .bits import prefer_wide_vectors
 from .pointers import call, doubles_at, integers_at, pointer_at, shift
 from .records import COLUMN_TILE, FLAT_TILE, L2, LAYER_POINTER, N_HYPER, N_RATES, ROW_TILE, SCALE, TASK_POINTER
 from .team import meet, share
-from .update import transpose_weights
+from .update import copy_twins
 
 
 @unit(TASK_POINTER, LAYER_POINTER, POINTER)
@@ -139,14 +139,14 @@ def limit_tile(weight, stride, rows, columns, largest, sums):
 
 @unit(TASK_POINTER, LAYER_POINTER, POINTER)
 def transpose_all(task_record, layer_records, like):
-    """The transposed twins of this thread's rows of weights are overwritten with them."""
+    """The twins (transposed, panels) of this thread's rows of weights are overwritten with them."""
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
-    for number in range(1, task.n_layers):
+    for number in range(task.n_layers):
         layer = layers[number]
         begin, end = share(layer.fan_in, ROW_TILE, task.thread, task.n_threads)
-        if begin < end and layer.fan_out > 1:  # one column is its own transpose
-            transpose_weights(task, layer, begin, end - begin, 0, layer.fan_out, like)
+        if begin < end:
+            copy_twins(task_record, layer_records, number, begin, end - begin, 0, layer.fan_out, like)
 
 
 @inlined_sum

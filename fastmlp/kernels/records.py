@@ -31,8 +31,9 @@ _TASK_FIELDS = [
     ("n_layers", "i8"), ("n_outputs", "i8"), ("n_params", "i8"), ("state", "i8"),
     # One batch, gathered: inputs (B, stride); targets, their weights and losses (B, n_targets).
     ("inputs", "i8"), ("input_stride", "i8"), ("targets", "i8"), ("target_weights", "i8"), ("losses", "i8"),
-    # Weight gradients of a few rows, room for a packed panel, and a batch of sparse input sorted by feature.
-    ("d_tile", "i8"), ("d_transposed", "i8"), ("panel", "i8"),
+    ("panel_rows", "i8"),  # how many rows there is room for, where deltas are in panels
+    # Weight gradients of a few rows, room for the inputs of these rows, and a batch of sparse input sorted by feature.
+    ("d_tile", "i8"), ("d_transposed", "i8"), ("strip", "i8"),
     ("feature_starts", "i8"), ("entry_rows", "i8"), ("entry_values", "i8"),
     # A large batch in parts: rows of each (0: the batch is one), their gradients (parts, n_params) and losses (parts,).
     ("part_rows", "i8"), ("partials", "i8"), ("part_losses", "i8"), ("part_gradients", "i8"), ("add_parts", "i8"),
@@ -40,6 +41,7 @@ _TASK_FIELDS = [
     ("thread", "i8"), ("n_threads", "i8"), ("team", "i8"),
     # Units, by address.
     ("multiply", "i8"), ("transpose", "i8"), ("forward", "i8"), ("backward", "i8"), ("pass_rows", "i8"),
+    ("copy_to_panels", "i8"), ("copy_weights", "i8"),
     ("update_layer", "i8"), ("loss", "i8"), ("update", "i8"),
     ("sparse_forward", "i8"), ("sort_by_feature", "i8"), ("sparse_weight_gradient", "i8"),
     # The loss: whether it reads outputs and f′ (else pre-activations); from d loss / d output to delta where that
@@ -76,10 +78,11 @@ _LAYER_FIELDS = [
     ("input", "i8"), ("input_stride", "i8"), ("output", "i8"), ("delta", "i8"), ("stride", "i8"),
     # A unit, and its own numbers; the forward product's mode, which says whether the product applies it itself.
     ("activation", "i8"), ("activation_settings", "i8"), ("mode", "i8"),
-    # Rows of weights whose gradient is computed before they are updated; whether products pack their
-    # panels; whether the layer is narrower than a vector; whether its weights are dealt by columns;
-    # where Σ w² of its tiles go.
-    ("update_rows", "i8"), ("packed", "i8"), ("narrow", "i8"), ("short", "i8"), ("squares", "i8"),
+    # A large layer's weights and deltas once more, in panels (0 for none); then the transposed twin is in panels, too.
+    ("panels", "i8"), ("delta_panels", "i8"),
+    # Rows of weights whose gradient is computed before they are updated; whether the layer is narrower than a vector;
+    # whether its weights are dealt by columns; where Σ w² of its tiles go.
+    ("update_rows", "i8"), ("narrow", "i8"), ("short", "i8"), ("squares", "i8"),
     # Dropout of what comes in: a unit or 0, the smallest of 32 random bits that keep a number, and what it is kept as.
     ("mask", "i8"), ("kept_from", "i8"), ("kept_as", "f8"),
 ]  # fmt: skip

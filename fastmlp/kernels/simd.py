@@ -44,20 +44,6 @@ def lanes(typingctx, pointer):
     return types.intp(pointer), codegen
 
 
-@intrinsic
-def copy_vectors(typingctx, to, source, columns):
-    """to is overwritten with `columns` elements of source and zeros up to TILE_VECTORS vectors."""
-
-    def codegen(context, builder, signature, args):
-        v = Vectors(builder, to.dtype.bitwidth)
-        for offset in (ir.Constant(I64, j * v.count) for j in range(TILE_VECTORS)):
-            mask = v.mask(builder.sub(args[2], offset))
-            v.store(v.load(args[1], offset, mask), args[0], offset)
-        return context.get_dummy_value()
-
-    return types.void(to, to, types.intp), codegen
-
-
 def make_tile(rows: int, vectors: int):
     """An intrinsic that computes one tile of `rows` × (up to `vectors` vectors) of a product.
 

@@ -37,8 +37,8 @@ def update_layer(task_record, layer_records, number, order, rows, like):
             else:
                 weight_gradient(task, layer, sorted_from, 0, first, count, column, stop - column, rows, like)
             update_weights(task, layer, first, count, column, stop - column, like)
-            if number > 0 and layer.fan_out > 1 and task.n_phases == 0:  # one column is its own transpose
-                transpose_weights(task, layer, first, count, column, stop - column, like)
+            if task.n_phases == 0:
+                copy_twins(task_record, layer_records, number, first, count, column, stop - column, like)
     update_biases(task_record, layer_records, number, rows, like)
 
 
@@ -90,8 +90,15 @@ def sum_of_squares(pointer, n):
 
 
 @pasted
-def transpose_weights(task, layer, first, count, column, columns, like):
-    """transposed[column : …, first : first + count] is overwritten with the weights of the block."""
+def copy_twins(task_record, layer_records, number, first, count, column, columns, like):
+    """transposed[column : …, first : first + count] is overwritten with the weights of the block; so are panels."""
+    task = carray(task_record, 1)[0]
+    layer = carray(layer_records, task.n_layers)[number]
+    if layer.panels != 0:
+        call(task.copy_weights, (task_record, layer_records, number, first, count, like))
+        return
+    if number == 0 or layer.fan_out == 1:  # needs none; one column is its own transpose
+        return
     weight = shift(pointer_at(layer.weight, like), first * layer.fan_out + column)
     transposed = shift(pointer_at(layer.transposed, like), column * layer.transposed_stride + first)
     call(task.transpose, (transposed, layer.transposed_stride, weight, layer.fan_out, count, columns))
