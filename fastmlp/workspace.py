@@ -9,7 +9,7 @@ import numpy as np
 from .kernels import activations, dense, panels, parts, softmax, sparse
 from .kernels import network as network_kernels
 from .kernels.records import COLUMN_TILE, LAYER, N_HYPER, ROW_TILE, TASK
-from .kernels.simd import FROM_BIAS, RECTIFY, RECTIFY_WITH_SLOPE, VECTOR_BITS
+from .kernels.simd import FROM_BIAS, RECTIFY, VECTOR_BITS
 
 if TYPE_CHECKING:
     from .data import Rows
@@ -188,7 +188,7 @@ class Workspace:
         for number, (layer, activation) in enumerate(zip(self.layers, self.network.activations, strict=True)):
             product_rectifies = activation.unit is activations.relu and number < last and layer["input"] != 0
             if product_rectifies:
-                layer["mode"] = RECTIFY_WITH_SLOPE if training else RECTIFY
+                layer["mode"] = RECTIFY
                 continue
             layer["mode"] = FROM_BIAS
             if number < last or not training or apart:

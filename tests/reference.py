@@ -27,12 +27,12 @@ def dense_weight_gradient(inp, delta):
     return inp.T @ delta
 
 
-MULTIPLY = {
-    "FROM_BIAS": lambda out, product, bias: bias + product,
-    "OVERWRITE": lambda out, product, bias: product,
-    "MULTIPLY": lambda out, product, bias: out * product,
-    "RECTIFY": lambda out, product, bias: np.maximum(bias + product, 0),
-    "RECTIFY_WITH_SLOPE": lambda out, product, bias: np.maximum(bias + product, 0),
+MULTIPLY = {  # what becomes of out, from itself, the product, the bias and a rectifier's outputs
+    "FROM_BIAS": lambda out, product, bias, rectified: bias + product,
+    "OVERWRITE": lambda out, product, bias, rectified: product,
+    "MULTIPLY": lambda out, product, bias, rectified: out * product,
+    "MULTIPLY_BY_SLOPE": lambda out, product, bias, rectified: np.where(rectified > 0, product, 0),
+    "RECTIFY": lambda out, product, bias, rectified: np.maximum(bias + product, 0),
 }
 
 

@@ -22,21 +22,17 @@ def rows_with_scratch(rows):
     return 1 if rows == 1 else -(-rows // simd.TILE_ROWS) * simd.TILE_ROWS
 
 
-def call_multiply(mode, out, a, steps, b, bias, rows, columns, depth, b_panel=0):
+def call_multiply(mode, out, rectified, a, steps, b, bias, rows, columns, depth, b_panel=0):
     """The unit on guarded arrays; `steps` are a's elements from row to row and from step to step of the depth."""
     dtype = out.array.dtype
     spare = rows_with_scratch(rows) - rows
-    derivative = Guarded(np.full((rows, columns), 0.5), dtype, stride=out.stride, spare_rows=spare)
+    rectified = Guarded(rectified, dtype, stride=out.stride, spare_rows=spare)
     call(
-        multiply, dtype, out=out, out_stride=out.stride, derivative=derivative, a=a, a_row=steps[0], a_step=steps[1],
+        multiply, dtype, out=out, out_stride=out.stride, rectified=rectified, a=a, a_row=steps[0], a_step=steps[1],
         b=b, b_stride=b.stride, b_panel=b_panel, bias=bias, rows=rows, columns=columns, depth=depth,
         mode=getattr(simd, mode),
     )  # fmt: skip
-    if mode == "RECTIFY_WITH_SLOPE":
-        derivative.assert_only_inside_written(rows=rows + spare)
-        assert np.array_equal(derivative.array, out.array > 0)
-    else:
-        derivative.assert_untouched()
+    rectified.assert_untouched()
 
 
 class Operands:
@@ -47,7 +43,7 @@ class Operands:
         self.dtype, self.depth, self.transposed, self.gap = dtype, depth, transposed, gap
         self.b_panel = depth + GAP if panels else 0
         self.values = [draw(shape).astype(dtype) for shape in ((rows, columns), (rows, depth), (depth, columns))]
-        self.values.append(draw(columns).astype(dtype))
+        self.values += [draw(columns).astype(dtype), np.maximum(draw((rows, columns)), 0).astype(dtype)]
         self.guarded_a, self.guarded_b = {}, {}
 
     def guard_a(self, rows):
@@ -73,7 +69,8 @@ class Operands:
         spare = rows_with_scratch(rows) - rows
         out = Guarded(self.values[0][:rows, :columns], self.dtype, stride=columns + GAP, spare_rows=spare)
         steps = (1, a.stride) if self.transposed else (a.stride, 1)
-        call_multiply(mode, out, a, steps, b, bias, rows, columns, self.depth, self.b_panel)
+        rectified = self.values[4][:rows, :columns]
+        call_multiply(mode, out, rectified, a, steps, b, bias, rows, columns, self.depth, self.b_panel)
         out.assert_only_inside_written(rows=rows + spare)
         return out.array.copy()
 
@@ -83,10 +80,11 @@ class Operands:
 
     def expected(self, mode):
         """The plain twin's answer, and how far a chain of `depth` roundings may be from it."""
-        out, a, b, bias = (array.astype(np.float64) for array in self.values)
+        out, a, b, bias, rectified = (array.astype(np.float64) for array in self.values)
         terms = abs(a) @ abs(b) + abs(bias)
         scale = abs(out) * terms if mode == "MULTIPLY" else abs(out) + terms
-        return reference.MULTIPLY[mode](out, a @ b, bias), (self.depth + 3) * np.finfo(self.dtype).eps * scale
+        allowed = (self.depth + 3) * np.finfo(self.dtype).eps * scale
+        return reference.MULTIPLY[mode](out, a @ b, bias, rectified), allowed
 
 
 def assert_close(got, expected, allowed):
@@ -159,7 +157,7 @@ def test_three_roles_of_the_affine_layer(dtype):
 
     def product(mode, out, a, steps, b):
         out = Guarded(out, dtype, stride=out.shape[1] + 8, spare_rows=7)
-        call_multiply(mode, out, a, steps, b, Guarded(bias, dtype), *out.shape, b.shape[0])
+        call_multiply(mode, out, out.array, a, steps, b, Guarded(bias, dtype), *out.shape, b.shape[0])
         return out.array
 
     guarded_inp = Guarded(inp, dtype, stride=16, spare_rows=7)

@@ -4,6 +4,7 @@ B batch, I fan-in, O fan-out::
 
     forward          out (B, O)      = bias (O,) + inp (B, I) @ weight (I, O)        FROM_BIAS
     input gradient   d_inp (B, I)   *= delta (B, O) @ weight.T (O, I)                MULTIPLY: d_inp holds f′
+                                                                     MULTIPLY_BY_SLOPE: f′ is a rectifier's
     weight gradient  d_weight (I, O) = inp.T (I, B) @ delta (B, O)                   OVERWRITE
 
 `multiply` is called through its address by every kernel that needs a product, so that its tiles are compiled once.
@@ -23,14 +24,14 @@ _dot_tile, _dot_row = make_dot(TILE_ROWS), make_dot(1)
 
 
 @unit(POINTER, SIZE, POINTER, POINTER, SIZE, SIZE, POINTER, SIZE, SIZE, POINTER, SIZE, SIZE, SIZE, SIZE)
-def multiply(out, out_stride, derivative, a, a_row, a_step, b, b_stride, b_panel, bias, rows, columns, depth, mode):
+def multiply(out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel, bias, rows, columns, depth, mode):
     """out (rows, columns) = bias + a (rows, depth) @ b (depth, columns), or as `mode` says (see simd).
 
     Strides in elements: ``out_stride`` and ``b_stride`` from row to row; a's element (i, k) lies at
     ``i * a_row + k * a_step``, so that a may be transposed. Rows come in whole tiles: out and a must have room for
     the next multiple of TILE_ROWS (what lies in those rows is read and overwritten, never used), except that a
-    single row is computed by itself. out is overwritten or, by `mode`, multiplied; derivative, with out's strides, is
-    overwritten with the slope of the rectifier, by `mode`, or left alone.
+    single row is computed by itself. out is overwritten or, by `mode`, multiplied; rectified, with out's strides, is
+    read by `mode`: a rectifier's outputs, which say what its slope was.
 
     Where b lies in panels (see `panels`), ``b_panel`` is their depth, and ``b_stride`` is not used; else it is zero.
     """
@@ -45,8 +46,8 @@ def multiply(out, out_stride, derivative, a, a_row, a_step, b, b_stride, b_panel
         source, stride = shift(b, j), b_stride
         if b_panel > 0:
             source, stride = shift(b, j * b_panel), vectors * width
-        o, d, s = shift(out, j), shift(derivative, j), shift(bias, j)
-        multiply_columns(o, out_stride, d, a, a_row, a_step, source, stride, s, rows, take, depth, mode, vectors)
+        o, r, s = shift(out, j), shift(rectified, j), shift(bias, j)
+        multiply_columns(o, out_stride, r, a, a_row, a_step, source, stride, s, rows, take, depth, mode, vectors)
         j += take
 
 
@@ -62,7 +63,7 @@ def multiply_column(out, out_stride, a, a_row, b, bias, rows, depth):
 
 @pasted
 def multiply_columns(
-    out, out_stride, derivative, a, a_row, a_step, b, b_stride, bias, rows, columns, depth, mode, vectors
+    out, out_stride, rectified, a, a_row, a_step, b, b_stride, bias, rows, columns, depth, mode, vectors
 ):
     """The columns of `multiply` that one tile is wide: `vectors` vectors, the last one masked to `columns`.
 
@@ -71,32 +72,32 @@ def multiply_columns(
     """
     if rows == 1:
         if vectors == 3:
-            _row_3(out, out_stride, derivative, a, a_row, a_step, b, b_stride, bias, columns, depth, mode)
+            _row_3(out, out_stride, rectified, a, a_row, a_step, b, b_stride, bias, columns, depth, mode)
         elif vectors == 2:
-            _row_2(out, out_stride, derivative, a, a_row, a_step, b, b_stride, bias, columns, depth, mode)
+            _row_2(out, out_stride, rectified, a, a_row, a_step, b, b_stride, bias, columns, depth, mode)
         else:
-            _row_1(out, out_stride, derivative, a, a_row, a_step, b, b_stride, bias, columns, depth, mode)
+            _row_1(out, out_stride, rectified, a, a_row, a_step, b, b_stride, bias, columns, depth, mode)
         return
     i = 0
     while i < rows:
         x, y, left = shift(a, i * a_row), shift(out, i * out_stride), rows - i
-        d = shift(derivative, i * out_stride)
+        r = shift(rectified, i * out_stride)
         i += TILE_ROWS
         if vectors == 3:
             if left > TILE_ROWS // 2:
-                _tile_3(y, out_stride, d, x, a_row, a_step, b, b_stride, bias, columns, depth, mode)
+                _tile_3(y, out_stride, r, x, a_row, a_step, b, b_stride, bias, columns, depth, mode)
             else:
-                _half_3(y, out_stride, d, x, a_row, a_step, b, b_stride, bias, columns, depth, mode)
+                _half_3(y, out_stride, r, x, a_row, a_step, b, b_stride, bias, columns, depth, mode)
         elif vectors == 2:
             if left > TILE_ROWS // 2:
-                _tile_2(y, out_stride, d, x, a_row, a_step, b, b_stride, bias, columns, depth, mode)
+                _tile_2(y, out_stride, r, x, a_row, a_step, b, b_stride, bias, columns, depth, mode)
             else:
-                _half_2(y, out_stride, d, x, a_row, a_step, b, b_stride, bias, columns, depth, mode)
+                _half_2(y, out_stride, r, x, a_row, a_step, b, b_stride, bias, columns, depth, mode)
         elif left > TILE_ROWS:
-            _tall_1(y, out_stride, d, x, a_row, a_step, b, b_stride, bias, columns, depth, mode)
+            _tall_1(y, out_stride, r, x, a_row, a_step, b, b_stride, bias, columns, depth, mode)
             i += TILE_ROWS
         else:
-            _tile_1(y, out_stride, d, x, a_row, a_step, b, b_stride, bias, columns, depth, mode)
+            _tile_1(y, out_stride, r, x, a_row, a_step, b, b_stride, bias, columns, depth, mode)
 
 
 @unit(POINTER, SIZE, POINTER, SIZE, SIZE, SIZE)

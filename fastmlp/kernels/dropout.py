@@ -15,6 +15,7 @@ from .bits import prefer_wide_vectors
 from .pointers import indices_at, integers_at, pointer_at, shift
 from .random_bits import random_bits
 from .records import LAYER_POINTER, TASK_POINTER
+from .simd import RECTIFY
 
 _SIGNATURE = (TASK_POINTER, LAYER_POINTER, SIZE, INTEGERS, SIZE, SIZE, POINTER)
 
@@ -37,7 +38,11 @@ def mask_rows(task_record, layer_records, number, order, first, rows, like):
         for i in range(n):
             a[i] *= kept_as if random_bits(key, position, i) >= kept_from else zero
         return
-    d = carray(shift(pointer_at(carray(layer_records, task.n_layers)[number - 1].delta, like), at), n)
+    below = carray(layer_records, task.n_layers)[number - 1]
+    d = carray(shift(pointer_at(below.delta, like), at), n)
+    if below.mode == RECTIFY:  # which leaves no f′
+        for i in range(n):
+            d[i] = zero if a[i] <= zero else a.dtype.type(1)
     for i in range(n):
         mask = kept_as if random_bits(key, position, i) >= kept_from else zero
         a[i] *= mask

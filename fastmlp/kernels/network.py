@@ -9,7 +9,7 @@ from numba import carray
 from .._jit import INTEGERS, POINTER, SIZE, pasted, unit
 from .pointers import call, doubles_at, indices_at, integers_at, pointer_at, shift
 from .records import LAYER_POINTER, TASK_POINTER
-from .simd import FROM_BIAS, MULTIPLY
+from .simd import FROM_BIAS, MULTIPLY, MULTIPLY_BY_SLOPE, RECTIFY
 from .team import called_off
 
 
@@ -66,7 +66,7 @@ def sum_weights(task, order, rows, like):
 
 @unit(TASK_POINTER, LAYER_POINTER, INTEGERS, SIZE, SIZE, POINTER)
 def forward_rows(task_record, layer_records, order, first, rows, like):
-    """Rows first … first + rows of the batch through all layers: every output and f′ of theirs is overwritten.
+    """Rows first … first + rows of the batch through all layers: every output of theirs is overwritten, and f′.
 
     The last layer is left at its pre-activation: training's loss and prediction's activation go on from there.
     """
@@ -94,9 +94,8 @@ def forward_rows(task_record, layer_records, order, first, rows, like):
 
 @pasted
 def multiply_forward(task, layer, first, rows, mode, like):
-    """output is overwritten in the block's rows with bias + input @ weight; by `mode` rectified, its slope in delta."""
+    """output is overwritten in the block's rows with bias + input @ weight; by `mode` rectified."""
     z = shift(pointer_at(layer.output, like), first * layer.stride)
-    derivative = shift(pointer_at(layer.delta, like), first * layer.stride)
     inp = shift(pointer_at(layer.input, like), first * layer.input_stride)
     weight, bias = pointer_at(layer.weight, like), pointer_at(layer.bias, like)
     depth = 0
@@ -104,7 +103,7 @@ def multiply_forward(task, layer, first, rows, mode, like):
         weight, depth = pointer_at(layer.panels, like), layer.fan_in
     call(
         task.multiply,
-        (z, layer.stride, derivative, inp, layer.input_stride, 1, weight, layer.fan_out, depth, bias)
+        (z, layer.stride, z, inp, layer.input_stride, 1, weight, layer.fan_out, depth, bias)
         + (rows, layer.fan_out, layer.fan_in, mode),
     )
 
@@ -141,15 +140,20 @@ def backward_rows(task_record, layer_records, first, rows, like):
 
 @pasted
 def multiply_backward(task, layer, below, first, rows, like):
-    """The delta of the layer below, which holds f′, is multiplied in the block's rows by delta @ weight.T."""
+    """The delta of the layer below becomes f′ times delta @ weight.T in the block's rows.
+
+    It holds f′, unless the layer below is rectified and nothing was dropped of its outputs, which then say enough.
+    """
     delta = shift(pointer_at(layer.delta, like), first * layer.stride)
     d_inp = shift(pointer_at(below.delta, like), first * below.stride)
+    rectified = shift(pointer_at(below.output, like), first * below.stride)
+    mode = MULTIPLY_BY_SLOPE if below.mode == RECTIFY and layer.mask == 0 else MULTIPLY
     transposed = pointer_at(layer.transposed, like)
     depth = layer.fan_out if layer.panels != 0 else 0
     call(
         task.multiply,
-        (d_inp, below.stride, d_inp, delta, layer.stride, 1, transposed, layer.transposed_stride, depth)
-        + (transposed, rows, layer.fan_in, layer.fan_out, MULTIPLY),  # no bias
+        (d_inp, below.stride, rectified, delta, layer.stride, 1, transposed, layer.transposed_stride, depth)
+        + (transposed, rows, layer.fan_in, layer.fan_out, mode),  # no bias
     )
 
 

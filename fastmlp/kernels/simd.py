@@ -28,9 +28,9 @@ TILE_ROWS = 8 if MANY_REGISTERS else 4
 #: Vectors a full tile is wide.
 TILE_VECTORS = 3
 
-#: What a tile starts from and does in the end: out = a b; out *= a b; out = bias + a b; the same with max(…, 0) over
-#: it, while it is still in registers; and with its slope, 1 or 0, in derivative.
-OVERWRITE, MULTIPLY, FROM_BIAS, RECTIFY, RECTIFY_WITH_SLOPE = range(5)
+#: What a tile starts from and does in the end: out = a b; out *= a b; out = a b where a rectifier let something
+#: through, else 0; out = bias + a b; the same with max(…, 0) over it, while it is still in registers.
+OVERWRITE, MULTIPLY, MULTIPLY_BY_SLOPE, FROM_BIAS, RECTIFY = range(5)
 
 
 @intrinsic
@@ -47,14 +47,14 @@ def lanes(typingctx, pointer):
 def make_tile(rows: int, vectors: int):
     """An intrinsic that computes one tile of `rows` × (up to `vectors` vectors) of a product.
 
-    tile(out, out_stride, derivative, a, a_row, a_step, b, b_stride, bias, columns, depth, mode): out (and derivative,
-    by `mode`) is (rows, columns) with `out_stride` elements from row to row; a's element (i, k) is at ``i * a_row + k *
-    a_step``; b is (depth, columns). `columns` lies above ``(vectors - 1)`` and up to `vectors` vectors; `mode` says
-    what becomes of out.
+    tile(out, out_stride, rectified, a, a_row, a_step, b, b_stride, bias, columns, depth, mode): out (and rectified, a
+    rectifier's outputs, read by `mode`) is (rows, columns) with `out_stride` elements from row to row; a's element
+    (i, k) is at ``i * a_row + k * a_step``; b is (depth, columns). `columns` lies above ``(vectors - 1)`` and up to
+    `vectors` vectors; `mode` says what becomes of out.
     """
 
     @intrinsic
-    def tile(typingctx, out, out_stride, derivative, a, a_row, a_step, b, b_stride, bias, columns, depth, mode):
+    def tile(typingctx, out, out_stride, rectified, a, a_row, a_step, b, b_stride, bias, columns, depth, mode):
         size = types.intp
         signature = types.void(out, size, out, out, size, size, out, size, out, size, size, size)
 
@@ -68,7 +68,7 @@ def make_tile(rows: int, vectors: int):
 
 
 def _emit_tile(builder, bits, rows, vectors, args):
-    out, out_stride, derivative, a, a_row, a_step, b, b_stride, bias, columns, depth, mode = args
+    out, out_stride, rectified, a, a_row, a_step, b, b_stride, bias, columns, depth, mode = args
     v = Vectors(builder, bits)
     offsets = [ir.Constant(I64, j * v.count) for j in range(vectors)]
     left = builder.sub(columns, offsets[-1])
@@ -80,31 +80,40 @@ def _emit_tile(builder, bits, rows, vectors, args):
     sums = _emit_depth_loop(builder, v, rows, offsets, masks, first, (a, a_row, a_step, b, b_stride, depth))
     row_offsets = [builder.mul(ir.Constant(I64, i), out_stride) for i in range(rows)]
     places = [(builder.add(r, o), masks[j]) for r in row_offsets for j, o in enumerate(offsets)]
+    _emit_results(builder, v, sums, places, out, rectified, mode)
 
-    _emit_results(builder, v, sums, places, out, derivative, mode)
 
-
-def _emit_results(builder, v, sums, places, out, derivative, mode):
+def _emit_results(builder, v, sums, places, out, rectified, mode):
     """What becomes of a tile's sums, by `mode`; places are (offset, mask)."""
 
-    def write(values, to):
+    def write(values):
         for value, place in zip(values, places, strict=True):
-            v.store(value, to, *place)
+            v.store(value, out, *place)
+
+    def above_zero(values):
+        """The sums where these are above zero, or NaN."""
+        return [
+            builder.select(builder.fcmp_ordered("<=", value, v.zero), v.zero, s)
+            for value, s in zip(values, sums, strict=True)
+        ]
 
     def is_mode(number):
         return builder.icmp_signed("==", mode, ir.Constant(I64, number))
 
+    def load(pointer):
+        return [v.load(pointer, *place) for place in places]
+
     with builder.if_else(is_mode(MULTIPLY)) as (multiply, other):
         with multiply:
-            write([builder.fmul(v.load(out, *place), s) for s, place in zip(sums, places, strict=True)], out)
-        with other, builder.if_else(builder.icmp_signed(">=", mode, ir.Constant(I64, RECTIFY))) as (rectify, plain):
-            with rectify:
-                below = [builder.fcmp_ordered("<=", s, v.zero) for s in sums]  # NaN is not: it stays
-                write([builder.select(b, v.zero, s) for b, s in zip(below, sums, strict=True)], out)
-                with builder.if_then(is_mode(RECTIFY_WITH_SLOPE)):
-                    write([builder.select(b, v.zero, v.ones) for b in below], derivative)
-            with plain:
-                write(sums, out)
+            write([builder.fmul(f, s) for f, s in zip(load(out), sums, strict=True)])
+        with other, builder.if_else(is_mode(MULTIPLY_BY_SLOPE)) as (by_slope, other):
+            with by_slope:
+                write(above_zero(load(rectified)))
+            with other, builder.if_else(is_mode(RECTIFY)) as (rectify, plain):
+                with rectify:
+                    write(above_zero(sums))
+                with plain:
+                    write(sums)
 
 
 def _emit_depth_loop(builder, v, rows, offsets, masks, first, operands):
