@@ -15,6 +15,7 @@ from sklearn.utils.validation import validate_data
 
 from ._estimator import BaseMLP, is_stochastic
 from ._parameters import choose_output, gives_margins, gives_probabilities
+from ._validation import fit_labels
 from .activations import Activation
 from .base_loss import BaseLoss, name_of
 from .losses import as_loss, names_for
@@ -336,7 +337,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
-            self._label_binarizer = LabelBinarizer().fit(y)
+            self._label_binarizer = fit_labels(y)
             self.classes_ = self._label_binarizer.classes_
         else:
             self._check_known_classes(y)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,10 +39,10 @@ STRIP_ROWS = 64
 def aligned(shape: Any, dtype: Any) -> np.ndarray:
     """Zeros that begin on a cache line, with a line of zeros before and after (the tests look whether they stay)."""
     dtype = np.dtype(dtype)
-    size = int(np.prod(shape)) * dtype.itemsize
-    memory = np.zeros(size + 3 * LINE, np.uint8)
-    start = LINE + -(memory.ctypes.data + LINE) % LINE
-    return memory[start : start + size].view(dtype).reshape(shape)
+    count = math.prod(shape) if isinstance(shape, tuple) else shape
+    memory = np.zeros(count * dtype.itemsize + 3 * LINE, np.uint8)
+    start = LINE + -memory.ctypes.data % LINE
+    return np.ndarray(shape, dtype, memory, start)
 
 
 def padded(width: int, dtype: np.dtype) -> int:

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
+from sklearn.preprocessing import LabelBinarizer
 
 from fastmlp import MLPClassifier, MLPRegressor
+from fastmlp._validation import fit_labels
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -247,3 +249,22 @@ def test_names_survive_early_stopping_and_partial_fit(kind):
     classes = {"classes": [0, 1]} if kind is MLPClassifier else {}
     model = make(kind).partial_fit(frame, TARGETS[kind], **classes)
     np.testing.assert_array_equal(model.feature_names_in_, NAMES)
+
+
+@pytest.mark.parametrize("y", [
+    [3, 1, 3, 3, 1, 3], [True, False, True, True, False, True], [7] * 4, [5, 4, 6] * 5, [1, 2, 3], ["b", "a"] * 9,
+    [1.0, 2.0] * 5, [[0, 1], [1, 1], [0, 0]], np.array([2, 250, 2, 2, 250, 9, 9, 9], np.uint8),
+], ids=str)  # fmt: skip
+def test_labels_are_those_of_scikit_learn(y):
+    """Whatever way they were found."""
+    expected, got = LabelBinarizer().fit(np.array(y)), fit_labels(np.array(y))
+    assert vars(got).keys() == vars(expected).keys()
+    assert (got.y_type_, got.sparse_input_) == (expected.y_type_, expected.sparse_input_)
+    assert got.classes_.dtype == expected.classes_.dtype
+    np.testing.assert_array_equal(got.classes_, expected.classes_)
+
+
+def test_more_labels_than_rows_bear_are_warned_of():
+    """By scikit-learn, as of its own classifier."""
+    with pytest.warns(UserWarning, match="number of unique classes"):
+        fit_labels(np.r_[np.arange(25), np.arange(15)])
