@@ -72,13 +72,12 @@ def fit_labels(y: np.ndarray) -> LabelBinarizer:
     Its own fit looks through y four times, which is a tenth of a short training; for whole numbers once says it all.
     """
     binarizer = LabelBinarizer()
-    if y.ndim == 1 and y.dtype.kind in "biu":
-        classes = np.unique(y)
-        if 0 < 2 * classes.size < y.size:  # else there may be something to warn of
-            kind = "multiclass" if classes.size > 2 else "binary"
-            binarizer.y_type_, binarizer.sparse_input_, binarizer.classes_ = kind, False, classes
-            return binarizer
-    return binarizer.fit(y)
+    if y.ndim != 1 or y.dtype.kind not in "biu":
+        return binarizer.fit(y)
+    classes = np.unique(y)
+    kind = "multiclass" if classes.size > 2 else "binary"
+    binarizer.y_type_, binarizer.sparse_input_, binarizer.classes_ = kind, False, classes
+    return binarizer
 
 
 def check_batch_size(batch_size: int | str, n_rows: int) -> int:

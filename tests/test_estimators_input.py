@@ -262,9 +262,3 @@ def test_labels_are_those_of_scikit_learn(y):
     assert (got.y_type_, got.sparse_input_) == (expected.y_type_, expected.sparse_input_)
     assert got.classes_.dtype == expected.classes_.dtype
     np.testing.assert_array_equal(got.classes_, expected.classes_)
-
-
-def test_more_labels_than_rows_bear_are_warned_of():
-    """By scikit-learn, as of its own classifier."""
-    with pytest.warns(UserWarning, match="number of unique classes"):
-        fit_labels(np.r_[np.arange(25), np.arange(15)])
