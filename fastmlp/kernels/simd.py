@@ -21,7 +21,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .vectors import I64, MANY_REGISTERS, VECTOR_BITS, Vectors
+from .vectors import I64, MANY_REGISTERS, VECTOR_BITS, Vectors, opaque
 
 #: 24 accumulators, 3 columns and a splat fit 32 registers; 16 registers take half the rows.
 TILE_ROWS = 8 if MANY_REGISTERS else 4
@@ -119,6 +119,12 @@ def _emit_results(builder, v, sums, places, out, rectified, mode):
 def _emit_depth_loop(builder, v, rows, offsets, masks, first, operands):
     """for k in range(depth): sums[i, j] += a[i, k] * b[k, j], all sums in registers."""
     a, a_row, a_step, b, b_stride, depth = operands
+    # Rows go in groups of eight, each with an address of its own: LLVM would go from row to row by one addition after
+    # the other, and a tile of few columns would wait for that chain instead of for its products.
+    group, item = min(rows, 8), ir.Constant(I64, v.bits // 8)
+    row_bytes, step_bytes = builder.mul(a_row, item), builder.mul(a_step, item)
+    ways = [builder.mul(ir.Constant(I64, i), row_bytes) for i in range(rows)]
+    starts = [builder.add(builder.ptrtoint(a, I64), ways[i]) for i in range(0, rows, group)]
     before = builder.block
     loop, done = builder.append_basic_block("depth"), builder.append_basic_block("summed")
     zero, one = ir.Constant(I64, 0), ir.Constant(I64, 1)
@@ -126,15 +132,20 @@ def _emit_depth_loop(builder, v, rows, offsets, masks, first, operands):
     builder.position_at_end(loop)
     k = builder.phi(I64)
     k.add_incoming(zero, before)
+    places = [builder.phi(I64) for _ in starts]
     sums = [builder.phi(v.type) for _ in first]
-    at_b, at_a = builder.mul(k, b_stride), builder.mul(k, a_step)
+    hidden = [opaque(builder, place) for place in places]
+    at_b = builder.mul(k, b_stride)
     row_of_b = [v.load(b, builder.add(at_b, o), m) for o, m in zip(offsets, masks, strict=True)]
     new = []
     for i in range(rows):
-        at = builder.add(at_a, builder.mul(ir.Constant(I64, i), a_row))
-        splat = v.splat(builder.load(builder.gep(a, [at])))
+        at = builder.add(hidden[i // group], ways[i % group]) if i % group else hidden[i // group]
+        splat = v.splat(builder.load(builder.inttoptr(at, a.type)))
         for j, column in enumerate(row_of_b):
             new.append(v.multiply_add(splat, column, sums[i * len(offsets) + j]))
+    for place, start, at in zip(places, starts, hidden, strict=True):
+        place.add_incoming(start, before)
+        place.add_incoming(builder.add(at, step_bytes), loop)
     following = builder.add(k, one)
     k.add_incoming(following, loop)
     builder.cbranch(builder.icmp_signed("<", following, depth), loop, done)

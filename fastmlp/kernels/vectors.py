@@ -19,6 +19,11 @@ MANY_REGISTERS = "+avx512f" in FEATURES or TRIPLE.startswith(("aarch64", "arm64"
 VECTOR_BITS = 512 if "+avx512f" in FEATURES else 256 if "+avx" in FEATURES else 128
 
 
+def opaque(builder, value):
+    """The same 64-bit number, of which LLVM does not know where it comes from: it stays in a register of its own."""
+    return builder.asm(ir.FunctionType(I64, [I64]), "", "=r,0", [value], side_effect=False)
+
+
 class Vectors:
     """Loads, stores and splats of one vector type."""
 
