@@ -86,6 +86,7 @@ class Workspace:
         self.tasks = np.zeros(n_threads, TASK)
         self.task = self.tasks[0]
         self.layers = np.zeros(len(network.layout.shapes), LAYER)
+        self._tasks_at, self._layers_at = self.tasks.ctypes.data, self.layers.ctypes.data
         self._describe_network()
         rows.describe(self.task)
         self._allocate_layers()
@@ -280,4 +281,4 @@ class Workspace:
 
     def arguments(self, thread: int = 0) -> tuple[int, int]:
         """The addresses of the records, as every entry kernel takes them."""
-        return self.tasks.ctypes.data + thread * TASK.itemsize, self.layers.ctypes.data
+        return self._tasks_at + thread * TASK.itemsize, self._layers_at
