@@ -98,14 +98,15 @@ def lbfgs(
         progress.epoch(latest.nit, latest.fun)
 
     try:
-        result = scipy.optimize.minimize(
-            in_float64,
-            latest.x,
-            method="L-BFGS-B",
-            jac=True,
-            options={"maxfun": max_fun, "maxiter": max_iter, "gtol": tol},
-            callback=after_iteration,
-        )
+        with loss_and_gradient.team:
+            result = scipy.optimize.minimize(
+                in_float64,
+                latest.x,
+                method="L-BFGS-B",
+                jac=True,
+                options={"maxfun": max_fun, "maxiter": max_iter, "gtol": tol},
+                callback=after_iteration,
+            )
         result.interrupted = False
     except KeyboardInterrupt:
         warnings.warn("Training interrupted by user.", stacklevel=6)

@@ -58,7 +58,8 @@ def predict(
 
         team.run(rows_of)
 
-    Slicer().run(blocks, -(-share // block))
+    with team:
+        Slicer().run(blocks, -(-share // block))
     return out
 
 

@@ -14,17 +14,20 @@ from .dropout import Masks
 from .hooks import Hooks
 from .interruptible import Slicer
 from .kernels.epoch import train_steps
+from .kernels.records import N_RATES
 from .kernels.update import update_layer
 from .model import TrainableModel
 from .optimizers import Optimizer, RunningOptimizer
 from .progress import Progress
 from .regularisation import Regularisation
-from .schedules import Adaptive
+from .schedules import Adaptive, Schedule
 from .shuffling import shuffle
 from .team import Team, slow_seconds, takes_long, useful_threads
 from .workspace import Workspace
 
 _PLAIN = Regularisation()
+#: Steps whose rates are computed together: those of many epochs, where an epoch is one step or a few.
+STEPS_AHEAD = 256
 
 
 @dataclass
@@ -128,8 +131,11 @@ class Epoch:
         self.workspace.use_order(order)
         self.slicer = Slicer(slow_seconds(network, batch_size))
         self.train_steps = train_steps.entry(network.dtype)
+        self.params = network.params.ctypes.data
+        self.rates = RatesAhead(self.optimizer)
         self.state = self.optimizer.prepare(network.layout.size, network.dtype)
         tasks = self.workspace.tasks
+        self.results = tasks[["steps_made", "rows_counted", "loss_sum"]]
         tasks["team"] = self.team.address
         tasks["batch_size"] = batch_size
         tasks["state"] = self.state.ctypes.data
@@ -141,10 +147,9 @@ class Epoch:
     def run(self, l2: float) -> float:
         """Make every step of the pass; the mean loss over the rows that counted."""
         tasks, task = self.workspace.tasks, self.workspace.task
-        self.rates = self.optimizer.rates(self.steps)  # kept: the tasks hold its address
-        tasks["rates"], tasks["l2"] = self.rates.ctypes.data, l2
+        tasks["rates"], tasks["l2"] = self.rates.address(self.steps), l2
         self.hooks.before_epoch(self.steps)
-        tasks["steps_made"] = tasks["rows_counted"] = tasks["loss_sum"] = 0
+        self.results[...] = 0
         try:
             self.slicer.run(self._steps, self.steps)
         finally:  # an interrupt leaves the optimizer where the parameters are
@@ -153,12 +158,30 @@ class Epoch:
         return float(task["loss_sum"]) / max(int(task["rows_counted"]), 1)
 
     def _steps(self, start: int, stop: int) -> None:
-        params = self.network.params.ctypes.data
-
         def steps_of(thread: int) -> None:
-            self.train_steps(*self.workspace.arguments(thread), start, stop, params)
+            self.train_steps(*self.workspace.arguments(thread), start, stop, self.params)
 
         self.team.run(steps_of)
+
+
+class RatesAhead:
+    """What changes from step to step (`RunningOptimizer.rates`), computed for many steps at a time."""
+
+    def __init__(self, optimizer: RunningOptimizer) -> None:
+        self.optimizer = optimizer
+        self.schedule: Schedule | None = None
+        self.first = 0
+        self.rates = np.zeros((0, N_RATES))
+
+    def address(self, steps: int) -> int:
+        """Where those of the next `steps` steps lie, until it is asked again."""
+        optimizer = self.optimizer
+        at = optimizer.t - self.first
+        if optimizer.schedule is not self.schedule or not 0 <= at <= len(self.rates) - steps:
+            self.rates = optimizer.rates(max(steps, STEPS_AHEAD))
+            self.schedule, self.first, at = optimizer.schedule, optimizer.t, 0
+            self.start = self.rates.ctypes.data
+        return self.start + at * self.rates.strides[0]
 
 
 def train(
@@ -196,19 +219,20 @@ def train(
     epoch = Epoch(network, rows, optimizer, order, plan.batch_size, n_threads, plan.regularisation, masks)
     history.n_iter = 0
     try:
-        for _ in range(plan.max_iter):
-            if plan.shuffle:
-                shuffle(order, random_state)
-            history.note_epoch(epoch.run(l2), order.size)
-            progress.epoch(history.n_iter, history.loss_curve[-1])
-            _judge(network, history, plan.tol, progress, validate, best)
-            optimizer.after_epoch(history.rows_seen)
-            if history.no_improvement_count > plan.n_iter_no_change and _plateau(
-                optimizer, plan, history, progress, validate is not None
-            ):
-                return True
-            if plan.one_epoch:
-                return True
+        with epoch.team:
+            for _ in range(plan.max_iter):
+                if plan.shuffle:
+                    shuffle(order, random_state)
+                history.note_epoch(epoch.run(l2), order.size)
+                progress.epoch(history.n_iter, history.loss_curve[-1])
+                _judge(network, history, plan.tol, progress, validate, best)
+                optimizer.after_epoch(history.rows_seen)
+                if history.no_improvement_count > plan.n_iter_no_change and _plateau(
+                    optimizer, plan, history, progress, validate is not None
+                ):
+                    return True
+                if plan.one_epoch:
+                    return True
     except KeyboardInterrupt:
         warnings.warn("Training interrupted by user.", stacklevel=6)
         return True

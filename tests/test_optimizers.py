@@ -4,6 +4,7 @@ Convergence and PyTorch have files of their own.
 """
 
 import copy
+import ctypes
 import pickle
 from dataclasses import FrozenInstanceError, fields, replace
 
@@ -33,7 +34,7 @@ from fastmlp.optimizers import (
     as_optimizer,
 )
 from fastmlp.schedules import Adaptive, Cosine, Exponential, InverseScaling, WarmUp
-from fastmlp.training import Epoch
+from fastmlp.training import STEPS_AHEAD, Epoch, RatesAhead
 
 TYPES = [np.float32, np.float64]
 #: One for each way through the kernels, with numbers that are exact in float32.
@@ -251,6 +252,24 @@ def test_rates_do_not_depend_on_how_many_are_asked_for(rule):
         parts.advance(steps)
     assert np.isfinite(expected).all()
     assert np.isfinite(OF_NETWORKS[rule].rates(np.array([1e12]), np.array([0.1]))).all()
+
+
+@pytest.mark.parametrize("rule", OF_NETWORKS)
+def test_rates_ahead_are_those_of_their_steps(rule):
+    """Whether or not they were computed before: epochs of one step and many, a schedule that changes, steps between."""
+    running, plain = (replace(OF_NETWORKS[rule], learning_rate=SCHEDULE).begin() for _ in range(2))
+    ahead = RatesAhead(running)
+    for steps in (1, 2, 1, STEPS_AHEAD - 4, 1, 3, STEPS_AHEAD + 7, 1, 0, 5):
+        for optimizer in (running, plain):
+            if steps == 2:
+                optimizer.schedule = Cosine(0.5, steps=1000)
+            elif steps == 3:
+                optimizer.advance(100)
+        address, expected = ahead.address(steps), plain.rates(steps)
+        got = (ctypes.c_double * expected.size).from_address(address)
+        assert np.array_equal(np.reshape(got, expected.shape), expected)
+        running.advance(steps)
+        plain.advance(steps)
 
 
 def test_training_leaves_settings_alone(problem):

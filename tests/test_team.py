@@ -1,5 +1,6 @@
 """The barrier, the parts that threads are dealt, and the team that runs them: by themselves, without a network."""
 
+import os
 import signal
 import threading
 
@@ -136,20 +137,102 @@ def test_a_team_of_one_starts_no_thread(monkeypatch):
     assert seen == [0]
 
 
+@pytest.mark.parametrize("guilty", [0, -1])
 @pytest.mark.parametrize("size", [1, 2, 4])
-def test_an_error_of_the_callers_own_part_comes_when_the_others_are_done(size):
-    done = []
+def test_an_error_comes_when_the_others_are_done(size, guilty):
+    begun, done = threading.Barrier(size), []
+    team = Team(size)
 
     def work(thread):
-        if thread == 0:
+        begun.wait()
+        if thread == guilty % size:
             raise ZeroDivisionError
+        while not team.barrier[CALLED_OFF // 8]:
+            pass
         done.append(thread)
 
     before = threading.active_count()
     with pytest.raises(ZeroDivisionError):
-        Team(size).run(work)
-    assert sorted(done) == list(range(1, size))
+        team.run(work)
+    assert sorted({*done, guilty % size}) == list(range(size))
+    assert len(done) == size - 1
     assert threading.active_count() == before
+
+
+# How long its threads live
+
+
+def note_threads(team):
+    """Those that take part in one call."""
+    seen = {}
+    team.run(lambda number: seen.update({number: threading.current_thread()}))
+    return [seen[number] for number in sorted(seen)]
+
+
+@pytest.mark.parametrize("long", [False, True])
+def test_threads_stay_until_the_block_ends(long):
+    team = Team(3, long)
+    with team:
+        first = note_threads(team)
+        assert note_threads(team) == first
+    others = first if long else first[1:]
+    assert len(set(first)) == 3
+    assert not any(thread.is_alive() for thread in others)
+    assert not set(note_threads(team)) & set(others)  # without a block they live for one call
+    assert threading.active_count() == 1
+
+
+@pytest.mark.parametrize("guilty", [0, 1, 2])
+def test_threads_end_with_an_error_and_the_team_can_go_on(guilty):
+    def work(number):
+        if number == guilty:
+            raise ZeroDivisionError
+
+    with Team(3) as team:
+        for _ in range(3):
+            assert len(note_threads(team)) == 3
+            with pytest.raises(ZeroDivisionError):
+                team.run(work)
+    assert threading.active_count() == 1
+
+
+def test_threads_end_with_a_team_whose_block_never_ended():
+    """As after an interrupt that comes between the block's last line and its end."""
+    team = Team(3).__enter__()
+    others = note_threads(team)[1:]
+    del team
+    for thread in others:
+        thread.join()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_fork_between_two_calls():
+    """The child has none of the threads, and starts its own."""
+    with Team(3) as team:
+        first = note_threads(team)
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            for count in (3, 3):
+                if len(set(note_threads(team))) != count or set(note_threads(team)[1:]) & set(first):
+                    os._exit(1)
+            team.__exit__()
+            os._exit(threading.active_count() - 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert note_threads(team) == first
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_fork_that_leaves_the_block_at_once():
+    with Team(3) as team:
+        note_threads(team)
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            team.__exit__()
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert len(note_threads(team)) == 3
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals reach no single thread here")

@@ -16,13 +16,22 @@ from lanes import TESTS, environment
 from problems import make_problem
 
 from fastmlp.optimizers import SGD, Adam
-from fastmlp.team import Team
+from fastmlp.team import Helper, Team
 from fastmlp.training import Epoch
 
 pytestmark = ignores_max_iter
 
-#: Of three threads two are started, for every piece of compiled work: the first, its second, and so on.
-STARTS = [1, 2, 3, 4, 9]
+#: What a team does with its helpers, by name: who does it, and what it is called.
+STEPS = {
+    "start": (threading.Thread, "start"),
+    "job": (Helper, "give"),
+    "wait": (Helper, "wait"),
+    "end": (Helper, "join"),
+}
+#: Where something goes wrong. Of three threads two are started, and do every piece of compiled work: the first, its
+#: second, and so on.
+STARTS = [("start", 1), ("start", 2)]
+PLACES = [*STARTS, *itertools.product(["job", "wait"], [1, 2, 3, 4, 9]), ("end", 1), ("end", 2)]
 X, Y = draw("classes")
 OPTIONS = {
     "sgd": {"solver": "sgd", "momentum": 0.5},
@@ -48,18 +57,21 @@ def sharing(monkeypatch):
     assert_nobody_left()
 
 
-def fail_at_start(patch, number, error, started=False):
-    """The start of thread `number` (from one) raises `error`, before or after the thread has `started`."""
-    start, counter = threading.Thread.start, itertools.count(1)
+def fail_at(patch, place, error, after=False):
+    """What stands at `place` in STEPS for the so manieth time raises `error`, before or `after` it has been done."""
+    name, number = place
+    counter = itertools.count(1)
 
-    def failing(thread):
+    def failing(function, *arguments):
         failing_now = next(counter) == number
-        if started or not failing_now:
-            start(thread)
+        if after or not failing_now:
+            function(*arguments)
         if failing_now:
             raise error
 
-    patch.setattr(threading.Thread, "start", failing)
+    owner, attribute = STEPS[name]
+    function = getattr(owner, attribute)
+    patch.setattr(owner, attribute, lambda *arguments: failing(function, *arguments))
 
 
 def assert_usable(model, options):
@@ -75,63 +87,64 @@ def assert_usable(model, options):
 # A thread that cannot be started
 
 
-@pytest.mark.parametrize("number", STARTS)
+@pytest.mark.parametrize("place", STARTS)
 @pytest.mark.parametrize("name", OPTIONS)
-def test_a_thread_that_cannot_be_started(name, number, sharing, monkeypatch):
+def test_a_thread_that_cannot_be_started(name, place, sharing, monkeypatch):
     model = make("classes", n_jobs=3, **OPTIONS[name])
     with monkeypatch.context() as patch:
-        fail_at_start(patch, number, RuntimeError("can't start new thread"))
+        fail_at(patch, place, RuntimeError("can't start new thread"))
         with pytest.raises(RuntimeError, match="can't start new thread"):
             model.fit(X, Y)
     sharing()
     assert_usable(model, OPTIONS[name])
 
 
-@pytest.mark.parametrize("number", [1, 2])
-def test_a_thread_that_cannot_be_started_for_a_prediction(number, sharing, monkeypatch):
+@pytest.mark.parametrize("place", STARTS)
+def test_a_thread_that_cannot_be_started_for_a_prediction(place, sharing, monkeypatch):
     model = make("classes", n_jobs=3).fit(X, Y)
     expected = model.predict_proba(X)
     with monkeypatch.context() as patch:
-        fail_at_start(patch, number, RuntimeError("can't start new thread"))
+        fail_at(patch, place, RuntimeError("can't start new thread"))
         with pytest.raises(RuntimeError, match="can't start new thread"):
             model.predict_proba(X)
     sharing()
     np.testing.assert_array_equal(model.predict_proba(X), expected)
 
 
-# Ctrl-C while threads start
+# Ctrl-C while threads start, are given work, are waited for, and end
 
 
-@pytest.mark.parametrize("started", [False, True])
-@pytest.mark.parametrize("number", STARTS)
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("place", PLACES, ids=str)
 @pytest.mark.parametrize("name", OPTIONS)
-def test_an_interrupt_between_two_starts(name, number, started, sharing, monkeypatch):
+def test_an_interrupt_of_a_training(name, place, after, sharing, monkeypatch):
     model = make("classes", n_jobs=3, **OPTIONS[name])
     with monkeypatch.context() as patch:
-        fail_at_start(patch, number, KeyboardInterrupt(), started)
+        fail_at(patch, place, KeyboardInterrupt(), after)
         with pytest.warns(UserWarning, match=r"^Training interrupted by user\.$"):
             model.fit(X, Y)
     if name != "lbfgs":
-        assert model.n_iter_ == len(model.loss_curve_) < 4
+        assert model.n_iter_ == len(model.loss_curve_) < 4 + (place[0] == "end")
     sharing()
     assert_usable(model, OPTIONS[name])
 
 
-@pytest.mark.parametrize("started", [False, True])
-def test_an_interrupt_of_a_prediction(started, sharing, monkeypatch):
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("place", [("start", 2), ("job", 1), ("job", 2), ("wait", 1), ("wait", 2), ("end", 1)], ids=str)
+def test_an_interrupt_of_a_prediction(place, after, sharing, monkeypatch):
     model = make("classes", n_jobs=3).fit(X, Y)
     expected = model.predict_proba(X)
     with monkeypatch.context() as patch:
-        fail_at_start(patch, 2, KeyboardInterrupt(), started)
+        fail_at(patch, place, KeyboardInterrupt(), after)
         with pytest.raises(KeyboardInterrupt):
             model.predict_proba(X)
     sharing()
     np.testing.assert_array_equal(model.predict_proba(X), expected)
 
 
-@pytest.mark.parametrize("started", [False, True])
+@pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("optimizer", [SGD, Adam])
-def test_whole_steps_were_made_or_none(optimizer, started, sharing, monkeypatch):
+def test_whole_steps_were_made_or_none(optimizer, after, sharing, monkeypatch):
     """The second slice is called off before anything is updated: the parameters are those after the first step."""
     problems = [make_problem("softmax log loss", features=20, hidden=(30,), rows=96) for _ in range(2)]
     order = np.arange(96)
@@ -140,8 +153,8 @@ def test_whole_steps_were_made_or_none(optimizer, started, sharing, monkeypatch)
     ours = Epoch(problems[1].network, problems[1].rows, optimizer(), order, 32, n_threads=3)
     assert ours.team.size == 3
     with monkeypatch.context() as patch:
-        fail_at_start(patch, 4, KeyboardInterrupt(), started)
-        with pytest.raises(KeyboardInterrupt):
+        fail_at(patch, ("job", 4), KeyboardInterrupt(), after)
+        with pytest.raises(KeyboardInterrupt), ours.team:
             ours.run(0.1)
     sharing()
     assert np.array_equal(problems[0].network.params, problems[1].network.params)
@@ -189,7 +202,7 @@ def run_alone(script, *arguments):
 
 #: An exception in one thread's Python, before (or after) its part of the compiled work; the others wait at a barrier.
 ERROR_IN_ONE = """
-import itertools, sys, threading
+import contextlib, itertools, sys, threading
 import numpy as np
 from problems import make_problem
 from fastmlp.full_batch import FullBatch
@@ -197,8 +210,8 @@ from fastmlp.optimizers import Adam
 from fastmlp.training import Epoch
 
 guilty, error = int(sys.argv[1]), getattr(__builtins__, sys.argv[2])
-for solver, when in itertools.product(["adam", "lbfgs"], ["before", "after"]):
-    print(solver, when, flush=True)
+for solver, when, stay in itertools.product(["adam", "lbfgs"], ["before", "after"], [False, True]):
+    print(solver, when, stay, flush=True)
     problem = make_problem("softmax log loss", rows=96)
     if solver == "lbfgs":
         worker = FullBatch(problem.network, problem.rows, 0.1, 3)
@@ -220,7 +233,8 @@ for solver, when in itertools.product(["adam", "lbfgs"], ["before", "after"]):
     before = problem.network.params.copy()
     setattr(worker, name, failing)
     try:
-        run()
+        with worker.team if stay else contextlib.nullcontext():
+            run()
     except error:
         caught = True
     assert caught, "the error was lost"
@@ -283,3 +297,68 @@ print("done")
 def test_after_a_fork(when):
     """In the child, and still in the parent; also while another thread of the parent is fitting."""
     run_alone(FORK, when)
+
+
+FORK_BETWEEN_EPOCHS = """
+import os, sys, threading, traceback
+from fastmlp.progress import Progress
+from fits import assert_same_bits, draw, make, results
+
+X, y = draw("classes")
+
+def answers(**options):
+    return results(make("classes", n_jobs=3, max_iter=8, **options).fit(X, y), X)
+
+def fork_at_third(progress, number, loss):
+    global child
+    if number == 3 and child is None:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(30)
+
+for options in ({}, {"early_stopping": True}, {"solver": "lbfgs"}):
+    child, expected, epoch = None, answers(**options), Progress.epoch
+    Progress.epoch = fork_at_third
+    try:
+        assert_same_bits(answers(**options), expected)
+        assert threading.active_count() == 1
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    if child == 0:
+        os._exit(0)
+    Progress.epoch = epoch
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+print("done")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_fork_between_two_epochs():
+    """Both processes go on with the training; the child has none of the threads that waited for its next epoch."""
+    run_alone(FORK_BETWEEN_EPOCHS)
+
+
+EXIT_IN_THE_MIDDLE = """
+import sys, threading
+from fastmlp.progress import Progress
+from fits import draw, make
+
+X, y = draw("classes")
+make("classes", n_jobs=3).fit(X, y)
+begun, epoch = threading.Event(), Progress.epoch
+
+def tell(progress, number, loss):
+    if number == 3:
+        begun.set()
+
+Progress.epoch = tell
+model = make("classes", n_jobs=3, max_iter=10**9, tol=0, n_iter_no_change=10**9)
+threading.Thread(target=model.fit, args=(X, y), daemon=True).start()
+begun.wait()
+print("done")
+"""
+
+
+def test_the_interpreter_can_exit_while_a_daemon_trains():
+    run_alone(EXIT_IN_THE_MIDDLE)

@@ -1,10 +1,8 @@
 """The weight gradient of a block of a layer, over all rows of the batch; the bias's beside it."""
 
-from numba import carray
-
 from .._jit import pasted
 from .pointers import call, indices_at, integers_at, pointer_at, shift
-from .simd import OVERWRITE
+from .simd import OVERWRITE, lanes, sum_vectors
 
 
 @pasted
@@ -78,10 +76,10 @@ def copy_strip(task, layer, inp, count, rows, like):
 @pasted
 def bias_gradient(layer, d_bias, base, column, columns, rows, like):
     """d_bias (columns,) is overwritten with delta[base : …, column : …] summed over the rows."""
-    d = carray(d_bias, columns)
-    for j in range(columns):
-        d[j] = 0
-    for i in range(base, base + rows):
-        row = carray(shift(pointer_at(layer.delta, like), i * layer.stride + column), columns)
-        for j in range(columns):
-            d[j] += row[j]
+    delta = shift(pointer_at(layer.delta, like), base * layer.stride + column)
+    width = lanes(delta)
+    whole = columns // width * width
+    for j in range(0, whole, width):
+        sum_vectors(shift(d_bias, j), shift(delta, j), layer.stride, rows, width)  # a constant: no masks
+    if whole < columns:
+        sum_vectors(shift(d_bias, whole), shift(delta, whole), layer.stride, rows, columns - whole)

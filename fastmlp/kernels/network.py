@@ -6,28 +6,38 @@ Called by the epoch, by the full-batch gradient and by prediction. Task and laye
 
 from numba import carray
 
-from .._jit import INTEGERS, POINTER, SIZE, pasted, unit
+from .._jit import INTEGERS, POINTER, SIZE, inlined_sum, pasted, unit
 from .pointers import call, doubles_at, indices_at, integers_at, pointer_at, shift
 from .records import LAYER_POINTER, TASK_POINTER
-from .simd import FROM_BIAS, MULTIPLY, MULTIPLY_BY_SLOPE, RECTIFY
+from .simd import FROM_BIAS, MULTIPLY, MULTIPLY_BY_SLOPE, RECTIFY, copy_vector, lanes
 from .team import called_off
 
 
 @pasted
 def gather_inputs(task, order, begin, end, like):
     """inputs (rows, stride) is overwritten in rows begin … end with the dense rows of X that order (rows,) names."""
-    size = carray(like, 1).itemsize
-    which = carray(order, end)
+    which, inputs, stride, n_features = carray(order, end), task.inputs, task.input_stride, task.n_features
+    x, row_stride, column_stride = task.x, task.x_row_stride, task.x_column_stride
+    contiguous = column_stride == carray(like, 1).itemsize
     for i in range(begin, end):
-        to = carray(shift(pointer_at(task.inputs, like), i * task.input_stride), task.n_features)
-        row = task.x + which[i] * task.x_row_stride
-        if task.x_column_stride == size:
-            source = carray(pointer_at(row, like), task.n_features)
-            for j in range(task.n_features):
-                to[j] = source[j]
+        to, row = shift(pointer_at(inputs, like), i * stride), x + which[i] * row_stride
+        if contiguous:
+            copy_row(to, pointer_at(row, like), n_features)
         else:
-            for j in range(task.n_features):
-                to[j] = carray(pointer_at(row + j * task.x_column_stride, like), 1)[0]
+            numbers = carray(to, n_features)
+            for j in range(n_features):
+                numbers[j] = carray(pointer_at(row + j * column_stride, like), 1)[0]
+
+
+@pasted
+def copy_row(to, source, columns):
+    """to (columns,) is overwritten: most rows are so short that a loop over elements costs more than what it does."""
+    width = lanes(to)
+    whole = columns // width * width
+    for j in range(0, whole, width):
+        copy_vector(shift(to, j), shift(source, j), width)
+    if whole < columns:
+        copy_vector(shift(to, whole), shift(source, whole), columns - whole)
 
 
 @pasted
@@ -37,12 +47,9 @@ def gather_targets(task, order, begin, end, like):
     Without weights every row counts as one, and target_weights holds ones from the start.
     """
     which = carray(order, end)
-    width = task.n_targets
-    targets = carray(pointer_at(task.targets, like), end * width)
+    width, targets, y = task.n_targets, pointer_at(task.targets, like), pointer_at(task.y, like)
     for i in range(begin, end):
-        source = carray(shift(pointer_at(task.y, like), which[i] * width), width)
-        for j in range(width):
-            targets[i * width + j] = source[j]
+        copy_row(shift(targets, i * width), shift(y, which[i] * width), width)
     if task.weights == 0:
         return
     weights = carray(pointer_at(task.target_weights, like), end * width)
@@ -188,12 +195,18 @@ def pass_rows(task_record, layer_records, order, begin, end, like):
 
 @pasted
 def sum_losses(task, rows):
-    """The batch's losses, added up in order."""
+    """The batch's losses, added up in an order that depends on their number alone."""
     n, address = rows * task.n_targets, task.losses
     if task.part_rows > 0:
         n, address = (rows + task.part_rows - 1) // task.part_rows, task.part_losses
-    losses = carray(doubles_at(address), n)
+    return sum_doubles(doubles_at(address), n)
+
+
+@inlined_sum
+def sum_doubles(values, n):
+    """Several at once: one after the other, an addition would wait for the one before."""
+    numbers = carray(values, n)
     total = 0.0
-    for i in range(losses.size):
-        total += losses[i]
+    for i in range(n):
+        total += numbers[i]
     return total

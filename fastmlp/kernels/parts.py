@@ -16,6 +16,7 @@ from numba import carray
 
 from .._jit import INTEGERS, POINTER, SIZE, pasted, unit
 from .gradient import bias_gradient, weight_gradient
+from .network import sum_doubles
 from .pointers import call, doubles_at, pointer_at, shift
 from .records import LAYER_POINTER, TASK_POINTER
 from .team import called_off, share
@@ -46,11 +47,8 @@ def part_gradients(task_record, layer_records, order, rows, like):
 @pasted
 def note_loss(task, part, base, count):
     """part_losses[part] is overwritten with the sum of the part's losses."""
-    losses = carray(shift(doubles_at(task.losses), base * task.n_targets), count * task.n_targets)
-    total = 0.0
-    for i in range(losses.size):
-        total += losses[i]
-    carray(doubles_at(task.part_losses), part + 1)[part] = total
+    losses = shift(doubles_at(task.losses), base * task.n_targets)
+    carray(doubles_at(task.part_losses), part + 1)[part] = sum_doubles(losses, count * task.n_targets)
 
 
 @pasted

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .vectors import I64, MANY_REGISTERS, VECTOR_BITS, Vectors, opaque
@@ -27,6 +28,8 @@ from .vectors import I64, MANY_REGISTERS, VECTOR_BITS, Vectors, opaque
 TILE_ROWS = 8 if MANY_REGISTERS else 4
 #: Vectors a full tile is wide.
 TILE_VECTORS = 3
+#: Rows that are summed at once: as many as an addition takes cycles.
+SUM_ROWS = 4
 
 #: What a tile starts from and does in the end: out = a b; out *= a b; out = a b where a rectifier let something
 #: through, else 0; out = bias + a b; the same with max(…, 0) over it, while it is still in registers.
@@ -42,6 +45,53 @@ def lanes(typingctx, pointer):
         return ir.Constant(I64, count)
 
     return types.intp(pointer), codegen
+
+
+@intrinsic
+def copy_vector(typingctx, to, source, columns):
+    """to is overwritten with `columns` elements of source, one vector at the most."""
+
+    def codegen(context, builder, signature, args):
+        v = Vectors(builder, to.dtype.bitwidth)
+        mask, start = v.mask(args[2]), ir.Constant(I64, 0)
+        v.store(v.load(args[1], start, mask), args[0], start, mask)
+        return context.get_dummy_value()
+
+    return types.void(to, to, types.intp), codegen
+
+
+@intrinsic
+def sum_vectors(typingctx, out, inp, stride, rows, columns):
+    """out (columns,) is overwritten with the sum of inp's rows, `stride` elements apart; one vector at the most.
+
+    SUM_ROWS rows are added at once, each to a sum of its own, or the processor would wait for every single addition.
+    """
+
+    def codegen(context, builder, signature, args):
+        _emit_sums(builder, out.dtype.bitwidth, *args)
+        return context.get_dummy_value()
+
+    return types.void(out, out, types.intp, types.intp, types.intp), codegen
+
+
+def _emit_sums(builder, bits, out, inp, stride, rows, columns):
+    v = Vectors(builder, bits)
+    mask, nothing = v.mask(columns), v.mask(ir.Constant(I64, 0))
+    sums = [cgutils.alloca_once_value(builder, v.zero) for _ in range(SUM_ROWS)]
+    whole = builder.mul(builder.sdiv(rows, ir.Constant(I64, SUM_ROWS)), ir.Constant(I64, SUM_ROWS))
+    with cgutils.for_range_slice(builder, ir.Constant(I64, 0), whole, ir.Constant(I64, SUM_ROWS)) as (row, _):
+        for i, total in enumerate(sums):
+            at = builder.mul(builder.add(row, ir.Constant(I64, i)), stride)
+            builder.store(builder.fadd(builder.load(total), v.load(inp, at, mask)), total)
+    for i, total in enumerate(sums[:-1]):  # the rows that are left
+        row = builder.add(whole, ir.Constant(I64, i))
+        there = builder.icmp_signed("<", row, rows)
+        left = v.load(inp, builder.mul(row, stride), builder.select(there, mask, nothing))
+        builder.store(builder.fadd(builder.load(total), left), total)
+    values = [builder.load(total) for total in sums]
+    while len(values) > 1:
+        values = [builder.fadd(a, b) for a, b in zip(values[::2], values[1::2], strict=True)]
+    v.store(values[0], out, ir.Constant(I64, 0), mask)
 
 
 def make_tile(rows: int, vectors: int):
