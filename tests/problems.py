@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+import reference
 import scipy.sparse
 
 from fastmlp.data import Rows
+from fastmlp.kernels import simd
 from fastmlp.model import TrainableModel
 
 HIDDEN = ["identity", "logistic", "tanh", "relu"]
@@ -79,3 +81,20 @@ def make_problem(
     weights = rng.uniform(0.5, 2.0, rows) * (rng.uniform(size=rows) < 0.8)  # some rows count nothing
     weights[0] = 1.0
     return Problem(network, X, y, weights.astype(dtype) if weighted else None, loss, activation, sparse)
+
+
+def assert_twins_are_current(workspace):
+    """Transposed weights, and panels, have followed every update."""
+    width = simd.VECTOR_BITS // (8 * workspace.dtype.itemsize)
+    for number, coef in enumerate(workspace.network.coefs):
+        pairs = []
+        twin = workspace.buffers.get(f"transposed {number}")
+        if workspace.layers["panels"][number]:
+            pairs.append((workspace.buffers[f"panels {number}"], reference.to_panels(coef, width, len(coef))))
+            if twin is not None:
+                pairs.append((twin, reference.to_panels(coef.T, width, coef.shape[1])))
+        elif twin is not None:
+            pairs.append((twin[:, : len(coef)].copy(), coef.T.ravel()))
+        for got, expected in pairs:
+            there = ~np.isnan(expected)  # not what stands in no column
+            assert np.array_equal(got.ravel()[: expected.size][there], expected[there]), number

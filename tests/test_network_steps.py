@@ -14,7 +14,7 @@ import scipy.sparse
 from guarded import Guarded, assert_lines_are_zero
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from problems import HIDDEN, TASKS, make_problem
+from problems import HIDDEN, TASKS, assert_twins_are_current, make_problem
 
 from fastmlp.data import Rows
 from fastmlp.full_batch import FullBatch
@@ -114,14 +114,7 @@ def check_training(problem, rule, batch_size, l2=0.05, threads=1):
     assert_lines_are_zero(epoch.team.barrier)
     guarded.assert_untouched()
     guarded_order.assert_untouched()
-    check_transposed(epoch.workspace)
-
-
-def check_transposed(workspace):
-    """The transposed twins of the weights have followed every update."""
-    for number, coef in enumerate(workspace.network.coefs[1:], start=1):
-        twin = workspace.buffers.get(f"transposed {number}")
-        assert twin is None or np.array_equal(twin[:, : len(coef)], coef.T)
+    assert_twins_are_current(epoch.workspace)
 
 
 @settings(max_examples=120, deadline=None, derandomize=True, database=None)

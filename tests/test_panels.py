@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import reference
 from guarded import Guarded, call
+from problems import assert_twins_are_current
 from sklearn.exceptions import ConvergenceWarning
 
 from fastmlp import MLPClassifier, MLPRegressor
@@ -73,14 +74,7 @@ def test_steps_keep_them_current(dtype, threads, regularisation, large):
     assert not np.array_equal(before, network.params)
     assert epoch.team.size == threads
     assert list(workspace.layers["panels"] != 0) == [True, True, False]
-    width = lanes(dtype)
-    for number, weight in enumerate(network.coefs[:2]):
-        got = workspace.buffers[f"panels {number}"].ravel()
-        expected = reference.to_panels(weight, width, len(weight))
-        assert np.array_equal(got[~np.isnan(expected)], expected[~np.isnan(expected)])
-    expected = reference.to_panels(network.coefs[1].T, width, 131)
-    got = workspace.buffers["transposed 1"].ravel()[: expected.size]
-    assert np.array_equal(got[~np.isnan(expected)], expected[~np.isnan(expected)])
+    assert_twins_are_current(workspace)
 
 
 @pytest.mark.parametrize("options", [
