@@ -5,7 +5,8 @@ from functools import partial
 import numpy as np
 import reference_regularisation as plain
 from guarded import assert_lines_are_zero
-from test_network_steps import GuardedRows, assert_nothing_written_beside, check_transposed, take_step
+from problems import assert_twins_are_current
+from test_network_steps import GuardedRows, assert_nothing_written_beside, take_step
 
 from fastmlp.dropout import Masks
 from fastmlp.optimizers import LAMB, SGD
@@ -84,7 +85,7 @@ def check_training(problem, settings, optimizer="momentum", batch_size=16, threa
     assert_nothing_written_beside(network, epoch.workspace)
     assert_lines_are_zero(epoch.team.barrier)
     guarded.assert_untouched()
-    check_transposed(epoch.workspace)
+    assert_twins_are_current(epoch.workspace)
     return epoch
 
 
