@@ -10,7 +10,7 @@ B batch, I fan-in, O fan-out::
 """
 
 from .._jit import POINTER, SIZE, pasted, unit
-from .pointers import shift
+from .pointers import least, shift
 from .simd import FROM_BIAS, TILE_ROWS, TILE_VECTORS, copy_vectors, lanes, make_dot, make_tile
 from .transposing import TRANSPOSED_ROWS, transpose_block
 
@@ -43,10 +43,10 @@ def multiply(
     j = 0
     while j < columns:
         left = columns - j
-        vectors = min((left + width - 1) // width, TILE_VECTORS)
+        vectors = least((left + width - 1) // width, TILE_VECTORS)
         if left > 3 * width and left <= 4 * width:
             vectors = 2  # four vectors go as two and two: a tile one vector wide waits for its splats
-        take = min(left, vectors * width)
+        take = least(left, vectors * width)
         source, stride = shift(b, j), b_stride
         if packed and rows > 1:
             stride = TILE_VECTORS * width

@@ -10,11 +10,10 @@ Penalties are of the weights and not of the biases, divided as L2 is by the sum 
 """
 
 import numpy as np
-from numba import carray
 
 from .._jit import DOUBLES, POINTER, SIZE, inlined_sum, unit
 from .bits import prefer_wide_vectors
-from .pointers import call, doubles_at, pointer_at, shift
+from .pointers import call, carray, doubles_at, least, pointer_at, shift
 from .records import (
     FIRST,
     FLAT_TILE,
@@ -69,7 +68,7 @@ def note_magnitudes(task_record, layer_records, like):
         begin, end = share(size, FLAT_TILE, task.thread, task.n_threads)
         for first in range(begin, end, FLAT_TILE):
             weight = shift(pointer_at(layers[number].weight, like), first)
-            to[at + first // FLAT_TILE] = sum_of_magnitudes(weight, min(FLAT_TILE, end - first))
+            to[at + first // FLAT_TILE] = sum_of_magnitudes(weight, least(FLAT_TILE, end - first))
         at += (size + FLAT_TILE - 1) // FLAT_TILE
 
 

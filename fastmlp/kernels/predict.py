@@ -1,10 +1,8 @@
 """The forward pass over many rows, a block at a time."""
 
-from numba import carray
-
 from .._jit import POINTER, SIZE, pasted, unit
 from .network import activate_rows, gather_inputs
-from .pointers import call, integers_at, pointer_at, shift
+from .pointers import call, carray, integers_at, least, pointer_at, shift
 from .records import LAYER_POINTER, TASK_POINTER
 from .subnormals import flush_subnormals, restore_mode
 
@@ -22,7 +20,7 @@ def predict_rows(task_record, layer_records, x, x_row_stride, first, stop, out):
     layers = carray(layer_records, task.n_layers)
     mode = flush_subnormals()
     for start in range(first, stop, task.block_rows):
-        rows = min(task.block_rows, stop - start)
+        rows = least(task.block_rows, stop - start)
         order = integers_at(task.block_order)
         if task.order == 0:
             count_up(order, start, rows)
@@ -57,7 +55,7 @@ def predict_few(task_record, layer_records, x_array, out_array, like):
     out = pointer_at(integers_at(out_array + DATA_AT)[0], like)
     order, not_finite = integers_at(task.block_order), 0
     for start in range(0, n_rows, task.block_rows):
-        rows = min(task.block_rows, n_rows - start)
+        rows = least(task.block_rows, n_rows - start)
         count_up(order, start, rows)
         gather_inputs(task, order, 0, rows, like)
         not_finite += count_not_finite(task, rows, like)

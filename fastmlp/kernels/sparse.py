@@ -9,10 +9,8 @@ own features and the update can follow at once: `sort_by_feature` is the countin
     2: (f5, d)                                 (0,a)(1,c)  (0,b)(2,d)
 """
 
-from numba import carray
-
 from .._jit import INDICES, INTEGERS, POINTER, SIZE, unit
-from .pointers import shift
+from .pointers import carray, shift
 
 
 @unit(POINTER, SIZE, INTEGERS, INDICES, POINTER, INTEGERS, SIZE, POINTER, POINTER, SIZE)
