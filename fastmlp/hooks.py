@@ -9,11 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ._jit import Unit
 from .dropout import Masks
-from .kernels import dropout, penalties, phases
 from .kernels.records import COLUMN_TILE, FLAT_TILE, N_HYPER, SCALE
 from .regularisation import Regularisation
+from .units import Unit, dropout, penalties, phases
 from .workspace import Workspace
 
 

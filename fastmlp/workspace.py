@@ -6,10 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .kernels import activations, dense, parts, softmax, sparse
-from .kernels import network as network_kernels
-from .kernels.records import COLUMN_TILE, LAYER, N_HYPER, ROW_TILE, TASK
-from .kernels.simd import FROM_BIAS, RECTIFY, RECTIFY_WITH_SLOPE, TILE_VECTORS, VECTOR_BITS
+from .host import VECTOR_BITS
+from .kernels.records import (
+    COLUMN_TILE,
+    FROM_BIAS,
+    LAYER,
+    N_HYPER,
+    RECTIFY,
+    RECTIFY_WITH_SLOPE,
+    ROW_TILE,
+    TASK,
+    TILE_VECTORS,
+)
+from .units import activations, dense, parts, softmax, sparse
+from .units import network as network_kernels
 
 if TYPE_CHECKING:
     from .data import Rows

@@ -11,7 +11,8 @@ B batch, I fan-in, O fan-out::
 
 from .._jit import POINTER, SIZE, pasted, unit
 from .pointers import least, shift
-from .simd import FROM_BIAS, TILE_ROWS, TILE_VECTORS, copy_vectors, lanes, make_dot, make_tile
+from .records import FROM_BIAS, TILE_VECTORS
+from .simd import TILE_ROWS, copy_vectors, lanes, make_dot, make_tile
 from .transposing import TRANSPOSED_ROWS, transpose_block
 
 _tile_3, _tile_2, _tile_1 = (make_tile(TILE_ROWS, vectors) for vectors in (3, 2, 1))

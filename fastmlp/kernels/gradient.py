@@ -2,7 +2,7 @@
 
 from .._jit import pasted
 from .pointers import call, carray, indices_at, integers_at, pointer_at, shift
-from .simd import OVERWRITE
+from .records import OVERWRITE
 
 
 @pasted

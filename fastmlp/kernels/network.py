@@ -6,8 +6,7 @@ Called by the epoch, by the full-batch gradient and by prediction. Task and laye
 
 from .._jit import INTEGERS, POINTER, SIZE, pasted, unit
 from .pointers import call, carray, doubles_at, indices_at, integers_at, least, pointer_at, shift
-from .records import LAYER_POINTER, TASK_POINTER
-from .simd import FROM_BIAS, MULTIPLY
+from .records import FROM_BIAS, LAYER_POINTER, MULTIPLY, TASK_POINTER
 from .team import called_off
 
 

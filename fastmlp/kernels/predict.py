@@ -3,7 +3,7 @@
 from .._jit import POINTER, SIZE, pasted, unit
 from .network import activate_rows, gather_inputs
 from .pointers import call, carray, integers_at, least, pointer_at, shift
-from .records import LAYER_POINTER, TASK_POINTER
+from .records import DATA_AT, LAYER_POINTER, SHAPE_AT, TASK_POINTER
 from .subnormals import flush_subnormals, restore_mode
 
 
@@ -32,11 +32,6 @@ def predict_rows(task_record, layer_records, x, x_row_stride, first, stop, out):
         activate_rows(layers[task.n_layers - 1], 0, rows, out)
         write_outputs(task, layers[task.n_layers - 1], start, rows, out)
     restore_mode(mode)
-
-
-#: Where a NumPy array keeps, from the address of the object on, its data and the address of its lengths (its C struct,
-#: ``PyArrayObject_fields``). `fastmlp.prediction` makes sure of it before it calls `predict_few`.
-DATA_AT, SHAPE_AT = 16, 32
 
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)

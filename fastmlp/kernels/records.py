@@ -6,7 +6,8 @@ addresses live as long as it does.
 """
 
 import numpy as np
-from numba import from_dtype, types
+
+from ..units import Argument
 
 #: Where in a row of hyper-parameters each number stands. The first N_RATES change from step to step; what RATE_1 …
 #: RATE_3 and the numbers from FIRST on mean is the update rule's.
@@ -15,6 +16,18 @@ N_RATES, N_HYPER = 4, 16
 #: Rows are padded to whole tiles; weights are dealt to threads by so many rows, or by so many columns.
 ROW_TILE = 8
 COLUMN_TILE = 64
+#: What a tile starts from and does in the end: out = a b; out *= a b; out = bias + a b; the same with max(…, 0) over
+#: it, while it is still in registers; and with its slope, 1 or 0, in derivative.
+OVERWRITE, MULTIPLY, FROM_BIAS, RECTIFY, RECTIFY_WITH_SLOPE = range(5)
+#: Vectors a full tile is wide.
+TILE_VECTORS = 3
+#: Bytes between the words of a team's barrier, the words (see `team`), and the bytes of all.
+WORD_STRIDE = 64
+ARRIVED, PAGE, CALLED_OFF = 0, WORD_STRIDE, 2 * WORD_STRIDE
+TEAM_BYTES = 3 * WORD_STRIDE
+#: Where a NumPy array keeps, from the address of the object on, its data and the address of its lengths (its C struct,
+#: ``PyArrayObject_fields``). `fastmlp.prediction` makes sure of it before it calls `predict_few`.
+DATA_AT, SHAPE_AT = 16, 32
 #: A vector as long as a weight matrix, or all parameters, is dealt by so many numbers, and its sums are of so many.
 FLAT_TILE = 4096
 
@@ -86,5 +99,4 @@ _LAYER_FIELDS = [
 
 TASK = np.dtype(_TASK_FIELDS)
 LAYER = np.dtype(_LAYER_FIELDS)
-TASK_POINTER = types.CPointer(from_dtype(TASK))
-LAYER_POINTER = types.CPointer(from_dtype(LAYER))
+TASK_POINTER, LAYER_POINTER = Argument(TASK, "Task"), Argument(LAYER, "Layer")

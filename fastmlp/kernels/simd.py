@@ -21,16 +21,12 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .vectors import I64, MANY_REGISTERS, VECTOR_BITS, Vectors
+from ..host import MANY_REGISTERS, VECTOR_BITS
+from .records import FROM_BIAS, MULTIPLY, RECTIFY, RECTIFY_WITH_SLOPE, TILE_VECTORS
+from .vectors import I64, Vectors
 
 #: 24 accumulators, 3 columns and a splat fit 32 registers; 16 registers take half the rows.
 TILE_ROWS = 8 if MANY_REGISTERS else 4
-#: Vectors a full tile is wide.
-TILE_VECTORS = 3
-
-#: What a tile starts from and does in the end: out = a b; out *= a b; out = bias + a b; the same with max(…, 0) over
-#: it, while it is still in registers; and with its slope, 1 or 0, in derivative.
-OVERWRITE, MULTIPLY, FROM_BIAS, RECTIFY, RECTIFY_WITH_SLOPE = range(5)
 
 
 @intrinsic

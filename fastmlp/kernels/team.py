@@ -16,21 +16,17 @@ from __future__ import annotations
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
 from .._jit import inlined
+from ..host import TRIPLE
+from .records import ARRIVED, CALLED_OFF, PAGE
 
-#: Bytes between the barrier's words, the words, and the bytes of all.
-WORD_STRIDE = 64
-ARRIVED, PAGE, CALLED_OFF = 0, WORD_STRIDE, 2 * WORD_STRIDE
-TEAM_BYTES = 3 * WORD_STRIDE
 #: Looks at the page before a core is given away: some microseconds.
 SPINS = 500
 
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
 _ONE = ir.Constant(_I64, 1)
-_TRIPLE = cpu_target.target_context.codegen().magic_tuple()[0]
 _yield_core = types.ExternalFunction("sched_yield", types.int32())
 
 
@@ -59,9 +55,9 @@ def pause(typingctx):
     """Tell the processor that this is a loop that waits."""
 
     def codegen(context, builder, signature, args):
-        if _TRIPLE.startswith(("x86_64", "i686", "i386")):
+        if TRIPLE.startswith(("x86_64", "i686", "i386")):
             name, arguments = "llvm.x86.sse2.pause", []
-        elif _TRIPLE.startswith(("aarch64", "arm64")):
+        elif TRIPLE.startswith(("aarch64", "arm64")):
             name, arguments = "llvm.aarch64.hint", [ir.Constant(_I32, 1)]
         else:
             return context.get_dummy_value()
