@@ -26,9 +26,9 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import compiler, config
+from numba.core import compiler, config, typed_passes, untyped_passes
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import Compiler, CompilerBase
+from numba.core.compiler import Compiler, CompilerBase, DefaultPassBuilder
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 
@@ -85,6 +85,26 @@ def make_unit(source: Source) -> Unit:
     return made
 
 
+#: Passes for what kernels do not have: expressions of whole arrays, closures, ``with``, ``raise``, lists of types.
+_UNUSED = (
+    typed_passes.NopythonRewrites, typed_passes.InlineOverloads, untyped_passes.WithLifting,
+    untyped_passes.InlineClosureLikes, untyped_passes.MakeFunctionToJitFunction, untyped_passes.RewriteDynamicRaises,
+    untyped_passes.DeadBranchPrune, untyped_passes.FindLiterallyCalls, untyped_passes.LiteralUnroll,
+    untyped_passes.LiteralPropagationSubPipelinePass,
+)  # fmt: skip
+
+
+class _Lean(Compiler):
+    """Numba's pipeline without the passes that look in vain, each of them through all of the code."""
+
+    def define_pipelines(self) -> list:
+        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        passes.passes = [one for one in passes.passes if one[0] not in _UNUSED]
+        passes._finalized = False
+        passes.finalize()
+        return [passes]
+
+
 class _Library(JITCodeLibrary):
     """A unit's code, optimised once, with what it needs linked in, and left for `units` to load.
 
@@ -121,9 +141,9 @@ def build(source: Source, dtype: Any, ours: bool = True) -> tuple[_Library, str]
     if getattr(config, "DISABLE_JIT", False):
         raise RuntimeError("fastmlp runs compiled code alone: unset NUMBA_DISABLE_JIT (there is no slow twin).")
     signature = tuple(_numba_type(argument, np.dtype(dtype)) for argument in source.arguments)
-    silent = ours and not config.BOUNDSCHECK
+    silent = ours and not getattr(config, "BOUNDSCHECK", None)
     options = {"nopython": True, "fastmath": source.fastmath, "error_model": "numpy", "_nrt": not ours}
-    flags = compiler.Flags()
+    flags: Any = compiler.Flags()
     cpu_target.options.parse_as_flags(flags, options)
     flags.no_cpython_wrapper, flags.no_cfunc_wrapper, flags.no_compile = True, silent, True
     flags.enable_pyobject = False
@@ -133,8 +153,9 @@ def build(source: Source, dtype: Any, ours: bool = True) -> tuple[_Library, str]
     try:
         with global_compiler_lock:
             library = _Library(target.codegen(), source.function.__qualname__)
+            pipeline = _Lean if ours else Compiler
             compiled = compiler.compile_extra(
-                typing, target, source.function, signature, types.void, flags, {}, library=library
+                typing, target, source.function, signature, types.void, flags, {}, library, pipeline
             )
             symbol = _add_entry(library, compiled.fndesc) if silent else compiled.fndesc.llvm_cfunc_wrapper_name
             library.finalize()

@@ -60,7 +60,8 @@ def _changed_flags() -> list[tuple[str, Any]]:
     specification = importlib.util.spec_from_file_location("numba.core.config", config.__file__)
     assert specification is not None and specification.loader is not None
     unchanged = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(unchanged)
+    with warnings.catch_warnings(action="ignore"):  # Numba has said already what it thinks of its environment
+        specification.loader.exec_module(unchanged)
     pairs = [(flag, getattr(config, flag, None), getattr(unchanged, flag, None)) for flag in FLAGS]
     return [(flag, now) for flag, now, before in pairs if now != before]
 

@@ -231,5 +231,5 @@ def _evaluate(function: Any, z: float) -> float:
         raised = f"{type(error).__name__}: {error}"
         raise TypeError(f"{_name(function)}({z}) raises {raised}. What is allowed: {_allowed()}.") from error
     if not isinstance(value, int | float | np.number | np.bool) or isinstance(value, complex | np.complexfloating):
-        raise TypeError(f"{_name(function)}({z}) gives {value!r}, which is no real number. What is allowed: {_allowed()}.")
+        raise TypeError(f"{_name(function)}({z}) gives {value!r}, no real number. What is allowed: {_allowed()}.")
     return float(value)

@@ -137,4 +137,6 @@ class FewRows:
         workspace = Workspace(self.network, Rows(np.zeros_like(X[:1])), BLOCK_ROWS, training=False)
         workspace.task["both_classes"] = self.both_classes
         workspace.task["x_row_stride"] = self.n_features * self.dtype.itemsize
+        workspace.task["predict_rows"] = _kernels.predict_rows.address(self.dtype)
+        workspace.task["not_finite"] = workspace.buffer("not finite", 1, np.int64)
         return *workspace.arguments(), workspace.buffers["not finite"], workspace

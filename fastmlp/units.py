@@ -215,7 +215,7 @@ def find(module: str, name: str) -> Unit:
 
 
 class Room:
-    """A kernel module's units, by name, without the module: nothing is compiled, and no name checked, before its use."""
+    """A kernel module's units, by name, without the module: nothing is compiled, or even looked up, before its use."""
 
     def __init__(self, name: str) -> None:
         self._module = f"{KERNELS}.{name}"
@@ -226,7 +226,6 @@ class Room:
         return find(self._module, name)
 
 
-@functools.cache
 def __getattr__(name: str) -> Room:
     """``from .units import dense``: a room for each kernel module."""
     if name.startswith("_") or not (code_cache.PACKAGE / "kernels" / f"{name}.py").is_file():

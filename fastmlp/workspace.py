@@ -109,7 +109,6 @@ class Workspace:
             self.task["sparse_forward"] = sparse.sparse_forward.address(self.dtype)
         if not training:
             self.task["block_order"] = self.buffer("block order", batch_rows, np.int64)
-            self.task["not_finite"] = self.buffer("not finite", 1, np.int64)
         self.tasks[:] = self.task
         for thread in range(n_threads):
             self._allocate_scratch(thread, training)

@@ -15,23 +15,18 @@ from .._jit import DOUBLES, POINTER, SIZE, inlined_sum, unit
 from .bits import prefer_wide_vectors
 from .pointers import call, carray, doubles_at, least, pointer_at, shift
 from .records import (
-    FIRST,
+    BEHIND,
     FLAT_TILE,
+    L1,
     L2,
+    LARGEST,
     LAYER_POINTER,
-    N_HYPER,
     N_RATES,
+    RULE,
     SCALE,
-    SECOND,
     TASK_POINTER,
-    THIRD,
 )
 from .team import share
-
-#: In rows 0 and 1: the weight of Σ |p|, the largest size of a gradient's element, and the address of the rule behind.
-L1, LARGEST, RULE = FIRST, SECOND, THIRD
-#: Numbers from a row to that of the rule behind.
-BEHIND = 2 * N_HYPER
 
 
 @unit(POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)

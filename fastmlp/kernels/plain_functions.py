@@ -11,7 +11,7 @@ the copies, `_Adapt` looks at every line:
   float64, at half the speed.
 
 Compiled code is kept on disk under a key that says all that it is made of: the code itself, not the time stamp of a
-file; constants, numbers from outside, the functions called, and (by `code_cache`) versions and the sources of the kernels.
+file; constants, numbers from outside, the functions called, and (by `code_cache`) versions and the kernels' sources.
 What cannot be described like that, or does not live in a file, is compiled once a process.
 """
 

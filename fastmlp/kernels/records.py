@@ -13,6 +13,10 @@ from ..units import Argument
 #: RATE_3 and the numbers from FIRST on mean is the update rule's.
 LEARNING_RATE, RATE_1, RATE_2, RATE_3, L2, SCALE, FIRST, SECOND, THIRD, EPSILON = range(10)
 N_RATES, N_HYPER = 4, 16
+#: Of `penalties`, in rows 0 and 1: the weight of Σ |p|, the largest size of a gradient's element, the address of the
+#: rule behind; and how many numbers further on that rule's row is.
+L1, LARGEST, RULE = FIRST, SECOND, THIRD
+BEHIND = 2 * N_HYPER
 #: Rows are padded to whole tiles; weights are dealt to threads by so many rows, or by so many columns.
 ROW_TILE = 8
 COLUMN_TILE = 64
@@ -61,8 +65,8 @@ _TASK_FIELDS = [
     # Hyper-parameters: two rows of N_HYPER (weights, biases); N_RATES numbers for each step.
     ("hyper", "i8"), ("rates", "i8"), ("l2", "f8"),
     # Prediction: room for the row numbers of a block; whether one output becomes two, 1 − p and p;
-    # where it says how many rows of a few are not finite.
-    ("block_order", "i8"), ("both_classes", "i8"), ("not_finite", "i8"),
+    # where it says how many rows are not finite (0: nobody asks); a unit.
+    ("block_order", "i8"), ("both_classes", "i8"), ("not_finite", "i8"), ("predict_rows", "i8"),
     # Results.
     ("steps_made", "i8"), ("rows_counted", "i8"), ("loss_sum", "f8"), ("weight_sum", "f8"),
     ("squares", "i8"), ("n_squares", "i8"),
