@@ -142,7 +142,7 @@ def build(source: Source, dtype: Any, ours: bool = True) -> tuple[_Library, str]
         raise RuntimeError("fastmlp runs compiled code alone: unset NUMBA_DISABLE_JIT (there is no slow twin).")
     signature = tuple(_numba_type(argument, np.dtype(dtype)) for argument in source.arguments)
     silent = ours and not getattr(config, "BOUNDSCHECK", None)
-    options = {"nopython": True, "fastmath": source.fastmath, "error_model": "numpy", "_nrt": not ours}
+    options = {"nopython": True, "fastmath": source.flags, "error_model": "numpy", "_nrt": not ours}
     flags: Any = compiler.Flags()
     cpu_target.options.parse_as_flags(flags, options)
     flags.no_cpython_wrapper, flags.no_cfunc_wrapper, flags.no_compile = True, silent, True

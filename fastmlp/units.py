@@ -60,7 +60,7 @@ class Source(NamedTuple):
     function : callable
         Plain Python in Numba's subset.
     arguments : tuple of Argument
-    fastmath : set of str
+    flags : set of str
         LLVM's flags, by name.
     identity : str or None
         What the code depends on besides its source and the package's kernels; None if nobody knows, and it must not
@@ -69,7 +69,7 @@ class Source(NamedTuple):
 
     function: Callable
     arguments: tuple
-    fastmath: set[str]
+    flags: set[str]
     identity: str | None = ""
 
 
@@ -124,9 +124,7 @@ class Unit:
         return None
 
     def _from_compiler(self, dtype: np.dtype) -> Code:
-        from . import _jit
-
-        content = _jit.compile_source(self.source, dtype, self.named)
+        content = _compiler().compile_source(self.source, dtype, self.named)
         if self.source.identity is not None:
             code_cache.write(self._file(dtype), content)
         return Code(content)
@@ -136,9 +134,9 @@ class Unit:
         name = f"{self.__module__.rpartition('.')[2]}.{self.__name__}.{dtype.name}"
         if self.named:
             return f"{name}.o"
-        function, arguments, fastmath, identity = self.source
+        function, arguments, flags, identity = self.source
         code = function.__code__
-        described = (code.co_firstlineno, code.co_code, code.co_consts, arguments, sorted(fastmath), identity)
+        described = (code.co_firstlineno, code.co_code, code.co_consts, arguments, sorted(flags), identity)
         return f"{name}-{hashlib.sha256(repr(described).encode()).hexdigest()[:12]}.o"
 
     def address(self, dtype: Any) -> int:
@@ -179,9 +177,7 @@ class Code:
         self.n_arguments, self.cache_hits = int(n_arguments), cache_hits
         self._engine = _make_engine()
         if unknown := [name for name in outside if llvm.address_of_symbol(name) is None]:
-            from . import _jit  # whose functions they may be; LLVM itself would end the process
-
-            _jit.offer_symbols()
+            _compiler().offer_symbols()  # they may be Numba's; LLVM itself would end the process
             if any(llvm.address_of_symbol(name) is None for name in unknown):
                 raise ImportError(f"nobody offers {', '.join(unknown)}")
         self._engine.add_object_file(llvm.ObjectFileRef.from_data(machine_code))
@@ -189,6 +185,11 @@ class Code:
         self.address: int = self._engine.get_function_address(symbol)
         if not self.address:
             raise ImportError(f"there is no {symbol} in it")
+
+
+def _compiler() -> Any:
+    """`_jit`, which stands above this floor and brings Numba: for what the cache does not hold."""
+    return importlib.import_module(f"{__package__}._jit")
 
 
 def pack(symbol: str, n_arguments: int, outside: list[str], machine_code: bytes) -> bytes:

@@ -5,7 +5,7 @@ import pytest
 import reference
 from guarded import Guarded, call
 
-from fastmlp.kernels import simd
+from fastmlp.kernels import records, simd
 from fastmlp.kernels.dense import multiply
 
 TYPES = [np.float32, np.float64]
@@ -25,12 +25,12 @@ def rows_with_scratch(rows):
 def call_multiply(mode, out, a, steps, b, bias, rows, columns, depth, packed):
     """The unit on guarded arrays; `steps` are a's elements from row to row and from step to step of the depth."""
     dtype = out.array.dtype
-    panel = Guarded(np.zeros((depth if packed else 0, simd.TILE_VECTORS * lanes(dtype))), dtype)
+    panel = Guarded(np.zeros((depth if packed else 0, records.TILE_VECTORS * lanes(dtype))), dtype)
     spare = rows_with_scratch(rows) - rows
     derivative = Guarded(np.full((rows, columns), 0.5), dtype, stride=out.stride, spare_rows=spare)
     call(
         multiply, dtype, out=out, out_stride=out.stride, derivative=derivative, a=a, a_row=steps[0], a_step=steps[1],
-        b=b, b_stride=b.stride, bias=bias, rows=rows, columns=columns, depth=depth, mode=getattr(simd, mode),
+        b=b, b_stride=b.stride, bias=bias, rows=rows, columns=columns, depth=depth, mode=getattr(records, mode),
         panel=panel, packed=packed,
     )  # fmt: skip
     panel.assert_only_inside_written()
