@@ -199,7 +199,7 @@ def pack(symbol: str, n_arguments: int, outside: list[str], machine_code: bytes)
 
 def _make_engine() -> Any:
     _initialize()
-    machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(jit=True)
+    machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine()
     return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
 
 
