@@ -20,6 +20,7 @@ file              its one noun
 `roofline.py`     a step's arithmetic over the rate of the best tile
 `predicting.py`   `predict_proba` beside scikit-learn and ONNX Runtime
 `functions.py`    exp, tanh and log beside NumPy
+`starting.py`     a process's first fit, with a cold cache and a warm one
 `session.py`      everything that one process measures
 `goals.py`        what was promised, and what of it was reached
 `machine.py`      where it ran

@@ -19,7 +19,7 @@ class Finding:
     value : Spread
     unit : str
         "×" (a ratio: `peer`'s time over fastmlp's), "µs" (a call of `peer`, or of fastmlp where it is None),
-        "%" (of the best tile's rate) or "GFLOP/s".
+        "%" (of the best tile's rate), "GFLOP/s" or "s" (more than scikit-learn's).
     peer : str or None
     """
 

@@ -12,6 +12,8 @@ from .comparison import Comparison
 from .findings import Finding
 from .predicting import describe
 from .ratios import geometric_mean
+from .starting import DTYPE as START_DTYPE
+from .starting import describe as describe_start
 
 ONE, SEVERAL = "one thread", "several threads"
 
@@ -187,5 +189,7 @@ GOALS = (
          tuple(Number(name, peers=("numpy",)) for name in ("exp", "tanh", "log")), each=1),
     Goal("exp, tanh, log of 100,000, float64, against NumPy",
          tuple(Number(name, "float64", peers=("numpy",)) for name in ("exp", "tanh", "log")), each=1),
+    *(Goal(describe_start(cache), (Number(describe_start(cache), START_DTYPE, unit="s"),), at_most=seconds)
+      for cache, seconds in (("cold", 6), ("warm", 0.6))),
 )
 # fmt: on

@@ -13,9 +13,10 @@ from .machine import describe_machine
 from .peers import SUBJECT, Peer, find_peers
 from .predicting import measure_predicting, missing_runtime
 from .roofline import measure_roofline
+from .starting import measure_starting
 from .threads import limit_blas, placed
 
-SUITES = ("training", "roofline", "predicting", "functions")
+SUITES = ("training", "roofline", "predicting", "functions", "starting")
 ROOFLINE = ("medium", "wide")
 
 
@@ -122,6 +123,7 @@ def measure_rest(session: Session, plan: Plan) -> None:
         "roofline": lambda: _rooflines(plan),
         "predicting": lambda: measure_predicting(plan.pairs, plan.threads),
         "functions": lambda: measure_functions(plan.dtypes, plan.pairs, plan.threads),
+        "starting": lambda: measure_starting(plan.pairs, plan.threads),
     }
     for name, findings in suites.items():
         if not plan.wants(name):

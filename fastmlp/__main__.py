@@ -17,7 +17,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _warmup(dtypes: list[str]) -> None:
-    from ._jit import cache_folders
+    from .code_cache import cache_folders
     from .warmup import compile_all
 
     began = time.perf_counter()

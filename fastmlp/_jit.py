@@ -1,4 +1,4 @@
-"""How fastmlp compiles: every compiler flag, and the cache policy.
+"""How fastmlp compiles: every compiler flag, and what becomes of a kernel's source.
 
 Two kinds of compiled function, and no third:
 
@@ -11,37 +11,33 @@ Two kinds of compiled function, and no third:
     can ask for another compilation; and a loop that calls a unit through its address need not be compiled again
     for another activation, loss or update rule.
 
-Numba's own cache looks at the time stamp of one source file: an edit in *another* file, or another value of
-``NUMBA_BOUNDSCHECK``, would run old code. Ours lives under a key that hashes all kernel sources, the versions, the
-processor and the flags; one file for each function and signature, written whole and then renamed, with a checksum.
-What cannot be read is compiled again, what cannot be written is kept in memory.
+Numba is asked for less than it offers, since every part of it costs time in a process that starts with an empty cache:
+no reference counts (kernels hold no objects), no entry for Python, each module optimised once instead of three times.
 """
 
 from __future__ import annotations
 
-import ctypes
 import functools
-import hashlib
-import os
-import pickle
-import sys
-import tempfile
-import warnings
+import gc
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import llvmlite
 import numba
 import numpy as np
+from llvmlite import ir
 from numba import types
-from numba.core import config
-from numba.core.caching import CompileResultCacheImpl
-from numba.core.ccallback import CFunc
-from numba.core.compiler import Compiler, CompilerBase
+from numba.core import compiler, config, typed_passes, untyped_passes
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler, CompilerBase, DefaultPassBuilder
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
-from numba.core.serialize import dumps
+
+from .units import DOUBLES, INDICES, INTEGERS, KERNELS, POINTER, SIZE, Argument, Size, Source, Unit, find, pack
+
+__all__ = [
+    "DOUBLES", "ELEMENTWISE", "INDICES", "INTEGERS", "POINTER", "REDUCTION", "SIZE", "Unit", "build", "compile_source",
+    "inlined", "inlined_sum", "offer_symbols", "pasted", "unit",
+]  # fmt: skip
 
 #: Rounding once instead of twice, no more: results do not depend on how a loop is cut into vectors.
 ELEMENTWISE = {"contract"}
@@ -72,172 +68,135 @@ def pasted(function: Callable) -> Callable:
     return numba.njit(inline="always", fastmath=ELEMENTWISE, **_FROM_COMPILED_CODE)(function)  # type: ignore[call-overload]
 
 
-class _Element:
-    """Stands in a unit's signature for *pointer to an element*, float32 or float64 as asked."""
-
-
-POINTER = _Element()
-SIZE = types.intp
-DOUBLES = types.CPointer(types.float64)
-INTEGERS = types.CPointer(types.int64)
-INDICES = types.CPointer(types.int32)
-_ELEMENTS = {np.dtype(np.float32): types.float32, np.dtype(np.float64): types.float64}
-
-
-class Unit:
-    """A kernel reached by its address; see the module's docstring.
-
-    Parameters
-    ----------
-    function : callable
-        Plain Python in Numba's subset.
-    arguments : sequence of Numba types
-        ``POINTER`` becomes a pointer to the element type that is asked for.
-    fastmath : set of str
-        LLVM's flags, by name.
-    identity : str or None, default=""
-        What the code depends on besides its source and the package's kernels; None if nobody knows, and it must not
-        be kept on disk.
-    """
-
-    def __init__(
-        self, function: Callable, arguments: tuple, fastmath: set[str] = ELEMENTWISE, identity: str | None = ""
-    ) -> None:
-        if function.__closure__:
-            raise ValueError(f"{function.__qualname__} is a closure: a unit's code must stand in its source alone.")
-        self.__name__, self.__doc__, self.__module__ = function.__name__, function.__doc__, function.__module__
-        self.function = function
-        self.arguments = arguments
-        self.fastmath = fastmath
-        self.identity = identity
-        self.compiled: dict[np.dtype, CFunc] = {}
-        self._entries: dict[np.dtype, Callable] = {}
-
-    def load(self, dtype: Any) -> CFunc:
-        """The compiled function for elements of type `dtype`, from memory, from the cache or from the compiler."""
-        dtype = np.dtype(dtype)
-        if dtype not in self.compiled:
-            with global_compiler_lock:  # one object for all threads: code whose object dies is unloaded
-                if dtype not in self.compiled:
-                    self.compiled[dtype] = self._compile(dtype)
-        return self.compiled[dtype]
-
-    def _compile(self, dtype: np.dtype) -> CFunc:
-        if getattr(config, "DISABLE_JIT", False):
-            raise RuntimeError("fastmlp runs compiled code alone: unset NUMBA_DISABLE_JIT (there is no slow twin).")
-        element = types.CPointer(_ELEMENTS[dtype])
-        signature = types.void(*(element if a is POINTER else a for a in self.arguments))
-        options = {"nopython": True, "fastmath": self.fastmath, "error_model": "numpy"}
-        unit = CFunc(self.function, (signature.args, signature.return_type), {}, options)
-        if self.identity is not None:
-            unit._cache = _Cache(self.function, self.identity)  # type: ignore[attr-defined]  # where Numba keeps its own
-        unit.compile()
-        return unit
-
-    def address(self, dtype: Any) -> int:
-        """Where the compiled function lies in memory."""
-        address = self.load(dtype).address
-        assert address is not None
-        return address
-
-    def entry(self, dtype: Any) -> Callable:
-        """The compiled function as Python calls it: integers in (addresses, sizes), without the interpreter's lock."""
-        dtype = np.dtype(dtype)
-        if dtype not in self._entries:
-            prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_ssize_t] * len(self.arguments))
-            self._entries[dtype] = prototype(self.address(dtype))
-        return self._entries[dtype]
-
-
 def unit(*arguments: Any, fastmath: set[str] = ELEMENTWISE) -> Callable[[Callable], Unit]:
     """Decorate a kernel with its signature; it returns nothing and writes through its pointers."""
-    return lambda function: Unit(function, arguments, fastmath)
+    return lambda function: make_unit(Source(function, arguments, fastmath))
 
 
-@functools.cache
-def cache_key() -> str:
-    """What compiled code depends on, hashed: sources, versions, processor, flags."""
-    package = Path(__file__).parent
-    digest = hashlib.sha256()
-    for source in [package / "_jit.py", *sorted((package / "kernels").glob("*.py"))]:
-        digest.update(source.name.encode() + b"\0" + source.read_bytes())
-    flags = ("BOUNDSCHECK", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "DEBUGINFO_DEFAULT", "ENABLE_AVX")
-    described = (
-        numba.__version__,
-        llvmlite.__version__,
-        sys.version_info[:2],
-        cpu_target.target_context.codegen().magic_tuple(),
-        [(flag, getattr(config, flag, None)) for flag in flags],
-    )
-    digest.update(repr(described).encode())
-    return digest.hexdigest()[:16]
+def make_unit(source: Source) -> Unit:
+    """The unit of this source: a kernel of the package, or somebody else's."""
+    function = source.function
+    if function.__closure__:
+        raise ValueError(f"{function.__qualname__} is a closure: a unit's code must stand in its source alone.")
+    if not function.__module__.startswith(f"{KERNELS}."):
+        return Unit(function.__module__, function.__name__, source)
+    made = find(function.__module__, function.__name__)
+    made.define(source)
+    return made
 
 
-def cache_folders() -> list[Path]:
-    """Where compiled code is looked for, in this order; it is written to the first that can be written."""
-    name = f"fastmlp-{cache_key()}"
-    if chosen := getattr(config, "CACHE_DIR", ""):
-        return [Path(chosen) / name]
-    folders = [Path(__file__).parent / "__pycache__" / name]
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return [*folders, Path(home) / "fastmlp" / name]
+#: Passes for what kernels do not have: expressions of whole arrays, closures, ``with``, ``raise``, lists of types.
+_UNUSED = (
+    typed_passes.NopythonRewrites, typed_passes.InlineOverloads, untyped_passes.WithLifting,
+    untyped_passes.InlineClosureLikes, untyped_passes.MakeFunctionToJitFunction, untyped_passes.RewriteDynamicRaises,
+    untyped_passes.DeadBranchPrune, untyped_passes.FindLiterallyCalls, untyped_passes.LiteralUnroll,
+    untyped_passes.LiteralPropagationSubPipelinePass,
+)  # fmt: skip
 
 
-class _Cache:
-    """One function's compiled code on disk, under the interface that Numba's ``CFunc`` asks of a cache."""
+class _Lean(Compiler):
+    """Numba's pipeline without the passes that look in vain, each of them through all of the code."""
 
-    def __init__(self, function: Callable, identity: str) -> None:
-        self._function, self._identity = function, identity
-        self._pickler = CompileResultCacheImpl.__new__(CompileResultCacheImpl)
-
-    def _file(self, signature: Any) -> str:
-        code = self._function.__code__
-        identity = (code.co_firstlineno, code.co_code, code.co_consts, signature, self._identity)
-        digest = hashlib.sha256(repr(identity).encode()).hexdigest()[:12]
-        return f"{self._function.__module__.rpartition('.')[2]}.{self._function.__qualname__}-{digest}.o"
-
-    def load_overload(self, signature: Any, target_context: Any) -> Any:
-        target_context.refresh()
-        for folder in cache_folders():
-            try:
-                content = (folder / self._file(signature)).read_bytes()
-                if hashlib.sha256(content[32:]).digest() == content[:32]:
-                    return self._pickler.rebuild(target_context, pickle.loads(content[32:]))
-            except Exception:  # whatever a damaged or foreign file raises, the compiler is the answer
-                continue
-        return None
-
-    def save_overload(self, signature: Any, compiled: Any) -> None:
-        payload = dumps(self._pickler.reduce(compiled))
-        content = hashlib.sha256(payload).digest() + payload
-        reasons = []
-        for folder in cache_folders():
-            try:
-                _write_whole(folder / self._file(signature), content)
-                return
-            except OSError as error:
-                reasons.append(f"{folder}: {error.strerror or error}")
-        _warn_uncached("; ".join(reasons))
+    def define_pipelines(self) -> list:
+        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        passes.passes = [one for one in passes.passes if one[0] not in _UNUSED]
+        passes._finalized = False
+        passes.finalize()
+        return [passes]
 
 
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write under a name of our own, then rename: a reader sees all of it or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+class _Library(JITCodeLibrary):
+    """A unit's code, optimised once, with what it needs linked in, and left for `units` to load.
+
+    Numba optimises each function, then cheaply the module (so that reference counts can be pruned), then the module.
+    """
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        ll_module.data_layout = self._codegen._data_layout
+
+    def _optimize_final_module(self) -> None:
+        passes, builder = self._codegen._module_pass_manager()
+        passes.run(self._final_module, builder)
+
+    def _finalize_final_module(self) -> None:
+        self._verify_declare_only_symbols()
+        self._finalized = True
+
+
+def compile_source(source: Source, dtype: np.dtype, ours: bool) -> bytes:
+    """Machine code for elements of type `dtype`, as `units.Code` takes it; `ours` by what `build` says."""
+    library, symbol = build(source, dtype, ours)
+    module = library._final_module
+    names = [value.name for value in (*module.functions, *module.global_variables) if value.is_declaration]
+    outside = [name for name in names if not name.startswith("llvm.")]
+    return pack(symbol, len(source.arguments), outside, library._codegen._tm.emit_object(module))
+
+
+def build(source: Source, dtype: Any, ours: bool = True) -> tuple[_Library, str]:
+    """Optimised code and the name of its entry.
+
+    `ours` are the package's kernels: they hold no objects, and cannot raise unless bounds are checked. Whatever else
+    is raised goes to `sys.unraisablehook`.
+    """
+    if getattr(config, "DISABLE_JIT", False):
+        raise RuntimeError("fastmlp runs compiled code alone: unset NUMBA_DISABLE_JIT (there is no slow twin).")
+    signature = tuple(_numba_type(argument, np.dtype(dtype)) for argument in source.arguments)
+    silent = ours and not getattr(config, "BOUNDSCHECK", None)
+    options = {"nopython": True, "fastmath": source.flags, "error_model": "numpy", "_nrt": not ours}
+    flags: Any = compiler.Flags()
+    cpu_target.options.parse_as_flags(flags, options)
+    flags.no_cpython_wrapper, flags.no_cfunc_wrapper, flags.no_compile = True, silent, True
+    flags.enable_pyobject = False
+    typing, target = cpu_target.typing_context, cpu_target.target_context
+    collecting = gc.isenabled()
+    gc.disable()  # hundreds of thousands of small objects that live on: looking for garbage takes a tenth of the time
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+        with global_compiler_lock:
+            library = _Library(target.codegen(), source.function.__qualname__)
+            pipeline = _Lean if ours else Compiler
+            compiled = compiler.compile_extra(
+                typing, target, source.function, signature, types.void, flags, {}, library, pipeline
+            )
+            symbol = _add_entry(library, compiled.fndesc) if silent else compiled.fndesc.llvm_cfunc_wrapper_name
+            library.finalize()
+    finally:
+        if collecting:
+            gc.enable()
+    return library, symbol
+
+
+def _add_entry(library: _Library, described: Any) -> str:
+    """A C function that calls Numba's; returns its name."""
+    target = cpu_target.target_context
+    module = library.create_ir_module("entry")
+    called = ir.Function(
+        module, target.call_conv.get_function_type(described.restype, described.argtypes), described.llvm_func_name
+    )
+    kind = ir.FunctionType(ir.VoidType(), [target.get_value_type(one) for one in described.argtypes])
+    entry = ir.Function(module, kind, "entry")
+    builder = ir.IRBuilder(entry.append_basic_block())
+    target.call_conv.call_function(
+        builder, called, described.restype, described.argtypes, entry.args, attrs=("noinline",)
+    )
+    builder.ret_void()
+    library.add_ir_module(module)
+    return "entry"
+
+
+def offer_symbols() -> None:
+    """Make known what compiled code may call of Numba's."""
+    cpu_target.target_context.refresh()
+
+
+def _numba_type(argument: Argument, dtype: np.dtype) -> Any:
+    """A type of Numba's for what a unit's signature says."""
+    if not isinstance(argument, Argument):
+        return argument
+    if isinstance(argument, Size):
+        return types.intp
+    return types.CPointer(_pointed_to(argument.to or dtype))
 
 
 @functools.cache
-def _warn_uncached(reasons: str) -> None:
-    warnings.warn(
-        f"fastmlp cannot keep its compiled kernels ({reasons}); they are compiled again in each process. "
-        "Set NUMBA_CACHE_DIR to a folder that can be written.",
-        RuntimeWarning,
-        stacklevel=2,
-    )
+def _pointed_to(kind: np.dtype) -> Any:
+    return numba.from_dtype(kind)

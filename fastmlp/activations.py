@@ -39,13 +39,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from . import second_derivatives as _second
-from ._jit import Unit
-from .kernels import activations as _kernels
-from .kernels import rectifiers as _rectifiers
-from .kernels import smooth as _smooth
 from .names import look_up
 from .own_activation import Activation
 from .parametric_activations import CELU, ELU, BuiltIn, LeakyReLU, SiLU, Softplus
+from .units import Unit
+from .units import activations as _kernels
+from .units import rectifiers as _rectifiers
+from .units import smooth as _smooth
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ._jit import Unit
 from .activations import ACTIVATIONS, Activation
+from .units import Unit
 
 #: The kinds of task, as far as a loss is concerned; classes and labels are targets 0, 1, …
 TASKS = ("binary", "multi-label", "multi-class", "regression")

@@ -8,11 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from ._jit import Unit
 from .activations import Activation
 from .base_loss import PROBABILITIES, ClassLoss, is_number, name_of, values_may_be
-from .kernels import classification_losses as _kernels
-from .kernels import losses as _sklearn_kernels
+from .units import Unit
+from .units import classification_losses as _kernels
+from .units import losses as _sklearn_kernels
 
 
 def logistic(z: np.ndarray) -> np.ndarray:

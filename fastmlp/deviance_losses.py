@@ -8,12 +8,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from ._jit import Unit
 from .activations import Activation
 from .base_loss import POSITIVE, BaseLoss, is_number, values_may_be
-from .kernels import deviances as _kernels
-from .kernels import losses as _sklearn_kernels
-from .kernels import regression_losses as _squares
+from .units import Unit
+from .units import deviances as _kernels
+from .units import losses as _sklearn_kernels
+from .units import regression_losses as _squares
 
 
 class DevianceLoss(BaseLoss):

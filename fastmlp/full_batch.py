@@ -10,10 +10,10 @@ import scipy.optimize
 
 from .data import Rows
 from .interruptible import Slicer
-from .kernels.full_batch import add_gradients
 from .model import TrainableModel
 from .progress import Progress
 from .team import Team, useful_threads
+from .units import full_batch as _kernels
 from .workspace import Workspace
 
 #: Rows whose activations are held at a time.
@@ -37,7 +37,7 @@ class FullBatch:
         self.workspace.tasks["batch_size"] = chunk
         self.workspace.tasks["team"] = self.team.address
         self.slicer = Slicer()
-        self.add_gradients = add_gradients.entry(network.dtype)
+        self.add_gradients = _kernels.add_gradients.entry(network.dtype)
         self.gradient = np.zeros(network.layout.size, network.dtype)
 
     def __call__(self, params: np.ndarray) -> tuple[float, np.ndarray]:

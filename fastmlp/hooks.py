@@ -9,11 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ._jit import Unit
 from .dropout import Masks
-from .kernels import dropout, penalties, phases
-from .kernels.records import COLUMN_TILE, FLAT_TILE, N_HYPER, SCALE
+from .kernels.records import BEHIND, COLUMN_TILE, FLAT_TILE, L1, LARGEST, N_HYPER, RULE, SCALE
 from .regularisation import Regularisation
+from .units import Unit, dropout, penalties, phases
 from .workspace import Workspace
 
 
@@ -70,14 +69,14 @@ class Hooks:
         behind = int(self.tasks["update"][0])
         assert int(float(behind)) == behind, "an address that is no float64"
         hyper = np.zeros((2, 2, N_HYPER))
-        hyper[0, 0, penalties.L1] = settings.l1
-        hyper[0, :, penalties.LARGEST] = np.inf if settings.clip_value is None else settings.clip_value
-        hyper[0, :, penalties.RULE] = behind
+        hyper[0, 0, L1] = settings.l1
+        hyper[0, :, LARGEST] = np.inf if settings.clip_value is None else settings.clip_value
+        hyper[0, :, RULE] = behind
         for thread, task in enumerate(self.tasks):
             hyper[1] = self.workspace.buffers[f"hyper {thread}"]
             hyper[1, :, SCALE] = 1.0
             task["hyper"] = self.workspace.buffer(f"hyper {thread}", hyper.shape, np.float64)
-            task["rule_hyper"] = task["hyper"] + 8 * penalties.BEHIND
+            task["rule_hyper"] = task["hyper"] + 8 * BEHIND
             self.workspace.buffers[f"hyper {thread}"][...] = hyper
         self.tasks["update"] = penalties.penalise.address(self.dtype)
 

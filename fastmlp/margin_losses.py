@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from ._jit import Unit
 from .activations import ACTIVATIONS, Activation
 from .base_loss import NEVER_NEGATIVE, ClassLoss, name_of
-from .kernels import margin_losses as _kernels
+from .units import Unit
+from .units import margin_losses as _kernels
 
 
 class MarginLoss(ClassLoss):

@@ -11,9 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ._jit import Unit
-from .kernels import activations, own_activation
-from .kernels.plain_functions import ALLOWED, OwnUnit, own_unit
+from .units import Unit
 
 #: Where a derivative is compared with differences: no round numbers, at which functions have their kinks.
 _PROBES = (-4.6703, -2.2807, -1.3127, -0.5821, -0.1319, 0.0917, 0.4783, 1.2183, 2.7081, 5.1273)
@@ -158,7 +156,10 @@ def _restore(f: Callable, derivative: Callable, second_derivative: Callable | No
     return activation
 
 
-def _unit(f: Callable, derivative: Callable) -> OwnUnit:
+def _unit(f: Callable, derivative: Callable) -> Unit:
+    from .kernels import activations, own_activation
+    from .kernels.plain_functions import own_unit
+
     return own_unit(own_activation.activate, activations.SIGNATURE, function=f, derivative_of=derivative)
 
 
@@ -209,12 +210,18 @@ def check_slope(f: Any, derivative: Any) -> None:
             return
 
 
+def _allowed() -> str:
+    from .kernels.plain_functions import ALLOWED
+
+    return ALLOWED
+
+
 def _evaluate(function: Any, z: float) -> float:
     """function(z); NaN where that has no value."""
     plain = types.FunctionType | types.BuiltinFunctionType | np.ufunc
     dispatcher = hasattr(function, "py_func")  # compiled by Numba already
     if not isinstance(function, plain) and not dispatcher:
-        raise TypeError(f"{function!r} is not a plain function. What is allowed: {ALLOWED}.")
+        raise TypeError(f"{function!r} is not a plain function. What is allowed: {_allowed()}.")
     try:
         with np.errstate(all="ignore"):
             value = function(z)
@@ -222,7 +229,7 @@ def _evaluate(function: Any, z: float) -> float:
         return math.nan
     except Exception as error:
         raised = f"{type(error).__name__}: {error}"
-        raise TypeError(f"{_name(function)}({z}) raises {raised}. What is allowed: {ALLOWED}.") from error
+        raise TypeError(f"{_name(function)}({z}) raises {raised}. What is allowed: {_allowed()}.") from error
     if not isinstance(value, int | float | np.number | np.bool) or isinstance(value, complex | np.complexfloating):
-        raise TypeError(f"{_name(function)}({z}) gives {value!r}, which is no real number. What is allowed: {ALLOWED}.")
+        raise TypeError(f"{_name(function)}({z}) gives {value!r}, no real number. What is allowed: {_allowed()}.")
     return float(value)

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from . import second_derivatives
-from ._jit import Unit
-from .kernels import activations as _kernels
-from .kernels import rectifiers as _rectifiers
-from .kernels import smooth as _smooth
 from .own_activation import Activation
+from .units import Unit
+from .units import activations as _kernels
+from .units import rectifiers as _rectifiers
+from .units import smooth as _smooth
 
 
 class BuiltIn(Activation):

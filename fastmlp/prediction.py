@@ -12,9 +12,10 @@ import numpy as np
 
 from .data import Rows
 from .interruptible import Slicer
-from .kernels.predict import DATA_AT, SHAPE_AT, predict_few, predict_rows
+from .kernels.records import DATA_AT, SHAPE_AT
 from .model import BorrowedModel, Model
 from .team import Team, rows_of_one_thread, useful_threads
+from .units import predict as _kernels
 from .workspace import Workspace
 
 #: Multiplications and additions of some milliseconds: no longer may a call go without looking at Ctrl-C.
@@ -46,7 +47,7 @@ def predict(
         workspace.task["both_classes"] = both_classes
         if order is not None:
             workspace.use_order(order)
-    entry = predict_rows.entry(network.dtype)
+    entry = _kernels.predict_rows.entry(network.dtype)
     block = int(workspaces[0].task["block_rows"])
     x, row_stride = int(workspaces[0].task["x"]), int(workspaces[0].task["x_row_stride"])
 
@@ -100,7 +101,7 @@ class FewRows:
         self.width = 2 if both_classes else network.layout.units[-1]
         self.n_features = network.layout.units[0]
         self.both_classes = both_classes
-        self.entry = predict_few.entry(network.dtype)
+        self.entry = _kernels.predict_few.entry(network.dtype)
         self.like = network.coefs[0].ctypes.data
         # A workspace with its addresses, for each thread that ever predicted at the same time as others.
         self.idle: list[tuple[int, int, np.ndarray, Workspace]] = []
@@ -137,4 +138,6 @@ class FewRows:
         workspace = Workspace(self.network, Rows(np.zeros_like(X[:1])), BLOCK_ROWS, training=False)
         workspace.task["both_classes"] = self.both_classes
         workspace.task["x_row_stride"] = self.n_features * self.dtype.itemsize
+        workspace.task["predict_rows"] = _kernels.predict_rows.address(self.dtype)
+        workspace.task["not_finite"] = workspace.buffer("not finite", 1, np.int64)
         return *workspace.arguments(), workspace.buffers["not finite"], workspace

@@ -9,11 +9,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from ._jit import Unit
 from .activations import Activation
 from .base_loss import BaseLoss, is_number
-from .kernels import losses as _sklearn_kernels
-from .kernels import regression_losses as _kernels
+from .units import Unit
+from .units import losses as _sklearn_kernels
+from .units import regression_losses as _kernels
 
 
 class DifferenceLoss(BaseLoss):

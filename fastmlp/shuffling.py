@@ -6,7 +6,7 @@ import ctypes
 
 import numpy as np
 
-from .kernels import shuffle as _kernels
+from .units import shuffle as _kernels
 
 
 def shuffle(order: np.ndarray, random_state: np.random.RandomState) -> None:

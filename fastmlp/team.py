@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .kernels.records import ROW_TILE
-from .kernels.team import CALLED_OFF, TEAM_BYTES
+from .kernels.records import CALLED_OFF, ROW_TILE, TEAM_BYTES
 from .workspace import aligned
 
 if TYPE_CHECKING:

@@ -13,9 +13,7 @@ from .data import Rows
 from .dropout import Masks
 from .hooks import Hooks
 from .interruptible import Slicer
-from .kernels.epoch import train_steps
 from .kernels.records import N_RATES
-from .kernels.update import update_layer
 from .model import TrainableModel
 from .optimizers import Optimizer, RunningOptimizer
 from .progress import Progress
@@ -23,6 +21,8 @@ from .regularisation import Regularisation
 from .schedules import Adaptive, Schedule
 from .shuffling import shuffle
 from .team import Team, slow_seconds, takes_long, useful_threads
+from .units import epoch as _epoch_kernels
+from .units import update as _update_kernels
 from .workspace import Workspace
 
 _PLAIN = Regularisation()
@@ -130,7 +130,7 @@ class Epoch:
         self.workspace = Workspace(network, rows, batch_size, training=True, n_threads=self.team.size, in_parts=True)
         self.workspace.use_order(order)
         self.slicer = Slicer(slow_seconds(network, batch_size))
-        self.train_steps = train_steps.entry(network.dtype)
+        self.train_steps = _epoch_kernels.train_steps.entry(network.dtype)
         self.params = network.params.ctypes.data
         self.rates = RatesAhead(self.optimizer)
         self.state = self.optimizer.prepare(network.layout.size, network.dtype)
@@ -139,7 +139,7 @@ class Epoch:
         tasks["team"] = self.team.address
         tasks["batch_size"] = batch_size
         tasks["state"] = self.state.ctypes.data
-        tasks["update_layer"] = update_layer.address(network.dtype)
+        tasks["update_layer"] = _update_kernels.update_layer.address(network.dtype)
         tasks["update"] = self.optimizer.unit().address(network.dtype)
         self.workspace.set_hyper(self.optimizer.hyper())
         self.hooks = Hooks(self.workspace, regularisation, self.optimizer.phases, masks)

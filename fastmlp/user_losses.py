@@ -11,11 +11,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ._jit import Unit
 from .base_loss import BaseLoss
-from .kernels import own_loss
-from .kernels.losses import SIGNATURE
-from .kernels.plain_functions import own_unit
+from .units import Unit
 
 
 def check_plain(function: Any, n_args: int) -> None:
@@ -76,6 +73,10 @@ class Loss(BaseLoss):
 
     @functools.cached_property
     def of_outputs(self) -> Unit:  # type: ignore[override]
+        from .kernels import own_loss
+        from .kernels.losses import SIGNATURE
+        from .kernels.plain_functions import own_unit
+
         return own_unit(own_loss.loss_of_outputs, SIGNATURE, value_of=self.value, slope_of=self.derivative)
 
     def __reduce__(self) -> tuple:

@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 
 from . import kernels
-from ._jit import Unit
+from .units import Unit
 
 
 def all_units() -> list[Unit]:

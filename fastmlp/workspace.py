@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .kernels import activations, dense, panels, parts, softmax, sparse
-from .kernels import network as network_kernels
-from .kernels.records import COLUMN_TILE, LAYER, N_HYPER, ROW_TILE, TASK
-from .kernels.simd import FROM_BIAS, RECTIFY, VECTOR_BITS
+from .host import VECTOR_BITS
+from .kernels.records import COLUMN_TILE, FROM_BIAS, LAYER, N_HYPER, RECTIFY, ROW_TILE, TASK
+from .units import activations, dense, panels, parts, softmax, sparse
+from .units import network as network_kernels
 
 if TYPE_CHECKING:
     from .data import Rows
@@ -104,7 +104,6 @@ class Workspace:
             self.task["sparse_forward"] = sparse.sparse_forward.address(self.dtype)
         if not training:
             self.task["block_order"] = self.buffer("block order", batch_rows, np.int64)
-            self.task["not_finite"] = self.buffer("not finite", 1, np.int64)
         self.tasks[:] = self.task
         for thread in range(n_threads):
             self._allocate_scratch(thread, training)

@@ -63,7 +63,7 @@ class Guarded:
 
 @functools.cache
 def parameters_of(unit):
-    return tuple(inspect.signature(unit.function).parameters)
+    return tuple(inspect.signature(unit.source.function).parameters)
 
 
 def call(unit, dtype, **arguments):

@@ -23,21 +23,13 @@ def pretend(triple):
 
 
 def assembly(unit, dtype):
-    """Of a unit, as it would run: linked, optimised, and left in the library unlinked with this process."""
-    from numba.core.ccallback import CFunc
+    """Of a unit, as it would run: optimised, with its helpers linked in, and not loaded into this process."""
     from numba.core.codegen import JITCodeLibrary
 
-    JITCodeLibrary._finalize_specific = lambda library: None
-    found = []
+    from fastmlp._jit import build
 
-    def compile_only(compiled):
-        library = compiled._compile_uncached().library
-        library._ensure_finalized()
-        found.append(library.get_asm_str())
-
-    CFunc.compile = compile_only
-    unit.load(dtype)
-    return found[0]
+    JITCodeLibrary._finalize_specific = lambda library: None  # helpers' own code cannot run here either
+    return build(unit.source, dtype)[0].get_asm_str()
 
 
 def exponentials(out, n):
@@ -48,13 +40,14 @@ def exponentials(out, n):
 
 def write_all(folder, chosen):
     """`chosen` are types, each with the units' names behind a colon or with none for all."""
-    from fastmlp._jit import POINTER, SIZE, Unit
+    from fastmlp._jit import POINTER, SIZE, make_unit
     from fastmlp.kernels import simd
+    from fastmlp.units import Source
     from fastmlp.warmup import all_units
 
     print(simd.VECTOR_BITS, simd.TILE_ROWS)
     units = {unit.__name__: unit for unit in all_units()}
-    units["exponentials"] = Unit(exponentials, (POINTER, SIZE), {"contract"})
+    units["exponentials"] = make_unit(Source(exponentials, (POINTER, SIZE), {"contract"}))
     for dtype, _, names in (choice.partition(":") for choice in chosen):
         for name in names.split(",") if names else units:
             (folder / f"{name}.{dtype}.s").write_text(assembly(units[name], dtype))

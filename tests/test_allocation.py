@@ -12,7 +12,7 @@ from numba.core.runtime import _nrt_python, rtsys
 from problems import make_problem
 from sklearn.exceptions import ConvergenceWarning
 
-from fastmlp import MLPClassifier, _jit
+from fastmlp import MLPClassifier, units
 from fastmlp._jit import POINTER, SIZE, unit
 from fastmlp.dropout import Masks
 from fastmlp.full_batch import FullBatch
@@ -184,10 +184,10 @@ def compiler_refuses(data, monkeypatch):
         fit(X.astype(dtype), y)
         fit(scipy.sparse.csr_matrix(X.astype(dtype)), y)
 
-    def refuse(function, *_):
-        raise AssertionError(f"{function.__name__} is compiled once more")
+    def refuse(unit, dtype):
+        raise AssertionError(f"{unit.__name__} is compiled once more")
 
-    monkeypatch.setattr(_jit, "CFunc", refuse)
+    monkeypatch.setattr(units.Unit, "_from_cache", refuse)
 
 
 def read_only(X):

@@ -86,7 +86,7 @@ class TestGoals:
                 Comparison(n.what, n.dtype, peer, Spread(99.0, 99.0, 99.0), threads=1 + (n.threads == SEVERAL))
                 for n in goal.numbers for peer in n.peers if n.unit == "×"
             ]  # fmt: skip
-            value = 1.0 if goal.at_most else 99.0
+            value = goal.at_most / 2 if goal.at_most else 99.0
             findings = [
                 Finding(n.what, n.dtype, 1, Spread(value, value, value), n.unit, n.peers[0])
                 for n in goal.numbers if n.unit != "×"

@@ -12,7 +12,7 @@ from sklearn.neural_network import MLPClassifier
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the benchmarks are not part of the installed package
 
-from benchmarks import calls, functions, predicting, roofline
+from benchmarks import calls, functions, predicting, roofline, starting
 from benchmarks.cases import SIMPLECHAINS, Case
 from benchmarks.comparison import compare
 from benchmarks.harness import measure
@@ -153,3 +153,31 @@ class TestPredicting:
         model, twin = predicting.make_models((5, 7, 6), 1)
         X = np.random.default_rng(0).standard_normal((11, 5)).astype(np.float32)
         np.testing.assert_allclose(predicting.make_runtime(model, X, 1)()[0], twin.predict_proba(X), atol=1e-6)
+
+
+class TestStarting:
+    def test_seconds_above_scikit_learns(self):
+        """Pair by pair; the folder is new for the cold cache, the same for the warm one, and gone afterwards."""
+        seconds, seen = iter([2.0, 7.0, 2.5, 3.0, 9.0, 3.25, 2.0, 6.5, 2.75]), []
+
+        def start(module, folder):
+            seen.append((module, folder, Path(folder).is_dir()))
+            return next(seconds)
+
+        cold, warm = starting.measure_starting(3, 1, start)
+        assert (cold.what, cold.unit) == ("first fit, cold cache, above scikit-learn", "s")
+        assert (cold.value.low, cold.value.median, cold.value.high) == (4.5, 5.0, 6.0)
+        assert (warm.value.low, warm.value.median, warm.value.high) == (0.25, 0.5, 0.75)
+        assert [module for module, _, _ in seen] == ["sklearn.neural_network", "fastmlp", "fastmlp"] * 3
+        assert all(there for _, _, there in seen)
+        assert [len({folder for _, folder, _ in seen[i : i + 3]}) for i in (0, 3, 6)] == [1, 1, 1]
+        assert len({folder for _, folder, _ in seen}) == 3
+        assert not any(Path(folder).exists() for _, folder, _ in seen)
+
+    def test_a_process_that_leaves_its_code_in_the_folder(self, tmp_path):
+        assert starting.start_process("fastmlp", str(tmp_path)) > 0
+        assert list(tmp_path.rglob("*.o"))
+
+    def test_a_process_that_fails_is_told(self, tmp_path):
+        with pytest.raises(RuntimeError, match=r"a process with no_such_module failed.*No module named"):
+            starting.start_process("no_such_module", str(tmp_path))

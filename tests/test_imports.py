@@ -29,7 +29,10 @@ FLOORS = [
         "parametric_activations", "second_derivatives", "regularisation", "dropout",
     },
     {"kernels"},
-    {"layout", "_jit", "scalar", "settings", "names"},
+    {"_jit"},
+    {"units"},
+    {"code_cache"},
+    {"host", "layout", "scalar", "settings", "names"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ESTIMATORS = FLOORS[1]
@@ -106,7 +109,7 @@ def test_kernels_import_numpy_and_numba_alone(source):
     standard = set(sys.stdlib_module_names)
     allowed = {"numpy", "numba"} | ({"llvmlite"} if source in LLVM_WRITERS else set())
     assert others - standard <= allowed
-    assert {room_of(module) for module in own} <= {"kernels", "_jit", "layout"}
+    assert {room_of(module) for module in own} <= {"kernels", "_jit", "layout", "units", "host"}
 
 
 @pytest.mark.parametrize("source", SOURCES)

@@ -234,7 +234,7 @@ def test_user_functions_are_compiled_once():
     other = Loss(quartic, lambda a, y: 0.0)
     assert other != QUARTIC
     assert other.unit("tanh") is not QUARTIC.unit("tanh")
-    assert all(loss.unit("tanh").identity for loss in (other, QUARTIC))  # what the cache tells them apart by
+    assert all(loss.unit("tanh").source.identity for loss in (other, QUARTIC))  # what the cache tells them apart by
 
 
 def test_two_losses_of_a_user_are_not_mixed_up():

@@ -5,7 +5,7 @@ import pytest
 import reference
 from guarded import Guarded, call
 
-from fastmlp.kernels import simd
+from fastmlp.kernels import records, simd
 from fastmlp.kernels.dense import multiply
 
 TYPES = [np.float32, np.float64]
@@ -30,7 +30,7 @@ def call_multiply(mode, out, rectified, a, steps, b, bias, rows, columns, depth,
     call(
         multiply, dtype, out=out, out_stride=out.stride, rectified=rectified, a=a, a_row=steps[0], a_step=steps[1],
         b=b, b_stride=b.stride, b_panel=b_panel, bias=bias, rows=rows, columns=columns, depth=depth,
-        mode=getattr(simd, mode),
+        mode=getattr(records, mode),
     )  # fmt: skip
     rectified.assert_untouched()
 

@@ -15,7 +15,7 @@ from guarded import Guarded, call
 from problems import make_problem
 from sklearn.base import clone
 
-from fastmlp import MLPClassifier, _jit, optimizers, schedules
+from fastmlp import MLPClassifier, optimizers, schedules, units
 from fastmlp.kernels import records
 from fastmlp.optimizers import (
     LAMB,
@@ -308,13 +308,13 @@ def test_schedules_of_epochs_and_plateaus():
 @pytest.fixture
 def asked_for(monkeypatch):
     """The names of the units that the compiler, or its cache, is asked for."""
-    names, make = [], _jit.CFunc
+    names, find = [], units.Unit._from_cache
 
-    def count(function, *arguments):
-        names.append(function.__name__)
-        return make(function, *arguments)
+    def count(unit, dtype):
+        names.append(unit.__name__)
+        return find(unit, dtype)
 
-    monkeypatch.setattr(_jit, "CFunc", count)
+    monkeypatch.setattr(units.Unit, "_from_cache", count)
     return names
 
 

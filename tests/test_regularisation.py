@@ -13,7 +13,7 @@ from regularised import L2, OPTIMIZERS, check_training, make_epoch, results
 
 from fastmlp.data import Rows
 from fastmlp.kernels import penalties, phases, records
-from fastmlp.kernels.team import CALLED_OFF
+from fastmlp.kernels.records import CALLED_OFF
 from fastmlp.model import TrainableModel
 from fastmlp.optimizers import LAMB, SGD
 from fastmlp.regularisation import Regularisation

@@ -10,7 +10,8 @@ from guarded import assert_lines_are_zero
 
 from fastmlp._jit import INTEGERS, SIZE, unit
 from fastmlp.kernels.pointers import shift
-from fastmlp.kernels.team import ARRIVED, CALLED_OFF, PAGE, TEAM_BYTES, WORD_STRIDE, meet, share
+from fastmlp.kernels.records import ARRIVED, CALLED_OFF, PAGE, TEAM_BYTES, WORD_STRIDE
+from fastmlp.kernels.team import meet, share
 from fastmlp.team import Team
 from fastmlp.workspace import LINE
 

@@ -7,13 +7,12 @@ The padding between `columns` and `stride` is computed along (nobody reads it), 
 `softmax` serves outputs alone, whose rows are contiguous; it leaves derivative untouched, as the loss knows its delta.
 """
 
-from numba import carray
-
 from .._jit import DOUBLES, POINTER, SIZE, inlined, unit
 from .bits import prefer_wide_vectors
 from .elementary import exp
 from .elementary import logistic as _logistic
 from .elementary import tanh as _tanh
+from .pointers import carray
 
 SIGNATURE = (POINTER, POINTER, SIZE, SIZE, SIZE, DOUBLES)
 

@@ -5,12 +5,11 @@ in the rates, which stand in the first places of hyper.
 """
 
 import numpy as np
-from numba import carray
 
 from .._jit import unit
 from .bits import prefer_wide_vectors
 from .optimizers import SIGNATURE
-from .pointers import shift
+from .pointers import carray, shift
 from .records import EPSILON, FIRST, L2, LEARNING_RATE, RATE_1, SCALE, SECOND, THIRD
 
 

@@ -1,12 +1,11 @@
 """Update rules that divide by a running size of the gradient; one unit each, signature as in `kernels.optimizers`."""
 
 import numpy as np
-from numba import carray
 
 from .._jit import unit
 from .bits import prefer_wide_vectors
 from .optimizers import SIGNATURE
-from .pointers import shift
+from .pointers import carray, shift
 from .records import EPSILON, FIRST, L2, LEARNING_RATE, SCALE, SECOND
 
 

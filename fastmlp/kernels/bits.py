@@ -165,6 +165,16 @@ def elementwise(formula: Callable[[Lane], Lane]) -> Any:
     return function
 
 
+@intrinsic
+def epsilon_of(typingctx, like):
+    """np.finfo(…).eps for the type of `like`, a float (finfo compiles two functions of its own)."""
+
+    def codegen(context, builder, signature, args):
+        return context.get_constant(like, 2.0 ** (-23 if like.bitwidth == 32 else -52))
+
+    return like(like), codegen
+
+
 def _widen(function: ir.Function) -> None:
     """Let LLVM use the host's widest vectors in this function.
 

@@ -6,14 +6,14 @@ a probability that may have rounded to 0 or 1, and clips it to [ε, 1 − ε], �
 """
 
 import numpy as np
-from numba import carray
 
 from .._jit import inlined, unit
 from .activations import softmax_rows
-from .bits import prefer_wide_vectors
+from .bits import epsilon_of, prefer_wide_vectors
 from .elementary import exp, log, logistic
 from .logarithms import log_one_plus
 from .losses import SIGNATURE, clip
+from .pointers import carray
 
 
 @inlined
@@ -91,7 +91,7 @@ def log_loss_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets
     n = rows * columns
     a, d, y = carray(z, n), carray(delta, n), carray(target, n)
     w, losses = carray(weight, n), carray(loss, n)
-    epsilon, one = np.finfo(w.dtype).eps, w.dtype.type(1)
+    epsilon, one = epsilon_of(w.dtype.type(0)), w.dtype.type(1)
     smoothing = w.dtype.type(carray(settings, 1)[0])
     for i in range(n):
         p, t = clip(a[i], epsilon), smoothed(y[i], smoothing)
@@ -176,7 +176,7 @@ def focal_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, s
     n = rows * columns
     a, d, y = carray(z, n), carray(delta, n), carray(target, n)
     w, losses, numbers = carray(weight, n), carray(loss, n), carray(settings, 3)
-    epsilon, zero, one = np.finfo(w.dtype).eps, w.dtype.type(0), w.dtype.type(1)
+    epsilon, zero, one = epsilon_of(w.dtype.type(0)), w.dtype.type(0), w.dtype.type(1)
     gamma, alpha_0, alpha_1 = w.dtype.type(numbers[0]), w.dtype.type(numbers[1]), w.dtype.type(numbers[2])
     for i in range(n):
         sign = one if y[i] > zero else -one

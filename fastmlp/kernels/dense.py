@@ -12,8 +12,9 @@ B batch, I fan-in, O fan-out::
 
 from .._jit import POINTER, SIZE, pasted, unit
 from .panels import tile_vectors
-from .pointers import shift
-from .simd import FROM_BIAS, TILE_ROWS, lanes, make_dot, make_tile
+from .pointers import least, shift
+from .records import FROM_BIAS
+from .simd import TILE_ROWS, lanes, make_dot, make_tile
 from .transposing import TRANSPOSED_ROWS, transpose_block
 
 _tile_3, _tile_2, _tile_1 = (make_tile(TILE_ROWS, vectors) for vectors in (3, 2, 1))
@@ -42,7 +43,7 @@ def multiply(out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel,
     j = 0
     while j < columns:
         vectors = tile_vectors(columns - j, width)
-        take = min(columns - j, vectors * width)
+        take = least(columns - j, vectors * width)
         source, stride = shift(b, j), b_stride
         if b_panel > 0:
             source, stride = shift(b, j * b_panel), vectors * width

@@ -7,12 +7,12 @@ zero counts as 10⁻²⁰⁰, so that f′, zero as well, makes a zero of the de
 """
 
 import numpy as np
-from numba import carray
 
 from .._jit import inlined, unit
 from .bits import prefer_wide_vectors
 from .elementary import exp, log
 from .losses import SIGNATURE
+from .pointers import carray
 
 
 @inlined

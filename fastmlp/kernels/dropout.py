@@ -8,14 +8,12 @@ batch · row length + column: whatever thread computes it, in whatever block. De
 """
 
 import numpy as np
-from numba import carray
 
 from .._jit import INTEGERS, POINTER, SIZE, unit
 from .bits import prefer_wide_vectors
-from .pointers import indices_at, integers_at, pointer_at, shift
+from .pointers import carray, indices_at, integers_at, pointer_at, shift
 from .random_bits import random_bits
-from .records import LAYER_POINTER, TASK_POINTER
-from .simd import RECTIFY
+from .records import LAYER_POINTER, RECTIFY, TASK_POINTER
 
 _SIGNATURE = (TASK_POINTER, LAYER_POINTER, SIZE, INTEGERS, SIZE, SIZE, POINTER)
 

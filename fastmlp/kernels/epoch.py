@@ -14,11 +14,9 @@ Every thread runs it with a task record of its own and takes its share of the ro
 computed by one thread in a fixed order, so the bits are the same whatever the number of threads. Nothing is allocated.
 """
 
-from numba import carray
-
 from .._jit import POINTER, SIZE, pasted, unit
 from .network import sum_losses, sum_weights
-from .pointers import call, doubles_at, integers_at, shift
+from .pointers import call, carray, doubles_at, integers_at, least, shift
 from .records import L2, LAYER_POINTER, N_HYPER, N_RATES, ROW_TILE, SCALE, TASK_POINTER
 from .subnormals import flush_subnormals, restore_mode
 from .team import meet, share
@@ -35,7 +33,7 @@ def train_steps(task_record, layer_records, first_step, stop_step, like):
     mode = flush_subnormals()
     for step in range(first_step, stop_step):
         start = step * task.batch_size
-        rows = min(task.batch_size, task.n_rows - start)
+        rows = least(task.batch_size, task.n_rows - start)
         order = shift(integers_at(task.order), start)
         total_weight = sum_weights(task, order, rows, like)
         if total_weight == 0.0:

@@ -1,12 +1,10 @@
 """Loss and gradient over all rows, in chunks of rows that are added up in order: no buffer of all rows."""
 
-from numba import carray
-
 from .._jit import POINTER, SIZE, pasted, unit
 from .epoch import compute_deltas
 from .gradient import bias_gradient, sort_batch, weight_gradient
 from .network import sum_losses, sum_weights
-from .pointers import integers_at, pointer_at, shift
+from .pointers import carray, integers_at, least, pointer_at, shift
 from .records import COLUMN_TILE, LAYER_POINTER, ROW_TILE, TASK_POINTER
 from .subnormals import flush_subnormals, restore_mode
 from .team import meet, share
@@ -23,7 +21,7 @@ def add_gradients(task_record, layer_records, first_step, stop_step, gradient):
     mode = flush_subnormals()
     for step in range(first_step, stop_step):
         start = step * task.batch_size
-        rows = min(task.batch_size, task.n_rows - start)
+        rows = least(task.batch_size, task.n_rows - start)
         order = shift(integers_at(task.order), start)
         compute_deltas(task_record, layer_records, order, rows, gradient)
         if not meet(task.team, task.n_threads):
@@ -50,7 +48,7 @@ def add_layer_gradient(task, layers, number, order, rows, gradient):
         sort_batch(task, order, rows, begin, end, gradient)
         sorted_from = begin
     for first in range(begin, end, layer.update_rows):
-        count = min(layer.update_rows, end - first)
+        count = least(layer.update_rows, end - first)
         weight_gradient(task, layer, sorted_from, 0, first, count, 0, fan_out, rows, gradient)
         add(shift(gradient, layer.weight_offset + first * fan_out), d_tile, count * fan_out)
     column, stop = share(fan_out, COLUMN_TILE, task.thread, task.n_threads)

@@ -1,10 +1,9 @@
 """The weight gradient of a block of a layer, over all rows of the batch; the bias's beside it."""
 
-from numba import carray
-
 from .._jit import pasted
-from .pointers import call, indices_at, integers_at, pointer_at, shift
-from .simd import OVERWRITE, lanes, sum_vectors
+from .pointers import call, carray, indices_at, integers_at, pointer_at, shift
+from .records import OVERWRITE
+from .simd import lanes, sum_vectors
 
 
 @pasted

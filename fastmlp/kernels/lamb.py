@@ -5,12 +5,11 @@ follow it (see `phases`).
 """
 
 import numpy as np
-from numba import carray
 
 from .._jit import DOUBLES, POINTER, SIZE, pasted, unit
 from .bits import prefer_wide_vectors
 from .phases import sum_of_squares
-from .pointers import doubles_at, pointer_at, shift
+from .pointers import carray, doubles_at, least, pointer_at, shift
 from .records import (
     COLUMN_TILE,
     EPSILON,
@@ -62,7 +61,7 @@ def note_trust(task_record, layer_records, like):
         size = layer.fan_in * layer.fan_out
         begin, end = share(size, FLAT_TILE, task.thread, task.n_threads)
         for first in range(begin, end, FLAT_TILE):
-            n = min(FLAT_TILE, end - first)
+            n = least(FLAT_TILE, end - first)
             pair = carray(shift(doubles_at(task.sums), at + 2 * (first // FLAT_TILE)), 2)
             pair[0] = sum_of_squares(shift(pointer_at(layer.weight, like), first), n)
             pair[1] = sum_of_squares(shift(direction_of(task, layer.weight_offset, like), first), n)

@@ -20,12 +20,12 @@ In this file: scikit-learn's own four, fused with their output activations. Loga
 """
 
 import numpy as np
-from numba import carray
 
 from .._jit import DOUBLES, POINTER, SIZE, inlined, unit
 from .activations import softmax_rows
-from .bits import prefer_wide_vectors
+from .bits import epsilon_of, prefer_wide_vectors
 from .elementary import exp, log, logistic
+from .pointers import carray
 
 SIGNATURE = (POINTER, POINTER, POINTER, POINTER, DOUBLES, SIZE, SIZE, SIZE, DOUBLES)
 
@@ -44,7 +44,7 @@ def softmax_log_loss(z, delta, target, weight, loss, rows, columns, n_targets, s
     prefer_wide_vectors()
     y, w, row_loss = carray(target, rows), carray(weight, rows), carray(loss, rows)
     a, d = carray(z, rows * columns), carray(delta, rows * columns)
-    epsilon, one = np.finfo(y.dtype).eps, y.dtype.type(1)
+    epsilon, one = epsilon_of(y.dtype.type(0)), y.dtype.type(1)
     softmax_rows(a, rows, columns)
     for i in range(rows):
         for j in range(columns):
@@ -63,7 +63,7 @@ def logistic_log_loss(z, delta, target, weight, loss, rows, columns, n_targets, 
     n = rows * columns
     a, d, y = carray(z, n), carray(delta, n), carray(target, n)
     w, losses = carray(weight, n), carray(loss, n)
-    epsilon, zero, one = np.finfo(w.dtype).eps, w.dtype.type(0), w.dtype.type(1)
+    epsilon, zero, one = epsilon_of(w.dtype.type(0)), w.dtype.type(0), w.dtype.type(1)
     for i in range(n):
         a[i] = logistic(a[i])
     for i in range(n):

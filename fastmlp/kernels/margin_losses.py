@@ -1,11 +1,11 @@
 """Losses of the margin between classes, of outputs: one unit each, with the signature that `losses` describes."""
 
 import numpy as np
-from numba import carray
 
 from .._jit import inlined, unit
 from .bits import prefer_wide_vectors
 from .losses import SIGNATURE
+from .pointers import carray
 
 
 @inlined

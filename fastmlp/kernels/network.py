@@ -4,12 +4,10 @@ Called by the epoch, by the full-batch gradient and by prediction. Task and laye
 `like` is a pointer of the element's type and stands for that type alone.
 """
 
-from numba import carray
-
 from .._jit import INTEGERS, POINTER, SIZE, inlined_sum, pasted, unit
-from .pointers import call, doubles_at, indices_at, integers_at, pointer_at, shift
-from .records import LAYER_POINTER, TASK_POINTER
-from .simd import FROM_BIAS, MULTIPLY, MULTIPLY_BY_SLOPE, RECTIFY, copy_vector, lanes
+from .pointers import call, carray, doubles_at, indices_at, integers_at, least, pointer_at, shift
+from .records import FROM_BIAS, LAYER_POINTER, MULTIPLY, MULTIPLY_BY_SLOPE, RECTIFY, TASK_POINTER
+from .simd import copy_vector, lanes
 from .team import called_off
 
 
@@ -188,7 +186,7 @@ def pass_rows(task_record, layer_records, order, begin, end, like):
     for first in range(begin, end, task.block_rows):
         if called_off(task.team):
             return
-        count = min(task.block_rows, end - first)
+        count = least(task.block_rows, end - first)
         call(task.forward, (task_record, layer_records, order, first, count, like))
         call(task.backward, (task_record, layer_records, first, count, like))
 

@@ -8,11 +8,10 @@ each updated in place; hyper (N_HYPER,) in float64: the gradient is ``g = (d_par
 """
 
 import numpy as np
-from numba import carray
 
 from .._jit import DOUBLES, POINTER, SIZE, unit
 from .bits import prefer_wide_vectors
-from .pointers import shift
+from .pointers import carray, shift
 from .records import EPSILON, FIRST, L2, LEARNING_RATE, SCALE, SECOND
 
 SIGNATURE = (POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)

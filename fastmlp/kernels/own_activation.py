@@ -1,8 +1,7 @@
 """A user's own activation: two plain functions of a number, put in by `plain_functions`."""
 
-from numba import carray
-
 from .bits import prefer_wide_vectors
+from .pointers import carray
 
 #: The gaps.
 function = derivative_of = None

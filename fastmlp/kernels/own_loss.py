@@ -1,9 +1,9 @@
 """A user's own loss: two plain functions of an output and its target, put in by `fastmlp.user_losses`."""
 
 import numpy as np
-from numba import carray
 
 from .bits import prefer_wide_vectors
+from .pointers import carray
 
 #: The gaps.
 value_of = slope_of = None

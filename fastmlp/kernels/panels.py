@@ -14,12 +14,10 @@ Whoever computes such a matrix writes its panels while the numbers are in the ne
 weights and of their transposed twins, the backward pass those of the deltas. Small matrices need none of this.
 """
 
-from numba import carray
-
 from .._jit import POINTER, SIZE, pasted, unit
-from .pointers import call, pointer_at, shift
-from .records import LAYER_POINTER, TASK_POINTER
-from .simd import TILE_VECTORS, lanes
+from .pointers import call, carray, least, pointer_at, shift
+from .records import LAYER_POINTER, TASK_POINTER, TILE_VECTORS
+from .simd import lanes
 
 
 @pasted
@@ -30,7 +28,7 @@ def tile_vectors(columns, width):
     """
     if columns > 3 * width and columns <= 4 * width:
         return 2
-    return min((columns + width - 1) // width, TILE_VECTORS)
+    return least((columns + width - 1) // width, TILE_VECTORS)
 
 
 @unit(POINTER, SIZE, POINTER, SIZE, SIZE, SIZE, SIZE)
@@ -40,7 +38,7 @@ def copy_to_panels(panels, depth, b, b_stride, first, count, columns):
     j = 0
     while j < columns:
         stride = tile_vectors(columns - j, width) * width
-        take = min(columns - j, stride)
+        take = least(columns - j, stride)
         panel = shift(panels, j * depth + first * stride)
         for k in range(count):
             to, source = carray(shift(panel, k * stride), take), carray(shift(b, k * b_stride + j), take)
@@ -64,7 +62,7 @@ def copy_weights(task_record, layer_records, number, first, count, like):
     j = 0
     while j < fan_in:
         stride = tile_vectors(fan_in - j, width) * width
-        begin, end = max(first, j), min(first + count, j + stride)
+        begin, end = first if first > j else j, least(first + count, j + stride)
         if begin < end:
             to = shift(pointer_at(layer.transposed, like), j * fan_out + begin - j)
             source = shift(pointer_at(layer.weight, like), begin * fan_out)

@@ -12,12 +12,10 @@ Without parts, phase two reads every activation and delta of the batch once more
 cache. The parts depend on the batch's size alone, so the sums have the same bits for any number of threads.
 """
 
-from numba import carray
-
 from .._jit import INTEGERS, POINTER, SIZE, pasted, unit
 from .gradient import bias_gradient, weight_gradient
 from .network import sum_doubles
-from .pointers import call, doubles_at, pointer_at, shift
+from .pointers import call, carray, doubles_at, least, pointer_at, shift
 from .records import LAYER_POINTER, TASK_POINTER
 from .team import called_off, share
 
@@ -35,7 +33,7 @@ def part_gradients(task_record, layer_records, order, rows, like):
         if called_off(task.team):
             return
         start = part * task.part_rows
-        count = min(task.part_rows, rows - start)
+        count = least(task.part_rows, rows - start)
         rows_of_part = shift(order, start - base)
         task.first_row = start - base
         call(task.pass_rows, (task_record, layer_records, rows_of_part, base, base + count, like))
@@ -59,7 +57,7 @@ def note_gradient(task_record, layer_records, number, part, base, count, like):
     partial = shift(pointer_at(task.partials, like), part * task.n_params)
     fan_out = layer.fan_out
     for first in range(0, layer.fan_in, layer.update_rows):
-        n = min(layer.update_rows, layer.fan_in - first)
+        n = least(layer.update_rows, layer.fan_in - first)
         weight_gradient(task, layer, -1, base, first, n, 0, fan_out, count, like)
         to = carray(shift(partial, layer.weight_offset + first * fan_out), n * fan_out)
         tile = carray(pointer_at(task.d_tile, like), n * fan_out)

@@ -10,29 +10,23 @@ Penalties are of the weights and not of the biases, divided as L2 is by the sum 
 """
 
 import numpy as np
-from numba import carray
 
 from .._jit import DOUBLES, POINTER, SIZE, inlined_sum, unit
 from .bits import prefer_wide_vectors
-from .pointers import call, doubles_at, pointer_at, shift
+from .pointers import call, carray, doubles_at, least, pointer_at, shift
 from .records import (
-    FIRST,
+    BEHIND,
     FLAT_TILE,
+    L1,
     L2,
+    LARGEST,
     LAYER_POINTER,
-    N_HYPER,
     N_RATES,
+    RULE,
     SCALE,
-    SECOND,
     TASK_POINTER,
-    THIRD,
 )
 from .team import share
-
-#: In rows 0 and 1: the weight of Σ |p|, the largest size of a gradient's element, and the address of the rule behind.
-L1, LARGEST, RULE = FIRST, SECOND, THIRD
-#: Numbers from a row to that of the rule behind.
-BEHIND = 2 * N_HYPER
 
 
 @unit(POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)
@@ -69,7 +63,7 @@ def note_magnitudes(task_record, layer_records, like):
         begin, end = share(size, FLAT_TILE, task.thread, task.n_threads)
         for first in range(begin, end, FLAT_TILE):
             weight = shift(pointer_at(layers[number].weight, like), first)
-            to[at + first // FLAT_TILE] = sum_of_magnitudes(weight, min(FLAT_TILE, end - first))
+            to[at + first // FLAT_TILE] = sum_of_magnitudes(weight, least(FLAT_TILE, end - first))
         at += (size + FLAT_TILE - 1) // FLAT_TILE
 
 

@@ -14,11 +14,10 @@ Nobody who needs none of this comes here.
 """
 
 import numpy as np
-from numba import carray
 
 from .._jit import DOUBLES, POINTER, SIZE, inlined_sum, pasted, unit
 from .bits import prefer_wide_vectors
-from .pointers import call, doubles_at, integers_at, pointer_at, shift
+from .pointers import call, carray, doubles_at, integers_at, least, pointer_at, shift
 from .records import COLUMN_TILE, FLAT_TILE, L2, LAYER_POINTER, N_HYPER, N_RATES, ROW_TILE, SCALE, TASK_POINTER
 from .team import meet, share
 from .update import copy_twins
@@ -64,7 +63,7 @@ def note_norm(task_record, layer_records, like):
     begin, end = share(task.n_params, FLAT_TILE, task.thread, task.n_threads)
     for first in range(begin, end, FLAT_TILE):
         gradient = shift(pointer_at(task.gradient, like), first)
-        sums[first // FLAT_TILE] = sum_of_squares(gradient, min(FLAT_TILE, end - first))
+        sums[first // FLAT_TILE] = sum_of_squares(gradient, least(FLAT_TILE, end - first))
 
 
 @unit(TASK_POINTER, LAYER_POINTER, POINTER)
@@ -113,7 +112,7 @@ def limit_columns(task_record, layer_records, like):
         begin, end = share(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
         for column in range(begin, end, COLUMN_TILE):
             weight = shift(pointer_at(layer.weight, like), column)
-            n = min(COLUMN_TILE, end - column)
+            n = least(COLUMN_TILE, end - column)
             limit_tile(weight, layer.fan_out, layer.fan_in, n, task.max_norm, doubles_at(task.column_sums))
 
 

@@ -11,7 +11,7 @@ the copies, `_Adapt` looks at every line:
   float64, at half the speed.
 
 Compiled code is kept on disk under a key that says all that it is made of: the code itself, not the time stamp of a
-file; constants, numbers from outside, the functions called, and (by `_jit`) versions and the sources of the kernels.
+file; constants, numbers from outside, the functions called, and (by `code_cache`) versions and the kernels' sources.
 What cannot be described like that, or does not live in a file, is compiled once a process.
 """
 
@@ -34,7 +34,8 @@ from numba.core.typed_passes import NopythonTypeInference
 from numba.core.untyped_passes import IRProcessing
 from numba.extending import intrinsic
 
-from .._jit import Unit, inlined
+from .._jit import ELEMENTWISE, inlined
+from ..units import Source, Unit
 from . import elementary, erf
 from .bits import Lane
 
@@ -247,12 +248,12 @@ class OwnUnit(Unit):
     """A unit with a user's functions in it: what Numba says about them becomes a ValueError."""
 
     def __init__(self, function, arguments, functions, identity):
-        super().__init__(function, arguments, identity=identity)
+        super().__init__(function.__module__, function.__name__, Source(function, arguments, ELEMENTWISE, identity))
         self.functions = functions
 
-    def _compile(self, dtype):
+    def _from_compiler(self, dtype):
         try:
-            return super()._compile(dtype)
+            return super()._from_compiler(dtype)
         except (NumbaError, UnsupportedBytecodeError, NotImplementedError) as error:
             names = ", ".join(getattr(function, "__qualname__", repr(function)) for function in self.functions)
             lines = [line.strip() for line in str(error).splitlines()]

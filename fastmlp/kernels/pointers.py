@@ -10,6 +10,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+from numba.np.arrayobj import make_array, populate_array
 
 
 @intrinsic
@@ -20,6 +21,31 @@ def shift(typingctx, pointer, elements):
         return builder.gep(args[0], [args[1]])
 
     return pointer(pointer, types.intp), codegen
+
+
+@intrinsic
+def carray(typingctx, pointer, n):
+    """The `n` elements from the pointer on as an array (numba.carray, which compiles a function for each type)."""
+    kind = types.Array(pointer.dtype, 1, "C")
+
+    def codegen(context, builder, signature, args):
+        array = make_array(kind)(context, builder)
+        itemsize = context.get_constant(types.intp, context.get_abi_sizeof(context.get_data_type(pointer.dtype)))
+        data = builder.bitcast(args[0], array.data.type)
+        populate_array(array, data=data, shape=[args[1]], strides=[itemsize], itemsize=itemsize, meminfo=None)
+        return array._getvalue()
+
+    return kind(pointer, types.intp), codegen
+
+
+@intrinsic
+def least(typingctx, one, other):
+    """The smaller of two sizes (min compiles a function of its own)."""
+
+    def codegen(context, builder, signature, args):
+        return builder.select(builder.icmp_signed("<", *args), *args)
+
+    return types.intp(types.intp, types.intp), codegen
 
 
 @intrinsic

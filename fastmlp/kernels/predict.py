@@ -1,11 +1,9 @@
 """The forward pass over many rows, a block at a time."""
 
-from numba import carray
-
 from .._jit import POINTER, SIZE, pasted, unit
 from .network import activate_rows, gather_inputs
-from .pointers import call, integers_at, pointer_at, shift
-from .records import LAYER_POINTER, TASK_POINTER
+from .pointers import call, carray, integers_at, least, pointer_at, shift
+from .records import DATA_AT, LAYER_POINTER, SHAPE_AT, TASK_POINTER
 from .subnormals import flush_subnormals, restore_mode
 
 
@@ -15,14 +13,16 @@ def predict_rows(task_record, layer_records, x, x_row_stride, first, stop, out):
 
     Dense input begins at address x, its rows x_row_stride bytes apart. The rows are those of the task's order, or
     first … stop themselves where it has none (block_order is overwritten). width is n_outputs; with both_classes it
-    is 2, for 1 − p and p.
+    is 2, for 1 − p and p. A word at task.not_finite, if there is one, is overwritten with the number of dense rows that
+    hold an infinity or a NaN (if there is such a row in a block, this block and those after it are left out).
     """
     task = carray(task_record, 1)[0]
     task.x, task.x_row_stride = x, x_row_stride
-    layers = carray(layer_records, task.n_layers)
+    last = carray(layer_records, task.n_layers)[task.n_layers - 1]
     mode = flush_subnormals()
+    not_finite = 0
     for start in range(first, stop, task.block_rows):
-        rows = min(task.block_rows, stop - start)
+        rows = least(task.block_rows, stop - start)
         order = integers_at(task.block_order)
         if task.order == 0:
             count_up(order, start, rows)
@@ -30,44 +30,28 @@ def predict_rows(task_record, layer_records, x, x_row_stride, first, stop, out):
             order = shift(integers_at(task.order), start)
         if not task.sparse:
             gather_inputs(task, order, 0, rows, out)
+        if task.not_finite != 0:
+            not_finite += count_not_finite(task, rows, out)
+            if not_finite > 0:
+                break
         call(task.forward, (task_record, layer_records, order, 0, rows, out))
-        activate_rows(layers[task.n_layers - 1], 0, rows, out)
-        write_outputs(task, layers[task.n_layers - 1], start, rows, out)
+        activate_rows(last, 0, rows, out)
+        write_outputs(task, last, start, rows, out)
+    if task.not_finite != 0:
+        integers_at(task.not_finite)[0] = not_finite
     restore_mode(mode)
-
-
-#: Where a NumPy array keeps, from the address of the object on, its data and the address of its lengths (its C struct,
-#: ``PyArrayObject_fields``). `fastmlp.prediction` makes sure of it before it calls `predict_few`.
-DATA_AT, SHAPE_AT = 16, 32
 
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
 def predict_few(task_record, layer_records, x_array, out_array, like):
-    """All rows of a contiguous NumPy array, both arrays given by the addresses of their objects.
+    """All rows of a contiguous NumPy array, both arrays given by the addresses of their objects: see `predict_rows`.
 
-    out is overwritten, and the word at task.not_finite with the number of rows that hold an infinity or a NaN (if there
-    is one in a block, the blocks after it are left out). Asking an array for its data costs Python more than the rest
-    of a small network's forward pass.
+    Asking an array for its data costs Python more than the rest of a small network's forward pass.
     """
     task = carray(task_record, 1)[0]
-    layers = carray(layer_records, task.n_layers)
-    mode = flush_subnormals()
     n_rows = integers_at(integers_at(x_array + SHAPE_AT)[0])[0]
-    task.x = integers_at(x_array + DATA_AT)[0]
-    out = pointer_at(integers_at(out_array + DATA_AT)[0], like)
-    order, not_finite = integers_at(task.block_order), 0
-    for start in range(0, n_rows, task.block_rows):
-        rows = min(task.block_rows, n_rows - start)
-        count_up(order, start, rows)
-        gather_inputs(task, order, 0, rows, like)
-        not_finite += count_not_finite(task, rows, like)
-        if not_finite > 0:
-            break
-        call(task.forward, (task_record, layer_records, order, 0, rows, like))
-        activate_rows(layers[task.n_layers - 1], 0, rows, like)
-        write_outputs(task, layers[task.n_layers - 1], start, rows, out)
-    integers_at(task.not_finite)[0] = not_finite
-    restore_mode(mode)
+    x, out = integers_at(x_array + DATA_AT)[0], pointer_at(integers_at(out_array + DATA_AT)[0], like)
+    call(task.predict_rows, (task_record, layer_records, x, task.x_row_stride, 0, n_rows, out))
 
 
 @pasted

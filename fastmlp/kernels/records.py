@@ -6,15 +6,32 @@ addresses live as long as it does.
 """
 
 import numpy as np
-from numba import from_dtype, types
+
+from ..units import Argument
 
 #: Where in a row of hyper-parameters each number stands. The first N_RATES change from step to step; what RATE_1 …
 #: RATE_3 and the numbers from FIRST on mean is the update rule's.
 LEARNING_RATE, RATE_1, RATE_2, RATE_3, L2, SCALE, FIRST, SECOND, THIRD, EPSILON = range(10)
 N_RATES, N_HYPER = 4, 16
+#: Of `penalties`, in rows 0 and 1: the weight of Σ |p|, the largest size of a gradient's element, the address of the
+#: rule behind; and how many numbers further on that rule's row is.
+L1, LARGEST, RULE = FIRST, SECOND, THIRD
+BEHIND = 2 * N_HYPER
 #: Rows are padded to whole tiles; weights are dealt to threads by so many rows, or by so many columns.
 ROW_TILE = 8
 COLUMN_TILE = 64
+#: What a tile starts from and does in the end: out = a b; out *= a b; out = a b where a rectifier let something
+#: through, else 0; out = bias + a b; the same with max(…, 0) over it, while it is still in registers.
+OVERWRITE, MULTIPLY, MULTIPLY_BY_SLOPE, FROM_BIAS, RECTIFY = range(5)
+#: Vectors a full tile is wide.
+TILE_VECTORS = 3
+#: Bytes between the words of a team's barrier, the words (see `team`), and the bytes of all.
+WORD_STRIDE = 64
+ARRIVED, PAGE, CALLED_OFF = 0, WORD_STRIDE, 2 * WORD_STRIDE
+TEAM_BYTES = 3 * WORD_STRIDE
+#: Where a NumPy array keeps, from the address of the object on, its data and the address of its lengths (its C struct,
+#: ``PyArrayObject_fields``). `fastmlp.prediction` makes sure of it before it calls `predict_few`.
+DATA_AT, SHAPE_AT = 16, 32
 #: A vector as long as a weight matrix, or all parameters, is dealt by so many numbers, and its sums are of so many.
 FLAT_TILE = 4096
 
@@ -50,8 +67,8 @@ _TASK_FIELDS = [
     # Hyper-parameters: two rows of N_HYPER (weights, biases); N_RATES numbers for each step.
     ("hyper", "i8"), ("rates", "i8"), ("l2", "f8"),
     # Prediction: room for the row numbers of a block; whether one output becomes two, 1 − p and p;
-    # where it says how many rows of a few are not finite.
-    ("block_order", "i8"), ("both_classes", "i8"), ("not_finite", "i8"),
+    # where it says how many rows are not finite (0: nobody asks); a unit.
+    ("block_order", "i8"), ("both_classes", "i8"), ("not_finite", "i8"), ("predict_rows", "i8"),
     # Results.
     ("steps_made", "i8"), ("rows_counted", "i8"), ("loss_sum", "f8"), ("weight_sum", "f8"),
     ("squares", "i8"), ("n_squares", "i8"),
@@ -89,5 +106,4 @@ _LAYER_FIELDS = [
 
 TASK = np.dtype(_TASK_FIELDS)
 LAYER = np.dtype(_LAYER_FIELDS)
-TASK_POINTER = types.CPointer(from_dtype(TASK))
-LAYER_POINTER = types.CPointer(from_dtype(LAYER))
+TASK_POINTER, LAYER_POINTER = Argument(TASK, "Task"), Argument(LAYER, "Layer")

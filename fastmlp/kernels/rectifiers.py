@@ -5,12 +5,11 @@ takes the branch that computes with it. At a kink f′ is that of the left side 
 in PyTorch.
 """
 
-from numba import carray
-
 from .._jit import unit
 from .activations import SIGNATURE
 from .bits import prefer_wide_vectors
 from .elementary import exp, expm1
+from .pointers import carray
 
 
 @unit(*SIGNATURE)

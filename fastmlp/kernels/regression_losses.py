@@ -6,13 +6,13 @@ computed in float64, as they are stored, so that no square overflows float32.
 """
 
 import numpy as np
-from numba import carray
 
 from .._jit import unit
 from .bits import prefer_wide_vectors
 from .elementary import log, tanh
 from .logarithms import log_one_plus
 from .losses import SIGNATURE
+from .pointers import carray
 
 
 @unit(*SIGNATURE)

@@ -6,10 +6,9 @@ Source: NumPy's ``RandomState.shuffle`` and ``random_interval``.
 """
 
 import numpy as np
-from numba import carray
 
 from .._jit import INTEGERS, SIZE, unit
-from .pointers import call_for_uint32
+from .pointers import call_for_uint32, carray
 
 
 @unit(INTEGERS, SIZE, SIZE, SIZE)

@@ -22,18 +22,14 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .vectors import I64, MANY_REGISTERS, VECTOR_BITS, Vectors, opaque
+from ..host import MANY_REGISTERS, VECTOR_BITS
+from .records import FROM_BIAS, MULTIPLY, MULTIPLY_BY_SLOPE, RECTIFY
+from .vectors import I64, Vectors, opaque
 
 #: 24 accumulators, 3 columns and a splat fit 32 registers; 16 registers take half the rows.
 TILE_ROWS = 8 if MANY_REGISTERS else 4
-#: Vectors a full tile is wide.
-TILE_VECTORS = 3
 #: Rows that are summed at once: as many as an addition takes cycles.
 SUM_ROWS = 4
-
-#: What a tile starts from and does in the end: out = a b; out *= a b; out = a b where a rectifier let something
-#: through, else 0; out = bias + a b; the same with max(…, 0) over it, while it is still in registers.
-OVERWRITE, MULTIPLY, MULTIPLY_BY_SLOPE, FROM_BIAS, RECTIFY = range(5)
 
 
 @intrinsic

@@ -7,13 +7,12 @@ Signature and habits are those of `activations`. All are exact far out as well: 
 
 import math
 
-from numba import carray
-
 from .._jit import inlined, unit
 from .activations import SIGNATURE
 from .bits import prefer_wide_vectors
 from .elementary import exp, log1p
 from .erf import normal_cdf, normal_density
+from .pointers import carray
 
 _TWO_SQRT_2_OVER_PI = 2 * math.sqrt(2 / math.pi)
 #: Where every exponential has long been zero or infinite, and cubes are still finite.

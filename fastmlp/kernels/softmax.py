@@ -4,11 +4,10 @@ A loss *of outputs* (see `losses`) multiplies what stands in delta, f′ for an 
 Softmax mixes a row, so its f′ is a matrix: ones stand there instead, and a unit of its own follows the loss.
 """
 
-from numba import carray
-
 from .._jit import DOUBLES, POINTER, SIZE, unit
 from .activations import softmax_rows
 from .bits import prefer_wide_vectors
+from .pointers import carray
 
 
 @unit(POINTER, POINTER, SIZE, SIZE, SIZE, DOUBLES)

@@ -9,11 +9,9 @@ own features and the update can follow at once: `sort_by_feature` is the countin
     2: (f5, d)                                 (0,a)(1,c)  (0,b)(2,d)
 """
 
-from numba import carray
-
 from .._jit import INDICES, INTEGERS, POINTER, SIZE, pasted, unit
 from .bits import prefer_wide_vectors
-from .pointers import shift
+from .pointers import carray, shift
 
 #: Rows that are added in one pass.
 TOGETHER = 4

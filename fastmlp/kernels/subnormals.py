@@ -9,14 +9,14 @@ from __future__ import annotations
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.registry import cpu_target
 from numba.extending import intrinsic
+
+from ..host import TRIPLE
 
 I8, I32, I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 
-_TRIPLE = cpu_target.target_context.codegen().magic_tuple()[0]
-_IS_X86 = _TRIPLE.startswith(("x86_64", "i686", "i386"))
-_IS_ARM = _TRIPLE.startswith(("aarch64", "arm64"))
+_IS_X86 = TRIPLE.startswith(("x86_64", "i686", "i386"))
+_IS_ARM = TRIPLE.startswith(("aarch64", "arm64"))
 #: Subnormal operands and results count as zero: bits of x86's MXCSR (DAZ, FTZ) and of ARM's FPCR (FZ).
 _MXCSR_FLUSH, _FPCR_FLUSH = 0x8040, 1 << 24
 

@@ -16,20 +16,17 @@ from __future__ import annotations
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
 from .._jit import inlined
+from ..host import TRIPLE
+from .records import ARRIVED, CALLED_OFF, PAGE
 
-#: Bytes between the barrier's words, the words, and the bytes of all.
-WORD_STRIDE = 64
-ARRIVED, PAGE, CALLED_OFF = 0, WORD_STRIDE, 2 * WORD_STRIDE
-TEAM_BYTES = 3 * WORD_STRIDE
 #: Looks at the page before a core is given away: some microseconds.
 SPINS = 500
 
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
-_TRIPLE = cpu_target.target_context.codegen().magic_tuple()[0]
+_ONE = ir.Constant(_I64, 1)
 _yield_core = types.ExternalFunction("sched_yield", types.int32())
 
 
@@ -58,9 +55,9 @@ def pause(typingctx):
     """Tell the processor that this is a loop that waits."""
 
     def codegen(context, builder, signature, args):
-        if _TRIPLE.startswith(("x86_64", "i686", "i386")):
+        if TRIPLE.startswith(("x86_64", "i686", "i386")):
             name, arguments = "llvm.x86.sse2.pause", []
-        elif _TRIPLE.startswith(("aarch64", "arm64")):
+        elif TRIPLE.startswith(("aarch64", "arm64")):
             name, arguments = "llvm.aarch64.hint", [ir.Constant(_I32, 1)]
         else:
             return context.get_dummy_value()
@@ -71,10 +68,15 @@ def pause(typingctx):
     return types.void(), codegen
 
 
-@inlined
-def called_off(team):
+@intrinsic
+def called_off(typingctx, team):
     """Whether the work is to be left where it is."""
-    return atomic_load(team + CALLED_OFF) != 0
+
+    def codegen(context, builder, signature, args):
+        word = builder.inttoptr(builder.add(args[0], ir.Constant(_I64, CALLED_OFF)), _I64.as_pointer())
+        return builder.icmp_signed("!=", builder.load_atomic(word, "seq_cst", 8), ir.Constant(_I64, 0))
+
+    return types.boolean(types.intp), codegen
 
 
 @inlined
@@ -101,10 +103,19 @@ def meet(team, n_threads):
     return True
 
 
-@inlined
-def share(total, unit, thread, n_threads):
+@intrinsic
+def share(typingctx, total, unit, thread, n_threads):
     """A thread's part of 0 … total, in whole units: first and stop."""
-    units = (total + unit - 1) // unit
-    first = unit * (units * thread // n_threads)
-    stop = unit * (units * (thread + 1) // n_threads)
-    return min(total, first), min(total, stop)
+
+    def codegen(context, builder, signature, args):
+        b, (total, unit, thread, n_threads) = builder, args
+        units = b.sdiv(b.sub(b.add(total, unit), _ONE), unit)
+
+        def begin(of):
+            at = b.mul(unit, b.sdiv(b.mul(units, of), n_threads))
+            return b.select(b.icmp_signed("<", total, at), total, at)
+
+        return context.make_tuple(b, signature.return_type, (begin(thread), begin(b.add(thread, _ONE))))
+
+    size = types.intp
+    return types.UniTuple(size, 2)(size, size, size, size), codegen

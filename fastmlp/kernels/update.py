@@ -1,10 +1,8 @@
 """Phase two of a step for one layer: the gradient of a tile of weights, and straight after it the tile's update."""
 
-from numba import carray
-
 from .._jit import INTEGERS, POINTER, SIZE, inlined_sum, pasted, unit
 from .gradient import bias_gradient, sort_batch, weight_gradient
-from .pointers import call, doubles_at, pointer_at, shift
+from .pointers import call, carray, doubles_at, least, pointer_at, shift
 from .records import COLUMN_TILE, LAYER_POINTER, N_HYPER, ROW_TILE, TASK_POINTER
 from .team import called_off, share
 
@@ -28,7 +26,7 @@ def update_layer(task_record, layer_records, number, order, rows, like):
         sort_batch(task, order, rows, begin, end, like)
         sorted_from = begin
     for first in range(begin, end, layer.update_rows):
-        count = min(layer.update_rows, end - first)
+        count = least(layer.update_rows, end - first)
         if column < stop and not called_off(task.team):
             if task.part_rows > 0:
                 offset = layer.weight_offset + first * layer.fan_out + column
@@ -70,12 +68,12 @@ def note_squares(layer, first, count, column, columns, like):
         squares = carray(doubles_at(layer.squares), layer.fan_in * in_row)
         for i in range(first, first + count):
             for j in range(column, column + columns, COLUMN_TILE):
-                n = min(COLUMN_TILE, fan_out - j)
+                n = least(COLUMN_TILE, fan_out - j)
                 squares[i * in_row + j // COLUMN_TILE] = sum_of_squares(shift(weight, i * fan_out + j), n)
         return
     squares = carray(doubles_at(layer.squares), (layer.fan_in + ROW_TILE - 1) // ROW_TILE)
     for i in range(first, first + count, ROW_TILE):
-        n = min(ROW_TILE, layer.fan_in - i) * fan_out
+        n = least(ROW_TILE, layer.fan_in - i) * fan_out
         squares[i // ROW_TILE] = sum_of_squares(shift(weight, i * fan_out), n)
 
 

@@ -7,16 +7,11 @@ from __future__ import annotations
 
 from llvmlite import ir
 from numba.core import cgutils
-from numba.core.registry import cpu_target
+
+from ..host import VECTOR_BITS
 
 I32, I64 = ir.IntType(32), ir.IntType(64)
 
-TRIPLE, _, _FEATURES = cpu_target.target_context.codegen().magic_tuple()
-FEATURES = _FEATURES.split(",")
-#: Whether there are 32 vector registers, as with AVX-512 and on 64-bit ARM; else there are 16.
-MANY_REGISTERS = "+avx512f" in FEATURES or TRIPLE.startswith(("aarch64", "arm64"))
-#: Bits in the widest vector register.
-VECTOR_BITS = 512 if "+avx512f" in FEATURES else 256 if "+avx" in FEATURES else 128
 
 
 def opaque(builder, value):

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._jit import Unit
-from ..kernels import adam_family as _kernels
-from ..kernels import optimizers as _plain_kernels
 from ..schedules import Rate
 from ..settings import Kept, NotNegative, Positive
+from ..units import Unit
+from ..units import adam_family as _kernels
+from ..units import optimizers as _plain_kernels
 from .base import Optimizer, in_columns, numbers
 
 

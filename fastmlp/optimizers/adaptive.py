@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._jit import Unit
-from ..kernels import adaptive as _kernels
 from ..schedules import Rate
 from ..settings import Kept, Positive, Share, Switch
+from ..units import Unit
+from ..units import adaptive as _kernels
 from .base import Optimizer, numbers
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._jit import Unit
 from ..kernels.records import EPSILON, FIRST, LEARNING_RATE, N_HYPER, N_RATES, SECOND, THIRD
 from ..schedules import Rate, Schedule, as_schedule
 from ..settings import Settings
+from ..units import Unit
 from .running import RunningOptimizer
 
 

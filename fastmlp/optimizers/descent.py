@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._jit import Unit
-from ..kernels import adam_family as _family_kernels
-from ..kernels import optimizers as _kernels
 from ..schedules import Rate
 from ..settings import Kept, NotNegative, Share, Switch
+from ..units import Unit
+from ..units import adam_family as _family_kernels
+from ..units import optimizers as _kernels
 from .base import Optimizer, numbers
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._jit import Unit
-from ..kernels import lamb as _kernels
 from ..settings import Kept, NotNegative, Positive
+from ..units import Unit
+from ..units import lamb as _kernels
 from .adam_family import power
 from .base import Optimizer, in_columns, numbers
 

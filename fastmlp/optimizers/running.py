@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._jit import Unit
 from ..kernels.records import LEARNING_RATE, N_RATES, SCALE
 from ..schedules import Schedule
+from ..units import Unit
 
 if TYPE_CHECKING:
     from .base import Optimizer

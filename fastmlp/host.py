@@ -1,0 +1,31 @@
+"""This processor, as compiled code may use it; asked without Numba, whose import takes half a second."""
+
+from __future__ import annotations
+
+import os
+
+import llvmlite.binding as llvm
+
+TRIPLE = llvm.get_process_triple()
+#: Numba's rule: these report AVX and are slower with it (or are a virtual machine's name for what has none).
+_WITHOUT_AVX = {"corei7-avx", "core-avx-i", "sandybridge", "ivybridge", "nocona"}
+
+
+def _features() -> tuple[str, list[str]]:
+    """The processor's name and what it can do, by LLVM's words, as NUMBA_CPU_NAME and its kin may restrict it."""
+    name = os.environ.get("NUMBA_CPU_NAME")
+    chosen = os.environ.get("NUMBA_CPU_FEATURES", "" if name and name.lower() == "generic" else None)
+    name = name or llvm.get_host_cpu_name()
+    if chosen is not None:
+        return name, chosen.split(",")
+    features = llvm.get_host_cpu_features()
+    if os.environ.get("NUMBA_ENABLE_AVX", str(int(name not in _WITHOUT_AVX))) == "0":
+        features.update({feature: False for feature in features if feature.startswith("avx")})
+    return name, features.flatten().split(",")
+
+
+NAME, FEATURES = _features()
+#: Whether there are 32 vector registers, as with AVX-512 and on 64-bit ARM; else there are 16.
+MANY_REGISTERS = "+avx512f" in FEATURES or TRIPLE.startswith(("aarch64", "arm64"))
+#: Bits in the widest vector register.
+VECTOR_BITS = 512 if "+avx512f" in FEATURES else 256 if "+avx" in FEATURES else 128
