@@ -46,8 +46,9 @@ def _spread(values: list[float]) -> Spread:
 
 def make_tile_call(dtype: str, rows: int, depth: int):
     """A call that multiplies REPEATS times with one full tile's columns, and its number of operations."""
+    from fastmlp.host import VECTOR_BITS
     from fastmlp.kernels.dense import multiply
-    from fastmlp.kernels.simd import TILE_VECTORS, VECTOR_BITS
+    from fastmlp.kernels.records import TILE_VECTORS
     from fastmlp.workspace import aligned
 
     from .units import multiply_often

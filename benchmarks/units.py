@@ -4,7 +4,6 @@ from numba import carray
 
 from fastmlp._jit import POINTER, SIZE, unit
 from fastmlp.kernels import elementary
-from fastmlp.kernels.gradient import weight_gradient
 from fastmlp.kernels.network import copy_deltas, multiply_backward, multiply_forward
 from fastmlp.kernels.pointers import call
 from fastmlp.kernels.records import LAYER_POINTER, TASK_POINTER
@@ -67,5 +66,8 @@ def products_of_steps(task_record, layer_records, rows, steps, like):
             layer = layers[number]
             for first in range(0, layer.fan_in, layer.update_rows):
                 count = min(layer.update_rows, layer.fan_in - first)
-                weight_gradient(task, layer, -1, 0, first, count, 0, layer.fan_out, rows, like)
+                call(
+                    task.weight_gradient,
+                    (task_record, layer_records, number, -1, 0, first, count, 0, layer.fan_out, rows, like),
+                )
     restore_mode(mode)

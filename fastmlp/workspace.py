@@ -9,7 +9,7 @@ import numpy as np
 
 from .host import VECTOR_BITS
 from .kernels.records import COLUMN_TILE, FROM_BIAS, LAYER, N_HYPER, RECTIFY, ROW_TILE, TASK
-from .units import activations, dense, panels, parts, softmax, sparse
+from .units import activations, dense, gradient, panels, parts, softmax, sparse
 from .units import network as network_kernels
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Workspace:
         self._choose_blocks()
         if training:
             self._allocate_training()
-        if self.part_rows:
+        if in_parts:
             self._allocate_parts()
         self._choose_modes(training)
         if rows.sparse:
@@ -117,11 +117,13 @@ class Workspace:
 
     def _allocate_parts(self) -> None:
         task = self.task
+        task["part_gradients"] = parts.part_gradients.address(self.dtype)  # whatever the batch's size: a fit with
+        task["add_parts"] = parts.add_parts.address(self.dtype)  # another shall not compile anything
+        if not self.part_rows:
+            return
         task["part_rows"] = self.part_rows
         task["partials"] = self.buffer("partial gradients", (PARTS, self.network.layout.size))
         task["part_losses"] = self.buffer("losses of the parts", PARTS, np.float64)
-        task["part_gradients"] = parts.part_gradients.address(self.dtype)
-        task["add_parts"] = parts.add_parts.address(self.dtype)
 
     def buffer(self, name: str, shape: Any, dtype: Any = None) -> int:
         """Allocate, keep, and return the address."""
@@ -211,6 +213,7 @@ class Workspace:
         task["loss"] = loss.unit(output).address(self.dtype)
         task["loss_settings"] = self._numbers("loss settings", loss.settings(output, layout.units[-1]))
         task["transpose"] = dense.transpose.address(self.dtype)
+        task["weight_gradient"] = gradient.weight_gradient.address(self.dtype)
         task["pass_rows"] = network_kernels.pass_rows.address(self.dtype)
         task["backward"] = network_kernels.backward_rows.address(self.dtype)
         for number, layer in enumerate(self.layers[1:], start=1):
@@ -233,8 +236,6 @@ class Workspace:
         large = (layers["fan_in"] * layers["fan_out"] * item > PANEL_BYTES) & ~(layers["narrow"] | layers["short"])
         if self.rows.sparse:
             large[0] = False
-        if not large.any():
-            return
         task["copy_to_panels"] = panels.copy_to_panels.address(self.dtype)
         task["copy_weights"] = panels.copy_weights.address(self.dtype)
         task["panel_rows"] = self.batch_rows

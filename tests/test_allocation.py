@@ -25,7 +25,7 @@ from fastmlp.optimizers import LAMB, SGD, Adam
 from fastmlp.prediction import FewRows, predict
 from fastmlp.regularisation import Regularisation
 from fastmlp.training import Epoch
-from fastmlp.workspace import Workspace
+from fastmlp.workspace import LARGE_BATCH_ROWS, Workspace
 
 #: What Python itself needs for a call: boxed integers. Any array of the networks here is many times as large.
 CALL_BYTES = 2048
@@ -251,6 +251,11 @@ def test_depth_width_and_batch_size(hidden, batch_size, data, compiler_refuses):
     X, y = data
     fit(X, y, hidden_layer_sizes=hidden, batch_size=batch_size)
     fit(X[:, :3], y, np.ones(40), hidden_layer_sizes=hidden, batch_size=batch_size)
+
+
+def test_a_batch_in_parts(data, compiler_refuses):
+    X, y = (np.repeat(array, LARGE_BATCH_ROWS // 20, axis=0) for array in data)
+    fit(X, y, batch_size=len(X))
 
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])

@@ -2,9 +2,9 @@
 
 from .._jit import POINTER, SIZE, pasted, unit
 from .epoch import compute_deltas
-from .gradient import bias_gradient, sort_batch, weight_gradient
+from .gradient import bias_gradient, sort_batch
 from .network import sum_losses, sum_weights
-from .pointers import carray, integers_at, least, pointer_at, shift
+from .pointers import call, carray, integers_at, least, pointer_at, shift
 from .records import COLUMN_TILE, LAYER_POINTER, ROW_TILE, TASK_POINTER
 from .subnormals import flush_subnormals, restore_mode
 from .team import meet, share
@@ -17,7 +17,6 @@ def add_gradients(task_record, layer_records, first_step, stop_step, gradient):
     Accumulated in the task: loss_sum and weight_sum (thread 0 alone).
     """
     task = carray(task_record, 1)[0]
-    layers = carray(layer_records, task.n_layers)
     mode = flush_subnormals()
     for step in range(first_step, stop_step):
         start = step * task.batch_size
@@ -27,7 +26,7 @@ def add_gradients(task_record, layer_records, first_step, stop_step, gradient):
         if not meet(task.team, task.n_threads):
             break
         for number in range(task.n_layers):
-            add_layer_gradient(task, layers, number, order, rows, gradient)
+            add_layer_gradient(task_record, layer_records, number, order, rows, gradient)
         if task.thread == 0:
             task.weight_sum += sum_weights(task, order, rows, gradient)
             task.loss_sum += sum_losses(task, rows)
@@ -37,9 +36,10 @@ def add_gradients(task_record, layer_records, first_step, stop_step, gradient):
 
 
 @pasted
-def add_layer_gradient(task, layers, number, order, rows, gradient):
+def add_layer_gradient(task_record, layer_records, number, order, rows, gradient):
     """This thread's tiles and biases of one layer: their part of gradient is accumulated over the chunk."""
-    layer = layers[number]
+    task = carray(task_record, 1)[0]
+    layer = carray(layer_records, task.n_layers)[number]
     fan_out = layer.fan_out
     d_tile = pointer_at(task.d_tile, gradient)
     begin, end = share(layer.fan_in, ROW_TILE, task.thread, task.n_threads)
@@ -49,7 +49,10 @@ def add_layer_gradient(task, layers, number, order, rows, gradient):
         sorted_from = begin
     for first in range(begin, end, layer.update_rows):
         count = least(layer.update_rows, end - first)
-        weight_gradient(task, layer, sorted_from, 0, first, count, 0, fan_out, rows, gradient)
+        call(
+            task.weight_gradient,
+            (task_record, layer_records, number, sorted_from, 0, first, count, 0, fan_out, rows, gradient),
+        )
         add(shift(gradient, layer.weight_offset + first * fan_out), d_tile, count * fan_out)
     column, stop = share(fan_out, COLUMN_TILE, task.thread, task.n_threads)
     if column < stop:

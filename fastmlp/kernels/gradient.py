@@ -1,8 +1,8 @@
 """The weight gradient of a block of a layer, over all rows of the batch; the bias's beside it."""
 
-from .._jit import pasted
+from .._jit import POINTER, SIZE, pasted, unit
 from .pointers import call, carray, indices_at, integers_at, pointer_at, shift
-from .records import OVERWRITE
+from .records import LAYER_POINTER, OVERWRITE, TASK_POINTER
 from .simd import lanes, sum_vectors
 
 
@@ -18,12 +18,16 @@ def sort_batch(task, order, rows, first, stop, like):
     )
 
 
-@pasted
-def weight_gradient(task, layer, sorted_from, base, first, count, column, columns, rows, like):
+@unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, SIZE, SIZE, SIZE, SIZE, SIZE, SIZE, POINTER)
+def weight_gradient(
+    task_record, layer_records, number, sorted_from, base, first, count, column, columns, rows, like
+):
     """d_tile (count, columns) is overwritten with inp[base : …, first : …].T @ delta[base : …, column : …].
 
     Where the input is sparse, `sorted_from` is the feature that `sort_batch` began with; -1 where it is dense.
     """
+    task = carray(task_record, 1)[0]
+    layer = carray(layer_records, task.n_layers)[number]
     d_tile = pointer_at(task.d_tile, like)
     delta = shift(pointer_at(layer.delta, like), base * layer.stride + column)
     if sorted_from >= 0:

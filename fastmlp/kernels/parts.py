@@ -13,7 +13,7 @@ cache. The parts depend on the batch's size alone, so the sums have the same bit
 """
 
 from .._jit import INTEGERS, POINTER, SIZE, pasted, unit
-from .gradient import bias_gradient, weight_gradient
+from .gradient import bias_gradient
 from .network import sum_doubles
 from .pointers import call, carray, doubles_at, least, pointer_at, shift
 from .records import LAYER_POINTER, TASK_POINTER
@@ -58,7 +58,10 @@ def note_gradient(task_record, layer_records, number, part, base, count, like):
     fan_out = layer.fan_out
     for first in range(0, layer.fan_in, layer.update_rows):
         n = least(layer.update_rows, layer.fan_in - first)
-        weight_gradient(task, layer, -1, base, first, n, 0, fan_out, count, like)
+        call(
+            task.weight_gradient,
+            (task_record, layer_records, number, -1, base, first, n, 0, fan_out, count, like),
+        )
         to = carray(shift(partial, layer.weight_offset + first * fan_out), n * fan_out)
         tile = carray(pointer_at(task.d_tile, like), n * fan_out)
         for i in range(to.size):

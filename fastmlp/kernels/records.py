@@ -58,7 +58,7 @@ _TASK_FIELDS = [
     ("thread", "i8"), ("n_threads", "i8"), ("team", "i8"),
     # Units, by address.
     ("multiply", "i8"), ("transpose", "i8"), ("forward", "i8"), ("backward", "i8"), ("pass_rows", "i8"),
-    ("copy_to_panels", "i8"), ("copy_weights", "i8"),
+    ("weight_gradient", "i8"), ("copy_to_panels", "i8"), ("copy_weights", "i8"),
     ("update_layer", "i8"), ("loss", "i8"), ("update", "i8"),
     ("sparse_forward", "i8"), ("sort_by_feature", "i8"), ("sparse_weight_gradient", "i8"),
     # The loss: whether it reads outputs and f′ (else pre-activations); from d loss / d output to delta where that

@@ -1,7 +1,7 @@
 """Phase two of a step for one layer: the gradient of a tile of weights, and straight after it the tile's update."""
 
 from .._jit import INTEGERS, POINTER, SIZE, inlined_sum, pasted, unit
-from .gradient import bias_gradient, sort_batch, weight_gradient
+from .gradient import bias_gradient, sort_batch
 from .pointers import call, carray, doubles_at, least, pointer_at, shift
 from .records import COLUMN_TILE, LAYER_POINTER, N_HYPER, ROW_TILE, TASK_POINTER
 from .team import called_off, share
@@ -33,7 +33,11 @@ def update_layer(task_record, layer_records, number, order, rows, like):
                 d_tile = pointer_at(task.d_tile, like)
                 call(task.add_parts, (task_record, d_tile, offset, count, stop - column, layer.fan_out, rows))
             else:
-                weight_gradient(task, layer, sorted_from, 0, first, count, column, stop - column, rows, like)
+                columns = stop - column
+                call(
+                    task.weight_gradient,
+                    (task_record, layer_records, number, sorted_from, 0, first, count, column, columns, rows, like),
+                )
             update_weights(task, layer, first, count, column, stop - column, like)
             if task.n_phases == 0:
                 copy_twins(task_record, layer_records, number, first, count, column, stop - column, like)
