@@ -4,7 +4,7 @@ from numba import carray
 
 from fastmlp._jit import POINTER, SIZE, unit
 from fastmlp.kernels import elementary
-from fastmlp.kernels.network import copy_deltas, multiply_backward, multiply_forward
+from fastmlp.kernels.network import multiply_backward, multiply_forward
 from fastmlp.kernels.pointers import call
 from fastmlp.kernels.records import LAYER_POINTER, TASK_POINTER
 from fastmlp.kernels.simd import FROM_BIAS
@@ -46,7 +46,7 @@ def multiply_often(multiply, out, a, b, bias, rows, columns, depth, repeats):
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
 def products_of_steps(task_record, layer_records, rows, steps, like):
-    """The matrix products of so many steps of `rows` rows and the deltas' panels, cut as a step of one thread is.
+    """The matrix products of so many steps of `rows` rows and nothing else, cut as a step of one thread is.
 
     What a step computes between them (activations, losses, updates) is left out: outputs, deltas and weight gradients
     are overwritten with numbers of no meaning. Dense input only.
@@ -61,7 +61,6 @@ def products_of_steps(task_record, layer_records, rows, steps, like):
                 multiply_forward(task, layers[number], first, count, FROM_BIAS, like)
             for number in range(task.n_layers - 1, 0, -1):
                 multiply_backward(task, layers[number], layers[number - 1], first, count, like)
-            copy_deltas(task, layers, first, count, like)
         for number in range(task.n_layers):
             layer = layers[number]
             for first in range(0, layer.fan_in, layer.update_rows):

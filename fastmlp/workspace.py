@@ -24,8 +24,8 @@ BLOCK_BYTES = 1 << 16
 #: Parameters of more bytes do not stay in the second cache from block to block: one layer at a time for many rows.
 CACHED_PARAMS = 1 << 20
 WIDE_BLOCK_ROWS = 256
-#: In training, weight matrices of more bytes are kept in panels as well, and deltas of at most so many rows.
-PANEL_BYTES, PANEL_ROWS = 1 << 19, 2048
+#: In training, weight matrices of more bytes are kept in panels as well.
+PANEL_BYTES = 1 << 19
 #: Of so few outputs, the weight gradient is computed transposed: rows of the tiles instead of half-empty vectors.
 NARROW = 2 * ROW_TILE
 #: Weights whose gradient is computed before they are updated, in bytes: it stays in the first cache.
@@ -231,21 +231,17 @@ class Workspace:
             task["sparse_weight_gradient"] = sparse.sparse_weight_gradient.address(self.dtype)
 
     def _allocate_panels(self) -> None:
-        """For each large layer: weights and deltas in panels, whose last one ends with a whole vector."""
+        """For each large layer: its weights in panels, whose last one ends with a whole vector."""
         task, layers, item = self.task, self.layers, self.dtype.itemsize
         large = (layers["fan_in"] * layers["fan_out"] * item > PANEL_BYTES) & ~(layers["narrow"] | layers["short"])
         if self.rows.sparse:
             large[0] = False
-        task["copy_to_panels"] = panels.copy_to_panels.address(self.dtype)
         task["copy_weights"] = panels.copy_weights.address(self.dtype)
-        task["panel_rows"] = self.batch_rows
         layers["update_rows"][large] = STRIP_ROWS
         lanes = VECTOR_BITS // (8 * item)
         for number in np.flatnonzero(large):
             layer, columns = layers[number], -(-layers["fan_out"][number] // lanes) * lanes
             layer["panels"] = self.buffer(f"panels {number}", (columns, layer["fan_in"]))
-            if self.batch_rows <= PANEL_ROWS:
-                layer["delta_panels"] = self.buffer(f"delta panels {number}", (columns, self.batch_rows))
 
     def _let_the_loss_read_outputs(self) -> None:
         """The output activation first, which leaves f′ in delta; what mixes a row's outputs leaves ones there."""

@@ -3,8 +3,7 @@
 ::
 
     parameters × (3 + moments)        themselves, transposed for the backward pass, in panels; the solver's moments
-    one batch                         inputs, each layer's output and delta, a large layer's deltas once more in panels;
-                                      targets with their weights and losses
+    one batch                         inputs, each layer's output and delta, targets with their weights and losses
     the row order                     8 bytes a row; a classifier's targets as the loss reads them beside it
     early stopping                    the best parameters, and while the rows are split what scikit-learn's split needs
     each thread                       the gradient of a few rows of weights, their inputs; a batch of CSR sorted
@@ -31,7 +30,7 @@ from sklearn.model_selection import train_test_split
 from fastmlp import MLPClassifier, MLPRegressor
 from fastmlp.full_batch import CHUNK_ROWS
 from fastmlp.training import Epoch
-from fastmlp.workspace import NARROW, PANEL_BYTES, PART_BYTES, PARTS, STRIP_ROWS
+from fastmlp.workspace import NARROW, PART_BYTES, PARTS, STRIP_ROWS
 
 TYPES = [np.float32, np.float64]
 SPARE = 1 << 18
@@ -82,13 +81,10 @@ def n_params(model):
 
 def batch_bytes(model, X, rows):
     """Inputs (dense ones alone), outputs and deltas, each row padded to an odd number of cache lines; and targets.
-
-    Deltas of large layers twice.
     """
     item, features = X.dtype.itemsize, model.coefs_[0].shape[0]
     widths = [0 if scipy.sparse.issparse(X) else features]
     widths += 2 * [coef.shape[1] for coef in model.coefs_]
-    widths += [coef.shape[1] for coef in model.coefs_ if coef.size * item > PANEL_BYTES]
     numbers = sum(width + 2 * 64 // item for width in widths)
     n_outputs = model.coefs_[-1].shape[1]
     return (rows + 16) * (numbers * item + n_outputs * (2 * item + 8))

@@ -10,6 +10,7 @@ from problems import assert_twins_are_current
 from sklearn.exceptions import ConvergenceWarning
 
 from fastmlp import MLPClassifier, MLPRegressor
+from fastmlp._jit import POINTER, SIZE, unit
 from fastmlp.data import Rows
 from fastmlp.kernels import simd
 from fastmlp.kernels.panels import copy_to_panels
@@ -32,6 +33,12 @@ def large(monkeypatch):
         monkeypatch.setattr(name, value)
 
 
+@unit(POINTER, SIZE, POINTER, SIZE, SIZE, SIZE, SIZE)
+def copy(panels, depth, b, b_stride, first, count, columns):
+    """The helper of `copy_weights`, by itself."""
+    copy_to_panels(panels, depth, b, b_stride, first, count, columns)
+
+
 @pytest.mark.parametrize("rows", [(0, 5, 5), (3, 4, 9), (8, 1, 9)], ids=str)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_some_rows_of_every_width(dtype, rows):
@@ -44,7 +51,7 @@ def test_some_rows_of_every_width(dtype, rows):
         panels = Guarded(reference.to_panels(whole, lanes(dtype), depth, padding=0.25), dtype)
         inp = Guarded(b, dtype, stride=columns + 3)
         call(
-            copy_to_panels, dtype, panels=panels, depth=depth, b=inp, b_stride=inp.stride, first=first, count=count,
+            copy, dtype, panels=panels, depth=depth, b=inp, b_stride=inp.stride, first=first, count=count,
             columns=columns,
         )  # fmt: skip
         whole[first : first + count] = b
@@ -81,16 +88,14 @@ def test_steps_keep_them_current(dtype, threads, regularisation, large):
     {}, {"batch_size": 40}, {"n_jobs": 2}, {"solver": "lbfgs"}, {"activation": "tanh"}, {"dropout": 0.3},
     {"clip_norm": 0.1}, {"l1": 1e-3}, {"early_stopping": True},
 ], ids=str)  # fmt: skip
-@pytest.mark.parametrize("few_rows", [False, True])
 @pytest.mark.parametrize("dtype", TYPES)
-def test_no_bit_is_another(dtype, few_rows, options, monkeypatch):
-    """With panels and without, and with more rows in a batch than deltas are copied of."""
+def test_no_bit_is_another(dtype, options, monkeypatch):
+    """With panels and without."""
     rng = np.random.RandomState(1)
     X, y = rng.standard_normal((130, 45)).astype(dtype), rng.randint(3, size=130)
     found = []
     for bytes_of_a_large_layer in (1 << 30, 1 << 10):
         monkeypatch.setattr("fastmlp.workspace.PANEL_BYTES", bytes_of_a_large_layer)
-        monkeypatch.setattr("fastmlp.workspace.PANEL_ROWS", 30 if few_rows else 2048)
         model = MLPClassifier((70, 133), random_state=0, max_iter=3, n_iter_no_change=9, tol=0, **options)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)

@@ -50,15 +50,13 @@ def weight_gradient(
         if columns > 1:
             call(task.transpose, (d_tile, columns, transposed, count, columns, count))
         return
-    inp_stride, depth = layer.input_stride, 0
+    inp_stride = layer.input_stride
     if layer.panels != 0:
         inp = copy_strip(task, layer, inp, count, rows, like)
         inp_stride = layer.update_rows
-    if layer.delta_panels != 0:
-        delta, depth = pointer_at(layer.delta_panels, like), task.panel_rows
     call(
         task.multiply,
-        (d_tile, columns, d_tile, inp, 1, inp_stride, delta, layer.stride, depth, nothing)
+        (d_tile, columns, d_tile, inp, 1, inp_stride, delta, layer.stride, 0, nothing)
         + (count, columns, rows, OVERWRITE),
     )
 

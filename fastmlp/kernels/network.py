@@ -140,7 +140,6 @@ def backward_rows(task_record, layer_records, first, rows, like):
         call(task.output_backward, (z, delta, rows, last.fan_out))
     for number in range(task.n_layers - 1, 0, -1):
         multiply_backward(task, layers[number], layers[number - 1], first, rows, like)
-    copy_deltas(task, layers, first, rows, like)
 
 
 @pasted
@@ -160,17 +159,6 @@ def multiply_backward(task, layer, below, first, rows, like):
         (d_inp, below.stride, rectified, delta, layer.stride, 1, transposed, layer.transposed_stride, depth)
         + (transposed, rows, layer.fan_in, layer.fan_out, mode),  # no bias
     )
-
-
-@pasted
-def copy_deltas(task, layers, first, rows, like):
-    """The panels of the block's deltas are overwritten, for the weight gradient of large layers."""
-    for number in range(task.n_layers):
-        layer = layers[number]
-        if layer.delta_panels != 0:
-            panels = pointer_at(layer.delta_panels, like)
-            delta = shift(pointer_at(layer.delta, like), first * layer.stride)
-            call(task.copy_to_panels, (panels, task.panel_rows, delta, layer.stride, first, rows, layer.fan_out))
 
 
 @unit(TASK_POINTER, LAYER_POINTER, INTEGERS, SIZE, SIZE, POINTER)

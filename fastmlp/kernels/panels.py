@@ -10,8 +10,8 @@
     └──────┴──────┴────┘                     └──────┘└──────┘└────┘
 
 Read in place, the rows of a large matrix cost a tile a page of memory each, and the hardware does not see them coming.
-Whoever computes such a matrix writes its panels while the numbers are in the near caches: phase two those of the
-weights and of their transposed twins, the backward pass those of the deltas. Small matrices need none of this.
+Phase two writes the panels of the weights and of their transposed twins while the numbers are in the near caches. Small
+matrices need none of this.
 """
 
 from .._jit import POINTER, SIZE, pasted, unit
@@ -31,7 +31,7 @@ def tile_vectors(columns, width):
     return least((columns + width - 1) // width, TILE_VECTORS)
 
 
-@unit(POINTER, SIZE, POINTER, SIZE, SIZE, SIZE, SIZE)
+@pasted
 def copy_to_panels(panels, depth, b, b_stride, first, count, columns):
     """Rows first … first + count of the panels of a (depth, columns) matrix are overwritten with b (count, columns)."""
     width = lanes(b)
@@ -54,8 +54,7 @@ def copy_weights(task_record, layer_records, number, first, count, like):
     layer = carray(layer_records, task.n_layers)[number]
     fan_in, fan_out = layer.fan_in, layer.fan_out
     weight = shift(pointer_at(layer.weight, like), first * fan_out)
-    panels = pointer_at(layer.panels, like)
-    call(task.copy_to_panels, (panels, fan_in, weight, fan_out, first, count, fan_out))
+    copy_to_panels(pointer_at(layer.panels, like), fan_in, weight, fan_out, first, count, fan_out)
     if number == 0:
         return  # nobody asks for the gradient of the inputs
     width = lanes(like)

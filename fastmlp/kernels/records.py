@@ -48,7 +48,6 @@ _TASK_FIELDS = [
     ("n_layers", "i8"), ("n_outputs", "i8"), ("n_params", "i8"), ("state", "i8"),
     # One batch, gathered: inputs (B, stride); targets, their weights and losses (B, n_targets).
     ("inputs", "i8"), ("input_stride", "i8"), ("targets", "i8"), ("target_weights", "i8"), ("losses", "i8"),
-    ("panel_rows", "i8"),  # how many rows there is room for, where deltas are in panels
     # Weight gradients of a few rows, room for the inputs of these rows, and a batch of sparse input sorted by feature.
     ("d_tile", "i8"), ("d_transposed", "i8"), ("strip", "i8"),
     ("feature_starts", "i8"), ("entry_rows", "i8"), ("entry_values", "i8"),
@@ -58,7 +57,7 @@ _TASK_FIELDS = [
     ("thread", "i8"), ("n_threads", "i8"), ("team", "i8"),
     # Units, by address.
     ("multiply", "i8"), ("transpose", "i8"), ("forward", "i8"), ("backward", "i8"), ("pass_rows", "i8"),
-    ("weight_gradient", "i8"), ("copy_to_panels", "i8"), ("copy_weights", "i8"),
+    ("weight_gradient", "i8"), ("copy_weights", "i8"),
     ("update_layer", "i8"), ("loss", "i8"), ("update", "i8"),
     ("sparse_forward", "i8"), ("sort_by_feature", "i8"), ("sparse_weight_gradient", "i8"),
     # The loss: whether it reads outputs and f′ (else pre-activations); from d loss / d output to delta where that
@@ -95,8 +94,8 @@ _LAYER_FIELDS = [
     ("input", "i8"), ("input_stride", "i8"), ("output", "i8"), ("delta", "i8"), ("stride", "i8"),
     # A unit, and its own numbers; the forward product's mode, which says whether the product applies it itself.
     ("activation", "i8"), ("activation_settings", "i8"), ("mode", "i8"),
-    # A large layer's weights and deltas once more, in panels (0 for none); then the transposed twin is in panels, too.
-    ("panels", "i8"), ("delta_panels", "i8"),
+    # A large layer's weights once more, in panels (0 for none); then the transposed twin is in panels, too.
+    ("panels", "i8"),
     # Rows of weights whose gradient is computed before they are updated; whether the layer is narrower than a vector;
     # whether its weights are dealt by columns; where Σ w² of its tiles go.
     ("update_rows", "i8"), ("narrow", "i8"), ("short", "i8"), ("squares", "i8"),
