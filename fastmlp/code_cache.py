@@ -26,7 +26,10 @@ from . import host
 
 PACKAGE = Path(__file__).parent
 #: What changes code, by the names in Numba's configuration; the variables are called NUMBA_….
-FLAGS = ("BOUNDSCHECK", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "DEBUGINFO_DEFAULT", "ENABLE_AVX")
+FLAGS = (
+    "BOUNDSCHECK", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "DEBUGINFO_DEFAULT", "ENABLE_AVX",
+    "CPU_NAME", "CPU_FEATURES",
+)  # fmt: skip
 _VARIABLES = {"DEBUGINFO_DEFAULT": "NUMBA_DEBUGINFO"}
 #: Where Numba looks for its configuration beside the environment.
 _CONFIGURATION = Path(".numba_config.yaml")

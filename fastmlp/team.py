@@ -103,7 +103,7 @@ class Team:
         self.barrier = aligned(TEAM_BYTES // 8, np.int64)
         self.address = self.barrier.ctypes.data  # for the task records
         self._stays = False
-        self._helpers: list[Helper] = []
+        self._helpers = Helpers()
         self._process = 0
 
     def __enter__(self) -> Team:
@@ -113,11 +113,6 @@ class Team:
     def __exit__(self, *error: object) -> None:
         self._stays = False
         self._dismiss()
-
-    def __del__(self) -> None:
-        """An interrupt may come before `__exit__` has begun: nobody waits for ever."""
-        for helper in self._helpers:
-            helper.give(None)
 
     def run(self, work: Callable[[int], None]) -> None:
         """``work(thread)`` in every thread; returns (or raises what one of them raised) when nobody works any more."""
@@ -157,7 +152,7 @@ class Team:
         """Start the helpers, if they do not wait already. After a fork they are in the other process."""
         if self._helpers and self._process == os.getpid():
             return
-        self._helpers, self._process = [], os.getpid()
+        self._helpers, self._process = Helpers(), os.getpid()
         for _ in range(self.size if self.long else self.size - 1):
             self._helpers.append(Helper())
             self._helpers[-1].thread.start()
@@ -171,11 +166,19 @@ class Team:
                     helper.give(None)
                 for helper in self._helpers:
                     helper.join()
-                self._helpers = []
+                self._helpers.clear()
             except KeyboardInterrupt as error:
                 interrupt = error
         if interrupt is not None:
             raise interrupt
+
+
+class Helpers(list["Helper"]):
+    """A team's; an interrupt may come before the team's `__exit__` has begun: nobody waits for ever."""
+
+    def __del__(self) -> None:
+        for helper in self:
+            helper.give(None)
 
 
 class Helper:

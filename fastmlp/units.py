@@ -14,6 +14,7 @@ import ctypes
 import functools
 import hashlib
 import importlib
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -156,8 +157,17 @@ class Unit:
         return f"<unit {self.__module__}.{self.__name__}>"
 
 
-#: One thread at a time loads, or compiles.
+#: One thread at a time loads, or compiles. After a fork the thread that holds it may be in the other process.
 _lock = threading.RLock()
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 class Code:

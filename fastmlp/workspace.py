@@ -167,7 +167,7 @@ class Workspace:
             layer["delta"] = self.buffer(f"delta {number}", (rows + ROW_TILE, strides[number + 1]))
 
     def _choose_blocks(self) -> None:
-        """How the work is cut to the caches: everything that depends on their size stands here."""
+        """How the work is cut to the caches, but for large layers (`_allocate_panels`)."""
         item = self.dtype.itemsize
         row_bytes = 2 * item * int(self.layers["stride"].sum() + self.task["input_stride"])
         self.layers["narrow"] = self.layers["fan_out"] <= NARROW
@@ -231,11 +231,17 @@ class Workspace:
             task["sparse_weight_gradient"] = sparse.sparse_weight_gradient.address(self.dtype)
 
     def _allocate_panels(self) -> None:
-        """For each large layer: its weights in panels, whose last one ends with a whole vector."""
+        """For each large layer: its weights in panels, whose last one ends with a whole vector; strips of its rows.
+
+        A batch in parts belongs to a small network: its gradients know no strips.
+        """
         task, layers, item = self.task, self.layers, self.dtype.itemsize
-        large = (layers["fan_in"] * layers["fan_out"] * item > PANEL_BYTES) & ~(layers["narrow"] | layers["short"])
+        others = (layers["narrow"] != 0) | (layers["short"] != 0)
+        large = (layers["fan_in"] * layers["fan_out"] * item > PANEL_BYTES) & ~others
         if self.rows.sparse:
             large[0] = False
+        if self.part_rows:
+            large[:] = False
         task["copy_weights"] = panels.copy_weights.address(self.dtype)
         layers["update_rows"][large] = STRIP_ROWS
         lanes = VECTOR_BITS // (8 * item)

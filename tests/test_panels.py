@@ -17,6 +17,7 @@ from fastmlp.kernels.panels import copy_to_panels
 from fastmlp.optimizers import Adam
 from fastmlp.regularisation import Regularisation
 from fastmlp.training import Epoch
+from fastmlp.workspace import STRIP_ROWS
 
 TYPES = [np.float32, np.float64]
 LARGE = {"fastmlp.workspace.PANEL_BYTES": 1 << 10, "fastmlp.team.OPERATIONS_WORTH_A_THREAD": 1}
@@ -60,12 +61,12 @@ def test_some_rows_of_every_width(dtype, rows):
         inp.assert_untouched()
 
 
-def make_epoch(dtype, threads, regularisation, features=37):
+def make_epoch(dtype, threads, regularisation, hidden=(70, 131), features=37):
     rng = np.random.RandomState(0)
     X, y = rng.standard_normal((57, features)).astype(dtype), rng.standard_normal((57, 1)).astype(dtype)
-    model = MLPRegressor(hidden_layer_sizes=(70, 131), random_state=0)
+    model = MLPRegressor(hidden_layer_sizes=hidden, random_state=0)
     model._encode(X, y.ravel(), False, True)
-    network = model._build_network([features, 70, 131], 1, X.dtype, True, rng)
+    network = model._build_network([features, *hidden], 1, X.dtype, True, rng)
     return Epoch(network, Rows(X, y, None, X.dtype), Adam(0.01), np.arange(57), 20, threads, regularisation)
 
 
@@ -88,17 +89,25 @@ def test_steps_keep_them_current(dtype, threads, regularisation, large):
     {}, {"batch_size": 40}, {"n_jobs": 2}, {"solver": "lbfgs"}, {"activation": "tanh"}, {"dropout": 0.3},
     {"clip_norm": 0.1}, {"l1": 1e-3}, {"early_stopping": True},
 ], ids=str)  # fmt: skip
+@pytest.mark.parametrize("hidden", [(70, 133), (9, 5, 70, 33)], ids=str)
 @pytest.mark.parametrize("dtype", TYPES)
-def test_no_bit_is_another(dtype, options, monkeypatch):
+def test_no_bit_is_another(dtype, hidden, options, monkeypatch):
     """With panels and without."""
     rng = np.random.RandomState(1)
     X, y = rng.standard_normal((130, 45)).astype(dtype), rng.randint(3, size=130)
     found = []
     for bytes_of_a_large_layer in (1 << 30, 1 << 10):
         monkeypatch.setattr("fastmlp.workspace.PANEL_BYTES", bytes_of_a_large_layer)
-        model = MLPClassifier((70, 133), random_state=0, max_iter=3, n_iter_no_change=9, tol=0, **options)
+        model = MLPClassifier(hidden, random_state=0, max_iter=3, n_iter_no_change=9, tol=0, **options)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(X, y)
         found.append((model.loss_, b"".join(array.tobytes() for array in (*model.coefs_, *model.intercepts_))))
     assert found[0] == found[1]
+
+
+def test_which_layers_are_large(large):
+    """Those alone have strips of rows, wherever they stand."""
+    workspace = make_epoch(np.float64, 1, Regularisation(), hidden=(5, 9, 70, 33)).workspace
+    assert list(workspace.layers["panels"] != 0) == [False, False, True, True, False]
+    assert list(workspace.layers["update_rows"] == STRIP_ROWS) == [False, False, True, True, False]

@@ -196,11 +196,16 @@ def _emit_depth_loop(builder, v, rows, offsets, masks, first, operands):
     k.add_incoming(following, loop)
     builder.cbranch(builder.icmp_signed("<", following, depth), loop, done)
     builder.position_at_end(done)
+    return _emit_sums_after(builder, before, loop, sums, first, new)
+
+
+def _emit_sums_after(builder, before, loop, sums, first, new):
+    """What the sums are after the loop, or without a single round of it."""
     results = []
     for phi, start, value in zip(sums, first, new, strict=True):
         phi.add_incoming(start, before)
         phi.add_incoming(value, loop)
-        result = builder.phi(v.type)
+        result = builder.phi(start.type)
         result.add_incoming(start, before)
         result.add_incoming(value, loop)
         results.append(result)

@@ -96,7 +96,7 @@ def copy_twins(task_record, layer_records, number, first, count, column, columns
     """transposed[column : …, first : first + count] is overwritten with the weights of the block; so are panels."""
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
-    if layer.panels != 0:
+    if layer.panels != 0:  # of whole rows: a large layer is not dealt by columns
         call(task.copy_weights, (task_record, layer_records, number, first, count, like))
         return
     if number == 0 or layer.fan_out == 1:  # needs none; one column is its own transpose
