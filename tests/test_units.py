@@ -12,7 +12,7 @@ import pytest
 from lanes import run_python
 
 import fastmlp
-from fastmlp import host, units
+from fastmlp import code_cache, host, units
 from fastmlp.kernels import dense
 from fastmlp.units import Code, Unit, pack
 from fastmlp.warmup import all_units
@@ -170,3 +170,10 @@ def test_a_fork_while_another_thread_loads():
     may_end.set()
     thread.join()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_another_processor_in_numbas_configuration_has_code_of_its_own(monkeypatch):
+    """A program may set it after the import of Numba, and the cache is everybody's."""
+    assert code_cache._changed_flags() == []
+    monkeypatch.setattr("numba.core.config.CPU_NAME", "generic")
+    assert code_cache._changed_flags() == [("CPU_NAME", "generic")]
