@@ -172,7 +172,7 @@ def note_threads(team):
 
 @pytest.mark.parametrize("long", [False, True])
 def test_threads_stay_until_the_block_ends(long):
-    team = Team(3, long)
+    team, before = Team(3, long), threading.active_count()
     with team:
         first = note_threads(team)
         assert note_threads(team) == first
@@ -180,7 +180,7 @@ def test_threads_stay_until_the_block_ends(long):
     assert len(set(first)) == 3
     assert not any(thread.is_alive() for thread in others)
     assert not set(note_threads(team)) & set(others)  # without a block they live for one call
-    assert threading.active_count() == 1
+    assert threading.active_count() == before
 
 
 @pytest.mark.parametrize("guilty", [0, 1, 2])
@@ -189,12 +189,13 @@ def test_threads_end_with_an_error_and_the_team_can_go_on(guilty):
         if number == guilty:
             raise ZeroDivisionError
 
+    before = threading.active_count()
     with Team(3) as team:
         for _ in range(3):
             assert len(note_threads(team)) == 3
             with pytest.raises(ZeroDivisionError):
                 team.run(work)
-    assert threading.active_count() == 1
+    assert threading.active_count() == before
 
 
 def test_threads_end_with_a_team_whose_block_never_ended():
