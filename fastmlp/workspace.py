@@ -94,7 +94,7 @@ class Workspace:
         self._describe_network()
         rows.describe(self.task)
         self._allocate_layers()
-        self._choose_blocks()
+        self._choose_blocks(training)
         if training:
             self._allocate_training()
         if in_parts:
@@ -117,8 +117,9 @@ class Workspace:
 
     def _allocate_parts(self) -> None:
         task = self.task
-        task["part_gradients"] = parts.part_gradients.address(self.dtype)  # whatever the batch's size: a fit with
-        task["add_parts"] = parts.add_parts.address(self.dtype)  # another shall not compile anything
+        # Whatever the batch's size: a fit with another shall not compile anything.
+        task["part_gradients"] = parts.part_gradients.address(self.dtype)
+        task["add_parts"] = parts.add_parts.address(self.dtype)
         if not self.part_rows:
             return
         task["part_rows"] = self.part_rows
@@ -166,16 +167,23 @@ class Workspace:
             # One row tile more: reading the deltas of a narrow layer transposed goes beyond the last row.
             layer["delta"] = self.buffer(f"delta {number}", (rows + ROW_TILE, strides[number + 1]))
 
-    def _choose_blocks(self) -> None:
-        """How the work is cut to the caches, but for large layers (`_allocate_panels`)."""
+    def _choose_blocks(self, training: bool) -> None:
+        """How the work is cut to the caches: everything that depends on their size stands here.
+
+        A batch in parts belongs to a small network: its gradients know no strips, and no layer of it counts as large.
+        """
         item = self.dtype.itemsize
         row_bytes = 2 * item * int(self.layers["stride"].sum() + self.task["input_stride"])
         self.layers["narrow"] = self.layers["fan_out"] <= NARROW
         self.layers["short"] = (self.layers["fan_in"] <= 4 * ROW_TILE) & (self.layers["fan_out"] >= 2 * COLUMN_TILE)
         if self.rows.sparse:  # the first layer has kernels of its own
             self.layers["narrow"][0] = self.layers["short"][0] = False
+        weight_bytes = self.layers["fan_in"] * self.layers["fan_out"] * item
+        plain = (self.layers["narrow"] == 0) & (self.layers["short"] == 0) & (self.layers["input"] != 0)
+        self.large = plain & (weight_bytes > PANEL_BYTES) & (training and not self.part_rows)
         fitting = UPDATE_BYTES // (item * self.layers["fan_out"]) // ROW_TILE * ROW_TILE
         few = np.clip(fitting, ROW_TILE, -(-self.layers["fan_in"] // ROW_TILE) * ROW_TILE)
+        few = np.where(self.large, STRIP_ROWS, few)
         self.layers["update_rows"] = np.where(self.layers["narrow"], self.layers["fan_in"], few)
         params = self.network.layout.size * item
         fitting = max(BLOCK_BYTES // row_bytes // ROW_TILE, 4) * ROW_TILE
@@ -231,22 +239,12 @@ class Workspace:
             task["sparse_weight_gradient"] = sparse.sparse_weight_gradient.address(self.dtype)
 
     def _allocate_panels(self) -> None:
-        """For each large layer: its weights in panels, whose last one ends with a whole vector; strips of its rows.
-
-        A batch in parts belongs to a small network: its gradients know no strips.
-        """
-        task, layers, item = self.task, self.layers, self.dtype.itemsize
-        others = (layers["narrow"] != 0) | (layers["short"] != 0)
-        large = (layers["fan_in"] * layers["fan_out"] * item > PANEL_BYTES) & ~others
-        if self.rows.sparse:
-            large[0] = False
-        if self.part_rows:
-            large[:] = False
-        task["copy_weights"] = panels.copy_weights.address(self.dtype)
-        layers["update_rows"][large] = STRIP_ROWS
-        lanes = VECTOR_BITS // (8 * item)
-        for number in np.flatnonzero(large):
-            layer, columns = layers[number], -(-layers["fan_out"][number] // lanes) * lanes
+        """For each large layer: its weights in panels, whose last one ends with a whole vector."""
+        # Whatever the widths: a fit with others shall not compile anything.
+        self.task["copy_weights"] = panels.copy_weights.address(self.dtype)
+        lanes = VECTOR_BITS // (8 * self.dtype.itemsize)
+        for number in np.flatnonzero(self.large):
+            layer, columns = self.layers[number], -(-self.layers["fan_out"][number] // lanes) * lanes
             layer["panels"] = self.buffer(f"panels {number}", (columns, layer["fan_in"]))
 
     def _let_the_loss_read_outputs(self) -> None:
@@ -270,7 +268,7 @@ class Workspace:
         task["thread"], task["n_threads"] = thread, len(self.tasks)
         if not training:
             return
-        if layers["panels"].any():
+        if self.large.any():
             task["strip"] = self.buffer(f"strip {thread}", (self.batch_rows, STRIP_ROWS))
         most = int((layers["update_rows"] * layers["fan_out"]).max())
         task["d_tile"] = self.buffer(f"weight gradients {thread}", most)
@@ -287,7 +285,7 @@ class Workspace:
     def copy_twins(self) -> None:
         """Copy the weights into their twins, transposed or in panels, after they were changed from outside."""
         for number, coef in enumerate(self.network.coefs):
-            if self.layers["panels"][number]:
+            if self.large[number]:
                 copy_weights = panels.copy_weights.entry(self.dtype)
                 copy_weights(*self.arguments(), number, 0, coef.shape[0], self.network.coefs[0].ctypes.data)
             elif f"transposed {number}" in self.buffers:

@@ -3,7 +3,7 @@
 from .._jit import POINTER, SIZE, pasted, unit
 from .pointers import call, carray, indices_at, integers_at, pointer_at, shift
 from .records import LAYER_POINTER, OVERWRITE, TASK_POINTER
-from .simd import lanes, sum_vectors
+from .simd import copy_row, lanes, sum_vectors
 
 
 @pasted
@@ -69,10 +69,7 @@ def copy_strip(task, layer, inp, count, rows, like):
     """
     strip = pointer_at(task.strip, like)
     for i in range(rows):
-        to = carray(shift(strip, i * layer.update_rows), count)
-        source = carray(shift(inp, i * layer.input_stride), count)
-        for j in range(count):
-            to[j] = source[j]
+        copy_row(shift(strip, i * layer.update_rows), shift(inp, i * layer.input_stride), count)
     return strip
 
 

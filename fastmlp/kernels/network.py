@@ -7,7 +7,7 @@ Called by the epoch, by the full-batch gradient and by prediction. Task and laye
 from .._jit import INTEGERS, POINTER, SIZE, inlined_sum, pasted, unit
 from .pointers import call, carray, doubles_at, indices_at, integers_at, least, pointer_at, shift
 from .records import FROM_BIAS, LAYER_POINTER, MULTIPLY, MULTIPLY_BY_SLOPE, RECTIFY, TASK_POINTER
-from .simd import copy_vector, lanes
+from .simd import copy_row
 from .team import called_off
 
 
@@ -25,17 +25,6 @@ def gather_inputs(task, order, begin, end, like):
             numbers = carray(to, n_features)
             for j in range(n_features):
                 numbers[j] = carray(pointer_at(row + j * column_stride, like), 1)[0]
-
-
-@pasted
-def copy_row(to, source, columns):
-    """to (columns,) is overwritten: most rows are so short that a loop over elements costs more than what it does."""
-    width = lanes(to)
-    whole = columns // width * width
-    for j in range(0, whole, width):
-        copy_vector(shift(to, j), shift(source, j), width)
-    if whole < columns:
-        copy_vector(shift(to, whole), shift(source, whole), columns - whole)
 
 
 @pasted

@@ -17,7 +17,7 @@ matrices need none of this.
 from .._jit import POINTER, SIZE, pasted, unit
 from .pointers import call, carray, least, pointer_at, shift
 from .records import LAYER_POINTER, TASK_POINTER, TILE_VECTORS
-from .simd import lanes
+from .simd import copy_row, lanes
 
 
 @pasted
@@ -41,9 +41,7 @@ def copy_to_panels(panels, depth, b, b_stride, first, count, columns):
         take = least(columns - j, stride)
         panel = shift(panels, j * depth + first * stride)
         for k in range(count):
-            to, source = carray(shift(panel, k * stride), take), carray(shift(b, k * b_stride + j), take)
-            for i in range(take):
-                to[i] = source[i]
+            copy_row(shift(panel, k * stride), shift(b, k * b_stride + j), take)
         j += take
 
 

@@ -22,7 +22,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from .._jit import pasted
 from ..host import MANY_REGISTERS, VECTOR_BITS
+from .pointers import shift
 from .records import FROM_BIAS, MULTIPLY, MULTIPLY_BY_SLOPE, RECTIFY
 from .vectors import I64, Vectors, opaque
 
@@ -54,6 +56,17 @@ def copy_vector(typingctx, to, source, columns):
         return context.get_dummy_value()
 
     return types.void(to, to, types.intp), codegen
+
+
+@pasted
+def copy_row(to, source, columns):
+    """to (columns,) is overwritten: most rows are so short that a loop over elements costs more than what it does."""
+    width = lanes(to)
+    whole = columns // width * width
+    for j in range(0, whole, width):
+        copy_vector(shift(to, j), shift(source, j), width)
+    if whole < columns:
+        copy_vector(shift(to, whole), shift(source, whole), columns - whole)
 
 
 @intrinsic
