@@ -100,7 +100,7 @@ class Regularisation(Settings):
     clip_value: Limit = None
 
     def _each_dropout(self) -> tuple[float, ...]:
-        return self.dropout if isinstance(self.dropout, tuple) else (self.dropout,)  # type: ignore[return-value]
+        return tuple(self.dropout) if isinstance(self.dropout, Sequence) else (self.dropout,)
 
     @property
     def drops(self) -> bool:

@@ -6,8 +6,8 @@ import numpy as np
 import reference
 import scipy.sparse
 
+from fastmlp import host
 from fastmlp.data import Rows
-from fastmlp.kernels import simd
 from fastmlp.model import TrainableModel
 
 HIDDEN = ["identity", "logistic", "tanh", "relu"]
@@ -83,9 +83,14 @@ def make_problem(
     return Problem(network, X, y, weights.astype(dtype) if weighted else None, loss, activation, sparse)
 
 
+def lanes(dtype):
+    """Elements in one vector of this host."""
+    return host.VECTOR_BITS // (8 * np.dtype(dtype).itemsize)
+
+
 def assert_twins_are_current(workspace):
     """Transposed weights, and panels, have followed every update."""
-    width = simd.VECTOR_BITS // (8 * workspace.dtype.itemsize)
+    width = lanes(workspace.dtype)
     for number, coef in enumerate(workspace.network.coefs):
         pairs = []
         twin = workspace.buffers.get(f"transposed {number}")

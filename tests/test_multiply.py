@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import reference
 from guarded import Guarded, call
+from problems import lanes
 
 from fastmlp.kernels import records, simd
 from fastmlp.kernels.dense import multiply
@@ -11,10 +12,6 @@ from fastmlp.kernels.dense import multiply
 TYPES = [np.float32, np.float64]
 MODES = list(reference.MULTIPLY)
 GAP = 3  # elements between the end of a row and the next
-
-
-def lanes(dtype):
-    return simd.VECTOR_BITS // (8 * np.dtype(dtype).itemsize)
 
 
 def rows_with_scratch(rows):

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 import reference
 from guarded import Guarded, call
-from problems import assert_twins_are_current
+from problems import assert_twins_are_current, lanes
 from sklearn.exceptions import ConvergenceWarning
 
 from fastmlp import MLPClassifier, MLPRegressor
 from fastmlp._jit import POINTER, SIZE, unit
 from fastmlp.data import Rows
-from fastmlp.kernels import simd
 from fastmlp.kernels.panels import copy_to_panels
 from fastmlp.optimizers import Adam
 from fastmlp.regularisation import Regularisation
@@ -21,10 +20,6 @@ from fastmlp.workspace import STRIP_ROWS
 
 TYPES = [np.float32, np.float64]
 LARGE = {"fastmlp.workspace.PANEL_BYTES": 1 << 10, "fastmlp.team.OPERATIONS_WORTH_A_THREAD": 1}
-
-
-def lanes(dtype):
-    return simd.VECTOR_BITS // (8 * np.dtype(dtype).itemsize)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._jit import DOUBLES, POINTER, SIZE, pasted, unit
 from .bits import prefer_wide_vectors
-from .phases import sum_of_squares
+from .phases import sum_of_squares_in_double
 from .pointers import carray, doubles_at, least, pointer_at, shift
 from .records import (
     COLUMN_TILE,
@@ -63,8 +63,8 @@ def note_trust(task_record, layer_records, like):
         for first in range(begin, end, FLAT_TILE):
             n = least(FLAT_TILE, end - first)
             pair = carray(shift(doubles_at(task.sums), at + 2 * (first // FLAT_TILE)), 2)
-            pair[0] = sum_of_squares(shift(pointer_at(layer.weight, like), first), n)
-            pair[1] = sum_of_squares(shift(direction_of(task, layer.weight_offset, like), first), n)
+            pair[0] = sum_of_squares_in_double(shift(pointer_at(layer.weight, like), first), n)
+            pair[1] = sum_of_squares_in_double(shift(direction_of(task, layer.weight_offset, like), first), n)
         at += 2 * ((size + FLAT_TILE - 1) // FLAT_TILE)
 
 

@@ -63,7 +63,7 @@ def note_norm(task_record, layer_records, like):
     begin, end = share(task.n_params, FLAT_TILE, task.thread, task.n_threads)
     for first in range(begin, end, FLAT_TILE):
         gradient = shift(pointer_at(task.gradient, like), first)
-        sums[first // FLAT_TILE] = sum_of_squares(gradient, least(FLAT_TILE, end - first))
+        sums[first // FLAT_TILE] = sum_of_squares_in_double(gradient, least(FLAT_TILE, end - first))
 
 
 @unit(TASK_POINTER, LAYER_POINTER, POINTER)
@@ -149,7 +149,7 @@ def transpose_all(task_record, layer_records, like):
 
 
 @inlined_sum
-def sum_of_squares(pointer, n):
+def sum_of_squares_in_double(pointer, n):
     """Σ x², added up in float64: squares of what explodes would overflow in float32."""
     values = carray(pointer, n)
     total = 0.0
