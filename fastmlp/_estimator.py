@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.optimize import _check_optimize_result
-from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._parameters import CONSTRAINTS, FULL_BATCH, build_optimizer, build_regularisation, hidden_activations
-from ._validation import arithmetic_type, check_batch_size, check_hidden_layer_sizes, check_sample_weight, split_rows
+from ._fitting import Continuation, Fitting
+from ._forward import ForwardPass
+from ._parameters import (
+    CONSTRAINTS,
+    FULL_BATCH,
+    adopt_optimizer,
+    build_optimizer,
+    build_regularisation,
+    check_full_batch,
+    check_used,
+    choose_output,
+    hidden_activations,
+    keep_output,
+)
+from ._validation import (
+    arithmetic_type,
+    check_batch_size,
+    check_hidden_layer_sizes,
+    check_sample_weight,
+    is_plain_matrix,
+    split_rows,
+)
+from ._warnings import warn_user
 from .activations import Activation, as_activation
 from .base_loss import name_of
 from .data import Rows
@@ -24,13 +43,14 @@ from .full_batch import lbfgs
 from .initializers import as_initializer
 from .levenberg_marquardt import levenberg_marquardt
 from .losses import BaseLoss
-from .model import BorrowedModel, TrainableModel
+from .model import TrainableModel
 from .newton import newton_cg
-from .prediction import FewRows, arrays_are_as_expected, predict
+from .optimizers import RunningOptimizer
+from .prediction import predict
 from .progress import Progress
 from .regularisation import Regularisation
 from .team import count_threads
-from .training import Diverged, History, Plan, train
+from .training import Diverged, Epoch, History, Plan, train
 
 _NON_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed."
@@ -47,61 +67,112 @@ def is_stochastic(estimator: BaseMLP) -> bool:
     return True
 
 
-class BaseMLP(BaseEstimator, ABC):
+class BaseMLP(ForwardPass, ABC):
     """Fitting and forward passes behind scikit-learn's conventions. Use `MLPClassifier` or `MLPRegressor`."""
 
     _parameter_constraints: dict = CONSTRAINTS
 
-    coefs_: list[np.ndarray]
-    intercepts_: list[np.ndarray]
-
     # What the two estimators say for themselves.
 
     @abstractmethod
-    def _encode(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, np.ndarray]:
+    def _encode(self, X: Any, y: Any, incremental: bool, first: bool, classes: Any) -> tuple[Any, np.ndarray]:
         """Validated X, and y as the loss's kernel reads it: (n, n_targets) in X's type."""
 
     @abstractmethod
-    def _output(self, n_targets: int) -> tuple[int, str | Activation, BaseLoss]:
-        """Number of outputs, output activation and loss, for encoded targets of so many columns."""
+    def _encode_plain(self, X: np.ndarray, y: Any, classes: Any) -> np.ndarray | None:
+        """The same y for a plain X and a model that is fitted; None where scikit-learn should look at it first."""
+
+    @abstractmethod
+    def _task(self, n_targets: int) -> tuple[str, int]:
+        """The kind of task, one of `losses.TASKS`, and its width, for encoded targets of so many columns."""
 
     @abstractmethod
     def _score_outputs(self, outputs: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> float:
         """The score of a forward pass against encoded targets."""
 
+    def _output(self, n_targets: int, first: bool) -> tuple[int, str | Activation, BaseLoss]:
+        """Number of outputs, output activation and loss, for encoded targets of so many columns.
+
+        A training that goes on keeps what stands in `out_activation_`, unless other parameters ask for another.
+        """
+        task, width = self._task(n_targets)
+        asked = self.loss, self.output_activation
+        if first or not hasattr(self, "out_activation_") or self.__dict__.get("_fitted_output", asked) != asked:
+            return choose_output(self.loss, self.output_activation, task, width)
+        return keep_output(self.loss, self.out_activation_, task, width)
+
     # Fitting.
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, incremental: bool) -> BaseMLP:
+    def _fit(self, X: Any, y: Any, sample_weight: Any, incremental: bool, classes: Any = None) -> BaseMLP:
+        """Check everything on a draft of the model; only a fit that is not refused changes the model itself."""
+        fitting = self._continue(X, y, sample_weight, classes) if incremental else None
+        if fitting is None:
+            draft = object.__new__(type(self))
+            draft.__dict__.update(self.__dict__)
+            fitting = draft._prepare(X, y, sample_weight, incremental, classes)
+            self.__dict__ = draft.__dict__  # at once: another thread sees the former model or this one
+            self._continuation = Continuation(self, fitting) if incremental else None
+        self._random_state = fitting.random_state
+        if self.solver in FULL_BATCH:
+            self._fit_full_batch(fitting)
+        else:
+            self._fit_stochastic(fitting)
+        return self
+
+    def _continue(self, X: Any, y: Any, sample_weight: Any, classes: Any) -> Fitting | None:
+        """What the last ``partial_fit`` left ready, for plain rows; None where everything is to be checked anew."""
+        continuation = self.__dict__.get("_continuation")
+        if continuation is None or not continuation.is_valid_for(self):
+            return None
+        rows = self._plain_rows(X, y, sample_weight, classes, continuation.fitting.network)
+        return None if rows is None else continuation.go_on(self, rows)
+
+    def _plain_rows(
+        self, X: Any, y: Any, sample_weight: Any, classes: Any, network: TrainableModel
+    ) -> Rows | None:
+        """The rows as kernels read them, where scikit-learn's validation would return them as they are; else None."""
+        if hasattr(self, "feature_names_in_") or not is_plain_matrix(X, network.layout.units[0]):
+            return None
+        encoded = self._encode_plain(X, y, classes)
+        if encoded is None:
+            return None
+        network.loss_function.check(network.output_activation, network.layout.units[-1], encoded)
+        return Rows(X, encoded, check_sample_weight(sample_weight, X), network.dtype)
+
+    def _prepare(self, X: Any, y: Any, sample_weight: Any, incremental: bool, classes: Any) -> Fitting:
+        """Everything before the first step, on a draft: whatever is refused is refused here."""
         hidden = check_hidden_layer_sizes(self.hidden_layer_sizes)
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True; use fit, or early_stopping=False.")
-        X, y = self._encode(X, y, incremental, reset=first)
-        sample_weight = check_sample_weight(sample_weight, X)
-        regularisation = self._refuse_early(len(hidden))
-        random_state = self._random_state = check_random_state(self.random_state)
-        network = self._build_network([X.shape[1], *hidden], y.shape[1], X.dtype, first, random_state)
-        rows = Rows(X, y, sample_weight, network.dtype)
-        if self.solver in FULL_BATCH:
-            self._fit_full_batch(network, rows)
-        else:
-            self._fit_stochastic(network, rows, regularisation, random_state, incremental)
-        return self
-
-    def _refuse_early(self, n_hidden: int) -> Regularisation:
-        """Whatever parameters are refused is refused before anything of a former fit is overwritten."""
         regularisation = build_regularisation(self)
-        regularisation.input_rates(n_hidden)
+        regularisation.input_rates(len(hidden))
         count_threads(self.n_jobs)
+        check_used(self)
         if self.solver not in FULL_BATCH:
             build_optimizer(self)
-        return regularisation
+        X, y = self._encode(X, y, incremental, first, classes)
+        sample_weight = check_sample_weight(sample_weight, X)
+        random_state = check_random_state(self.random_state)
+        # A generator of the user's own goes on drawing only if the fit does.
+        before = random_state.get_state() if random_state is self.random_state else None
+        try:
+            network = self._build_network([X.shape[1], *hidden], y.shape[1], X.dtype, first, random_state)
+            rows = Rows(X, y, sample_weight, network.dtype)
+            if self.solver in FULL_BATCH:
+                check_full_batch(self.solver, network, rows)
+                return Fitting(network, rows, random_state)
+            return self._prepare_stochastic(network, rows, regularisation, random_state, incremental)
+        except BaseException:
+            if before is not None:
+                random_state.set_state(before)
+            raise
 
     def _build_network(
         self, units: list[int], n_targets: int, dtype: np.dtype, first: bool, random_state: np.random.RandomState
     ) -> TrainableModel:
         """A network with fresh parameters, or with those of the training that goes on."""
-        n_outputs, out_activation, loss = self._output(n_targets)
+        n_outputs, out_activation, loss = self._output(n_targets, first)
         activations = [*hidden_activations(self.activation, len(units) - 1), as_activation(out_activation)]
         units = [*units, n_outputs]
         dtype = dtype if first else arithmetic_type(*self.coefs_)
@@ -114,31 +185,42 @@ class BaseMLP(BaseEstimator, ABC):
         else:
             network.layout.fill(network.params, self.coefs_, self.intercepts_)
         self.n_layers_, self.n_outputs_, self.out_activation_ = len(units), n_outputs, out_activation
+        self._fitted_output = self.loss, self.output_activation
         self.coefs_, self.intercepts_ = list(network.coefs), list(network.intercepts)
-        self._few_rows: dict[bool, FewRows] = {}
+        self._small_batches: dict = {}
         return network
 
-    def _fit_stochastic(
+    def _prepare_stochastic(
         self,
         network: TrainableModel,
         rows: Rows,
         regularisation: Regularisation,
         random_state: np.random.RandomState,
         incremental: bool,
-    ) -> None:
+    ) -> Fitting:
         if not incremental or not hasattr(self, "_optimizer"):
             self._optimizer = build_optimizer(self)
+        elif not isinstance(self._optimizer, RunningOptimizer):
+            self._optimizer = adopt_optimizer(self, network.layout)
         order, validate = self._split(network, rows, random_state)
         plan = Plan(
             check_batch_size(self.batch_size, order.size), self.max_iter, self.shuffle, self.tol, self.n_iter_no_change,
             one_epoch=incremental, regularisation=regularisation,
         )  # fmt: skip
         masks = self._dropout_masks(regularisation, random_state, incremental)
+        epoch = Epoch(
+            network, rows, self._optimizer, order, plan.batch_size, count_threads(self.n_jobs), regularisation, masks
+        )
+        return Fitting(network, rows, random_state, regularisation, plan, order, validate, masks, epoch)
+
+    def _fit_stochastic(self, fitting: Fitting) -> None:
         history = self._history()
+        assert fitting.plan is not None and fitting.order is not None
         try:
             converged = train(
-                network, rows, self._optimizer, plan, history, l2=self.alpha, order=order, random_state=random_state,
-                progress=Progress(self.verbose), validate=validate, n_threads=count_threads(self.n_jobs), masks=masks,
+                fitting.network, fitting.rows, self._optimizer, fitting.plan, history, l2=self.alpha,
+                order=fitting.order, random_state=fitting.random_state, progress=Progress(self.verbose),
+                validate=fitting.validate, masks=fitting.masks, epoch=fitting.epoch,
             )  # fmt: skip
         except Diverged as error:
             self._report_divergence(error.epoch)
@@ -146,11 +228,10 @@ class BaseMLP(BaseEstimator, ABC):
         finally:
             self._store_history(history)
         if not converged:
-            warnings.warn(
+            warn_user(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization "
                 "hasn't converged yet.",
                 ConvergenceWarning,
-                stacklevel=5,
             )
 
     def _dropout_masks(
@@ -195,13 +276,13 @@ class BaseMLP(BaseEstimator, ABC):
         )
         if not self.early_stopping:
             raise ValueError(_NON_FINITE + cause)
-        warnings.warn(
+        warn_user(
             "Training diverged and was stopped; the best finite weights are restored." + cause,
             ConvergenceWarning,
-            stacklevel=6,
         )
 
-    def _fit_full_batch(self, network: TrainableModel, rows: Rows) -> None:
+    def _fit_full_batch(self, fitting: Fitting) -> None:
+        network, rows = fitting.network, fitting.rows
         options: dict = {
             "l2": self.alpha, "max_iter": self.max_iter, "tol": self.tol,
             "progress": Progress(self.verbose), "n_threads": count_threads(self.n_jobs),
@@ -219,7 +300,7 @@ class BaseMLP(BaseEstimator, ABC):
         else:
             self.n_iter_ = int(result.nit)
             if not result.success:
-                warnings.warn(f"{self.solver}: {result.message}", ConvergenceWarning, stacklevel=4)
+                warn_user(f"{self.solver}: {result.message}", ConvergenceWarning)
         if not (np.isfinite(result.fun) and np.isfinite(network.params).all()):
             raise ValueError(
                 f"{_NON_FINITE} They became infinite or NaN within {self.n_iter_} iterations of {self.solver}: scale "
@@ -232,7 +313,7 @@ class BaseMLP(BaseEstimator, ABC):
         return History(
             getattr(self, "loss_curve_", []), getattr(self, "best_loss_", np.inf),
             getattr(self, "validation_scores_", None), getattr(self, "best_validation_score_", None),
-            getattr(self, "_no_improvement_count", 0), self.n_iter_, self.t_,
+            getattr(self, "_no_improvement_count", 0), getattr(self, "n_iter_", 0), getattr(self, "t_", 0),
         )  # fmt: skip
 
     def _store_history(self, history: History) -> None:
@@ -245,51 +326,6 @@ class BaseMLP(BaseEstimator, ABC):
         self._no_improvement_count = history.no_improvement_count
         if history.loss_curve:
             self.loss_ = history.loss_curve[-1]
-
-    # The forward pass.
-
-    def _forward(self, X: Any, both_classes: bool = False) -> np.ndarray:
-        """The network's outputs for X, (n, n_outputs), from what `coefs_` and `intercepts_` hold now.
-
-        With `both_classes` one output p becomes two, 1 − p and p.
-        """
-        few_rows = self.__dict__.get("_few_rows", {}).get(both_classes)
-        if few_rows is not None and few_rows.serves(self.coefs_, self.intercepts_, self._answers_depend_on()):
-            outputs = few_rows(X)
-            if outputs is not None:
-                return outputs
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-        dtype = arithmetic_type(X.dtype, *self.coefs_)
-        activations = [*hidden_activations(self.activation, len(self.coefs_) - 1), as_activation(self.out_activation_)]
-        network = BorrowedModel(self.coefs_, self.intercepts_, activations, self.loss, dtype)
-        if network.layout.units[0] != X.shape[1]:
-            raise ValueError(
-                f"X has {X.shape[1]} features, but coefs_[0] has {network.layout.units[0]} rows: "
-                "put an array with a row for each feature into coefs_[0]."
-            )
-        self._prepare_few_rows(network, both_classes)
-        return predict(network, Rows(X, dtype=dtype), None, count_threads(self.n_jobs), both_classes)
-
-    def _prepare_few_rows(self, network: BorrowedModel, both_classes: bool) -> None:
-        """Let the next call with a few rows take the short way, where no names of columns must be compared."""
-        borrowed = all(a is b for a, b in zip((*network.coefs, *network.intercepts), network.given, strict=True))
-        if borrowed and not hasattr(self, "feature_names_in_") and arrays_are_as_expected():
-            self._few_rows[both_classes] = FewRows(
-                network, both_classes, self._answers_depend_on(), count_threads(self.n_jobs)
-            )
-
-    def _answers_depend_on(self) -> tuple:
-        """The parameters that may change between two predictions of one model."""
-        activation = tuple(self.activation) if isinstance(self.activation, list) else self.activation
-        return activation, self.out_activation_, self.n_jobs
-
-    def __getstate__(self):
-        """Without what holds addresses; the next prediction makes it again."""
-        state = super().__getstate__().copy()
-        if "_few_rows" in state:
-            state["_few_rows"] = {}
-        return state
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Integral, Real
@@ -12,10 +14,15 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from .activations import ACTIVATIONS, Activation, as_hidden_activation
 from .base_loss import PROBABILITIES, name_of
+from .data import Rows
+from .hessian import check_twice_differentiable
 from .initializers import INITIALIZERS, Initializer
+from .layout import Layout
+from .levenberg_marquardt import check_least_squares
 from .losses import BaseLoss, as_loss
 from .margin_losses import MarginLoss
-from .optimizers import OPTIMIZERS, SGD, Adam, Optimizer, RunningOptimizer
+from .model import TrainableModel
+from .optimizers import OPTIMIZERS, SGD, Adam, Optimizer, RunningOptimizer, as_optimizer
 from .regularisation import Regularisation
 from .schedules import Schedule, schedule_by_name
 
@@ -114,6 +121,27 @@ def choose_output(
     return n_outputs, output, chosen
 
 
+def keep_output(
+    loss: str | BaseLoss, output_activation: str | Activation, task: str, width: int
+) -> tuple[int, str | Activation, BaseLoss]:
+    """The same for a training that goes on with an output activation, which may have been set by hand.
+
+    As in scikit-learn, several classes may then stand behind 'logistic', each against all others.
+
+    Raises
+    ------
+    ValueError
+        If the loss serves no such task, or does not go with the output activation.
+    """
+    chosen = as_loss(loss)
+    if task == "binary" and name_of(output_activation) == "softmax":
+        task, width = "multi-class", 2
+    chosen.natural_output(task)
+    n_outputs = chosen.n_outputs(task, width)
+    chosen.check(output_activation, n_outputs)
+    return n_outputs, output_activation, chosen
+
+
 def build_optimizer(estimator: BaseMLP) -> RunningOptimizer:
     """The solver before its first step.
 
@@ -123,19 +151,29 @@ def build_optimizer(estimator: BaseMLP) -> RunningOptimizer:
     Raises
     ------
     ValueError
-        If a schedule or a weight decay is given to a solver that takes none.
+        If a schedule, a weight decay or another number is given that the solver has no use for.
     """
+    check_used(estimator)
     solver = estimator.solver
-    if isinstance(solver, Optimizer):
-        if isinstance(estimator.learning_rate, Schedule):
-            raise ValueError(
-                f"solver={solver!r} has a learning rate of its own, so learning_rate={estimator.learning_rate!r} has "
-                "no use: give the schedule to the solver as its learning_rate, or name the solver by a string."
-            )
-        settings: Optimizer = solver
-    else:
-        settings = _by_name(estimator, solver)
+    settings = solver if isinstance(solver, Optimizer) else _by_name(estimator, solver)
     return _with_decay(settings, estimator.weight_decay).begin()
+
+
+def adopt_optimizer(estimator: BaseMLP, layout: Layout) -> RunningOptimizer:
+    """The solver in the middle of a training that scikit-learn began, whose optimizer was copied with its model."""
+    theirs, running = estimator._optimizer, build_optimizer(estimator)
+    moments = [getattr(theirs, name) for name in ("ms", "vs", "velocities") if hasattr(theirs, name)]
+    if len(moments) == running.settings.n_moments and moments:
+        running.state = np.concatenate([_flatten(layout, arrays) for arrays in moments])
+        running.advance(getattr(theirs, "t", 0))
+    return running
+
+
+def _flatten(layout: Layout, arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Arrays in scikit-learn's order, all weights and then all biases, in one vector of ours."""
+    vector = np.zeros(layout.size, arrays[0].dtype)
+    layout.fill(vector, arrays[: len(layout.shapes)], arrays[len(layout.shapes) :])
+    return vector
 
 
 def _by_name(estimator: BaseMLP, solver: str) -> Optimizer:
@@ -148,7 +186,7 @@ def _by_name(estimator: BaseMLP, solver: str) -> Optimizer:
         return Adam(schedule, e.beta_1, e.beta_2, e.epsilon)
     if solver == "sgd":
         return SGD(schedule, e.momentum, e.nesterovs_momentum)
-    return replace(OPTIMIZERS[solver], learning_rate=schedule)
+    return replace(as_optimizer(solver), learning_rate=schedule)
 
 
 def _with_decay(settings: Optimizer, weight_decay: float | None) -> Optimizer:
@@ -161,6 +199,62 @@ def _with_decay(settings: Optimizer, weight_decay: float | None) -> Optimizer:
             f"{with_decay}, or alpha, the L2 penalty, which goes with every solver."
         )
     return replace(settings, weight_decay=weight_decay)  # type: ignore[call-arg]
+
+
+#: What 'sgd' and 'adam' read, and nothing else does.
+_NUMBERS = ("momentum", "nesterovs_momentum", "beta_1", "beta_2", "epsilon")
+_RATES = ("learning_rate_init", "power_t")
+
+
+def check_used(estimator: BaseMLP) -> None:
+    """Refuse what the solver would leave unused, except among scikit-learn's own names, where its habits hold.
+
+    Raises
+    ------
+    ValueError
+        If a parameter was given that has no effect.
+    """
+    e, scheduled = estimator, isinstance(estimator.learning_rate, Schedule)
+    unused: tuple[str, ...]
+    if isinstance(e.solver, Optimizer):
+        unused, use = ("learning_rate", *_RATES, *_NUMBERS), "give these numbers to the solver object"
+    elif e.solver in FULL_BATCH:
+        unused, use = ("learning_rate",) if scheduled else (), "leave it out, or choose a solver that makes steps"
+    else:
+        unused = _RATES if scheduled else ()
+        use = f"give them to an object such as {as_optimizer(e.solver)!r}"
+        if scheduled:
+            use = "give the schedule its rates"
+        if e.solver not in ("sgd", "adam"):
+            unused += _NUMBERS
+    usual = _usual(type(e))
+    given = {name: getattr(e, name) for name in unused if name in usual and getattr(e, name) != usual[name]}
+    if given:
+        named = ", ".join(f"{name}={value!r}" for name, value in given.items())
+        beside = f"solver={e.solver!r}" + (f" and learning_rate={e.learning_rate!r}" if scheduled else "")
+        raise ValueError(f"{named} has no effect beside {beside}: {use}.")
+
+
+@functools.cache
+def _usual(kind: type) -> dict[str, Any]:
+    """The estimator's parameters as they are when nothing is said."""
+    own = next(base for base in kind.__mro__ if base.__module__.startswith(f"{__package__}."))
+    return {name: one.default for name, one in inspect.signature(own.__init__).parameters.items()}  # type: ignore[misc]
+
+
+def check_full_batch(solver: str, network: TrainableModel, rows: Rows) -> None:
+    """Whether a solver on all rows can train this network on these rows.
+
+    Raises
+    ------
+    ValueError
+        If it cannot, or a function of the user's own cannot be compiled.
+    """
+    if solver == "newton-cg":
+        check_twice_differentiable(network)
+    elif solver == "levenberg-marquardt":
+        check_least_squares(network, rows)
+    network.compile_custom(network.dtype if solver == "lbfgs" else np.float64)
 
 
 def build_regularisation(estimator: BaseMLP) -> Regularisation:

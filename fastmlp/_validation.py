@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import _check_sample_weight
+
+from ._warnings import warn_user
 
 
 def arithmetic_type(*parts: Any) -> np.dtype:
     """The type that arrays (or types) are computed in together: float32 if NumPy says so, float64 for all else."""
     common = np.result_type(*(part if isinstance(part, np.dtype) else np.asarray(part).dtype for part in parts))
     return np.dtype(np.float32 if common == np.float32 else np.float64)
+
+
+#: Numbers up to which a plain matrix is looked through here; beyond, what scikit-learn costs more does not count.
+MAX_PLAIN = 1 << 16
+
+
+def is_plain_matrix(X: Any, n_features: int) -> bool:
+    """Whether scikit-learn's validation would return X as it is: finite floats, dense or CSR, in so many columns."""
+    values = X.data if sp.issparse(X) and X.format == "csr" else X
+    return (
+        type(values) is np.ndarray
+        and X.ndim == 2
+        and values.dtype.char in "fd"
+        and values.dtype.isnative
+        and X.shape[0] > 0
+        and X.shape[1] == n_features
+        and values.size <= MAX_PLAIN
+        and bool(np.isfinite(values).all())
+    )
 
 
 def check_hidden_layer_sizes(hidden_layer_sizes: Any) -> list[int]:
@@ -51,7 +72,9 @@ def check_sample_weight(sample_weight: Any, X: Any) -> np.ndarray | None:
     if sample_weight is None:
         return None
     with np.errstate(over="ignore"):
-        weights = _check_sample_weight(sample_weight, X).astype(X.dtype, copy=False)
+        if not _are_plain_weights(sample_weight, X):
+            sample_weight = _check_sample_weight(sample_weight, X)
+        weights = sample_weight.astype(X.dtype, copy=False)
         total = weights.sum(dtype=np.float64).astype(X.dtype)
     if abs(total) < np.finfo(X.dtype).tiny:  # kernels count subnormal numbers as zero
         raise ValueError(
@@ -66,6 +89,16 @@ def check_sample_weight(sample_weight: Any, X: Any) -> np.ndarray | None:
     return weights
 
 
+def _are_plain_weights(sample_weight: Any, X: Any) -> bool:
+    """Whether scikit-learn's check would return the weights as they are."""
+    return (
+        type(sample_weight) is np.ndarray
+        and sample_weight.dtype.char in "fd"
+        and sample_weight.shape == (X.shape[0],)
+        and bool(np.isfinite(sample_weight).all())
+    )
+
+
 def fit_labels(y: np.ndarray) -> LabelBinarizer:
     """A binarizer that has seen the labels y, (n,) or (n, n_labels).
 
@@ -74,7 +107,7 @@ def fit_labels(y: np.ndarray) -> LabelBinarizer:
     binarizer = LabelBinarizer()
     if y.ndim != 1 or y.dtype.kind not in "biu":
         return binarizer.fit(y)
-    classes = np.unique(y)
+    classes = np.unique(y).astype(y.dtype.newbyteorder("="), copy=False)
     kind = "multiclass" if classes.size > 2 else "binary"
     binarizer.y_type_, binarizer.sparse_input_, binarizer.classes_ = kind, False, classes
     return binarizer
@@ -85,10 +118,9 @@ def check_batch_size(batch_size: int | str, n_rows: int) -> int:
     if batch_size == "auto":
         return min(200, n_rows)
     if int(batch_size) > n_rows:
-        warnings.warn(
+        warn_user(
             "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped "
-            f"(batch_size={batch_size}, {n_rows} rows).",
-            stacklevel=6,
+            f"(batch_size={batch_size}, {n_rows} rows)."
         )
     return int(np.clip(int(batch_size), 1, n_rows))
 

@@ -14,9 +14,8 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_targ
 from sklearn.utils.validation import validate_data
 
 from ._estimator import BaseMLP, is_stochastic
-from ._parameters import choose_output, gives_margins, gives_probabilities
+from ._parameters import gives_margins, gives_probabilities
 from ._validation import fit_labels
-from .activations import Activation
 from .base_loss import BaseLoss, name_of
 from .losses import as_loss, names_for
 from .margin_losses import MarginLoss
@@ -268,10 +267,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         self : MLPClassifier
         """
-        if _check_partial_fit_first_call(self, classes):
-            multilabel = type_of_target(y).startswith("multilabel")
-            self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
-        return self._fit(X, y, sample_weight, incremental=True)
+        return self._fit(X, y, sample_weight, incremental=True, classes=classes)
 
     def predict(self, X):
         """The class of each row, or its labels.
@@ -330,9 +326,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         outputs = self._forward(X)
         return outputs.ravel() if outputs.shape[1] == 1 else outputs
 
-    def _encode(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, np.ndarray]:
+    def _encode(self, X: Any, y: Any, incremental: bool, first: bool, classes: Any) -> tuple[Any, np.ndarray]:
+        if incremental and _check_partial_fit_first_call(self, classes):
+            multilabel = type_of_target(y).startswith("multilabel")
+            self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
         X, y = validate_data(
-            self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=(np.float64, np.float32), reset=reset
+            self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=(np.float64, np.float32), reset=first
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
@@ -348,14 +347,29 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 f"The object was {'' if multilabel else 'not '}fitted with multilabel input: it was fitted with {was} "
                 f"a row, and now `y` has {now} a row. Fit anew (warm_start=False) to change that."
             )
-        if multilabel:
-            return X, self._label_binarizer.transform(y).astype(X.dtype)
+        if multilabel:  # whatever stands for true
+            return X, (self._label_binarizer.transform(y) != 0).astype(X.dtype)
+        return X, self._encode_classes(y, X.dtype, first)
+
+    def _encode_plain(self, X: np.ndarray, y: Any, classes: Any) -> np.ndarray | None:
+        known = self.classes_
+        same = type(y) is np.ndarray and y.shape == (X.shape[0],) and y.dtype == known.dtype and y.dtype.kind in "biuU"
+        if not same or self._label_binarizer.y_type_.startswith("multilabel"):
+            return None
+        if not (known.take(np.searchsorted(known, y), mode="clip") == y).all():
+            return None
+        if classes is not None and not np.array_equal(np.unique(classes), known):
+            return None
+        return self._encode_classes(y, X.dtype, first=False)
+
+    def _encode_classes(self, y: np.ndarray, dtype: np.dtype, first: bool) -> np.ndarray:
+        """Class numbers, or a column of zeros and ones for each output, as the loss reads them."""
         two = len(self.classes_) == 2
         codes = y == self.classes_[1] if two else np.searchsorted(self.classes_, y)
-        n_outputs, output, loss = self._output(1)
-        if loss.n_targets(output, n_outputs) > 1:  # a loss that reads a target for each output
-            return X, (codes[:, np.newaxis] == np.arange(n_outputs)).astype(X.dtype)
-        return X, codes.astype(X.dtype)[:, np.newaxis]
+        n_outputs, output, loss = self._output(1, first)
+        if loss.n_targets(output, n_outputs) > 1:
+            return (codes[:, np.newaxis] == np.arange(n_outputs)).astype(dtype)
+        return codes.astype(dtype)[:, np.newaxis]
 
     def _decode(self, outputs: np.ndarray) -> np.ndarray:
         """Labels for the network's outputs."""
@@ -382,13 +396,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {classes}."
             )
 
-    def _output(self, n_targets: int) -> tuple[int, str | Activation, BaseLoss]:
+    def _task(self, n_targets: int) -> tuple[str, int]:
         kind = self._label_binarizer.y_type_
         if kind.startswith("multilabel"):
-            task, width = "multi-label", n_targets
-        else:
-            task, width = ("multi-class", len(self.classes_)) if kind == "multiclass" else ("binary", 1)
-        return choose_output(self.loss, self.output_activation, task, width)
+            return "multi-label", n_targets
+        return ("multi-class", len(self.classes_)) if kind == "multiclass" else ("binary", 1)
 
     def _score_outputs(self, outputs: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> float:
         """Accuracy, of several labels all must be right; NaN where an output is not finite."""

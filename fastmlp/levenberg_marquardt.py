@@ -69,14 +69,15 @@ def levenberg_marquardt(
     ValueError
         If the loss is not a squared error, the network has too many parameters, or a weight is negative.
     """
-    _check(network, rows)
+    check_least_squares(network, rows)
     solver = DampedSteps(Objective(network, rows, l2), tol)
     result = iterate(solver, network, max_iter, progress)
     result.njev = solver.jacobians
     return result
 
 
-def _check(network: TrainableModel, rows: Rows) -> None:
+def check_least_squares(network: TrainableModel, rows: Rows) -> None:
+    """Whether this is a least-squares problem of a size that can be solved; raises ValueError if not."""
     loss, n_params = network.loss_function, network.layout.size
     if not isinstance(loss, SquareLoss):
         squares = ", ".join(name for name, other in LOSSES.items() if isinstance(other, SquareLoss))

@@ -44,6 +44,13 @@ class Model:
         self.coefs = coefs
         self.intercepts = intercepts
 
+    def compile_custom(self, dtype: Any = None) -> None:
+        """Compile the user's own functions for a type (the model's), so that what is wrong with them is said now."""
+        loss = self.loss_function.unit(self.output_activation)
+        for kernel in (*(activation.unit for activation in self.activations), loss):
+            if not kernel.named:
+                kernel.address(self.dtype if dtype is None else dtype)
+
     @property
     def output_activation(self) -> Activation:
         """That of the last layer."""

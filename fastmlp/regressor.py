@@ -13,8 +13,6 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import validate_data
 
 from ._estimator import BaseMLP, is_stochastic
-from ._parameters import choose_output
-from .activations import Activation
 from .losses import BaseLoss, as_loss, names_for
 
 
@@ -295,26 +293,38 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         each = self._by_target(self._forward(X))
         return float(r2_score(y, each[:, :, each.shape[2] // 2], sample_weight=sample_weight))
 
-    def _encode(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, np.ndarray]:
+    def _encode(self, X: Any, y: Any, incremental: bool, first: bool, classes: Any) -> tuple[Any, np.ndarray]:
         X, y = validate_data(
             self, X, y, accept_sparse=["csr", "csc"], multi_output=True, y_numeric=True,
-            dtype=(np.float64, np.float32), reset=reset,
+            dtype=(np.float64, np.float32), reset=first,
         )  # fmt: skip
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
+        if y.dtype.kind not in "biuf":
+            raise TypeError(f"y holds {y.dtype}, but a regressor's targets are real numbers: convert y to floats.")
         with np.errstate(over="ignore"):
             encoded = y.reshape(len(y), -1).astype(X.dtype, copy=False)
+        if np.isnan(encoded).any():
+            raise ValueError("y holds NaN (or None): targets must be finite numbers; drop or fill in such rows.")
         if not np.isfinite(encoded).all():
             raise ValueError(
                 f"y reaches {np.abs(y).max()}, too large for the {X.dtype} that X is computed in: "
                 "scale y, or give X as float64."
             )
-        n_outputs, output, loss = self._output(encoded.shape[1])
+        n_outputs, output, loss = self._output(encoded.shape[1], first)
         loss.check(output, n_outputs, encoded)
         return X, encoded
 
-    def _output(self, n_targets: int) -> tuple[int, str | Activation, BaseLoss]:
-        return choose_output(self.loss, self.output_activation, "regression", n_targets)
+    def _encode_plain(self, X: np.ndarray, y: Any, classes: Any) -> np.ndarray | None:
+        plain = type(y) is np.ndarray and y.dtype.kind in "biuf" and y.dtype.itemsize <= 8 and 0 < y.ndim <= 2
+        if not plain or y.shape[0] != X.shape[0] or y.shape[1:] == (1,):
+            return None
+        with np.errstate(over="ignore"):
+            encoded = y.reshape(len(y), -1).astype(X.dtype, copy=False)
+        return encoded if np.isfinite(encoded).all() else None
+
+    def _task(self, n_targets: int) -> tuple[str, int]:
+        return "regression", n_targets
 
     def _by_target(self, outputs: np.ndarray) -> np.ndarray:
         """(n, n_targets, outputs for each target): one, or as many as quantiles."""

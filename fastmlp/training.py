@@ -144,6 +144,12 @@ class Epoch:
         self.workspace.set_hyper(self.optimizer.hyper())
         self.hooks = Hooks(self.workspace, regularisation, self.optimizer.phases, masks)
 
+    def rebind(self, rows: Rows, order: np.ndarray) -> None:
+        """Go on with other rows of the same kind, after the parameters may have been changed from outside."""
+        self.workspace.rebind(rows)
+        self.workspace.use_order(order)
+        self.steps = -(-order.size // self.batch_size)
+
     def run(self, l2: float) -> float:
         """Make every step of the pass; the mean loss over the rows that counted."""
         tasks, task = self.workspace.tasks, self.workspace.task
@@ -198,11 +204,12 @@ def train(
     validate: Callable[[], float] | None = None,
     n_threads: int = 1,
     masks: Masks | None = None,
+    epoch: Epoch | None = None,
 ) -> bool:
     """Train `network` in place until nothing improves or every epoch is used up.
 
     With `validate` the parameters with the best score are put back in the end. `masks` is where dropout's random bits
-    come from; it goes on with the training.
+    come from; it goes on with the training. `epoch` is one that was made from these arguments before.
 
     Returns
     -------
@@ -216,7 +223,8 @@ def train(
     """
     best = network.params.copy() if validate else None
     optimizer = optimizer.begin()
-    epoch = Epoch(network, rows, optimizer, order, plan.batch_size, n_threads, plan.regularisation, masks)
+    if epoch is None:
+        epoch = Epoch(network, rows, optimizer, order, plan.batch_size, n_threads, plan.regularisation, masks)
     history.n_iter = 0
     try:
         with epoch.team:

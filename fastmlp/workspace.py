@@ -277,10 +277,27 @@ class Workspace:
             fan_in = int((layers["narrow"] * layers["fan_in"]).max())
             task["d_transposed"] = self.buffer(f"transposed weight gradients {thread}", (NARROW, fan_in))
         if self.rows.sparse:
-            entries = self.rows.most_entries(self.batch_rows)
             task["feature_starts"] = self.buffer(f"feature starts {thread}", self.rows.n_features + 1, np.int64)
-            task["entry_rows"] = self.buffer(f"entry rows {thread}", entries, np.int32)
-            task["entry_values"] = self.buffer(f"entry values {thread}", entries)
+            self._allocate_entries(thread, self.rows.most_entries(self.batch_rows))
+
+    def _allocate_entries(self, thread: int, entries: int) -> None:
+        """Room for the stored entries of a sparse batch."""
+        self.tasks[thread]["entry_rows"] = self.buffer(f"entry rows {thread}", entries, np.int32)
+        self.tasks[thread]["entry_values"] = self.buffer(f"entry values {thread}", entries)
+
+    def rebind(self, rows: Rows) -> None:
+        """Other rows for a training: as many features and targets, weighted or not, dense or sparse as before.
+
+        The parameters may have been changed from outside meanwhile.
+        """
+        self.rows = rows
+        rows.describe(self.tasks)
+        if rows.sparse:
+            entries = rows.most_entries(self.batch_rows)
+            if entries > self.buffers["entry rows 0"].size:
+                for thread in range(len(self.tasks)):
+                    self._allocate_entries(thread, entries)
+        self.copy_twins()
 
     def copy_twins(self) -> None:
         """Copy the weights into their twins, transposed or in panels, after they were changed from outside."""

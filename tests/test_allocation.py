@@ -22,8 +22,9 @@ from fastmlp.kernels.predict import predict_few, predict_rows
 from fastmlp.kernels.records import N_RATES
 from fastmlp.model import BorrowedModel
 from fastmlp.optimizers import LAMB, SGD, Adam
-from fastmlp.prediction import FewRows, predict
+from fastmlp.prediction import predict
 from fastmlp.regularisation import Regularisation
+from fastmlp.small_batches import SmallBatchPredictor
 from fastmlp.training import Epoch
 from fastmlp.workspace import LARGE_BATCH_ROWS, Workspace
 
@@ -147,14 +148,20 @@ class TestSteps:
 def test_prediction_of_few_rows(dtype):
     """But for what is handed back."""
     network = make_problem("softmax log loss", features=70, hidden=(90, 80), dtype=dtype).network
-    around = BorrowedModel(network.coefs, network.intercepts, ["tanh", "tanh", "softmax"], "log_loss", dtype)
-    few_rows, X = FewRows(around, both_classes=False, made_from=()), np.ones((5, 70), dtype)
-    assert_nothing_allocated(lambda: few_rows(X))
-    (workspace,) = few_rows.idle
+    coefs, intercepts = network.coefs, network.intercepts
+    predictor = SmallBatchPredictor(
+        coefs, intercepts,
+        lambda dtype: BorrowedModel(coefs, intercepts, ["tanh", "tanh", "softmax"], "log_loss", dtype),
+        lambda dtype: dtype, both_classes=False, feature_names=None, depends_on=(), n_threads=1,
+    )  # fmt: skip
+    X = np.ones((5, 70), dtype)
+    assert_nothing_allocated(lambda: predictor(X))
+    (engine,) = predictor.engines.values()
+    (workspace,) = engine.idle
     out, entry = np.zeros((5, 3), dtype), predict_few.entry(dtype)
     arguments = (*workspace[:2], id(X), id(out), X.ctypes.data)
     assert_nothing_allocated(lambda: entry(*arguments))
-    assert np.array_equal(out, few_rows(X))
+    assert np.array_equal(out, predictor(X))
 
 
 # Nothing compiled once more

@@ -56,7 +56,9 @@ def fit(task, dtype=np.float64, container="dense", **parameters):
     X, y = draw(task, dtype, container)
     if parameters.get("loss") in ("poisson", "gamma", "tweedie"):
         y = np.exp(y / 4)
-    model = make(task, **{"max_iter": 20, "batch_size": 50, "learning_rate_init": 0.01, **parameters}).fit(X, y)
+    by_name = isinstance(parameters.get("solver", "adam"), str)
+    rate = {"learning_rate_init": 0.01} if by_name and isinstance(parameters.get("learning_rate", ""), str) else {}
+    model = make(task, **{"max_iter": 20, "batch_size": 50, **rate, **parameters}).fit(X, y)
     assert_same_bits(results(clone(model).fit(X, y), X), results(model, X))
     assert_same_bits(results(pickle.loads(pickle.dumps(model)), X), results(model, X))
     return model, X, y
@@ -206,7 +208,7 @@ REFUSED = {
     "rates of dropout": ({"dropout": [0.1, 0.2]}, {}, ValueError, "2 rates, but there are 1 hidden layers"),
     "too much dropout": ({"dropout": 1.0}, {}, InvalidParameterError, "'dropout' parameter"),
     "two schedules": (
-        {"solver": SGD(0.1), "learning_rate": OneCycle(0.1, steps=9)}, {}, ValueError, "learning rate of its own",
+        {"solver": SGD(0.1), "learning_rate": OneCycle(0.1, steps=9)}, {}, ValueError, "learning_rate=OneCycle.*no effect",
     ),
     "no probabilities": ({"output_activation": "tanh"}, {}, ValueError, r"needs outputs in \[0, 1\]"),
     "classes behind logistic": ({"output_activation": "logistic"}, {}, ValueError, "output_activation='softmax'"),

@@ -15,7 +15,8 @@ from fits import draw, ignores_max_iter, make
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from fastmlp.prediction import BLOCK_ROWS, FewRows, arrays_are_as_expected
+from fastmlp.prediction import BLOCK_ROWS
+from fastmlp.small_batches import SmallBatchPredictor, arrays_are_as_expected
 
 pytestmark = [
     ignores_max_iter,
@@ -42,15 +43,23 @@ def fitted(task, dtype=np.float64, **parameters):
 def short(monkeypatch):
     """For each call that came to the short way: whether it was taken to its end."""
     taken = []
-    call = FewRows.__call__
+    call = SmallBatchPredictor.__call__
 
-    def remember(few_rows, X):
-        outputs = call(few_rows, X)
+    def remember(predictor, X):
+        outputs = call(predictor, X)
         taken.append(outputs is not None)
         return outputs
 
-    monkeypatch.setattr(FewRows, "__call__", remember)
+    monkeypatch.setattr(SmallBatchPredictor, "__call__", remember)
     return taken
+
+
+def long_way(model, X):
+    """What both methods answer without the short way."""
+    other = copy.copy(model)  # without what was prepared
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SmallBatchPredictor, "supports", lambda coefs, intercepts: False)
+        return answers(other, X)
 
 
 def assert_equal(ours, plain):
@@ -68,21 +77,20 @@ def assert_equal(ours, plain):
 def test_the_bits_of_the_long_way(task, dtype, hidden, short):
     """Of any number of rows: those within a larger batch, and those of an array in Fortran's order."""
     model, X = fitted(task, dtype, hidden_layer_sizes=hidden)
-    together = answers(model, np.asfortranarray(X))
+    together = long_way(model, np.asfortranarray(X))
     for rows in [*range(1, 10), 31, 32, 33, 63, BLOCK_ROWS]:
         short.clear()
         got = answers(model, X[5 : 5 + rows])
         assert short == [True] * len(got)
         assert_equal(got, [all_rows[5 : 5 + rows] for all_rows in together])
         few = np.asfortranarray(X[5 : 5 + rows]) if rows > 1 else np.repeat(X[5:6], 2, axis=1)[:, ::2]
-        assert_equal(got, answers(model, few))
-        assert short == [True] * len(got) + [False] * len(got)
+        assert_equal(got, long_way(model, few))
 
 
 @pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
 def test_every_activation(activation, short):
     model, X = fitted("classes", activation=activation)
-    expected = model.predict_proba(np.asfortranarray(X))[:9]
+    expected = long_way(model, X)[1][:9]
     short.clear()
     np.testing.assert_array_equal(model.predict_proba(X[:9]), expected)
     assert short == [True]
@@ -91,7 +99,7 @@ def test_every_activation(activation, short):
 def test_a_single_feature_and_a_single_class(short):
     X = np.linspace(-1, 1, 50)[:, None]
     model = make("binary", batch_size=20).fit(X, X[:, 0] > 0)
-    together = model.predict_proba(X), model.predict(X)
+    together = long_way(model, X)[::-1]
     for rows in (X[:1], X[3:30], np.repeat(X, 2, axis=1)[:1, :1], X.T[:, :1]):
         where = np.searchsorted(X[:, 0], rows[:, 0])
         np.testing.assert_array_equal(model.predict_proba(rows), together[0][where])
@@ -133,31 +141,104 @@ FORMS = {
     "part of a larger array": (lambda X: np.concatenate([X, X, X])[len(X) : 2 * len(X)], True),
     "subclass": (lambda X: X.view(Special), False),
     "masked": (np.ma.masked_array, False),
-    "rows apart": (lambda X: np.repeat(X, 2, axis=0)[::2], False),
-    "columns apart": (lambda X: np.repeat(X, 2, axis=1)[:, ::2], False),
-    "backwards": (lambda X: X[::-1].copy()[::-1], False),
-    "the same row": (lambda X: np.broadcast_to(X[:1], X.shape), False),
-    "misaligned": (misaligned, False),
-    "other byte order": (lambda X: X.astype(X.dtype.newbyteorder()), False),
-    "float32": (lambda X: X.astype(np.float32), False),
-    "integers": (lambda X: np.rint(X).astype(int), False),
+    "rows apart": (lambda X: np.repeat(X, 2, axis=0)[::2], True),
+    "columns apart": (lambda X: np.repeat(X, 2, axis=1)[:, ::2], True),
+    "backwards": (lambda X: X[::-1].copy()[::-1], True),
+    "the same row": (lambda X: np.broadcast_to(X[:1], X.shape), True),
+    "misaligned": (misaligned, True),
+    "other byte order": (lambda X: X.astype(X.dtype.newbyteorder()), True),
+    "float32": (lambda X: X.astype(np.float32), True),
+    "integers": (lambda X: np.rint(X).astype(int), True),
     "objects": (lambda X: X.astype(object), False),
-    "list": (lambda X: X.tolist(), False),
-    "csr": (scipy.sparse.csr_array, False),
+    "list": (lambda X: X.tolist(), True),
+    "list of rows": (list, True),
+    "tuple": (lambda X: tuple(map(tuple, X.tolist())), False),
+    "booleans": (lambda X: X > 0, True),
+    "float16": (lambda X: X.astype(np.float16), True),
+    "longdouble": (lambda X: X.astype(np.longdouble), False),
+    "uint8": (lambda X: np.abs(np.rint(X)).astype(np.uint8), True),
+    "csr": (scipy.sparse.csr_array, True),
+    "csr matrix": (scipy.sparse.csr_matrix, True),
+    "csr with int64 indices": (lambda X: with_indices(scipy.sparse.csr_array(X), np.int64), True),
+    "csr of integers": (lambda X: scipy.sparse.csr_array(np.rint(X).astype(int)), True),
+    "csc": (scipy.sparse.csc_array, True),
+    "coo": (scipy.sparse.coo_array, False),
 }
 
 
+def with_indices(X, dtype):
+    X.indices, X.indptr = X.indices.astype(dtype), X.indptr.astype(dtype)
+    return X
+
+
 @pytest.mark.parametrize("form", FORMS)
-def test_forms_of_input(form, short):
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_forms_of_input(dtype, form, short):
     """Each is answered as a plain array of the same numbers is."""
     convert, is_short = FORMS[form]
-    model, X = fitted("classes")
-    rows = convert(X[:9])
-    plain = np.array(rows.toarray() if scipy.sparse.issparse(rows) else rows, np.float64)
-    expected = model.predict_proba(np.concatenate([plain, X]))[:9]
-    short.clear()
-    np.testing.assert_array_equal(model.predict_proba(rows), expected)
-    assert short == [is_short]
+    model, X = fitted("classes", dtype)
+    for count in (1, 9):
+        rows = convert(X[:count])
+        expected = long_way(model, rows)
+        plain = np.array(rows.toarray() if scipy.sparse.issparse(rows) else rows, expected[1].dtype)
+        tolerance = 2 * np.finfo(plain.dtype).eps  # a sparse row adds up in another order
+        np.testing.assert_allclose(expected[1], long_way(model, plain)[1], rtol=tolerance if "cs" in form else 0)
+        for _ in range(2):
+            short.clear()
+            assert_equal(answers(model, rows), expected)
+            assert short == [is_short] * 2
+
+
+@pytest.mark.parametrize("form", ["float32", "float64", "int", "several"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_data_frames_take_the_short_way(dtype, form, short):
+    """With the columns of the training, whatever object holds their names; others are compared by scikit-learn."""
+    X, y = draw("classes", dtype)
+    names = [f"column {number}" for number in range(20)]
+    model = make("classes", hidden_layer_sizes=(19, 6)).fit(pandas.DataFrame(X, columns=names), y)
+    answers(model, pandas.DataFrame(X, columns=names))
+    for rows in (1, 7):
+        frame = pandas.DataFrame(np.rint(4 * X[:rows]) if form == "int" else X[:rows], columns=names)
+        if form == "several":
+            frame = frame.astype({"column 3": np.float32, "column 4": np.float64, "column 5": int})
+        else:
+            frame = frame.astype(form)
+        expected = long_way(model, frame)
+        for _ in range(2):
+            short.clear()
+            assert_equal(answers(model, frame), expected)
+            assert short == [True, True]
+        for other in (frame.astype("Float64"), frame.assign(extra=1).drop(columns="extra").astype(object)):
+            short.clear()
+            assert_equal(answers(model, other), long_way(model, other))
+            assert not any(short)
+
+
+def test_copies_of_arrays_in_another_type_follow_edits(short):
+    """Rows of float64 for a model in float32: computed in float64, from what the arrays hold at each call."""
+    model, X = fitted("classes", np.float32)
+    rows = X[:3].astype(np.float64)
+    for _ in range(3):
+        assert_equal(answers(model, rows), long_way(model, rows))
+        model.coefs_[0] *= 1.5
+        model.intercepts_[1] += 1
+    assert short[-1]
+
+
+def test_arrays_of_a_model_that_predicts_cannot_be_resized():
+    """NumPy refuses: their memory would be freed below the records that hold its address."""
+    model, X = fitted("regression")
+    model.coefs_ = [coef.copy() for coef in model.coefs_]
+    model.intercepts_ = [intercept.copy() for intercept in model.intercepts_]
+    expected = model.predict(X[:3])
+    assert model.predict(X[:3]).tolist() == expected.tolist()
+    for array in (*model.coefs_, *model.intercepts_):
+        with pytest.raises(ValueError, match="cannot resize an array that references or is referenced"):
+            array.resize((1000, 1000), refcheck=False)
+    np.testing.assert_array_equal(model.predict(X[:3]), expected)
+    model.coefs_[1].resize(model.coefs_[1].shape[::-1], refcheck=False)  # as many bytes: NumPy allows it
+    with pytest.raises(ValueError, match="shape"):
+        model.predict(X[:3])
 
 
 @pytest.mark.parametrize("rows", [

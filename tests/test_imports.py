@@ -14,12 +14,12 @@ PACKAGE = Path(fastmlp.__file__).parent
 #: From the top floor down; a module may import from its own floor and those below, never in a circle.
 FLOORS = [
     {"__init__", "__main__"},
-    {"classifier", "regressor", "_estimator", "_parameters", "_validation"},
+    {"classifier", "regressor", "_estimator", "_fitting", "_forward", "_parameters", "_validation"},
     {"callbacks", "persistence", "display"},
     {"network", "arguments"},
     {"newton", "levenberg_marquardt"},
     {"second_order"},
-    {"training", "full_batch", "prediction", "hessian", "trace", "team", "warmup"},
+    {"training", "full_batch", "prediction", "small_batches", "hessian", "trace", "team", "warmup"},
     {"progress", "interruptible", "shuffling"},
     {"hooks"},
     {"model", "workspace", "data"},
@@ -32,7 +32,7 @@ FLOORS = [
     {"_jit"},
     {"units"},
     {"code_cache"},
-    {"host", "layout", "scalar", "settings", "names"},
+    {"host", "layout", "scalar", "settings", "names", "_warnings"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ESTIMATORS = FLOORS[1]

@@ -1,0 +1,100 @@
+"""The estimators' forward pass: scikit-learn's validation in front of it, and the short way for a few rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ._parameters import hidden_activations
+from ._validation import arithmetic_type
+from .activations import as_activation
+from .data import Rows
+from .model import BorrowedModel
+from .prediction import predict
+from .small_batches import SmallBatchPredictor
+from .team import count_threads
+
+
+class ForwardPass(BaseEstimator):
+    """What both estimators' predictions share."""
+
+    coefs_: list[np.ndarray]
+    intercepts_: list[np.ndarray]
+
+    def _forward(self, X: Any, both_classes: bool = False) -> np.ndarray:
+        """The network's outputs for X, (n, n_outputs), from what `coefs_` and `intercepts_` hold now.
+
+        With `both_classes` one output p becomes two, 1 − p and p.
+        """
+        predictor = self._small_batch_predictor(both_classes)
+        outputs = None if predictor is None else predictor(X)
+        if outputs is not None:
+            return outputs
+        check_is_fitted(self)
+        self._check_output_unchanged()
+        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        if predictor is not None and (outputs := predictor.predict(X)) is not None:
+            return outputs
+        network = self._borrowed_model(X.dtype)
+        if network.layout.units[0] != X.shape[1]:
+            raise ValueError(
+                f"X has {X.shape[1]} features, but coefs_[0] has {network.layout.units[0]} rows: "
+                "put an array with a row for each feature into coefs_[0]."
+            )
+        n_threads = count_threads(self.n_jobs)
+        if SmallBatchPredictor.supports(self.coefs_, self.intercepts_):
+            self.__dict__.setdefault("_small_batches", {})[both_classes] = SmallBatchPredictor(
+                self.coefs_, self.intercepts_, self._borrowed_model, self._arithmetic_type, both_classes,
+                getattr(self, "feature_names_in_", None), self._answers_depend_on(), n_threads,
+            )  # fmt: skip
+        return predict(network, Rows(X, dtype=network.dtype), None, n_threads, both_classes)
+
+    def _small_batch_predictor(self, both_classes: bool) -> SmallBatchPredictor | None:
+        """The short way that a former prediction has prepared, if the model is still what it was then."""
+        predictor = self.__dict__.get("_small_batches", {}).get(both_classes)
+        if predictor is None:
+            return None
+        valid = predictor.is_valid_for(self.coefs_, self.intercepts_, self._answers_depend_on())
+        return predictor if valid else None
+
+    def _arithmetic_type(self, dtype: np.dtype) -> np.dtype:
+        """The type that rows of this type are computed in."""
+        return arithmetic_type(dtype, *self.coefs_)
+
+    def _borrowed_model(self, dtype: np.dtype) -> BorrowedModel:
+        """The network on the user's arrays, for rows of this type."""
+        if not len(self.coefs_):
+            raise ValueError("coefs_ is empty: put an array of weights, (fan_in, fan_out), into it for each layer.")
+        activations = [*hidden_activations(self.activation, len(self.coefs_) - 1), as_activation(self.out_activation_)]
+        return BorrowedModel(self.coefs_, self.intercepts_, activations, self.loss, self._arithmetic_type(dtype))
+
+    def _answers_depend_on(self) -> tuple:
+        """The parameters that may change between two predictions of one model."""
+        activation = tuple(self.activation) if isinstance(self.activation, list) else self.activation
+        return activation, self.out_activation_, self.n_jobs, self.loss, self.output_activation
+
+    def _check_output_unchanged(self) -> None:
+        """Whether the fitted outputs still mean what `loss` and `output_activation` say.
+
+        Raises
+        ------
+        ValueError
+            If one of the two was changed after the fit.
+        """
+        fitted = self.__dict__.get("_fitted_output")
+        for name, before in zip(("loss", "output_activation"), fitted or (), strict=False):
+            if getattr(self, name) != before:
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r} was set after the model was fitted with {name}={before!r}, so its "
+                    f"outputs have another meaning: fit it again, or set {name} back."
+                )
+
+    def __getstate__(self):
+        """Without what holds addresses; the next call makes it again."""
+        state = super().__getstate__().copy()
+        state.pop("_small_batches", None)
+        state.pop("_continuation", None)
+        return state

@@ -1,0 +1,230 @@
+"""Predictions for a few rows in microseconds, whatever form the rows come in."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import operator
+import platform
+import sys
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from .data import Rows
+from .kernels.records import DATA_AT, SHAPE_AT
+from .model import BorrowedModel
+from .prediction import BLOCK_ROWS
+from .team import rows_of_one_thread
+from .units import predict as _kernels
+from .workspace import Workspace
+
+#: Multiplications and additions of some milliseconds: a call without a look at Ctrl-C may take no longer.
+SHORT_OPERATIONS = 1_000_000_000
+#: Numbers of a list or of a DataFrame that are turned into an array before anybody knows whether the rows are few.
+MAX_CONVERTED = 1 << 20
+
+_shape_of, _dtype_of = operator.attrgetter("shape"), operator.attrgetter("dtype")
+
+
+@functools.cache
+def arrays_are_as_expected() -> bool:
+    """Whether this interpreter's arrays keep their data and shape where `predict_few` reads them."""
+    if platform.python_implementation() != "CPython":
+        return False
+    probe = np.zeros((3, 5))
+    data = ctypes.c_void_p.from_address(id(probe) + DATA_AT).value
+    shape = ctypes.POINTER(ctypes.c_ssize_t).from_address(id(probe) + SHAPE_AT)
+    return data == probe.ctypes.data and bool(shape) and (shape[0], shape[1]) == probe.shape
+
+
+class SmallBatchPredictor:
+    """Outputs for as many rows as one thread answers at once, past scikit-learn's validation.
+
+    Serves arrays of real numbers in any memory order, lists of them, CSR and CSC matrices, and DataFrames whose columns
+    are those of the training. It returns None for everything else, and wherever validation would warn or raise: the
+    caller then takes the long way, which says what is wrong. The bits are those of the long way.
+
+    Parameters
+    ----------
+    coefs, intercepts : list of ndarray
+        The user's own arrays; edits in place count from the next call on.
+    make_model : callable
+        dtype ↦ `BorrowedModel` on these arrays, for arithmetic in that type.
+    arithmetic_type : callable
+        dtype of the rows ↦ type of the arithmetic.
+    both_classes : bool
+        Whether the one output p becomes two, 1 − p and p.
+    feature_names : ndarray of str or None
+        The columns' names in training, None if it had none.
+    depends_on : tuple
+        The estimator's parameters that the answers depend on beside the arrays.
+    n_threads : int
+        Threads that the long way may use.
+    """
+
+    def __init__(
+        self,
+        coefs: list,
+        intercepts: list,
+        make_model: Callable[[np.dtype], BorrowedModel],
+        arithmetic_type: Callable[[np.dtype], np.dtype],
+        both_classes: bool,
+        feature_names: np.ndarray | None,
+        depends_on: tuple,
+        n_threads: int,
+    ) -> None:
+        self.arrays = (*coefs, *intercepts)
+        self.shapes, self.dtypes = self._describe(self.arrays)
+        # NumPy refuses to resize an array that has weak references: its memory stays where the records say.
+        self.pins = [weakref.ref(array) for array in self.arrays]
+        self.make_model, self.arithmetic_type = make_model, arithmetic_type
+        self.both_classes, self.depends_on, self.n_threads = both_classes, depends_on, n_threads
+        self.n_features = self.shapes[0][0]
+        self.feature_names = None if feature_names is None else feature_names.tolist()
+        self.known_columns: Any = None
+        self.engines: dict[tuple[np.dtype, bool], _Engine | None] = {}
+
+    @staticmethod
+    def supports(coefs: list, intercepts: list) -> bool:
+        """Whether these are plain arrays, on an interpreter that keeps them as expected."""
+        return arrays_are_as_expected() and all(type(array) is np.ndarray for array in (*coefs, *intercepts))
+
+    @staticmethod
+    def _describe(arrays: tuple) -> tuple[list, list]:
+        return list(map(_shape_of, arrays)), list(map(_dtype_of, arrays))
+
+    def is_valid_for(self, coefs: list, intercepts: list, depends_on: tuple) -> bool:
+        """Whether these are still the arrays and the parameters that it was made for."""
+        arrays = (*coefs, *intercepts)
+        return (
+            len(arrays) == len(self.arrays)
+            and all(map(operator.is_, self.arrays, arrays))
+            and self._describe(arrays) == (self.shapes, self.dtypes)
+            and depends_on == self.depends_on
+        )
+
+    def __call__(self, X: Any) -> np.ndarray | None:
+        """Outputs for the rows of X, which nobody has validated; None if validation would say anything about them."""
+        if type(X) is np.ndarray or sp.issparse(X):
+            return self.predict(X) if self.feature_names is None else None
+        array = self._to_array(X)
+        return None if array is None else self.predict(array)
+
+    def predict(self, X: Any) -> np.ndarray | None:
+        """Outputs for an array or a sparse matrix, whatever its columns are called; None as above, or for many rows."""
+        if X.ndim != 2:
+            return None
+        rows, columns = X.shape
+        sparse = not isinstance(X, np.ndarray)
+        engine = self._engine(X.dtype, sparse)
+        if engine is None or columns != self.n_features or not 0 < rows <= engine.max_rows:
+            return None
+        if sparse:
+            return self._predict_sparse(X, engine)
+        flags = X.flags
+        if X.dtype != engine.dtype or not (flags.c_contiguous and flags.aligned):
+            X = np.require(X, engine.dtype, ["C", "A"])
+        return engine.predict(X)
+
+    @staticmethod
+    def _predict_sparse(X: Any, engine: _Engine) -> np.ndarray | None:
+        if X.format not in ("csr", "csc"):
+            return None
+        rows = Rows(X, dtype=engine.dtype)
+        return engine.predict_csr(rows) if np.isfinite(rows.values).all() else None
+
+    def _to_array(self, X: Any) -> np.ndarray | None:
+        if isinstance(X, list):
+            if self.feature_names is not None or len(X) * self.n_features > MAX_CONVERTED:
+                return None
+            try:
+                return np.asarray(X)
+            except ValueError:  # rows of different lengths
+                return None
+        pandas = sys.modules.get("pandas")
+        if self.feature_names is None or pandas is None or type(X) is not pandas.DataFrame:
+            return None
+        columns = X.columns
+        if len(X) * self.n_features > MAX_CONVERTED:
+            return None
+        if columns is not self.known_columns:
+            if columns.tolist() != self.feature_names:
+                return None
+            self.known_columns = columns
+        if not all(isinstance(dtype, np.dtype) for dtype in X.dtypes.tolist()):
+            return None
+        return X.to_numpy()
+
+    def _engine(self, dtype: np.dtype, sparse: bool) -> _Engine | None:
+        """What computes for rows of this type; None if they are no real numbers of a common size."""
+        key = dtype, sparse
+        if key not in self.engines:
+            self.engines[key] = None
+            if dtype.kind in "fiub" and dtype.itemsize <= 8:
+                model = self.make_model(self.arithmetic_type(dtype))
+                self.engines[key] = _Engine(model, self.both_classes, sparse, self.n_threads)
+        return self.engines[key]
+
+
+class _Engine:
+    """The forward pass in one type, from dense or from CSR rows, with everything prepared that can be."""
+
+    def __init__(self, model: BorrowedModel, both_classes: bool, sparse: bool, n_threads: int) -> None:
+        self.model, self.dtype, self.both_classes, self.sparse = model, model.dtype, both_classes, sparse
+        used = (*model.coefs, *model.intercepts)
+        # Arrays of another type or order are copies, which follow the user's at each call.
+        self.copies = [(copy, given) for copy, given in zip(used, model.given, strict=True) if copy is not given]
+        quickly = SHORT_OPERATIONS // (2 * model.layout.size)
+        self.max_rows = max(BLOCK_ROWS, min(quickly, rows_of_one_thread(model)) if n_threads > 1 else quickly)
+        self.width = 2 if both_classes else model.layout.units[-1]
+        self.predict_few = _kernels.predict_few.entry(self.dtype)
+        self.predict_rows = _kernels.predict_rows.entry(self.dtype)
+        self.pointer = model.coefs[0].ctypes.data
+        # A workspace with its addresses, for each thread that ever predicted at the same time as others.
+        self.idle: list[tuple[int, int, np.ndarray, Workspace]] = []
+
+    def predict(self, X: np.ndarray) -> np.ndarray | None:
+        """Outputs for contiguous rows of the engine's type; None if a number is not finite."""
+        for copy, given in self.copies:
+            copy[...] = given
+        try:
+            workspace = self.idle.pop()
+        except IndexError:
+            workspace = self._make_workspace(Rows(np.zeros_like(X[:1])))
+        task, layers, not_finite, _ = workspace
+        out = np.empty((X.shape[0], self.width), self.dtype)
+        self.predict_few(task, layers, id(X), id(out), self.pointer)
+        finite = not not_finite[0]
+        self.idle.append(workspace)
+        return out if finite else None
+
+    def predict_csr(self, rows: Rows) -> np.ndarray:
+        """Outputs for CSR rows whose values are finite."""
+        for copy, given in self.copies:
+            copy[...] = given
+        try:
+            workspace = self.idle.pop()
+        except IndexError:
+            workspace = self._make_workspace(rows)
+        task, layers, _, whole = workspace
+        rows.describe(whole.task)
+        out = np.empty((rows.n_rows, self.width), self.dtype)
+        self.predict_rows(task, layers, 0, 0, 0, rows.n_rows, out.ctypes.data)
+        self.idle.append(workspace)
+        return out
+
+    def _make_workspace(self, rows: Rows) -> tuple[int, int, np.ndarray, Workspace]:
+        workspace = Workspace(self.model, rows, BLOCK_ROWS, training=False)
+        task = workspace.task
+        task["both_classes"] = self.both_classes
+        not_finite = np.zeros(1, np.int64)
+        if not self.sparse:
+            task["x_row_stride"] = self.model.layout.units[0] * self.dtype.itemsize
+            task["predict_rows"] = _kernels.predict_rows.address(self.dtype)
+            task["not_finite"] = workspace.buffer("not finite", 1, np.int64)
+            not_finite = workspace.buffers["not finite"]
+        return *workspace.arguments(), not_finite, workspace
