@@ -99,7 +99,7 @@ class BaseMLP(ForwardPass, ABC):
         asked = self.loss, self.output_activation
         if first or not hasattr(self, "out_activation_") or self.__dict__.get("_fitted_output", asked) != asked:
             return choose_output(self.loss, self.output_activation, task, width)
-        return keep_output(self.loss, self.out_activation_, task, width)
+        return keep_output(self, task, width)
 
     # Fitting.
 
@@ -175,6 +175,8 @@ class BaseMLP(ForwardPass, ABC):
         n_outputs, out_activation, loss = self._output(n_targets, first)
         activations = [*hidden_activations(self.activation, len(units) - 1), as_activation(out_activation)]
         units = [*units, n_outputs]
+        if not first:
+            self._check_coefs()
         dtype = dtype if first else arithmetic_type(*self.coefs_)
         network = TrainableModel(units, activations, loss, dtype)
         if first:

@@ -71,6 +71,7 @@ class Continuation:
         self.fitting = fitting
         self.optimizer = estimator._optimizer
         self.arrays = (*estimator.coefs_, *estimator.intercepts_)
+        self.out_activation = estimator.out_activation_
         self.parameters = current_parameters(estimator)
         self.weighted = fitting.rows.sample_weight is not None
         self.sparse = fitting.rows.sparse
@@ -90,6 +91,7 @@ class Continuation:
             len(arrays) == len(self.arrays)
             and all(one is other for one, other in zip(arrays, self.arrays, strict=True))
             and estimator.__dict__.get("_optimizer") is self.optimizer
+            and estimator.out_activation_ == self.out_activation
             and current_parameters(estimator) == self.parameters
         )
 

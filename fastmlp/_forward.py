@@ -66,10 +66,14 @@ class ForwardPass(BaseEstimator):
 
     def _borrowed_model(self, dtype: np.dtype) -> BorrowedModel:
         """The network on the user's arrays, for rows of this type."""
-        if not len(self.coefs_):
-            raise ValueError("coefs_ is empty: put an array of weights, (fan_in, fan_out), into it for each layer.")
+        self._check_coefs()
         activations = [*hidden_activations(self.activation, len(self.coefs_) - 1), as_activation(self.out_activation_)]
         return BorrowedModel(self.coefs_, self.intercepts_, activations, self.loss, self._arithmetic_type(dtype))
+
+    def _check_coefs(self) -> None:
+        """Raises ValueError if a user's list holds no layer at all; the layout checks its arrays."""
+        if not len(self.coefs_):
+            raise ValueError("coefs_ is empty: put an array of weights, (fan_in, fan_out), into it for each layer.")
 
     def _answers_depend_on(self) -> tuple:
         """The parameters that may change between two predictions of one model."""

@@ -23,6 +23,7 @@ from .losses import BaseLoss, as_loss
 from .margin_losses import MarginLoss
 from .model import TrainableModel
 from .optimizers import OPTIMIZERS, SGD, Adam, Optimizer, RunningOptimizer, as_optimizer
+from .regression_losses import SquaredError, SquaredErrorByHand
 from .regularisation import Regularisation
 from .schedules import Schedule, schedule_by_name
 
@@ -122,24 +123,29 @@ def choose_output(
 
 
 def keep_output(
-    loss: str | BaseLoss, output_activation: str | Activation, task: str, width: int
+    estimator: BaseMLP, task: str, width: int
 ) -> tuple[int, str | Activation, BaseLoss]:
-    """The same for a training that goes on with an output activation, which may have been set by hand.
+    """The same for a training that goes on, with what stands in `out_activation_`.
 
-    As in scikit-learn, several classes may then stand behind 'logistic', each against all others.
+    Where that was set by hand, training takes it as scikit-learn's does: several classes may stand behind 'logistic',
+    each against all others, and the delta of squared errors is a − y behind any activation.
 
     Raises
     ------
     ValueError
         If the loss serves no such task, or does not go with the output activation.
     """
-    chosen = as_loss(loss)
-    if task == "binary" and name_of(output_activation) == "softmax":
+    output, chosen = estimator.out_activation_, as_loss(estimator.loss)
+    by_hand = name_of(output) != name_of(estimator.output_activation or chosen.natural_output(task))
+    if not by_hand:
+        return choose_output(estimator.loss, estimator.output_activation, task, width)
+    if task == "binary" and name_of(output) == "softmax":
         task, width = "multi-class", 2
-    chosen.natural_output(task)
+    if chosen == SquaredError() and name_of(output) != "softmax":
+        chosen = SquaredErrorByHand()
     n_outputs = chosen.n_outputs(task, width)
-    chosen.check(output_activation, n_outputs)
-    return n_outputs, output_activation, chosen
+    chosen.check(output, n_outputs)
+    return n_outputs, output, chosen
 
 
 def build_optimizer(estimator: BaseMLP) -> RunningOptimizer:

@@ -294,7 +294,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         probabilities : ndarray of shape (n, n_classes)
         """
-        return self._forward(X, both_classes=getattr(self, "n_outputs_", 0) == 1)
+        return self._forward(X, both_classes=self._has_one_output())
 
     @available_if(gives_probabilities)
     def predict_log_proba(self, X):
@@ -375,8 +375,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """Labels for the network's outputs."""
         if self._label_binarizer.y_type_.startswith("multilabel"):
             return self._label_binarizer.inverse_transform(outputs, self._threshold())
-        codes = outputs.argmax(axis=1) if self.n_outputs_ > 1 else (outputs[:, 0] > self._threshold()).astype(np.intp)
+        codes = outputs.argmax(axis=1) if outputs.shape[1] > 1 else (outputs[:, 0] > self._threshold()).astype(np.intp)
         return self.classes_.take(codes, mode="clip")  # a single class is always the answer
+
+    def _has_one_output(self) -> bool:
+        """Whether there is one output for two classes (or for one label), by the last layer's own biases."""
+        intercepts = self.__dict__.get("intercepts_") or [()]
+        return np.shape(intercepts[-1]) == (1,)
 
     def _threshold(self) -> float:
         """Outputs above it say yes."""
@@ -408,7 +413,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             return float("nan")
         if len(self.classes_) == 1:
             right = np.ones(len(y), bool)  # a single class is always the answer
-        elif self.n_outputs_ > 1 and not self._label_binarizer.y_type_.startswith("multilabel"):
+        elif outputs.shape[1] > 1 and not self._label_binarizer.y_type_.startswith("multilabel"):
             right = outputs.argmax(axis=1) == (y[:, 0] if y.shape[1] == 1 else y.argmax(axis=1))
         else:
             right = ((outputs > self._threshold()) == y).all(axis=1)

@@ -64,6 +64,18 @@ class SquaredError(SquareLoss):
         return () if self.is_fused(output) else (self.scale / n_outputs, self.slope)
 
 
+class SquaredErrorByHand(SquaredError):
+    """`SquaredError` behind an output activation that was set by hand in `out_activation_`.
+
+    As in scikit-learn, whose backward pass knows of none: delta is a − y, without the activation's derivative.
+    """
+
+    of_outputs: ClassVar[Unit] = _sklearn_kernels.squared_error
+
+    def settings(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
+        return ()
+
+
 @dataclass(frozen=True)
 class HalfSquaredError(SquareLoss):
     r"""Half the squared error, summed over the outputs: the loss of the lectures, whose delta is a − y.

@@ -328,7 +328,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     def _by_target(self, outputs: np.ndarray) -> np.ndarray:
         """(n, n_targets, outputs for each target): one, or as many as quantiles."""
-        n_targets = as_loss(self.loss).n_targets(self.out_activation_, self.n_outputs_)
+        n_targets = as_loss(self.loss).n_targets(self.out_activation_, outputs.shape[1])
         return outputs.reshape(len(outputs), n_targets, -1)
 
     def _score_outputs(self, outputs: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> float:

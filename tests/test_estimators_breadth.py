@@ -208,7 +208,7 @@ REFUSED = {
     "rates of dropout": ({"dropout": [0.1, 0.2]}, {}, ValueError, "2 rates, but there are 1 hidden layers"),
     "too much dropout": ({"dropout": 1.0}, {}, InvalidParameterError, "'dropout' parameter"),
     "two schedules": (
-        {"solver": SGD(0.1), "learning_rate": OneCycle(0.1, steps=9)}, {}, ValueError, "learning_rate=OneCycle.*no effect",
+        {"solver": SGD(0.1), "learning_rate": OneCycle(0.1, steps=9)}, {}, ValueError, "OneCycle.* has no effect",
     ),
     "no probabilities": ({"output_activation": "tanh"}, {}, ValueError, r"needs outputs in \[0, 1\]"),
     "classes behind logistic": ({"output_activation": "logistic"}, {}, ValueError, "output_activation='softmax'"),
