@@ -1,4 +1,4 @@
-"""Targets mean what they mean to scikit-learn: indicators of any values, labels of any type, values that are numbers."""
+"""Targets mean what they mean to scikit-learn: indicators of any values, labels of any type, values."""
 
 import numpy as np
 import pandas
@@ -42,7 +42,14 @@ def test_indicators_are_true_where_they_are_not_zero(mask, holder, method):
     kwargs = {"classes": [0, 1, 2]} if method == "partial_fit" else {}
     options = {"hidden_layer_sizes": (5,), "max_iter": 3, "random_state": 0}
     models = make("labels", batch_size="auto", **options), sklearn.neural_network.MLPClassifier(**options)
-    ours, theirs = (getattr(model, method)(X, given, **kwargs) for model in models)
+    ours, theirs = models
+    try:
+        getattr(theirs, method)(X, given, **kwargs)
+    except (ValueError, TypeError) as error:  # foreign bytes in a sparse matrix, or one without zeros
+        with pytest.raises(type(error)):
+            getattr(ours, method)(X, given, **kwargs)
+        return
+    getattr(ours, method)(X, given, **kwargs)
     assert_same(ours, theirs, X)
     again = MASKS[mask](y[:9])
     for model in (ours, theirs):
