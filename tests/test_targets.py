@@ -33,8 +33,8 @@ HOLDERS = {
 @pytest.mark.parametrize("mask", MASKS)
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_indicators_are_true_where_they_are_not_zero(mask, holder, method):
-    if holder == "csr array" and mask == "fortran":
-        pytest.skip("a sparse array has no such order")
+    if holder.startswith("cs") and mask in ("fortran", "big endian"):
+        pytest.skip("SciPy has no such sparse matrices")
     X, y = draw("labels")
     given = HOLDERS[holder](MASKS[mask](y))
     if holder == "list" and method == "partial_fit":
@@ -45,7 +45,7 @@ def test_indicators_are_true_where_they_are_not_zero(mask, holder, method):
     ours, theirs = models
     try:
         getattr(theirs, method)(X, given, **kwargs)
-    except (ValueError, TypeError) as error:  # foreign bytes in a sparse matrix, or one without zeros
+    except (ValueError, TypeError) as error:  # sparse, without a single zero
         with pytest.raises(type(error)):
             getattr(ours, method)(X, given, **kwargs)
         return
