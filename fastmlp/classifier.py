@@ -51,8 +51,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Rows of a mini-batch; 'auto' is min(200, n).
     learning_rate : {'constant', 'invscaling', 'adaptive'} or Schedule, default='constant'
         For solvers named by a string but 'adam': constant; divided by (rows seen + 1) ** power_t; or a fifth at each
-        plateau. A schedule, such as ``OneCycle(1e-2, steps=1000)``, is for 'adam' too, and replaces
-        `learning_rate_init`.
+        plateau. A schedule, such as ``OneCycle(1e-2, steps=1000)``, is for 'adam' too, and stands
+        in place of `learning_rate_init`: another value than its default beside it is refused.
     learning_rate_init : float, default=0.001
         First learning rate of every solver that is named by a string.
     power_t : float, default=0.5
@@ -128,12 +128,15 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     n_iter_, t_ : int
         Epochs of the last fit; rows seen since the first.
     n_features_in_, feature_names_in_, n_layers_, n_outputs_, out_activation_
-        As in scikit-learn.
+        As in scikit-learn: `out_activation_`, too, may be set by hand, and then holds for predictions and for training
+        that goes on (the delta of squared errors is a − y behind it, whatever its derivative).
 
     Raises
     ------
     ValueError
-        For input that cannot be fitted, and when training diverges.
+        For input that cannot be fitted, for parameters that have no effect beside the solver (scikit-learn's own solvers
+        and numbers excepted), for predictions after `loss` or `output_activation` was set anew, and when training
+        diverges. A fit that is refused leaves the model as it was.
 
     Notes
     -----
@@ -241,7 +244,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n, n_features)
-        y : array-like of shape (n,), or (n, n_labels) of 0 and 1 for several labels at once
+        y : array-like of shape (n,), or (n, n_labels) for several labels at once: 0 where one is absent
         sample_weight : array-like of shape (n,), default=None
 
         Returns
