@@ -4,6 +4,8 @@ import gc
 from collections.abc import Callable
 from time import perf_counter
 
+Clock = Callable[[], float]
+
 SECONDS = 0.02  # for each loop: what interrupts the machine then spoils few of them
 LOOPS = 5  # of each call in one of the pairs that were asked for
 
@@ -19,19 +21,19 @@ def measure_calls(calls: dict[str, Callable], pairs: int, seconds: float = SECON
     return times
 
 
-def time_calls(call: Callable, count: int) -> float:
+def time_calls(call: Callable, count: int, clock: Clock = perf_counter) -> float:
     """Seconds that so many calls take."""
     repeats = range(count)
-    start = perf_counter()
+    start = clock()
     for _ in repeats:
         call()
-    return perf_counter() - start
+    return clock() - start
 
 
-def count_calls(call: Callable, seconds: float) -> int:
+def count_calls(call: Callable, seconds: float, clock: Clock = perf_counter) -> int:
     """How many calls fill this time; the first ones, which load and compile, do not count."""
     call()
     count = 1
-    while (taken := time_calls(call, count)) < seconds / 4:
+    while (taken := time_calls(call, count, clock)) < seconds / 4:
         count *= 2
     return max(1, round(count * seconds / taken))
