@@ -10,12 +10,14 @@ SECONDS = 0.02  # for each loop: what interrupts the machine then spoils few of 
 LOOPS = 5  # of each call in one of the pairs that were asked for
 
 
-def measure_calls(calls: dict[str, Callable], pairs: int, seconds: float = SECONDS) -> dict[str, list[float]]:
-    """Seconds of one call, by name; the k-th entries of every name ran one after the other, LOOPS × pairs in all."""
+def measure_calls(
+    calls: dict[str, Callable], pairs: int, seconds: float = SECONDS, loops: int = LOOPS
+) -> dict[str, list[float]]:
+    """Seconds of one call, by name; the k-th entries of every name ran one after the other, loops × pairs in all."""
     counts = {name: count_calls(call, seconds) for name, call in calls.items()}
     times: dict[str, list[float]] = {name: [] for name in calls}
     gc.collect()
-    for _ in range(LOOPS * pairs):
+    for _ in range(loops * pairs):
         for name, call in calls.items():
             times[name].append(time_calls(call, counts[name]) / counts[name])
     return times

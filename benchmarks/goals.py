@@ -11,7 +11,7 @@ from .cases import CASES
 from .comparison import Comparison
 from .defaults import LEAST as LEAST_AS_IT_COMES
 from .findings import Finding
-from .predicting import describe
+from .predicting import LARGE, OUTPUTS, describe
 from .ratios import geometric_mean
 from .starting import DTYPE as START_DTYPE
 from .starting import describe as describe_start
@@ -194,6 +194,8 @@ GOALS = (
     _one_row(12, 50, 256, 256),
     Goal("predict_proba, 2,000 rows, 50-256-256-1, against ONNX Runtime",
          (Number(describe((50, 256, 256), 2_000), peers=("onnxruntime",)),), each=1.2),
+    Goal("predict_proba, large layers, 10 classes, against ONNX Runtime",
+         tuple(Number(describe(*shape, OUTPUTS), peers=("onnxruntime",)) for shape in LARGE), each=1),
     Goal("exp, tanh, log of 100,000, float32, against NumPy",
          tuple(Number(name, peers=("numpy",)) for name in ("exp", "tanh", "log")), each=1),
     Goal("exp, tanh, log of 100,000, float64, against NumPy",

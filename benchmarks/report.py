@@ -48,12 +48,13 @@ def format_declined(case: str, dtype: str, peer: str, reason: str) -> str:
 
 
 def format_machine(machine: dict) -> str:
-    """Two lines: the processor, and what ran on it."""
+    """Three lines: the processor, what ran on it, and the BLAS under scikit-learn."""
     packages = machine["packages"].items()
     widest = next((flag for flag in ("avx512f", "avx2", "sse2", "asimd") if flag in machine["simd"]), "no SIMD")
     return (
         f"{machine['cpu']}, {machine['cores']} cores, {widest}, commit {machine['commit'] or 'unknown'}\n"
-        f"Python {machine['python']}, {', '.join(f'{name} {number}' for name, number in packages)}"
+        f"Python {machine['python']}, {', '.join(f'{name} {number}' for name, number in packages)}\n"
+        f"BLAS: {'; '.join(machine['blas']) or 'unknown'}"
     )
 
 

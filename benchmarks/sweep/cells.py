@@ -85,7 +85,7 @@ _SHAPES = {
     "features": (1, 4, 20, 100, 784, 2_000, 5_000, 20_000),
     "hidden": ((), (1,), (16,), (100,), (64, 64), (256, 256), (512,), (1024, 1024), (2048,), (4096,)),
     "dtype": ("float32", "float64"),
-    "activation": ("relu", "identity", "logistic", "tanh"),
+    "activation": ("identity", "relu", "logistic", "tanh"),
 }
 PREDICTING: dict[str, tuple] = {
     "call": ("predict", "predict_proba", "score"),
