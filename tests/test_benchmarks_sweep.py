@@ -15,8 +15,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # the benchmarks are not par
 from benchmarks import __main__ as command
 from benchmarks import report, session
 from benchmarks.findings import Finding
-from benchmarks.record import read_record
 from benchmarks.ratios import Spread
+from benchmarks.record import read_record
 from benchmarks.session import SUITES, Plan
 from benchmarks.sweep import grid, judge, timing, walk
 from benchmarks.sweep.cells import GROUPS, NAMED, PREDICTING, TRAINING, Cell, find_group
@@ -78,6 +78,15 @@ class TestGrid:
             dense = Cell("predict", "1 target", dtype="float32", **shape)
             assert not grid.allowed([sparse, dense])
 
+    def test_every_solver_meets_each_kind_of_input_in_each_call(self, cells):
+        met = {(cell.call, cell.solver, cell.inputs) for cell in cells if cell.trains}
+        assert {one for one in met if one[0] == "partial_fit"} == {
+            ("partial_fit", solver, inputs) for solver in ("sgd", "adam") for inputs in TRAINING["inputs"]
+        }
+        assert {one for one in met if one[0] == "fit"} == {
+            ("fit", solver, inputs) for solver in TRAINING["solver"] for inputs in TRAINING["inputs"]
+        }
+
     def test_small_values_are_covered_without_exception(self, monkeypatch):
         monkeypatch.setattr(grid, "possible", lambda cell: True)
         found = list(grid.cover(SMALL, list(combinations(SMALL, 2))))
@@ -96,8 +105,8 @@ class TestGrid:
         "words",
         [
             "predict_proba, 4,000 rows, 2000-2048, 10 classes", "predict_proba, 5,000 rows, 784-1024-1024, 10 classes",
-            "predict_proba, 20,000 rows, 784-512, 10 classes, float64", "predict_proba, 3,000 rows, 5000-1000, 10 classes",
-            "predict_proba, 1,000 rows, 20000-100, 10 classes",
+            "predict_proba, 20,000 rows, 784-512, 10 classes, float64",
+            "predict_proba, 3,000 rows, 5000-1000, 10 classes", "predict_proba, 1,000 rows, 20000-100, 10 classes",
             "partial_fit, 32 rows, 20-64-64, 1 target, float64, relu, array, adam",
             "fit, 500 rows, 2000-2048, 10 classes, float32, relu, array, lbfgs",
             "fit, 500 rows, 2000-500, 10 classes, float64, relu, array, lbfgs",
@@ -122,6 +131,8 @@ class TestGrid:
         assert len(set(sample)) == 12
         assert {cell.dtype for cell in sample} == {"float32"}
         assert sample == grid.choose_cells(cells, "12", ["float32"])
+        with pytest.raises(ValueError, match=r"no cell of the sweep has the words 'no such' in its name"):
+            grid.choose_cells(cells, "no such", ["float32"])
         named = grid.choose_cells(cells, "partial_fit csr", ["float64"])
         assert named
         assert {(cell.call, cell.inputs, cell.dtype) for cell in named} == {("partial_fit", "csr", "float64")}

@@ -1,8 +1,9 @@
 """The grid: which cells are measured.
 
-Not all: the full product has millions. Of two dimensions every pair of values is in some cell, and of a prediction
-every shape (rows, features, hidden widths), where there is a cell of that kind that both libraries can run and that is
-affordable; the other values of a cell are drawn, always the same for a seed. To them come the cells with a name.
+Not all: the full product has millions. Of two dimensions every pair of values is in some cell; of a prediction every
+shape (rows, features, hidden widths); of a training every solver with each number of rows, hidden widths and kind of
+input, in each call: wherever there is such a cell that both libraries can run and that is affordable. The other values
+of a cell are drawn, always the same for a seed. To them come the cells with a name.
 """
 
 import random
@@ -14,6 +15,7 @@ from .cost import affordable
 
 SEED = 9
 SHAPE = ("rows", "features", "hidden")
+SOLVED = (("call", "solver", "rows"), ("call", "solver", "hidden"), ("call", "solver", "inputs"))
 DRAWS = 40  # candidates for each cell, of which the one that covers most is taken
 
 Wanted = tuple[tuple[str, object], ...]  # values of some dimensions, such as (("rows", 1), ("inputs", "list"))
@@ -23,7 +25,7 @@ def make_grid() -> list[Cell]:
     """All cells of the sweep, those with a name first."""
     cells = dict.fromkeys(NAMED)
     cells |= dict.fromkeys(cover(PREDICTING, [*combinations(PREDICTING, 2), SHAPE]))
-    cells |= dict.fromkeys(cover(TRAINING, combinations(TRAINING, 2)))
+    cells |= dict.fromkeys(cover(TRAINING, [*combinations(TRAINING, 2), *SOLVED]))
     return list(cells)
 
 
@@ -94,5 +96,7 @@ def choose_cells(cells: list[Cell], wanted: str | None, dtypes: list[str]) -> li
         return cells
     if wanted.isdigit():
         return random.Random(SEED).sample(cells, min(int(wanted), len(cells)))
-    words = wanted.split()
-    return [cell for cell in cells if all(word in str(cell) for word in words)]
+    found = [cell for cell in cells if all(word in str(cell) for word in wanted.split())]
+    if not found:
+        raise ValueError(f"no cell of the sweep has the words {wanted!r} in its name; one is called {str(cells[0])!r}")
+    return found
