@@ -21,6 +21,9 @@ file              its one noun
 `predicting.py`   `predict_proba` beside scikit-learn and ONNX Runtime
 `functions.py`    exp, tanh and log beside NumPy
 `starting.py`     a process's first fit, with a cold cache and a warm one
+`sweep/`          every call beside scikit-learn's, over a grid of shapes, types, solvers and inputs
+`defaults.py`     both libraries as they come, on all cores: the process that nothing limits
+`as_it_comes.py`  what that process measures
 `session.py`      everything that one process measures
 `goals.py`        what was promised, and what of it was reached
 `machine.py`      where it ran

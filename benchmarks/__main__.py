@@ -1,6 +1,7 @@
 """``python -m benchmarks``: measure, print tables and goals, write JSON and chart, and fail on a wrong answer.
 
-Without ``--threads`` it measures twice, in two processes: one thread on one core, and all cores. Exit code: 0 all
+Without ``--threads`` it measures twice, in two processes: one thread on one core, and all cores; what needs only one
+of them (``sweep``: one core; ``defaults``: all) is measured there. Exit code: 0 all
 answers right (whether or not the goals are reached), 1 a wrong answer or a measurement that failed, 2 no comparison
 where one was asked for: fastmlp itself is missing, or a peer that was named, or a name does not exist.
 """
@@ -10,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -29,6 +31,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--threads", type=_threads, metavar="N", help="1, 2 … or all (one run with 1, one with all)")
     parser.add_argument("--suites", type=_names, metavar="A,B", help=f"which of {', '.join(SUITES)} (all)")
     parser.add_argument("--cases", type=_names, metavar="A,B", help=f"train which of {cases} (all), and nothing else")
+    parser.add_argument("--cells", metavar="WHAT", help="sweep: a sample of N cells, or those with these words (all)")
     parser.add_argument("--dtype", choices=("float32", "float64", "both"), default="both", help="(both)")
     parser.add_argument("--peers", type=_names, metavar="A,B", help=f"which of {', '.join(NAMES)} (all installed)")
     parser.add_argument("--pairs", type=_positive, default=5, metavar="N", help="timed rounds (5)")
@@ -71,23 +74,28 @@ def find_sessions(options: argparse.Namespace) -> list[Session]:
     numbers = [options.threads] if options.threads else sorted({1, len(all_cores())})
     dtypes = ["float32", "float64"] if options.dtype == "both" else [options.dtype]
     plans = [
-        Plan(number, dtypes, options.pairs, options.epochs, options.cases, options.peers, options.suites)
+        Plan(number, dtypes, options.pairs, options.epochs, options.cases, options.peers, options.suites, options.cells)
         for number in numbers
     ]
+    if options.suites and not options.threads:
+        plans = [replace(plan, suites=[name for name in options.suites if plan.suits(name)]) for plan in plans]
+        plans = [plan for plan in plans if plan.suites]
     for plan in plans:
         plan.check()
-    return [run_session(plans[0])] if len(plans) == 1 else [run_elsewhere(options, plan.threads) for plan in plans]
+    return [run_session(plans[0])] if len(plans) == 1 else [run_elsewhere(options, plan) for plan in plans]
 
 
-def run_elsewhere(options: argparse.Namespace, threads: int) -> Session:
+def run_elsewhere(options: argparse.Namespace, plan: Plan) -> Session:
     """A session in a process of its own, whose libraries are told their number of threads before they start."""
-    command = [sys.executable, "-m", "benchmarks", "--part", "--threads", str(threads), "--dtype", options.dtype]
-    command += ["--pairs", str(options.pairs)]
+    command = [sys.executable, "-m", "benchmarks", "--part", "--threads", str(plan.threads)]
+    command += ["--dtype", options.dtype, "--pairs", str(plan.pairs)]
     for name in ("suites", "cases", "peers"):
-        if getattr(options, name) is not None:
-            command += [f"--{name}", ",".join(getattr(options, name))]
-    if options.epochs:
-        command += ["--epochs", str(options.epochs)]
+        if getattr(plan, name) is not None:
+            command += [f"--{name}", ",".join(getattr(plan, name))]
+    if plan.cells:
+        command += ["--cells", plan.cells]
+    if plan.epochs:
+        command += ["--epochs", str(plan.epochs)]
     root = str(Path(__file__).parents[1])
     paths = os.pathsep.join(path for path in (root, os.environ.get("PYTHONPATH")) if path)
     with tempfile.TemporaryDirectory() as folder:
@@ -96,7 +104,7 @@ def run_elsewhere(options: argparse.Namespace, threads: int) -> Session:
         print(flush=True)
         if Path(file).exists():
             return read_record(file)[0]
-    settings = {"threads": threads, "pairs": options.pairs, "epochs": options.epochs}
+    settings = {"threads": plan.threads, "pairs": plan.pairs, "epochs": plan.epochs}
     return Session({}, settings, errors=[f"its process ended with code {run.returncode} and left no record"])
 
 

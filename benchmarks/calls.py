@@ -4,34 +4,38 @@ import gc
 from collections.abc import Callable
 from time import perf_counter
 
+Clock = Callable[[], float]
+
 SECONDS = 0.02  # for each loop: what interrupts the machine then spoils few of them
 LOOPS = 5  # of each call in one of the pairs that were asked for
 
 
-def measure_calls(calls: dict[str, Callable], pairs: int, seconds: float = SECONDS) -> dict[str, list[float]]:
-    """Seconds of one call, by name; the k-th entries of every name ran one after the other, LOOPS × pairs in all."""
+def measure_calls(
+    calls: dict[str, Callable], pairs: int, seconds: float = SECONDS, loops: int = LOOPS
+) -> dict[str, list[float]]:
+    """Seconds of one call, by name; the k-th entries of every name ran one after the other, loops × pairs in all."""
     counts = {name: count_calls(call, seconds) for name, call in calls.items()}
     times: dict[str, list[float]] = {name: [] for name in calls}
     gc.collect()
-    for _ in range(LOOPS * pairs):
+    for _ in range(loops * pairs):
         for name, call in calls.items():
             times[name].append(time_calls(call, counts[name]) / counts[name])
     return times
 
 
-def time_calls(call: Callable, count: int) -> float:
+def time_calls(call: Callable, count: int, clock: Clock = perf_counter) -> float:
     """Seconds that so many calls take."""
     repeats = range(count)
-    start = perf_counter()
+    start = clock()
     for _ in repeats:
         call()
-    return perf_counter() - start
+    return clock() - start
 
 
-def count_calls(call: Callable, seconds: float) -> int:
+def count_calls(call: Callable, seconds: float, clock: Clock = perf_counter) -> int:
     """How many calls fill this time; the first ones, which load and compile, do not count."""
     call()
     count = 1
-    while (taken := time_calls(call, count)) < seconds / 4:
+    while (taken := time_calls(call, count, clock)) < seconds / 4:
         count *= 2
     return max(1, round(count * seconds / taken))

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 
 from .cases import CASES
 from .comparison import Comparison
+from .defaults import LEAST as LEAST_AS_IT_COMES
 from .findings import Finding
-from .predicting import describe
+from .predicting import LARGE, OUTPUTS, describe
 from .ratios import geometric_mean
 from .starting import DTYPE as START_DTYPE
 from .starting import describe as describe_start
+from .sweep.cells import GROUPS
+from .sweep.walk import describe_least
 
 ONE, SEVERAL = "one thread", "several threads"
 
@@ -165,6 +168,12 @@ def _one_row(at_most: float, *widths: int) -> Goal:
     return Goal(what, (Number(what, unit="µs"),), at_most=at_most, beside=beside)
 
 
+def _least(text: str, what: str, limit: float, threads: str) -> Goal:
+    """About the least ratio of many, in both types."""
+    numbers = (Number(what, dtype, ("scikit-learn",), threads=threads) for dtype in ("float32", "float64"))
+    return Goal(text, tuple(numbers), each=limit)
+
+
 # fmt: off
 GOALS = (
     Goal("training, float32, one core, against scikit-learn", _training("float32", "scikit-learn"), each=1.8, mean=12),
@@ -185,11 +194,17 @@ GOALS = (
     _one_row(12, 50, 256, 256),
     Goal("predict_proba, 2,000 rows, 50-256-256-1, against ONNX Runtime",
          (Number(describe((50, 256, 256), 2_000), peers=("onnxruntime",)),), each=1.2),
+    Goal("predict_proba, large layers, 10 classes, against ONNX Runtime",
+         tuple(Number(describe(*shape, OUTPUTS), peers=("onnxruntime",)) for shape in LARGE), each=1),
     Goal("exp, tanh, log of 100,000, float32, against NumPy",
          tuple(Number(name, peers=("numpy",)) for name in ("exp", "tanh", "log")), each=1),
     Goal("exp, tanh, log of 100,000, float64, against NumPy",
          tuple(Number(name, "float64", peers=("numpy",)) for name in ("exp", "tanh", "log")), each=1),
     *(Goal(describe_start(cache), (Number(describe_start(cache), START_DTYPE, unit="s"),), at_most=seconds)
       for cache, seconds in (("cold", 6), ("warm", 0.6))),
+    _least("every call of the sweep, one core, against scikit-learn", describe_least(None), 1, ONE),
+    *(_least(f"{group}, least of the sweep, one core", describe_least(group), limit, ONE)
+      for group, limit in GROUPS.items() if limit > 1),
+    _least("everything as it comes, all cores, against scikit-learn", LEAST_AS_IT_COMES, 1, SEVERAL),
 )
 # fmt: on

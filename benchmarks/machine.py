@@ -27,9 +27,7 @@ def describe_machine() -> dict:
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES if _version(name)},
-        "blas": sorted(
-            {f"{lib['internal_api']} {lib['version']}" for lib in threadpool_info() if lib["version"]}
-        ),
+        "blas": _blas(),
         "commit": _commit(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -55,6 +53,13 @@ def _caches() -> dict[str, str]:
             continue
         caches[f"L{level} {kind}"] = size
     return caches
+
+
+def _blas() -> list[str]:
+    """Every BLAS that is loaded, such as "openblas 0.3.30 with kernels for Haswell": variables can choose others."""
+    found = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    named = (f"{one['internal_api']} {one['version']} with kernels for {one.get('architecture')}" for one in found)
+    return sorted(set(named))
 
 
 def _version(package: str) -> str | None:

@@ -1,7 +1,7 @@
 """`predict_proba` beside scikit-learn and ONNX Runtime: one row, and a table of rows.
 
-ONNX Runtime gets the leanest graph: Gemm, Relu, …, Sigmoid, and the two classes' probabilities side by side, without
-the labels and the list of dictionaries that converters add; its input is there already, in a dictionary.
+ONNX Runtime gets the leanest graph: Gemm, Relu, …, Softmax (or Sigmoid, and the two classes' probabilities side by
+side), without the labels and the list of dictionaries that converters add; its input is there already, in a dictionary.
 """
 
 import importlib
@@ -12,12 +12,14 @@ from functools import partial
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from .calls import SECONDS, measure_calls
+from .calls import LOOPS, SECONDS, measure_calls
 from .findings import Finding
 from .ratios import Spread, paired_ratio
 
 NETWORKS = ((20, 100), (50, 256, 256))  # features and hidden widths; one output
 ROWS = (1, 2_000)
+LARGE = (((784, 1024, 1024), 5_000), ((2000, 2048), 4_000))  # networks with ten outputs, and rows: long calls
+OUTPUTS = 10
 DTYPE = "float32"
 ALLOWED = 1e-5  # between two probabilities
 
@@ -35,41 +37,52 @@ def missing_runtime() -> str | None:
 def measure_predicting(pairs: int, threads: int, seconds: float = SECONDS) -> Iterator[Finding]:
     """Microseconds of a call for everyone, and how many times as fast fastmlp is."""
     for widths in NETWORKS:
-        model, twin = make_models(widths, threads)
+        models = make_models(widths, threads)
         for rows in ROWS:
-            X = np.random.default_rng(rows).standard_normal((rows, widths[0])).astype(DTYPE)
-            calls: dict[str, Callable] = {"fastmlp": partial(model.predict_proba, X)}
-            calls["scikit-learn"] = partial(twin.predict_proba, X)
-            if missing_runtime() is None:
-                calls["onnxruntime"] = make_runtime(model, X, threads)
-            expected = twin.predict_proba(X)
-            for name, call in calls.items():
-                answer = call()[0] if name == "onnxruntime" else call()
-                if answer.shape != expected.shape or not np.abs(answer - expected).max() <= ALLOWED:
-                    raise AssertionError(f"{name} does not predict what scikit-learn does")
-            what = describe(widths, rows)
-            times = measure_calls(calls, pairs, seconds)
-            for name, each in times.items():
-                spread = Spread(*(1e6 * t for t in (float(np.median(each)), min(each), max(each))))
-                yield Finding(what, DTYPE, threads, spread, "µs", None if name == "fastmlp" else name)
-                if name != "fastmlp":
-                    yield Finding(what, DTYPE, threads, paired_ratio(times["fastmlp"], each), "×", name)
+            yield from measure_rows(models, widths, rows, pairs, threads, seconds)
+    for widths, rows in LARGE:
+        models = make_models(widths, threads, OUTPUTS)
+        yield from measure_rows(models, widths, rows, pairs, threads, seconds, OUTPUTS)
 
 
-def describe(widths: tuple[int, ...], rows: int) -> str:
+def measure_rows(
+    models: tuple, widths: tuple[int, ...], rows: int, pairs: int, threads: int, seconds: float, outputs: int = 1
+) -> Iterator[Finding]:
+    """Our model, scikit-learn's and ONNX Runtime's on so many rows; a long call is a loop by itself."""
+    model, twin = models
+    X = np.random.default_rng(rows).standard_normal((rows, widths[0])).astype(DTYPE)
+    calls: dict[str, Callable] = {"fastmlp": partial(model.predict_proba, X)}
+    calls["scikit-learn"] = partial(twin.predict_proba, X)
+    if missing_runtime() is None:
+        calls["onnxruntime"] = make_runtime(model, X, threads)
+    expected = twin.predict_proba(X)
+    for name, call in calls.items():
+        answer = call()[0] if name == "onnxruntime" else call()
+        if answer.shape != expected.shape or not np.abs(answer - expected).max() <= ALLOWED:
+            raise AssertionError(f"{name} does not predict what scikit-learn does")
+    what = describe(widths, rows, outputs)
+    times = measure_calls(calls, pairs, seconds, LOOPS if outputs == 1 else 1)
+    for name, each in times.items():
+        spread = Spread(*(1e6 * t for t in (float(np.median(each)), min(each), max(each))))
+        yield Finding(what, DTYPE, threads, spread, "µs", None if name == "fastmlp" else name)
+        if name != "fastmlp":
+            yield Finding(what, DTYPE, threads, paired_ratio(times["fastmlp"], each), "×", name)
+
+
+def describe(widths: tuple[int, ...], rows: int, outputs: int = 1) -> str:
     """Such as "predict_proba, 1 row, 20-100-1"."""
-    return f"predict_proba, {rows:,} row{'s' * (rows > 1)}, {'-'.join(map(str, widths))}-1"
+    return f"predict_proba, {rows:,} row{'s' * (rows > 1)}, {'-'.join(map(str, widths))}-{outputs}"
 
 
-def make_models(widths: tuple[int, ...], threads: int):
-    """Our classifier and scikit-learn's, with the same weights."""
+def make_models(widths: tuple[int, ...], threads: int, outputs: int = 1):
+    """Our classifier and scikit-learn's, with the same weights; one output is two classes."""
     import sklearn.neural_network
 
     import fastmlp
 
     rng = np.random.default_rng(0)
     X = rng.standard_normal((200, widths[0])).astype(DTYPE)
-    y = (X[:, 0] + 0.3 * rng.standard_normal(200) > 0).astype(int)
+    y = (X[:, 0] + 0.3 * rng.standard_normal(200) > 0).astype(int) if outputs == 1 else np.arange(200) % outputs
     model = fastmlp.MLPClassifier(widths[1:], max_iter=2, random_state=0, n_jobs=threads)
     twin = sklearn.neural_network.MLPClassifier(widths[1:], max_iter=2, random_state=0)
     with warnings.catch_warnings():
@@ -94,21 +107,27 @@ def make_runtime(model, X, threads: int) -> Callable:
 
 
 def make_graph(model) -> bytes:
-    """The classifier as ONNX: X (n, features) → P (n, 2)."""
+    """The classifier as ONNX: X (n, features) → P (n, classes)."""
     from onnx import TensorProto, checker, helper, numpy_helper
 
     nodes, constants, name = [], [numpy_helper.from_array(np.ones(1, DTYPE), "one")], "X"
+    two = model.n_outputs_ == 1
     for number, (weight, bias) in enumerate(zip(model.coefs_, model.intercepts_, strict=True), start=1):
         constants.append(numpy_helper.from_array(np.ascontiguousarray(weight), f"W{number}"))
         constants.append(numpy_helper.from_array(np.ascontiguousarray(bias), f"b{number}"))
         nodes.append(helper.make_node("Gemm", [name, f"W{number}", f"b{number}"], [f"z{number}"]))
-        name = f"a{number}"
-        nodes.append(helper.make_node("Sigmoid" if number == len(model.coefs_) else "Relu", [f"z{number}"], [name]))
-    nodes.append(helper.make_node("Sub", ["one", name], ["negative"]))
-    nodes.append(helper.make_node("Concat", ["negative", name], ["P"], axis=1))
+        if number < len(model.coefs_):
+            name = f"a{number}"
+            nodes.append(helper.make_node("Relu", [f"z{number}"], [name]))
+    if two:
+        nodes.append(helper.make_node("Sigmoid", [f"z{number}"], ["p"]))
+        nodes.append(helper.make_node("Sub", ["one", "p"], ["negative"]))
+        nodes.append(helper.make_node("Concat", ["negative", "p"], ["P"], axis=1))
+    else:
+        nodes.append(helper.make_node("Softmax", [f"z{number}"], ["P"], axis=1))
     given = helper.make_tensor_value_info("X", TensorProto.FLOAT, [None, model.n_features_in_])
-    answer = helper.make_tensor_value_info("P", TensorProto.FLOAT, [None, 2])
-    graph = helper.make_graph(nodes, "classifier", [given], [answer], constants)
+    answer = helper.make_tensor_value_info("P", TensorProto.FLOAT, [None, 2 if two else model.n_outputs_])
+    graph = helper.make_graph(nodes, "classifier", [given], [answer], constants if two else constants[1:])
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     checker.check_model(made)
     return made.SerializeToString()

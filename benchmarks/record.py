@@ -12,12 +12,16 @@ from .goals import Outcome
 from .harness import Measurement
 from .ratios import Spread
 from .session import Session
+from .sweep.cells import GROUPS, Cell, find_group
+from .sweep.timing import Timing
 
 
 def write_record(path: str, sessions: list[Session], outcomes: list[Outcome]) -> None:
     content = {
         "sessions": [
-            asdict(session) | {"measurements": [_plain_measurement(one) for one in session.measurements]}
+            asdict(session)
+            | {"measurements": [_plain_measurement(one) for one in session.measurements]}
+            | {"timings": [_plain_timing(one) for one in session.timings]}
             for session in sessions
         ],
         "goals": [
@@ -41,13 +45,28 @@ def _session(plain: dict) -> Session:
         Comparison(**one | {"ratio": Spread(**one["ratio"]) if one["ratio"] else None}) for one in plain["comparisons"]
     ]
     known.findings = [Finding(**one | {"value": Spread(**one["value"])}) for one in plain["findings"]]
+    known.timings = [_timing(one) for one in plain.get("timings", [])]
     return known
 
 
+def _timing(plain: dict) -> Timing:
+    names = ("threads", "ours", "theirs", "wrong")
+    return Timing(Cell(**_with_tuples(plain["cell"])), **{name: plain[name] for name in names})
+
+
+def _plain_timing(timing: Timing) -> dict:
+    group = find_group(timing.cell)
+    ratio = asdict(timing.ratio) if timing.ratio else None
+    return {"name": str(timing.cell), "ratio": ratio, "group": group, "limit": GROUPS[group]} | asdict(timing)
+
+
+def _with_tuples(plain: dict) -> dict:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
+
+
 def _measurement(plain: dict) -> Measurement:
-    case = {key: tuple(value) if isinstance(value, list) else value for key, value in plain["case"].items()}
     names = ("dtype", "epochs", "seconds", "losses", "wrong", "threads")
-    return Measurement(Case(**case), **{name: plain[name] for name in names})
+    return Measurement(Case(**_with_tuples(plain["case"])), **{name: plain[name] for name in names})
 
 
 def _plain_measurement(result: Measurement) -> dict:

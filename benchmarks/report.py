@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from .comparison import Comparison
 from .harness import Measurement
+from .sweep.cells import EVEN, GROUPS, find_group
 
 if TYPE_CHECKING:
     from .goals import Outcome
     from .session import Session
+    from .sweep.timing import Timing
 
 LAYOUT = "{:<15}{:<9}{:<16}{:>11}{:>11}{:>9}  {:<16}{:>9}"
 HEADER = ("case", "type", "peer", "peer µs", "fastmlp µs", "ratio", "min–max", "apart")
@@ -46,18 +48,38 @@ def format_declined(case: str, dtype: str, peer: str, reason: str) -> str:
 
 
 def format_machine(machine: dict) -> str:
-    """Two lines: the processor, and what ran on it."""
+    """Three lines: the processor, what ran on it, and the BLAS under scikit-learn."""
     packages = machine["packages"].items()
     widest = next((flag for flag in ("avx512f", "avx2", "sse2", "asimd") if flag in machine["simd"]), "no SIMD")
     return (
         f"{machine['cpu']}, {machine['cores']} cores, {widest}, commit {machine['commit'] or 'unknown'}\n"
-        f"Python {machine['python']}, {', '.join(f'{name} {number}' for name, number in packages)}"
+        f"Python {machine['python']}, {', '.join(f'{name} {number}' for name, number in packages)}\n"
+        f"BLAS: {'; '.join(machine['blas']) or 'unknown'}"
     )
 
 
 def format_place(threads: int, cores: list[int] | None, pairs: int) -> str:
     place = "cannot pin here" if cores is None else f"on core{'s' * (len(cores) > 1)} {', '.join(map(str, cores))}"
     return f"{threads} thread{'s' * (threads > 1)} for each peer, {place}, {pairs} pairs\n"
+
+
+def format_timing(timing: Timing) -> str:
+    """A cell of the sweep: its ratio and what is asked of it, or what is wrong."""
+    if not timing.ratio:
+        return f"  WRONG ANSWER: {timing.cell}: {timing.wrong}"
+    ratio, group = timing.ratio, find_group(timing.cell)
+    mark = "SLOWER" if ratio.median < EVEN else ""
+    spread = f"({ratio.low:.2f}–{ratio.high:.2f})"
+    ours = f"{1e6 * median(timing.ours):.0f} µs"
+    return f"  {ratio.median:.2f} × {spread:<14}{mark:<8}{ours:>12}  {timing.cell}  ({group}: ≥ {GROUPS[group]:g})"
+
+
+def format_sweep(timings: list[Timing]) -> str:
+    """How many cells there were, how many of them below one, below their limit, and with a wrong answer."""
+    slower = sum(one.ratio is not None and one.ratio.median < EVEN for one in timings)
+    missed = sum(one.ratio is not None and not one.reaches for one in timings)
+    wrong = sum(one.wrong is not None for one in timings)
+    return f"  {len(timings)} cells: {slower} slower than scikit-learn, {missed} below their limit, {wrong} wrong"
 
 
 def format_goals(outcomes: list[Outcome], sessions: list[Session]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from . import report
 from .cases import SIMPLECHAINS, Case, find_cases
 from .comparison import NOBODY, Comparison, average, compare
+from .defaults import measure_defaults
 from .findings import Finding
 from .functions import measure_functions
 from .harness import SEED, Measurement, measure
@@ -14,9 +15,17 @@ from .peers import SUBJECT, Peer, find_peers
 from .predicting import measure_predicting, missing_runtime
 from .roofline import measure_roofline
 from .starting import measure_starting
-from .threads import limit_blas, placed
+from .sweep.grid import choose_cells, make_grid
+from .sweep.timing import Timing
+from .sweep.walk import measure_sweep, missing_frames
+from .threads import all_cores, limit_blas, placed
 
-SUITES = ("training", "roofline", "predicting", "functions", "starting")
+EVERYWHERE, ONE_CORE, ALL_CORES = "each number of threads", "one core", "all cores"
+#: Each suite, and what it is measured with where nobody says.
+SUITES = {
+    "training": EVERYWHERE, "roofline": ONE_CORE, "predicting": EVERYWHERE, "functions": ONE_CORE,
+    "starting": ONE_CORE, "sweep": ONE_CORE, "defaults": ALL_CORES,
+}  # fmt: skip
 ROOFLINE = ("medium", "wide")
 
 
@@ -31,12 +40,21 @@ class Plan:
     cases: list[str] | None = None
     peers: list[str] | None = None
     suites: list[str] | None = None
+    cells: str | None = None
+    cores: int = field(default_factory=lambda: len(all_cores()))
 
     def wants(self, suite: str) -> bool:
-        """Whoever names cases wants trainings; what concerns one core alone is measured on one core."""
+        """Whoever names cases wants trainings, and whoever names cells wants the sweep."""
         if self.suites is not None:
             return suite in self.suites
-        return suite == "training" or (self.cases is None and (self.threads == 1 or suite == "predicting"))
+        if self.cases is not None or self.cells is not None:
+            return suite == ("sweep" if self.cells is not None else "training")
+        return self.suits(suite)
+
+    def suits(self, suite: str) -> bool:
+        """Whether this is the number of threads to measure a suite with, where nobody says which."""
+        place = SUITES[suite]
+        return place == EVERYWHERE or self.threads == (1 if place == ONE_CORE else self.cores)
 
     def check(self) -> None:
         """Raises ValueError for a name that does not exist."""
@@ -60,6 +78,7 @@ class Session:
     measurements: list[Measurement] = field(default_factory=list)
     comparisons: list[Comparison] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    timings: list[Timing] = field(default_factory=list)  # the sweep's
     errors: list[str] = field(default_factory=list)
 
     @property
@@ -75,6 +94,8 @@ def run_session(plan: Plan) -> Session:
         missing = {peer.name: reason for peer in peers if (reason := peer.missing())}
         if plan.wants("predicting") and (reason := missing_runtime()):
             missing["onnxruntime"] = reason
+        if plan.wants("sweep") and (reason := missing_frames()):
+            missing["pandas"] = reason
         for name, reason in missing.items():
             print(f"MISSING: {name} ({reason})")
         peers = [peer for peer in peers if peer.name not in missing]
@@ -88,6 +109,8 @@ def run_session(plan: Plan) -> Session:
                 train_all(session, plan, plan.chosen_cases(), peers)
             if SUBJECT not in missing:
                 measure_rest(session, plan)
+    if plan.wants("defaults") and SUBJECT not in missing:  # out here, where nothing is limited any more
+        measure_suite(session, "defaults", measure_defaults(plan.dtypes, plan.pairs, plan.epochs, plan.cases))
     return session
 
 
@@ -118,24 +141,44 @@ def train_all(session: Session, plan: Plan, cases: list[Case], peers: list[Peer]
 
 
 def measure_rest(session: Session, plan: Plan) -> None:
-    """What is no training; one that fails is named, and the rest goes on."""
+    """What is no training."""
     suites = {
         "roofline": lambda: _rooflines(plan),
         "predicting": lambda: measure_predicting(plan.pairs, plan.threads),
         "functions": lambda: measure_functions(plan.dtypes, plan.pairs, plan.threads),
         "starting": lambda: measure_starting(plan.pairs, plan.threads),
+        "sweep": lambda: _sweep(session, plan),
     }
     for name, findings in suites.items():
-        if not plan.wants(name):
-            continue
-        print(f"\n{name}")
-        try:
-            for finding in findings():
-                session.findings.append(finding)
-                print(f"  {finding}", flush=True)
-        except Exception as error:
-            session.errors.append(f"{name}: {type(error).__name__}: {error}")
-            print(f"  FAILED: {session.errors[-1]}", flush=True)
+        if plan.wants(name):
+            measure_suite(session, name, findings())
+
+
+def measure_suite(session: Session, name: str, findings: Iterator[Finding]) -> None:
+    """Print and keep what a suite finds; if it fails it is named, and the rest goes on."""
+    print(f"\n{name}", flush=True)
+    try:
+        for finding in findings:
+            session.findings.append(finding)
+            print(f"  {finding}", flush=True)
+    except Exception as error:
+        session.errors.append(f"{name}: {type(error).__name__}: {error}")
+        print(f"  FAILED: {session.errors[-1]}", flush=True)
+
+
+def _sweep(session: Session, plan: Plan) -> Iterator[Finding]:
+    """Prints the cells that scikit-learn is faster in, and those below their limit or with a wrong answer."""
+    cells = choose_cells(make_grid(), plan.cells, plan.dtypes)
+
+    def keep(timing: Timing) -> None:
+        session.timings.append(timing)
+        if timing.wrong:
+            session.errors.append(f"{timing.cell}: {timing.wrong}")
+        if not timing.reaches:
+            print(report.format_timing(timing), flush=True)
+
+    yield from measure_sweep(cells, plan.threads, plan.pairs, keep)
+    print(report.format_sweep(session.timings))
 
 
 def _rooflines(plan: Plan) -> Iterator[Finding]:

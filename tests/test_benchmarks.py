@@ -280,6 +280,13 @@ class TestMachine:
             json.loads(text)
         )
 
+    def test_the_kernels_of_blas_are_told(self):
+        """A variable can choose slow ones, which would flatter us."""
+        machine = describe_machine()
+        assert machine["blas"]
+        assert all(" with kernels for " in one for one in machine["blas"])
+        assert f"BLAS: {'; '.join(machine['blas'])}" in report.format_machine(machine)
+
     @pytest.mark.parametrize("threads", [1, 2])
     def test_some_cores_and_back(self, threads, monkeypatch):
         if not hasattr(os, "sched_getaffinity") or len(all_cores()) < threads:

@@ -97,15 +97,19 @@ class TestPeers:
 
 class TestCalls:
     def test_loops_of_calls_take_turns(self, monkeypatch):
-        order, clock = [], iter(range(0, 1000, 10))
+        order, clock, timed = [], iter(range(0, 1000, 10)), calls.time_calls
         monkeypatch.setattr(calls, "count_calls", lambda call, seconds: 2)
-        monkeypatch.setattr(calls, "perf_counter", lambda: next(clock))
-        times = calls.measure_calls({name: lambda name=name: order.append(name) for name in "ab"}, pairs=3)
+        monkeypatch.setattr(calls, "time_calls", lambda call, count: timed(call, count, lambda: next(clock)))
+        named = {name: lambda name=name: order.append(name) for name in "ab"}
+        times = calls.measure_calls(named, pairs=3)
         assert "".join(order) == "aabb" * 15
         assert times == {"a": [5.0] * 15, "b": [5.0] * 15}
+        order.clear()
+        assert calls.measure_calls(named, pairs=3, loops=1) == {"a": [5.0] * 3, "b": [5.0] * 3}
+        assert "".join(order) == "aabb" * 3
 
     def test_a_loop_fills_its_time(self, monkeypatch):
-        monkeypatch.setattr(calls, "time_calls", lambda call, count: 1e-3 * count)
+        monkeypatch.setattr(calls, "time_calls", lambda call, count, clock: 1e-3 * count)
         assert calls.count_calls(lambda: None, seconds=0.1) == 100
 
     def test_functions_against_numpy(self):
@@ -136,10 +140,17 @@ class TestPredicting:
     def test_everyone_predicts_the_same(self, monkeypatch):
         monkeypatch.setattr(predicting, "NETWORKS", ((5, 7),))
         monkeypatch.setattr(predicting, "ROWS", (1, 9))
+        monkeypatch.setattr(predicting, "LARGE", (((5, 7, 6), 11),))
         found = list(predicting.measure_predicting(1, 1, seconds=1e-4))
         here = 2 if predicting.missing_runtime() is None else 1
-        assert len(found) == 2 * (1 + 2 * here)
+        assert len(found) == 3 * (1 + 2 * here)
         assert found[0].what == "predict_proba, 1 row, 5-7-1"
+        assert found[-1].what == "predict_proba, 11 rows, 5-7-6-10"
+
+    def test_large_shapes(self):
+        named = {predicting.describe(*shape, predicting.OUTPUTS) for shape in predicting.LARGE}
+        shapes = ("5,000 rows, 784-1024-1024-10", "4,000 rows, 2000-2048-10")
+        assert {f"predict_proba, {shape}" for shape in shapes} <= named
 
     def test_another_answer_is_seen(self, monkeypatch):
         monkeypatch.setattr(predicting, "NETWORKS", ((5, 7),))
@@ -147,10 +158,11 @@ class TestPredicting:
         with pytest.raises(AssertionError, match="fastmlp does not predict"):
             list(predicting.measure_predicting(1, 1, seconds=1e-4))
 
-    def test_the_graph_is_the_network(self):
+    @pytest.mark.parametrize("outputs", [1, 10])
+    def test_the_graph_is_the_network(self, outputs):
         pytest.importorskip("onnx")
         pytest.importorskip("onnxruntime")
-        model, twin = predicting.make_models((5, 7, 6), 1)
+        model, twin = predicting.make_models((5, 7, 6), 1, outputs)
         X = np.random.default_rng(0).standard_normal((11, 5)).astype(np.float32)
         np.testing.assert_allclose(predicting.make_runtime(model, X, 1)()[0], twin.predict_proba(X), atol=1e-6)
 

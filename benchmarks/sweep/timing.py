@@ -1,0 +1,69 @@
+"""The times of a cell, and what they say.
+
+On one core it is the processor's time that counts, which nobody else's work on the machine lengthens much; several
+threads are judged by the clock on the wall.
+"""
+
+import gc
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import perf_counter, process_time
+
+from ..calls import count_calls, time_calls
+from ..ratios import Spread, paired_ratio
+from .cells import GROUPS, Cell, find_group
+from .judge import judge
+from .models import make_sides
+
+SECONDS = 0.004  # for each loop of calls
+ROUNDS = 3
+
+
+@dataclass
+class Timing:
+    """One cell, measured: the k-th times of both are one pair, in seconds of a call.
+
+    `threads` is None where nobody was told how many to use.
+    """
+
+    cell: Cell
+    threads: int | None
+    ours: list[float] = field(default_factory=list)
+    theirs: list[float] = field(default_factory=list)
+    wrong: str | None = None
+
+    @property
+    def ratio(self) -> Spread | None:
+        """scikit-learn's time over ours; None where an answer is wrong."""
+        return paired_ratio(self.ours, self.theirs) if self.ours and not self.wrong else None
+
+    @property
+    def reaches(self) -> bool:
+        """Whether the ratio is what its group asks for."""
+        return self.ratio is not None and self.ratio.median >= GROUPS[find_group(self.cell)]
+
+
+def time_cell(cell: Cell, threads: int | None, pairs: int, seconds: float = SECONDS) -> Timing:
+    """Judge one call of each, then time them in turn; below its limit a cell goes on, and all its pairs count."""
+    timing = Timing(cell, threads)
+    gc.collect()
+    try:
+        sides = make_sides(cell, threads)
+        timing.wrong = judge(cell, *sides)
+        if not timing.wrong:
+            add_pairs(timing, sides[0].call, sides[1].call, pairs, seconds)
+    except Exception as error:  # one cell that fails must not take the others with it
+        timing.wrong = f"{type(error).__name__}: {error}"
+    return timing
+
+
+def add_pairs(timing: Timing, ours: Callable, theirs: Callable, pairs: int, seconds: float) -> None:
+    """So many pairs, at most `ROUNDS` times: until the cell reaches its limit."""
+    clock = process_time if timing.threads == 1 else perf_counter
+    counts = count_calls(ours, seconds, clock), count_calls(theirs, seconds, clock)
+    for _ in range(ROUNDS):
+        for _ in range(pairs):
+            timing.ours.append(time_calls(ours, counts[0], clock) / counts[0])
+            timing.theirs.append(time_calls(theirs, counts[1], clock) / counts[1])
+        if timing.reaches:
+            return
