@@ -16,12 +16,10 @@ from .kernels.records import DATA_AT, SHAPE_AT
 from .model import BorrowedModel, Model
 from .team import Team, rows_of_one_thread, useful_threads
 from .units import predict as _kernels
-from .workspace import Workspace
+from .workspace import BLOCK_ROWS, Workspace, prediction_rows
 
 #: Multiplications and additions of some milliseconds: no longer may a call go without looking at Ctrl-C.
 SHORT_OPERATIONS = 1_000_000_000
-#: Rows that go through all layers together.
-BLOCK_ROWS = 64
 
 
 def predict(
@@ -42,7 +40,8 @@ def predict(
         return out
     team = Team(useful_threads(network, n_rows, n_threads))
     share = -(-n_rows // team.size)
-    workspaces = [Workspace(network, rows, min(BLOCK_ROWS, share), training=False) for _ in range(team.size)]
+    together = prediction_rows(network.layout, network.dtype, share)
+    workspaces = [Workspace(network, rows, together, training=False) for _ in range(team.size)]
     for workspace in workspaces:
         workspace.task["both_classes"] = both_classes
         if order is not None:
