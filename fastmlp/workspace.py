@@ -70,7 +70,8 @@ def prediction_rows(layout: Layout, dtype: np.dtype, rows: int) -> int:
     most = BLOCK_ROWS
     if max(fan_in * fan_out for fan_in, fan_out in layout.shapes) * dtype.itemsize > PANEL_BYTES:
         row_bytes = 3 * dtype.itemsize * max(padded(width, dtype) for width in layout.units[1:])
-        most = min(max(PREDICTION_BYTES // row_bytes, LEAST_LARGE_ROWS), MOST_LARGE_ROWS)
+        fitting = PREDICTION_BYTES // row_bytes // ROW_TILE * ROW_TILE
+        most = min(max(fitting, LEAST_LARGE_ROWS), MOST_LARGE_ROWS)
     blocks = -(-rows // most)
     return min(rows, -(-rows // blocks // ROW_TILE) * ROW_TILE)
 
@@ -256,9 +257,8 @@ class Workspace:
         params = self.network.layout.size * item
         fitting = max(BLOCK_BYTES // row_bytes // ROW_TILE, 4) * ROW_TILE
         rows = -(-self.batch_rows // ROW_TILE) * ROW_TILE
-        self.task["block_rows"] = min(rows, fitting if training and params <= CACHED_PARAMS else WIDE_BLOCK_ROWS)
-        if not training:
-            self.task["block_rows"] = rows
+        fitting = fitting if params <= CACHED_PARAMS else WIDE_BLOCK_ROWS
+        self.task["block_rows"] = min(rows, fitting) if training else rows  # a prediction's batch is a block
 
     def _choose_modes(self, training: bool) -> None:
         """Who applies which activation: the product a hidden rectifier, in its registers, and else a unit.
@@ -360,7 +360,9 @@ class Workspace:
                 copy_weights = panels.copy_weights.entry(self.dtype)
                 copy_weights(*self.arguments(), number, 0, coef.shape[0], self.network.coefs[0].ctypes.data)
             elif f"transposed {number}" in self.buffers:
-                self.buffers[f"transposed {number}"][:, : coef.shape[0]] = coef.T
+                twin, stride = (int(self.layers[number][name]) for name in ("transposed", "transposed_stride"))
+                fan_in, fan_out = coef.shape
+                dense.transpose.entry(self.dtype)(twin, stride, coef.ctypes.data, fan_out, fan_in, fan_out)
 
     def use_order(self, order: np.ndarray) -> None:
         """The row numbers to go through, (n,) in int64; the caller may permute them in place."""
