@@ -134,9 +134,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     Raises
     ------
     ValueError
-        For input that cannot be fitted, for parameters that have no effect beside the solver (scikit-learn's own solvers
-        and numbers excepted), for predictions after `loss` or `output_activation` was set anew, and when training
-        diverges. A fit that is refused leaves the model as it was.
+        For input that cannot be fitted, for parameters that have no effect beside the solver (scikit-learn's own
+        solvers and numbers excepted), for predictions after `loss` or `output_activation` was set anew, and when
+        training diverges. A fit that is refused leaves the model as it was.
 
     Notes
     -----

@@ -16,8 +16,11 @@ from .team import Team, useful_threads
 from .units import full_batch as _kernels
 from .workspace import Workspace
 
-#: Rows whose activations are held at a time.
-CHUNK_ROWS = 512
+#: Rows whose activations are held at a time: of a network with many weights more, as the gradient goes through memory
+#: for every chunk; but so many at the most, and buffers no larger than the weights.
+CHUNK_ROWS, MOST_CHUNK_ROWS = 512, 4096
+#: Numbers that a pass over all parameters reads and writes while they are in the near caches.
+PASS = 1 << 14
 
 
 class FullBatch:
@@ -28,7 +31,7 @@ class FullBatch:
 
     def __init__(self, network: TrainableModel, rows: Rows, l2: float, n_threads: int = 1) -> None:
         self.network, self.l2 = network, l2
-        chunk = min(CHUNK_ROWS, rows.n_rows)
+        chunk = chunk_rows(network, rows)
         self.steps = -(-rows.n_rows // chunk)
         self.order = np.arange(rows.n_rows, dtype=np.int64)
         self.team = Team(useful_threads(network, chunk, n_threads))
@@ -39,9 +42,15 @@ class FullBatch:
         self.slicer = Slicer()
         self.add_gradients = _kernels.add_gradients.entry(network.dtype)
         self.gradient = np.zeros(network.layout.size, network.dtype)
+        self.scratch = np.empty(min(PASS, network.layout.size), network.dtype)
 
     def __call__(self, params: np.ndarray) -> tuple[float, np.ndarray]:
         """The loss and the gradient at `params`, which become the network's."""
+        gradient = np.empty_like(self.gradient)
+        return self.evaluate(params, gradient), gradient
+
+    def evaluate(self, params: np.ndarray, out: np.ndarray) -> float:
+        """The loss at `params`, which become the network's; out (n_params,), of any type, becomes the gradient."""
         network, task = self.network, self.workspace.task
         network.params[...] = params
         self.workspace.copy_twins()
@@ -50,11 +59,24 @@ class FullBatch:
         self.slicer.run(self._chunks, self.steps)
         total = float(task["weight_sum"])
         squares = 0.0
-        for coef, d_coef in zip(network.coefs, network.layout.coefs(self.gradient), strict=True):
+        for coef in network.coefs:
             squares += float(np.vdot(coef, coef))
-            d_coef += self.l2 * coef
-        loss = (float(task["loss_sum"]) + 0.5 * self.l2 * squares) / total
-        return loss, self.gradient / self.gradient.dtype.type(total)
+        self._complete(out, self.gradient.dtype.type(total))
+        return (float(task["loss_sum"]) + 0.5 * self.l2 * squares) / total
+
+    def _complete(self, out: np.ndarray, total: np.floating) -> None:
+        """out is overwritten with the mean gradient, L2 included: a piece at a time, through memory once."""
+        layout, params = self.network.layout, self.network.params
+        for weights, biases, (_, fan_out) in zip(layout.weight_offsets, layout.bias_offsets, layout.shapes, strict=True):
+            for start in range(weights, biases, PASS):
+                piece = slice(start, min(start + PASS, biases))
+                mean = self.scratch[: piece.stop - start]
+                np.multiply(params[piece], self.l2, out=mean)
+                np.add(self.gradient[piece], mean, out=mean)
+                np.divide(mean, total, out=mean)
+                out[piece] = mean
+            piece = slice(biases, biases + fan_out)
+            out[piece] = self.gradient[piece] / total
 
     def _chunks(self, start: int, stop: int) -> None:
         gradient = self.gradient.ctypes.data
@@ -63,6 +85,14 @@ class FullBatch:
             self.add_gradients(*self.workspace.arguments(thread), start, stop, gradient)
 
         self.team.run(chunks_of)
+
+
+def chunk_rows(network: TrainableModel, rows: Rows) -> int:
+    """Rows of a chunk: by the sizes of network and rows alone."""
+    units = network.layout.units
+    numbers_of_a_row = 2 * sum(units[1:]) + (0 if rows.sparse else units[0])
+    as_large_as_the_weights = min(network.layout.size // numbers_of_a_row, MOST_CHUNK_ROWS)
+    return min(max(CHUNK_ROWS, as_large_as_the_weights), rows.n_rows)
 
 
 def lbfgs(
@@ -88,22 +118,28 @@ def lbfgs(
     loss_and_gradient = FullBatch(network, rows, l2, n_threads)
     latest = scipy.optimize.OptimizeResult(x=network.params.astype(np.float64), fun=np.inf, nit=0)
 
-    def in_float64(params: np.ndarray) -> tuple[float, np.ndarray]:
-        loss, gradient = loss_and_gradient(params)
-        return loss, gradient.astype(np.float64, copy=False)
+    gradient = np.empty(network.layout.size)  # each overwrites the one before
+
+    # Apart, or SciPy would compare all parameters twice and copy them to find out which loss belongs to which gradient.
+    def loss(params: np.ndarray) -> float:
+        return loss_and_gradient.evaluate(params, gradient)
+
+    def gradient_there(params: np.ndarray) -> np.ndarray:
+        """SciPy asks for the gradient where it has just asked for the loss, and copies it."""
+        return gradient
 
     def after_iteration(intermediate_result: Any) -> None:
-        latest.x, latest.fun = intermediate_result.x.copy(), float(intermediate_result.fun)
+        latest.x[...], latest.fun = intermediate_result.x, float(intermediate_result.fun)
         latest.nit += 1
         progress.epoch(latest.nit, latest.fun)
 
     try:
         with loss_and_gradient.team:
             result = scipy.optimize.minimize(
-                in_float64,
-                latest.x,
+                loss,
+                network.params.astype(np.float64),
                 method="L-BFGS-B",
-                jac=True,
+                jac=gradient_there,
                 options={"maxfun": max_fun, "maxiter": max_iter, "gtol": tol},
                 callback=after_iteration,
             )

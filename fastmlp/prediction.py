@@ -12,10 +12,7 @@ from .interruptible import Slicer
 from .model import Model
 from .team import Team, useful_threads
 from .units import predict as _kernels
-from .workspace import Workspace
-
-#: Rows that go through all layers together.
-BLOCK_ROWS = 64
+from .workspace import Workspace, prediction_rows
 
 
 def predict(
@@ -36,7 +33,8 @@ def predict(
         return out
     team = Team(useful_threads(network, n_rows, n_threads))
     share = -(-n_rows // team.size)
-    workspaces = [Workspace(network, rows, min(BLOCK_ROWS, share), training=False) for _ in range(team.size)]
+    together = prediction_rows(network.layout, network.dtype, share)
+    workspaces = [Workspace(network, rows, together, training=False) for _ in range(team.size)]
     for workspace in workspaces:
         workspace.task["both_classes"] = both_classes
         if order is not None:

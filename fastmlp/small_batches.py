@@ -17,10 +17,9 @@ import scipy.sparse as sp
 from .data import Rows
 from .kernels.records import DATA_AT, SHAPE_AT
 from .model import BorrowedModel
-from .prediction import BLOCK_ROWS
 from .team import rows_of_one_thread
 from .units import predict as _kernels
-from .workspace import Workspace
+from .workspace import BLOCK_ROWS, Workspace
 
 #: Multiplications and additions of some milliseconds: a call without a look at Ctrl-C may take no longer.
 SHORT_OPERATIONS = 1_000_000_000

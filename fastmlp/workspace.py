@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .host import VECTOR_BITS
-from .kernels.records import COLUMN_TILE, FROM_BIAS, LAYER, N_HYPER, RECTIFY, ROW_TILE, TASK
-from .units import activations, dense, gradient, panels, parts, softmax, sparse
+from .kernels.records import COLUMN_TILE, FROM_BIAS, LAYER, N_HYPER, RECTIFY, ROW_TILE, TASK, TILE_VECTORS
+from .units import activations, blocks, dense, gradient, panels, parts, softmax, sparse
 from .units import network as network_kernels
 
 if TYPE_CHECKING:
     from .data import Rows
+    from .layout import Layout
     from .model import Model
 
 #: Bytes of a cache line: buffers begin on one, and lie one apart.
@@ -24,7 +25,7 @@ BLOCK_BYTES = 1 << 16
 #: Parameters of more bytes do not stay in the second cache from block to block: one layer at a time for many rows.
 CACHED_PARAMS = 1 << 20
 WIDE_BLOCK_ROWS = 256
-#: In training, weight matrices of more bytes are kept in panels as well.
+#: In training, weight matrices of more bytes are kept in panels as well; in prediction, they go in blocks of depth.
 PANEL_BYTES = 1 << 19
 #: Of so few outputs, the weight gradient is computed transposed: rows of the tiles instead of half-empty vectors.
 NARROW = 2 * ROW_TILE
@@ -34,6 +35,14 @@ UPDATE_BYTES = 1 << 14
 LARGE_BATCH_ROWS, PARTS, PART_BYTES = 2048, 16, 1 << 17
 #: Rows of a large layer's weights that are updated together: their inputs fit the second cache beside much else.
 STRIP_ROWS = 64
+#: Prediction. Rows that go through all layers together: of a small network; at the least and at the most of one with
+#: large layers, which is asked for so many, if its buffers have no more bytes than this.
+BLOCK_ROWS, LEAST_LARGE_ROWS, MOST_LARGE_ROWS, PREDICTION_BYTES = 64, 256, 512, 1 << 24
+#: Depth of a large layer's blocks: read in place (as many pages as the processor's first table of pages knows), and
+#: packed, from so many rows on, so many columns of the widest tile at a time.
+DEPTH_IN_PLACE, PACKED_DEPTH, PACK_ROWS, STRIP_TILES = 64, 256, 32, 4
+#: Inputs of a layer that is not large are gathered so many columns at a time.
+GATHERED_COLUMNS = 512
 
 
 def aligned(shape: Any, dtype: Any) -> np.ndarray:
@@ -54,6 +63,17 @@ def padded(width: int, dtype: np.dtype) -> int:
     line = LINE // dtype.itemsize
     lines = -(-width // line)
     return (lines + (lines > 2 and lines % 2 == 0)) * line
+
+
+def prediction_rows(layout: Layout, dtype: np.dtype, rows: int) -> int:
+    """How many of `rows` rows go through all layers together, so that all blocks are about as large."""
+    most = BLOCK_ROWS
+    if max(fan_in * fan_out for fan_in, fan_out in layout.shapes) * dtype.itemsize > PANEL_BYTES:
+        row_bytes = 3 * dtype.itemsize * max(padded(width, dtype) for width in layout.units[1:])
+        fitting = PREDICTION_BYTES // row_bytes // ROW_TILE * ROW_TILE
+        most = min(max(fitting, LEAST_LARGE_ROWS), MOST_LARGE_ROWS)
+    blocks = -(-rows // most)
+    return min(rows, -(-rows // blocks // ROW_TILE) * ROW_TILE)
 
 
 class Workspace:
@@ -93,7 +113,11 @@ class Workspace:
         self._tasks_at, self._layers_at = self.tasks.ctypes.data, self.layers.ctypes.data
         self._describe_network()
         rows.describe(self.task)
-        self._allocate_layers()
+        if training:
+            self._allocate_layers()
+        else:
+            self._choose_depths()
+            self._allocate_prediction()
         self._choose_blocks(training)
         if training:
             self._allocate_training()
@@ -102,8 +126,6 @@ class Workspace:
         self._choose_modes(training)
         if rows.sparse:
             self.task["sparse_forward"] = sparse.sparse_forward.address(self.dtype)
-        if not training:
-            self.task["block_order"] = self.buffer("block order", batch_rows, np.int64)
         self.tasks[:] = self.task
         for thread in range(n_threads):
             self._allocate_scratch(thread, training)
@@ -167,6 +189,53 @@ class Workspace:
             # One row tile more: reading the deltas of a narrow layer transposed goes beyond the last row.
             layer["delta"] = self.buffer(f"delta {number}", (rows + ROW_TILE, strides[number + 1]))
 
+    def _choose_depths(self) -> None:
+        """How the products of a prediction are cut: by the layers alone, so that a kernel may choose by the rows."""
+        item = self.dtype.itemsize
+        widest_tile = TILE_VECTORS * VECTOR_BITS // (8 * item)
+        layers = self.layers
+        depths = np.maximum(layers["fan_in"], 1)
+        large = (depths * layers["fan_out"] * item > PANEL_BYTES) & (layers["fan_out"] > 1)
+        if not self.rows.sparse and layers["fan_out"][0] > 1:  # one output adds up along the whole depth
+            depths[0] = min(depths[0], GATHERED_COLUMNS)
+        packed = large & (layers["fan_out"] > widest_tile)
+        layers["depth_in_place"] = np.where(packed, np.minimum(depths, DEPTH_IN_PLACE), depths)
+        layers["packed_depth"] = np.where(packed, np.minimum(layers["fan_in"], PACKED_DEPTH), 0)
+        in_blocks = packed.copy()
+        in_blocks[0] = True  # gathers its inputs as well
+        if self.rows.sparse:
+            in_blocks[0] = packed[0] = False
+        # Whatever the widths: a prediction with others shall not compile anything.
+        layers["in_blocks"] = np.where(in_blocks, blocks.multiply_in_blocks.address(self.dtype), 0)
+        self.task["copy_panels"] = panels.copy_panels.address(self.dtype)
+        self.task["transpose"] = dense.transpose.address(self.dtype)
+        self.task["pack_rows"], self.task["strip_columns"] = PACK_ROWS, STRIP_TILES * widest_tile
+        if packed.any():
+            depth = int(layers["packed_depth"].max())
+            self.task["packed"] = self.buffer("packed", (depth, STRIP_TILES * widest_tile))
+
+    def _allocate_prediction(self) -> None:
+        """A block of rows: inputs as far as one block of depth reads them; outputs, which only the next layer reads.
+
+        f′ is asked of nobody and written by every activation: one place for all of it.
+        """
+        layers, task, units = self.layers, self.task, self.network.layout.units
+        rows = -(-self.batch_rows // ROW_TILE) * ROW_TILE
+        strides = [*(padded(width, self.dtype) for width in units[1:-1]), units[-1]]
+        task["block_order"] = self.buffer("block order", self.batch_rows, np.int64)
+        if not self.rows.sparse:
+            gathered = int(max(layers["depth_in_place"][0], layers["packed_depth"][0]))
+            task["input_stride"] = padded(gathered, self.dtype)
+            task["inputs"] = self.buffer("inputs", (rows, task["input_stride"]))
+        delta = self.buffer("delta", (rows, max(strides)))
+        outputs = [self.buffer(f"outputs {side}", (rows, max(strides[side::2], default=0))) for side in range(2)]
+        inp, input_stride = task["inputs"], task["input_stride"]
+        for number, layer in enumerate(layers):
+            layer["input"], layer["input_stride"] = inp, input_stride
+            layer["stride"] = input_stride = strides[number]
+            layer["output"] = inp = outputs[number % 2]
+            layer["delta"] = delta
+
     def _choose_blocks(self, training: bool) -> None:
         """How the work is cut to the caches: everything that depends on their size stands here.
 
@@ -188,7 +257,8 @@ class Workspace:
         params = self.network.layout.size * item
         fitting = max(BLOCK_BYTES // row_bytes // ROW_TILE, 4) * ROW_TILE
         rows = -(-self.batch_rows // ROW_TILE) * ROW_TILE
-        self.task["block_rows"] = min(rows, fitting if params <= CACHED_PARAMS else WIDE_BLOCK_ROWS)
+        fitting = fitting if params <= CACHED_PARAMS else WIDE_BLOCK_ROWS
+        self.task["block_rows"] = min(rows, fitting) if training else rows  # a prediction's batch is a block
 
     def _choose_modes(self, training: bool) -> None:
         """Who applies which activation: the product a hidden rectifier, in its registers, and else a unit.
@@ -241,6 +311,7 @@ class Workspace:
     def _allocate_panels(self) -> None:
         """For each large layer: its weights in panels, whose last one ends with a whole vector."""
         # Whatever the widths: a fit with others shall not compile anything.
+        self.task["copy_panels"] = panels.copy_panels.address(self.dtype)
         self.task["copy_weights"] = panels.copy_weights.address(self.dtype)
         lanes = VECTOR_BITS // (8 * self.dtype.itemsize)
         for number in np.flatnonzero(self.large):
@@ -306,7 +377,9 @@ class Workspace:
                 copy_weights = panels.copy_weights.entry(self.dtype)
                 copy_weights(*self.arguments(), number, 0, coef.shape[0], self.network.coefs[0].ctypes.data)
             elif f"transposed {number}" in self.buffers:
-                self.buffers[f"transposed {number}"][:, : coef.shape[0]] = coef.T
+                twin, stride = (int(self.layers[number][name]) for name in ("transposed", "transposed_stride"))
+                fan_in, fan_out = coef.shape
+                dense.transpose.entry(self.dtype)(twin, stride, coef.ctypes.data, fan_out, fan_in, fan_out)
 
     def use_order(self, order: np.ndarray) -> None:
         """The row numbers to go through, (n,) in int64; the caller may permute them in place."""

@@ -10,9 +10,8 @@ from problems import assert_twins_are_current, lanes
 from sklearn.exceptions import ConvergenceWarning
 
 from fastmlp import MLPClassifier, MLPRegressor
-from fastmlp._jit import POINTER, SIZE, unit
 from fastmlp.data import Rows
-from fastmlp.kernels.panels import copy_to_panels
+from fastmlp.kernels.panels import copy_panels
 from fastmlp.optimizers import Adam
 from fastmlp.regularisation import Regularisation
 from fastmlp.training import Epoch
@@ -29,12 +28,6 @@ def large(monkeypatch):
         monkeypatch.setattr(name, value)
 
 
-@unit(POINTER, SIZE, POINTER, SIZE, SIZE, SIZE, SIZE)
-def copy(panels, depth, b, b_stride, first, count, columns):
-    """The helper of `copy_weights`, by itself."""
-    copy_to_panels(panels, depth, b, b_stride, first, count, columns)
-
-
 @pytest.mark.parametrize("rows", [(0, 5, 5), (3, 4, 9), (8, 1, 9)], ids=str)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_some_rows_of_every_width(dtype, rows):
@@ -47,7 +40,7 @@ def test_some_rows_of_every_width(dtype, rows):
         panels = Guarded(reference.to_panels(whole, lanes(dtype), depth, padding=0.25), dtype)
         inp = Guarded(b, dtype, stride=columns + 3)
         call(
-            copy, dtype, panels=panels, depth=depth, b=inp, b_stride=inp.stride, first=first, count=count,
+            copy_panels, dtype, panels=panels, depth=depth, b=inp, b_stride=inp.stride, first=first, count=count,
             columns=columns,
         )  # fmt: skip
         whole[first : first + count] = b

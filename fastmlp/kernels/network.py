@@ -12,18 +12,22 @@ from .team import called_off
 
 
 @pasted
-def gather_inputs(task, order, begin, end, like):
-    """inputs (rows, stride) is overwritten in rows begin … end with the dense rows of X that order (rows,) names."""
-    which, inputs, stride, n_features = carray(order, end), task.inputs, task.input_stride, task.n_features
-    x, row_stride, column_stride = task.x, task.x_row_stride, task.x_column_stride
+def gather_inputs(task, order, begin, end, first, columns, like):
+    """inputs (rows, stride) is overwritten in rows begin … end with the dense rows of X that order (rows,) names.
+
+    Of each, `columns` columns of X from column `first` on.
+    """
+    which, inputs, stride = carray(order, end), task.inputs, task.input_stride
+    row_stride, column_stride = task.x_row_stride, task.x_column_stride
+    x = task.x + first * column_stride
     contiguous = column_stride == carray(like, 1).itemsize
     for i in range(begin, end):
         to, row = shift(pointer_at(inputs, like), i * stride), x + which[i] * row_stride
         if contiguous:
-            copy_row(to, pointer_at(row, like), n_features)
+            copy_row(to, pointer_at(row, like), columns)
         else:
-            numbers = carray(to, n_features)
-            for j in range(n_features):
+            numbers = carray(to, columns)
+            for j in range(columns):
                 numbers[j] = carray(pointer_at(row + j * column_stride, like), 1)[0]
 
 
@@ -80,6 +84,8 @@ def forward_rows(task_record, layer_records, order, first, rows, like):
                 task.sparse_forward,
                 (z, layer.stride, indptr, indices, values, which, rows, weight, bias, layer.fan_out),
             )
+        elif layer.in_blocks != 0:
+            call(layer.in_blocks, (task_record, layer_records, number, order, first, rows, like))
         else:
             multiply_forward(task, layer, first, rows, layer.mode, like)
         if number + 1 < task.n_layers and layer.mode == FROM_BIAS:
@@ -159,7 +165,7 @@ def pass_rows(task_record, layer_records, order, begin, end, like):
     task = carray(task_record, 1)[0]
     gather_targets(task, order, begin, end, like)
     if not task.sparse:
-        gather_inputs(task, order, begin, end, like)
+        gather_inputs(task, order, begin, end, 0, task.n_features, like)
     for first in range(begin, end, task.block_rows):
         if called_off(task.team):
             return

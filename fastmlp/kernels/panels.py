@@ -31,8 +31,8 @@ def tile_vectors(columns, width):
     return least((columns + width - 1) // width, TILE_VECTORS)
 
 
-@pasted
-def copy_to_panels(panels, depth, b, b_stride, first, count, columns):
+@unit(POINTER, SIZE, POINTER, SIZE, SIZE, SIZE, SIZE)
+def copy_panels(panels, depth, b, b_stride, first, count, columns):
     """Rows first … first + count of the panels of a (depth, columns) matrix are overwritten with b (count, columns)."""
     width = lanes(b)
     j = 0
@@ -52,7 +52,7 @@ def copy_weights(task_record, layer_records, number, first, count, like):
     layer = carray(layer_records, task.n_layers)[number]
     fan_in, fan_out = layer.fan_in, layer.fan_out
     weight = shift(pointer_at(layer.weight, like), first * fan_out)
-    copy_to_panels(pointer_at(layer.panels, like), fan_in, weight, fan_out, first, count, fan_out)
+    call(task.copy_panels, (pointer_at(layer.panels, like), fan_in, weight, fan_out, first, count, fan_out))
     if number == 0:
         return  # nobody asks for the gradient of the inputs
     width = lanes(like)

@@ -1,7 +1,7 @@
 """The forward pass over many rows, a block at a time."""
 
 from .._jit import POINTER, SIZE, pasted, unit
-from .network import activate_rows, gather_inputs
+from .network import activate_rows
 from .pointers import call, carray, integers_at, least, pointer_at, shift
 from .records import DATA_AT, LAYER_POINTER, SHAPE_AT, TASK_POINTER
 from .subnormals import flush_subnormals, restore_mode
@@ -13,14 +13,15 @@ def predict_rows(task_record, layer_records, x, x_row_stride, first, stop, out):
 
     Dense input begins at address x, its rows x_row_stride bytes apart. The rows are those of the task's order, or
     first … stop themselves where it has none (block_order is overwritten). width is n_outputs; with both_classes it
-    is 2, for 1 − p and p. A word at task.not_finite, if there is one, is overwritten with the number of dense rows that
-    hold an infinity or a NaN (if there is such a row in a block, this block and those after it are left out).
+    is 2, for 1 − p and p. A word at task.not_finite, if there is one, is overwritten: above zero if a dense row holds an
+    infinity or a NaN (then out is of no use).
     """
     task = carray(task_record, 1)[0]
     task.x, task.x_row_stride = x, x_row_stride
     last = carray(layer_records, task.n_layers)[task.n_layers - 1]
     mode = flush_subnormals()
-    not_finite = 0
+    if task.not_finite != 0:
+        integers_at(task.not_finite)[0] = 0
     for start in range(first, stop, task.block_rows):
         rows = least(task.block_rows, stop - start)
         order = integers_at(task.block_order)
@@ -28,17 +29,9 @@ def predict_rows(task_record, layer_records, x, x_row_stride, first, stop, out):
             count_up(order, start, rows)
         else:
             order = shift(integers_at(task.order), start)
-        if not task.sparse:
-            gather_inputs(task, order, 0, rows, out)
-        if task.not_finite != 0:
-            not_finite += count_not_finite(task, rows, out)
-            if not_finite > 0:
-                break
         call(task.forward, (task_record, layer_records, order, 0, rows, out))
         activate_rows(last, 0, rows, out)
         write_outputs(task, last, start, rows, out)
-    if task.not_finite != 0:
-        integers_at(task.not_finite)[0] = not_finite
     restore_mode(mode)
 
 
@@ -60,20 +53,6 @@ def count_up(order, start, rows):
     which = carray(order, rows)
     for i in range(rows):
         which[i] = start + i
-
-
-@pasted
-def count_not_finite(task, rows, like):
-    """How many rows of inputs (rows, stride) hold a value that is infinite or NaN: x − x is zero for all others."""
-    count = 0
-    for i in range(rows):
-        x = carray(shift(pointer_at(task.inputs, like), i * task.input_stride), task.n_features)
-        zero = x.dtype.type(0)
-        bad = 0
-        for j in range(task.n_features):
-            bad |= 0 if x[j] - x[j] == zero else 1
-        count += bad
-    return count
 
 
 @pasted

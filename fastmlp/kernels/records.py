@@ -21,8 +21,9 @@ BEHIND = 2 * N_HYPER
 ROW_TILE = 8
 COLUMN_TILE = 64
 #: What a tile starts from and does in the end: out = a b; out *= a b; out = a b where a rectifier let something
-#: through, else 0; out = bias + a b; the same with max(…, 0) over it, while it is still in registers.
-OVERWRITE, MULTIPLY, MULTIPLY_BY_SLOPE, FROM_BIAS, RECTIFY = range(5)
+#: through, else 0; out = bias + a b; the same with max(…, 0) over it, while it is still in registers; out += a b, which
+#: goes on with a chain of multiply-adds that another block of depth began; the same with max(…, 0) over it.
+OVERWRITE, MULTIPLY, MULTIPLY_BY_SLOPE, FROM_BIAS, RECTIFY, FROM_OUT, RECTIFY_FROM_OUT = range(7)
 #: Vectors a full tile is wide.
 TILE_VECTORS = 3
 #: Bytes between the words of a team's barrier, the words (see `team`), and the bytes of all.
@@ -66,8 +67,10 @@ _TASK_FIELDS = [
     # Hyper-parameters: two rows of N_HYPER (weights, biases); N_RATES numbers for each step.
     ("hyper", "i8"), ("rates", "i8"), ("l2", "f8"),
     # Prediction: room for the row numbers of a block; whether one output becomes two, 1 − p and p;
-    # where it says how many rows are not finite (0: nobody asks); a unit.
+    # where it counts what is not finite (0: nobody asks); a unit.
     ("block_order", "i8"), ("both_classes", "i8"), ("not_finite", "i8"), ("predict_rows", "i8"),
+    # Large layers (see `blocks`): room for a strip of weights in panels, its columns, a unit; from how many rows on.
+    ("packed", "i8"), ("strip_columns", "i8"), ("copy_panels", "i8"), ("pack_rows", "i8"),
     # Results.
     ("steps_made", "i8"), ("rows_counted", "i8"), ("loss_sum", "f8"), ("weight_sum", "f8"),
     ("squares", "i8"), ("n_squares", "i8"),
@@ -96,6 +99,9 @@ _LAYER_FIELDS = [
     ("activation", "i8"), ("activation_settings", "i8"), ("mode", "i8"),
     # A large layer's weights once more, in panels (0 for none); then the transposed twin is in panels, too.
     ("panels", "i8"),
+    # Prediction's product: a unit, 0 where the network's own serves; the depth of its blocks, where the weights are read
+    # in place and where they are packed (0: never).
+    ("in_blocks", "i8"), ("depth_in_place", "i8"), ("packed_depth", "i8"),
     # Rows of weights whose gradient is computed before they are updated; whether the layer is narrower than a vector;
     # whether its weights are dealt by columns; where Σ w² of its tiles go.
     ("update_rows", "i8"), ("narrow", "i8"), ("short", "i8"), ("squares", "i8"),

@@ -25,7 +25,7 @@ from numba.extending import intrinsic
 from .._jit import pasted
 from ..host import MANY_REGISTERS, VECTOR_BITS
 from .pointers import shift
-from .records import FROM_BIAS, MULTIPLY, MULTIPLY_BY_SLOPE, RECTIFY
+from .records import FROM_BIAS, FROM_OUT, MULTIPLY, MULTIPLY_BY_SLOPE, RECTIFY, RECTIFY_FROM_OUT
 from .vectors import I64, Vectors, opaque
 
 #: 24 accumulators, 3 columns and a splat fit 32 registers; 16 registers take half the rows.
@@ -130,16 +130,36 @@ def _emit_tile(builder, bits, rows, vectors, args):
     out, out_stride, rectified, a, a_row, a_step, b, b_stride, bias, columns, depth, mode = args
     v = Vectors(builder, bits)
     offsets = [ir.Constant(I64, j * v.count) for j in range(vectors)]
-    left = builder.sub(columns, offsets[-1])
-    masks = [None] * (vectors - 1) + [v.mask(left)]
-    # Without a bias all lanes are masked off, and the load gives zeros and touches nothing.
-    biased = builder.icmp_signed(">=", mode, ir.Constant(I64, FROM_BIAS))
-    nothing = ir.Constant(I64, 0)
-    first = [v.load(bias, o, v.mask(builder.select(biased, builder.sub(columns, o), nothing))) for o in offsets] * rows
-    sums = _emit_depth_loop(builder, v, rows, offsets, masks, first, (a, a_row, a_step, b, b_stride, depth))
+    masks = [None] * vectors
+    if vectors == 1:
+        masks = [v.mask(columns)]
+    else:  # the last vector ends with the last column: it may hold some columns of the one before once more
+        offsets[-1] = builder.sub(columns, ir.Constant(I64, v.count))
     row_offsets = [builder.mul(ir.Constant(I64, i), out_stride) for i in range(rows)]
     places = [(builder.add(r, o), masks[j]) for r in row_offsets for j, o in enumerate(offsets)]
+    first = _emit_first(builder, v, offsets, places, out, bias, columns, mode)
+    sums = _emit_depth_loop(builder, v, rows, offsets, masks, first, (a, a_row, a_step, b, b_stride, depth))
     _emit_results(builder, v, sums, places, out, rectified, mode)
+
+
+def _emit_first(builder, v, offsets, places, out, bias, columns, mode):
+    """What a tile's sums start from, by `mode`: zeros, the bias in every row, or what stands in out."""
+    # Without a bias all lanes are masked off, and the load gives zeros and touches nothing.
+    biased = builder.icmp_signed(">=", mode, ir.Constant(I64, FROM_BIAS))
+    continued = builder.icmp_signed(">=", mode, ir.Constant(I64, FROM_OUT))
+    mask = v.mask(builder.select(builder.and_(biased, builder.not_(continued)), columns, ir.Constant(I64, 0)))
+    start = [v.load(bias, o, mask) for o in offsets] * (len(places) // len(offsets))
+    before = builder.block
+    with builder.if_then(continued):
+        loaded = [v.load(out, *place) for place in places]
+        inside = builder.block
+    first = []
+    for value, other in zip(start, loaded, strict=True):
+        phi = builder.phi(v.type)
+        phi.add_incoming(value, before)
+        phi.add_incoming(other, inside)
+        first.append(phi)
+    return first
 
 
 def _emit_results(builder, v, sums, places, out, rectified, mode):
@@ -168,7 +188,7 @@ def _emit_results(builder, v, sums, places, out, rectified, mode):
         with other, builder.if_else(is_mode(MULTIPLY_BY_SLOPE)) as (by_slope, other):
             with by_slope:
                 write(above_zero(load(rectified)))
-            with other, builder.if_else(is_mode(RECTIFY)) as (rectify, plain):
+            with other, builder.if_else(builder.or_(is_mode(RECTIFY), is_mode(RECTIFY_FROM_OUT))) as (rectify, plain):
                 with rectify:
                     write(above_zero(sums))
                 with plain:

@@ -1,0 +1,80 @@
+"""Prediction's affine layer: the depth in blocks, a large layer's weights in panels in the near caches.
+
+::
+
+               k ──► depth                     out (rows, O) begins with the bias; each block of depth goes on where
+    inp (rows, I) ├───────┼───────┼─ … ─┤      the one before stopped: the same chain of multiply-adds, and so the
+    weight (I, O) ┌───────┐  a strip of        same bits, for any blocks
+                  │ strip │  columns is copied to panels, which all tiles of rows read
+                  └───────┘
+
+In rows, a large matrix costs a page of memory for every step of a tile's depth. Few rows do not pay for a copy: they
+read the weights where they lie, in blocks so shallow that their pages stay known to the processor, and as fast as
+memory gives them. Dense input is gathered for a block of depth at a time: wide rows need not fit a cache as a whole.
+"""
+
+from .._jit import INTEGERS, POINTER, SIZE, pasted, unit
+from .network import gather_inputs
+from .pointers import call, carray, integers_at, least, pointer_at, shift
+from .records import FROM_BIAS, FROM_OUT, LAYER_POINTER, RECTIFY, RECTIFY_FROM_OUT, TASK_POINTER
+
+
+@unit(TASK_POINTER, LAYER_POINTER, SIZE, INTEGERS, SIZE, SIZE, POINTER)
+def multiply_in_blocks(task_record, layer_records, number, order, first, rows, like):
+    """output (rows, stride) of a layer is overwritten with bias + input @ weight, by the layer's mode rectified.
+
+    The first layer's input comes from X: inputs is overwritten. See `predict_rows` for not_finite.
+    """
+    task = carray(task_record, 1)[0]
+    layer = carray(layer_records, task.n_layers)[number]
+    fan_in, fan_out, stride = layer.fan_in, layer.fan_out, layer.stride
+    z = shift(pointer_at(layer.output, like), first * stride)
+    inp = shift(pointer_at(layer.input, like), first * layer.input_stride)
+    block, columns = layer.depth_in_place, fan_out
+    packs = layer.packed_depth > 0 and rows >= task.pack_rows
+    if packs:
+        block, columns = layer.packed_depth, task.strip_columns
+    for k in range(0, fan_in, block):
+        depth = least(block, fan_in - k)
+        mode = FROM_BIAS if k == 0 else FROM_OUT
+        if layer.mode == RECTIFY and k + depth == fan_in:
+            mode = RECTIFY if k == 0 else RECTIFY_FROM_OUT
+        a = shift(inp, k)
+        if number == 0:
+            a = inp
+            gather_block(task, order, first, rows, k, depth, like)
+        for j in range(0, fan_out, columns):
+            take, panel = least(columns, fan_out - j), 0
+            b, bias = shift(pointer_at(layer.weight, like), k * fan_out + j), shift(pointer_at(layer.bias, like), j)
+            if packs:
+                call(task.copy_panels, (pointer_at(task.packed, like), depth, b, fan_out, 0, depth, take))
+                b, panel = pointer_at(task.packed, like), depth
+            out = shift(z, j)
+            call(
+                task.multiply,
+                (out, stride, out, a, layer.input_stride, 1, b, fan_out, panel, bias, rows, take, depth, mode),
+            )
+
+
+@pasted
+def gather_block(task, order, first, rows, column, columns, like):
+    """inputs (rows, columns) is overwritten with columns of X, and what is not finite among them is counted."""
+    item = carray(like, 1).itemsize
+    if task.x_row_stride == item and task.x_column_stride % item == 0 and task.order == 0:
+        # Fortran order, and rows that follow one another.
+        x = pointer_at(task.x + carray(order, 1)[0] * item + column * task.x_column_stride, like)
+        inputs = shift(pointer_at(task.inputs, like), first * task.input_stride)
+        call(task.transpose, (inputs, task.input_stride, x, task.x_column_stride // item, columns, rows))
+    else:
+        gather_inputs(task, order, first, first + rows, column, columns, like)
+    if task.not_finite == 0:
+        return
+    count = 0
+    for i in range(first, first + rows):
+        x = carray(shift(pointer_at(task.inputs, like), i * task.input_stride), columns)
+        zero = x.dtype.type(0)
+        bad = 0
+        for j in range(columns):
+            bad |= 0 if x[j] - x[j] == zero else 1  # x − x is zero for all that is finite
+        count += bad
+    integers_at(task.not_finite)[0] += count
