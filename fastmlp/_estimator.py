@@ -29,6 +29,7 @@ from .newton import newton_cg
 from .prediction import FewRows, arrays_are_as_expected, predict
 from .progress import Progress
 from .regularisation import Regularisation
+from .sparse_input import check_sparse
 from .team import count_threads
 from .training import Diverged, History, Plan, train
 
@@ -72,6 +73,8 @@ class BaseMLP(BaseEstimator, ABC):
     # Fitting.
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, incremental: bool) -> BaseMLP:
+        check_sparse(X)
+        check_sparse(y, "y")
         hidden = check_hidden_layer_sizes(self.hidden_layer_sizes)
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         if incremental and self.early_stopping:
@@ -259,6 +262,7 @@ class BaseMLP(BaseEstimator, ABC):
             if outputs is not None:
                 return outputs
         check_is_fitted(self)
+        check_sparse(X)
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         dtype = arithmetic_type(X.dtype, *self.coefs_)
         activations = [*hidden_activations(self.activation, len(self.coefs_) - 1), as_activation(self.out_activation_)]

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 
 from .activations import Activation, as_activation, as_hidden_activation
 from .model import Model
+from .sparse_input import check_sparse
 
 
 def check_units(units: Iterable) -> list[int]:
@@ -79,10 +80,11 @@ def check_inputs(X: Any, model: Model, name: str = "X") -> Any:
     TypeError
         If it does not hold real numbers.
     ValueError
-        If it has another shape, or holds an infinity or a NaN.
+        If it has another shape, holds an infinity or a NaN, or is a damaged sparse matrix (see `check_sparse`).
     """
     n_features = model.layout.units[0]
     if sp.issparse(X):
+        check_sparse(X, name)
         X = X.tocsr()
         if X.dtype.kind not in "biuf":
             raise TypeError(f"{name} must hold real numbers, got a sparse matrix of {X.dtype}.")

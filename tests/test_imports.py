@@ -22,7 +22,7 @@ FLOORS = [
     {"training", "full_batch", "prediction", "hessian", "trace", "team", "warmup"},
     {"progress", "interruptible", "shuffling"},
     {"hooks"},
-    {"model", "workspace", "data"},
+    {"model", "workspace", "data", "sparse_input"},
     {
         "activations", "initializers", "optimizers", "schedules", "losses", "base_loss", "classification_losses",
         "margin_losses", "regression_losses", "deviance_losses", "user_losses", "own_activation",
