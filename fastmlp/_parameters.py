@@ -103,6 +103,11 @@ def choose_output(
     if task == "binary" and name_of(output) == "softmax":
         task, width = "multi-class", 2
     chosen.natural_output(task)
+    if task == "multi-label" and name_of(output) == "softmax":
+        raise ValueError(
+            "output_activation='softmax' makes one class of several: its outputs add up to one, and several labels a "
+            "row need an output each. Use output_activation=None or 'logistic', or give y one class a row."
+        )
     n_outputs = chosen.n_outputs(task, width)
     apart = name_of(output) in PROBABILITIES - {"softmax"}
     if task == "multi-class" and apart and chosen.n_targets(output, n_outputs) > 1:

@@ -12,6 +12,8 @@ from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import _check_sample_weight
 
+from .data import balance
+
 
 def arithmetic_type(*parts: Any) -> np.dtype:
     """The type that arrays (or types) are computed in together: float32 if NumPy says so, float64 for all else."""
@@ -41,27 +43,21 @@ def check_hidden_layer_sizes(hidden_layer_sizes: Any) -> list[int]:
 
 
 def check_sample_weight(sample_weight: Any, X: Any) -> np.ndarray | None:
-    """Weights as an array in X's type, one for each row of X; None stays None.
+    """Weights as an array of floats, one for each row of X; None stays None.
 
     Raises
     ------
     ValueError
-        If there are more or fewer than rows, if one is not finite, or if they sum to zero or to infinity.
+        If there are more or fewer than rows, if one is not finite, or if they sum to zero.
     """
     if sample_weight is None:
         return None
-    with np.errstate(over="ignore"):
-        weights = _check_sample_weight(sample_weight, X).astype(X.dtype, copy=False)
-        total = weights.sum(dtype=np.float64).astype(X.dtype)
+    weights = _check_sample_weight(sample_weight, X)
+    total = balance(weights)[0].sum(dtype=np.float64)
     if abs(total) < np.finfo(X.dtype).tiny:  # kernels count subnormal numbers as zero
         raise ValueError(
             f"sample_weight sums to zero over {weights.size} rows (zero for all rows?): there is nothing to fit. "
             "Give some rows positive weights, or leave sample_weight out."
-        )
-    if not np.isfinite(total):
-        raise ValueError(
-            f"sample_weight sums to {total} in the {X.dtype} that X is computed in: "
-            "divide the weights by their mean."
         )
     return weights
 

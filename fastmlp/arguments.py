@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from .activations import Activation, as_activation, as_hidden_activation
+from .data import balance
 from .model import Model
 from .sparse_input import check_sparse
 
@@ -162,28 +163,29 @@ def check_targets(y: Any, n_rows: int, model: Model) -> np.ndarray:
 
 
 def check_weights(sample_weight: Any, n_rows: int, dtype: np.dtype) -> np.ndarray | None:
-    """Weights (n,) in the network's type; None stays None.
+    """Weights (n,) in the network's type, divided by a power of two if they are huge or tiny; None stays None.
+
+    The losses are means, so that dividing changes nothing but what would overflow.
 
     Raises
     ------
     TypeError
         If they are not real numbers.
     ValueError
-        If there are no rows, or the weights have another shape, are negative, or sum to zero or infinity.
+        If there are no rows, or the weights have another shape, are negative, not finite, or all zero.
     """
     if n_rows == 0:
         raise ValueError("X has no rows: a loss is a mean over rows, so give at least one.")
     if sample_weight is None:
         return None
-    weights = as_numbers("sample_weight", sample_weight, dtype)
+    weights = as_numbers("sample_weight", sample_weight, np.dtype(np.float64))
     if weights.shape != (n_rows,):
         raise ValueError(f"sample_weight must have shape ({n_rows},), one for each row, got {weights.shape}.")
     if (weights < 0).any():
         raise ValueError(f"sample_weight must not be negative, but holds {weights.min():g}.")
-    total = weights.sum(dtype=np.float64).astype(dtype)
-    if not np.finfo(dtype).tiny <= total < np.inf:  # kernels count subnormal numbers as zero
-        raise ValueError(f"sample_weight sums to {total:g} in {dtype}: the sum must be positive and finite.")
-    return weights
+    if not weights.any():
+        raise ValueError(f"sample_weight sums to 0 in {weights.dtype}: the sum must be positive and finite.")
+    return balance(weights)[0].astype(dtype, copy=False)
 
 
 def check_count(name: str, number: Any) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .data import require_targets
 from .host import VECTOR_BITS
 from .kernels.records import COLUMN_TILE, FROM_BIAS, LAYER, N_HYPER, RECTIFY, ROW_TILE, TASK
 from .units import activations, dense, gradient, panels, parts, softmax, sparse
@@ -84,6 +85,10 @@ class Workspace:
         in_parts: bool = False,
     ) -> None:
         self.network, self.rows, self.dtype = network, rows, network.dtype
+        if rows.n_features != network.layout.units[0]:
+            raise ValueError(
+                f"X has {rows.n_features} columns, but the network reads {network.layout.units[0]}: give it as many."
+            )
         self.part_rows = self._choose_parts(batch_rows) if in_parts else 0
         self.batch_rows = self.part_rows * n_threads or batch_rows
         self.buffers: dict[str, np.ndarray] = {}
@@ -212,8 +217,7 @@ class Workspace:
     def _allocate_training(self) -> None:
         layout, task, n_targets = self.network.layout, self.task, self.rows.n_targets
         loss, output = self.network.loss_function, self.network.output_activation
-        expected = loss.n_targets(output, layout.units[-1])
-        assert n_targets == expected, "the kernels trust the targets' width"
+        require_targets(loss, output, layout.units[-1], self.rows.y)
         task["targets"] = self.buffer("targets", (self.batch_rows, n_targets))
         task["target_weights"] = self.buffer("target weights", (self.batch_rows, n_targets))
         self.buffers["target weights"][...] = 1  # what stays there when every row counts as one
