@@ -110,9 +110,9 @@ class BaseMLP(BaseEstimator, ABC):
         dtype = dtype if first else arithmetic_type(*self.coefs_)
         network = TrainableModel(units, activations, loss, dtype)
         if first:
-            named = self.activation if not isinstance(self.activation, list | tuple) else (*self.activation, "relu")[0]
-            initialise = as_initializer(self.initializer)
-            initialise(network.layout, name_of(named), random_state, network.params)
+            one = not isinstance(self.activation, list | tuple)
+            names = name_of(self.activation) if one else [name_of(each) for each in self.activation]
+            as_initializer(self.initializer)(network.layout, names, random_state, network.params)
             self._store_history(History.new(self.early_stopping))
         else:
             network.layout.fill(network.params, self.coefs_, self.intercepts_)

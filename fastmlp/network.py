@@ -150,8 +150,9 @@ class Network(TrainableModel):
         Parameters
         ----------
         initializer : str or Initializer
-            'sklearn' (scikit-learn's habit, and the estimators'), 'glorot_uniform', 'he_normal', …, or an object such
-            as ``Uniform(-1, 1)``; see `fastmlp.initializers`.
+            'sklearn' (scikit-learn's habit, and the estimators': each hidden layer has the scale of its own activation,
+            and the output layer that of the last hidden one), 'glorot_uniform', 'he_normal', …, or an object such as
+            ``Uniform(-1, 1)``; see `fastmlp.initializers`.
         random_state : int, RandomState or None
             A seed, or what to draw from.
 
@@ -162,7 +163,8 @@ class Network(TrainableModel):
         >>> net.params.round(3)
         array([0.138, 0.609, 0.   ])
         """
-        as_initializer(initializer)(self.layout, self.activations[0].name, random_state, self.params)
+        hidden = [activation.name for activation in self.activations[:-1]]
+        as_initializer(initializer)(self.layout, hidden or self.activations[0].name, random_state, self.params)
 
     # Values
 
