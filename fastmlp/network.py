@@ -23,6 +23,7 @@ from .full_batch import FullBatch
 from .hessian import Hessian
 from .initializers import Initializer, as_initializer, as_random_state
 from .losses import BaseLoss, as_loss
+from .mean_loss import mean_loss
 from .model import TrainableModel
 from .optimizers import Optimizer, RunningOptimizer, as_optimizer
 from .prediction import predict
@@ -194,7 +195,7 @@ class Network(TrainableModel):
         return trace.pre_activations, trace.outputs
 
     def loss(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The mean loss over the rows, Σ wᵢ lossᵢ / Σ wᵢ.
+        """The mean loss over the rows, Σ wᵢ lossᵢ / Σ wᵢ: a forward pass, and no gradient.
 
         Parameters
         ----------
@@ -204,7 +205,8 @@ class Network(TrainableModel):
         sample_weight : array-like of shape (n,), optional
             How much each row counts; ones if left out.
         """
-        return self.loss_and_gradients(X, y, sample_weight)[0]
+        X, y, weights = self._checked(X, y, sample_weight)
+        return mean_loss(self, Rows(X, y, weights, self.dtype))
 
     # First derivatives
 
