@@ -69,7 +69,7 @@ class Network(TrainableModel):
     ------
     TypeError, ValueError
         If a width, a name or the type makes no sense, or the loss does not go with the last activation. By every
-        method, if an argument has another shape, is not finite, or has no meaning for the loss.
+        method, if an argument has another shape, is not finite, is masked, or has no meaning for the loss.
 
     Notes
     -----
@@ -138,6 +138,7 @@ class Network(TrainableModel):
         >>> net.params
         array([1., 2., 3.])
         """
+        self.check_memory()
         self.layout.check(coefs, intercepts)
         arrays = [
             [np.array(as_numbers(f"{name}[{number}]", array, self.dtype)) for number, array in enumerate(given)]
@@ -164,6 +165,7 @@ class Network(TrainableModel):
         >>> net.params.round(3)
         array([0.138, 0.609, 0.   ])
         """
+        self.check_memory()
         hidden = [activation.name for activation in self.activations[:-1]]
         as_initializer(initializer)(self.layout, hidden or self.activations[0].name, random_state, self.params)
 
@@ -371,6 +373,8 @@ class Network(TrainableModel):
         """
         if not isinstance(optimizer, str | Optimizer | RunningOptimizer):
             raise TypeError(f"optimizer must be a name or an object such as SGD(0.1), got {optimizer!r}.")
+        if not self.params.flags.writeable:
+            raise ValueError("The parameters are read-only: set params.flags.writeable = True to train them.")
         check_count("epochs", epochs)
         check_count("batch_size", 1 if batch_size is None else batch_size)
         settings = as_optimizer(optimizer) if isinstance(optimizer, str) else optimizer
