@@ -49,6 +49,7 @@ from .optimizers import RunningOptimizer
 from .prediction import predict
 from .progress import Progress
 from .regularisation import Regularisation
+from .sparse_input import check_sparse
 from .team import count_threads
 from .training import Diverged, Epoch, History, Plan, train
 
@@ -141,6 +142,8 @@ class BaseMLP(ForwardPass, ABC):
 
     def _prepare(self, X: Any, y: Any, sample_weight: Any, incremental: bool, classes: Any) -> Fitting:
         """Everything before the first step, on a draft: whatever is refused is refused here."""
+        check_sparse(X)
+        check_sparse(y, "y")
         hidden = check_hidden_layer_sizes(self.hidden_layer_sizes)
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         if incremental and self.early_stopping:
@@ -180,9 +183,9 @@ class BaseMLP(ForwardPass, ABC):
         dtype = dtype if first else arithmetic_type(*self.coefs_)
         network = TrainableModel(units, activations, loss, dtype)
         if first:
-            named = self.activation if not isinstance(self.activation, list | tuple) else (*self.activation, "relu")[0]
-            initialise = as_initializer(self.initializer)
-            initialise(network.layout, name_of(named), random_state, network.params)
+            one = not isinstance(self.activation, list | tuple)
+            names = name_of(self.activation) if one else [name_of(each) for each in self.activation]
+            as_initializer(self.initializer)(network.layout, names, random_state, network.params)
             self._store_history(History.new(self.early_stopping))
         else:
             network.layout.fill(network.params, self.coefs_, self.intercepts_)

@@ -73,10 +73,8 @@ class Continuation:
         self.arrays = (*estimator.coefs_, *estimator.intercepts_)
         self.out_activation = estimator.out_activation_
         self.parameters = current_parameters(estimator)
-        self.weighted = fitting.rows.sample_weight is not None
-        self.sparse = fitting.rows.sparse
         # Dropout of sparse inputs keeps a copy of the very values that it was prepared for.
-        self.masks_values = self.sparse and bool(fitting.plan.regularisation.input_dropout)
+        self.masks_values = fitting.rows.sparse and bool(fitting.plan.regularisation.input_dropout)
         self.batch_size = fitting.plan.batch_size
         # The rows' order that a seed draws for their number, and the state of the generator behind it.
         self.drawn: tuple[np.ndarray, np.random.RandomState] | None = None
@@ -97,7 +95,9 @@ class Continuation:
 
     def go_on(self, estimator: BaseMLP, rows: Rows) -> Fitting | None:
         """The fitting for these rows; None if they need another workspace."""
-        if (rows.sample_weight is not None) != self.weighted or rows.sparse != self.sparse or self.masks_values:
+        first = self.fitting.rows
+        alike = (rows.sample_weight is None) == (first.sample_weight is None) and rows.sparse == first.sparse
+        if not alike or rows.weight_divisor != first.weight_divisor or self.masks_values:
             return None
         if min(rows.n_rows, 200) < self.batch_size and estimator.batch_size == "auto":
             return None

@@ -15,6 +15,7 @@ from .data import Rows
 from .model import BorrowedModel
 from .prediction import predict
 from .small_batches import SmallBatchPredictor
+from .sparse_input import check_sparse
 from .team import count_threads
 
 
@@ -35,6 +36,7 @@ class ForwardPass(BaseEstimator):
             return outputs
         check_is_fitted(self)
         self._check_output_unchanged()
+        check_sparse(X)
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         if predictor is not None and (outputs := predictor.predict(X)) is not None:
             return outputs

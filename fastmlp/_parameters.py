@@ -111,6 +111,11 @@ def choose_output(
     if task == "binary" and name_of(output) == "softmax":
         task, width = "multi-class", 2
     chosen.natural_output(task)
+    if task == "multi-label" and name_of(output) == "softmax":
+        raise ValueError(
+            "output_activation='softmax' makes one class of several: its outputs add up to one, and several labels a "
+            "row need an output each. Use output_activation=None or 'logistic', or give y one class a row."
+        )
     n_outputs = chosen.n_outputs(task, width)
     apart = name_of(output) in PROBABILITIES - {"softmax"}
     if task == "multi-class" and apart and chosen.n_targets(output, n_outputs) > 1:
@@ -122,9 +127,7 @@ def choose_output(
     return n_outputs, output, chosen
 
 
-def keep_output(
-    estimator: BaseMLP, task: str, width: int
-) -> tuple[int, str | Activation, BaseLoss]:
+def keep_output(estimator: BaseMLP, task: str, width: int) -> tuple[int, str | Activation, BaseLoss]:
     """The same for a training that goes on, with what stands in `out_activation_`.
 
     Where that was set by hand, training takes it as scikit-learn's does: several classes may stand behind 'logistic',
@@ -137,11 +140,9 @@ def keep_output(
     """
     output, chosen = estimator.out_activation_, as_loss(estimator.loss)
     by_hand = name_of(output) != name_of(estimator.output_activation or chosen.natural_output(task))
-    if not by_hand:
-        return choose_output(estimator.loss, estimator.output_activation, task, width)
-    if task == "binary" and name_of(output) == "softmax":
-        task, width = "multi-class", 2
-    if chosen == SquaredError() and name_of(output) != "softmax":
+    if not by_hand or name_of(output) == "softmax":
+        return choose_output(estimator.loss, output, task, width)
+    if chosen == SquaredError():
         chosen = SquaredErrorByHand()
     n_outputs = chosen.n_outputs(task, width)
     chosen.check(output, n_outputs)

@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import _check_sample_weight
 
 from ._warnings import warn_user
+from .data import balance
 
 
 def arithmetic_type(*parts: Any) -> np.dtype:
@@ -62,29 +63,21 @@ def check_hidden_layer_sizes(hidden_layer_sizes: Any) -> list[int]:
 
 
 def check_sample_weight(sample_weight: Any, X: Any) -> np.ndarray | None:
-    """Weights as an array in X's type, one for each row of X; None stays None.
+    """Weights as an array of floats, one for each row of X; None stays None.
 
     Raises
     ------
     ValueError
-        If there are more or fewer than rows, if one is not finite, or if they sum to zero or to infinity.
+        If there are more or fewer than rows, if one is not finite, or if they sum to zero.
     """
     if sample_weight is None:
         return None
-    with np.errstate(over="ignore"):
-        if not _are_plain_weights(sample_weight, X):
-            sample_weight = _check_sample_weight(sample_weight, X)
-        weights = sample_weight.astype(X.dtype, copy=False)
-        total = weights.sum(dtype=np.float64).astype(X.dtype)
+    weights = sample_weight if _are_plain_weights(sample_weight, X) else _check_sample_weight(sample_weight, X)
+    total = balance(weights)[0].sum(dtype=np.float64)
     if abs(total) < np.finfo(X.dtype).tiny:  # kernels count subnormal numbers as zero
         raise ValueError(
             f"sample_weight sums to zero over {weights.size} rows (zero for all rows?): there is nothing to fit. "
             "Give some rows positive weights, or leave sample_weight out."
-        )
-    if not np.isfinite(total):
-        raise ValueError(
-            f"sample_weight sums to {total} in the {X.dtype} that X is computed in: "
-            "divide the weights by their mean."
         )
     return weights
 

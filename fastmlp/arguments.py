@@ -10,7 +10,12 @@ import numpy as np
 import scipy.sparse as sp
 
 from .activations import Activation, as_activation, as_hidden_activation
-from .model import Model
+from .data import balance
+from .model import Model, TrainableModel
+from .sparse_input import check_sparse
+
+#: What NumPy would make floats of, though it is no number.
+_NO_NUMBERS = (str, bytes, np.timedelta64, np.datetime64)
 
 
 def check_units(units: Iterable) -> list[int]:
@@ -71,7 +76,7 @@ def check_dtype(dtype: Any) -> np.dtype:
     return found
 
 
-def check_inputs(X: Any, model: Model, name: str = "X") -> Any:
+def check_inputs(X: Any, model: TrainableModel, name: str = "X") -> Any:
     """X (n, n_features) as a finite array, or CSR matrix, of the network's type; copied only if it must be.
 
     Raises
@@ -79,10 +84,12 @@ def check_inputs(X: Any, model: Model, name: str = "X") -> Any:
     TypeError
         If it does not hold real numbers.
     ValueError
-        If it has another shape, or holds an infinity or a NaN.
+        If it has another shape, holds an infinity or a NaN, or is a damaged sparse matrix (see `check_sparse`).
     """
+    model.check_memory()
     n_features = model.layout.units[0]
     if sp.issparse(X):
+        check_sparse(X, name)
         X = X.tocsr()
         if X.dtype.kind not in "biuf":
             raise TypeError(f"{name} must hold real numbers, got a sparse matrix of {X.dtype}.")
@@ -104,17 +111,27 @@ def as_numbers(name: str, values: Any, dtype: np.dtype) -> np.ndarray:
     TypeError
         If they are not real numbers.
     ValueError
-        If one is infinite or NaN, in this type.
+        If one is infinite or NaN, in this type, or masked.
     """
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise ValueError(
+            f"{name} has {np.ma.count_masked(values)} masked entries, and there are no numbers under a mask: leave "
+            "such rows out, or put a number there (values.filled(number))."
+        )
     try:
         array = np.asarray(values)
     except ValueError as error:  # rows of different lengths
         raise ValueError(f"{name} does not make an array: {error}") from None
     if array.dtype.kind == "O":
+        strange = next((each for each in array.flat if isinstance(each, _NO_NUMBERS)), None)
+        if strange is not None:
+            raise TypeError(f"{name} must hold real numbers, got objects, such as {strange!r}.")
         try:
             array = array.astype(np.float64)
         except (TypeError, ValueError) as error:
             raise TypeError(f"{name} must hold real numbers, got objects: {error}") from None
+        except OverflowError as error:
+            raise ValueError(f"{name} must be finite in float64: {error}.") from None
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers, got an array of {array.dtype}.")
     with np.errstate(over="ignore"):
@@ -126,9 +143,10 @@ def as_numbers(name: str, values: Any, dtype: np.dtype) -> np.ndarray:
 def _check_finite(name: str, array: np.ndarray) -> None:
     finite = np.isfinite(array)
     if not finite.all():
-        at = tuple(int(index) for index in np.argwhere(~finite)[0])
+        at = tuple(int(index) for index in np.argwhere(~finite)[0]) if array.ndim else ()
+        where = f" at {at if len(at) > 1 else at[0]}" if at else ""
         raise ValueError(
-            f"{name} must be finite, but holds {array[at]} at {at if len(at) > 1 else at[0]} (as {array.dtype}): "
+            f"{name} must be finite, but holds {array[at]}{where} (as {array.dtype}): "
             "leave such rows out, or put a number there."
         )
 
@@ -160,28 +178,29 @@ def check_targets(y: Any, n_rows: int, model: Model) -> np.ndarray:
 
 
 def check_weights(sample_weight: Any, n_rows: int, dtype: np.dtype) -> np.ndarray | None:
-    """Weights (n,) in the network's type; None stays None.
+    """Weights (n,) in the network's type, divided by a power of two if they are huge or tiny; None stays None.
+
+    The losses are means, so that dividing changes nothing but what would overflow.
 
     Raises
     ------
     TypeError
         If they are not real numbers.
     ValueError
-        If there are no rows, or the weights have another shape, are negative, or sum to zero or infinity.
+        If there are no rows, or the weights have another shape, are negative, not finite, or all zero.
     """
     if n_rows == 0:
         raise ValueError("X has no rows: a loss is a mean over rows, so give at least one.")
     if sample_weight is None:
         return None
-    weights = as_numbers("sample_weight", sample_weight, dtype)
+    weights = as_numbers("sample_weight", sample_weight, np.dtype(np.float64))
     if weights.shape != (n_rows,):
         raise ValueError(f"sample_weight must have shape ({n_rows},), one for each row, got {weights.shape}.")
     if (weights < 0).any():
         raise ValueError(f"sample_weight must not be negative, but holds {weights.min():g}.")
-    total = weights.sum(dtype=np.float64).astype(dtype)
-    if not np.finfo(dtype).tiny <= total < np.inf:  # kernels count subnormal numbers as zero
-        raise ValueError(f"sample_weight sums to {total:g} in {dtype}: the sum must be positive and finite.")
-    return weights
+    if not weights.any():
+        raise ValueError(f"sample_weight sums to 0 in {weights.dtype}: the sum must be positive and finite.")
+    return balance(weights)[0].astype(dtype, copy=False)
 
 
 def check_count(name: str, number: Any) -> None:

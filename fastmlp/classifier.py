@@ -95,7 +95,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     output_activation : str or Activation, default=None
         Of the output layer; None is the one that goes with loss and targets.
     initializer : str or Initializer, default='sklearn'
-        Initial weights: 'sklearn' draws scikit-learn's numbers; 'glorot_uniform', 'glorot_normal', 'he_uniform',
+        Initial weights: 'sklearn' draws scikit-learn's numbers (of several activations each layer has the scale of its
+        own, the output layer that of the last hidden one); 'glorot_uniform', 'glorot_normal', 'he_uniform',
         'he_normal', 'lecun_uniform', 'lecun_normal', 'orthogonal', 'uniform', or an object: ``Uniform(-0.1, 0.1)``.
     weight_decay : float, default=None
         Decoupled decay, for the solvers that have one ('adamw', 'lion', 'lamb'); None is their own.

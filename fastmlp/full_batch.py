@@ -30,7 +30,7 @@ class FullBatch:
     """
 
     def __init__(self, network: TrainableModel, rows: Rows, l2: float, n_threads: int = 1) -> None:
-        self.network, self.l2 = network, l2
+        self.network, self.l2 = network, l2 / rows.weight_divisor
         chunk = chunk_rows(network, rows)
         self.steps = -(-rows.n_rows // chunk)
         self.order = np.arange(rows.n_rows, dtype=np.int64)

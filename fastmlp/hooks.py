@@ -67,7 +67,8 @@ class Hooks:
     def _put_in_front(self, settings: Regularisation) -> None:
         """`penalise` in front of what phase two calls, and its numbers in front of that rule's."""
         behind = int(self.tasks["update"][0])
-        assert int(float(behind)) == behind, "an address that is no float64"
+        if int(float(behind)) != behind:  # the kernel calls the address that it finds there
+            raise RuntimeError(f"The update rule lies at {behind:#x}, an address that float64 does not hold exactly.")
         hyper = np.zeros((2, 2, N_HYPER))
         hyper[0, 0, L1] = settings.l1
         hyper[0, :, LARGEST] = np.inf if settings.clip_value is None else settings.clip_value

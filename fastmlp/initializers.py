@@ -4,7 +4,7 @@
 name               weights                                     biases  source
 =================  ==========================================  ======  =================================================
 sklearn            U(−b, b), b = √(6 / (fan_in + fan_out)),    same    scikit-learn's habit, see `glorot_uniform`
-                   √(2 / …) with logistic hidden layers
+                   √(2 / …) in layers of logistic units
 glorot_uniform     U(−b, b), b = √(6 / (fan_in + fan_out))     0       Glorot and Bengio (2010), "Understanding the
 glorot_normal      N(0, 2 / (fan_in + fan_out))                0       difficulty of training deep feedforward networks"
 he_uniform         U(−b, b), b = √(6 / fan_in)                 0       He, Zhang, Ren and Sun (2015), "Delving deep into
@@ -35,19 +35,37 @@ from .layout import Layout
 from .names import look_up
 
 
-def glorot_uniform(layout: Layout, activation: str, random_state: np.random.RandomState, params: np.ndarray) -> None:
+def glorot_uniform(
+    layout: Layout, activation: str | Sequence[str], random_state: np.random.RandomState, params: np.ndarray
+) -> None:
     """Fill `params` as scikit-learn does: U(−b, b) with b = √(6 / (fan_in + fan_out)), √(2 / …) for logistic.
+
+    `activation` is one name for all layers, or a list of the hidden layers' names: then each has the scale of its own.
+    The output layer has that of the last hidden layer, as in scikit-learn, whatever its own activation.
 
     Drawn in float64, layer by layer, weights before biases, and then rounded to the type of `params`: the same seed
     gives scikit-learn's numbers.
 
     Source: Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks".
     """
-    factor = 2.0 if activation == "logistic" else 6.0
-    for coef, intercept in zip(layout.coefs(params), layout.intercepts(params), strict=True):
-        bound = np.sqrt(factor / sum(coef.shape))
+    names = _one_for_each_layer(activation, len(layout.shapes))
+    for coef, intercept, name in zip(layout.coefs(params), layout.intercepts(params), names, strict=True):
+        bound = np.sqrt((2.0 if name == "logistic" else 6.0) / sum(coef.shape))
         coef[...] = random_state.uniform(-bound, bound, coef.shape)
         intercept[...] = random_state.uniform(-bound, bound, intercept.shape)
+
+
+def _one_for_each_layer(activation: str | Sequence[str], n_layers: int) -> list[str]:
+    """The activation that decides each layer's scale; a network without hidden layers counts as one of rectifiers."""
+    if isinstance(activation, str):
+        return [activation] * n_layers
+    hidden = list(activation)
+    if len(hidden) != n_layers - 1:
+        raise ValueError(
+            f"activation holds {len(hidden)} names, but there are {n_layers - 1} hidden layers: give one for each, or "
+            "one name for all."
+        )
+    return [*hidden, (hidden or ["relu"])[-1]]
 
 
 def as_random_state(seed: Any) -> np.random.RandomState:
@@ -75,14 +93,16 @@ def as_random_state(seed: Any) -> np.random.RandomState:
 class Initializer:
     """What fills a network's parameters."""
 
-    def __call__(self, layout: Layout, activation: str, random_state: Any, params: np.ndarray) -> None:
+    def __call__(
+        self, layout: Layout, activation: str | Sequence[str], random_state: Any, params: np.ndarray
+    ) -> None:
         """Overwrite all parameters.
 
         Parameters
         ----------
         layout : Layout
-        activation : str
-            Name of the hidden layers' activation, which scikit-learn's habit depends on.
+        activation : str or sequence of str
+            Name of the hidden layers' activation, or of each one's, which scikit-learn's habit depends on.
         random_state : int, RandomState or None
         params : ndarray of shape (layout.size,)
         """
@@ -109,7 +129,9 @@ class _Named(Initializer):
 
 
 class _ScikitLearns(_Named):
-    def __call__(self, layout: Layout, activation: str, random_state: Any, params: np.ndarray) -> None:
+    def __call__(
+        self, layout: Layout, activation: str | Sequence[str], random_state: Any, params: np.ndarray
+    ) -> None:
         glorot_uniform(layout, activation, as_random_state(random_state), params)
 
 
@@ -242,7 +264,9 @@ class GivenArrays(Initializer):
     def __post_init__(self) -> None:
         vars(self).update(coefs=_copies("coefs", self.coefs), intercepts=_copies("intercepts", self.intercepts))
 
-    def __call__(self, layout: Layout, activation: str, random_state: Any, params: np.ndarray) -> None:
+    def __call__(
+        self, layout: Layout, activation: str | Sequence[str], random_state: Any, params: np.ndarray
+    ) -> None:
         layout.fill(params, self.coefs, self.intercepts)
 
     def __eq__(self, other: object) -> bool:

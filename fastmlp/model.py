@@ -84,6 +84,37 @@ class TrainableModel(Model):
         twin.params[...] = self.params
         return twin
 
+    def check_memory(self) -> None:
+        """Refuse arrays that no longer lie where they were made: kernels follow their addresses.
+
+        Raises
+        ------
+        ValueError
+            If `params`, its memory or one of its views was given another size, shape or type in place (``resize``,
+            ``shape = …``, ``dtype = …``).
+        """
+        params, item, memory = self.params, self.dtype.itemsize, self.params.base
+        start = _address(params)
+        views = (*self.coefs, *self.intercepts)
+        places = zip(
+            (params, *views),
+            (0, *self.layout.weight_offsets, *self.layout.bias_offsets),
+            ((self.layout.size,), *self.layout.shapes, *((fan_out,) for _, fan_out in self.layout.shapes)),
+            strict=True,
+        )
+        whole = memory is not None and _address(memory) <= start <= _address(memory) + memory.nbytes - params.nbytes
+        if not whole or not all(
+            _address(array) == start + at * item
+            and array.shape == shape
+            and array.dtype == self.dtype
+            and array.flags.c_contiguous
+            for array, at, shape in places
+        ):
+            raise ValueError(
+                "The parameters' memory, shape or type was changed in place (resize, shape = …, dtype = …): make "
+                "another network, and set its weights. Entries may be changed at any time."
+            )
+
     def __setattr__(self, name: str, value: Any) -> None:
         """Parameters are copied into: the flat vector and its views must not come apart."""
         if name == "params" and "params" in self.__dict__:
@@ -107,6 +138,11 @@ class TrainableModel(Model):
 
     def __setstate__(self, params: np.ndarray) -> None:
         self.params = params
+
+
+def _address(array: np.ndarray) -> int:
+    """Where it begins; much faster than `ctypes.data`."""
+    return array.__array_interface__["data"][0]
 
 
 class _Views(tuple):

@@ -23,6 +23,7 @@ from .full_batch import FullBatch
 from .hessian import Hessian
 from .initializers import Initializer, as_initializer, as_random_state
 from .losses import BaseLoss, as_loss
+from .mean_loss import mean_loss
 from .model import TrainableModel
 from .optimizers import Optimizer, RunningOptimizer, as_optimizer
 from .prediction import predict
@@ -68,7 +69,7 @@ class Network(TrainableModel):
     ------
     TypeError, ValueError
         If a width, a name or the type makes no sense, or the loss does not go with the last activation. By every
-        method, if an argument has another shape, is not finite, or has no meaning for the loss.
+        method, if an argument has another shape, is not finite, is masked, or has no meaning for the loss.
 
     Notes
     -----
@@ -137,6 +138,7 @@ class Network(TrainableModel):
         >>> net.params
         array([1., 2., 3.])
         """
+        self.check_memory()
         self.layout.check(coefs, intercepts)
         arrays = [
             [np.array(as_numbers(f"{name}[{number}]", array, self.dtype)) for number, array in enumerate(given)]
@@ -150,8 +152,9 @@ class Network(TrainableModel):
         Parameters
         ----------
         initializer : str or Initializer
-            'sklearn' (scikit-learn's habit, and the estimators'), 'glorot_uniform', 'he_normal', …, or an object such
-            as ``Uniform(-1, 1)``; see `fastmlp.initializers`.
+            'sklearn' (scikit-learn's habit, and the estimators': each hidden layer has the scale of its own activation,
+            and the output layer that of the last hidden one), 'glorot_uniform', 'he_normal', …, or an object such as
+            ``Uniform(-1, 1)``; see `fastmlp.initializers`.
         random_state : int, RandomState or None
             A seed, or what to draw from.
 
@@ -162,7 +165,9 @@ class Network(TrainableModel):
         >>> net.params.round(3)
         array([0.138, 0.609, 0.   ])
         """
-        as_initializer(initializer)(self.layout, self.activations[0].name, random_state, self.params)
+        self.check_memory()
+        hidden = [activation.name for activation in self.activations[:-1]]
+        as_initializer(initializer)(self.layout, hidden or self.activations[0].name, random_state, self.params)
 
     # Values
 
@@ -192,7 +197,7 @@ class Network(TrainableModel):
         return trace.pre_activations, trace.outputs
 
     def loss(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The mean loss over the rows, Σ wᵢ lossᵢ / Σ wᵢ.
+        """The mean loss over the rows, Σ wᵢ lossᵢ / Σ wᵢ: a forward pass, and no gradient.
 
         Parameters
         ----------
@@ -202,7 +207,8 @@ class Network(TrainableModel):
         sample_weight : array-like of shape (n,), optional
             How much each row counts; ones if left out.
         """
-        return self.loss_and_gradients(X, y, sample_weight)[0]
+        X, y, weights = self._checked(X, y, sample_weight)
+        return mean_loss(self, Rows(X, y, weights, self.dtype))
 
     # First derivatives
 
@@ -367,6 +373,8 @@ class Network(TrainableModel):
         """
         if not isinstance(optimizer, str | Optimizer | RunningOptimizer):
             raise TypeError(f"optimizer must be a name or an object such as SGD(0.1), got {optimizer!r}.")
+        if not self.params.flags.writeable:
+            raise ValueError("The parameters are read-only: set params.flags.writeable = True to train them.")
         check_count("epochs", epochs)
         check_count("batch_size", 1 if batch_size is None else batch_size)
         settings = as_optimizer(optimizer) if isinstance(optimizer, str) else optimizer

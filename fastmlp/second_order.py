@@ -32,6 +32,8 @@ class Objective:
         The twin. Its loss is one whose value and derivative agree: half_squared_error in place of squared_error.
     X, y, weights : arrays
         (n, n_features), dense or CSR; (n, n_targets); (n,).
+    l2 : float
+        α, divided as the rows' weights are.
     """
 
     def __init__(self, network: TrainableModel, rows: Rows, l2: float) -> None:
@@ -46,7 +48,7 @@ class Objective:
         ones = np.ones(rows.n_rows)
         self.weights = ones if rows.sample_weight is None else rows.sample_weight.astype(np.float64, copy=False)
         self.total = float(self.weights.sum())
-        self.l2 = l2
+        self.l2 = l2 / rows.weight_divisor
 
     @property
     def rows(self) -> Rows:

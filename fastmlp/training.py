@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -123,7 +123,9 @@ class Epoch:
         regularisation: Regularisation = _PLAIN,
         masks: Masks | None = None,
     ) -> None:
-        self.network, self.optimizer = network, optimizer.begin()
+        self.network, self.optimizer, self.rows = network, optimizer.begin(), rows
+        if rows.weight_divisor != 1:
+            regularisation = replace(regularisation, l1=regularisation.l1 / rows.weight_divisor)
         self.batch_size = batch_size
         self.steps = -(-order.size // batch_size)
         self.team = Team(useful_threads(network, batch_size, n_threads), takes_long(network, batch_size))
@@ -146,6 +148,7 @@ class Epoch:
 
     def rebind(self, rows: Rows, order: np.ndarray) -> None:
         """Go on with other rows of the same kind, after the parameters may have been changed from outside."""
+        self.rows = rows
         self.workspace.rebind(rows)
         self.workspace.use_order(order)
         self.steps = -(-order.size // self.batch_size)
@@ -153,7 +156,7 @@ class Epoch:
     def run(self, l2: float) -> float:
         """Make every step of the pass; the mean loss over the rows that counted."""
         tasks, task = self.workspace.tasks, self.workspace.task
-        tasks["rates"], tasks["l2"] = self.rates.address(self.steps), l2
+        tasks["rates"], tasks["l2"] = self.rates.address(self.steps), l2 / self.rows.weight_divisor
         self.hooks.before_epoch(self.steps)
         self.results[...] = 0
         try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .data import require_targets
 from .host import VECTOR_BITS
 from .kernels.records import COLUMN_TILE, FROM_BIAS, LAYER, N_HYPER, RECTIFY, ROW_TILE, TASK, TILE_VECTORS
 from .units import activations, blocks, dense, gradient, panels, parts, softmax, sparse
@@ -104,6 +105,10 @@ class Workspace:
         in_parts: bool = False,
     ) -> None:
         self.network, self.rows, self.dtype = network, rows, network.dtype
+        if rows.n_features != network.layout.units[0]:
+            raise ValueError(
+                f"X has {rows.n_features} columns, but the network reads {network.layout.units[0]}: give it as many."
+            )
         self.part_rows = self._choose_parts(batch_rows) if in_parts else 0
         self.batch_rows = self.part_rows * n_threads or batch_rows
         self.buffers: dict[str, np.ndarray] = {}
@@ -280,16 +285,8 @@ class Workspace:
             self._let_the_loss_read_outputs()
 
     def _allocate_training(self) -> None:
-        layout, task, n_targets = self.network.layout, self.task, self.rows.n_targets
-        loss, output = self.network.loss_function, self.network.output_activation
-        expected = loss.n_targets(output, layout.units[-1])
-        assert n_targets == expected, "the kernels trust the targets' width"
-        task["targets"] = self.buffer("targets", (self.batch_rows, n_targets))
-        task["target_weights"] = self.buffer("target weights", (self.batch_rows, n_targets))
-        self.buffers["target weights"][...] = 1  # what stays there when every row counts as one
-        task["losses"] = self.buffer("losses", (self.batch_rows, n_targets), np.float64)
-        task["loss"] = loss.unit(output).address(self.dtype)
-        task["loss_settings"] = self._numbers("loss settings", loss.settings(output, layout.units[-1]))
+        layout, task = self.network.layout, self.task
+        self._allocate_losses(self.batch_rows)
         task["transpose"] = dense.transpose.address(self.dtype)
         task["weight_gradient"] = gradient.weight_gradient.address(self.dtype)
         task["pass_rows"] = network_kernels.pass_rows.address(self.dtype)
@@ -307,6 +304,24 @@ class Workspace:
         if self.rows.sparse:
             task["sort_by_feature"] = sparse.sort_by_feature.address(self.dtype)
             task["sparse_weight_gradient"] = sparse.sparse_weight_gradient.address(self.dtype)
+
+    def _allocate_losses(self, loss_rows: int) -> None:
+        """Targets of a batch, and room for the losses of so many rows."""
+        task, n_targets, n_outputs = self.task, self.rows.n_targets, self.network.layout.units[-1]
+        loss, output = self.network.loss_function, self.network.output_activation
+        require_targets(loss, output, n_outputs, self.rows.y)
+        task["targets"] = self.buffer("targets", (self.batch_rows, n_targets))
+        task["target_weights"] = self.buffer("target weights", (self.batch_rows, n_targets))
+        self.buffers["target weights"][...] = 1  # what stays there when every row counts as one
+        task["losses"] = self.buffer("losses", (loss_rows, n_targets), np.float64)
+        task["loss"] = loss.unit(output).address(self.dtype)
+        task["loss_settings"] = self._numbers("loss settings", loss.settings(output, n_outputs))
+
+    def prepare_losses(self, loss_rows: int) -> None:
+        """Losses without gradients: for a workspace that was made for outputs alone."""
+        self._allocate_losses(loss_rows)
+        if not self.network.loss_function.is_fused(self.network.output_activation):
+            self._let_the_loss_read_outputs()
 
     def _allocate_panels(self) -> None:
         """For each large layer: its weights in panels, whose last one ends with a whole vector."""

@@ -19,10 +19,10 @@ FLOORS = [
     {"network", "arguments"},
     {"newton", "levenberg_marquardt"},
     {"second_order"},
-    {"training", "full_batch", "prediction", "small_batches", "hessian", "trace", "team", "warmup"},
+    {"training", "full_batch", "mean_loss", "prediction", "small_batches", "hessian", "trace", "team", "warmup"},
     {"progress", "interruptible", "shuffling"},
     {"hooks"},
-    {"model", "workspace", "data"},
+    {"model", "workspace", "data", "sparse_input"},
     {
         "activations", "initializers", "optimizers", "schedules", "losses", "base_loss", "classification_losses",
         "margin_losses", "regression_losses", "deviance_losses", "user_losses", "own_activation",

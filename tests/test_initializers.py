@@ -8,6 +8,9 @@ import pytest
 from sklearn.base import clone
 from sklearn.neural_network import MLPRegressor
 
+import fastmlp
+from fastmlp import Network
+from fastmlp.activations import as_activation
 from fastmlp.initializers import (
     INITIALIZERS,
     GivenArrays,
@@ -108,6 +111,71 @@ def test_scikit_learns_numbers(dtype, activation):
     params = np.empty(layout.size, dtype)
     glorot_uniform(layout, activation, np.random.RandomState(3), params)
     np.testing.assert_array_equal(layout.coefs(params)[1], theirs.coefs_[1])
+
+
+#: Names of the hidden layers, and the layers that have the smaller scale of logistic units; the last is the output's.
+MIXED = {
+    ("logistic", "relu", "tanh"): [0],
+    ("relu", "logistic", "tanh"): [1],
+    ("relu", "tanh", "logistic"): [2, 3],  # scikit-learn's output layer is drawn as its hidden layers are
+    ("logistic", "tanh", "logistic"): [0, 2, 3],
+    ("relu", "relu", "relu"): [],
+    ("logistic", "logistic", "logistic"): [0, 1, 2, 3],
+}
+MIXED_LAYOUT = Layout([20, 30, 25, 40, 15])
+
+
+def largest_of_scale(coef):
+    """The largest weight over √(2 / (fan_in + fan_out)): 1 or √3, or almost."""
+    return np.abs(coef).max() / np.sqrt(2 / sum(coef.shape))
+
+
+@pytest.mark.parametrize("container", [list, tuple])
+@pytest.mark.parametrize("names", MIXED)
+def test_each_layer_has_the_scale_of_its_own_activation(names, container):
+    coefs, intercepts = draw("sklearn", MIXED_LAYOUT, activation=container(names))
+    for number, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True)):
+        expected = 1 if number in MIXED[names] else np.sqrt(3)
+        assert 0.95 * expected < largest_of_scale(coef) <= expected
+        assert np.abs(intercept).max() <= np.sqrt(2 / sum(coef.shape)) * expected
+
+
+@pytest.mark.parametrize("name", INITIALIZERS)
+@pytest.mark.parametrize("activation", ["logistic", "relu"])
+def test_equal_names_are_one_name(name, activation):
+    one, each = (draw(name, MIXED_LAYOUT, activation=given) for given in (activation, [activation] * 3))
+    for ours, theirs in zip((*one[0], *one[1]), (*each[0], *each[1]), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("names", MIXED)
+def test_estimators_and_network_draw_alike(names):
+    """What a fit starts from: a step of a rate that changes nothing."""
+    expected = draw("sklearn", MIXED_LAYOUT, 3, activation=names)[0]
+    net = Network(MIXED_LAYOUT.units, [*names, "identity"], "half_squared_error")
+    net.initialize(random_state=3)
+    X = np.random.RandomState(0).standard_normal((9, 20))
+    options = {"hidden_layer_sizes": (30, 25, 40), "solver": "sgd", "learning_rate_init": 1e-300, "random_state": 3}
+    for activation in (list(names), tuple(as_activation(name) for name in names)):
+        model = fastmlp.MLPRegressor(activation=activation, **options).partial_fit(X, X[:, :15])
+        for ours, also, drawn in zip(model.coefs_, net.coefs, expected, strict=True):
+            np.testing.assert_array_equal(ours, drawn)
+            np.testing.assert_array_equal(also, drawn)
+
+
+def test_no_hidden_layer():
+    layout = Layout([30, 40])
+    assert largest_of_scale(draw("sklearn", layout, activation=[])[0][0]) > 1.6
+    for output, top in (("logistic", 1), ("identity", np.sqrt(3))):
+        net = Network(layout.units, [output], "half_squared_error")
+        net.initialize(random_state=0)
+        assert 0.95 * top < largest_of_scale(net.coefs[0]) <= top
+
+
+def test_a_name_for_each_hidden_layer():
+    for names in ([], ["relu"] * 4):
+        with pytest.raises(ValueError, match="but there are 3 hidden layers: give one for each, or one name for all"):
+            draw("sklearn", MIXED_LAYOUT, activation=names)
 
 
 @pytest.mark.parametrize("name", INITIALIZERS)

@@ -101,6 +101,44 @@ def test_pure_functions_of_the_step(name):
 # Those that change between epochs
 
 
+class Halved(schedules.Schedule):
+    """A user's own, in front of which the base class checks steps too."""
+
+    def at(self, t):
+        return 0.5 ** (t + 1)
+
+
+STEPS_THERE_ARE_NOT = [
+    -1, -1.0, [0, 1, -1], [[0], [-5]], np.int64(-3), np.array([3, -(2**40)]), -0.5, 0.5, [1, 2.5], np.nan, [0, np.nan],
+    np.inf, -np.inf, "1", ["0", "1"], None, [None], True, 1j, [[1], [1, 2]], {}, np.datetime64(1, "s"), -(10**400),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("step", STEPS_THERE_ARE_NOT, ids=str)
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        *(schedule for schedule, _ in CLOSED_FORMS.values()), InverseScaling(0.1), InverseScaling(0.1, rows_seen=9),
+        Adaptive(0.1), WarmUp(WarmUp(Adaptive(0.1), 3), 5), Halved(), WarmUp(Halved(), 3),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_steps_that_there_are_not(schedule, step):
+    with pytest.raises(ValueError, match=r"step must be 0, 1, 2, … \(integers"):
+        schedule(step)
+
+
+def test_steps_of_any_integer_type():
+    for step in (3, 3.0, np.int8(3), np.uint64(3), np.float32(3), np.array(3, object), 10**30, range(4), [], [[0, 7]]):
+        rates = Cosine(0.1, 5)(step)
+        assert rates.dtype == np.float64 and rates.shape == np.shape(step)
+
+
+def test_the_message_names_the_step():
+    with pytest.raises(ValueError, match=r"counted from the beginning of the training\), but holds -7\."):
+        Cosine(0.1, 5)([3, -7, 2])
+
+
 def test_invscaling_counts_rows():
     schedule = InverseScaling(0.3, 0.7)
     assert np.all(schedule(T) == 0.3)

@@ -122,19 +122,26 @@ def backward_rows(task_record, layer_records, first, rows, like):
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
     last = layers[task.n_layers - 1]
-    at = first * last.stride
-    z, delta = shift(pointer_at(last.output, like), at), shift(pointer_at(last.delta, like), at)
-    target = shift(pointer_at(task.targets, like), first * task.n_targets)
-    weight = shift(pointer_at(task.target_weights, like), first * task.n_targets)
-    loss = shift(doubles_at(task.losses), first * task.n_targets)
-    if task.activate_output:
-        activate_rows(last, first, rows, like)
-    settings = doubles_at(task.loss_settings)
-    call(task.loss, (z, delta, target, weight, loss, rows, last.fan_out, task.n_targets, settings))
+    compute_losses(task, last, shift(doubles_at(task.losses), first * task.n_targets), first, rows, like)
     if task.output_backward != 0:
+        z = shift(pointer_at(last.output, like), first * last.stride)
+        delta = shift(pointer_at(last.delta, like), first * last.stride)
         call(task.output_backward, (z, delta, rows, last.fan_out))
     for number in range(task.n_layers - 1, 0, -1):
         multiply_backward(task, layers[number], layers[number - 1], first, rows, like)
+
+
+@pasted
+def compute_losses(task, last, losses, first, rows, like):
+    """losses (rows, n_targets) and the output layer's delta in rows first … first + rows are overwritten."""
+    z = shift(pointer_at(last.output, like), first * last.stride)
+    delta = shift(pointer_at(last.delta, like), first * last.stride)
+    target = shift(pointer_at(task.targets, like), first * task.n_targets)
+    weight = shift(pointer_at(task.target_weights, like), first * task.n_targets)
+    if task.activate_output:
+        activate_rows(last, first, rows, like)
+    settings = doubles_at(task.loss_settings)
+    call(task.loss, (z, delta, target, weight, losses, rows, last.fan_out, task.n_targets, settings))
 
 
 @pasted

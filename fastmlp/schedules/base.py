@@ -25,8 +25,21 @@ class Schedule(Settings):
         Returns
         -------
         ndarray of float64 of the shape of `step`
+
+        Raises
+        ------
+        ValueError
+            If a step is negative, or not an integer.
+
+        Examples
+        --------
+        >>> from fastmlp.schedules import Cosine
+        >>> Cosine(0.1, steps=4)([0, -1])
+        Traceback (most recent call last):
+        ...
+        ValueError: step must be 0, 1, 2, … (integers, counted from the beginning of the training), but holds -1.
         """
-        t = np.asarray(step, np.float64)
+        t = _check_steps(step)
         return self.at(t.ravel()).reshape(t.shape)  # as a vector: NumPy's power of one number has other last bits
 
     def at(self, t: np.ndarray) -> np.ndarray:
@@ -40,6 +53,22 @@ class Schedule(Settings):
     def after_plateau(self) -> Schedule | None:
         """The schedule to go on with when nothing improves any more; None, but for `Adaptive`: stop."""
         return None
+
+
+def _check_steps(step: Any) -> np.ndarray:
+    """Step numbers in float64; raises the ValueError of `Schedule.__call__`."""
+    allowed = "step must be 0, 1, 2, … (integers, counted from the beginning of the training)"
+    try:
+        given = np.asarray(step)
+        if given.dtype.kind not in "iufO" and given.size:
+            raise TypeError
+        t = given.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):  # words, complex numbers, rows of different lengths
+        raise ValueError(f"{allowed}, got {step!r}.") from None
+    wrong = ~((t >= 0) & (t < np.inf) & (t == np.floor(t)))  # NaN too
+    if wrong.any():
+        raise ValueError(f"{allowed}, but holds {t[wrong][0]:g}.")
+    return t
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,44 @@
+"""The loss over all rows, without its gradient."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .data import Rows
+from .full_batch import CHUNK_ROWS
+from .interruptible import Slicer
+from .model import Model
+from .units import mean_loss as _kernels
+from .workspace import WIDE_BLOCK_ROWS, Workspace
+
+
+def mean_loss(network: Model, rows: Rows) -> float:
+    """Σ wᵢ lossᵢ / Σ wᵢ, in float64: the bits of `FullBatch`'s loss without a penalty.
+
+    One forward pass. Neither a gradient nor copies of the weights are made: what is allocated is a block of rows, and
+    a loss for each row of a chunk, which are added up in `FullBatch`'s order.
+
+    Parameters
+    ----------
+    network : Model
+    rows : Rows
+        With targets.
+
+    Raises
+    ------
+    ValueError
+        If targets or inputs are not of the network's width.
+    """
+    chunk = min(CHUNK_ROWS, rows.n_rows)
+    workspace = Workspace(network, rows, min(WIDE_BLOCK_ROWS, chunk), training=False)
+    workspace.prepare_losses(chunk)
+    workspace.use_order(np.arange(rows.n_rows, dtype=np.int64))
+    workspace.task["batch_size"] = chunk
+    add_losses = _kernels.add_losses.entry(network.dtype)
+    like = network.coefs[0].ctypes.data
+
+    def chunks(start: int, stop: int) -> None:
+        add_losses(*workspace.arguments(), start, stop, like)
+
+    Slicer().run(chunks, -(-rows.n_rows // chunk))
+    return float(workspace.task["loss_sum"]) / float(workspace.task["weight_sum"])
