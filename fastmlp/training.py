@@ -132,7 +132,7 @@ class Epoch:
         self.slicer = Slicer(slow_seconds(network, batch_size))
         self.train_steps = _epoch_kernels.train_steps.entry(network.dtype)
         self.params = network.params.ctypes.data
-        self.rates = RatesAhead(self.optimizer)
+        self.rates = RatesAhead(self.optimizer, regularisation.l1 > 0)
         self.state = self.optimizer.prepare(network.layout.size, network.dtype)
         tasks = self.workspace.tasks
         self.results = tasks[["steps_made", "rows_counted", "loss_sum"]]
@@ -142,7 +142,7 @@ class Epoch:
         tasks["update_layer"] = _update_kernels.update_layer.address(network.dtype)
         tasks["update"] = self.optimizer.unit().address(network.dtype)
         self.workspace.set_hyper(self.optimizer.hyper())
-        self.hooks = Hooks(self.workspace, regularisation, self.optimizer.phases, masks)
+        self.hooks = Hooks(self.workspace, regularisation, self.optimizer, masks)
 
     def run(self, l2: float) -> float:
         """Make every step of the pass; the mean loss over the rows that counted."""
@@ -165,10 +165,13 @@ class Epoch:
 
 
 class RatesAhead:
-    """What changes from step to step (`RunningOptimizer.rates`), computed for many steps at a time."""
+    """What changes from step to step (`RunningOptimizer.rates`), computed for many steps at a time.
 
-    def __init__(self, optimizer: RunningOptimizer) -> None:
-        self.optimizer = optimizer
+    `shrinks` says whether weights are shrunk after each step (L1).
+    """
+
+    def __init__(self, optimizer: RunningOptimizer, shrinks: bool = False) -> None:
+        self.optimizer, self.shrinks = optimizer, shrinks
         self.schedule: Schedule | None = None
         self.first = 0
         self.rates = np.zeros((0, N_RATES))
@@ -178,7 +181,7 @@ class RatesAhead:
         optimizer = self.optimizer
         at = optimizer.t - self.first
         if optimizer.schedule is not self.schedule or not 0 <= at <= len(self.rates) - steps:
-            self.rates = optimizer.rates(max(steps, STEPS_AHEAD))
+            self.rates = optimizer.rates(max(steps, STEPS_AHEAD), self.shrinks)
             self.schedule, self.first, at = optimizer.schedule, optimizer.t, 0
             self.start = self.rates.ctypes.data
         return self.start + at * self.rates.strides[0]
