@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,8 @@ from .prediction import FewRows, arrays_are_as_expected, predict
 from .progress import Progress
 from .regularisation import Regularisation
 from .team import count_threads
-from .training import Diverged, History, Plan, train
+from .training import Diverged, History, Plan, Validation, train
+from .validation_loss import ValidationLoss
 
 _NON_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed."
@@ -54,6 +54,9 @@ class BaseMLP(BaseEstimator, ABC):
 
     coefs_: list[np.ndarray]
     intercepts_: list[np.ndarray]
+    validation_scores_: list[float] | None
+    best_validation_score_: float | None
+    validation_metric_: str | None
 
     # What the two estimators say for themselves.
 
@@ -64,6 +67,10 @@ class BaseMLP(BaseEstimator, ABC):
     @abstractmethod
     def _output(self, n_targets: int) -> tuple[int, str | Activation, BaseLoss]:
         """Number of outputs, output activation and loss, for encoded targets of so many columns."""
+
+    @abstractmethod
+    def _task(self) -> str:
+        """The kind of task, one of `losses.TASKS`."""
 
     @abstractmethod
     def _score_outputs(self, outputs: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> float:
@@ -165,9 +172,10 @@ class BaseMLP(BaseEstimator, ABC):
 
     def _split(
         self, network: TrainableModel, rows: Rows, random_state: np.random.RandomState
-    ) -> tuple[np.ndarray, Callable[[], float] | None]:
-        """The rows to train on, and with early stopping the score on the others."""
+    ) -> tuple[np.ndarray, Validation | None]:
+        """The rows to train on, and with early stopping the score on the others, or the negative of their loss."""
         if not self.early_stopping:
+            self.validation_metric_ = None
             return np.arange(rows.n_rows, dtype=np.int64), None
         assert rows.y is not None
         stratify = None
@@ -182,10 +190,24 @@ class BaseMLP(BaseEstimator, ABC):
                 "scored. Increase 'validation_fraction', or give more rows a weight."
             )
 
-        def validate() -> float:
-            return self._score_outputs(predict(network, rows, validation, count_threads(self.n_jobs)), y, weights)
+        n_threads = count_threads(self.n_jobs)
+        metric = network.loss_function.validation_metric(network.output_activation, self._task())
+        self._judge_by(metric, network.loss_function)
+        if metric == "neg_loss":
+            loss = ValidationLoss(network, rows, validation, n_threads)
+            return order, Validation(lambda: -loss(), metric)
 
-        return order, validate
+        def score() -> float:
+            return self._score_outputs(predict(network, rows, validation, n_threads), y, weights)
+
+        return order, Validation(score, metric)
+
+    def _judge_by(self, metric: str, loss: BaseLoss) -> None:
+        """Scores of another kind, of the training that goes on, are no measure for those that come."""
+        judge = metric, loss if metric == "neg_loss" else None
+        if getattr(self, "_judge", judge) != judge:
+            self.validation_scores_, self.best_validation_score_, self._no_improvement_count = [], -np.inf, 0
+        self._judge, self.validation_metric_ = judge, metric
 
     def _report_divergence(self, epoch: int) -> None:
         cause = (

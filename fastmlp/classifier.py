@@ -76,7 +76,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Whether the momentum looks ahead.
     early_stopping : bool, default=False
         Whether to set `validation_fraction` of the rows aside, stop when their score no longer improves, and keep
-        the weights that scored best. The split is stratified for two classes.
+        the weights that scored best: by accuracy with scikit-learn's loss (log_loss without smoothing, with its own
+        output activation), and with every other one by that loss itself, without penalties. The split is stratified
+        for two classes.
     validation_fraction : float, default=0.1
         In [0, 1).
     beta_1, beta_2 : float, default=0.9, 0.999
@@ -127,7 +129,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     best_loss_ : float or None
         The smallest of them; None with early stopping.
     validation_scores_, best_validation_score_ : list of float and float, or None
-        Accuracy on the rows set aside, with early stopping.
+        With early stopping: after each epoch, and at best, the accuracy on the rows set aside or the negative of their
+        loss; the greater the better.
+    validation_metric_ : {'accuracy', 'neg_loss'} or None
+        Which of the two they are.
     n_iter_, t_ : int
         Epochs of the last fit; rows seen since the first.
     n_features_in_, feature_names_in_, n_layers_, n_outputs_, out_activation_
@@ -385,12 +390,15 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             )
 
     def _output(self, n_targets: int) -> tuple[int, str | Activation, BaseLoss]:
+        task = self._task()
+        width = {"multi-label": n_targets, "multi-class": len(self.classes_), "binary": 1}[task]
+        return choose_output(self.loss, self.output_activation, task, width)
+
+    def _task(self) -> str:
         kind = self._label_binarizer.y_type_
         if kind.startswith("multilabel"):
-            task, width = "multi-label", n_targets
-        else:
-            task, width = ("multi-class", len(self.classes_)) if kind == "multiclass" else ("binary", 1)
-        return choose_output(self.loss, self.output_activation, task, width)
+            return "multi-label"
+        return "multi-class" if kind == "multiclass" else "binary"
 
     def _score_outputs(self, outputs: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> float:
         """Accuracy, of several labels all must be right; NaN where an output is not finite."""

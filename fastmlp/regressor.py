@@ -77,7 +77,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Whether the momentum looks ahead.
     early_stopping : bool, default=False
         Whether to set `validation_fraction` of the rows aside, stop when their score no longer improves, and keep
-        the weights that scored best (R²).
+        the weights that scored best: by R² with the losses that scikit-learn has ('squared_error' and 'poisson', with
+        their own output activation), and with every other one by that loss itself, without penalties.
     validation_fraction : float, default=0.1
         In [0, 1).
     beta_1, beta_2 : float, default=0.9, 0.999
@@ -123,7 +124,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     best_loss_ : float or None
         The smallest of them; None with early stopping.
     validation_scores_, best_validation_score_ : list of float and float, or None
-        R² on the rows set aside, with early stopping.
+        With early stopping: after each epoch, and at best, R² on the rows set aside or the negative of their loss; the
+        greater the better.
+    validation_metric_ : {'r2', 'neg_loss'} or None
+        Which of the two they are.
     n_iter_, t_ : int
         Epochs of the last fit; rows seen since the first.
     n_features_in_, feature_names_in_, n_layers_, n_outputs_, out_activation_
@@ -265,7 +269,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return self._fit(X, y, sample_weight, incremental=True)
 
     def predict(self, X):
-        """The value of each row, or its values; with several quantiles those of each value, in ascending order.
+        """The value of each row, or its values; with several quantiles those of each value, from low to high.
+
+        They may cross, unless the loss is ``Quantile(…, crossing=False)``.
 
         Parameters
         ----------
@@ -279,7 +285,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         if outputs.shape[1] == 1:
             return outputs.ravel()
         each = self._by_target(outputs)
-        return outputs if 1 in each.shape[1:] else each
+        return each.reshape(outputs.shape) if 1 in each.shape[1:] else each
 
     def score(self, X, y, sample_weight=None):
         """R² of the predictions; with several quantiles, of the middle one.
@@ -319,9 +325,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return choose_output(self.loss, self.output_activation, "regression", n_targets)
 
     def _by_target(self, outputs: np.ndarray) -> np.ndarray:
-        """(n, n_targets, outputs for each target): one, or as many as quantiles."""
-        n_targets = as_loss(self.loss).n_targets(self.out_activation_, self.n_outputs_)
-        return outputs.reshape(len(outputs), n_targets, -1)
+        """(n, n_targets, outputs for each target): one, or as many as quantiles, in order if the loss wants them so."""
+        loss = as_loss(self.loss)
+        n_targets = loss.n_targets(self.out_activation_, self.n_outputs_)
+        return loss.arrange(outputs).reshape(len(outputs), n_targets, -1)
+
+    def _task(self) -> str:
+        return "regression"
 
     def _score_outputs(self, outputs: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> float:
         """R², of the middle one of several quantiles; NaN where an output is not finite."""

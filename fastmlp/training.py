@@ -84,6 +84,22 @@ class Plan:
     regularisation: Regularisation = _PLAIN
 
 
+@dataclass(frozen=True)
+class Validation:
+    """What early stopping judges by.
+
+    Parameters
+    ----------
+    score : callable
+        () ↦ the score of the network as it is; the greater the better.
+    metric : {'accuracy', 'r2', 'neg_loss'}
+        What that is.
+    """
+
+    score: Callable[[], float]
+    metric: str
+
+
 class Diverged(ArithmeticError):
     """Parameters became infinite or NaN in this epoch."""
 
@@ -198,7 +214,7 @@ def train(
     order: np.ndarray,
     random_state: np.random.RandomState,
     progress: Progress,
-    validate: Callable[[], float] | None = None,
+    validate: Validation | None = None,
     n_threads: int = 1,
     masks: Masks | None = None,
 ) -> bool:
@@ -231,7 +247,7 @@ def train(
                 _judge(network, history, plan.tol, progress, validate, best)
                 optimizer.after_epoch(history.rows_seen)
                 if history.no_improvement_count > plan.n_iter_no_change and _plateau(
-                    optimizer, plan, history, progress, validate is not None
+                    optimizer, plan, history, progress, validate.metric if validate else None
                 ):
                     return True
                 if plan.one_epoch:
@@ -250,7 +266,7 @@ def _judge(
     history: History,
     tol: float,
     progress: Progress,
-    validate: Callable[[], float] | None,
+    validate: Validation | None,
     best: np.ndarray | None,
 ) -> None:
     """Whether the epoch brought improvement; the best parameters are kept, and divergence is raised."""
@@ -258,17 +274,15 @@ def _judge(
     if validate is None:
         history.note_loss(history.loss_curve[-1], tol)
     else:
-        score = validate()
+        score = validate.score()
         if history.note_score(score, tol) and finite and best is not None:
             best[...] = network.params
-        progress.validation(score)
+        progress.validation(score, validate.metric)
     if not finite:
         raise Diverged(history.n_iter)
 
 
-def _plateau(
-    optimizer: RunningOptimizer, plan: Plan, history: History, progress: Progress, early_stopping: bool
-) -> bool:
+def _plateau(optimizer: RunningOptimizer, plan: Plan, history: History, progress: Progress, metric: str | None) -> bool:
     """Nothing improves: lower the learning rate if the schedule does, else stop (True)."""
     going_on = optimizer.after_plateau()
     outcome = "Stopping."
@@ -277,5 +291,5 @@ def _plateau(
         history.no_improvement_count = 0
     elif isinstance(optimizer.schedule, Adaptive):
         outcome = "Learning rate too small. Stopping."
-    progress.plateau(early_stopping, plan.tol, plan.n_iter_no_change, outcome)
+    progress.plateau(metric, plan.tol, plan.n_iter_no_change, outcome)
     return not going_on

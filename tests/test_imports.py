@@ -19,7 +19,7 @@ FLOORS = [
     {"network", "arguments"},
     {"newton", "levenberg_marquardt"},
     {"second_order"},
-    {"training", "full_batch", "prediction", "hessian", "trace", "team", "warmup"},
+    {"training", "full_batch", "prediction", "hessian", "trace", "team", "warmup", "validation_loss"},
     {"progress", "interruptible", "shuffling"},
     {"hooks"},
     {"model", "workspace", "data"},
