@@ -22,7 +22,7 @@ from .dropout import Masks
 from .full_batch import lbfgs
 from .initializers import as_initializer
 from .levenberg_marquardt import levenberg_marquardt
-from .losses import BaseLoss
+from .losses import BaseLoss, Loss
 from .model import BorrowedModel, TrainableModel
 from .newton import newton_cg
 from .prediction import FewRows, arrays_are_as_expected, predict
@@ -148,10 +148,13 @@ class BaseMLP(BaseEstimator, ABC):
                 progress=Progress(self.verbose), validate=validate, n_threads=count_threads(self.n_jobs), masks=masks,
             )  # fmt: skip
         except Diverged as error:
-            self._report_divergence(error.epoch)
-            converged = True
+            self._report_divergence(error.epoch, error.best_epoch)
+            converged, history.not_finite = True, None  # which came before it
         finally:
             self._store_history(history)
+        if history.not_finite is not None:
+            what, value, epoch = history.not_finite
+            self._report_loss(what, value, f"epoch {epoch}", network.loss_function)
         if not converged:
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization "
@@ -209,7 +212,25 @@ class BaseMLP(BaseEstimator, ABC):
             self.validation_scores_, self.best_validation_score_, self._no_improvement_count = [], -np.inf, 0
         self._judge, self.validation_metric_ = judge, metric
 
-    def _report_divergence(self, epoch: int) -> None:
+    def _report_loss(self, what: str, value: float, when: str, loss: BaseLoss) -> None:
+        """A loss or a score that is no number, of weights that are: said once a fit, and the model stays."""
+        dtype = arithmetic_type(*self.coefs_)
+        if isinstance(loss, Loss):
+            advice = f"make {loss!r} finite for every output and target."
+        else:
+            advice = (
+                f"scale y{' or give X as float64' if dtype == np.float32 else ''}, scale X, for instance with "
+                "StandardScaler, or lower the learning rate."
+            )
+        warnings.warn(
+            f"The {what} came out {'NaN' if np.isnan(value) else 'infinite'} in {when}, with loss={self.loss!r} in "
+            f"{dtype}, while the weights stayed finite: from there on it says nothing of whether training improves. "
+            f"{advice[0].upper()}{advice[1:]}",
+            ConvergenceWarning,
+            stacklevel=6,
+        )
+
+    def _report_divergence(self, epoch: int, best_epoch: int) -> None:
         cause = (
             f" They became infinite or NaN in epoch {epoch}, with solver={self.solver!r} and "
             f"learning_rate_init={self.learning_rate_init}: scale the inputs (and a regressor's targets), for "
@@ -217,8 +238,12 @@ class BaseMLP(BaseEstimator, ABC):
         )
         if not self.early_stopping:
             raise ValueError(_NON_FINITE + cause)
+        if best_epoch:
+            restored = f"the best finite weights, of epoch {best_epoch}, are restored."
+        else:
+            restored = "no epoch before had a score to keep, so the weights that it began with are restored."
         warnings.warn(
-            "Training diverged and was stopped; the best finite weights are restored." + cause,
+            f"Training diverged and was stopped; {restored}{cause}",
             ConvergenceWarning,
             stacklevel=6,
         )
@@ -236,17 +261,25 @@ class BaseMLP(BaseEstimator, ABC):
         if result.interrupted:
             self.n_iter_ = int(result.nit)
             return
+        if self.solver != "lbfgs" and not np.isfinite(result.fun):
+            raise ValueError(
+                f"{self.solver} has made no step: with loss={self.loss!r} the loss is {result.fun} at the weights that "
+                "it begins with, which are finite. Scale y and X, for instance with StandardScaler, or mend a loss of "
+                "your own."
+            )
         if self.solver == "lbfgs":
             self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
         else:
             self.n_iter_ = int(result.nit)
             if not result.success:
                 warnings.warn(f"{self.solver}: {result.message}", ConvergenceWarning, stacklevel=4)
-        if not (np.isfinite(result.fun) and np.isfinite(network.params).all()):
+        if not np.isfinite(network.params).all():
             raise ValueError(
                 f"{_NON_FINITE} They became infinite or NaN within {self.n_iter_} iterations of {self.solver}: scale "
                 "the inputs (and a regressor's targets), for instance with StandardScaler."
             )
+        if not np.isfinite(result.fun):
+            self._report_loss("loss", self.loss_, f"iteration {self.n_iter_} of {self.solver}", network.loss_function)
 
     # A training's history, as scikit-learn's attributes.
 

@@ -41,6 +41,10 @@ class History:
     no_improvement_count: int = 0
     n_iter: int = 0
     rows_seen: int = 0
+    #: Of this training alone: the epoch whose weights scored best (0: those that it began with); what first came out
+    #: infinite or NaN while the weights were finite, with its value and its epoch.
+    best_epoch: int = 0
+    not_finite: tuple[str, float, int] | None = None
 
     @classmethod
     def new(cls, early_stopping: bool) -> History:
@@ -54,6 +58,11 @@ class History:
         self.n_iter += 1
         self.rows_seen += rows
         self.loss_curve.append(loss)
+
+    def note_finite(self, what: str, value: float) -> None:
+        """A loss or a score of weights that are finite."""
+        if self.not_finite is None and not math.isfinite(value):
+            self.not_finite = what, value, self.n_iter
 
     def note_loss(self, loss: float, tol: float) -> None:
         """An epoch's training loss decides whether there is improvement."""
@@ -99,13 +108,18 @@ class Validation:
     score: Callable[[], float]
     metric: str
 
+    @property
+    def what(self) -> str:
+        """What it is called."""
+        return "validation loss" if self.metric == "neg_loss" else "validation score"
+
 
 class Diverged(ArithmeticError):
-    """Parameters became infinite or NaN in this epoch."""
+    """Parameters became infinite or NaN in this epoch; those put back are of `best_epoch`, or the first (0)."""
 
-    def __init__(self, epoch: int) -> None:
-        super().__init__(epoch)
-        self.epoch = epoch
+    def __init__(self, epoch: int, best_epoch: int = 0) -> None:
+        super().__init__(epoch, best_epoch)
+        self.epoch, self.best_epoch = epoch, best_epoch
 
 
 class Epoch:
@@ -231,7 +245,8 @@ def train(
     Raises
     ------
     Diverged
-        If the parameters became infinite or NaN. With `validate` the best finite ones were put back.
+        If the parameters became infinite or NaN. With `validate` the best finite ones were put back, or those that
+        the training began with, if no epoch scored better.
     """
     best = network.params.copy() if validate else None
     optimizer = optimizer.begin()
@@ -271,15 +286,20 @@ def _judge(
 ) -> None:
     """Whether the epoch brought improvement; the best parameters are kept, and divergence is raised."""
     finite = bool(np.isfinite(network.params).all())
+    if finite:
+        history.note_finite("training loss", history.loss_curve[-1])
     if validate is None:
         history.note_loss(history.loss_curve[-1], tol)
     else:
-        score = validate.score()
-        if history.note_score(score, tol) and finite and best is not None:
+        score = validate.score() if finite else math.nan
+        if finite:
+            history.note_finite(validate.what, score)
+        if history.note_score(score, tol) and best is not None:
             best[...] = network.params
+            history.best_epoch = history.n_iter
         progress.validation(score, validate.metric)
     if not finite:
-        raise Diverged(history.n_iter)
+        raise Diverged(history.n_iter, history.best_epoch)
 
 
 def _plateau(optimizer: RunningOptimizer, plan: Plan, history: History, progress: Progress, metric: str | None) -> bool:
