@@ -235,7 +235,7 @@ def train(
     """Train `network` in place until nothing improves or every epoch is used up.
 
     With `validate` the parameters with the best score are put back in the end. `masks` is where dropout's random bits
-    come from; it goes on with the training.
+    come from; it goes on with the training. A schedule that may end before the training does is warned of.
 
     Returns
     -------
@@ -252,6 +252,8 @@ def train(
     optimizer = optimizer.begin()
     epoch = Epoch(network, rows, optimizer, order, plan.batch_size, n_threads, plan.regularisation, masks)
     history.n_iter = 0
+    if ended := _ends_early(optimizer, plan, order.size, epoch.steps):
+        warnings.warn(ended, stacklevel=6)
     try:
         with epoch.team:
             for _ in range(plan.max_iter):
@@ -274,6 +276,21 @@ def train(
         if best is not None:
             network.params[...] = best
     return False
+
+
+def _ends_early(optimizer: RunningOptimizer, plan: Plan, rows: int, steps: int) -> str:
+    """What to say of a schedule whose end these epochs may pass; nothing where it was passed before."""
+    end, epochs = optimizer.schedule.ends_at, 1 if plan.one_epoch else plan.max_iter
+    made = optimizer.t + epochs * steps
+    if end is None or not optimizer.t <= end < made:
+        return ""
+    before = f"after {optimizer.t} before them, " if optimizer.t else ""
+    return (
+        f"{optimizer.schedule!r} ends after {end} steps, but training may make {made} ({before}{epochs} epochs of "
+        f"{steps}): from step {end} on the learning rate stays at {float(optimizer.schedule(end)):g}. Give the schedule as many "
+        f"steps as training has, for instance count_steps({epochs}, rows={rows}, batch_size={plan.batch_size}) of "
+        "fastmlp.schedules, or train for fewer epochs."
+    )
 
 
 def _judge(
