@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -42,7 +41,7 @@ from .dropout import Masks
 from .full_batch import lbfgs
 from .initializers import as_initializer
 from .levenberg_marquardt import levenberg_marquardt
-from .losses import BaseLoss
+from .losses import BaseLoss, Loss
 from .model import TrainableModel
 from .newton import newton_cg
 from .optimizers import RunningOptimizer
@@ -51,7 +50,8 @@ from .progress import Progress
 from .regularisation import Regularisation
 from .sparse_input import check_sparse
 from .team import count_threads
-from .training import Diverged, Epoch, History, Plan, train
+from .training import Diverged, Epoch, History, Plan, Validation, train
+from .validation_loss import ValidationLoss
 
 _NON_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed."
@@ -72,6 +72,10 @@ class BaseMLP(ForwardPass, ABC):
     """Fitting and forward passes behind scikit-learn's conventions. Use `MLPClassifier` or `MLPRegressor`."""
 
     _parameter_constraints: dict = CONSTRAINTS
+
+    validation_scores_: list[float] | None
+    best_validation_score_: float | None
+    validation_metric_: str | None
 
     # What the two estimators say for themselves.
 
@@ -228,10 +232,13 @@ class BaseMLP(ForwardPass, ABC):
                 validate=fitting.validate, masks=fitting.masks, epoch=fitting.epoch,
             )  # fmt: skip
         except Diverged as error:
-            self._report_divergence(error.epoch)
-            converged = True
+            self._report_divergence(error.epoch, error.best_epoch)
+            converged, history.not_finite = True, None  # which came before it
         finally:
             self._store_history(history)
+        if history.not_finite is not None:
+            what, value, epoch = history.not_finite
+            self._report_loss(what, value, f"epoch {epoch}", fitting.network.loss_function)
         if not converged:
             warn_user(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization "
@@ -251,9 +258,10 @@ class BaseMLP(ForwardPass, ABC):
 
     def _split(
         self, network: TrainableModel, rows: Rows, random_state: np.random.RandomState
-    ) -> tuple[np.ndarray, Callable[[], float] | None]:
-        """The rows to train on, and with early stopping the score on the others."""
+    ) -> tuple[np.ndarray, Validation | None]:
+        """The rows to train on, and with early stopping the score on the others, or the negative of their loss."""
         if not self.early_stopping:
+            self.validation_metric_ = None
             return np.arange(rows.n_rows, dtype=np.int64), None
         assert rows.y is not None
         stratify = None
@@ -268,12 +276,43 @@ class BaseMLP(ForwardPass, ABC):
                 "scored. Increase 'validation_fraction', or give more rows a weight."
             )
 
-        def validate() -> float:
-            return self._score_outputs(predict(network, rows, validation, count_threads(self.n_jobs)), y, weights)
+        n_threads = count_threads(self.n_jobs)
+        metric = network.loss_function.validation_metric(network.output_activation, self._task(rows.n_targets)[0])
+        self._judge_by(metric, network.loss_function)
+        if metric == "neg_loss":
+            loss = ValidationLoss(network, rows, validation, n_threads)
+            return order, Validation(lambda: -loss(), metric)
 
-        return order, validate
+        def score() -> float:
+            return self._score_outputs(predict(network, rows, validation, n_threads), y, weights)
 
-    def _report_divergence(self, epoch: int) -> None:
+        return order, Validation(score, metric)
+
+    def _judge_by(self, metric: str, loss: BaseLoss) -> None:
+        """Scores of another kind, of the training that goes on, are no measure for those that come."""
+        judge = metric, loss if metric == "neg_loss" else None
+        if getattr(self, "_judge", judge) != judge:
+            self.validation_scores_, self.best_validation_score_, self._no_improvement_count = [], -np.inf, 0
+        self._judge, self.validation_metric_ = judge, metric
+
+    def _report_loss(self, what: str, value: float, when: str, loss: BaseLoss) -> None:
+        """A loss or a score that is no number, of weights that are: said once a fit, and the model stays."""
+        dtype = arithmetic_type(*self.coefs_)
+        if isinstance(loss, Loss):
+            advice = f"make {loss!r} finite for every output and target."
+        else:
+            advice = (
+                f"scale y{' or give X as float64' if dtype == np.float32 else ''}, scale X, for instance with "
+                "StandardScaler, or lower the learning rate."
+            )
+        warn_user(
+            f"The {what} came out {'NaN' if np.isnan(value) else 'infinite'} in {when}, with loss={self.loss!r} in "
+            f"{dtype}, while the weights stayed finite: from there on it says nothing of whether training improves. "
+            f"{advice[0].upper()}{advice[1:]}",
+            ConvergenceWarning,
+        )
+
+    def _report_divergence(self, epoch: int, best_epoch: int) -> None:
         cause = (
             f" They became infinite or NaN in epoch {epoch}, with solver={self.solver!r} and "
             f"learning_rate_init={self.learning_rate_init}: scale the inputs (and a regressor's targets), for "
@@ -281,8 +320,12 @@ class BaseMLP(ForwardPass, ABC):
         )
         if not self.early_stopping:
             raise ValueError(_NON_FINITE + cause)
+        if best_epoch:
+            restored = f"the best finite weights, of epoch {best_epoch}, are restored."
+        else:
+            restored = "no epoch before had a score to keep, so the weights that it began with are restored."
         warn_user(
-            "Training diverged and was stopped; the best finite weights are restored." + cause,
+            f"Training diverged and was stopped; {restored}{cause}",
             ConvergenceWarning,
         )
 
@@ -300,17 +343,25 @@ class BaseMLP(ForwardPass, ABC):
         if result.interrupted:
             self.n_iter_ = int(result.nit)
             return
+        if self.solver != "lbfgs" and not np.isfinite(result.fun):
+            raise ValueError(
+                f"{self.solver} has made no step: with loss={self.loss!r} the loss is {result.fun} at the weights that "
+                "it begins with, which are finite. Scale y and X, for instance with StandardScaler, or mend a loss of "
+                "your own."
+            )
         if self.solver == "lbfgs":
             self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
         else:
             self.n_iter_ = int(result.nit)
             if not result.success:
                 warn_user(f"{self.solver}: {result.message}", ConvergenceWarning)
-        if not (np.isfinite(result.fun) and np.isfinite(network.params).all()):
+        if not np.isfinite(network.params).all():
             raise ValueError(
                 f"{_NON_FINITE} They became infinite or NaN within {self.n_iter_} iterations of {self.solver}: scale "
                 "the inputs (and a regressor's targets), for instance with StandardScaler."
             )
+        if not np.isfinite(result.fun):
+            self._report_loss("loss", self.loss_, f"iteration {self.n_iter_} of {self.solver}", network.loss_function)
 
     # A training's history, as scikit-learn's attributes.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from .data import Rows
 from .dropout import Masks
 from .regularisation import Regularisation
 from .shuffling import shuffle
-from .training import Epoch, Plan
+from .training import Epoch, Plan, Validation
 
 if TYPE_CHECKING:
     from ._estimator import BaseMLP
@@ -43,7 +42,7 @@ class Fitting:
     regularisation: Regularisation | None = None
     plan: Plan | None = None
     order: np.ndarray | None = None
-    validate: Callable[[], float] | None = None
+    validate: Validation | None = None
     masks: Masks | None = None
     epoch: Epoch | None = None
 

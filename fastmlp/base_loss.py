@@ -58,6 +58,8 @@ class BaseLoss:
     natural: ClassVar[dict[str, str]]
     fused: ClassVar[dict[str, Unit]] = {}
     of_outputs: ClassVar[Unit]
+    #: 'accuracy' or 'r2', where scikit-learn has the loss and its early stopping goes by that score.
+    score: ClassVar[str | None] = None
 
     # What the network asks.
 
@@ -69,6 +71,14 @@ class BaseLoss:
         """The kernel for this output activation."""
         return self.fused.get(name_of(output)) or self.of_outputs
 
+    def judging_unit(self, output: str | Activation) -> Unit:
+        """The kernel for rows that are not trained on, whose deltas nobody reads: the loss of what `arrange` gives."""
+        return self.unit(output)
+
+    def arrange(self, outputs: np.ndarray) -> np.ndarray:
+        """What the network predicts, from its outputs (n, n_outputs): these themselves, if the loss wants no more."""
+        return outputs
+
     def settings(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
         """The loss's own numbers, as its kernel for this output activation reads them."""
         return ()
@@ -78,6 +88,20 @@ class BaseLoss:
         return n_outputs
 
     # What the estimators ask.
+
+    def validation_metric(self, output: str | Activation, task: str) -> str:
+        """What early stopping judges by: `score` as in scikit-learn, where it has this loss and output, or 'neg_loss'.
+
+        Examples
+        --------
+        >>> from fastmlp.losses import LOSSES
+        >>> LOSSES["squared_error"].validation_metric("identity", "regression")
+        'r2'
+        >>> LOSSES["huber"].validation_metric("identity", "regression")
+        'neg_loss'
+        """
+        as_in_scikit_learn = self.score is not None and name_of(output) == self.natural.get(task)
+        return self.score if self.score is not None and as_in_scikit_learn else "neg_loss"
 
     @property
     def kinds(self) -> tuple[str, ...]:

@@ -82,6 +82,7 @@ class LogLoss(ProbabilityLoss):
 
     label_smoothing: float = 0.0
     name: ClassVar[str] = "log_loss"
+    score: ClassVar[str | None] = "accuracy"
     of_outputs: ClassVar[Unit] = _kernels.log_loss_of_outputs
 
     @property
@@ -89,6 +90,9 @@ class LogLoss(ProbabilityLoss):
         if self.label_smoothing:
             return {"softmax": _kernels.smoothed_softmax, "logistic": _kernels.smoothed_logistic}
         return {"softmax": _sklearn_kernels.softmax_log_loss, "logistic": _sklearn_kernels.logistic_log_loss}
+
+    def validation_metric(self, output: str | Activation, task: str) -> str:
+        return "neg_loss" if self.label_smoothing else super().validation_metric(output, task)
 
     def settings(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
         return () if self.is_fused(output) and not self.label_smoothing else (float(self.label_smoothing),)

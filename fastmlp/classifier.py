@@ -75,7 +75,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Whether the momentum looks ahead.
     early_stopping : bool, default=False
         Whether to set `validation_fraction` of the rows aside, stop when their score no longer improves, and keep
-        the weights that scored best. The split is stratified for two classes.
+        the weights that scored best: by accuracy with scikit-learn's loss (log_loss without smoothing, with its own
+        output activation), and with every other one by that loss itself, without penalties. The split is stratified
+        for two classes.
     validation_fraction : float, default=0.1
         In [0, 1).
     beta_1, beta_2 : float, default=0.9, 0.999
@@ -101,7 +103,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     weight_decay : float, default=None
         Decoupled decay, for the solvers that have one ('adamw', 'lion', 'lamb'); None is their own.
     l1 : float, default=0.0
-        Strength of the L1 penalty on weights, divided by the rows of the batch as `alpha` is.
+        Strength of the L1 penalty on weights, divided by the rows of the batch as `alpha` is. Weights that nothing
+        needs become exactly zero, by a proximal step after each update: w ← sign(w) max(|w| − τ, 0), with
+        τ = η l1 / rows for plain descent; see `fastmlp.regularisation.Regularisation` for other solvers.
     dropout : float or list of float, default=0.0
         Rate at which outputs of hidden layers are left out in training, in [0, 1): one for all, or one for each.
     input_dropout : float, default=0.0
@@ -125,7 +129,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     best_loss_ : float or None
         The smallest of them; None with early stopping.
     validation_scores_, best_validation_score_ : list of float and float, or None
-        Accuracy on the rows set aside, with early stopping.
+        With early stopping: after each epoch, and at best, the accuracy on the rows set aside or the negative of their
+        loss; the greater the better.
+    validation_metric_ : {'accuracy', 'neg_loss'} or None
+        Which of the two they are.
     n_iter_, t_ : int
         Epochs of the last fit; rows seen since the first.
     n_features_in_, feature_names_in_, n_layers_, n_outputs_, out_activation_

@@ -72,6 +72,7 @@ class Poisson(DevianceLoss):
     """
 
     name: ClassVar[str] = "poisson"
+    score: ClassVar[str | None] = "r2"
     fused: ClassVar[dict[str, Unit]] = {"exp": _sklearn_kernels.poisson}
     of_outputs: ClassVar[Unit] = _kernels.poisson_of_outputs
     _p = 1.0

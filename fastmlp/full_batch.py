@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 import scipy.optimize
 
+from ._warnings import warn_user
 from .data import Rows
 from .interruptible import Slicer
-from .model import TrainableModel
+from .model import Model, TrainableModel
 from .progress import Progress
 from .team import Team, useful_threads
 from .units import full_batch as _kernels
@@ -67,7 +67,8 @@ class FullBatch:
     def _complete(self, out: np.ndarray, total: np.floating) -> None:
         """out is overwritten with the mean gradient, L2 included: a piece at a time, through memory once."""
         layout, params = self.network.layout, self.network.params
-        for weights, biases, (_, fan_out) in zip(layout.weight_offsets, layout.bias_offsets, layout.shapes, strict=True):
+        places = zip(layout.weight_offsets, layout.bias_offsets, layout.shapes, strict=True)
+        for weights, biases, (_, fan_out) in places:
             for start in range(weights, biases, PASS):
                 piece = slice(start, min(start + PASS, biases))
                 mean = self.scratch[: piece.stop - start]
@@ -87,7 +88,7 @@ class FullBatch:
         self.team.run(chunks_of)
 
 
-def chunk_rows(network: TrainableModel, rows: Rows) -> int:
+def chunk_rows(network: Model, rows: Rows) -> int:
     """Rows of a chunk: by the sizes of network and rows alone."""
     units = network.layout.units
     numbers_of_a_row = 2 * sum(units[1:]) + (0 if rows.sparse else units[0])
@@ -145,7 +146,7 @@ def lbfgs(
             )
         result.interrupted = False
     except KeyboardInterrupt:
-        warnings.warn("Training interrupted by user.", stacklevel=6)
+        warn_user("Training interrupted by user.")
         result = latest
         result.interrupted = True
     network.params[...] = result.x

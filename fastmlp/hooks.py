@@ -5,19 +5,18 @@ Whoever asks for nothing gets nothing: the addresses stay 0, no unit is compiled
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from .dropout import Masks
-from .kernels.records import BEHIND, COLUMN_TILE, FLAT_TILE, L1, LARGEST, N_HYPER, RULE, SCALE
+from .kernels.records import BEHIND, COLUMN_TILE, FLAT_TILE, KEPT, LARGEST, MOMENT, N_HYPER, RULE, SCALE
+from .optimizers import RunningOptimizer
 from .regularisation import Regularisation
 from .units import Unit, dropout, penalties, phases
 from .workspace import Workspace
 
 
 class Hooks:
-    """Penalty, clipping, max-norm, dropout, and the later phases of an update rule, for one workspace.
+    """Clipping, L1, max-norm, dropout, and the later phases of an update rule, for one workspace.
 
     To be made once the tasks hold the update rule's unit and its state.
 
@@ -26,8 +25,8 @@ class Hooks:
     workspace : Workspace
         For training.
     regularisation : Regularisation
-    rule_phases : sequence of Unit
-        Phases in which the update rule goes on once it has run everywhere.
+    optimizer : RunningOptimizer
+        May go on in phases once its rule has run everywhere, and knows how L1 shrinks weights beside it.
     masks : Masks, optional
         For dropout.
 
@@ -41,47 +40,54 @@ class Hooks:
         self,
         workspace: Workspace,
         regularisation: Regularisation,
-        rule_phases: Sequence[Unit] = (),
+        optimizer: RunningOptimizer,
         masks: Masks | None = None,
     ) -> None:
-        self.workspace, self.tasks = workspace, workspace.tasks
+        self.workspace, self.tasks, self.optimizer = workspace, workspace.tasks, optimizer
         self.dtype, self.layout = workspace.dtype, workspace.network.layout
         self.masks = masks if regularisation.drops else None
         self.tasks["rule"], self.tasks["moments"] = self.tasks["update"], self.tasks["state"]
         self.tasks["rule_hyper"] = self.tasks["hyper"]
-        self._add_phases(regularisation, rule_phases)
-        self._penalise(regularisation)
+        self._note_penalty(regularisation)
+        self._add_phases(regularisation, optimizer)
+        if regularisation.clip_value is not None:
+            self._clip_by_value(regularisation.clip_value)
         self._drop_out(regularisation)
 
-    def _penalise(self, settings: Regularisation) -> None:
-        """L1, and clipping by value."""
+    def _note_penalty(self, settings: Regularisation) -> None:
+        """What L1 adds to the loss."""
         if settings.l1:
             tiles = sum(-(-fan_in * fan_out // FLAT_TILE) for fan_in, fan_out in self.layout.shapes)
             self.tasks["l1"], self.tasks["n_magnitudes"] = settings.l1, tiles
             self.tasks["magnitudes"] = self.workspace.buffer("magnitudes", tiles, np.float64)
             self.tasks["note_magnitudes"] = penalties.note_magnitudes.address(self.dtype)
-            self.tasks["go_on"] = phases.go_on.address(self.dtype)
-        if settings.l1 or settings.clip_value is not None:
-            self._put_in_front(settings)
 
-    def _put_in_front(self, settings: Regularisation) -> None:
-        """`penalise` in front of what phase two calls, and its numbers in front of that rule's."""
+    def _clip_by_value(self, largest: float) -> None:
+        """A rule in front of what phase two calls, and its numbers in front of that rule's."""
         behind = int(self.tasks["update"][0])
         if int(float(behind)) != behind:  # the kernel calls the address that it finds there
             raise RuntimeError(f"The update rule lies at {behind:#x}, an address that float64 does not hold exactly.")
         hyper = np.zeros((2, 2, N_HYPER))
-        hyper[0, 0, L1] = settings.l1
-        hyper[0, :, LARGEST] = np.inf if settings.clip_value is None else settings.clip_value
-        hyper[0, :, RULE] = behind
+        hyper[0, :, LARGEST], hyper[0, :, RULE] = largest, behind
         for thread, task in enumerate(self.tasks):
             hyper[1] = self.workspace.buffers[f"hyper {thread}"]
             hyper[1, :, SCALE] = 1.0
             task["hyper"] = self.workspace.buffer(f"hyper {thread}", hyper.shape, np.float64)
             task["rule_hyper"] = task["hyper"] + 8 * BEHIND
             self.workspace.buffers[f"hyper {thread}"][...] = hyper
-        self.tasks["update"] = penalties.penalise.address(self.dtype)
+        self.tasks["update"] = penalties.clip_by_value.address(self.dtype)
 
-    def _add_phases(self, settings: Regularisation, rule_phases: Sequence[Unit]) -> None:
+    def _shrink(self, optimizer: RunningOptimizer) -> Unit:
+        """The phase in which L1 shrinks the weights, and what it calls."""
+        shrinking = optimizer.settings.shrinking
+        if shrinking.unit is not None:
+            self.tasks["shrink"] = shrinking.unit.address(self.dtype)
+        self.tasks["mean_shrinkage"] = optimizer.mean_shrinkage
+        for thread in range(len(self.tasks)):
+            self.workspace.buffers[f"hyper {thread}"][0, [MOMENT, KEPT]] = shrinking.moment, shrinking.kept
+        return shrinking.phase
+
+    def _add_phases(self, settings: Regularisation, optimizer: RunningOptimizer) -> None:
         """Those that need all of phase two, in their order."""
         units: list[Unit] = []
         if settings.clip_norm is not None:
@@ -89,7 +95,9 @@ class Hooks:
             self.tasks["gradient"] = self.tasks["state"] = self.workspace.buffer("gradient", self.layout.size)
             self.tasks["update"] = phases.collect.address(self.dtype)
             units += [phases.note_norm, phases.apply_gradient]
-        units += rule_phases
+        units += optimizer.phases
+        if settings.l1:
+            units.append(self._shrink(optimizer))
         if settings.max_norm is not None:
             self.tasks["max_norm"] = settings.max_norm
             for thread, task in enumerate(self.tasks):
@@ -131,5 +139,6 @@ class Hooks:
 
     def advance(self, steps: int) -> None:
         """So many steps have been made."""
+        self.optimizer.mean_shrinkage = float(self.workspace.task["mean_shrinkage"])
         if self.masks is not None:
             self.masks.advance(steps)

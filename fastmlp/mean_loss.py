@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .data import Rows
-from .full_batch import CHUNK_ROWS
+from .full_batch import chunk_rows
 from .interruptible import Slicer
 from .model import Model
 from .units import mean_loss as _kernels
@@ -29,7 +29,7 @@ def mean_loss(network: Model, rows: Rows) -> float:
     ValueError
         If targets or inputs are not of the network's width.
     """
-    chunk = min(CHUNK_ROWS, rows.n_rows)
+    chunk = chunk_rows(network, rows)
     workspace = Workspace(network, rows, min(WIDE_BLOCK_ROWS, chunk), training=False)
     workspace.prepare_losses(chunk)
     workspace.use_order(np.arange(rows.n_rows, dtype=np.int64))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -369,7 +370,8 @@ class Network(TrainableModel):
         Warns
         -----
         UserWarning
-            If Ctrl-C ended it early; the parameters are those of the last step.
+            If Ctrl-C ended it early; the parameters are those of the last step. If a loss came out infinite or NaN
+            while the parameters stayed finite.
         """
         if not isinstance(optimizer, str | Optimizer | RunningOptimizer):
             raise TypeError(f"optimizer must be a name or an object such as SGD(0.1), got {optimizer!r}.")
@@ -395,6 +397,14 @@ class Network(TrainableModel):
             raise ValueError(
                 f"The parameters became infinite or NaN in epoch {error.epoch}: lower the learning rate, or scale X."
             ) from None
+        if history.not_finite is not None:
+            _, value, epoch = history.not_finite
+            warnings.warn(
+                f"The loss came out {'NaN' if np.isnan(value) else 'infinite'} in epoch {epoch}, with "
+                f"{self.loss_function!r} in {self.dtype}, while the parameters stayed finite: scale y or X, lower the "
+                "learning rate, or mend a loss of your own.",
+                stacklevel=2,
+            )
         return history.loss_curve
 
     def _checked(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, np.ndarray, np.ndarray | None]:

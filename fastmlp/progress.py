@@ -13,13 +13,13 @@ class Progress:
         """An epoch is over."""
         self._print(f"Iteration {number}, loss = {loss:.8f}")
 
-    def validation(self, score: float) -> None:
-        """The validation rows were scored."""
-        self._print(f"Validation score: {score:f}")
+    def validation(self, score: float, metric: str) -> None:
+        """The validation rows were scored, or their loss was taken, whose negative is the score."""
+        self._print(f"Validation loss: {-score:.8f}" if metric == "neg_loss" else f"Validation score: {score:f}")
 
-    def plateau(self, early_stopping: bool, tol: float, epochs: float, outcome: str) -> None:
-        """Nothing improved for so many epochs, and this is what follows."""
-        what = "Validation score" if early_stopping else "Training loss"
+    def plateau(self, metric: str | None, tol: float, epochs: float, outcome: str) -> None:
+        """Nothing improved for so many epochs, and this is what follows; `metric` is None without early stopping."""
+        what = "Training loss" if metric is None else "Validation loss" if metric == "neg_loss" else "Validation score"
         self._print(f"{what} did not improve more than tol={tol:f} for {epochs} consecutive epochs. {outcome}")
 
     def _print(self, line: str) -> None:

@@ -75,7 +75,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Whether the momentum looks ahead.
     early_stopping : bool, default=False
         Whether to set `validation_fraction` of the rows aside, stop when their score no longer improves, and keep
-        the weights that scored best (R²).
+        the weights that scored best: by R² with the losses that scikit-learn has ('squared_error' and 'poisson', with
+        their own output activation), and with every other one by that loss itself, without penalties.
     validation_fraction : float, default=0.1
         In [0, 1).
     beta_1, beta_2 : float, default=0.9, 0.999
@@ -98,7 +99,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     weight_decay : float, default=None
         Decoupled decay, for the solvers that have one ('adamw', 'lion', 'lamb'); None is their own.
     l1 : float, default=0.0
-        Strength of the L1 penalty on weights, divided by the rows of the batch as `alpha` is.
+        Strength of the L1 penalty on weights, divided by the rows of the batch as `alpha` is. Weights that nothing
+        needs become exactly zero, by a proximal step after each update: w ← sign(w) max(|w| − τ, 0), with
+        τ = η l1 / rows for plain descent; see `fastmlp.regularisation.Regularisation` for other solvers.
     dropout : float or list of float, default=0.0
         Rate at which outputs of hidden layers are left out in training, in [0, 1): one for all, or one for each.
     input_dropout : float, default=0.0
@@ -120,7 +123,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     best_loss_ : float or None
         The smallest of them; None with early stopping.
     validation_scores_, best_validation_score_ : list of float and float, or None
-        R² on the rows set aside, with early stopping.
+        With early stopping: after each epoch, and at best, R² on the rows set aside or the negative of their loss; the
+        greater the better.
+    validation_metric_ : {'r2', 'neg_loss'} or None
+        Which of the two they are.
     n_iter_, t_ : int
         Epochs of the last fit; rows seen since the first.
     n_features_in_, feature_names_in_, n_layers_, n_outputs_, out_activation_
@@ -265,7 +271,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return self._fit(X, y, sample_weight, incremental=True)
 
     def predict(self, X):
-        """The value of each row, or its values; with several quantiles those of each value, in ascending order.
+        """The value of each row, or its values; with several quantiles those of each value, from low to high.
+
+        They may cross, unless the loss is ``Quantile(…, crossing=False)``.
 
         Parameters
         ----------
@@ -279,7 +287,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         if outputs.shape[1] == 1:
             return outputs.ravel()
         each = self._by_target(outputs)
-        return outputs if 1 in each.shape[1:] else each
+        return each.reshape(outputs.shape) if 1 in each.shape[1:] else each
 
     def score(self, X, y, sample_weight=None):
         """R² of the predictions; with several quantiles, of the middle one.
@@ -331,9 +339,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return "regression", n_targets
 
     def _by_target(self, outputs: np.ndarray) -> np.ndarray:
-        """(n, n_targets, outputs for each target): one, or as many as quantiles."""
-        n_targets = as_loss(self.loss).n_targets(self.out_activation_, outputs.shape[1])
-        return outputs.reshape(len(outputs), n_targets, -1)
+        """(n, n_targets, outputs for each target): one, or as many as quantiles, in order if the loss wants them so."""
+        loss = as_loss(self.loss)
+        n_targets = loss.n_targets(self.out_activation_, outputs.shape[1])
+        return loss.arrange(outputs).reshape(len(outputs), n_targets, -1)
 
     def _score_outputs(self, outputs: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> float:
         """R², of the middle one of several quantiles; NaN where an output is not finite."""

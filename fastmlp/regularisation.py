@@ -54,8 +54,11 @@ class Regularisation(Settings):
     Parameters
     ----------
     l1 : float, default=0.0
-        Weight of Σ \\|p\\|, at least 0. The slope of \\|p\\| at 0 counts as 0. Weights that nothing needs come within a
-        step of zero; exactly zero they become by chance alone.
+        Weight of Σ \\|p\\|, at least 0. Weights that nothing needs become exactly zero: after the rule's step on the
+        gradient of everything else comes the proximal step w ← sign(w) max(\\|w\\| − τ, 0). With λ = l1 / Σ wᵢ, τ is
+        η λ for plain descent, and for every other rule as far as it goes in the end with a gradient of λ:
+        η λ / (1 − μ) with momentum, η λ / (√v̂ + ε) for Adam. A threshold of η λ for all would lose the minimum, by
+        1 − μ and by √v̂. Where a rule divides by the gradients' size, a weight shrinks by 2 η a step at the most.
     dropout : float or sequence of float, default=0.0
         Probability p in [0, 1) with which an output of a hidden layer is left out for one row of one step; what is kept
         counts 1 / (1 − p) times. One for all hidden layers, or one for each. Predictions leave out nothing.
@@ -65,10 +68,10 @@ class Regularisation(Settings):
         After each step, what comes into a unit (a column of a weight matrix, in every layer) is scaled to this
         Euclidean norm if it is longer. Greater than 0.
     clip_norm : float, optional
-        Before each update, the gradient of all weights and biases together, penalties included, is scaled to this
-        Euclidean norm if it is longer. Greater than 0.
+        Before each update, the gradient of all weights and biases together, L2 penalty included, is scaled to this
+        Euclidean norm if it is longer, and the step of l1 with it. Greater than 0.
     clip_value : float, optional
-        Each element of the gradient, penalties included, is clipped to ± this. Greater than 0. It comes before
+        Each element of the gradient, L2 penalty included, is clipped to ± this. Greater than 0. It comes before
         `clip_norm`.
 
     Raises
@@ -80,7 +83,8 @@ class Regularisation(Settings):
     ----------
     Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov (2014), "Dropout: a simple way to prevent neural
     networks from overfitting" (max-norm too); Pascanu, Mikolov and Bengio (2013), "On the difficulty of training
-    recurrent neural networks" (clipping by norm).
+    recurrent neural networks" (clipping by norm); Yun, Lozano and Yang (2021), "Adaptive proximal gradient methods for
+    structured neural networks" (l1's step in the metric of the rule).
 
     Examples
     --------

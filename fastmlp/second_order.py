@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, Protocol
 
 import numpy as np
 import scipy.optimize
 
+from ._warnings import warn_user
 from .data import Rows
 from .losses import HalfSquaredError, SquaredError
 from .model import TrainableModel
@@ -102,7 +102,7 @@ def iterate(solver: Solver, network: TrainableModel, max_iter: int, progress: Pr
             result.fun = solver.objective.reported(solver.loss)
             progress.epoch(result.nit, result.fun)
     except KeyboardInterrupt:
-        warnings.warn("Training interrupted by user.", stacklevel=7)
+        warn_user("Training interrupted by user.")
         result.interrupted = True
     solver.objective.model.params[...] = params
     network.params[...] = params

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ._warnings import warn_user
 from .data import Rows
 from .dropout import Masks
 from .hooks import Hooks
@@ -41,6 +41,10 @@ class History:
     no_improvement_count: int = 0
     n_iter: int = 0
     rows_seen: int = 0
+    #: Of this training alone: the epoch whose weights scored best (0: those that it began with); what first came out
+    #: infinite or NaN while the weights were finite, with its value and its epoch.
+    best_epoch: int = 0
+    not_finite: tuple[str, float, int] | None = None
 
     @classmethod
     def new(cls, early_stopping: bool) -> History:
@@ -54,6 +58,11 @@ class History:
         self.n_iter += 1
         self.rows_seen += rows
         self.loss_curve.append(loss)
+
+    def note_finite(self, what: str, value: float) -> None:
+        """A loss or a score of weights that are finite."""
+        if self.not_finite is None and not math.isfinite(value):
+            self.not_finite = what, value, self.n_iter
 
     def note_loss(self, loss: float, tol: float) -> None:
         """An epoch's training loss decides whether there is improvement."""
@@ -84,12 +93,33 @@ class Plan:
     regularisation: Regularisation = _PLAIN
 
 
-class Diverged(ArithmeticError):
-    """Parameters became infinite or NaN in this epoch."""
+@dataclass(frozen=True)
+class Validation:
+    """What early stopping judges by.
 
-    def __init__(self, epoch: int) -> None:
-        super().__init__(epoch)
-        self.epoch = epoch
+    Parameters
+    ----------
+    score : callable
+        () ↦ the score of the network as it is; the greater the better.
+    metric : {'accuracy', 'r2', 'neg_loss'}
+        What that is.
+    """
+
+    score: Callable[[], float]
+    metric: str
+
+    @property
+    def what(self) -> str:
+        """What it is called."""
+        return "validation loss" if self.metric == "neg_loss" else "validation score"
+
+
+class Diverged(ArithmeticError):
+    """Parameters became infinite or NaN in this epoch; those put back are of `best_epoch`, or the first (0)."""
+
+    def __init__(self, epoch: int, best_epoch: int = 0) -> None:
+        super().__init__(epoch, best_epoch)
+        self.epoch, self.best_epoch = epoch, best_epoch
 
 
 class Epoch:
@@ -134,7 +164,7 @@ class Epoch:
         self.slicer = Slicer(slow_seconds(network, batch_size))
         self.train_steps = _epoch_kernels.train_steps.entry(network.dtype)
         self.params = network.params.ctypes.data
-        self.rates = RatesAhead(self.optimizer)
+        self.rates = RatesAhead(self.optimizer, regularisation.l1 > 0)
         self.state = self.optimizer.prepare(network.layout.size, network.dtype)
         tasks = self.workspace.tasks
         self.results = tasks[["steps_made", "rows_counted", "loss_sum"]]
@@ -144,7 +174,7 @@ class Epoch:
         tasks["update_layer"] = _update_kernels.update_layer.address(network.dtype)
         tasks["update"] = self.optimizer.unit().address(network.dtype)
         self.workspace.set_hyper(self.optimizer.hyper())
-        self.hooks = Hooks(self.workspace, regularisation, self.optimizer.phases, masks)
+        self.hooks = Hooks(self.workspace, regularisation, self.optimizer, masks)
 
     def rebind(self, rows: Rows, order: np.ndarray) -> None:
         """Go on with other rows of the same kind, after the parameters may have been changed from outside."""
@@ -174,10 +204,13 @@ class Epoch:
 
 
 class RatesAhead:
-    """What changes from step to step (`RunningOptimizer.rates`), computed for many steps at a time."""
+    """What changes from step to step (`RunningOptimizer.rates`), computed for many steps at a time.
 
-    def __init__(self, optimizer: RunningOptimizer) -> None:
-        self.optimizer = optimizer
+    `shrinks` says whether weights are shrunk after each step (L1).
+    """
+
+    def __init__(self, optimizer: RunningOptimizer, shrinks: bool = False) -> None:
+        self.optimizer, self.shrinks = optimizer, shrinks
         self.schedule: Schedule | None = None
         self.first = 0
         self.rates = np.zeros((0, N_RATES))
@@ -187,7 +220,7 @@ class RatesAhead:
         optimizer = self.optimizer
         at = optimizer.t - self.first
         if optimizer.schedule is not self.schedule or not 0 <= at <= len(self.rates) - steps:
-            self.rates = optimizer.rates(max(steps, STEPS_AHEAD))
+            self.rates = optimizer.rates(max(steps, STEPS_AHEAD), self.shrinks)
             self.schedule, self.first, at = optimizer.schedule, optimizer.t, 0
             self.start = self.rates.ctypes.data
         return self.start + at * self.rates.strides[0]
@@ -204,7 +237,7 @@ def train(
     order: np.ndarray,
     random_state: np.random.RandomState,
     progress: Progress,
-    validate: Callable[[], float] | None = None,
+    validate: Validation | None = None,
     n_threads: int = 1,
     masks: Masks | None = None,
     epoch: Epoch | None = None,
@@ -212,7 +245,8 @@ def train(
     """Train `network` in place until nothing improves or every epoch is used up.
 
     With `validate` the parameters with the best score are put back in the end. `masks` is where dropout's random bits
-    come from; it goes on with the training. `epoch` is one that was made from these arguments before.
+    come from; it goes on with the training. `epoch` is one that was made from these arguments before. A schedule that
+    may end before the training does is warned of.
 
     Returns
     -------
@@ -222,13 +256,16 @@ def train(
     Raises
     ------
     Diverged
-        If the parameters became infinite or NaN. With `validate` the best finite ones were put back.
+        If the parameters became infinite or NaN. With `validate` the best finite ones were put back, or those that
+        the training began with, if no epoch scored better.
     """
     best = network.params.copy() if validate else None
     optimizer = optimizer.begin()
     if epoch is None:
         epoch = Epoch(network, rows, optimizer, order, plan.batch_size, n_threads, plan.regularisation, masks)
     history.n_iter = 0
+    if ended := _ends_early(optimizer, plan, order.size, epoch.steps):
+        warn_user(ended)
     try:
         with epoch.team:
             for _ in range(plan.max_iter):
@@ -239,13 +276,13 @@ def train(
                 _judge(network, history, plan.tol, progress, validate, best)
                 optimizer.after_epoch(history.rows_seen)
                 if history.no_improvement_count > plan.n_iter_no_change and _plateau(
-                    optimizer, plan, history, progress, validate is not None
+                    optimizer, plan, history, progress, validate.metric if validate else None
                 ):
                     return True
                 if plan.one_epoch:
                     return True
     except KeyboardInterrupt:
-        warnings.warn("Training interrupted by user.", stacklevel=6)
+        warn_user("Training interrupted by user.")
         return True
     finally:
         if best is not None:
@@ -253,30 +290,48 @@ def train(
     return False
 
 
+def _ends_early(optimizer: RunningOptimizer, plan: Plan, rows: int, steps: int) -> str:
+    """What to say of a schedule whose end these epochs may pass; nothing where it was passed before."""
+    end, epochs = optimizer.schedule.ends_at, 1 if plan.one_epoch else plan.max_iter
+    made = optimizer.t + epochs * steps
+    if end is None or not optimizer.t <= end < made:
+        return ""
+    before = f"after {optimizer.t} before them, " if optimizer.t else ""
+    return (
+        f"{optimizer.schedule!r} ends after {end} steps, but training may make {made} ({before}{epochs} epochs of "
+        f"{steps}): from step {end} on the learning rate stays at {float(optimizer.schedule(end)):g}. Give the schedule "
+        f"as many steps as training has, for instance count_steps({epochs}, rows={rows}, batch_size={plan.batch_size}) of "
+        "fastmlp.schedules, or train for fewer epochs."
+    )
+
+
 def _judge(
     network: TrainableModel,
     history: History,
     tol: float,
     progress: Progress,
-    validate: Callable[[], float] | None,
+    validate: Validation | None,
     best: np.ndarray | None,
 ) -> None:
     """Whether the epoch brought improvement; the best parameters are kept, and divergence is raised."""
     finite = bool(np.isfinite(network.params).all())
+    if finite:
+        history.note_finite("training loss", history.loss_curve[-1])
     if validate is None:
         history.note_loss(history.loss_curve[-1], tol)
     else:
-        score = validate()
-        if history.note_score(score, tol) and finite and best is not None:
+        score = validate.score() if finite else math.nan
+        if finite:
+            history.note_finite(validate.what, score)
+        if history.note_score(score, tol) and best is not None:
             best[...] = network.params
-        progress.validation(score)
+            history.best_epoch = history.n_iter
+        progress.validation(score, validate.metric)
     if not finite:
-        raise Diverged(history.n_iter)
+        raise Diverged(history.n_iter, history.best_epoch)
 
 
-def _plateau(
-    optimizer: RunningOptimizer, plan: Plan, history: History, progress: Progress, early_stopping: bool
-) -> bool:
+def _plateau(optimizer: RunningOptimizer, plan: Plan, history: History, progress: Progress, metric: str | None) -> bool:
     """Nothing improves: lower the learning rate if the schedule does, else stop (True)."""
     going_on = optimizer.after_plateau()
     outcome = "Stopping."
@@ -285,5 +340,5 @@ def _plateau(
         history.no_improvement_count = 0
     elif isinstance(optimizer.schedule, Adaptive):
         outcome = "Learning rate too small. Stopping."
-    progress.plateau(early_stopping, plan.tol, plan.n_iter_no_change, outcome)
+    progress.plateau(metric, plan.tol, plan.n_iter_no_change, outcome)
     return not going_on

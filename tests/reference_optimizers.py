@@ -81,6 +81,20 @@ def radam(p, g, moments, t, eta, beta_1, beta_2, epsilon):
     return p - eta * r * m_hat * np.sqrt(1 - beta_2**t) / (np.sqrt(v) + epsilon), [m, v]
 
 
+def denominator(optimizer, size, t):
+    """What Adam and its kin divide m̂ by, where `size` is the second moment."""
+    return (np.sqrt(size) + optimizer.epsilon) / np.sqrt(1 - optimizer.beta_2**t)
+
+
+def rectification(optimizer, t):
+    """RAdam's r(t); None as long as it steps by the first moment alone."""
+    rho_inf = 2 / (1 - optimizer.beta_2) - 1
+    rho = rho_inf - 2 * t * optimizer.beta_2**t / (1 - optimizer.beta_2**t)
+    if rho <= 5:
+        return None
+    return np.sqrt((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho))
+
+
 def adamw(p, g, moments, t, eta, beta_1, beta_2, epsilon, weight_decay):
     stepped, kept = adam(p, g, moments, t, eta, beta_1, beta_2, epsilon)
     return stepped - eta * weight_decay * p, kept

@@ -1,10 +1,11 @@
-"""Plain twins of penalties, clipping, max-norm and dropout's random bits: NumPy in float64, and Python's integers.
+"""Plain twins of penalties, clipping, L1's proximal steps, max-norm and dropout's random bits: NumPy in float64.
 
-They share nothing with the kernels.
+They share nothing with the kernels. The random bits are Python's integers.
 """
 
 import numpy as np
 import reference
+import reference_optimizers
 
 # Random bits by counter
 
@@ -39,7 +40,10 @@ def mask(key, rate, rows, columns, stride):
 
 
 def masked_loss_and_gradients(coefs, intercepts, batch, l2, l1, masks, activation, loss, epsilon=reference.EPSILON):
-    """(Σ wᵢ lossᵢ + l2 / 2 Σ p² + l1 Σ |p|) / Σ wᵢ and its gradients; `masks` are of what comes into each layer."""
+    """(Σ wᵢ lossᵢ + l2 / 2 Σ p² + l1 Σ |p|) / Σ wᵢ, and its gradients without the last sum's.
+
+    `masks` are of what comes into each layer.
+    """
     inp, y, w = batch
     masks = [1.0 if m is None else m for m in masks or [None] * len(coefs)]
     inputs, derivatives = [inp * masks[0]], []
@@ -51,7 +55,7 @@ def masked_loss_and_gradients(coefs, intercepts, batch, l2, l1, masks, activatio
     _, delta, row_losses = reference.LOSSES[loss](z, y, w, epsilon)
     d_coefs, d_intercepts = [], []
     for layer in reversed(range(len(coefs))):
-        penalty = l2 * coefs[layer] + l1 * np.sign(coefs[layer])
+        penalty = l2 * coefs[layer]
         d_coefs.insert(0, (reference.dense_weight_gradient(inputs[layer], delta) + penalty) / w.sum())
         d_intercepts.insert(0, delta.sum(axis=0) / w.sum())
         if layer:
@@ -75,13 +79,71 @@ def limit_columns(weight, largest):
     return weight * np.minimum(1.0, largest / np.maximum(norms, 1e-300))
 
 
+# L1
+
+
+def soft(w, threshold):
+    return np.sign(w) * np.maximum(np.abs(w) - threshold, 0.0)
+
+
+def filtered(values, kept):
+    """What a running mean that keeps so much of itself, and adds each value whole, holds in the end."""
+    return sum(kept ** (len(values) - 1 - s) * value for s, value in enumerate(values))
+
+
+def threshold(optimizer, weight, moments, etas, lambdas):
+    """P λ: how far the rule's last step goes with a mean of the gradients of λ, by the papers' formulas.
+
+    `weight` as it was before the step, `moments` as they are after it; rates and λ = l1 / Σ w of all steps so far.
+    """
+    t, eta, strength = len(etas), etas[-1], lambdas[-1]
+    name = type(optimizer).__name__
+    if name in ("SGD", "RMSProp"):
+        velocity = filtered(np.multiply(etas, lambdas), optimizer.momentum)
+        if name == "SGD":
+            return optimizer.momentum * velocity + eta * strength if optimizer.nesterov else velocity
+        variance = moments[0] - (moments[1] ** 2 if optimizer.centred else 0.0)
+        longest = np.inf if optimizer.centred else 2 * velocity / strength
+        return np.minimum(velocity / np.sqrt(variance + optimizer.epsilon), longest)
+    if name == "AdaGrad":
+        return eta * np.minimum(strength / (np.sqrt(moments[0]) + optimizer.epsilon), 2.0)
+    if name == "AdaDelta":
+        v, u = (np.sqrt(moment + optimizer.epsilon) for moment in moments)
+        return eta * u * np.minimum(strength / v, 2.0)
+    if name == "Lion":
+        mean = (1 - optimizer.beta_2) * filtered(lambdas, optimizer.beta_2)
+        return eta * np.minimum(mean / np.maximum(np.abs(moments[0]), 1e-300), 2.0)
+    mean = (1 - optimizer.beta_1) * filtered(lambdas, optimizer.beta_1)
+    corrected, root = mean / (1 - optimizer.beta_1**t), np.sqrt(1 - optimizer.beta_2**t)
+    if name == "AdaMax":
+        return eta * np.minimum(corrected / moments[1], 2.0)
+    if name == "LAMB":
+        direction = moments[0] / (1 - optimizer.beta_1**t) / (np.sqrt(moments[1]) / root + optimizer.epsilon)
+        direction = direction + optimizer.weight_decay * weight
+        norms = np.sqrt((weight**2).sum()), np.sqrt((direction**2).sum())
+        trust = norms[0] / norms[1] if all(norms) else 1.0
+        return trust * eta * np.minimum(corrected / (np.sqrt(moments[1]) / root + optimizer.epsilon), 2.0)
+    # Of a gradient of λ in every step, or of none, what the rule itself makes: a step from zero, by its own formula.
+    size = moments[2] if name == "AMSGrad" else moments[1]
+    of_mean = reference_optimizers.denominator(optimizer, size, t)
+    if name == "NAdam":
+        mu = [optimizer.beta_1 * (1 - 0.5 * 0.96 ** (i * optimizer.momentum_decay)) for i in range(1, t + 2)]
+        look = mu[t] * mean / (1 - np.prod(mu)) + (1 - mu[t - 1]) * strength / (1 - np.prod(mu[:t]))
+        return np.minimum(eta * look / of_mean, 2 * eta)
+    if name == "RAdam":
+        share = reference_optimizers.rectification(optimizer, t)
+        return eta * corrected if share is None else np.minimum(eta * share * corrected / of_mean, 2 * eta)
+    return np.minimum(eta * corrected / of_mean, 2 * eta)
+
+
 # A step of it all
 
 
-def train_step(coefs, intercepts, moments, rule, batch, l2, settings, masks, activation, loss, epsilon):
+def train_step(coefs, intercepts, moments, rule, shrink, batch, l2, settings, masks, activation, loss, epsilon):
     """One step with `settings`, a Regularisation; rule(p, g, moments, weights) updates weights or biases.
 
-    Lists are changed in place; `moments` holds one for each weight matrix, then for each bias vector. The batch's loss.
+    shrink(λ)(p before, p after the rule, moments after it) is L1's step of weights. Lists are changed in place;
+    `moments` holds one for each weight matrix, then for each bias vector. The batch's loss.
     """
     value, d_coefs, d_intercepts = masked_loss_and_gradients(
         coefs, intercepts, batch, l2, settings.l1, masks, activation, loss, epsilon
@@ -89,13 +151,19 @@ def train_step(coefs, intercepts, moments, rule, batch, l2, settings, masks, act
     gradients = [*d_coefs, *d_intercepts]
     if settings.clip_value is not None:
         gradients = clip_by_value(gradients, settings.clip_value)
+    strength = settings.l1 / batch[2].sum()
     if settings.clip_norm is not None:
+        norm = np.sqrt(sum((g**2).sum() for g in gradients))
         gradients = clip_by_norm(gradients, settings.clip_norm)
-    n_layers = len(coefs)
+        strength *= min(1.0, settings.clip_norm / norm) if norm else 1.0
+    n_layers, before = len(coefs), list(coefs)
     for number, gradient in enumerate(gradients):
         is_bias = number >= n_layers
         where, layer = (intercepts, number - n_layers) if is_bias else (coefs, number)
         where[layer], moments[number] = rule(where[layer], gradient, moments[number], not is_bias)
+    if settings.l1:
+        shrunk = shrink(strength)
+        coefs[:] = [shrunk(*each) for each in zip(before, coefs, moments[:n_layers], strict=True)]
     if settings.max_norm is not None:
         coefs[:] = [limit_columns(coef, settings.max_norm) for coef in coefs]
     return value

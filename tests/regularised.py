@@ -9,7 +9,21 @@ from problems import assert_twins_are_current
 from test_network_steps import GuardedRows, assert_nothing_written_beside, take_step
 
 from fastmlp.dropout import Masks
-from fastmlp.optimizers import LAMB, SGD
+from fastmlp.optimizers import (
+    LAMB,
+    SGD,
+    AdaDelta,
+    AdaGrad,
+    Adam,
+    AdaMax,
+    AdamW,
+    AMSGrad,
+    Lion,
+    NAdam,
+    RAdam,
+    RMSProp,
+)
+from fastmlp.schedules import Polynomial
 from fastmlp.training import Epoch
 
 RATE = 0.002  # so small that nothing diverges and roundings do not grow
@@ -17,13 +31,34 @@ SEED = 12345678901234567890
 L2 = 0.05
 
 OPTIMIZERS = {"momentum": SGD(RATE, momentum=0.9), "lamb": LAMB(RATE, 0.8, 0.95, 1e-3, 0.1)}
+#: Every update rule, some with a rate that falls: epsilons so large that roundings do not grow.
+FALLING = Polynomial(RATE, steps=9, final=RATE / 4)
+RULES = {
+    **OPTIMIZERS,
+    "sgd": SGD(FALLING),
+    "falling momentum": SGD(FALLING, momentum=0.7),
+    "momentum that stays": SGD(RATE / 9, momentum=1.0),
+    "nesterov": SGD(FALLING, momentum=0.7, nesterov=True),
+    "adagrad": AdaGrad(FALLING, epsilon=1e-3),
+    "adadelta": AdaDelta(Polynomial(0.5, steps=9, final=0.1), epsilon=1e-3),
+    "rmsprop": RMSProp(FALLING, epsilon=1e-3),
+    "rmsprop with momentum": RMSProp(FALLING, momentum=0.7, epsilon=1e-3),
+    "rmsprop, centred": RMSProp(FALLING, momentum=0.7, epsilon=1e-3, centred=True),
+    "adam": Adam(FALLING, 0.8, 0.95, 1e-3),
+    "amsgrad": AMSGrad(FALLING, 0.8, 0.95, 1e-3),
+    "adamax": AdaMax(FALLING, 0.8, 0.95, 1e-3),
+    "nadam": NAdam(FALLING, 0.8, 0.95, 1e-3),
+    "radam": RAdam(FALLING, 0.8, 0.95, 1e-3),
+    "adamw": AdamW(FALLING, 0.8, 0.95, 1e-3, 0.5),
+    "lion": Lion(FALLING, 0.8, 0.95, 0.1),
+}
 
 
 def make_epoch(problem, settings, optimizer="momentum", batch_size=None, threads=1, rows=None, masks=None):
     """Over all rows of the problem, in a fixed order of no order."""
     order = shuffled(problem)
     rows, masks = rows or problem.rows, masks or Masks(SEED)
-    optimizer = OPTIMIZERS.get(optimizer, optimizer)
+    optimizer = RULES.get(optimizer, optimizer)
     return Epoch(problem.network, rows, optimizer, order, batch_size or len(order), threads, settings, masks)
 
 
@@ -47,7 +82,13 @@ def masks_of_step(settings, units, strides, step, rows):
 def train_plainly(problem, settings, optimizer, batch_size, strides, epochs=1):
     """Losses of the epochs, and the parameters after them, by plain twins alone."""
     coefs, intercepts, (X, y, weights) = problem.in_float64()
-    moments = [[0.0, 0.0] for _ in range(2 * len(coefs))]
+    moments = [[0.0, 0.0, 0.0] for _ in range(2 * len(coefs))]
+    rule, etas, lambdas = RULES.get(optimizer, optimizer), [], []
+
+    def shrink(strength):
+        lambdas.append(strength)
+        return lambda before, after, kept: plain.soft(after, plain.threshold(rule, before, kept, etas, lambdas))
+
     order, units, losses, t = shuffled(problem), problem.network.layout.units, [], 0
     for _ in range(epochs):
         sum_of_losses, rows_counted = 0.0, 0
@@ -57,10 +98,12 @@ def train_plainly(problem, settings, optimizer, batch_size, strides, epochs=1):
             if not batch[2].sum():
                 continue
             masks = masks_of_step(settings, units, strides, t, len(which))
+            etas.append(float(rule.schedule(t)))
             t += 1
+            update = partial(take_step, rule, t, etas[-1])
             loss = plain.train_step(
-                coefs, intercepts, moments, partial(take_step, OPTIMIZERS[optimizer], t, RATE), batch, L2, settings,
-                masks, problem.activation, problem.loss, np.finfo(problem.network.dtype).eps,
+                coefs, intercepts, moments, update, shrink, batch, L2, settings, masks, problem.activation,
+                problem.loss, np.finfo(problem.network.dtype).eps,
             )  # fmt: skip
             sum_of_losses += loss * len(which)
             rows_counted += len(which)

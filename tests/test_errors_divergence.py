@@ -1,5 +1,7 @@
 """Divergence is never silent, and does not take a usable model away when there is one."""
 
+import math
+
 import numpy as np
 import pytest
 import sklearn.neural_network
@@ -56,8 +58,16 @@ def fit_with_early_stopping(module, kind, learning_rate_init):
     return model, [str(warning.message) for warning in caught]
 
 
-def assert_says_that_the_best_were_restored(model, messages):
-    assert any("diverged" in message and "best" in message and "epoch" in message for message in messages)
+def assert_says_what_was_restored(model, messages):
+    (message,) = (message for message in messages if "diverged" in message)
+    assert f"in epoch {model.n_iter_}, with solver='sgd'" in message
+    finite = np.flatnonzero(np.isfinite(model.validation_scores_))
+    if finite.size:
+        best = 1 + np.nanargmax(model.validation_scores_)
+        assert f"the best finite weights, of epoch {best}, are restored." in message
+    else:
+        assert "no epoch before had a score to keep, so the weights that it began with are restored." in message
+        assert "best" not in message
     assert isinstance(model.validation_scores_[-1], float)
     assert np.isnan(model.validation_scores_[-1])
     assert len(model.validation_scores_) == model.n_iter_ < model.max_iter
@@ -67,7 +77,7 @@ def assert_says_that_the_best_were_restored(model, messages):
 def test_early_stopping_ends_a_diverging_fit_at_its_best_weights():
     ours, messages = fit_with_early_stopping(fastmlp, "MLPRegressor", 2.0)
     theirs, _ = fit_with_early_stopping(sklearn.neural_network, "MLPRegressor", 2.0)
-    assert_says_that_the_best_were_restored(ours, messages)
+    assert_says_what_was_restored(ours, messages)
     assert np.isfinite(theirs.validation_scores_[0])
     np.testing.assert_allclose(ours.best_validation_score_, theirs.best_validation_score_)
     for a, b in zip(ours.coefs_ + ours.intercepts_, theirs.coefs_ + theirs.intercepts_, strict=True):
@@ -78,7 +88,7 @@ def test_early_stopping_ends_a_diverging_fit_at_its_best_weights():
 def test_early_stopping_keeps_the_initial_weights_when_no_epoch_was_finite():
     ours, messages = fit_with_early_stopping(fastmlp, "MLPRegressor", 1e300)
     theirs, _ = fit_with_early_stopping(sklearn.neural_network, "MLPRegressor", 1e300)
-    assert_says_that_the_best_were_restored(ours, messages)
+    assert_says_what_was_restored(ours, messages)
     assert np.isnan(ours.validation_scores_).all()
     for a, b in zip(ours.coefs_ + ours.intercepts_, theirs.coefs_ + theirs.intercepts_, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -87,5 +97,126 @@ def test_early_stopping_keeps_the_initial_weights_when_no_epoch_was_finite():
 def test_early_stopping_of_a_classifier_scores_no_network_that_is_not_finite():
     """Probabilities of NaN are no predictions: their accuracy must not pass for the best."""
     ours, messages = fit_with_early_stopping(fastmlp, "MLPClassifier", 1e50)
-    assert_says_that_the_best_were_restored(ours, messages)
+    assert_says_what_was_restored(ours, messages)
     assert ours.best_validation_score_ == np.nanmax(ours.validation_scores_)
+
+
+def test_a_warm_start_that_diverges_at_once_keeps_what_it_began_with():
+    params = {**RUNAWAY, "early_stopping": True, "warm_start": True, "max_iter": 3}
+    model = fastmlp.MLPRegressor(learning_rate_init=1e-3, **params)
+    with pytest.warns(ConvergenceWarning):
+        model.fit(X, TARGETS["MLPRegressor"])
+    before = [array.copy() for array in (*model.coefs_, *model.intercepts_)]
+    with pytest.warns(
+        ConvergenceWarning, match="no epoch before had a score to keep, so the weights that it began with"
+    ):
+        model.set_params(learning_rate_init=1e300).fit(X, TARGETS["MLPRegressor"])
+    for array, old in zip((*model.coefs_, *model.intercepts_), before, strict=True):
+        np.testing.assert_array_equal(array, old)
+
+
+# A loss that is no number, of weights that are
+
+
+def not_a_number(a, y):
+    """Of some targets: what a user forgot."""
+    return math.sqrt(y) * (a - y) ** 2
+
+
+def infinite(a, y):
+    return (a - y) ** 2 / (0.0 if y < 0 else 1.0)
+
+
+def slope(a, y):
+    return 2 * (a - y)
+
+
+#: name → (loss, targets, what is said)
+LOSSES = {
+    "NaN": (fastmlp.Loss(not_a_number, slope), X[:, 0], "NaN"),
+    "infinite": (fastmlp.Loss(infinite, slope), X[:, 0], "infinite"),
+    "squares that overflow": ("squared_error", X[:, 0] + 1e160, "infinite"),
+    "half squares that overflow": ("half_squared_error", X[:, 0] + 1e160, "infinite"),
+}
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("solver", ["adam", "lion"])
+def test_a_loss_that_is_no_number_is_said_once(solver, name, early_stopping):
+    loss, targets, what = LOSSES[name]
+    model = fastmlp.MLPRegressor(
+        loss=loss, solver=solver, early_stopping=early_stopping, hidden_layer_sizes=(5,), max_iter=4, random_state=0
+    )
+    with np.errstate(all="ignore"), pytest.warns(ConvergenceWarning) as caught:
+        model.fit(X, targets)
+    (message,) = (str(one.message) for one in caught if "came out" in str(one.message))
+    assert message.startswith(f"The training loss came out {what} in epoch 1, with loss={loss!r} in float64, while")
+    assert ("finite for every output and target" in message) == (name in ("NaN", "infinite"))
+    assert model.n_iter_ == 4
+    assert not np.isfinite(model.loss_curve_).any()
+    assert np.isfinite(model.predict(X)).all()
+
+
+def test_scikit_learn_goes_on_as_well():
+    """With a loss that overflows; the weights are the same."""
+    models = []
+    for module in (fastmlp, sklearn.neural_network):
+        model = module.MLPRegressor(hidden_layer_sizes=(5,), max_iter=4, random_state=0)
+        with np.errstate(all="ignore"), pytest.warns(ConvergenceWarning):
+            models.append(model.fit(X, X[:, 0] + 1e160))
+    assert models[0].loss_curve_ == models[1].loss_curve_ == [np.inf] * 4
+    for ours, theirs in zip(models[0].coefs_, models[1].coefs_, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9)
+
+
+def test_a_validation_loss_that_is_no_number_is_said():
+    """The only row that has no loss lies among those set aside: training's is finite."""
+    loss, y = fastmlp.Loss(not_a_number, slope), abs(X[:, 0])
+    model = fastmlp.MLPRegressor(loss=loss, early_stopping=True, hidden_layer_sizes=(5,), max_iter=3, random_state=0)
+    for row in range(len(y)):
+        y_bad = y.copy()
+        y_bad[row] *= -1
+        with pytest.warns(ConvergenceWarning) as caught:
+            model.fit(X, y_bad)
+        said = [str(one.message) for one in caught if "came out" in str(one.message)]
+        assert len(said) == 1
+        if "validation" in said[0]:
+            break
+    assert said[0].startswith("The validation loss came out NaN in epoch 1, with loss=Loss(not_a_number, slope)")
+    assert np.isfinite(model.loss_curve_).all()
+    assert np.isnan(model.validation_scores_).all()
+
+
+def test_partial_fit_says_it():
+    model = fastmlp.MLPRegressor(loss=fastmlp.Loss(infinite, slope), hidden_layer_sizes=(5,))
+    with pytest.warns(ConvergenceWarning, match="The training loss came out infinite in epoch 1"):
+        model.partial_fit(X, X[:, 0])
+
+
+def test_lbfgs_says_it_and_keeps_the_weights():
+    """As scikit-learn, which raises for weights alone."""
+    model = fastmlp.MLPRegressor(loss=fastmlp.Loss(infinite, slope), solver="lbfgs", hidden_layer_sizes=(5,))
+    with pytest.warns(ConvergenceWarning) as caught:
+        model.fit(X, X[:, 0])
+    assert any("The loss came out infinite in iteration" in str(one.message) for one in caught)
+    assert np.isfinite(model.predict(X)).all()
+
+
+@pytest.mark.parametrize("solver", ["newton-cg", "levenberg-marquardt"])
+def test_solvers_with_second_derivatives_say_that_nothing_was_trained(solver):
+    model = fastmlp.MLPRegressor(
+        loss="half_squared_error", solver=solver, activation="tanh", hidden_layer_sizes=(5,), random_state=0
+    )
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match=rf"^{solver} has made no step: .* the loss is inf"):
+        model.fit(X, X[:, 0] + 1e160)
+
+
+def test_the_network_by_itself_says_it():
+    net = fastmlp.Network([3, 1], ["identity"], fastmlp.Loss(infinite, slope))
+    with pytest.warns(
+        UserWarning, match=r"The loss came out infinite in epoch 1, with Loss\(infinite, slope\) in float64"
+    ):
+        losses = net.train(X, X[:, :1], "sgd", epochs=3)
+    assert not np.isfinite(losses).any()
+    assert np.isfinite(net.params).all()

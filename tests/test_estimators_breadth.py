@@ -96,7 +96,9 @@ def test_every_loss_of_classes(loss, task, container):
         options = {"early_stopping": early_stopping, "hidden_layer_sizes": (16,), "max_iter": 60}
         model, X, y = fit(task, container=container, loss=loss, **options)
         if early_stopping:
-            assert model.best_validation_score_ == max(model.validation_scores_) > 0
+            assert model.validation_metric_ == ("accuracy" if loss == "log_loss" else "neg_loss")
+            assert model.best_validation_score_ == max(model.validation_scores_)
+            assert (model.best_validation_score_ > 0) == (loss == "log_loss")
         else:
             assert model.loss_curve_[-1] < model.loss_curve_[0]
             assert model.score(X, y) > 0.8

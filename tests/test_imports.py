@@ -19,7 +19,10 @@ FLOORS = [
     {"network", "arguments"},
     {"newton", "levenberg_marquardt"},
     {"second_order"},
-    {"training", "full_batch", "mean_loss", "prediction", "small_batches", "hessian", "trace", "team", "warmup"},
+    {
+        "training", "full_batch", "mean_loss", "prediction", "small_batches", "hessian", "trace", "team", "warmup",
+        "validation_loss",
+    },
     {"progress", "interruptible", "shuffling"},
     {"hooks"},
     {"model", "workspace", "data", "sparse_input"},

@@ -32,7 +32,7 @@ from fastmlp.losses import (
 )
 
 OBJECTS = [*LOSSES.values(), LogLoss(0.1), Focal(1.5, 0.25), Focal(alpha=(1, 2)), Huber(2.0), Quantile((0.1, 0.9)),
-           Tweedie(1.7), QUARTIC]  # fmt: skip
+           Quantile((0.1, 0.9), crossing=False), Tweedie(1.7), QUARTIC]  # fmt: skip
 
 
 # Objects
@@ -50,9 +50,10 @@ def test_copies_are_equal(loss):
 
 
 def test_numbers_show_and_are_kept_as_tuples():
-    assert repr(OBJECTS[-7:-1]) == (
+    assert repr(OBJECTS[-8:-1]) == (
         "[LogLoss(label_smoothing=0.1), Focal(gamma=1.5, alpha=0.25), Focal(gamma=2.0, alpha=(1, 2)), "
-        "Huber(delta=2.0), Quantile(quantiles=(0.1, 0.9)), Tweedie(power=1.7)]"
+        "Huber(delta=2.0), Quantile(quantiles=(0.1, 0.9)), Quantile(quantiles=(0.1, 0.9), crossing=False), "
+        "Tweedie(power=1.7)]"
     )
     assert Quantile([0.1, 0.9]) == Quantile(np.array([0.1, 0.9])) == Quantile((0.1, 0.9))
     assert Focal(alpha=[1, 2]) == Focal(alpha=(1, 2))

@@ -101,27 +101,27 @@ def test_dropout_needs_masks():
 
 
 def in_front_of_collect(dtype, **numbers):
-    """Rows of hyper for `penalise`, with numbers by name, and for `collect` behind it."""
+    """Rows of hyper for `clip_by_value`, with numbers by name, and for `collect` behind it."""
     hyper = np.zeros((2, 2, records.N_HYPER))
     hyper[0, :, penalties.RULE] = phases.collect.address(dtype)
     hyper[1, :, records.SCALE] = 1.0
     for name, number in numbers.items():
-        hyper[0, 0, getattr(penalties if name in ("L1", "LARGEST") else records, name)] = number
+        hyper[0, 0, getattr(records, name)] = number
     return Guarded(hyper.ravel(), np.float64)
 
 
 @pytest.mark.parametrize("n", [1, 2, 15, 33, 131])
 @pytest.mark.parametrize("dtype", TYPES)
-def test_penalise(dtype, n):
+def test_clip_by_value(dtype, n):
     """The completed gradient in d_param, and with the rule behind, which is `collect` here."""
     rng = np.random.RandomState(n)
     param = (rng.standard_normal(n) * (np.arange(n) > 0)).astype(dtype)  # the first is zero
     d_param = (rng.standard_normal(n) * 9).astype(dtype)
-    hyper = in_front_of_collect(dtype, LEARNING_RATE=0.5, L2=0.5, SCALE=0.0625, L1=0.25, LARGEST=0.375)
+    hyper = in_front_of_collect(dtype, LEARNING_RATE=0.5, L2=0.5, SCALE=0.0625, LARGEST=0.375)
     p, d, state = Guarded(param, dtype), Guarded(d_param, dtype), Guarded(np.zeros(n), dtype)
-    call(penalties.penalise, dtype, param=p, d_param=d, state=state, n_params=n, n=n, hyper=hyper)
+    call(penalties.clip_by_value, dtype, param=p, d_param=d, state=state, n_params=n, n=n, hyper=hyper)
     param, d_param = param.astype(float), d_param.astype(float)
-    (expected,) = plain.clip_by_value([(d_param + 0.5 * param + 0.25 * np.sign(param)) * 0.0625], 0.375)
+    (expected,) = plain.clip_by_value([(d_param + 0.5 * param) * 0.0625], 0.375)
     np.testing.assert_allclose(d.array, expected, rtol=8 * np.finfo(dtype).eps, atol=8 * np.finfo(dtype).eps)
     np.testing.assert_array_equal(state.array, d.array)
     assert hyper.array[penalties.BEHIND + records.LEARNING_RATE] == 0.5
@@ -131,12 +131,12 @@ def test_penalise(dtype, n):
 
 
 @pytest.mark.parametrize("dtype", TYPES)
-def test_penalise_keeps_what_diverged(dtype):
+def test_clip_by_value_keeps_what_diverged(dtype):
     """NaN stays NaN, and is not clipped away."""
     hyper = in_front_of_collect(dtype, SCALE=1.0, LARGEST=2.0)
     p, state = Guarded(np.zeros(4), dtype), Guarded(np.zeros(4), dtype)
     d = Guarded([np.nan, np.inf, -np.inf, 1.0], dtype)
-    call(penalties.penalise, dtype, param=p, d_param=d, state=state, n_params=4, n=4, hyper=hyper)
+    call(penalties.clip_by_value, dtype, param=p, d_param=d, state=state, n_params=4, n=4, hyper=hyper)
     np.testing.assert_array_equal(state.array, [np.nan, 2.0, -2.0, 1.0])
 
 
@@ -163,15 +163,16 @@ def test_collect(dtype, n):
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("hidden", [(), (5, 4)], ids=str)
 def test_l1_against_scalars(hidden, sparse):
-    """Plain descent with rate 1 steps by the gradient; some weights are zero, where |w| has none."""
+    """Plain descent with rate 1 steps by the gradient of what is smooth; then weights come nearer to zero by λ."""
     problem = make_problem("softmax log loss", hidden=hidden, sparse=sparse, weighted=True)
     problem.network.coefs[-1][0] = 0.0
     coefs, intercepts, (X, y, weights) = problem.in_float64()
     as_values = np.vectorize(Value, otypes=[object])
     coefs, intercepts = [as_values(c) for c in coefs], [as_values(b) for b in intercepts]
-    objective = Value(0)
+    objective, penalty = Value(0), 0.0
     for w in np.concatenate([coef.ravel() for coef in coefs]):
-        objective += L2 / 2 * w**2 + 0.3 * abs(w)
+        objective += L2 / 2 * w**2
+        penalty += 0.3 * abs(w.data) / weights.sum()
     for x, t, weight in zip(X, y, weights, strict=True):
         h = x
         for coef, intercept in zip(coefs[:-1], intercepts[:-1], strict=True):
@@ -182,28 +183,18 @@ def test_l1_against_scalars(hidden, sparse):
     objective.backward()
     before = problem.network.params.copy()
     epoch = make_epoch(problem, Regularisation(l1=0.3), SGD(1.0))
-    assert epoch.run(L2) == pytest.approx(objective.data, rel=1e-12)
-    layout, step = problem.network.layout, problem.network.params - before
+    assert epoch.run(L2) == pytest.approx(objective.data + penalty, rel=1e-12)
+    network, layout = problem.network, problem.network.layout
     read = np.vectorize(lambda node: node.grad, otypes=[float])
-    for ours, exact in zip([*layout.coefs(step), *layout.intercepts(step)], [*coefs, *intercepts], strict=True):
-        np.testing.assert_allclose(-ours, read(exact), rtol=1e-10, atol=1e-13)
-
-
-def test_l1_makes_weights_small_that_nothing_needs():
-    """Two features count, eighteen do not: their weights stay within a step of zero."""
-    rng = np.random.RandomState(0)
-    X = rng.standard_normal((200, 20))
-    y = X[:, :1] - 2 * X[:, 1:2]
-    network = TrainableModel([20, 1], ["identity"], "squared_error", np.float64)
-    rate, l1 = 0.05, 20.0
-    descent = SGD(rate)
-    epoch = Epoch(network, Rows(X, y), descent, np.arange(200), 200, 1, Regularisation(l1=l1))
-    losses = [epoch.run(0.0) for _ in range(400)]
-    needed, needless = network.coefs[0][:2, 0], network.coefs[0][2:, 0]
-    # The minimum of ½ mean (y − x w)² + 0.1 |w| with uncorrelated features of variance 1 lies 0.1 short of the truth.
-    np.testing.assert_allclose(needed, [0.9, -1.9], atol=0.03)
-    assert abs(needless).max() < 1.2 * rate * l1 / 200  # they go to and fro over the corner
-    assert losses[-1] < losses[0]
+    zeros = 0
+    for ours, old, exact in zip(network.coefs, layout.coefs(before), coefs, strict=True):
+        expected = plain.soft(old - read(exact), 0.3 / weights.sum())
+        np.testing.assert_allclose(ours, expected, rtol=1e-10, atol=1e-13)
+        assert np.array_equal(ours == 0, expected == 0)
+        zeros += np.count_nonzero(ours == 0)
+    for ours, old, exact in zip(network.intercepts, layout.intercepts(before), intercepts, strict=True):
+        np.testing.assert_allclose(ours, old - read(exact), rtol=1e-10, atol=1e-13)
+    assert zeros
 
 
 # Max-norm
@@ -318,7 +309,7 @@ def test_a_large_batch_in_parts(monkeypatch, name, optimizer, dtype, activation)
 
 
 def test_threads_that_have_no_tile_in_phase_two():
-    """Seven threads, five tiles of rows, twenty flat tiles: the rule behind `penalise` has its rates in all of them."""
+    """Seven threads, five tiles of rows, twenty flat tiles: the rule behind clipping has its rates in all of them."""
     found = set()
     for threads in (1, 7):
         network = TrainableModel([40, 2000], ["logistic"], "log_loss", np.float32)

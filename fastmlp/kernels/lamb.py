@@ -79,17 +79,24 @@ def apply_trust(task_record, layer_records, like):
         layer = layers[number]
         size = layer.fan_in * layer.fan_out
         tiles = (size + FLAT_TILE - 1) // FLAT_TILE
-        sums = carray(shift(doubles_at(task.sums), at), 2 * tiles)
-        of_weight = of_direction = 0.0
-        for tile in range(tiles):
-            of_weight += sums[2 * tile]
-            of_direction += sums[2 * tile + 1]
-        trust = np.sqrt(of_weight) / np.sqrt(of_direction) if of_weight > 0.0 and of_direction > 0.0 else 1.0
+        trust = trust_of(shift(doubles_at(task.sums), at), size)
         begin, end = share(size, FLAT_TILE, task.thread, task.n_threads)
         descend(layer.weight, direction_of(task, layer.weight_offset, like), begin, end - begin, eta * trust)
         begin, end = share(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
         descend(layer.bias, direction_of(task, layer.bias_offset, like), begin, end - begin, eta)
         at += 2 * tiles
+
+
+@pasted
+def trust_of(sums, size):
+    """A layer's ‖w‖ / ‖u‖ from what `note_trust` noted of its `size` weights; 1 where one of them is 0."""
+    tiles = (size + FLAT_TILE - 1) // FLAT_TILE
+    pairs = carray(sums, 2 * tiles)
+    of_weight = of_direction = 0.0
+    for tile in range(tiles):
+        of_weight += pairs[2 * tile]
+        of_direction += pairs[2 * tile + 1]
+    return np.sqrt(of_weight) / np.sqrt(of_direction) if of_weight > 0.0 and of_direction > 0.0 else 1.0
 
 
 @pasted

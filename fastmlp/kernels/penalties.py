@@ -1,12 +1,12 @@
-"""L1, and clipping by value: the gradient of a tile is completed straight before the update rule sees it.
+"""Clipping by value, and the sum that L1 adds to the loss.
+
+`clip_by_value` is an update rule in front of the update rule, so that neither phase two nor the rules know of it::
+
+    hyper    row 0, 1   what `clip_by_value` reads, for weights and biases; L2 and SCALE of the step are written here
+             row 2, 3   what the rule behind it reads: L2 = 0, SCALE = 1
 
 Penalties are of the weights and not of the biases, divided as L2 is by the sum of the batch's weights:
-``loss = (Σ wᵢ lossᵢ + l2 / 2 Σ p² + l1 Σ |p|) / Σ wᵢ``.
-
-`penalise` is an update rule in front of the update rule, so that neither phase two nor the rules know of it::
-
-    hyper    row 0, 1   what `penalise` reads, for weights and biases; L2 and SCALE of the step are written here
-             row 2, 3   what the rule behind it reads: L2 = 0, SCALE = 1
+``loss = (Σ wᵢ lossᵢ + l2 / 2 Σ p² + l1 Σ |p|) / Σ wᵢ``. The step that L1 takes is in `shrinkage`.
 """
 
 import numpy as np
@@ -14,36 +14,23 @@ import numpy as np
 from .._jit import DOUBLES, POINTER, SIZE, inlined_sum, unit
 from .bits import prefer_wide_vectors
 from .pointers import call, carray, doubles_at, least, pointer_at, shift
-from .records import (
-    BEHIND,
-    FLAT_TILE,
-    L1,
-    L2,
-    LARGEST,
-    LAYER_POINTER,
-    N_RATES,
-    RULE,
-    SCALE,
-    TASK_POINTER,
-)
+from .records import BEHIND, FLAT_TILE, L2, LARGEST, LAYER_POINTER, N_RATES, RULE, SCALE, TASK_POINTER
 from .team import share
 
 
 @unit(POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)
-def penalise(param, d_param, state, n_params, n, hyper):
+def clip_by_value(param, d_param, state, n_params, n, hyper):
     """d_param (n,) is overwritten with the gradient, each element clipped, and handed to the rule behind.
 
-    g = (d_param + L2 p + L1 sign(p)) SCALE within ±LARGEST. The sign of zero is zero, the slope in the middle of |p|'s
-    corner. NaN stays NaN. The rates of the rule behind are overwritten with this one's.
+    g = (d_param + L2 p) SCALE within ±LARGEST. NaN stays NaN. The rates of the rule behind are overwritten with this
+    one's.
     """
     prefer_wide_vectors()
     p, d = carray(param, n), carray(d_param, n)
-    l1, l2 = p.dtype.type(hyper[L1]), p.dtype.type(hyper[L2])
-    scale, largest, zero = p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[LARGEST]), p.dtype.type(0)
+    l2, scale = p.dtype.type(hyper[L2]), p.dtype.type(hyper[SCALE])
+    largest = p.dtype.type(hyper[LARGEST])
     for i in range(n):
-        slope = l1 if p[i] > zero else zero
-        slope = -l1 if p[i] < zero else slope
-        g = (d[i] + l2 * p[i] + slope) * scale
+        g = (d[i] + l2 * p[i]) * scale
         g = largest if g > largest else g
         d[i] = -largest if g < -largest else g
     for i in range(N_RATES):

@@ -5,6 +5,7 @@
     phase two       gradient of each tile → its update        or `collect`, an update that only notes it
     clip by norm    note_norm ║ apply_gradient                the update follows here, tile by tile
     LAMB            note_trust ║ apply_trust                  (see `lamb`)
+    L1              shrink_weights                            (see `shrinkage`)
     max-norm        limit_columns
     in the end      transpose_all                             ║ and from line to line: a barrier
 
@@ -25,10 +26,15 @@ from .update import copy_twins
 
 @unit(TASK_POINTER, LAYER_POINTER, POINTER)
 def go_on(task_record, layer_records, like):
-    """This thread's part of all later phases, a barrier before each; the penalty is overwritten, by thread 0."""
+    """This thread's part of all later phases, a barrier before each.
+
+    Overwritten in the task: the penalty, by thread 0; the shrinkage, never below 0.
+    """
     task = carray(task_record, 1)[0]
     if task.thread == 0:
         task.penalty = task.l1 * add_up(task.magnitudes, task.n_magnitudes)
+    shrinkage = task.l1 * carray(doubles_at(task.hyper), N_HYPER)[SCALE]
+    task.shrinkage = shrinkage if shrinkage > 0.0 else 0.0
     for number in range(task.n_phases):
         if not meet(task.team, task.n_threads):
             return
@@ -71,7 +77,7 @@ def apply_gradient(task_record, layer_records, like):
     """This thread's parameters and moments take their step by the gradient times min(1, clip_norm / ‖gradient‖).
 
     A NaN in the gradient is a NaN in the parameters. rule_hyper's rates, L2 and SCALE are overwritten: what phase two
-    was told of L2 and SCALE stands in the gradient.
+    was told of L2 and SCALE stands in the gradient. A shorter step shrinks the weights less.
     """
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
@@ -81,13 +87,14 @@ def apply_gradient(task_record, layer_records, like):
         hyper[i] = hyper[N_HYPER + i] = rates[i]
     hyper[L2] = 0.0
     hyper[SCALE] = hyper[N_HYPER + SCALE] = task.clip_norm / norm if norm > task.clip_norm else 1.0
+    task.shrinkage *= hyper[SCALE]
     for number in range(task.n_layers):
         layer = layers[number]
         begin, end = share(layer.fan_in * layer.fan_out, FLAT_TILE, task.thread, task.n_threads)
         apply_to(task, layer.weight, layer.weight_offset, begin, end - begin, 0, like)
         begin, end = share(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
         apply_to(task, layer.bias, layer.bias_offset, begin, end - begin, N_HYPER, like)
-    hyper[SCALE] = hyper[N_HYPER + SCALE] = 1.0  # as `collect` wants it behind `penalise`
+    hyper[SCALE] = hyper[N_HYPER + SCALE] = 1.0  # as `collect` wants it behind `clip_by_value`
 
 
 @pasted

@@ -13,10 +13,12 @@ from ..units import Argument
 #: RATE_3 and the numbers from FIRST on mean is the update rule's.
 LEARNING_RATE, RATE_1, RATE_2, RATE_3, L2, SCALE, FIRST, SECOND, THIRD, EPSILON = range(10)
 N_RATES, N_HYPER = 4, 16
-#: Of `penalties`, in rows 0 and 1: the weight of Σ |p|, the largest size of a gradient's element, the address of the
-#: rule behind; and how many numbers further on that rule's row is.
-L1, LARGEST, RULE = FIRST, SECOND, THIRD
+#: Of `penalties`, in rows 0 and 1: the largest size of a gradient's element, the address of the rule behind; and how
+#: many numbers further on that rule's row is.
+LARGEST, RULE = FIRST, SECOND
 BEHIND = 2 * N_HYPER
+#: Of `shrinkage`, in the rule's first row: two of the step's rates, and four numbers more.
+GIVEN, MOST, SHRINKAGE, MEAN, KEPT, MOMENT = RATE_2, RATE_3, 10, 11, 12, 13
 #: Rows are padded to whole tiles; weights are dealt to threads by so many rows, or by so many columns.
 ROW_TILE = 8
 COLUMN_TILE = 64
@@ -75,8 +77,9 @@ _TASK_FIELDS = [
     ("steps_made", "i8"), ("rows_counted", "i8"), ("loss_sum", "f8"), ("weight_sum", "f8"),
     ("squares", "i8"), ("n_squares", "i8"),
     # What hooks into a step, 0 where nothing does (see `fastmlp.hooks`). L1: a unit that notes Σ |w| of each tile,
-    # where to, how many tiles; what the batch's loss grows by.
+    # where to, how many tiles; what the batch's loss grows by; a unit that shrinks weights, l1 / Σ weights, its mean.
     ("l1", "f8"), ("note_magnitudes", "i8"), ("magnitudes", "i8"), ("n_magnitudes", "i8"), ("penalty", "f8"),
+    ("shrink", "i8"), ("shrinkage", "f8"), ("mean_shrinkage", "f8"),
     # After phase two: a unit that goes on with later phases, and theirs; the whole gradient (n_params,), the rule that
     # takes it from there, its hyper and its moments; sums of tiles, room for those of a few columns; the largest norms
     # of a gradient and of a unit's weights.
@@ -99,8 +102,8 @@ _LAYER_FIELDS = [
     ("activation", "i8"), ("activation_settings", "i8"), ("mode", "i8"),
     # A large layer's weights once more, in panels (0 for none); then the transposed twin is in panels, too.
     ("panels", "i8"),
-    # Prediction's product: a unit, 0 where the network's own serves; the depth of its blocks, where the weights are read
-    # in place and where they are packed (0: never).
+    # Prediction's product: a unit, 0 where the network's own serves; the depth of its blocks, where the weights are
+    # read in place and where they are packed (0: never).
     ("in_blocks", "i8"), ("depth_in_place", "i8"), ("packed_depth", "i8"),
     # Rows of weights whose gradient is computed before they are updated; whether the layer is narrower than a vector;
     # whether its weights are dealt by columns; where Σ w² of its tiles go.

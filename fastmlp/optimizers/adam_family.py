@@ -11,7 +11,8 @@ from ..settings import Kept, NotNegative, Positive
 from ..units import Unit
 from ..units import adam_family as _kernels
 from ..units import optimizers as _plain_kernels
-from .base import Optimizer, in_columns, numbers
+from ..units import shrinkage as _shrinkage
+from .base import Optimizer, Shrinking, in_columns, numbers
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,13 @@ class Adam(Optimizer):
     def hyper(self) -> np.ndarray:
         return numbers(self.beta_1, self.beta_2, epsilon=self.epsilon)
 
+    @property
+    def shrinking(self) -> Shrinking:
+        return self._shrinking_by(_shrinkage.shrink_by_root, moment=1)
+
+    def _shrinking_by(self, unit: Unit, moment: int) -> Shrinking:
+        return Shrinking(unit, moment, kept=self.beta_1, given=1.0 - self.beta_1)
+
     def rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
         return in_columns(eta * self._correction(t))
 
@@ -104,6 +112,10 @@ class AMSGrad(Adam):
     def unit(self) -> Unit:
         return _kernels.amsgrad
 
+    @property
+    def shrinking(self) -> Shrinking:
+        return self._shrinking_by(_shrinkage.shrink_by_root, moment=2)
+
 
 @dataclass(frozen=True)
 class AdaMax(Adam):
@@ -140,6 +152,10 @@ class AdaMax(Adam):
 
     def unit(self) -> Unit:
         return _kernels.adamax
+
+    @property
+    def shrinking(self) -> Shrinking:
+        return self._shrinking_by(_shrinkage.shrink_by_size, moment=1)
 
     def rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
         return in_columns(eta / (1.0 - power(self.beta_1, t)))
@@ -182,6 +198,10 @@ class NAdam(Adam):
 
     def unit(self) -> Unit:
         return _kernels.nadam
+
+    @property
+    def shrinking(self) -> Shrinking:
+        return self._shrinking_by(_shrinkage.shrink_by_root_ahead, moment=1)
 
     def rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
         mu, mu_next, product = self._momentum(t), self._momentum(t + 1.0), self._product(t)
@@ -232,6 +252,10 @@ class RAdam(Adam):
 
     def unit(self) -> Unit:
         return _kernels.radam
+
+    @property
+    def shrinking(self) -> Shrinking:
+        return self._shrinking_by(_shrinkage.shrink_by_root_or_plainly, moment=1)
 
     def rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
         most, kept = 2.0 / (1.0 - self.beta_2) - 1.0, power(self.beta_2, t)

@@ -10,7 +10,8 @@ from ..schedules import Rate
 from ..settings import Kept, Positive, Share, Switch
 from ..units import Unit
 from ..units import adaptive as _kernels
-from .base import Optimizer, numbers
+from ..units import shrinkage as _shrinkage
+from .base import Optimizer, Shrinking, numbers
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,10 @@ class AdaGrad(Optimizer):
     def hyper(self) -> np.ndarray:
         return numbers(epsilon=self.epsilon)
 
+    @property
+    def shrinking(self) -> Shrinking:
+        return Shrinking(_shrinkage.shrink_by_root, given=1.0)
+
 
 @dataclass(frozen=True)
 class AdaDelta(Optimizer):
@@ -105,6 +110,10 @@ class AdaDelta(Optimizer):
 
     def hyper(self) -> np.ndarray:
         return numbers(self.decay, epsilon=self.epsilon)
+
+    @property
+    def shrinking(self) -> Shrinking:
+        return Shrinking(_shrinkage.shrink_by_steps, given=1.0)
 
 
 @dataclass(frozen=True)
@@ -160,3 +169,7 @@ class RMSProp(Optimizer):
 
     def hyper(self) -> np.ndarray:
         return numbers(self.decay, self.momentum, epsilon=self.epsilon)
+
+    @property
+    def shrinking(self) -> Shrinking:
+        return Shrinking(_shrinkage.shrink_by_deviation, int(self.centred), self.momentum)

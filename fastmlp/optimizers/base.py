@@ -10,7 +10,33 @@ from ..kernels.records import EPSILON, FIRST, LEARNING_RATE, N_HYPER, N_RATES, S
 from ..schedules import Rate, Schedule, as_schedule
 from ..settings import Settings
 from ..units import Unit
+from ..units import shrinkage as _shrinkage
 from .running import RunningOptimizer
+
+
+@dataclass(frozen=True)
+class Shrinking:
+    """How L1 shrinks weights beside an update rule, by what the rule steps with: see `kernels.shrinkage`.
+
+    Parameters
+    ----------
+    unit : Unit or None
+        What shrinks the weights of a tile; None where the phase does it by itself.
+    moment : int, default=0
+        Which of the rule's moments the unit reads.
+    kept : float, default=0.0
+        What the rule's mean of the gradients keeps of itself at each step.
+    given : float, optional
+        What is added of a new gradient; the learning rate if left out.
+    phase : Unit, optional
+        In which all weights are shrunk.
+    """
+
+    unit: Unit | None
+    moment: int = 0
+    kept: float = 0.0
+    given: float | None = None
+    phase: Unit = _shrinkage.shrink_weights
 
 
 @dataclass(frozen=True)
@@ -54,6 +80,11 @@ class Optimizer(Settings):
             The schedule's rates.
         """
         return in_columns(eta)
+
+    @property
+    def shrinking(self) -> Shrinking:
+        """How L1 shrinks weights: by the learning rate, if the rule has nothing else to say."""
+        return Shrinking(_shrinkage.shrink)
 
     @property
     def schedule(self) -> Schedule:

@@ -11,7 +11,8 @@ from ..settings import Kept, NotNegative, Share, Switch
 from ..units import Unit
 from ..units import adam_family as _family_kernels
 from ..units import optimizers as _kernels
-from .base import Optimizer, numbers
+from ..units import shrinkage as _shrinkage
+from .base import Optimizer, Shrinking, numbers
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,11 @@ class SGD(Optimizer):
     def hyper(self) -> np.ndarray:
         return numbers(self.momentum)
 
+    @property
+    def shrinking(self) -> Shrinking:
+        unit = _shrinkage.shrink_ahead if self.momentum and self.nesterov else _shrinkage.shrink
+        return Shrinking(unit, kept=self.momentum)
+
 
 @dataclass(frozen=True)
 class Lion(Optimizer):
@@ -115,3 +121,7 @@ class Lion(Optimizer):
 
     def hyper(self) -> np.ndarray:
         return numbers(self.beta_1, self.beta_2, decay=self.weight_decay)
+
+    @property
+    def shrinking(self) -> Shrinking:
+        return Shrinking(_shrinkage.shrink_by_size, kept=self.beta_2, given=1.0 - self.beta_2)

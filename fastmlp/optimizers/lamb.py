@@ -9,8 +9,9 @@ import numpy as np
 from ..settings import Kept, NotNegative, Positive
 from ..units import Unit
 from ..units import lamb as _kernels
+from ..units import shrinkage as _shrinkage
 from .adam_family import power
-from .base import Optimizer, in_columns, numbers
+from .base import Optimizer, Shrinking, in_columns, numbers
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,10 @@ class LAMB(Optimizer):
     @property
     def phases(self) -> tuple[Unit, ...]:
         return _kernels.note_trust, _kernels.apply_trust
+
+    @property
+    def shrinking(self) -> Shrinking:
+        return Shrinking(None, phase=_shrinkage.shrink_by_trust)
 
     def hyper(self) -> np.ndarray:
         return numbers(self.beta_1, self.beta_2, decay=self.weight_decay, epsilon=self.epsilon)

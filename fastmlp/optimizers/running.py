@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..kernels.records import LEARNING_RATE, N_RATES, SCALE
+from ..kernels.records import GIVEN, LEARNING_RATE, MOST, N_RATES, SCALE
 from ..schedules import Schedule
 from ..units import Unit
 
@@ -32,6 +32,8 @@ class RunningOptimizer:
         The learning rate as a function of the step, from here on: plateaus and epochs may exchange it.
     state : ndarray of shape (n_moments * n_params,) or None
         The moments, one after the other; None before the first step.
+    mean_shrinkage : float
+        Of L1's strength what the rule's moments are of the gradients.
 
     Examples
     --------
@@ -54,6 +56,7 @@ class RunningOptimizer:
         self.schedule: Schedule = settings.schedule
         self.t = self._exchanged = 0
         self.state: np.ndarray | None = None
+        self.mean_shrinkage = 0.0
 
     def begin(self) -> RunningOptimizer:
         """Itself: it has begun, and goes on."""
@@ -91,10 +94,19 @@ class RunningOptimizer:
         self.state = np.require(self.state, dtype, ["C", "A", "W", "O"])
         return self.state
 
-    def rates(self, steps: int) -> np.ndarray:
-        """What changes from step to step, for the next `steps` steps, (steps, N_RATES); the learning rate first."""
+    def rates(self, steps: int, shrinks: bool = False) -> np.ndarray:
+        """What changes from step to step, for the next `steps` steps, (steps, N_RATES); the learning rate first.
+
+        With `shrinks` also what L1's thresholds need.
+        """
         t = np.arange(self.t, self.t + steps, dtype=np.float64)
-        return self.settings.rates(t + 1.0, self.schedule.at(t))
+        eta = self.schedule.at(t)
+        rates = self.settings.rates(t + 1.0, eta)
+        shrinking = self.settings.shrinking if shrinks else None
+        if shrinking is not None and shrinking.unit is not None:
+            rates[:, GIVEN] = eta if shrinking.given is None else shrinking.given
+            rates[:, MOST] = 2.0 * eta  # rules that divide by the gradients' size hardly take longer steps than η
+        return rates
 
     def advance(self, steps: int) -> None:
         """So many steps have been made."""

@@ -46,6 +46,14 @@ class Schedule(Settings):
         """The rates of steps t, a vector of float64: what a schedule is asked for once an epoch."""
         raise NotImplementedError  # pragma: no cover
 
+    @property
+    def ends_at(self) -> int | None:
+        """The step from which on the rate stays what it is; None for a schedule that goes on, or does not say.
+
+        Training that may go further warns. A schedule of your own may have such a property, too.
+        """
+        return None
+
     def after_epoch(self, rows_seen: int) -> Schedule:
         """The schedule of the next epoch, `rows_seen` rows into the training: this one, but for `InverseScaling`."""
         return self

@@ -44,6 +44,10 @@ class Cosine(Schedule):
     steps: Count
     final: NotNegative = 0.0
 
+    @property
+    def ends_at(self) -> int | None:
+        return self.steps
+
     def at(self, t: np.ndarray) -> np.ndarray:
         return half_cosine(self.learning_rate, self.final, np.minimum(t, self.steps) / self.steps)
 
@@ -136,6 +140,10 @@ class OneCycle(Schedule):
     warm_up: Share = 0.3
     div_factor: Positive = 25.0
     final_div_factor: Positive = 1e4
+
+    @property
+    def ends_at(self) -> int | None:
+        return self.steps
 
     def at(self, t: np.ndarray) -> np.ndarray:
         first = self.learning_rate / self.div_factor

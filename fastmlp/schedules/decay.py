@@ -93,6 +93,10 @@ class Polynomial(Schedule):
     power: NotNegative = 1.0
     final: NotNegative = 0.0
 
+    @property
+    def ends_at(self) -> int | None:
+        return self.steps
+
     def at(self, t: np.ndarray) -> np.ndarray:
         left = 1.0 - np.minimum(t, self.steps) / self.steps
         return self.final + (self.learning_rate - self.final) * left**self.power

@@ -38,6 +38,11 @@ class WarmUp(Schedule):
     schedule: Rate
     steps: Count
 
+    @property
+    def ends_at(self) -> int | None:
+        behind = as_schedule(self.schedule).ends_at
+        return None if behind is None else self.steps + behind
+
     def at(self, t: np.ndarray) -> np.ndarray:
         share = np.minimum((t + 1.0) / (self.steps + 1.0), 1.0)
         return share * as_schedule(self.schedule).at(np.maximum(t - self.steps, 0.0))

@@ -1,0 +1,83 @@
+"""`ValidationLoss`: the loss that is trained, of rows that are not, as often as somebody asks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .data import Rows
+from .interruptible import Slicer
+from .model import Model
+from .team import Team, useful_threads
+from .units import evaluation as _kernels
+from .units import softmax as _softmax
+from .workspace import Workspace
+
+#: Rows that go through all layers together.
+BLOCK_ROWS = 64
+
+
+class ValidationLoss:
+    """Σ wᵢ lossᵢ / Σ wᵢ over some rows, with the network's parameters as they are when it is called: no penalties.
+
+    Everything is allocated once. The same bits for any number of threads.
+
+    Parameters
+    ----------
+    network : Model
+        Its loss is what is computed, by the kernel that trains.
+    rows : Rows
+        With targets.
+    order : ndarray of int64
+        Which of the rows. Their weights do not sum to zero.
+    n_threads : int, default=1
+        At the most.
+    """
+
+    def __init__(self, network: Model, rows: Rows, order: np.ndarray, n_threads: int = 1) -> None:
+        self.dtype, self.n_rows = network.dtype, order.size
+        self.team = Team(useful_threads(network, order.size, n_threads))
+        self.share = -(-order.size // self.team.size)
+        self.order = np.require(order, np.int64, ["C", "A"])
+        self.workspaces = [self._workspace(network, rows) for _ in range(self.team.size)]
+        self.block = int(self.workspaces[0].task["block_rows"])
+        self.losses = np.zeros((order.size, rows.n_targets))
+        weights = None if rows.sample_weight is None else rows.sample_weight[self.order]
+        self.total = float(order.size if weights is None else weights.sum(dtype=np.float64))
+        self.entry = _kernels.note_losses.entry(network.dtype)
+
+    def __call__(self) -> float:
+        """The loss now; infinite or NaN where that is what it comes to."""
+        losses, like = self.losses.ctypes.data, self.workspaces[0].buffers["targets"].ctypes.data
+
+        def blocks(start: int, stop: int) -> None:
+            def rows_of(thread: int) -> None:
+                first = thread * self.share + start * self.block
+                last = min(thread * self.share + stop * self.block, (thread + 1) * self.share, self.n_rows)
+                self.entry(*self.workspaces[thread].arguments(), first, last, losses, like)
+
+            self.team.run(rows_of)
+
+        with self.team:
+            Slicer().run(blocks, -(-self.share // self.block))
+        with np.errstate(over="ignore", invalid="ignore"):
+            return float(self.losses.sum()) / self.total
+
+    def _workspace(self, network: Model, rows: Rows) -> Workspace:
+        """One thread's: a forward pass's, with what a loss reads and writes beside it."""
+        workspace = Workspace(network, rows, min(BLOCK_ROWS, self.share), training=False)
+        loss, output, task = network.loss_function, network.output_activation, workspace.tasks
+        shape = workspace.batch_rows, rows.n_targets
+        task["targets"] = workspace.buffer("targets", shape)
+        task["target_weights"] = workspace.buffer("target weights", shape)
+        workspace.buffers["target weights"][...] = 1  # what stays there when every row counts as one
+        n_outputs = network.layout.units[-1]
+        numbers = np.array(loss.settings(output, n_outputs), np.float64)
+        task["loss_settings"] = workspace.buffer("loss settings", max(numbers.size, 1), np.float64)
+        workspace.buffers["loss settings"][: numbers.size] = numbers
+        task["loss"] = loss.judging_unit(output).address(self.dtype)
+        if not loss.is_fused(output):
+            task["activate_output"] = 1
+            if output.name == "softmax":
+                workspace.layers[-1]["activation"] = _softmax.softmax_beside_ones.address(self.dtype)
+        workspace.use_order(self.order)
+        return workspace

@@ -1,0 +1,152 @@
+"""A schedule that ends before the training does is not taken in silence."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+
+from fastmlp import SGD, Adam, MLPClassifier, MLPRegressor, Network
+from fastmlp.schedules import (
+    Adaptive,
+    Constant,
+    Cosine,
+    CosineRestarts,
+    Exponential,
+    InverseScaling,
+    InverseTime,
+    OneCycle,
+    Polynomial,
+    Schedule,
+    StepDecay,
+    WarmUp,
+    count_steps,
+)
+
+RNG = np.random.RandomState(0)
+#: 5 batches of 20.
+X, Y = RNG.standard_normal((100, 3)), RNG.standard_normal(100)
+
+ENDING = {
+    "Cosine": lambda steps: Cosine(0.1, steps=steps),
+    "Cosine to a rate": lambda steps: Cosine(0.1, steps=steps, final=0.01),
+    "OneCycle": lambda steps: OneCycle(0.1, steps=steps),
+    "Polynomial": lambda steps: Polynomial(0.1, steps=steps, power=2.0),
+    "WarmUp": lambda steps: WarmUp(Cosine(0.1, steps=steps - 4), steps=4),
+    "WarmUp of WarmUp": lambda steps: WarmUp(WarmUp(OneCycle(0.1, steps=steps - 6), steps=4), steps=2),
+}
+GOING_ON = [
+    Constant(0.1), CosineRestarts(0.1, steps=4), Exponential(0.1, 0.9), StepDecay(0.1, every=3), InverseTime(0.1, 0.1),
+    InverseScaling(0.1), Adaptive(0.1), WarmUp(0.1, steps=3), WarmUp(Exponential(0.1, 0.9), steps=3),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ENDING)
+def test_where_it_ends(name):
+    """From there on the rate stays, and before it does not."""
+    schedule = ENDING[name](40)
+    assert schedule.ends_at == 40
+    rates = schedule(np.arange(100))
+    assert np.all(rates[40:] == rates[40])
+    assert len(set(rates[30:40])) == 10
+
+
+@pytest.mark.parametrize("schedule", GOING_ON, ids=str)
+def test_it_goes_on(schedule):
+    assert schedule.ends_at is None
+    assert not messages_of(lambda: make(schedule).fit(X, Y))
+
+
+def make(schedule, max_iter=8, **params):
+    return MLPRegressor(
+        hidden_layer_sizes=[4], learning_rate=schedule, batch_size=20, max_iter=max_iter, random_state=0, **params
+    )
+
+
+def messages_of(call):
+    """What was said of a schedule."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call()
+    said = [str(one.message) for one in caught if one.category is not ConvergenceWarning]
+    assert all("ends after" in message for message in said)
+    assert all(one.category in (UserWarning, ConvergenceWarning) for one in caught)
+    return said
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+@pytest.mark.parametrize("name", ENDING)
+def test_fit_says_it_once(name, solver):
+    """And says nothing where the schedule lasts as long as the longest training."""
+    for steps, says in ((20, True), (39, True), (40, False), (60, False)):
+        schedule = ENDING[name](steps)
+        said = messages_of(lambda schedule=schedule: make(schedule, solver=solver).fit(X, Y))
+        assert len(said) == says
+        if says:
+            rate = f"{float(schedule(steps)):g}"
+            assert said[0].startswith(
+                f"{schedule!r} ends after {steps} steps, but training may make 40 (8 epochs of 5): from step {steps} "
+                f"on the learning rate stays at {rate}."
+            )
+            assert "count_steps(8, rows=100, batch_size=20)" in said[0]
+    assert count_steps(8, rows=100, batch_size=20) == 40
+
+
+def test_early_stopping_trains_on_fewer_rows():
+    assert not messages_of(lambda: make(Cosine(0.1, steps=32), early_stopping=True, validation_fraction=0.2).fit(X, Y))
+    (said,) = messages_of(lambda: make(Cosine(0.1, steps=31), early_stopping=True, validation_fraction=0.2).fit(X, Y))
+    assert "8 epochs of 4" in said
+    assert "count_steps(8, rows=80, batch_size=20)" in said
+
+
+def test_a_solver_with_a_schedule_of_its_own():
+    model = MLPClassifier([4], solver=Adam(Cosine(0.1, steps=20)), batch_size=20, max_iter=8, random_state=0)
+    (said,) = messages_of(lambda: model.fit(X, Y > 0))
+    assert said.startswith("Cosine(learning_rate=0.1, steps=20, final=0.0) ends after 20 steps")
+
+
+def test_partial_fit_says_it_in_the_call_that_passes_the_end():
+    for steps, call in ((12, 3), (15, 4)):
+        model = make(Cosine(0.1, steps=steps))
+        said = [messages_of(lambda model=model: model.partial_fit(X, Y)) for _ in range(6)]
+        assert [len(each) for each in said] == [number == call for number in range(1, 7)]
+        assert f"training may make {5 * call} (after {5 * call - 5} before them, 1 epochs of 5)" in said[call - 1][0]
+
+
+def test_a_warm_start_begins_its_schedule_anew():
+    model = make(Cosine(0.1, steps=40), warm_start=True)
+    assert not messages_of(lambda: model.fit(X, Y))
+    assert not messages_of(lambda: model.fit(X, Y))
+    assert messages_of(lambda: model.set_params(max_iter=9).fit(X, Y))
+
+
+def test_the_network_by_itself():
+    net = Network([3, 1], ["identity"], "half_squared_error")
+    assert not messages_of(lambda: net.train(X, Y, SGD(Cosine(0.1, steps=20)), epochs=4, batch_size=20))
+    assert messages_of(lambda: net.train(X, Y, SGD(Cosine(0.1, steps=20)), epochs=5, batch_size=20))
+    running = SGD(Cosine(0.1, steps=20)).begin()
+    said = [messages_of(lambda: net.train(X, Y, running, epochs=2, batch_size=20)) for _ in range(4)]
+    assert [len(each) for each in said] == [0, 0, 1, 0]
+
+
+@dataclass(frozen=True)
+class Mine(Schedule):
+    """A user's own, which says nothing of an end."""
+
+    def at(self, t):
+        return np.where(t < 3, 0.1, 0.01)
+
+
+@dataclass(frozen=True)
+class MineThatEnds(Mine):
+    @property
+    def ends_at(self):
+        return 3
+
+
+def test_a_schedule_of_ones_own():
+    assert not messages_of(lambda: make(Mine()).fit(X, Y))
+    (said,) = messages_of(lambda: make(WarmUp(MineThatEnds(), steps=2)).fit(X, Y))
+    assert "ends after 5 steps, but training may make 40" in said
+    assert "stays at 0.01." in said
