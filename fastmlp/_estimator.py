@@ -18,6 +18,7 @@ from ._parameters import CONSTRAINTS, FULL_BATCH, build_optimizer, build_regular
 from ._validation import arithmetic_type, check_batch_size, check_hidden_layer_sizes, check_sample_weight, split_rows
 from .activations import Activation, as_activation
 from .base_loss import name_of
+from .cores import ask_threads, most_threads
 from .data import Rows
 from .dropout import Masks
 from .full_batch import lbfgs
@@ -29,7 +30,6 @@ from .newton import newton_cg
 from .prediction import FewRows, arrays_are_as_expected, predict
 from .progress import Progress
 from .regularisation import Regularisation
-from .team import count_threads
 from .training import Diverged, History, Plan, train
 
 _NON_FINITE = (
@@ -92,7 +92,7 @@ class BaseMLP(BaseEstimator, ABC):
         """Whatever parameters are refused is refused before anything of a former fit is overwritten."""
         regularisation = build_regularisation(self)
         regularisation.input_rates(n_hidden)
-        count_threads(self.n_jobs)
+        ask_threads(self.n_jobs)
         if self.solver not in FULL_BATCH:
             build_optimizer(self)
         return regularisation
@@ -138,7 +138,7 @@ class BaseMLP(BaseEstimator, ABC):
         try:
             converged = train(
                 network, rows, self._optimizer, plan, history, l2=self.alpha, order=order, random_state=random_state,
-                progress=Progress(self.verbose), validate=validate, n_threads=count_threads(self.n_jobs), masks=masks,
+                progress=Progress(self.verbose), validate=validate, n_threads=ask_threads(self.n_jobs), masks=masks,
             )  # fmt: skip
         except Diverged as error:
             self._report_divergence(error.epoch)
@@ -183,7 +183,7 @@ class BaseMLP(BaseEstimator, ABC):
             )
 
         def validate() -> float:
-            return self._score_outputs(predict(network, rows, validation, count_threads(self.n_jobs)), y, weights)
+            return self._score_outputs(predict(network, rows, validation, ask_threads(self.n_jobs)), y, weights)
 
         return order, validate
 
@@ -204,7 +204,7 @@ class BaseMLP(BaseEstimator, ABC):
     def _fit_full_batch(self, network: TrainableModel, rows: Rows) -> None:
         options: dict = {
             "l2": self.alpha, "max_iter": self.max_iter, "tol": self.tol,
-            "progress": Progress(self.verbose), "n_threads": count_threads(self.n_jobs),
+            "progress": Progress(self.verbose), "n_threads": ask_threads(self.n_jobs),
         }  # fmt: skip
         if self.solver == "lbfgs":
             result = lbfgs(network, rows, max_fun=self.max_fun, **options)
@@ -269,14 +269,14 @@ class BaseMLP(BaseEstimator, ABC):
                 "put an array with a row for each feature into coefs_[0]."
             )
         self._prepare_few_rows(network, both_classes)
-        return predict(network, Rows(X, dtype=dtype), None, count_threads(self.n_jobs), both_classes)
+        return predict(network, Rows(X, dtype=dtype), None, ask_threads(self.n_jobs), both_classes)
 
     def _prepare_few_rows(self, network: BorrowedModel, both_classes: bool) -> None:
         """Let the next call with a few rows take the short way, where no names of columns must be compared."""
         borrowed = all(a is b for a, b in zip((*network.coefs, *network.intercepts), network.given, strict=True))
         if borrowed and not hasattr(self, "feature_names_in_") and arrays_are_as_expected():
             self._few_rows[both_classes] = FewRows(
-                network, both_classes, self._answers_depend_on(), count_threads(self.n_jobs)
+                network, both_classes, self._answers_depend_on(), most_threads(self.n_jobs)
             )
 
     def _answers_depend_on(self) -> tuple:

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from .cores import Threads
 from .data import Rows
 from .interruptible import Slicer
 from .kernels.records import DATA_AT, SHAPE_AT
 from .model import BorrowedModel, Model
-from .team import Team, rows_of_one_thread, useful_threads
+from .team import Team, rows_of_one_thread, slow_seconds, useful_for_prediction
 from .units import predict as _kernels
 from .workspace import Workspace
 
@@ -28,7 +29,7 @@ def predict(
     network: Model,
     rows: Rows,
     order: np.ndarray | None = None,
-    n_threads: int = 1,
+    n_threads: Threads = 1,
     both_classes: bool = False,
 ) -> np.ndarray:
     """The network's outputs, (n, n_outputs), for all rows or for those that `order` names.
@@ -40,9 +41,10 @@ def predict(
     out = np.empty((n_rows, 2 if both_classes else network.layout.units[-1]), network.dtype)
     if not n_rows:
         return out
-    team = Team(useful_threads(network, n_rows, n_threads))
-    share = -(-n_rows // team.size)
-    workspaces = [Workspace(network, rows, min(BLOCK_ROWS, share), training=False) for _ in range(team.size)]
+    team = Team(useful_for_prediction(network, rows, n_rows, n_threads))
+    parts = team.size
+    share = -(-n_rows // parts)
+    workspaces = [Workspace(network, rows, min(BLOCK_ROWS, share), training=False) for _ in range(parts)]
     for workspace in workspaces:
         workspace.task["both_classes"] = both_classes
         if order is not None:
@@ -53,14 +55,15 @@ def predict(
 
     def blocks(start: int, stop: int) -> None:
         def rows_of(thread: int) -> None:
-            first, last = thread * share + start * block, min((thread + 1) * share, thread * share + stop * block)
-            arguments = workspaces[thread].arguments()
-            entry(*arguments, x, row_stride, first, min(last, n_rows), out.ctypes.data)
+            for part in range(thread, parts, team.size):  # one, unless fewer threads could be started
+                first, last = part * share + start * block, min((part + 1) * share, part * share + stop * block)
+                arguments = workspaces[part].arguments()
+                entry(*arguments, x, row_stride, first, min(last, n_rows), out.ctypes.data)
 
         team.run(rows_of)
 
     with team:
-        Slicer().run(blocks, -(-share // block))
+        Slicer(slow_seconds(network, block)).run(blocks, -(-share // block))
     return out
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .cores import Threads
 from .data import Rows
 from .dropout import Masks
 from .hooks import Hooks
@@ -110,6 +111,8 @@ class Epoch:
         What a step does beside the L2 penalty.
     masks : Masks, optional
         Where dropout's random bits come from.
+    epochs : float, default=inf
+        How many passes will be made, as far as that is known: threads must pay for their start.
     """
 
     def __init__(
@@ -119,14 +122,16 @@ class Epoch:
         optimizer: Optimizer | RunningOptimizer,
         order: np.ndarray,
         batch_size: int,
-        n_threads: int = 1,
+        n_threads: Threads = 1,
         regularisation: Regularisation = _PLAIN,
         masks: Masks | None = None,
+        epochs: float = math.inf,
     ) -> None:
         self.network, self.optimizer = network, optimizer.begin()
         self.batch_size = batch_size
         self.steps = -(-order.size // batch_size)
-        self.team = Team(useful_threads(network, batch_size, n_threads), takes_long(network, batch_size))
+        threads = useful_threads(network, batch_size, n_threads, order.size, order.size * epochs)
+        self.team = Team(threads, takes_long(network, batch_size))
         self.workspace = Workspace(network, rows, batch_size, training=True, n_threads=self.team.size, in_parts=True)
         self.workspace.use_order(order)
         self.slicer = Slicer(slow_seconds(network, batch_size))
@@ -136,7 +141,7 @@ class Epoch:
         self.state = self.optimizer.prepare(network.layout.size, network.dtype)
         tasks = self.workspace.tasks
         self.results = tasks[["steps_made", "rows_counted", "loss_sum"]]
-        tasks["team"] = self.team.address
+        self.team.attach(tasks)
         tasks["batch_size"] = batch_size
         tasks["state"] = self.state.ctypes.data
         tasks["update_layer"] = _update_kernels.update_layer.address(network.dtype)
@@ -196,7 +201,7 @@ def train(
     random_state: np.random.RandomState,
     progress: Progress,
     validate: Callable[[], float] | None = None,
-    n_threads: int = 1,
+    n_threads: Threads = 1,
     masks: Masks | None = None,
 ) -> bool:
     """Train `network` in place until nothing improves or every epoch is used up.
@@ -216,7 +221,8 @@ def train(
     """
     best = network.params.copy() if validate else None
     optimizer = optimizer.begin()
-    epoch = Epoch(network, rows, optimizer, order, plan.batch_size, n_threads, plan.regularisation, masks)
+    epochs = 1 if plan.one_epoch else plan.max_iter
+    epoch = Epoch(network, rows, optimizer, order, plan.batch_size, n_threads, plan.regularisation, masks, epochs)
     history.n_iter = 0
     try:
         with epoch.team:

@@ -32,7 +32,7 @@ FLOORS = [
     {"_jit"},
     {"units"},
     {"code_cache"},
-    {"host", "layout", "scalar", "settings", "names"},
+    {"host", "layout", "scalar", "settings", "names", "cores"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ESTIMATORS = FLOORS[1]
