@@ -36,6 +36,7 @@ from ._validation import (
 from ._warnings import warn_user
 from .activations import Activation, as_activation
 from .base_loss import name_of
+from .cores import ask_threads
 from .data import Rows
 from .dropout import Masks
 from .full_batch import lbfgs
@@ -49,7 +50,6 @@ from .prediction import predict
 from .progress import Progress
 from .regularisation import Regularisation
 from .sparse_input import check_sparse
-from .team import count_threads
 from .training import Diverged, Epoch, History, Plan, Validation, train
 from .validation_loss import ValidationLoss
 
@@ -154,7 +154,7 @@ class BaseMLP(ForwardPass, ABC):
             raise ValueError("partial_fit does not support early_stopping=True; use fit, or early_stopping=False.")
         regularisation = build_regularisation(self)
         regularisation.input_rates(len(hidden))
-        count_threads(self.n_jobs)
+        ask_threads(self.n_jobs)
         check_used(self)
         if self.solver not in FULL_BATCH:
             build_optimizer(self)
@@ -218,7 +218,7 @@ class BaseMLP(ForwardPass, ABC):
         )  # fmt: skip
         masks = self._dropout_masks(regularisation, random_state, incremental)
         epoch = Epoch(
-            network, rows, self._optimizer, order, plan.batch_size, count_threads(self.n_jobs), regularisation, masks
+            network, rows, self._optimizer, order, plan.batch_size, ask_threads(self.n_jobs), regularisation, masks
         )
         return Fitting(network, rows, random_state, regularisation, plan, order, validate, masks, epoch)
 
@@ -276,7 +276,7 @@ class BaseMLP(ForwardPass, ABC):
                 "scored. Increase 'validation_fraction', or give more rows a weight."
             )
 
-        n_threads = count_threads(self.n_jobs)
+        n_threads = ask_threads(self.n_jobs)
         metric = network.loss_function.validation_metric(network.output_activation, self._task(rows.n_targets)[0])
         self._judge_by(metric, network.loss_function)
         if metric == "neg_loss":
@@ -333,7 +333,7 @@ class BaseMLP(ForwardPass, ABC):
         network, rows = fitting.network, fitting.rows
         options: dict = {
             "l2": self.alpha, "max_iter": self.max_iter, "tol": self.tol,
-            "progress": Progress(self.verbose), "n_threads": count_threads(self.n_jobs),
+            "progress": Progress(self.verbose), "n_threads": ask_threads(self.n_jobs),
         }  # fmt: skip
         if self.solver == "lbfgs":
             result = lbfgs(network, rows, max_fun=self.max_fun, **options)

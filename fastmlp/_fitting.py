@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 
 from ._parameters import CONSTRAINTS
 from ._validation import check_batch_size
+from .cores import count_threads
 from .data import Rows
 from .dropout import Masks
 from .regularisation import Regularisation
@@ -94,15 +95,18 @@ class Continuation:
 
     def go_on(self, estimator: BaseMLP, rows: Rows) -> Fitting | None:
         """The fitting for these rows; None if they need another workspace."""
+        assert self.fitting.epoch is not None
         first = self.fitting.rows
         alike = (rows.sample_weight is None) == (first.sample_weight is None) and rows.sparse == first.sparse
         if not alike or rows.weight_divisor != first.weight_divisor or self.masks_values:
             return None
         if min(rows.n_rows, 200) < self.batch_size and estimator.batch_size == "auto":
             return None
+        team = self.fitting.epoch.team
+        if team.size > 1 and count_threads(estimator.n_jobs) < team.size:  # what limits threads has changed
+            return None
         if check_batch_size(estimator.batch_size, rows.n_rows) != self.batch_size:
             return None
-        assert self.fitting.epoch is not None
         order, random_state, shuffled = self._draw(estimator, rows.n_rows)
         plan = replace(self._plan, shuffle=False) if shuffled else self._plan
         self.fitting.epoch.rebind(rows, order)

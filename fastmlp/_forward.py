@@ -11,12 +11,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ._parameters import hidden_activations
 from ._validation import arithmetic_type
 from .activations import as_activation
+from .cores import ask_threads, most_threads
 from .data import Rows
 from .model import BorrowedModel
 from .prediction import predict
 from .small_batches import SmallBatchPredictor
 from .sparse_input import check_sparse
-from .team import count_threads
 
 
 class ForwardPass(BaseEstimator):
@@ -46,13 +46,12 @@ class ForwardPass(BaseEstimator):
                 f"X has {X.shape[1]} features, but coefs_[0] has {network.layout.units[0]} rows: "
                 "put an array with a row for each feature into coefs_[0]."
             )
-        n_threads = count_threads(self.n_jobs)
         if SmallBatchPredictor.supports(self.coefs_, self.intercepts_):
             self.__dict__.setdefault("_small_batches", {})[both_classes] = SmallBatchPredictor(
                 self.coefs_, self.intercepts_, self._borrowed_model, self._arithmetic_type, both_classes,
-                getattr(self, "feature_names_in_", None), self._answers_depend_on(), n_threads,
+                getattr(self, "feature_names_in_", None), self._answers_depend_on(), most_threads(self.n_jobs),
             )  # fmt: skip
-        return predict(network, Rows(X, dtype=network.dtype), None, n_threads, both_classes)
+        return predict(network, Rows(X, dtype=network.dtype), None, ask_threads(self.n_jobs), both_classes)
 
     def _small_batch_predictor(self, both_classes: bool) -> SmallBatchPredictor | None:
         """The short way that a former prediction has prepared, if the model is still what it was then."""

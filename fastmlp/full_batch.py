@@ -8,6 +8,7 @@ import numpy as np
 import scipy.optimize
 
 from ._warnings import warn_user
+from .cores import Threads
 from .data import Rows
 from .interruptible import Slicer
 from .model import Model, TrainableModel
@@ -29,16 +30,16 @@ class FullBatch:
     loss = Σ wᵢ lossᵢ / Σ wᵢ + α / (2 Σ wᵢ) Σ weight², in float64; the gradient in the network's type.
     """
 
-    def __init__(self, network: TrainableModel, rows: Rows, l2: float, n_threads: int = 1) -> None:
+    def __init__(self, network: TrainableModel, rows: Rows, l2: float, n_threads: Threads = 1) -> None:
         self.network, self.l2 = network, l2 / rows.weight_divisor
         chunk = chunk_rows(network, rows)
         self.steps = -(-rows.n_rows // chunk)
         self.order = np.arange(rows.n_rows, dtype=np.int64)
-        self.team = Team(useful_threads(network, chunk, n_threads))
+        self.team = Team(useful_threads(network, chunk, n_threads, rows.n_rows))
         self.workspace = Workspace(network, rows, chunk, training=True, n_threads=self.team.size)
         self.workspace.use_order(self.order)
         self.workspace.tasks["batch_size"] = chunk
-        self.workspace.tasks["team"] = self.team.address
+        self.team.attach(self.workspace.tasks)
         self.slicer = Slicer()
         self.add_gradients = _kernels.add_gradients.entry(network.dtype)
         self.gradient = np.zeros(network.layout.size, network.dtype)
@@ -105,7 +106,7 @@ def lbfgs(
     max_fun: int,
     tol: float,
     progress: Progress,
-    n_threads: int = 1,
+    n_threads: Threads = 1,
 ) -> Any:
     """Minimise the loss over all rows by L-BFGS; the network holds the result.
 

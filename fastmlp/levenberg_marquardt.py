@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
+from .cores import Threads
 from .data import Rows
 from .losses import LOSSES
 from .model import TrainableModel
@@ -31,7 +32,7 @@ def levenberg_marquardt(
     max_iter: int,
     tol: float,
     progress: Progress,
-    n_threads: int = 1,
+    n_threads: Threads = 1,
 ) -> Any:
     """Minimise a squared error over all rows by damped Gauss–Newton steps; the network holds the result.
 

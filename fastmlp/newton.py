@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .cores import Threads
 from .data import Rows
 from .full_batch import FullBatch
 from .hessian import Hessian, check_twice_differentiable
@@ -29,7 +30,7 @@ def newton_cg(
     max_iter: int,
     tol: float,
     progress: Progress,
-    n_threads: int = 1,
+    n_threads: Threads = 1,
 ) -> Any:
     """Minimise the loss over all rows by truncated Newton steps in a trust region; the network holds the result.
 
@@ -72,7 +73,8 @@ def newton_cg(
     """
     check_twice_differentiable(network)
     solver = TrustRegion(Objective(network, rows, l2), tol, n_threads)
-    result = iterate(solver, network, max_iter, progress)
+    with solver.loss_and_gradient.team:
+        result = iterate(solver, network, max_iter, progress)
     result.nhev, result.jac = solver.products, solver.gradient
     return result
 
@@ -80,7 +82,7 @@ def newton_cg(
 class TrustRegion:
     """Truncated Newton steps from where the objective's model stands; see `newton_cg`."""
 
-    def __init__(self, objective: Objective, tol: float, n_threads: int) -> None:
+    def __init__(self, objective: Objective, tol: float, n_threads: Threads) -> None:
         self.objective, self.tol = objective, tol
         self.loss_and_gradient = FullBatch(objective.model, objective.rows, objective.l2, n_threads)
         self.loss, self.gradient = self.loss_and_gradient(objective.model.params)

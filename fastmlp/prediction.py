@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from .cores import Threads
 from .data import Rows
 from .interruptible import Slicer
 from .model import Model
-from .team import Team, useful_threads
+from .team import Team, slow_seconds, useful_for_prediction
 from .units import predict as _kernels
 from .workspace import Workspace, prediction_rows
 
@@ -19,7 +20,7 @@ def predict(
     network: Model,
     rows: Rows,
     order: np.ndarray | None = None,
-    n_threads: int = 1,
+    n_threads: Threads = 1,
     both_classes: bool = False,
 ) -> np.ndarray:
     """The network's outputs, (n, n_outputs), for all rows or for those that `order` names.
@@ -31,10 +32,11 @@ def predict(
     out = np.empty((n_rows, 2 if both_classes else network.layout.units[-1]), network.dtype)
     if not n_rows:
         return out
-    team = Team(useful_threads(network, n_rows, n_threads))
-    share = -(-n_rows // team.size)
+    team = Team(useful_for_prediction(network, rows, n_rows, n_threads))
+    parts = team.size
+    share = -(-n_rows // parts)
     together = prediction_rows(network.layout, network.dtype, share)
-    workspaces = [Workspace(network, rows, together, training=False) for _ in range(team.size)]
+    workspaces = [Workspace(network, rows, together, training=False) for _ in range(parts)]
     for workspace in workspaces:
         workspace.task["both_classes"] = both_classes
         if order is not None:
@@ -45,12 +47,13 @@ def predict(
 
     def blocks(start: int, stop: int) -> None:
         def rows_of(thread: int) -> None:
-            first, last = thread * share + start * block, min((thread + 1) * share, thread * share + stop * block)
-            arguments = workspaces[thread].arguments()
-            entry(*arguments, x, row_stride, first, min(last, n_rows), out.ctypes.data)
+            for part in range(thread, parts, team.size):  # one, unless fewer threads could be started
+                first, last = part * share + start * block, min((part + 1) * share, part * share + stop * block)
+                arguments = workspaces[part].arguments()
+                entry(*arguments, x, row_stride, first, min(last, n_rows), out.ctypes.data)
 
         team.run(rows_of)
 
     with team:
-        Slicer().run(blocks, -(-share // block))
+        Slicer(slow_seconds(network, block)).run(blocks, -(-share // block))
     return out

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ._warnings import warn_user
+from .cores import Threads
 from .data import Rows
 from .dropout import Masks
 from .hooks import Hooks
@@ -140,6 +141,8 @@ class Epoch:
         What a step does beside the L2 penalty.
     masks : Masks, optional
         Where dropout's random bits come from.
+    epochs : float, default=inf
+        How many passes will be made, as far as that is known: threads must pay for their start.
     """
 
     def __init__(
@@ -149,16 +152,18 @@ class Epoch:
         optimizer: Optimizer | RunningOptimizer,
         order: np.ndarray,
         batch_size: int,
-        n_threads: int = 1,
+        n_threads: Threads = 1,
         regularisation: Regularisation = _PLAIN,
         masks: Masks | None = None,
+        epochs: float = math.inf,
     ) -> None:
         self.network, self.optimizer, self.rows = network, optimizer.begin(), rows
         if rows.weight_divisor != 1:
             regularisation = replace(regularisation, l1=regularisation.l1 / rows.weight_divisor)
         self.batch_size = batch_size
         self.steps = -(-order.size // batch_size)
-        self.team = Team(useful_threads(network, batch_size, n_threads), takes_long(network, batch_size))
+        threads = useful_threads(network, batch_size, n_threads, order.size, order.size * epochs)
+        self.team = Team(threads, takes_long(network, batch_size))
         self.workspace = Workspace(network, rows, batch_size, training=True, n_threads=self.team.size, in_parts=True)
         self.workspace.use_order(order)
         self.slicer = Slicer(slow_seconds(network, batch_size))
@@ -168,7 +173,7 @@ class Epoch:
         self.state = self.optimizer.prepare(network.layout.size, network.dtype)
         tasks = self.workspace.tasks
         self.results = tasks[["steps_made", "rows_counted", "loss_sum"]]
-        tasks["team"] = self.team.address
+        self.team.attach(tasks)
         tasks["batch_size"] = batch_size
         tasks["state"] = self.state.ctypes.data
         tasks["update_layer"] = _update_kernels.update_layer.address(network.dtype)
@@ -238,7 +243,7 @@ def train(
     random_state: np.random.RandomState,
     progress: Progress,
     validate: Validation | None = None,
-    n_threads: int = 1,
+    n_threads: Threads = 1,
     masks: Masks | None = None,
     epoch: Epoch | None = None,
 ) -> bool:
@@ -263,6 +268,8 @@ def train(
     optimizer = optimizer.begin()
     if epoch is None:
         epoch = Epoch(network, rows, optimizer, order, plan.batch_size, n_threads, plan.regularisation, masks)
+    epochs = 1 if plan.one_epoch else plan.max_iter
+    epoch = Epoch(network, rows, optimizer, order, plan.batch_size, n_threads, plan.regularisation, masks, epochs)
     history.n_iter = 0
     if ended := _ends_early(optimizer, plan, order.size, epoch.steps):
         warn_user(ended)
@@ -299,9 +306,9 @@ def _ends_early(optimizer: RunningOptimizer, plan: Plan, rows: int, steps: int) 
     before = f"after {optimizer.t} before them, " if optimizer.t else ""
     return (
         f"{optimizer.schedule!r} ends after {end} steps, but training may make {made} ({before}{epochs} epochs of "
-        f"{steps}): from step {end} on the learning rate stays at {float(optimizer.schedule(end)):g}. Give the schedule "
-        f"as many steps as training has, for instance count_steps({epochs}, rows={rows}, batch_size={plan.batch_size}) of "
-        "fastmlp.schedules, or train for fewer epochs."
+        f"{steps}): from step {end} on the learning rate stays at {float(optimizer.schedule(end)):g}. Give the "
+        f"schedule as many steps as training has, for instance count_steps({epochs}, rows={rows}, "
+        f"batch_size={plan.batch_size}) of fastmlp.schedules, or train for fewer epochs."
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .cores import Threads
 from .data import Rows
 from .interruptible import Slicer
 from .model import Model
@@ -33,7 +34,7 @@ class ValidationLoss:
         At the most.
     """
 
-    def __init__(self, network: Model, rows: Rows, order: np.ndarray, n_threads: int = 1) -> None:
+    def __init__(self, network: Model, rows: Rows, order: np.ndarray, n_threads: Threads = 1) -> None:
         self.dtype, self.n_rows = network.dtype, order.size
         self.team = Team(useful_threads(network, order.size, n_threads))
         self.share = -(-order.size // self.team.size)

@@ -1,5 +1,6 @@
 """What every test stands on."""
 
+import os
 import signal
 
 import pytest
@@ -9,3 +10,18 @@ import pytest
 def _ctrl_c_interrupts():
     """A shell starts its background jobs deaf to Ctrl-C, and Python leaves it at that; tests of it must not hang."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def surroundings(monkeypatch):
+    """A function that gives this process so many cores, and takes away whatever else limits its threads."""
+    import fastmlp.cores
+
+    def pretend(cores):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(cores)), raising=False)
+        monkeypatch.setattr(fastmlp.cores, "_libraries", tuple)
+        monkeypatch.setattr(fastmlp.cores, "cgroup_cores", lambda: 10**6)
+        for name in (*fastmlp.cores.WORKER_VARIABLES, "LOKY_MAX_CPU_COUNT"):
+            monkeypatch.delenv(name, raising=False)
+
+    return pretend

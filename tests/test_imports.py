@@ -35,7 +35,7 @@ FLOORS = [
     {"_jit"},
     {"units"},
     {"code_cache"},
-    {"host", "layout", "scalar", "settings", "names", "_warnings"},
+    {"host", "layout", "scalar", "settings", "names", "cores", "_warnings"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ESTIMATORS = FLOORS[1]

@@ -1,0 +1,210 @@
+"""How many threads a call may use: as many as `n_jobs` says, or else as many as the process's surroundings leave it."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import FunctionType
+
+#: More threads than that are never started, unless there are more cores.
+MOST_THREADS = 256
+#: What limits threads from outside, beside what the libraries of the process are set to (they have read the others).
+VARIABLES = ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", *(("VECLIB_MAXIMUM_THREADS",) if sys.platform == "darwin" else ()))
+#: What joblib sets for its workers, to their share of the cores, unless the user has.
+WORKER_VARIABLES = (*VARIABLES, "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+#: A number of threads, or a function that finds it out: asked only where more than one would be of use.
+Threads = int | Callable[[], int]
+
+
+def count_threads(n_jobs: int | None) -> int:
+    """Threads that a call with this `n_jobs` may use at the most, here and now.
+
+    A positive number is itself, but at most 256 or all cores; −1 is all cores that the process may use, −2 all but one,
+    and so on. None is what scikit-learn's BLAS would take: all these cores within the limits of the environment, of
+    threadpoolctl and of joblib (see `free_threads`).
+
+    Raises
+    ------
+    ValueError
+        For 0.
+
+    Examples
+    --------
+    >>> count_threads(1), count_threads(3), count_threads(10**6) >= 256
+    (1, 3, True)
+    """
+    threads = ask_threads(n_jobs)
+    return threads() if callable(threads) else threads
+
+
+def ask_threads(n_jobs: int | None) -> Threads:
+    """As `count_threads`, without asking the surroundings yet, which takes some tens of microseconds.
+
+    Raises
+    ------
+    ValueError
+        For 0.
+    """
+    if n_jobs is None:
+        return free_threads
+    return cores_for(n_jobs)
+
+
+def most_threads(n_jobs: int | None) -> int:
+    """A bound of `count_threads` that costs a microsecond or two."""
+    return cores_for(-1 if n_jobs is None else n_jobs)
+
+
+def cores_for(n_jobs: int) -> int:
+    """Threads for a number that is given: positive, or negative and counted back from all cores."""
+    if n_jobs == 0:
+        raise ValueError(
+            "n_jobs=0 has no meaning: None is as many threads as pay, 1 is one thread, 2 two, -1 all cores, "
+            "-2 all but one."
+        )
+    if n_jobs > 0:
+        return int(n_jobs) if n_jobs <= MOST_THREADS else min(int(n_jobs), max(MOST_THREADS, usable_cores()))
+    return max(1, usable_cores() + 1 + int(n_jobs))
+
+
+def usable_cores() -> int:
+    """Cores that this process may use: its affinity now, its cgroups' quota, and LOKY_MAX_CPU_COUNT."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    if cores == 1:
+        return 1
+    return max(1, min(cores, cgroup_cores(), _number_of("LOKY_MAX_CPU_COUNT") or cores))
+
+
+def free_threads() -> int:
+    """Threads for a call that names no number: of the usable cores, what its surroundings leave to it.
+
+    - At most what OMP_NUM_THREADS (the first of a list), OMP_THREAD_LIMIT and their like for BLAS libraries allow.
+    - At most what the BLAS and OpenMP libraries of the process are set to, by ``threadpoolctl.threadpool_limits`` say.
+    - At most the `n_jobs` of an enclosing ``joblib.parallel_config``.
+    - In one of several threads that do the same (joblib's threading, an executor's, dask's) its share of the cores.
+    - In a worker process (joblib's, multiprocessing's) what the variables above say, or else one.
+    """
+    cores = usable_cores()
+    if cores == 1:
+        return 1
+    thread = threading.current_thread()
+    main = thread is threading.main_thread()
+    level, limit = _joblib_context()
+    if _in_worker_process(level > 0 and main):
+        share = _least(WORKER_VARIABLES)
+        cores = share if share < cores else 1
+    if not main:
+        cores //= sum(1 for _ in _threads_alike(thread))
+    libraries = (library.num_threads or cores for library in _libraries())
+    return max(1, min(cores, limit, _least(VARIABLES), *libraries))
+
+
+# What limits the process
+
+
+@functools.cache
+def cgroup_cores() -> int:
+    """Whole cores that the CPU quota of this process's cgroups amounts to, rounded up; read once a process."""
+    quotas = [quota for folder in _cgroup_folders() if (quota := _quota(folder)) is not None]
+    return max(1, math.ceil(min(quotas))) if quotas else sys.maxsize
+
+
+def _cgroup_folders() -> Iterator[str]:
+    """This process's cgroups that may limit CPU time and all above them, of version 2 and of version 1."""
+    for line in _read("/proc/self/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        roots = ("/sys/fs/cgroup/cpu", f"/sys/fs/cgroup/{controllers}") if controllers else ("/sys/fs/cgroup",)
+        parts = [part for part in path.split("/") if part not in ("", "..")]
+        for root in dict.fromkeys(roots):
+            for depth in range(len(parts), -1, -1):
+                yield "/".join([root, *parts[:depth]])
+
+
+def _quota(folder: str) -> float | None:
+    """Cores that a cgroup may use, None for all."""
+    try:
+        if text := _read(f"{folder}/cpu.max"):
+            quota, period = text.split()
+        else:
+            quota, period = _read(f"{folder}/cpu.cfs_quota_us"), _read(f"{folder}/cpu.cfs_period_us")
+        return int(quota) / int(period) if int(quota) > 0 else None
+    except (ValueError, ZeroDivisionError):  # "max", nothing, or what this does not know
+        return None
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read().strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _least(variables: tuple[str, ...]) -> int:
+    """The least of the numbers in the environment, or a huge one."""
+    return min((number for name in variables if (number := _number_of(name))), default=sys.maxsize)
+
+
+def _number_of(variable: str) -> int | None:
+    """A positive number in the environment, the first of a list; None for anything else."""
+    text = os.environ.get(variable)
+    if not text:
+        return None
+    try:
+        number = int(text.split(",")[0])
+    except ValueError:
+        return None
+    return number if number > 0 else None
+
+
+# What limits the call
+
+
+@functools.cache
+def _libraries() -> tuple:
+    """The BLAS and OpenMP libraries that were loaded when this was first asked, as threadpoolctl sees them."""
+    try:
+        import threadpoolctl
+
+        return tuple(threadpoolctl.ThreadpoolController().lib_controllers)
+    except Exception:  # an odd library must not keep anybody from fitting: without it there are the other limits
+        return ()
+
+
+def _joblib_context() -> tuple[int, int]:
+    """How deep in joblib's workers this is, and what an enclosing ``parallel_config(n_jobs=...)`` allows."""
+    joblib = sys.modules.get("joblib.parallel")
+    if joblib is None or not getattr(getattr(joblib, "_backend", None), "config", True):
+        return 0, sys.maxsize
+    backend, n_jobs = joblib.get_active_backend()
+    return backend.nesting_level or 0, cores_for(int(n_jobs)) if n_jobs else sys.maxsize
+
+
+def _in_worker_process(joblib_says_so: bool) -> bool:
+    """Whether others of its kind are likely to work beside this process."""
+    multiprocessing = sys.modules.get("multiprocessing")
+    if joblib_says_so or (multiprocessing is not None and multiprocessing.parent_process() is not None):
+        return True
+    names = ("joblib.externals.loky.process_executor", "loky.process_executor")
+    return any(getattr(sys.modules.get(name), "_CURRENT_DEPTH", 0) for name in names)
+
+
+def _threads_alike(thread: threading.Thread) -> Iterator[threading.Thread]:
+    """The living threads that run the same function as this one, itself included: those of a pool, say."""
+    kind = _function_of(thread)
+    for other in threading.enumerate():
+        if other is thread or _function_of(other) == kind:
+            yield other
+
+
+def _function_of(thread: threading.Thread) -> tuple[type, FunctionType | None]:
+    target = getattr(thread, "_target", None)
+    return type(thread), getattr(target, "__func__", target)
