@@ -22,7 +22,7 @@ from typing import Any
 
 import llvmlite
 
-from . import host
+from . import host, source_hash
 
 PACKAGE = Path(__file__).parent
 #: What changes code, by the names in Numba's configuration; the variables are called NUMBA_….
@@ -39,9 +39,7 @@ _CONFIGURATION = Path(".numba_config.yaml")
 def cache_key() -> str:
     """What compiled code depends on, hashed: sources, versions, processor, flags."""
     digest = hashlib.sha256()
-    own = ("_jit.py", "code_cache.py", "host.py", "units.py")
-    for source in [*(PACKAGE / name for name in own), *sorted((PACKAGE / "kernels").glob("*.py"))]:
-        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    digest.update(source_hash.of_sources())
     described = (
         importlib.metadata.version("numba"),
         llvmlite.__version__,
@@ -83,7 +81,8 @@ def cache_folders() -> list[Path]:
     name = f"fastmlp-{cache_key()}"
     if chosen := chosen_folder():
         return [Path(chosen) / name]
-    folders = [PACKAGE / "__pycache__" / name]
+    # Beside the package, not in it: what pip leaves behind there could be imported as `fastmlp`.
+    folders = [PACKAGE.parent / "__pycache__" / name] if PACKAGE.is_dir() else []
     home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     return [*folders, Path(home) / "fastmlp" / name]
 

@@ -8,6 +8,9 @@ A class of settings is a frozen dataclass; what each field may hold stands in it
     class SGD(Settings):
         momentum: Share = 0.0
 
+In a class of your own, plain types will do: a ``float``, ``int``, ``bool`` or ``str`` (or None, by ``float | None``) is
+checked for its kind, any other type is not. A field that a base class has already keeps the rule that it has there.
+
 Training changes none of it, so an object may be shared by estimators, compared, hashed, pickled and cloned.
 """
 
@@ -15,9 +18,11 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass, fields
+import sys
+import types
+from dataclasses import Field, dataclass, fields
 from numbers import Integral, Real
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import numpy as np
 
@@ -63,6 +68,39 @@ class YesOrNo:
         return bool(value)
 
 
+@dataclass(frozen=True)
+class OfKind:
+    """What a plain type asks for: any number, NaN and infinity included, any integer, any string."""
+
+    kind: type
+
+    def __str__(self) -> str:
+        return {float: "a number", int: "an integer", str: "a string"}[self.kind]
+
+    def allows(self, value: Any) -> bool:
+        abstract = {float: Real, int: Integral, str: str}[self.kind]
+        return isinstance(value, abstract) and not isinstance(value, bool)
+
+    def convert(self, value: Any) -> Any:
+        return self.kind(value)
+
+
+@dataclass(frozen=True)
+class OrNone:
+    """None, or what another rule allows."""
+
+    rule: Any
+
+    def __str__(self) -> str:
+        return f"None or {self.rule}"
+
+    def allows(self, value: Any) -> bool:
+        return value is None or self.rule.allows(value)
+
+    def convert(self, value: Any) -> Any:
+        return None if value is None else self.rule.convert(value)
+
+
 Positive = Annotated[float, Range(0, brackets="()")]
 NotNegative = Annotated[float, Range(0)]
 Share = Annotated[float, Range(0, 1)]
@@ -97,6 +135,57 @@ class Settings:
 
 @functools.cache
 def _rules(kind: Any) -> tuple[tuple[str, Any], ...]:
-    """(name, rule) of each field, from its annotated type."""
-    hints = get_type_hints(kind, include_extras=True)
-    return tuple((field.name, hints[field.name].__metadata__[-1]) for field in fields(kind))
+    """(name, rule) of each field that has one, from its type."""
+    found = [(field.name, _rule_of(kind, field.name)) for field in fields(kind)]
+    return tuple((name, rule) for name, rule in found if rule is not None)
+
+
+def _rule_of(kind: Any, name: str) -> Any:
+    """The rule that the nearest class gives by `Annotated`, else what the nearest plain type asks for, else None."""
+    plain = None
+    for hint in _hints(kind, name):
+        if get_origin(hint) is Annotated:
+            stated = [data for data in hint.__metadata__ if hasattr(data, "allows") and hasattr(data, "convert")]
+            if stated:
+                return stated[-1]
+            hint = hint.__origin__
+        plain = plain or _plain_rule(hint)
+    return plain
+
+
+def _plain_rule(hint: Any) -> Any:
+    if hint is bool:
+        return YesOrNo()
+    if hint in (float, int, str):
+        return OfKind(hint)
+    if get_origin(hint) in (Union, types.UnionType):
+        others = [one for one in get_args(hint) if one is not type(None)]
+        if len(others) == 1 < len(get_args(hint)) and (rule := _plain_rule(others[0])):
+            return OrNone(rule)
+    return None
+
+
+def _hints(kind: Any, name: str) -> list[Any]:
+    """The field's types in `kind` and its bases, the nearest first."""
+    declared: list[tuple[Field, Any]] = []
+    for base in kind.__mro__:
+        field = vars(base).get("__dataclass_fields__", {}).get(name)
+        if field is None:
+            continue
+        if declared and declared[-1][0] is field:  # inherited as it is
+            declared.pop()
+        declared.append((field, base))
+    return [_evaluate(field.type, base) for field, base in declared]
+
+
+def _evaluate(hint: Any, owner: Any) -> Any:
+    """The type that a string names where the class was defined; None where it cannot be known.
+
+    (`typing.get_type_hints` gives up on the whole class if one type is the name of a function's variable, say.)
+    """
+    if not isinstance(hint, str):
+        return hint
+    try:
+        return eval(hint, vars(sys.modules[owner.__module__]), dict(vars(owner)))
+    except Exception:
+        return None

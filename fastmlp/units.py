@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import llvmlite.binding as llvm
 import numpy as np
 
-from . import code_cache
+from . import code_cache, source_hash
 
 KERNELS = f"{__package__}.kernels"
 
@@ -239,6 +239,6 @@ class Room:
 
 def __getattr__(name: str) -> Room:
     """``from .units import dense``: a room for each kernel module."""
-    if name.startswith("_") or not (code_cache.PACKAGE / "kernels" / f"{name}.py").is_file():
+    if name.startswith("_") or not source_hash.is_kernel_module(name):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return Room(name)

@@ -13,6 +13,7 @@ PACKAGE = Path(fastmlp.__file__).parent
 
 #: From the top floor down; a module may import from its own floor and those below, never in a circle.
 FLOORS = [
+    {"_pyinstaller"},
     {"__init__", "__main__"},
     {"classifier", "regressor", "_estimator", "_fitting", "_forward", "_parameters", "_validation"},
     {"callbacks", "persistence", "display"},
@@ -35,10 +36,10 @@ FLOORS = [
     {"_jit"},
     {"units"},
     {"code_cache"},
-    {"host", "layout", "scalar", "settings", "names", "cores", "_warnings"},
+    {"host", "layout", "scalar", "settings", "names", "cores", "source_hash", "_warnings"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-ESTIMATORS = FLOORS[1]
+ESTIMATORS = FLOORS[2]
 LLVM_WRITERS = {
     f"kernels/{room}.py"
     for room in ("simd", "vectors", "transposing", "bits", "pointers", "subnormals", "team", "random_bits")
