@@ -32,6 +32,9 @@ FLOORS = [
     {"_jit"},
     {"units"},
     {"code_cache"},
+    {"cache_cleaning"},
+    {"drafts"},
+    {"trusted_paths", "shown_warnings"},
     {"host", "layout", "scalar", "settings", "names"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

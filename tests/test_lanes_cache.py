@@ -186,15 +186,16 @@ def test_a_cache_directory_that_is_not_there_yet(warm, tmp_path):
 
 
 def test_beside_the_sources_or_in_the_users_cache(tmp_path):
-    """The package's own folder if it can be written, else the user's; nothing is said as long as one of them can."""
+    """Beside the package if that can be written, else the user's; nothing is said as long as one of them can."""
     package = copy_package(tmp_path / "copy")
     run = {"cache": None, "PYTHONPATH": str(tmp_path / "copy"), "XDG_CACHE_HOME": str(tmp_path / "home")}
     found = answer(**run)
     assert_right(found, from_cache=False)
-    assert list((package / "__pycache__").glob("fastmlp-*/*.o"))
+    beside = package.parent / "__pycache__"
+    assert list(beside.glob("fastmlp-*/*.o"))
     assert not (tmp_path / "home").exists()
-    shutil.rmtree(package / "__pycache__")
-    (package / "__pycache__").touch()  # in the way
+    shutil.rmtree(beside)
+    beside.touch()  # in the way
     found = answer(**run)
     assert_right(found, from_cache=False)
     assert not found["warnings"]
