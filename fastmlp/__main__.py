@@ -17,13 +17,15 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _warmup(dtypes: list[str]) -> None:
-    from .code_cache import cache_folders
+    from .code_cache import kept_in, share
     from .warmup import compile_all
 
     began = time.perf_counter()
+    share()
     compiled, loaded = compile_all(dtypes)
     print(f"{compiled} kernels compiled, {loaded} loaded, in {time.perf_counter() - began:.1f} s")
-    print("kept in " + " or ".join(map(str, cache_folders())))
+    for folder, readers in kept_in():
+        print(f"kept in {folder}, for {readers}")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import llvmlite.binding as llvm
 import numpy as np
 
-from . import code_cache, source_hash
+from . import code_cache, shown_warnings, source_hash
 
 KERNELS = f"{__package__}.kernels"
 
@@ -115,7 +115,7 @@ class Unit:
         return self.compiled[dtype]
 
     def _from_cache(self, dtype: np.dtype) -> Code | None:
-        if not self.named and self.source.identity is None:
+        if not self._may_be_kept():
             return None
         for content in code_cache.read(self._file(dtype)):
             try:
@@ -125,10 +125,27 @@ class Unit:
         return None
 
     def _from_compiler(self, dtype: np.dtype) -> Code:
-        content = _compiler().compile_source(self.source, dtype, self.named)
-        if self.source.identity is not None:
-            code_cache.write(self._file(dtype), content)
-        return Code(content)
+        if not self._may_be_kept():
+            return Code(self._compile(dtype))
+        with code_cache.Turn(self._file(dtype)) as turn:
+            if code := self._from_cache(dtype):  # another process has made it meanwhile
+                return code
+            content = self._compile(dtype)
+            code = Code(content)
+            turn.keep(content)
+        return code
+
+    def _compile(self, dtype: np.dtype) -> bytes:
+        with shown_warnings.shown():
+            return _compiler().compile_source(self.source, dtype, self.named)
+
+    def _may_be_kept(self) -> bool:
+        return self.named or self.source.identity is not None
+
+    def is_being_made(self, dtype: Any) -> bool:
+        """Whether another process compiles it just now."""
+        dtype = np.dtype(dtype)
+        return dtype not in self.compiled and self._may_be_kept() and code_cache.is_being_made(self._file(dtype))
 
     def _file(self, dtype: np.dtype) -> str:
         """The name says it all for the package's kernels, of whose sources the folder holds the key."""

@@ -1,7 +1,10 @@
 """What every test stands on."""
 
 import os
+import shutil
 import signal
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -25,3 +28,12 @@ def surroundings(monkeypatch):
             monkeypatch.delenv(name, raising=False)
 
     return pretend
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that every user can enter and nobody else can write; pytest's own are closed to others."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)

@@ -36,6 +36,9 @@ FLOORS = [
     {"_jit"},
     {"units"},
     {"code_cache"},
+    {"cache_cleaning"},
+    {"drafts"},
+    {"trusted_paths", "shown_warnings"},
     {"host", "layout", "scalar", "settings", "names", "cores", "source_hash", "_warnings"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

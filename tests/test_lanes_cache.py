@@ -187,10 +187,11 @@ def test_a_cache_directory_that_is_not_there_yet(warm, tmp_path):
 
 def test_beside_the_sources_or_in_the_users_cache(tmp_path):
     """Beside the package if that can be written, else the user's; nothing is said as long as one of them can."""
-    beside = copy_package(tmp_path / "copy").parent / "__pycache__"
+    package = copy_package(tmp_path / "copy")
     run = {"cache": None, "PYTHONPATH": str(tmp_path / "copy"), "XDG_CACHE_HOME": str(tmp_path / "home")}
     found = answer(**run)
     assert_right(found, from_cache=False)
+    beside = package.parent / "__pycache__"
     assert list(beside.glob("fastmlp-*/*.o"))
     assert not (tmp_path / "home").exists()
     shutil.rmtree(beside)

@@ -1,0 +1,58 @@
+"""What nobody needs any more is removed from the cache: drafts of dead processes, folders of old keys.
+
+Each version of the package, of Numba, each processor and each set of flags has a folder of its own, so an update
+leaves one behind. It cannot be known that nobody will come back to it (two environments may share the parent folder),
+but when it was used last: a process notes that in the folder's time stamp, once a day at most, and reading is seen in
+the files' times of access where the file system keeps them. What has not been used for 30 days is removed, by a process
+that has just compiled something. The worst that can happen is that a kernel is compiled again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import re
+import stat
+import time
+
+from . import drafts
+from .trusted_paths import effective_user
+
+_DAY = 86400.0
+UNUSED = 30 * _DAY
+_NAME = re.compile(r"fastmlp-[0-9a-f]{16}")
+
+
+@functools.cache
+def note_use(folder: str) -> None:
+    """Have the folder's time stamp say that it is in use."""
+    with contextlib.suppress(OSError):
+        if time.time() - os.lstat(folder).st_mtime > _DAY:
+            os.utime(folder)
+
+
+@functools.cache
+def clean(folder: str) -> None:
+    """Remove what is left over in this trusted folder and beside it, once a process."""
+    with contextlib.suppress(OSError):
+        drafts.remove_dead(folder)
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(os.path.dirname(folder)):
+            if _NAME.fullmatch(entry.name) and entry.name != os.path.basename(folder):
+                with contextlib.suppress(OSError):
+                    _remove_if_unused(entry.path)
+
+
+def _remove_if_unused(folder: str) -> None:
+    """Remove a folder of this user's with its files: no link is followed, nothing below it is entered."""
+    status = os.lstat(folder)
+    if not stat.S_ISDIR(status.st_mode) or effective_user() not in (None, status.st_uid):
+        return
+    entries = [(entry, entry.stat(follow_symlinks=False)) for entry in os.scandir(folder)]
+    used = [status.st_mtime, *(max(each.st_mtime, each.st_atime) for _, each in entries)]
+    if time.time() - max(used) <= UNUSED or any(stat.S_ISDIR(each.st_mode) for _, each in entries):
+        return
+    for entry, _ in entries:
+        os.unlink(entry.path)
+    os.rmdir(folder)

@@ -1,0 +1,168 @@
+"""Folders and files that nobody else can write: machine code is read from such alone, and written to such alone.
+
+Whoever can write a file of machine code, or swap a folder on the way to it, runs code as the user who loads it. So a
+path is followed from the root down, a component at a time, links included, and each must belong to this process's
+effective user or to root and be closed to everybody else's writing. What has passed cannot be swapped by others while
+the next component is looked at. A folder in which others may write is a step on the way only if it is sticky, as
+``/tmp`` is: then nobody can rename what is ours in it. Where there are no owners (Windows), only the kind and the size
+of files are checked.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+#: No entry is larger: the largest kernels, with debug information, have a few megabytes.
+MAX_SIZE = 1 << 26
+#: A link is not followed; a FIFO or a device does not block; a child process does not inherit it.
+SAFE = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"))
+_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+_MAX_LINKS = 40
+#: The folders that have passed, by path and effective user, and what they are without links.
+_passed: dict[tuple[str, int | None], str] = {}
+
+
+class UntrustedPathError(OSError):
+    """A path that somebody else could have written, or that leads elsewhere tomorrow."""
+
+
+def effective_user() -> int | None:
+    """The number of the user whose rights this process has; None where there are no such numbers."""
+    return os.geteuid() if hasattr(os, "geteuid") else None
+
+
+def trusted_folder(path: str) -> str:
+    """The folder's path without links, checked once a process.
+
+    Raises
+    ------
+    UntrustedPathError
+        If somebody else could have written it, or anything on the way to it; if the path is relative.
+    OSError
+        If it is not there, or no folder.
+    """
+    key = path, effective_user()
+    if key not in _passed:
+        _passed[key] = _follow(path, make=False, shared=False)
+    return _passed[key]
+
+
+def make_folder(path: str, shared: bool) -> str:
+    """As `trusted_folder`, but made if it is not there, and checked anew: it may have been removed.
+
+    New folders are for this user alone (0700) or, if `shared`, as readable as the folder in which each is made,
+    whatever the umask. Nobody else can ever write them.
+    """
+    return _follow(path, make=True, shared=shared)
+
+
+def read_file(folder: str, name: str) -> bytes:
+    """The content of a file in a trusted folder.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read, is no plain file, is too large, or could have been written by somebody else.
+    """
+    path = os.path.join(folder, name)
+    descriptor = os.open(path, os.O_RDONLY | SAFE)
+    try:
+        status = os.fstat(descriptor)  # of what is open: nobody can swap it any more
+        refuse_foreign_file(path, status)
+        if status.st_size > MAX_SIZE:
+            raise UntrustedPathError(f"{path} is larger than {MAX_SIZE} bytes")
+        parts, missing = [], status.st_size
+        while missing > 0 and (part := os.read(descriptor, missing)):
+            parts.append(part)
+            missing -= len(part)
+        return b"".join(parts)
+    finally:
+        os.close(descriptor)
+
+
+def refuse_foreign_file(path: str, status: os.stat_result) -> None:
+    """Raise unless it is a plain file that nobody else can write.
+
+    A file of this user's with a second name may have got the one that is read from somebody else, who could once
+    write the folder. (Root's may have several: images are stored like that.)
+    """
+    if not stat.S_ISREG(status.st_mode):
+        raise UntrustedPathError(f"{path} is no plain file")
+    _refuse_others(path, status)
+    if status.st_nlink > 1 and status.st_uid == effective_user():
+        raise UntrustedPathError(f"{path} has {status.st_nlink} names")
+
+
+def readable_mode(status: os.stat_result) -> int:
+    """The bits of a folder's mode by which others may read it and enter it."""
+    return stat.S_IMODE(status.st_mode) & 0o055
+
+
+def _refuse_others(path: str, status: os.stat_result) -> None:
+    user = effective_user()
+    if user is None:
+        return
+    if status.st_uid not in (user, 0):
+        raise UntrustedPathError(f"{path} belongs to another user, {status.st_uid}")
+    if status.st_mode & _WRITABLE_BY_OTHERS:
+        raise UntrustedPathError(f"{path} can be written by others: chmod go-w")
+
+
+def _follow(path: str, make: bool, shared: bool) -> str:
+    """Walk down from the root; see the module's docstring."""
+    if not os.path.isabs(path):
+        raise UntrustedPathError(f"{path} is not an absolute path")
+    if effective_user() is None:
+        return _without_owners(path, make)
+    here, to_do, n_links = "/", path.split("/")[::-1], 0
+    status = os.lstat(here)
+    while True:
+        parts_left = any(part not in ("", ".") for part in to_do)
+        if not (parts_left and status.st_mode & stat.S_ISVTX and status.st_uid in (effective_user(), 0)):
+            _refuse_others(here, status)
+        if not parts_left:
+            return here
+        part = to_do.pop()
+        if part in ("", "."):
+            continue
+        below = os.path.dirname(here) if part == ".." else os.path.join(here, part)
+        below_status = _look(below, status, make, shared)
+        if stat.S_ISLNK(below_status.st_mode):
+            if below_status.st_uid not in (effective_user(), 0):
+                raise UntrustedPathError(f"{below} is a link of another user, {below_status.st_uid}")
+            n_links += 1
+            if n_links > _MAX_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+            target = os.readlink(below)
+            to_do += target.split("/")[::-1]
+            if not target.startswith("/"):
+                continue
+            below, below_status = "/", os.lstat("/")
+        elif not stat.S_ISDIR(below_status.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), below)
+        here, status = below, below_status
+
+
+def _look(path: str, above: os.stat_result, make: bool, shared: bool) -> os.stat_result:
+    """What lies there; a new folder, if nothing does and one is to be made."""
+    try:
+        return os.lstat(path)
+    except FileNotFoundError:
+        if not make:
+            raise
+    try:
+        os.mkdir(path, 0o700)
+        os.chmod(path, 0o700 | (readable_mode(above) if shared else 0))
+    except FileExistsError:
+        pass  # another process was faster: it is checked like any other
+    return os.lstat(path)
+
+
+def _without_owners(path: str, make: bool) -> str:
+    if make:
+        os.makedirs(path, exist_ok=True)
+    if not os.path.isdir(path):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+    return os.path.realpath(path)
