@@ -10,11 +10,7 @@ from .interruptible import Slicer
 from .model import Model
 from .team import Team, useful_threads
 from .units import evaluation as _kernels
-from .units import softmax as _softmax
-from .workspace import Workspace
-
-#: Rows that go through all layers together.
-BLOCK_ROWS = 64
+from .workspace import BLOCK_ROWS, Workspace
 
 
 class ValidationLoss:
@@ -66,19 +62,8 @@ class ValidationLoss:
     def _workspace(self, network: Model, rows: Rows) -> Workspace:
         """One thread's: a forward pass's, with what a loss reads and writes beside it."""
         workspace = Workspace(network, rows, min(BLOCK_ROWS, self.share), training=False)
-        loss, output, task = network.loss_function, network.output_activation, workspace.tasks
-        shape = workspace.batch_rows, rows.n_targets
-        task["targets"] = workspace.buffer("targets", shape)
-        task["target_weights"] = workspace.buffer("target weights", shape)
-        workspace.buffers["target weights"][...] = 1  # what stays there when every row counts as one
-        n_outputs = network.layout.units[-1]
-        numbers = np.array(loss.settings(output, n_outputs), np.float64)
-        task["loss_settings"] = workspace.buffer("loss settings", max(numbers.size, 1), np.float64)
-        workspace.buffers["loss settings"][: numbers.size] = numbers
-        task["loss"] = loss.judging_unit(output).address(self.dtype)
-        if not loss.is_fused(output):
-            task["activate_output"] = 1
-            if output.name == "softmax":
-                workspace.layers[-1]["activation"] = _softmax.softmax_beside_ones.address(self.dtype)
+        workspace.prepare_losses(workspace.batch_rows)
+        kernel = network.loss_function.judging_unit(network.output_activation)
+        workspace.task["loss"] = kernel.address(self.dtype)
         workspace.use_order(self.order)
         return workspace

@@ -15,7 +15,8 @@ PACKAGE = Path(fastmlp.__file__).parent
 FLOORS = [
     {"_pyinstaller"},
     {"__init__", "__main__"},
-    {"classifier", "regressor", "_estimator", "_fitting", "_forward", "_parameters", "_validation"},
+    {"classifier", "regressor", "_estimator", "_fitting", "_forward", "_parameters", "_preparation",
+     "_solver_parameters", "_validation"},
     {"callbacks", "persistence", "display"},
     {"network", "arguments"},
     {"newton", "levenberg_marquardt"},

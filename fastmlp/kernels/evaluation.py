@@ -1,8 +1,8 @@
 """The loss of rows without its gradient: forward and loss, a block at a time."""
 
 from .._jit import DOUBLES, POINTER, SIZE, unit
-from .network import activate_rows, gather_inputs, gather_targets
-from .pointers import call, carray, doubles_at, integers_at, least, pointer_at, shift
+from .network import compute_losses, gather_inputs, gather_targets
+from .pointers import call, carray, integers_at, least, shift
 from .records import LAYER_POINTER, TASK_POINTER
 from .subnormals import flush_subnormals, restore_mode
 
@@ -15,8 +15,6 @@ def note_losses(task_record, layer_records, first, stop, losses, like):
     """
     task = carray(task_record, 1)[0]
     last = carray(layer_records, task.n_layers)[task.n_layers - 1]
-    z, delta = pointer_at(last.output, like), pointer_at(last.delta, like)
-    target, weight = pointer_at(task.targets, like), pointer_at(task.target_weights, like)
     mode = flush_subnormals()
     for start in range(first, stop, task.block_rows):
         rows = least(task.block_rows, stop - start)
@@ -25,9 +23,5 @@ def note_losses(task_record, layer_records, first, stop, losses, like):
         if not task.sparse:
             gather_inputs(task, order, 0, rows, like)
         call(task.forward, (task_record, layer_records, order, 0, rows, like))
-        if task.activate_output:
-            activate_rows(last, 0, rows, like)
-        loss = shift(losses, start * task.n_targets)
-        settings = doubles_at(task.loss_settings)
-        call(task.loss, (z, delta, target, weight, loss, rows, last.fan_out, task.n_targets, settings))
+        compute_losses(task, last, shift(losses, start * task.n_targets), 0, rows, like)
     restore_mode(mode)
