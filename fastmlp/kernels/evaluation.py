@@ -21,7 +21,7 @@ def note_losses(task_record, layer_records, first, stop, losses, like):
         order = shift(integers_at(task.order), start)
         gather_targets(task, order, 0, rows, like)
         if not task.sparse:
-            gather_inputs(task, order, 0, rows, like)
+            gather_inputs(task, order, 0, rows, 0, task.n_features, like)
         call(task.forward, (task_record, layer_records, order, 0, rows, like))
         compute_losses(task, last, shift(losses, start * task.n_targets), 0, rows, like)
     restore_mode(mode)

@@ -24,7 +24,7 @@ def add_losses(task_record, layer_records, first_step, stop_step, like):
             count, block = least(task.block_rows, rows - first), shift(order, first)
             gather_targets(task, block, 0, count, like)
             if not task.sparse:
-                gather_inputs(task, block, 0, count, like)
+                gather_inputs(task, block, 0, count, 0, task.n_features, like)
             call(task.forward, (task_record, layer_records, block, 0, count, like))
             compute_losses(task, last, shift(doubles_at(task.losses), first * task.n_targets), 0, count, like)
         task.weight_sum += sum_weights(task, order, rows, like)
