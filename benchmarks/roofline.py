@@ -89,7 +89,7 @@ def make_step_calls(case: Case, dtype: str):
 def make_epoch(case: Case, dtype: str):
     """What fastmlp's fit runs once an epoch, with the row order and who shuffles it."""
     import fastmlp
-    from fastmlp._parameters import build_optimizer
+    from fastmlp._solver_parameters import build_optimizer
     from fastmlp.data import Rows
     from fastmlp.training import Epoch
 

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.optimize import _check_optimize_result
 
-from ._fitting import Continuation, Fitting
+from ._fitting import Continuation, Fitting, MinibatchFitting
 from ._parameters import CONSTRAINTS, FULL_BATCH
 from ._preparation import Preparation
 from ._validation import (
@@ -47,21 +47,23 @@ class BaseMLP(Preparation):
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, incremental: bool, classes: Any = None) -> BaseMLP:
         """Check everything on a draft of the model; only a fit that is not refused changes the model itself."""
-        fitting = self._continue(X, y, sample_weight, classes) if incremental else None
+        fitting: Fitting | None = self._continue(X, y, sample_weight, classes) if incremental else None
         if fitting is None:
             draft = object.__new__(type(self))
             draft.__dict__.update(self.__dict__)
             fitting = draft._prepare(X, y, sample_weight, incremental, classes)
             self.__dict__ = draft.__dict__  # at once: another thread sees the former model or this one
-            self._continuation = Continuation(self, fitting) if incremental else None
+            self._continuation = None
+            if incremental and isinstance(fitting, MinibatchFitting):
+                self._continuation = Continuation(self, fitting)
         self._random_state = fitting.random_state
-        if self.solver in FULL_BATCH:
-            self._fit_full_batch(fitting)
-        else:
+        if isinstance(fitting, MinibatchFitting):
             self._fit_stochastic(fitting)
+        else:
+            self._fit_full_batch(fitting)
         return self
 
-    def _continue(self, X: Any, y: Any, sample_weight: Any, classes: Any) -> Fitting | None:
+    def _continue(self, X: Any, y: Any, sample_weight: Any, classes: Any) -> MinibatchFitting | None:
         """What the last ``partial_fit`` left ready, for plain rows; None where everything is to be checked anew."""
         continuation = self.__dict__.get("_continuation")
         if continuation is None or not continuation.is_valid_for(self):
@@ -69,9 +71,8 @@ class BaseMLP(Preparation):
         rows = self._plain_rows(X, y, sample_weight, classes, continuation.fitting.network)
         return None if rows is None else continuation.go_on(self, rows)
 
-    def _fit_stochastic(self, fitting: Fitting) -> None:
+    def _fit_stochastic(self, fitting: MinibatchFitting) -> None:
         history = self._history()
-        assert fitting.plan is not None and fitting.order is not None
         try:
             converged = train(
                 fitting.network, fitting.rows, self._optimizer, fitting.plan, history, l2=self.alpha,

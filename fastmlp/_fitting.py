@@ -14,7 +14,6 @@ from ._validation import check_batch_size
 from .cores import count_threads
 from .data import Rows
 from .dropout import Masks
-from .regularisation import Regularisation
 from .shuffling import shuffle
 from .training import Epoch, Plan, Validation
 
@@ -33,19 +32,22 @@ class Fitting:
         What is trained, on what.
     random_state : RandomState
         What the order of the rows is drawn from.
-    regularisation, plan, order, validate, masks, epoch
-        Of a training batch by batch; see `training.train`. None for solvers on the whole gradient.
     """
 
     network: TrainableModel
     rows: Rows
     random_state: np.random.RandomState
-    regularisation: Regularisation | None = None
-    plan: Plan | None = None
-    order: np.ndarray | None = None
+
+
+@dataclass
+class MinibatchFitting(Fitting):
+    """That of a training batch by batch, with what `training.train` takes."""
+
+    plan: Plan
+    order: np.ndarray
+    epoch: Epoch
     validate: Validation | None = None
     masks: Masks | None = None
-    epoch: Epoch | None = None
 
 
 def current_parameters(estimator: BaseMLP) -> tuple:
@@ -63,11 +65,10 @@ class Continuation:
     ----------
     estimator : BaseMLP
         Just after its fitting.
-    fitting : Fitting
+    fitting : MinibatchFitting
     """
 
-    def __init__(self, estimator: BaseMLP, fitting: Fitting) -> None:
-        assert fitting.plan is not None
+    def __init__(self, estimator: BaseMLP, fitting: MinibatchFitting) -> None:
         self.fitting = fitting
         self.optimizer = estimator._optimizer
         self.arrays = (*estimator.coefs_, *estimator.intercepts_)
@@ -93,9 +94,8 @@ class Continuation:
             and current_parameters(estimator) == self.parameters
         )
 
-    def go_on(self, estimator: BaseMLP, rows: Rows) -> Fitting | None:
+    def go_on(self, estimator: BaseMLP, rows: Rows) -> MinibatchFitting | None:
         """The fitting for these rows; None if they need another workspace."""
-        assert self.fitting.epoch is not None
         first = self.fitting.rows
         alike = (rows.sample_weight is None) == (first.sample_weight is None) and rows.sparse == first.sparse
         if not alike or rows.weight_divisor != first.weight_divisor or self.masks_values:
@@ -108,14 +108,9 @@ class Continuation:
         if check_batch_size(estimator.batch_size, rows.n_rows) != self.batch_size:
             return None
         order, random_state, shuffled = self._draw(estimator, rows.n_rows)
-        plan = replace(self._plan, shuffle=False) if shuffled else self._plan
+        plan = replace(self.fitting.plan, shuffle=False) if shuffled else self.fitting.plan
         self.fitting.epoch.rebind(rows, order)
         return replace(self.fitting, rows=rows, order=order, random_state=random_state, plan=plan)
-
-    @property
-    def _plan(self) -> Plan:
-        assert self.fitting.plan is not None
-        return self.fitting.plan
 
     def _draw(self, estimator: BaseMLP, n_rows: int) -> tuple[np.ndarray, np.random.RandomState, bool]:
         """The rows' order, what it was or will be drawn from, and whether it is shuffled already.
@@ -123,7 +118,7 @@ class Continuation:
         A seed draws the same order in each call, as in scikit-learn.
         """
         order = np.arange(n_rows, dtype=np.int64)
-        if not isinstance(estimator.random_state, Integral) or not self._plan.shuffle:
+        if not isinstance(estimator.random_state, Integral) or not self.fitting.plan.shuffle:
             return order, check_random_state(estimator.random_state), False
         if self.drawn is None or self.drawn[0].size != n_rows:
             random_state = check_random_state(estimator.random_state)

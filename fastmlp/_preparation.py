@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils import check_random_state
 
-from ._fitting import Fitting
+from ._fitting import Fitting, MinibatchFitting
 from ._forward import ForwardPass
 from ._parameters import FULL_BATCH, choose_output, hidden_activations, keep_output
 from ._solver_parameters import adopt_optimizer, build_optimizer, build_regularisation, check_full_batch, check_used
@@ -147,7 +147,7 @@ class Preparation(ForwardPass, ABC):
         regularisation: Regularisation,
         random_state: np.random.RandomState,
         incremental: bool,
-    ) -> Fitting:
+    ) -> MinibatchFitting:
         if not incremental or not hasattr(self, "_optimizer"):
             self._optimizer = build_optimizer(self)
         elif not isinstance(self._optimizer, RunningOptimizer):
@@ -161,7 +161,7 @@ class Preparation(ForwardPass, ABC):
         epoch = Epoch(
             network, rows, self._optimizer, order, plan.batch_size, ask_threads(self.n_jobs), regularisation, masks
         )
-        return Fitting(network, rows, random_state, regularisation, plan, order, validate, masks, epoch)
+        return MinibatchFitting(network, rows, random_state, plan, order, epoch, validate, masks)
 
     def _dropout_masks(
         self, regularisation: Regularisation, random_state: np.random.RandomState, incremental: bool

@@ -26,11 +26,14 @@ pytestmark = ignores_max_iter
 
 #: Each tells mypy a type that the lines before it have made sure of; without it nothing else would happen.
 ASSERTIONS = {
-    ("_estimator.py", "rows.y is not None"),
+    ("_preparation.py", "rows.y is not None"),
     ("second_order.py", "rows.y is not None"),
     ("levenberg_marquardt.py", "isinstance(loss, SquareLoss)"),
     ("own_activation.py", "isinstance(other, Activation)"),
     ("code_cache.py", "specification is not None and specification.loader is not None"),
+    ("source_hash.py", "kernels is not None"),
+    ("source_hash.py", "specification is not None"),
+    ("_pyinstaller/hook-fastmlp.py", "_package is not None"),
     # While a kernel is compiled: an operation that a lane has not. Without it, getattr(builder, None) raises.
     ("kernels/bits.py", "on_floats"),
     ("kernels/bits.py", "on_integers"),
