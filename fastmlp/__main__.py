@@ -24,8 +24,11 @@ def _warmup(dtypes: list[str]) -> None:
     share()
     compiled, loaded = compile_all(dtypes)
     print(f"{compiled} kernels compiled, {loaded} loaded, in {time.perf_counter() - began:.1f} s")
-    for folder, readers in kept_in():
+    places = list(kept_in())
+    for folder, readers in places:
         print(f"kept in {folder}, for {readers}")
+    if not places:
+        raise SystemExit("kept nowhere: no folder can be trusted and written (see the warning above)")
 
 
 if __name__ == "__main__":

@@ -171,3 +171,11 @@ def test_warmups_share_the_work(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(Unit, "_compile", watch)
     warm_up(monkeypatch, capsys)
     assert order == [*FEW[1:], FEW[0]]
+
+
+def test_a_warmup_that_can_keep_nothing_fails(tmp_path, monkeypatch, capsys):
+    """So that the building of an image stops."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file" / "cache"))
+    with pytest.raises(SystemExit, match="kept nowhere"), pytest.warns(RuntimeWarning, match="Not a directory"):
+        warm_up(monkeypatch, capsys)

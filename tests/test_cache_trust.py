@@ -214,16 +214,26 @@ def test_a_user_runs_no_other_users_code(open_folder, monkeypatch, planted):
     assert (output, hits, len(caught)) == (1.0, 0, 1)
 
 
+def found_as(*users):
+    """How many entries each of the users finds, in one process that changes its rights."""
+    numbers = []
+    for user in users:
+        os.seteuid(0)
+        os.seteuid(user)
+        numbers.append(len(found()))
+    return numbers
+
+
 @needs_root
-def test_rights_that_are_given_up_later_count(open_folder, monkeypatch, planted):
-    """A server that starts as root, and has loaded code: what passed for root need not pass for the next user."""
+def test_rights_that_change_count(open_folder, monkeypatch, planted):
+    """What has passed for one user need not pass for the next, root included."""
     choose(monkeypatch, open_folder)
     file = plant(open_folder, planted)
     os.chown(file, NOBODY, NOBODY)
+    assert run_as(0, found_as, NOBODY, 0, SOMEBODY, NOBODY) == [1, 0, 0, 1]
     os.chown(file.parent, NOBODY, NOBODY)
-    assert len(run_as(NOBODY, found)) == 1
-    assert not found()
-    assert not run_as(SOMEBODY, found)
+    os.chown(file, 0, 0)
+    assert run_as(0, found_as, NOBODY, 0, SOMEBODY, NOBODY) == [1, 0, 0, 1]
 
 
 # Modes
@@ -355,6 +365,13 @@ def test_relative_folders_are_not_used(home, tmp_path, monkeypatch, planted):
     assert tree(tmp_path) == before
     assert len(caught) == 1
     assert "is not an absolute path" in caught[0]
+
+
+def test_a_relative_xdg_folder_does_not_count(tmp_path, monkeypatch):
+    """As its specification says; the home folder's is used."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", "cache")
+    assert code_cache.cache_folders()[-1] == tmp_path / ".cache" / "fastmlp" / BELOW
 
 
 def test_a_relative_choice_is_one_folder_for_the_whole_process(tmp_path, monkeypatch):
