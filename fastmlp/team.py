@@ -245,7 +245,9 @@ class Helper:
             return False
         try:
             self.thread.start()
-        except Exception:  # whatever those who patch threads raise
+        except Exception as error:  # whatever those who patch threads raise
+            if isinstance(error.__context__, KeyboardInterrupt):  # it came where `threading` cannot bear it
+                raise error.__context__ from None
             return False
         return self.thread.native_id not in (None, threading.get_native_id())
 

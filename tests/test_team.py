@@ -10,7 +10,7 @@ from guarded import assert_lines_are_zero
 
 from fastmlp._jit import INTEGERS, SIZE, unit
 from fastmlp.kernels.pointers import shift
-from fastmlp.kernels.records import ARRIVED, CALLED_OFF, PAGE, TEAM_BYTES, WORD_STRIDE
+from fastmlp.kernels.records import ARRIVED, CALLED_OFF, PAGE, TASK, TEAM_BYTES, WORD_STRIDE
 from fastmlp.kernels.team import meet, share
 from fastmlp.team import Team
 from fastmlp.workspace import LINE
@@ -51,8 +51,11 @@ class Rounds:
 
     def part(self, rounds, n_threads=None):
         counters = self.made.ctypes.data, self.early.ctypes.data
-        size = n_threads or self.team.size
-        return lambda thread: self.entry(self.team.address, thread, size, rounds, *counters)
+
+        def work(thread):
+            self.entry(self.team.address, thread, n_threads or self.team.size, rounds, *counters)
+
+        return work
 
 
 @pytest.mark.parametrize(("size", "rounds"), [(1, 1000), (2, 20_000), (3, 3000), (8, 300), (17, 50)])
@@ -129,6 +132,65 @@ def test_every_thread_has_its_number():
     seen = []
     Team(5).run(lambda thread: seen.append((thread, threading.current_thread() is threading.main_thread())))
     assert sorted(seen) == [(0, True), (1, False), (2, False), (3, False), (4, False)]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), MemoryError(), OSError(11, "no more")])
+@pytest.mark.parametrize("begun", [0, 1, 2])
+@pytest.mark.parametrize("long", [False, True])
+def test_a_team_is_as_large_as_threads_can_be_started(long, begun, error, monkeypatch):
+    """Whatever keeps the next one from starting; the task records say how many there are."""
+    start, started = threading.Thread.start, []
+
+    def start_some(thread):
+        if len(started) == begun:
+            raise error
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_some)
+    team, tasks, seen = Team(4, long), np.zeros(4, TASK), []
+    team.attach(tasks)
+    assert tasks["n_threads"].tolist() == [4] * 4
+    with team:
+        for _ in range(2):
+            team.run(seen.append)
+    size = max(1, begun) if long else begun + 1
+    assert team.size == size
+    assert sorted(seen) == sorted([*range(size)] * 2)
+    assert tasks["n_threads"].tolist() == [size] * 4
+    assert not any(thread.is_alive() for thread in started)
+
+
+def run_inline(thread):
+    """As a patch would that calls the thread's function at once."""
+    thread._started.set()
+    thread._set_native_id()
+    thread.run()
+
+
+def run_later(thread):
+    """As a patch would whose coroutines begin when the caller waits for something of its own."""
+    thread._started.set()
+
+
+@pytest.mark.parametrize("patch", [run_inline, run_later])
+@pytest.mark.parametrize("long", [False, True])
+def test_a_patch_that_makes_no_threads(patch, long, monkeypatch):
+    """Coroutines have nobody beside them: the caller works alone."""
+    monkeypatch.setattr(threading.Thread, "start", patch)
+    counted = Rounds(3)
+    counted.team.long = long
+    counted.team.run(counted.part(20))
+    assert counted.made.tolist() == [20, 0, 0]
+
+
+def test_no_thread_is_started_while_the_interpreter_shuts_down(monkeypatch):
+    """It would never begin, and `Thread.start` would wait for it for ever."""
+    monkeypatch.setattr("sys.is_finalizing", lambda: True)
+    monkeypatch.setattr(threading.Thread, "start", None)
+    seen = []
+    Team(3).run(seen.append)
+    assert seen == [0]
 
 
 def test_a_team_of_one_starts_no_thread(monkeypatch):

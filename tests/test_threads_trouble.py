@@ -11,6 +11,7 @@ import threading
 
 import numpy as np
 import pytest
+import scipy.sparse
 from fits import assert_same_bits, draw, ignores_max_iter, make, results
 from lanes import TESTS, environment
 from problems import make_problem
@@ -90,12 +91,14 @@ def assert_usable(model, options):
 @pytest.mark.parametrize("place", STARTS)
 @pytest.mark.parametrize("name", OPTIONS)
 def test_a_thread_that_cannot_be_started(name, place, sharing, monkeypatch):
+    """The others do its work, and every number is the same."""
+    expected = results(make("classes", n_jobs=1, **OPTIONS[name]).fit(X, Y), X)
     model = make("classes", n_jobs=3, **OPTIONS[name])
     with monkeypatch.context() as patch:
         fail_at(patch, place, RuntimeError("can't start new thread"))
-        with pytest.raises(RuntimeError, match="can't start new thread"):
-            model.fit(X, Y)
+        model.fit(X, Y)
     sharing()
+    assert_same_bits(results(model, X), expected)
     assert_usable(model, OPTIONS[name])
 
 
@@ -105,10 +108,34 @@ def test_a_thread_that_cannot_be_started_for_a_prediction(place, sharing, monkey
     expected = model.predict_proba(X)
     with monkeypatch.context() as patch:
         fail_at(patch, place, RuntimeError("can't start new thread"))
-        with pytest.raises(RuntimeError, match="can't start new thread"):
-            model.predict_proba(X)
+        np.testing.assert_array_equal(model.predict_proba(X), expected)
     sharing()
-    np.testing.assert_array_equal(model.predict_proba(X), expected)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_threads_that_cannot_be_started_at_all(name, sharing, monkeypatch):
+    """In parts, with masks, sparse: whatever the task records know of the number of threads."""
+    inputs, dropout = scipy.sparse.csr_array(X), {} if name == "lbfgs" else {"dropout": 0.3, "clip_norm": 1.0}
+    alone = results(make("classes", n_jobs=1, **dropout, **OPTIONS[name]).fit(inputs, Y), inputs)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", cannot_start)
+        found = results(make("classes", n_jobs=3, **dropout, **OPTIONS[name]).fit(inputs, Y), inputs)
+    assert_same_bits(found, alone)
+
+
+def test_a_large_batch_in_parts_without_threads(sharing, monkeypatch):
+    rows, y = draw("regression", rows=5000)
+    options = {"batch_size": 2500, "max_iter": 2, "hidden_layer_sizes": (8,)}
+    alone = results(make("regression", n_jobs=1, **options).fit(rows, y), rows)
+    for begun in (0, 1):
+        with monkeypatch.context() as patch:
+            fail_at(patch, ("start", begun + 1), MemoryError())
+            found = results(make("regression", n_jobs=3, **options).fit(rows, y), rows)
+        assert_same_bits(found, alone)
+
+
+def cannot_start(thread):
+    raise RuntimeError("can't create new thread at interpreter shutdown")
 
 
 # Ctrl-C while threads start, are given work, are waited for, and end
@@ -337,6 +364,113 @@ print("done")
 def test_a_fork_between_two_epochs():
     """Both processes go on with the training; the child has none of the threads that waited for its next epoch."""
     run_alone(FORK_BETWEEN_EPOCHS)
+
+
+AT_EXIT = """
+import atexit, sys, threading
+from fits import assert_same_bits, draw, make, results
+
+X, y = draw("classes")
+alone = {solver: results(make("classes", n_jobs=1, solver=solver).fit(X, y), X) for solver in ("adam", "lbfgs")}
+
+def compare():
+    for solver in alone:
+        assert_same_bits(results(make("classes", n_jobs=3, solver=solver).fit(X, y), X), alone[solver])
+        assert_same_bits(results(make("classes", solver=solver).fit(X, y), X), alone[solver])
+
+class Last:
+    def __del__(self, compare=compare):
+        compare()
+        print("done", flush=True)
+
+if sys.argv[1] == "atexit":
+    @atexit.register
+    def at_exit():
+        if len(sys.argv) > 2:
+            def refuse(*arguments):
+                raise RuntimeError("can't create new thread at interpreter shutdown")
+            threading._start_new_thread = threading._start_joinable_thread = refuse
+        compare()
+        print("done", flush=True)
+else:
+    sys.last = Last()  # what lies in `sys` dies last
+    del Last
+"""
+
+
+@pytest.mark.parametrize("how", [["atexit"], ["atexit", "as Python 3.12 does"], ["del"]], ids=str)
+def test_a_fit_while_the_interpreter_shuts_down(how):
+    """In a handler that it calls, where Python 3.12 starts no thread any more; and when the last objects die, where a
+    thread would never begin."""
+    run_alone(AT_EXIT, *how)
+
+
+NO_MORE_THREADS = """
+import os, resource, sys, threading
+from fits import assert_same_bits, draw, make, results
+
+X, y = draw("classes")
+alone = results(make("classes", n_jobs=1).fit(X, y), X)
+make("classes").fit(X, y)  # whatever it imports
+if os.getuid() == 0:  # whom no number of processes limits
+    os.setuid(65534)
+resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+try:
+    threading.Thread(target=print, args=("started all the same",)).start()
+except RuntimeError:
+    pass
+for n_jobs in (3, None):
+    assert_same_bits(results(make("classes", n_jobs=n_jobs).fit(X, y), X), alone)
+print("done")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit counts threads on Linux")
+def test_a_limit_of_the_system():
+    run_alone(NO_MORE_THREADS)
+
+
+COROUTINES = """
+import sys, threading
+
+def patch():
+    if sys.argv[1] == "gevent":
+        from gevent import monkey
+        monkey.patch_all(thread=sys.argv[3] == "threads")
+    else:
+        import eventlet
+        eventlet.monkey_patch()
+
+if sys.argv[2] == "before":
+    patch()
+from fits import assert_same_bits, draw, make, results
+
+X, y = draw("classes")
+alone = {solver: results(make("classes", n_jobs=1, solver=solver).fit(X, y), X) for solver in ("adam", "lbfgs")}
+
+def compare(n_jobs):
+    for solver in alone:
+        assert_same_bits(results(make("classes", n_jobs=n_jobs, solver=solver).fit(X, y), X), alone[solver])
+
+if sys.argv[2] == "between two fits":
+    compare(3)
+    patch()
+for n_jobs in (2, None, -1):
+    compare(n_jobs)
+if sys.argv[1] == "gevent":
+    import gevent
+    gevent.joinall([gevent.spawn(compare, n_jobs) for n_jobs in (2, 3, None)], raise_error=True)
+print("done")
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "between two fits"])
+@pytest.mark.parametrize(
+    ("module", "what"), [("gevent", "threads"), ("gevent", "all but threads"), ("eventlet", "all")]
+)
+def test_under_a_patch_that_makes_coroutines(module, what, when):
+    pytest.importorskip(module, exc_type=ImportError)
+    run_alone(COROUTINES, module, when, what)
 
 
 EXIT_IN_THE_MIDDLE = """
