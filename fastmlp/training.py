@@ -287,8 +287,8 @@ def _ends_early(optimizer: RunningOptimizer, plan: Plan, rows: int, steps: int) 
     before = f"after {optimizer.t} before them, " if optimizer.t else ""
     return (
         f"{optimizer.schedule!r} ends after {end} steps, but training may make {made} ({before}{epochs} epochs of "
-        f"{steps}): from step {end} on the learning rate stays at {float(optimizer.schedule(end)):g}. Give the schedule as many "
-        f"steps as training has, for instance count_steps({epochs}, rows={rows}, batch_size={plan.batch_size}) of "
+        f"{steps}): from step {end} on the learning rate stays at {float(optimizer.schedule(end)):g}. Give the schedule "
+        f"as many steps as training has, for instance count_steps({epochs}, rows={rows}, batch_size={plan.batch_size}) of "
         "fastmlp.schedules, or train for fewer epochs."
     )
 
