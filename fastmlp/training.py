@@ -288,8 +288,8 @@ def _ends_early(optimizer: RunningOptimizer, plan: Plan, rows: int, steps: int) 
     rate = float(optimizer.schedule(end))
     return (
         f"{optimizer.schedule!r} ends after {end} steps, but training may make {made} ({before}{epochs} epochs of "
-        f"{steps}): from step {end} on the learning rate stays at {rate:g}. Give the schedule as many steps as training "
-        f"has, for instance count_steps({epochs}, rows={rows}, batch_size={plan.batch_size}) of fastmlp.schedules, or "
+        f"{steps}): from step {end} on the learning rate stays at {rate:g}. Give the schedule as many steps as there "
+        f"are, for instance count_steps({epochs}, rows={rows}, batch_size={plan.batch_size}) of fastmlp.schedules, or "
         "train for fewer epochs."
     )
 
