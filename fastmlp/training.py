@@ -304,11 +304,12 @@ def _ends_early(optimizer: RunningOptimizer, plan: Plan, rows: int, steps: int) 
     if end is None or not optimizer.t <= end < made:
         return ""
     before = f"after {optimizer.t} before them, " if optimizer.t else ""
+    rate = float(optimizer.schedule(end))
     return (
         f"{optimizer.schedule!r} ends after {end} steps, but training may make {made} ({before}{epochs} epochs of "
-        f"{steps}): from step {end} on the learning rate stays at {float(optimizer.schedule(end)):g}. Give the "
-        f"schedule as many steps as training has, for instance count_steps({epochs}, rows={rows}, "
-        f"batch_size={plan.batch_size}) of fastmlp.schedules, or train for fewer epochs."
+        f"{steps}): from step {end} on the learning rate stays at {rate:g}. Give the schedule as many steps as there "
+        f"are, for instance count_steps({epochs}, rows={rows}, batch_size={plan.batch_size}) of fastmlp.schedules, or "
+        "train for fewer epochs."
     )
 
 
