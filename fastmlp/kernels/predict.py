@@ -13,8 +13,8 @@ def predict_rows(task_record, layer_records, x, x_row_stride, first, stop, out):
 
     Dense input begins at address x, its rows x_row_stride bytes apart. The rows are those of the task's order, or
     first … stop themselves where it has none (block_order is overwritten). width is n_outputs; with both_classes it
-    is 2, for 1 − p and p. A word at task.not_finite, if there is one, is overwritten: above zero if a dense row holds an
-    infinity or a NaN (then out is of no use).
+    is 2, for 1 − p and p. A word at task.not_finite, if there is one, is overwritten: above zero if a dense row holds
+    an infinity or a NaN (then out is of no use).
     """
     task = carray(task_record, 1)[0]
     task.x, task.x_row_stride = x, x_row_stride

@@ -99,8 +99,8 @@ _LAYER_FIELDS = [
     ("activation", "i8"), ("activation_settings", "i8"), ("mode", "i8"),
     # A large layer's weights once more, in panels (0 for none); then the transposed twin is in panels, too.
     ("panels", "i8"),
-    # Prediction's product: a unit, 0 where the network's own serves; the depth of its blocks, where the weights are read
-    # in place and where they are packed (0: never).
+    # Prediction's product: a unit, 0 where the network's own serves; the depth of its blocks, where the weights are
+    # read in place and where they are packed (0: never).
     ("in_blocks", "i8"), ("depth_in_place", "i8"), ("packed_depth", "i8"),
     # Rows of weights whose gradient is computed before they are updated; whether the layer is narrower than a vector;
     # whether its weights are dealt by columns; where Σ w² of its tiles go.
