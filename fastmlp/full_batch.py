@@ -68,8 +68,8 @@ class FullBatch:
     def _complete(self, out: np.ndarray, total: np.floating) -> None:
         """out is overwritten with the mean gradient, L2 included: a piece at a time, through memory once."""
         layout, params = self.network.layout, self.network.params
-        places = zip(layout.weight_offsets, layout.bias_offsets, layout.shapes, strict=True)
-        for weights, biases, (_, fan_out) in places:
+        places = zip(layout.weight_offsets, layout.bias_offsets, layout.units[1:], strict=True)
+        for weights, biases, fan_out in places:
             for start in range(weights, biases, PASS):
                 piece = slice(start, min(start + PASS, biases))
                 mean = self.scratch[: piece.stop - start]

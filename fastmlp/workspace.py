@@ -120,18 +120,18 @@ class Workspace:
         rows.describe(self.task)
         if training:
             self._allocate_layers()
+            self._choose_blocks()
+            self._allocate_training()
         else:
             self._choose_depths()
             self._allocate_prediction()
-        self._choose_blocks(training)
-        if training:
-            self._allocate_training()
         if in_parts:
             self._allocate_parts()
         self._choose_modes(training)
         if rows.sparse:
             self.task["sparse_forward"] = sparse.sparse_forward.address(self.dtype)
-        self.tasks[:] = self.task
+        if n_threads > 1:  # a hundred fields
+            self.tasks[1:] = self.task
         for thread in range(n_threads):
             self._allocate_scratch(thread, training)
 
@@ -171,11 +171,11 @@ class Workspace:
         task["n_layers"], task["n_outputs"], task["n_params"] = len(layout.shapes), layout.units[-1], layout.size
         task["multiply"] = dense.multiply.address(self.dtype)
         task["forward"] = network_kernels.forward_rows.address(self.dtype)
-        for number, layer in enumerate(self.layers):
-            layer["fan_in"], layer["fan_out"] = layout.shapes[number]
-            layer["weight_offset"], layer["bias_offset"] = layout.weight_offsets[number], layout.bias_offsets[number]
-            layer["weight"] = network.coefs[number].ctypes.data
-            layer["bias"] = network.intercepts[number].ctypes.data
+        layers = self.layers
+        layers["fan_in"], layers["fan_out"] = layout.units[:-1], layout.units[1:]
+        layers["weight_offset"], layers["bias_offset"] = layout.weight_offsets, layout.bias_offsets
+        layers["weight"] = [coef.ctypes.data for coef in network.coefs]
+        layers["bias"] = [intercept.ctypes.data for intercept in network.intercepts]
 
     def _allocate_layers(self) -> None:
         """One batch: inputs, and each layer's output and delta, in rows padded to whole tiles and cache lines."""
@@ -195,29 +195,29 @@ class Workspace:
             layer["delta"] = self.buffer(f"delta {number}", (rows + ROW_TILE, strides[number + 1]))
 
     def _choose_depths(self) -> None:
-        """How the products of a prediction are cut: by the layers alone, so that a kernel may choose by the rows."""
-        item = self.dtype.itemsize
+        """How the products of a prediction are cut: a kernel chooses by the rows of a block between the two depths."""
+        task, item = self.task, self.dtype.itemsize
         widest_tile = TILE_VECTORS * VECTOR_BITS // (8 * item)
-        layers = self.layers
-        depths = np.maximum(layers["fan_in"], 1)
-        large = (depths * layers["fan_out"] * item > PANEL_BYTES) & (layers["fan_out"] > 1)
-        if not self.rows.sparse and layers["fan_out"][0] > 1:  # one output adds up along the whole depth
-            depths[0] = min(depths[0], GATHERED_COLUMNS)
-        packed = large & (layers["fan_out"] > widest_tile)
-        layers["depth_in_place"] = np.where(packed, np.minimum(depths, DEPTH_IN_PLACE), depths)
-        layers["packed_depth"] = np.where(packed, np.minimum(layers["fan_in"], PACKED_DEPTH), 0)
-        in_blocks = packed.copy()
-        in_blocks[0] = True  # gathers its inputs as well
-        if self.rows.sparse:
-            in_blocks[0] = packed[0] = False
+        in_place, packed = [], []
+        for fan_in, fan_out in self.network.layout.shapes:
+            large = fan_in * fan_out * item > PANEL_BYTES and fan_out > widest_tile
+            in_place.append(min(fan_in, DEPTH_IN_PLACE) if large else fan_in)
+            packed.append(min(fan_in, PACKED_DEPTH) if large else 0)
+        in_blocks = [depth > 0 for depth in packed]
+        in_blocks[0] = not self.rows.sparse  # gathers its inputs as well; sparse ones have a kernel of their own
+        if self.network.layout.units[1] > 1:  # one output adds up along the whole depth
+            in_place[0] = min(in_place[0], GATHERED_COLUMNS)
         # Whatever the widths: a prediction with others shall not compile anything.
-        layers["in_blocks"] = np.where(in_blocks, blocks.multiply_in_blocks.address(self.dtype), 0)
-        self.task["copy_panels"] = panels.copy_panels.address(self.dtype)
-        self.task["transpose"] = dense.transpose.address(self.dtype)
-        self.task["pack_rows"], self.task["strip_columns"] = PACK_ROWS, STRIP_TILES * widest_tile
-        if packed.any():
-            depth = int(layers["packed_depth"].max())
-            self.task["packed"] = self.buffer("packed", (depth, STRIP_TILES * widest_tile))
+        unit = blocks.multiply_in_blocks.address(self.dtype)
+        self.layers["in_blocks"] = [unit if wanted else 0 for wanted in in_blocks]
+        self.layers["depth_in_place"], self.layers["packed_depth"] = in_place, packed
+        task["copy_panels"] = panels.copy_panels.address(self.dtype)
+        task["transpose"] = dense.transpose.address(self.dtype)
+        task["pack_rows"], task["strip_columns"] = PACK_ROWS, STRIP_TILES * widest_tile
+        if any(packed):
+            task["packed"] = self.buffer("packed", (max(packed), STRIP_TILES * widest_tile))
+        if not self.rows.sparse:
+            task["input_stride"] = padded(max(in_place[0], packed[0]), self.dtype)
 
     def _allocate_prediction(self) -> None:
         """A block of rows: inputs as far as one block of depth reads them; outputs, which only the next layer reads.
@@ -227,21 +227,17 @@ class Workspace:
         layers, task, units = self.layers, self.task, self.network.layout.units
         rows = -(-self.batch_rows // ROW_TILE) * ROW_TILE
         strides = [*(padded(width, self.dtype) for width in units[1:-1]), units[-1]]
+        task["block_rows"] = self.batch_rows
         task["block_order"] = self.buffer("block order", self.batch_rows, np.int64)
         if not self.rows.sparse:
-            gathered = int(max(layers["depth_in_place"][0], layers["packed_depth"][0]))
-            task["input_stride"] = padded(gathered, self.dtype)
-            task["inputs"] = self.buffer("inputs", (rows, task["input_stride"]))
-        delta = self.buffer("delta", (rows, max(strides)))
+            task["inputs"] = self.buffer("inputs", (rows, int(task["input_stride"])))
         outputs = [self.buffer(f"outputs {side}", (rows, max(strides[side::2], default=0))) for side in range(2)]
-        inp, input_stride = task["inputs"], task["input_stride"]
-        for number, layer in enumerate(layers):
-            layer["input"], layer["input_stride"] = inp, input_stride
-            layer["stride"] = input_stride = strides[number]
-            layer["output"] = inp = outputs[number % 2]
-            layer["delta"] = delta
+        sides = [outputs[number % 2] for number in range(len(strides))]
+        layers["stride"], layers["output"] = strides, sides
+        layers["input"], layers["input_stride"] = [task["inputs"], *sides[:-1]], [task["input_stride"], *strides[:-1]]
+        layers["delta"] = self.buffer("delta", (rows, max(strides)))
 
-    def _choose_blocks(self, training: bool) -> None:
+    def _choose_blocks(self) -> None:
         """How the work is cut to the caches: everything that depends on their size stands here.
 
         A batch in parts belongs to a small network: its gradients know no strips, and no layer of it counts as large.
@@ -254,7 +250,7 @@ class Workspace:
             self.layers["narrow"][0] = self.layers["short"][0] = False
         weight_bytes = self.layers["fan_in"] * self.layers["fan_out"] * item
         plain = (self.layers["narrow"] == 0) & (self.layers["short"] == 0) & (self.layers["input"] != 0)
-        self.large = plain & (weight_bytes > PANEL_BYTES) & (training and not self.part_rows)
+        self.large = plain & (weight_bytes > PANEL_BYTES) & (not self.part_rows)
         fitting = UPDATE_BYTES // (item * self.layers["fan_out"]) // ROW_TILE * ROW_TILE
         few = np.clip(fitting, ROW_TILE, -(-self.layers["fan_in"] // ROW_TILE) * ROW_TILE)
         few = np.where(self.large, STRIP_ROWS, few)
@@ -262,8 +258,7 @@ class Workspace:
         params = self.network.layout.size * item
         fitting = max(BLOCK_BYTES // row_bytes // ROW_TILE, 4) * ROW_TILE
         rows = -(-self.batch_rows // ROW_TILE) * ROW_TILE
-        fitting = fitting if params <= CACHED_PARAMS else WIDE_BLOCK_ROWS
-        self.task["block_rows"] = min(rows, fitting) if training else rows  # a prediction's batch is a block
+        self.task["block_rows"] = min(rows, fitting if params <= CACHED_PARAMS else WIDE_BLOCK_ROWS)
 
     def _choose_modes(self, training: bool) -> None:
         """Who applies which activation: the product a hidden rectifier, in its registers, and else a unit.

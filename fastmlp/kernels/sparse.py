@@ -22,6 +22,14 @@ def sparse_forward(out, stride, indptr, indices, values, order, rows, weight, bi
     """out (rows, O) is overwritten with bias (O,) + the rows of X named by order (rows,) @ weight (I, O)."""
     prefer_wide_vectors()
     which, b = carray(order, rows), carray(bias, fan_out)
+    if fan_out == 1:  # no loop over columns within the one over entries
+        column = weight
+        for i in range(rows):
+            total = b[0]
+            for e in range(indptr[which[i]], indptr[which[i] + 1]):
+                total += values[e] * column[indices[e]]
+            carray(shift(out, i * stride), 1)[0] = total
+        return
     for i in range(rows):
         z = carray(shift(out, i * stride), fan_out)
         for j in range(fan_out):
