@@ -246,6 +246,14 @@ class TestJudge:
         assert judge.judge_weights(cell, model, other) == "3 iterations instead of 4"
         assert "layers" in judge.judge_weights(cell, model, SimpleNamespace(coefs_=[np.ones((2, 1))]))
 
+    def test_lbfgs_may_end_an_iteration_earlier_with_the_same_weights(self):
+        ours, theirs = make_sides(CALLS["lbfgs"], 1)
+        assert judge.judge(CALLS["lbfgs"], ours, theirs) is None
+        ours.model.n_iter_ += 1
+        assert judge.judge_weights(CALLS["lbfgs"], ours.model, theirs.model) is None
+        ours.model.coefs_[0] += 1
+        assert "of their way" in judge.judge_weights(CALLS["lbfgs"], ours.model, theirs.model)
+
     def test_labels_may_differ_where_classes_are_even(self):
         class Even:
             def predict_proba(self, X):

