@@ -89,8 +89,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     max_fun : int, default=15000
         Evaluations of the loss at the most, for 'lbfgs'.
     n_jobs : int or None, default=None
-        Threads: None is 1, -1 all cores. The result has the same bits for any number; a net too small to share its
-        work uses one.
+        Threads; the result has the same bits for any number. None is as many as pay for this network and these rows
+        (one where the work is small), as scikit-learn's BLAS would take them: of the cores that the process may use
+        (affinity, cgroup quota, ``LOKY_MAX_CPU_COUNT``), within ``OMP_NUM_THREADS``,
+        ``threadpoolctl.threadpool_limits`` and ``joblib.parallel_config(n_jobs=...)``; in a worker of joblib,
+        of multiprocessing or of a thread pool its share of them, or one. 1 is one thread, a larger number at most so
+        many (and at most 256, or all cores if there are more), -1 all cores that the process may use, -2 all but one.
     loss : str or Loss, default='log_loss'
         'log_loss', 'focal', 'hinge', 'squared_hinge', 'perceptron', or an object: ``LogLoss(label_smoothing=0.1)``,
         ``Loss(value, derivative)``. Margins ('hinge', …) have a `decision_function` in place of probabilities.

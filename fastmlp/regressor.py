@@ -88,8 +88,12 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     max_fun : int, default=15000
         Evaluations of the loss at the most, for 'lbfgs'.
     n_jobs : int or None, default=None
-        Threads: None is 1, -1 all cores. The result has the same bits for any number; a net too small to share its
-        work uses one.
+        Threads; the result has the same bits for any number. None is as many as pay for this network and these rows
+        (one where the work is small), as scikit-learn's BLAS would take them: of the cores that the process may use
+        (affinity, cgroup quota, ``LOKY_MAX_CPU_COUNT``), within ``OMP_NUM_THREADS``,
+        ``threadpoolctl.threadpool_limits`` and ``joblib.parallel_config(n_jobs=...)``; in a worker of joblib,
+        of multiprocessing or of a thread pool its share of them, or one. 1 is one thread, a larger number at most so
+        many (and at most 256, or all cores if there are more), -1 all cores that the process may use, -2 all but one.
     output_activation : str or Activation, default=None
         Of the output layer; None is the one that goes with loss and targets.
     initializer : str or Initializer, default='sklearn'

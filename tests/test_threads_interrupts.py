@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import os
 import signal
 import sys
 import threading
@@ -208,46 +209,44 @@ def test_an_interrupted_join_does_not_take_the_living_for_dead(monkeypatch):
         team.run(work)
 
 
+def train_for_ever(n_jobs, X, y):
+    make("classes", n_jobs=n_jobs, max_iter=10**9, tol=0, n_iter_no_change=10**9).fit(X, y)
+
+
+@pytest.mark.filterwarnings("ignore:Training interrupted by user", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals reach no single thread here")
 @pytest.mark.parametrize("n_jobs", [2, None])
 def test_signals_in_the_middle_of_a_fit(n_jobs, monkeypatch, nobody_left):
-    """Sent by another thread, one after the other, until the fit has ended."""
+    """Three, one after the other, from another thread. No lock of Python's is used here: interrupts leave them held."""
     monkeypatch.setattr("fastmlp.team.OPERATIONS_WORTH_A_THREAD", 1)
     X, y = draw("classes")
     model = make("classes", n_jobs=n_jobs).fit(X, y)
     expected = results(model, X)
-    main, going, begun = threading.get_ident(), threading.Event(), threading.Event()
-    monkeypatch.setattr("fastmlp.progress.Progress.epoch", lambda progress, number, loss: begun.set())
+    main, epochs = threading.get_ident(), []
+    monkeypatch.setattr("fastmlp.progress.Progress.epoch", lambda progress, number, loss: epochs.append(number))
 
-    def send():
-        begun.wait()
-        while going.is_set():
+    def send(spins):
+        while not epochs:
+            os.sched_yield()
+        for _ in range(3):
             signal.pthread_kill(main, signal.SIGINT)
-            going.wait(0)
+            for _ in range(spins):
+                os.sched_yield()
 
-    for _ in range(10):
-        begun.clear()
-        going.set()
-        sender = threading.Thread(target=send)
-        sender.start()
-        try:
-            with np.errstate(all="ignore"):
-                make("classes", n_jobs=n_jobs, max_iter=10**9, tol=0, n_iter_no_change=10**9).fit(X, y)
-        except KeyboardInterrupt:
-            pass
-        except UserWarning:
-            pass
-        finally:
-            stop(going, sender)
-        nobody_left()
-    assert_same_bits(results(model.fit(X, y), X), expected)
+    def interrupt(number, frame):
+        if is_within(frame, train_for_ever):
+            raise KeyboardInterrupt
 
-
-def stop(going, sender):
-    """However many interrupts are still on their way."""
-    while going.is_set() or sender.is_alive():
-        try:
-            going.clear()
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        for spins in (0, 1, 10, 100, 1000) * 3:
+            epochs.clear()
+            sender = threading.Thread(target=send, args=[spins])
+            sender.start()
+            with contextlib.suppress(KeyboardInterrupt):
+                train_for_ever(n_jobs, X, y)
             sender.join()
-        except KeyboardInterrupt:
-            continue
+            nobody_left()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert_same_bits(results(model.fit(X, y), X), expected)
