@@ -39,9 +39,9 @@ STRIP_ROWS = 64
 #: Prediction. Rows that go through all layers together: of a small network; at the least and at the most of one with
 #: large layers, which is asked for so many, if its buffers have no more bytes than this.
 BLOCK_ROWS, LEAST_LARGE_ROWS, MOST_LARGE_ROWS, PREDICTION_BYTES = 64, 256, 512, 1 << 24
-#: Depth of a large layer's blocks: read in place (as many pages as the processor's first table of pages knows), and
-#: packed, from so many rows on, so many columns of the widest tile at a time.
-DEPTH_IN_PLACE, PACKED_DEPTH, PACK_ROWS, STRIP_TILES = 64, 256, 32, 4
+#: Depth of a large layer's blocks: read in place (as many rows of the weights, each in a page of its own, as the
+#: processor fetches ahead at a time), and packed, from so many rows on, so many of the widest tiles at a time.
+DEPTH_IN_PLACE, PACKED_DEPTH, PACK_ROWS, STRIP_TILES = 12, 256, 32, 1
 #: Inputs of a layer that is not large are gathered so many columns at a time.
 GATHERED_COLUMNS = 512
 

@@ -9,14 +9,15 @@
                   └───────┘
 
 In rows, a large matrix costs a page of memory for every step of a tile's depth. Few rows do not pay for a copy: they
-read the weights where they lie, in blocks so shallow that their pages stay known to the processor, and as fast as
-memory gives them. Dense input is gathered for a block of depth at a time: wide rows need not fit a cache as a whole.
+read the weights where they lie, in blocks so shallow that the processor fetches all of their rows ahead, and as fast
+as memory gives them. Dense input is gathered for a block of depth at a time: wide rows need not fit a cache as a whole.
 """
 
 from .._jit import INTEGERS, POINTER, SIZE, pasted, unit
 from .network import gather_inputs
 from .pointers import call, carray, integers_at, least, pointer_at, shift
 from .records import FROM_BIAS, FROM_OUT, LAYER_POINTER, RECTIFY, RECTIFY_FROM_OUT, TASK_POINTER
+from .simd import sum_differences
 
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, INTEGERS, SIZE, SIZE, POINTER)
@@ -34,7 +35,8 @@ def multiply_in_blocks(task_record, layer_records, number, order, first, rows, l
     packs = layer.packed_depth > 0 and rows >= task.pack_rows
     if packs:
         block, columns = layer.packed_depth, task.strip_columns
-    for k in range(0, fan_in, block):
+    k = 0
+    while k < fan_in:
         depth = least(block, fan_in - k)
         mode = FROM_BIAS if k == 0 else FROM_OUT
         if layer.mode == RECTIFY and k + depth == fan_in:
@@ -43,7 +45,8 @@ def multiply_in_blocks(task_record, layer_records, number, order, first, rows, l
         if number == 0:
             a = inp
             gather_block(task, order, first, rows, k, depth, like)
-        for j in range(0, fan_out, columns):
+        j = 0
+        while j < fan_out:
             take, panel = least(columns, fan_out - j), 0
             b, bias = shift(pointer_at(layer.weight, like), k * fan_out + j), shift(pointer_at(layer.bias, like), j)
             if packs:
@@ -54,6 +57,8 @@ def multiply_in_blocks(task_record, layer_records, number, order, first, rows, l
                 task.multiply,
                 (out, stride, out, a, layer.input_stride, 1, b, fan_out, panel, bias, rows, take, depth, mode),
             )
+            j += take
+        k += depth
 
 
 @pasted
@@ -69,12 +74,7 @@ def gather_block(task, order, first, rows, column, columns, like):
         gather_inputs(task, order, first, first + rows, column, columns, like)
     if task.not_finite == 0:
         return
-    count = 0
     for i in range(first, first + rows):
-        x = carray(shift(pointer_at(task.inputs, like), i * task.input_stride), columns)
-        zero = x.dtype.type(0)
-        bad = 0
-        for j in range(columns):
-            bad |= 0 if x[j] - x[j] == zero else 1  # x − x is zero for all that is finite
-        count += bad
-    integers_at(task.not_finite)[0] += count
+        total = sum_differences(shift(pointer_at(task.inputs, like), i * task.input_stride), columns)
+        if total != 0:
+            integers_at(task.not_finite)[0] += 1

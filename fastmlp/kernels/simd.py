@@ -6,13 +6,17 @@ A **tile** holds TILE_ROWS × (3 vectors) of the product in registers while it w
 
                         b: depth × columns
                         ┌────┬────┬────┐
-                        │ v0 │ v1 │ v2·│   · the last vector is masked to the columns that are left
+                        │ v0 │ v1 │ v2 │   the last vector ends with the last column (see below)
                         └────┴────┴────┘
         a: rows × depth   │    │    │
         ┌─┐             ┌─┴──┬─┴──┬─┴──┐
         │r│ ── splat ──►│acc │acc │acc │   out: rows × columns, each element one chain of multiply-adds
         │r│             │acc │acc │acc │   in the order of the depth, whatever the tile: a row's bits do
         └─┘             └────┴────┴────┘   not depend on how many rows are computed together
+
+Of fewer columns, the last vector begins within the one before: some columns are computed twice, and alike. A mask
+would cost processors without registers for masks one of their sixteen, which the accumulators, the columns and the
+splat fill. Only what is narrower than a vector is masked.
 """
 
 from __future__ import annotations
@@ -67,6 +71,22 @@ def copy_row(to, source, columns):
         copy_vector(shift(to, j), shift(source, j), width)
     if whole < columns:
         copy_vector(shift(to, whole), shift(source, whole), columns - whole)
+
+
+@intrinsic
+def sum_differences(typingctx, source, columns):
+    """Σ (x − x) of `columns` elements: zero if all of them are finite, else NaN."""
+
+    def codegen(context, builder, signature, args):
+        v = Vectors(builder, source.dtype.bitwidth)
+        total = cgutils.alloca_once_value(builder, v.zero)
+        step, start = ir.Constant(I64, v.count), ir.Constant(I64, 0)
+        with cgutils.for_range_slice(builder, start, args[1], step) as (j, _):
+            x = v.load(args[0], j, v.mask(builder.sub(args[1], j)))
+            builder.store(builder.fadd(builder.load(total), builder.fsub(x, x)), total)
+        return v.sum(builder.load(total))
+
+    return source.dtype(source, types.intp), codegen
 
 
 @intrinsic
