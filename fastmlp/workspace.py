@@ -44,6 +44,8 @@ BLOCK_ROWS, LEAST_LARGE_ROWS, MOST_LARGE_ROWS, PREDICTION_BYTES = 64, 256, 512, 
 DEPTH_IN_PLACE, PACKED_DEPTH, PACK_ROWS, STRIP_TILES = 12, 256, 32, 1
 #: Inputs of a layer that is not large are gathered so many columns at a time.
 GATHERED_COLUMNS = 512
+#: Whole rows of inputs that are read twice (are they finite, and their product with one column) have no more bytes.
+ROW_BYTES = 1 << 18
 
 
 def aligned(shape: Any, dtype: Any) -> np.ndarray:
@@ -68,9 +70,9 @@ def padded(width: int, dtype: np.dtype) -> int:
 
 def prediction_rows(layout: Layout, dtype: np.dtype, rows: int) -> int:
     """How many of `rows` rows go through all layers together, so that all blocks are about as large."""
-    most = BLOCK_ROWS
+    row_bytes = 3 * dtype.itemsize * max(padded(width, dtype) for width in layout.units[1:])
+    most = min(max(BLOCK_BYTES // row_bytes // ROW_TILE * ROW_TILE, BLOCK_ROWS), MOST_LARGE_ROWS)
     if max(fan_in * fan_out for fan_in, fan_out in layout.shapes) * dtype.itemsize > PANEL_BYTES:
-        row_bytes = 3 * dtype.itemsize * max(padded(width, dtype) for width in layout.units[1:])
         fitting = PREDICTION_BYTES // row_bytes // ROW_TILE * ROW_TILE
         most = min(max(fitting, LEAST_LARGE_ROWS), MOST_LARGE_ROWS)
     blocks = -(-rows // most)
@@ -225,6 +227,9 @@ class Workspace:
         f′ is asked of nobody and written by every activation: one place for all of it.
         """
         layers, task, units = self.layers, self.task, self.network.layout.units
+        if units[1] == 1 and not self.rows.sparse:  # whole rows
+            fitting = ROW_BYTES // (units[0] * self.dtype.itemsize) // ROW_TILE * ROW_TILE
+            self.batch_rows = min(self.batch_rows, max(fitting, ROW_TILE))
         rows = -(-self.batch_rows // ROW_TILE) * ROW_TILE
         strides = [*(padded(width, self.dtype) for width in units[1:-1]), units[-1]]
         task["block_rows"] = self.batch_rows

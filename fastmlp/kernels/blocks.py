@@ -11,12 +11,13 @@
 In rows, a large matrix costs a page of memory for every step of a tile's depth. Few rows do not pay for a copy: they
 read the weights where they lie, in blocks so shallow that the processor fetches all of their rows ahead, and as fast
 as memory gives them. Dense input is gathered for a block of depth at a time: wide rows need not fit a cache as a whole.
+Where the first layer is not large, the copy would cost about what the product does: rows are read in place.
 """
 
 from .._jit import INTEGERS, POINTER, SIZE, pasted, unit
 from .network import gather_inputs
 from .pointers import call, carray, integers_at, least, pointer_at, shift
-from .records import FROM_BIAS, FROM_OUT, LAYER_POINTER, RECTIFY, RECTIFY_FROM_OUT, TASK_POINTER
+from .records import FROM_BIAS, FROM_OUT, LAYER_POINTER, RECTIFY, RECTIFY_FROM_OUT, ROW_TILE, TASK_POINTER
 from .simd import sum_differences
 
 
@@ -31,6 +32,9 @@ def multiply_in_blocks(task_record, layer_records, number, order, first, rows, l
     fan_in, fan_out, stride = layer.fan_in, layer.fan_out, layer.stride
     z = shift(pointer_at(layer.output, like), first * stride)
     inp = shift(pointer_at(layer.input, like), first * layer.input_stride)
+    direct, x_row = 0, task.x_row_stride // carray(like, 1).itemsize
+    if number == 0 and layer.packed_depth == 0:
+        direct = rows_read_in_place(task, rows, like)
     block, columns = layer.depth_in_place, fan_out
     packs = layer.packed_depth > 0 and rows >= task.pack_rows
     if packs:
@@ -44,7 +48,7 @@ def multiply_in_blocks(task_record, layer_records, number, order, first, rows, l
         a = shift(inp, k)
         if number == 0:
             a = inp
-            gather_block(task, order, first, rows, k, depth, like)
+            gather_block(task, order, first, direct, rows, k, depth, like)
         j = 0
         while j < fan_out:
             take, panel = least(columns, fan_out - j), 0
@@ -53,17 +57,35 @@ def multiply_in_blocks(task_record, layer_records, number, order, first, rows, l
                 call(task.copy_panels, (pointer_at(task.packed, like), depth, b, fan_out, 0, depth, take))
                 b, panel = pointer_at(task.packed, like), depth
             out = shift(z, j)
-            call(
-                task.multiply,
-                (out, stride, out, a, layer.input_stride, 1, b, fan_out, panel, bias, rows, take, depth, mode),
-            )
+            if direct > 0:
+                x = pointer_at(task.x + carray(order, 1)[0] * task.x_row_stride + k * task.x_column_stride, like)
+                call(
+                    task.multiply,
+                    (out, stride, out, x, x_row, 1, b, fan_out, panel, bias, direct, take, depth, mode),
+                )
+            if direct < rows:
+                out, left = shift(out, direct * stride), shift(a, direct * layer.input_stride)
+                call(
+                    task.multiply,
+                    (out, stride, out, left, layer.input_stride, 1, b, fan_out, panel, bias, rows - direct, take)
+                    + (depth, mode),
+                )
             j += take
         k += depth
 
 
 @pasted
-def gather_block(task, order, first, rows, column, columns, like):
-    """inputs (rows, columns) is overwritten with columns of X, and what is not finite among them is counted."""
+def rows_read_in_place(task, rows, like):
+    """How many of a block's rows of X need not be gathered: whole tiles, as a tile reads as many rows as it has."""
+    item = carray(like, 1).itemsize
+    if task.order != 0 or task.x_column_stride != item or task.x_row_stride % item != 0:
+        return 0
+    return rows // ROW_TILE * ROW_TILE
+
+
+@pasted
+def gather_block(task, order, first, begin, rows, column, columns, like):
+    """inputs (rows, columns) is overwritten from row `begin` on with columns of X; what is not finite is counted."""
     item = carray(like, 1).itemsize
     if task.x_row_stride == item and task.x_column_stride % item == 0 and task.order == 0:
         # Fortran order, and rows that follow one another.
@@ -71,10 +93,13 @@ def gather_block(task, order, first, rows, column, columns, like):
         inputs = shift(pointer_at(task.inputs, like), first * task.input_stride)
         call(task.transpose, (inputs, task.input_stride, x, task.x_column_stride // item, columns, rows))
     else:
-        gather_inputs(task, order, first, first + rows, column, columns, like)
+        gather_inputs(task, order, first + begin, first + rows, column, columns, like)
     if task.not_finite == 0:
         return
-    for i in range(first, first + rows):
-        total = sum_differences(shift(pointer_at(task.inputs, like), i * task.input_stride), columns)
+    for i in range(rows):
+        x = shift(pointer_at(task.inputs, like), (first + i) * task.input_stride)
+        if i < begin:
+            x = pointer_at(task.x + carray(order, rows)[i] * task.x_row_stride + column * item, like)
+        total = sum_differences(x, columns)
         if total != 0:
             integers_at(task.not_finite)[0] += 1

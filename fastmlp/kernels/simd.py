@@ -21,6 +21,8 @@ splat fill. Only what is narrower than a vector is masked.
 
 from __future__ import annotations
 
+import functools
+
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -79,12 +81,20 @@ def sum_differences(typingctx, source, columns):
 
     def codegen(context, builder, signature, args):
         v = Vectors(builder, source.dtype.bitwidth)
-        total = cgutils.alloca_once_value(builder, v.zero)
-        step, start = ir.Constant(I64, v.count), ir.Constant(I64, 0)
-        with cgutils.for_range_slice(builder, start, args[1], step) as (j, _):
-            x = v.load(args[0], j, v.mask(builder.sub(args[1], j)))
-            builder.store(builder.fadd(builder.load(total), builder.fsub(x, x)), total)
-        return v.sum(builder.load(total))
+        sums = [cgutils.alloca_once_value(builder, v.zero) for _ in range(SUM_ROWS)]
+
+        def add(j, mask=None):
+            for i, total in enumerate(sums if mask is None else sums[:1]):
+                x = v.load(args[0], builder.add(j, ir.Constant(I64, i * v.count)), mask)
+                builder.store(builder.fadd(builder.load(total), builder.fsub(x, x)), total)
+
+        start, step, one = (ir.Constant(I64, number) for number in (0, SUM_ROWS * v.count, v.count))
+        whole = builder.mul(builder.sdiv(args[1], step), step)
+        with cgutils.for_range_slice(builder, start, whole, step) as (j, _):
+            add(j)
+        with cgutils.for_range_slice(builder, whole, args[1], one) as (j, _):
+            add(j, v.mask(builder.sub(args[1], j)))
+        return v.sum(functools.reduce(builder.fadd, [builder.load(total) for total in sums]))
 
     return source.dtype(source, types.intp), codegen
 
@@ -289,23 +299,21 @@ def _emit_dot(builder, bits, rows, args):
     out, out_stride, a, a_row, b, bias, depth = args
     v = Vectors(builder, bits)
     row_offsets = [builder.mul(ir.Constant(I64, i), a_row) for i in range(rows)]
-    before, loop, done = builder.block, builder.append_basic_block("depth"), builder.append_basic_block("summed")
-    builder.branch(loop)  # the depth is never zero: a layer has inputs
-    builder.position_at_end(loop)
-    k = builder.phi(I64)
-    k.add_incoming(ir.Constant(I64, 0), before)
-    sums = [builder.phi(v.type) for _ in range(rows)]
-    mask = v.mask(builder.sub(depth, k))
-    column = v.load(b, k, mask)
-    row_vectors = [v.load(a, builder.add(offset, k), mask) for offset in row_offsets]
-    new = [v.multiply_add(row, column, phi) for row, phi in zip(row_vectors, sums, strict=True)]
-    following = builder.add(k, ir.Constant(I64, v.count))
-    k.add_incoming(following, loop)
-    for phi, value in zip(sums, new, strict=True):
-        phi.add_incoming(v.zero, before)
-        phi.add_incoming(value, loop)
-    builder.cbranch(builder.icmp_signed("<", following, depth), loop, done)
-    builder.position_at_end(done)
+    sums = [cgutils.alloca_once_value(builder, v.zero) for _ in range(rows)]
+
+    def add(k, mask=None):
+        column = v.load(b, k, mask)
+        for offset, total in zip(row_offsets, sums, strict=True):
+            row = v.load(a, builder.add(offset, k), mask)
+            builder.store(v.multiply_add(row, column, builder.load(total)), total)
+
+    step = ir.Constant(I64, v.count)
+    whole = builder.mul(builder.sdiv(depth, step), step)
+    with cgutils.for_range_slice(builder, ir.Constant(I64, 0), whole, step) as (k, _):
+        add(k)
+    with builder.if_then(builder.icmp_signed("<", whole, depth)):
+        add(whole, v.mask(builder.sub(depth, whole)))
+    new = [builder.load(total) for total in sums]
     start = builder.load(bias)
     for i, value in enumerate(new):
         place = builder.gep(out, [builder.mul(ir.Constant(I64, i), out_stride)])
