@@ -1,11 +1,14 @@
 """The matrix product in all its modes, over every width of tile and edge, against its plain twin, in guarded memory."""
 
+import re
+
 import numpy as np
 import pytest
 import reference
 from guarded import Guarded, call
 from problems import lanes
 
+from fastmlp._jit import build
 from fastmlp.kernels import records, simd
 from fastmlp.kernels.dense import multiply
 
@@ -166,3 +169,15 @@ def test_three_roles_of_the_affine_layer(dtype):
     np.testing.assert_allclose(forward, reference.dense_forward(inp, weight, bias), **tolerance)
     np.testing.assert_allclose(d_inp, reference.dense_input_gradient(delta, weight, derivative), **tolerance)
     np.testing.assert_allclose(d_weight, reference.dense_weight_gradient(inp, delta), **tolerance)
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_only_tiles_one_vector_wide_have_masks(dtype):
+    """In the loop along the depth: a mask would cost wider tiles a register that they need."""
+    library, _ = build(multiply.source, dtype)
+    blocks = re.split(r"\n(?=[\w.]+:)", str(library._final_module))
+    loops = [block for block in blocks if "llvm.fmuladd.v" in block or "llvm.fma.v" in block]
+    masked = [block for block in loops if "llvm.masked.load" in block]
+    assert len(loops) > len(masked) > 0
+    for block in masked:
+        assert not re.search(r"= load <\d+ x ", block)

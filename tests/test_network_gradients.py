@@ -5,11 +5,14 @@ how they were made. Central differences of the compiled loss are the second opin
 `test_gradient`, which drives private methods of its MLP.
 """
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from problems import HIDDEN, TASKS, make_problem
 
-from fastmlp.full_batch import FullBatch
+from fastmlp.full_batch import CHUNK_ROWS, MOST_CHUNK_ROWS, FullBatch, chunk_rows
+from fastmlp.layout import Layout
 from fastmlp.optimizers import SGD
 from fastmlp.scalar import Value
 from fastmlp.training import Epoch
@@ -147,3 +150,31 @@ def test_rows_go_through_in_chunks(monkeypatch):
     loss, gradient = FullBatch(problem.network, problem.rows, L2)(problem.network.params.copy())
     assert loss == pytest.approx(expected[0], rel=1e-14)
     np.testing.assert_allclose(gradient, expected[1], rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize(
+    "units", [[3, 4, 1], [2000, 2048, 3], [20_000, 100, 1], [2, 4096, 1], [100_000, 2000, 1]], ids=str
+)
+def test_rows_of_a_chunk(units, sparse):
+    """Of a network with many weights more, but with buffers no larger than the weights."""
+    size = Layout(units).size
+    network = SimpleNamespace(layout=Layout(units))
+    numbers = 2 * sum(units[1:]) + (0 if sparse else units[0])
+    for n_rows in (1, 512, 700, 100_000):
+        chunk = chunk_rows(network, SimpleNamespace(n_rows=n_rows, sparse=sparse))
+        assert min(n_rows, CHUNK_ROWS) <= chunk <= min(n_rows, MOST_CHUNK_ROWS)
+        assert chunk <= CHUNK_ROWS or chunk * numbers <= size
+    assert (chunk > CHUNK_ROWS) == (size > (CHUNK_ROWS + 1) * numbers)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_pieces_of_a_pass_change_no_bit(dtype, monkeypatch):
+    """L2, the mean and the conversion to float64, a few numbers at a time."""
+    problem = make_problem("softmax log loss", rows=29, weighted=True, dtype=dtype)
+    params = problem.network.params.copy()
+    loss, gradient = FullBatch(problem.network, problem.rows, L2)(params)
+    monkeypatch.setattr("fastmlp.full_batch.PASS", 7)
+    out = np.full(params.size, np.nan)
+    assert FullBatch(problem.network, problem.rows, L2).evaluate(params, out) == loss
+    np.testing.assert_array_equal(out, gradient.astype(np.float64))
