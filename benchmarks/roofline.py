@@ -89,16 +89,11 @@ def make_step_calls(case: Case, dtype: str):
 def make_epoch(case: Case, dtype: str):
     """What fastmlp's fit runs once an epoch, with the row order and who shuffles it."""
     import fastmlp
-    from fastmlp._solver_parameters import build_optimizer
-    from fastmlp.data import Rows
-    from fastmlp.training import Epoch
 
     X, y = make_data(case, dtype)
     kind = fastmlp.MLPClassifier if case.task == "classification" else fastmlp.MLPRegressor
-    model = kind(hidden_layer_sizes=case.hidden, activation=case.activation, batch_size=case.batch)
-    X, y = model._encode(X, y, False, True)
-    random_state = np.random.RandomState(0)
-    network = model._build_network([X.shape[1], *case.hidden], y.shape[1], X.dtype, True, random_state)
-    order = np.arange(X.shape[0])
-    rows = Rows(X, y, None, network.dtype)
-    return Epoch(network, rows, build_optimizer(model), order, case.batch), order, random_state
+    model = kind(
+        hidden_layer_sizes=case.hidden, activation=case.activation, batch_size=case.batch, random_state=0, n_jobs=1
+    )
+    fitting = model._prepare(X, y, None, incremental=False, classes=None)
+    return fitting.epoch, fitting.order, fitting.random_state

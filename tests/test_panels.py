@@ -52,9 +52,8 @@ def test_some_rows_of_every_width(dtype, rows):
 def make_epoch(dtype, threads, regularisation, hidden=(70, 131), features=37):
     rng = np.random.RandomState(0)
     X, y = rng.standard_normal((57, features)).astype(dtype), rng.standard_normal((57, 1)).astype(dtype)
-    model = MLPRegressor(hidden_layer_sizes=hidden, random_state=0)
-    model._encode(X, y.ravel(), False, True)
-    network = model._build_network([features, *hidden], 1, X.dtype, True, rng)
+    model = MLPRegressor(hidden_layer_sizes=hidden, random_state=rng)
+    network = model._prepare(X, y.ravel(), None, incremental=False, classes=None).network
     return Epoch(network, Rows(X, y, None, X.dtype), Adam(0.01), np.arange(57), 20, threads, regularisation)
 
 
