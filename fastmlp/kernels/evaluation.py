@@ -1,7 +1,7 @@
 """The loss of rows without its gradient: forward and loss, a block at a time."""
 
 from .._jit import DOUBLES, POINTER, SIZE, unit
-from .network import compute_losses, gather_inputs, gather_targets
+from .network import compute_losses, gather_targets
 from .pointers import call, carray, integers_at, least, shift
 from .records import LAYER_POINTER, TASK_POINTER
 from .subnormals import flush_subnormals, restore_mode
@@ -20,8 +20,6 @@ def note_losses(task_record, layer_records, first, stop, losses, like):
         rows = least(task.block_rows, stop - start)
         order = shift(integers_at(task.order), start)
         gather_targets(task, order, 0, rows, like)
-        if not task.sparse:
-            gather_inputs(task, order, 0, rows, 0, task.n_features, like)
         call(task.forward, (task_record, layer_records, order, 0, rows, like))
         compute_losses(task, last, shift(losses, start * task.n_targets), 0, rows, like)
     restore_mode(mode)

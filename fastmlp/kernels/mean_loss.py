@@ -1,7 +1,7 @@
 """The loss over all rows and nothing else: forward, and each row's loss, with the same bits as beside a gradient."""
 
 from .._jit import POINTER, SIZE, unit
-from .network import compute_losses, gather_inputs, gather_targets, sum_losses, sum_weights
+from .network import compute_losses, gather_targets, sum_losses, sum_weights
 from .pointers import call, carray, doubles_at, integers_at, least, shift
 from .records import LAYER_POINTER, TASK_POINTER
 from .subnormals import flush_subnormals, restore_mode
@@ -23,8 +23,6 @@ def add_losses(task_record, layer_records, first_step, stop_step, like):
         for first in range(0, rows, task.block_rows):
             count, block = least(task.block_rows, rows - first), shift(order, first)
             gather_targets(task, block, 0, count, like)
-            if not task.sparse:
-                gather_inputs(task, block, 0, count, 0, task.n_features, like)
             call(task.forward, (task_record, layer_records, block, 0, count, like))
             compute_losses(task, last, shift(doubles_at(task.losses), first * task.n_targets), 0, count, like)
         task.weight_sum += sum_weights(task, order, rows, like)
