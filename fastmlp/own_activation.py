@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .forking import loading
 from .units import Unit
 
 #: Where a derivative is compared with differences: no round numbers, at which functions have their kinks.
@@ -157,10 +158,11 @@ def _restore(f: Callable, derivative: Callable, second_derivative: Callable | No
 
 
 def _unit(f: Callable, derivative: Callable) -> Unit:
-    from .kernels import activations, own_activation
-    from .kernels.plain_functions import own_unit
+    with loading:  # a fork does not find the compiler half imported
+        from .kernels import activations, own_activation
+        from .kernels.plain_functions import own_unit
 
-    return own_unit(own_activation.activate, activations.SIGNATURE, function=f, derivative_of=derivative)
+        return own_unit(own_activation.activate, activations.SIGNATURE, function=f, derivative_of=derivative)
 
 
 def _second_result(unit: Unit, z: Any) -> np.ndarray:
@@ -230,6 +232,8 @@ def _evaluate(function: Any, z: float) -> float:
     except Exception as error:
         raised = f"{type(error).__name__}: {error}"
         raise TypeError(f"{_name(function)}({z}) raises {raised}. What is allowed: {_allowed()}.") from error
+    if isinstance(value, np.ndarray) and value.ndim == 0:  # np.where makes one
+        value = value[()]
     if not isinstance(value, int | float | np.number | np.bool) or isinstance(value, complex | np.complexfloating):
         raise TypeError(f"{_name(function)}({z}) gives {value!r}, no real number. What is allowed: {_allowed()}.")
     return float(value)

@@ -40,7 +40,7 @@ FLOORS = [
     {"cache_cleaning"},
     {"drafts"},
     {"trusted_paths", "shown_warnings"},
-    {"host", "layout", "scalar", "settings", "names", "cores", "source_hash", "_warnings"},
+    {"host", "layout", "scalar", "settings", "names", "cores", "source_hash", "forking", "_warnings"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ESTIMATORS = FLOORS[2]

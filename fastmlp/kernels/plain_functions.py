@@ -16,6 +16,7 @@ What cannot be described like that, or does not live in a file, is compiled once
 """
 
 import builtins
+import dis
 import hashlib
 import math
 import os
@@ -27,17 +28,19 @@ import numpy as np
 from numba import types
 from numba.core import ir
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import AnalysisPass, FunctionPass, register_pass
-from numba.core.errors import NumbaError, UnsupportedBytecodeError, UnsupportedError
+from numba.core.errors import UnsupportedError
 from numba.core.ir_utils import build_definitions, get_definition, guard
 from numba.core.typed_passes import NopythonTypeInference
 from numba.core.untyped_passes import IRProcessing
 from numba.extending import intrinsic
 
-from .._jit import ELEMENTWISE, inlined
+from .._jit import ELEMENTWISE, NeedsPython, inlined
 from ..units import Source, Unit
 from . import elementary, erf
 from .bits import Lane
+from .blame import Watch, watched
 
 #: What the messages say that a function may do.
 ALLOWED = (
@@ -71,6 +74,22 @@ def _of_any_number(formula):
     return intrinsic(typed)
 
 
+@intrinsic
+def _where(typingctx, condition, x, y):
+    """np.where of three numbers (Numba's makes an array)."""
+    numbers = [types.unliteral(one) for one in (condition, x, y)]
+    if not all(isinstance(one, types.Number | types.Boolean) for one in numbers):
+        return None
+    result = typingctx.unify_types(*numbers[1:])
+
+    def codegen(context, builder, signature, arguments):
+        is_true = context.cast(builder, arguments[0], signature.args[0], types.boolean)
+        values = [context.cast(builder, arguments[i], signature.args[i], result) for i in (1, 2)]
+        return builder.select(is_true, *values)
+
+    return result(*numbers), codegen
+
+
 _FUNCTIONS = {
     name: _of_any_number(formula)
     for name, formula in (
@@ -81,6 +100,31 @@ _FUNCTIONS = {
         ("sqrt", _sqrt),
     )
 }
+_FUNCTIONS["where"] = _where
+
+
+def _make_float(element):
+    @intrinsic
+    def convert(typingctx, x):
+        if isinstance(x, types.StringLiteral):  # float("nan")
+
+            def constant(context, builder, signature, arguments):
+                return context.get_constant(element, float(x.literal_value))
+
+            return element(x), constant
+        if not isinstance(types.unliteral(x), types.Integer | types.Float | types.Boolean):
+            return None
+
+        def codegen(context, builder, signature, arguments):
+            return context.cast(builder, arguments[0], signature.args[0], signature.return_type)
+
+        return element(types.unliteral(x)), codegen
+
+    return convert
+
+
+#: `float`, in a network of float64 and in one of float32: a truth is a number, too.
+_FLOAT = _make_float(types.float64), _make_float(types.float32)
 
 
 def _ours(value):
@@ -111,6 +155,8 @@ class _Adapt(FunctionPass):
 
     def run_pass(self, state):
         function, single = state.func_ir, types.float32 in state.args
+        self._refuse_try(state)
+        called = self._check_calls(function, state.args)
         for block in function.blocks.values():
             if isinstance(block.terminator, ir.Raise):  # nobody would hear it
                 raise UnsupportedError("raise and assert have no place in it", block.terminator.loc)
@@ -118,12 +164,41 @@ class _Adapt(FunctionPass):
                 found = self._value(function, line.value, state.args)
                 if found is None:
                     continue
-                if name := _ours(found[0]):
+                if found[0] is isinstance and line.target.name in called:
+                    raise UnsupportedError("isinstance has no place in it: a number may be a float32 here", line.loc)
+                if found[0] is str and line.target.name in called:  # Numba's has no digits
+                    raise UnsupportedError("it uses a string", line.loc)
+                if found[0] is float and line.target.name in called:
+                    line.value = ir.Global("float", _FLOAT[single], line.loc)
+                elif name := _ours(found[0]):
                     line.value = ir.Global(name, _FUNCTIONS[name], line.loc)
                 elif isinstance(found[0], int | float):
                     line.value = ir.Const(_number(found[0], single), line.loc)
         function._definitions = build_definitions(function.blocks)
         return True
+
+    def _check_calls(self, function, arguments):
+        """The variables that are called; refuses calls of which Numba would say, or do, something strange."""
+        calls = [call for block in function.blocks.values() for call in block.find_exprs("call")]
+        for call in calls:
+            made = guard(get_definition, function, call.func)
+            if call.kws and isinstance(made, ir.Expr) and made.op == "make_function":  # the names would not be heeded
+                raise UnsupportedError("a function defined inside takes its arguments by position here", call.loc)
+            found = self._value(function, made, arguments)
+            name = found and (_ours(found[0]) or next((n for n, ours in _FUNCTIONS.items() if ours is found[0]), None))
+            if name and (len(call.args) != (3 if name == "where" else 1) or call.kws):
+                number = "three numbers" if name == "where" else "one number"
+                raise UnsupportedError(f"{name} takes {number} here", call.loc)
+        return {call.func.name for call in calls}
+
+    @staticmethod
+    def _refuse_try(state):
+        code = state.func_id.code
+        if code.co_exceptiontable:  # of `with`, too
+            start = next(iter(dis._parse_exception_table(code))).start
+            lines = [line for offset, line in dis.findlinestarts(code) if offset <= start and line]
+            place = ir.Loc(code.co_filename, lines[-1])
+            raise UnsupportedError("try and with have no place in it: nothing raises in compiled code", place)
 
     @staticmethod
     def _value(function, expression, arguments):
@@ -134,10 +209,14 @@ class _Adapt(FunctionPass):
             return (arguments[expression.index].value,)
         if isinstance(expression, ir.Expr) and expression.op == "getattr":
             owner = guard(get_definition, function, expression.value)
-            module = getattr(owner, "value", None)
+            module = owner.value if isinstance(owner, ir.Global | ir.FreeVar) else None
             if isinstance(module, python.ModuleType) and hasattr(module, expression.attr):
                 return (getattr(module, expression.attr),)
         return None
+
+
+#: Where only numbers, arrays and tuples can stand.
+_OBJECTS = types.UnicodeType, types.Container, types.DictType
 
 
 @register_pass(mutates_CFG=False, analysis_only=True)
@@ -152,6 +231,11 @@ class _Check(AnalysisPass):
     def run_pass(self, state):
         if isinstance(state.return_type, types.Optional | types.NoneType):
             raise UnsupportedError("it returns None, for some numbers or for all", state.func_ir.loc)
+        for block in state.func_ir.blocks.values():
+            for line in block.find_insts(ir.Assign):
+                kind = state.typemap[line.target.name]
+                if isinstance(kind, _OBJECTS) and not isinstance(kind, types.BaseTuple):
+                    raise UnsupportedError("it uses a string, a list, a set or a dict", line.loc)
         return False
 
 
@@ -162,8 +246,17 @@ class _Compiler(CompilerBase):
         passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
         passes.add_pass_after(_Adapt, IRProcessing)
         passes.add_pass_after(_Check, NopythonTypeInference)
+        watched(passes)
         passes.finalize()
         return [passes]
+
+    def _compile_core(self):
+        try:
+            return super()._compile_core()
+        except Exception as error:
+            if Watch.current:
+                Watch.current.note_failure(self.state.func_id, error)
+            raise
 
 
 class _Reading:
@@ -197,10 +290,10 @@ class _Reading:
             self.description.append(("function", list(self.copies).index(function)))
             return self.copies[function]
         code, outside = function.__code__, function.__globals__
+        taken, given = _by_position(function)
         copied = python.FunctionType(
-            code, {}, function.__name__, function.__defaults__, tuple(python.CellType() for _ in code.co_freevars)
+            taken, {}, function.__name__, given, tuple(python.CellType() for _ in code.co_freevars)
         )
-        copied.__kwdefaults__ = function.__kwdefaults__
         copied.__module__ = __name__  # of which Numba makes sure before it loads compiled code: not the user's module
         self.copies[function] = inlined(copied, _Compiler)
         self.in_files &= os.path.isfile(code.co_filename)
@@ -230,6 +323,16 @@ class _Reading:
         return None
 
 
+def _by_position(function):
+    """(code, defaults) of the same function, where arguments that go by their names alone may go by position too."""
+    code, given, named = function.__code__, function.__defaults__ or (), function.__kwdefaults__ or {}
+    last = code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount]
+    if given and named.keys() != set(last):
+        return code, given  # what Numba says of it will do
+    counts = {"co_argcount": code.co_argcount + code.co_kwonlyargcount, "co_kwonlyargcount": 0}
+    return code.replace(**counts), (*given, *(named[name] for name in last if name in named))
+
+
 def _names(code):
     """Every name that the code, or code inside it, may look up outside."""
     inner = (_names(constant) for constant in code.co_consts if isinstance(constant, python.CodeType))
@@ -251,14 +354,21 @@ class OwnUnit(Unit):
         super().__init__(function.__module__, function.__name__, Source(function, arguments, ELEMENTWISE, identity))
         self.functions = functions
 
-    def _from_compiler(self, dtype):
-        try:
-            return super()._from_compiler(dtype)
-        except (NumbaError, UnsupportedBytecodeError, NotImplementedError) as error:
+        self.watch = Watch()
+        self.refused = {}
+
+    def _compile(self, dtype):
+        if dtype not in self.refused:  # asked again, Numba says less
             names = ", ".join(getattr(function, "__qualname__", repr(function)) for function in self.functions)
-            lines = [line.strip() for line in str(error).splitlines()]
-            reason = next((line for line in lines if line and not line.startswith("Failed in nopython")), "")
-            raise ValueError(f"{names} cannot be compiled: {reason}. What is allowed: {ALLOWED}.") from error
+            with global_compiler_lock, self.watch:  # of which there is one
+                try:
+                    return super()._compile(dtype)
+                except NeedsPython as error:
+                    reason = self.watch.reason_for_python(error)
+                except Exception as error:  # whatever Numba says of it, or stumbles over
+                    reason = self.watch.reason(error)
+            self.refused[dtype] = f"{names} cannot be compiled: {reason}. What is allowed: {ALLOWED}."
+        raise ValueError(self.refused[dtype])
 
 
 #: By identity: whoever makes the same activation again, as copies and pickles do, gets the same compiled code.
