@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .forking import loading
 from .units import Unit
 
 #: Where a derivative is compared with differences: no round numbers, at which functions have their kinks.
@@ -21,7 +22,8 @@ class Activation:
     """An activation of your own, from plain functions of one number.
 
     They are compiled and run at the speed of the built-in ones: ``math.exp``, ``np.tanh`` and the like become the
-    package's vectorised functions, and numbers are rounded to the network's type. A function may use arithmetic,
+    package's vectorised functions, and numbers are rounded to the network's type. What needs Python itself is refused
+    when it is compiled: printing, strings and lists, exceptions, random numbers. A function may use arithmetic,
     comparisons, ``if``, loops over ``range``, ``math`` and NumPy for one number, numbers of its module or of the
     function around it, and other functions of that kind. All of these are read when the activation is made; what
     changes in them later counts for the next one. Compiled code is kept on disk where the functions live in files,
@@ -53,7 +55,8 @@ class Activation:
     TypeError
         If one of the functions is not a plain function of a number.
     ValueError
-        If the derivative is missing; when first used, if a function cannot be compiled.
+        If the derivative is missing; when first used, if a function cannot be compiled, or needs Python itself: the
+        message names the line that asks for it.
 
     Warns
     -----
@@ -157,10 +160,11 @@ def _restore(f: Callable, derivative: Callable, second_derivative: Callable | No
 
 
 def _unit(f: Callable, derivative: Callable) -> Unit:
-    from .kernels import activations, own_activation
-    from .kernels.plain_functions import own_unit
+    with loading:  # a fork does not find the compiler half imported
+        from .kernels import activations, own_activation
+        from .kernels.plain_functions import own_unit
 
-    return own_unit(own_activation.activate, activations.SIGNATURE, function=f, derivative_of=derivative)
+        return own_unit(own_activation.activate, activations.SIGNATURE, function=f, derivative_of=derivative)
 
 
 def _second_result(unit: Unit, z: Any) -> np.ndarray:
@@ -230,6 +234,8 @@ def _evaluate(function: Any, z: float) -> float:
     except Exception as error:
         raised = f"{type(error).__name__}: {error}"
         raise TypeError(f"{_name(function)}({z}) raises {raised}. What is allowed: {_allowed()}.") from error
+    if isinstance(value, np.ndarray) and value.ndim == 0:  # np.where makes one
+        value = value[()]
     if not isinstance(value, int | float | np.number | np.bool) or isinstance(value, complex | np.complexfloating):
         raise TypeError(f"{_name(function)}({z}) gives {value!r}, no real number. What is allowed: {_allowed()}.")
     return float(value)

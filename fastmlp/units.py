@@ -14,8 +14,6 @@ import ctypes
 import functools
 import hashlib
 import importlib
-import os
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -23,7 +21,7 @@ from typing import Any, NamedTuple
 import llvmlite.binding as llvm
 import numpy as np
 
-from . import code_cache, source_hash
+from . import code_cache, forking, source_hash
 
 KERNELS = f"{__package__}.kernels"
 
@@ -125,10 +123,13 @@ class Unit:
         return None
 
     def _from_compiler(self, dtype: np.dtype) -> Code:
-        content = _compiler().compile_source(self.source, dtype, self.named)
+        content = self._compile(dtype)
         if self.source.identity is not None:
             code_cache.write(self._file(dtype), content)
         return Code(content)
+
+    def _compile(self, dtype: np.dtype) -> bytes:
+        return _compiler().compile_source(self.source, dtype, self.named)
 
     def _file(self, dtype: np.dtype) -> str:
         """The name says it all for the package's kernels, of whose sources the folder holds the key."""
@@ -157,17 +158,8 @@ class Unit:
         return f"<unit {self.__module__}.{self.__name__}>"
 
 
-#: One thread at a time loads, or compiles. After a fork the thread that holds it may be in the other process.
-_lock = threading.RLock()
-
-
-def _renew_lock() -> None:
-    global _lock
-    _lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
+#: One thread at a time loads, or compiles.
+_lock = forking.loading
 
 
 class Code:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any, ClassVar
 
 import numpy as np
 
 from .base_loss import BaseLoss
+from .forking import loading
 from .units import Unit
 
 
@@ -49,7 +49,8 @@ class Loss(BaseLoss):
     Raises
     ------
     ValueError
-        When fitted, if a function cannot be compiled.
+        When fitted, if a function cannot be compiled, or needs Python itself, as for printing: the message names the
+        line that asks for it.
 
     Examples
     --------
@@ -66,18 +67,23 @@ class Loss(BaseLoss):
     value: Callable
     derivative: Callable
     curvature: Callable | None = None
+    _made: dict[str, Unit] = field(default_factory=dict, init=False, repr=False, compare=False)
     name: ClassVar[str] = "Loss"
     natural: ClassVar[dict[str, str]] = {
         "binary": "logistic", "multi-label": "logistic", "multi-class": "softmax", "regression": "identity",
     }  # fmt: skip
 
-    @functools.cached_property
+    @property
     def of_outputs(self) -> Unit:  # type: ignore[override]
-        from .kernels import own_loss
-        from .kernels.losses import SIGNATURE
-        from .kernels.plain_functions import own_unit
+        with loading:  # a fork does not find the compiler half imported
+            if "unit" not in self._made:
+                from .kernels import own_loss
+                from .kernels.losses import SIGNATURE
+                from .kernels.plain_functions import own_unit
 
-        return own_unit(own_loss.loss_of_outputs, SIGNATURE, value_of=self.value, slope_of=self.derivative)
+                functions = {"value_of": self.value, "slope_of": self.derivative}
+                self._made["unit"] = own_unit(own_loss.loss_of_outputs, SIGNATURE, **functions)
+            return self._made["unit"]
 
     def __reduce__(self) -> tuple:
         return Loss, (self.value, self.derivative, self.curvature)

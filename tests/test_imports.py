@@ -33,7 +33,7 @@ FLOORS = [
     {"_jit"},
     {"units"},
     {"code_cache"},
-    {"host", "layout", "scalar", "settings", "names", "source_hash"},
+    {"host", "layout", "scalar", "settings", "names", "source_hash", "forking"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ESTIMATORS = FLOORS[2]

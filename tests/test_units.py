@@ -3,8 +3,6 @@
 import ast
 import importlib
 import json
-import os
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -148,28 +146,6 @@ def test_numba_with_another_configuration_file(tmp_path, monkeypatch):
             (tmp_path / ".numba_config.yaml").write_text(text)
         keys.append(units.code_cache.cache_key.__wrapped__())
     assert len(set(keys)) == 3
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_fork_while_another_thread_loads():
-    """The child does not wait for a thread that it does not have."""
-    holds, may_end = threading.Event(), threading.Event()
-
-    def hold():
-        with units._lock:
-            holds.set()
-            may_end.wait()
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    holds.wait()
-    child = os.fork()
-    if not child:
-        os._exit(0 if units._lock.acquire(blocking=False) else 1)
-    may_end.set()
-    thread.join()
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_another_processor_in_numbas_configuration_has_code_of_its_own(monkeypatch):
