@@ -19,6 +19,8 @@ from __future__ import annotations
 
 import functools
 import gc
+import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -35,8 +37,9 @@ from numba.core.registry import cpu_target
 from .units import DOUBLES, INDICES, INTEGERS, KERNELS, POINTER, SIZE, Argument, Size, Source, Unit, find, pack
 
 __all__ = [
-    "DOUBLES", "ELEMENTWISE", "INDICES", "INTEGERS", "POINTER", "REDUCTION", "SIZE", "Unit", "build", "compile_source",
-    "inlined", "inlined_sum", "offer_symbols", "pasted", "unit",
+    "DOUBLES", "ELEMENTWISE", "EXCEPTION", "INDICES", "INTEGERS", "POINTER", "RAISES", "REDUCTION", "SIZE",
+    "NeedsPython", "Unit", "build", "compile_source", "inlined", "inlined_sum", "offer_symbols", "pasted", "reach",
+    "unit",
 ]  # fmt: skip
 
 #: Rounding once instead of twice, no more: results do not depend on how a loop is cut into vectors.
@@ -105,6 +108,75 @@ class _Lean(Compiler):
         return [passes]
 
 
+class NeedsPython(Exception):
+    """Somebody's function needs what compiled code must not ask for: Python's interface, memory, exceptions.
+
+    Attributes
+    ----------
+    symbols : list of str
+        What it calls of them; `RAISES` if it can raise.
+    names : set of str
+        What its code, once optimised, reaches by name.
+    """
+
+    def __init__(self, symbols: list[str], names: set[str]) -> None:
+        super().__init__(", ".join(symbols))
+        self.symbols, self.names = symbols, names
+
+
+#: What the entry of somebody's function calls if that has raised; where nothing can raise, the call is optimised away.
+RAISES = "fastmlp_raises"
+#: What stands in the names of Numba's exceptions.
+EXCEPTION = ".picklebuf."
+#: What every entry calls that Numba makes for functions that may raise, as they all may while bounds are checked.
+_FOR_EXCEPTIONS = re.compile(
+    r"PyErr_|PyExc_|PyBytes_From|PyUnicode_From|Py_DecRef|NRT_Free|NRT_MemInfo_call_dtor|numba_gil_|numba_unpickle"
+    r"|numba_do_raise|numba_runtime_build_excinfo"
+)
+
+
+def _is_pythons(symbol: str) -> bool:
+    """Whether it is Python's or Numba's, and no function of numbers."""
+    if not symbol.startswith("numba_"):
+        return symbol.startswith(("Py", "_Py", "NRT_"))
+    name = symbol.removeprefix("numba_")
+    return not any(
+        hasattr(module, form) for module in (math, np) for form in (name, name.removesuffix("f"))
+    ) and not re.fullmatch("(cpow|fixed_fmod|fptoui|round|[su]div|[su]rem)f?", name)
+
+
+def _call_raises(builder: ir.IRBuilder, exception: Any) -> None:
+    """Call `RAISES`, which does nothing with the exception that LLVM would know of."""
+    kind = ir.FunctionType(ir.VoidType(), [exception.type])
+    raises = ir.Function(builder.module, kind, RAISES)
+    raises.attributes.add("noinline")
+    body = ir.IRBuilder(raises.append_basic_block())
+    body.asm(kind, "", "r,~{memory}", list(raises.args), side_effect=True)
+    body.ret_void()
+    builder.call(raises, [exception])
+
+
+def reach(text: str) -> Callable[[str], set[str]]:
+    """name ↦ every name that can be reached from the function of this name, in LLVM's code as text."""
+    asked: dict[str, set[str]] = {}
+    name = r'@("[^"]+"|[\w.$-]+)'
+    for body in re.split(r"^(?=define )", text, flags=re.MULTILINE)[1:]:
+        first, *others = (found.strip('"') for found in re.findall(name, body[: body.find("\n}")]))
+        asked[first] = set(others)
+
+    def reached(start: str) -> set[str]:
+        seen: set[str] = set()
+        waiting = [start]
+        while waiting:
+            one = waiting.pop()
+            if one not in seen:
+                seen.add(one)
+                waiting.extend(asked.get(one, ()))
+        return seen
+
+    return reached
+
+
 class _Library(JITCodeLibrary):
     """A unit's code, optimised once, with what it needs linked in, and left for `units` to load.
 
@@ -129,19 +201,32 @@ def compile_source(source: Source, dtype: np.dtype, ours: bool) -> bytes:
     module = library._final_module
     names = [value.name for value in (*module.functions, *module.global_variables) if value.is_declaration]
     outside = [name for name in names if not name.startswith("llvm.")]
+    if not ours:
+        reached = reach(str(module))(symbol)
+        refused = sorted(name for name in reached & set(outside) if _is_pythons(name))
+        if _checks_bounds():
+            refused = [name for name in refused if not _FOR_EXCEPTIONS.match(name)]
+        if RAISES in reached and any(EXCEPTION in name for name in reached):
+            refused.append(RAISES)
+        if refused:
+            raise NeedsPython(refused, reached)
     return pack(symbol, len(source.arguments), outside, library._codegen._tm.emit_object(module))
+
+
+def _checks_bounds() -> bool:
+    return bool(getattr(config, "BOUNDSCHECK", None))
 
 
 def build(source: Source, dtype: Any, ours: bool = True) -> tuple[_Library, str]:
     """Optimised code and the name of its entry.
 
-    `ours` are the package's kernels: they hold no objects, and cannot raise unless bounds are checked. Whatever else
-    is raised goes to `sys.unraisablehook`.
+    `ours` are the package's kernels: they hold no objects, and cannot raise unless bounds are checked; what is raised
+    then goes to `sys.unraisablehook`. Of somebody else's functions `compile_source` makes sure of that.
     """
     if getattr(config, "DISABLE_JIT", False):
         raise RuntimeError("fastmlp runs compiled code alone: unset NUMBA_DISABLE_JIT (there is no slow twin).")
     signature = tuple(_numba_type(argument, np.dtype(dtype)) for argument in source.arguments)
-    silent = ours and not getattr(config, "BOUNDSCHECK", None)
+    silent = not _checks_bounds()
     options = {"nopython": True, "fastmath": source.flags, "error_model": "numpy", "_nrt": not ours}
     flags: Any = compiler.Flags()
     cpu_target.options.parse_as_flags(flags, options)
@@ -157,7 +242,7 @@ def build(source: Source, dtype: Any, ours: bool = True) -> tuple[_Library, str]
             compiled = compiler.compile_extra(
                 typing, target, source.function, signature, types.void, flags, {}, library, pipeline
             )
-            symbol = _add_entry(library, compiled.fndesc) if silent else compiled.fndesc.llvm_cfunc_wrapper_name
+            symbol = _add_entry(library, compiled.fndesc, ours) if silent else compiled.fndesc.llvm_cfunc_wrapper_name
             library.finalize()
     finally:
         if collecting:
@@ -165,8 +250,8 @@ def build(source: Source, dtype: Any, ours: bool = True) -> tuple[_Library, str]
     return library, symbol
 
 
-def _add_entry(library: _Library, described: Any) -> str:
-    """A C function that calls Numba's; returns its name."""
+def _add_entry(library: _Library, described: Any, ours: bool) -> str:
+    """A C function that calls Numba's; returns its name. If that raises and is not ours, it calls `RAISES`."""
     target = cpu_target.target_context
     module = library.create_ir_module("entry")
     called = ir.Function(
@@ -175,9 +260,13 @@ def _add_entry(library: _Library, described: Any) -> str:
     kind = ir.FunctionType(ir.VoidType(), [target.get_value_type(one) for one in described.argtypes])
     entry = ir.Function(module, kind, "entry")
     builder = ir.IRBuilder(entry.append_basic_block())
-    target.call_conv.call_function(
-        builder, called, described.restype, described.argtypes, entry.args, attrs=("noinline",)
+    attributes = ("noinline",) if ours else ("alwaysinline",)
+    status, _ = target.call_conv.call_function(
+        builder, called, described.restype, described.argtypes, entry.args, attrs=attributes
     )
+    if not ours:
+        with builder.if_then(status.is_error, likely=False):
+            _call_raises(builder, status.excinfoptr)
     builder.ret_void()
     library.add_ir_module(module)
     return "entry"

@@ -3,7 +3,7 @@
 A kernel with gaps, such as `own_activation.activate`, calls names that its module leaves empty. `own_unit` makes a unit
 of it with the user's functions in these places. They are copied first, together with the functions that they call and
 the numbers that they use, so that nothing that changes later can make two compilations differ. While Numba compiles
-the copies, `_Adapt` looks at every line:
+the copies, `own_compiler` looks at every line:
 
 - ``math.exp``, ``np.exp`` and the like become the vectorised ones of `elementary` and `erf`;
 - for a network in float32, ``0.5``, ``math.pi`` and the numbers of the module become float32, ``2`` becomes a small
@@ -19,151 +19,22 @@ import builtins
 import hashlib
 import math
 import os
-import sys
 import types as python
 import weakref
 
 import numpy as np
-from numba import types
-from numba.core import ir
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
-from numba.core.compiler_machinery import AnalysisPass, FunctionPass, register_pass
-from numba.core.errors import NumbaError, UnsupportedBytecodeError, UnsupportedError
-from numba.core.ir_utils import build_definitions, get_definition, guard
-from numba.core.typed_passes import NopythonTypeInference
-from numba.core.untyped_passes import IRProcessing
-from numba.extending import intrinsic
+from numba.core.compiler_lock import global_compiler_lock
 
-from .._jit import ELEMENTWISE, inlined
+from .._jit import ELEMENTWISE, NeedsPython, inlined
 from ..units import Source, Unit
-from . import elementary, erf
-from .bits import Lane
+from .blame import Watch
+from .own_compiler import FUNCTIONS, UserCompiler, our_name
 
 #: What the messages say that a function may do.
 ALLOWED = (
     "functions take numbers and return one; they may use arithmetic, comparisons, if and else, loops over range, "
     "abs, min and max, the functions of math and NumPy for one number, numbers from outside, and other such functions"
 )
-
-
-def _sqrt(x):
-    """√x, an instruction of the processor; Numba's own makes a float64 of √2."""
-    function = x.builder.module.declare_intrinsic("llvm.sqrt", [x.value.type])
-    return Lane(x.builder, x.builder.call(function, [x.value]))
-
-
-def _of_any_number(formula):
-    """A formula over lanes as a function of integers too: small ones are float32's, see `_number`."""
-
-    def typed(typingctx, x):
-        x = types.unliteral(x)
-        if not isinstance(x, types.Number | types.Boolean):
-            return None
-        element = types.float32 if x in (types.float32, types.int16) else types.float64
-
-        def codegen(context, builder, signature, arguments):
-            value = context.cast(builder, arguments[0], x, element)
-            return formula(Lane(builder, value)).value
-
-        return element(x), codegen
-
-    typed.__name__ = formula.__name__
-    return intrinsic(typed)
-
-
-_FUNCTIONS = {
-    name: _of_any_number(formula)
-    for name, formula in (
-        *((name, getattr(elementary, name).formula) for name in ("exp", "expm1", "log", "log1p", "tanh")),
-        ("expit", elementary.logistic.formula),
-        ("erf", erf.erf.formula),
-        ("ndtr", erf.normal_cdf.formula),
-        ("sqrt", _sqrt),
-    )
-}
-
-
-def _ours(value):
-    """The name of the function of ours that takes the place of this one, or None."""
-    for module in (math, np, sys.modules.get("scipy.special")):
-        for name in _FUNCTIONS:
-            if getattr(module, name, _ours) is value:
-                return name
-    return None
-
-
-def _number(value, single):
-    """The number as a kernel for float32 (`single`) or float64 should see it."""
-    if single and isinstance(value, float):
-        with np.errstate(over="ignore"):
-            return np.float32(value)
-    return np.int16(value) if single and type(value) is int and abs(value) < 2**15 else value
-
-
-@register_pass(mutates_CFG=False, analysis_only=False)
-class _Adapt(FunctionPass):
-    """Replaces functions and numbers in Numba's intermediate form, before types are inferred."""
-
-    _name = "fastmlp_adapt"
-
-    def __init__(self):
-        FunctionPass.__init__(self)
-
-    def run_pass(self, state):
-        function, single = state.func_ir, types.float32 in state.args
-        for block in function.blocks.values():
-            if isinstance(block.terminator, ir.Raise):  # nobody would hear it
-                raise UnsupportedError("raise and assert have no place in it", block.terminator.loc)
-            for line in block.find_insts(ir.Assign):
-                found = self._value(function, line.value, state.args)
-                if found is None:
-                    continue
-                if name := _ours(found[0]):
-                    line.value = ir.Global(name, _FUNCTIONS[name], line.loc)
-                elif isinstance(found[0], int | float):
-                    line.value = ir.Const(_number(found[0], single), line.loc)
-        function._definitions = build_definitions(function.blocks)
-        return True
-
-    @staticmethod
-    def _value(function, expression, arguments):
-        """(value,) of a literal, a name from outside, an attribute of a module, or a default; None for others."""
-        if isinstance(expression, ir.Const | ir.Global | ir.FreeVar):
-            return (expression.value,)
-        if isinstance(expression, ir.Arg) and isinstance(arguments[expression.index], types.Omitted):
-            return (arguments[expression.index].value,)
-        if isinstance(expression, ir.Expr) and expression.op == "getattr":
-            owner = guard(get_definition, function, expression.value)
-            module = getattr(owner, "value", None)
-            if isinstance(module, python.ModuleType) and hasattr(module, expression.attr):
-                return (getattr(module, expression.attr),)
-        return None
-
-
-@register_pass(mutates_CFG=False, analysis_only=True)
-class _Check(AnalysisPass):
-    """Refuses functions that return nothing for some numbers, once types are known: what came out would be chance."""
-
-    _name = "fastmlp_check"
-
-    def __init__(self):
-        AnalysisPass.__init__(self)
-
-    def run_pass(self, state):
-        if isinstance(state.return_type, types.Optional | types.NoneType):
-            raise UnsupportedError("it returns None, for some numbers or for all", state.func_ir.loc)
-        return False
-
-
-class _Compiler(CompilerBase):
-    """Numba's pipeline with our passes in it."""
-
-    def define_pipelines(self):
-        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        passes.add_pass_after(_Adapt, IRProcessing)
-        passes.add_pass_after(_Check, NopythonTypeInference)
-        passes.finalize()
-        return [passes]
 
 
 class _Reading:
@@ -189,20 +60,20 @@ class _Reading:
         if isinstance(value, python.FunctionType):
             return self._copy_function(value)
         self.description.append(self._describe(value))
-        name = _ours(value)
-        return _FUNCTIONS[name] if name else value
+        name = our_name(value)
+        return FUNCTIONS[name] if name else value
 
     def _copy_function(self, function):
         if function in self.copies:
             self.description.append(("function", list(self.copies).index(function)))
             return self.copies[function]
         code, outside = function.__code__, function.__globals__
+        taken, given = _by_position(function)
         copied = python.FunctionType(
-            code, {}, function.__name__, function.__defaults__, tuple(python.CellType() for _ in code.co_freevars)
+            taken, {}, function.__name__, given, tuple(python.CellType() for _ in code.co_freevars)
         )
-        copied.__kwdefaults__ = function.__kwdefaults__
         copied.__module__ = __name__  # of which Numba makes sure before it loads compiled code: not the user's module
-        self.copies[function] = inlined(copied, _Compiler)
+        self.copies[function] = inlined(copied, UserCompiler)
         self.in_files &= os.path.isfile(code.co_filename)
         defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).items())
         self.description.append((_describe_code(code), self._describe(defaults)))
@@ -220,7 +91,7 @@ class _Reading:
             return tuple(self._describe(one) for one in value)
         if value is math or value is np:
             return "module", value.__name__
-        if name := _ours(value):
+        if name := our_name(value):
             return "ours", name
         name = getattr(value, "__name__", "")
         for module in (builtins, math, np):
@@ -228,6 +99,16 @@ class _Reading:
                 return module.__name__, name
         self.complete = False
         return None
+
+
+def _by_position(function):
+    """(code, defaults) of the same function, where arguments that go by their names alone may go by position too."""
+    code, given, named = function.__code__, function.__defaults__ or (), function.__kwdefaults__ or {}
+    last = code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount]
+    if given and named.keys() != set(last):
+        return code, given  # what Numba says of it will do
+    counts = {"co_argcount": code.co_argcount + code.co_kwonlyargcount, "co_kwonlyargcount": 0}
+    return code.replace(**counts), (*given, *(named[name] for name in last if name in named))
 
 
 def _names(code):
@@ -251,14 +132,21 @@ class OwnUnit(Unit):
         super().__init__(function.__module__, function.__name__, Source(function, arguments, ELEMENTWISE, identity))
         self.functions = functions
 
-    def _from_compiler(self, dtype):
-        try:
-            return super()._from_compiler(dtype)
-        except (NumbaError, UnsupportedBytecodeError, NotImplementedError) as error:
+        self.watch = Watch()
+        self.refused = {}
+
+    def _compile(self, dtype):
+        if dtype not in self.refused:  # asked again, Numba says less
             names = ", ".join(getattr(function, "__qualname__", repr(function)) for function in self.functions)
-            lines = [line.strip() for line in str(error).splitlines()]
-            reason = next((line for line in lines if line and not line.startswith("Failed in nopython")), "")
-            raise ValueError(f"{names} cannot be compiled: {reason}. What is allowed: {ALLOWED}.") from error
+            with global_compiler_lock, self.watch:  # of which there is one
+                try:
+                    return super()._compile(dtype)
+                except NeedsPython as error:
+                    reason = self.watch.reason_for_python(error)
+                except Exception as error:  # whatever Numba says of it, or stumbles over
+                    reason = self.watch.reason(error)
+            self.refused[dtype] = f"{names} cannot be compiled: {reason}. What is allowed: {ALLOWED}."
+        raise ValueError(self.refused[dtype])
 
 
 #: By identity: whoever makes the same activation again, as copies and pickles do, gets the same compiled code.
