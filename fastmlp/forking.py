@@ -9,10 +9,10 @@ gets new locks. Of Numba, whatever else a program does with it, only the locks a
 from __future__ import annotations
 
 import _frozen_importlib  # type: ignore[import-not-found]
-import _thread
 import functools
 import logging  # noqa: F401
 import os
+import signal
 import sys
 import threading
 import time
@@ -138,15 +138,19 @@ def _before() -> None:
     renew: list[Callable[[], None]] = []
     _fork.interrupted = False
     for acquire, free, again, patience in _steps():
-        until = time.monotonic() + patience
-        taken = False
-        while not taken and not _fork.interrupted and (left := until - time.monotonic()) > 0:
-            try:
-                taken = acquire(left)
-            except KeyboardInterrupt:  # nothing can be raised from here: the fork goes on
-                _fork.interrupted = True
+        taken = _take(acquire, patience)
         (release if taken else renew).append(free if taken else again)
     _fork.release, _fork.renew = tuple(reversed(release)), tuple(renew)
+
+
+def _take(acquire: Callable[[float], bool], patience: float) -> bool:
+    """Whether it was acquired in time, and before Ctrl-C if that was not free: from here nothing can be raised."""
+    until = time.monotonic() + patience
+    while True:
+        try:
+            return acquire(0 if _fork.interrupted else max(0, until - time.monotonic()))
+        except KeyboardInterrupt:
+            _fork.interrupted = True
 
 
 def _steps() -> Iterator[tuple]:
@@ -163,7 +167,8 @@ def _after_in_parent() -> None:
     for release in _fork.release:
         release()
     if _fork.interrupted:  # once this function has returned: nobody would hear it now
-        threading.Timer(0.05, _thread.interrupt_main).start()
+        main = threading.main_thread().ident
+        threading.Timer(0.05, signal.pthread_kill, (main, signal.SIGINT)).start()
 
 
 def _after_in_child() -> None:

@@ -22,7 +22,8 @@ class Activation:
     """An activation of your own, from plain functions of one number.
 
     They are compiled and run at the speed of the built-in ones: ``math.exp``, ``np.tanh`` and the like become the
-    package's vectorised functions, and numbers are rounded to the network's type. A function may use arithmetic,
+    package's vectorised functions, and numbers are rounded to the network's type. What needs Python itself is refused
+    when it is compiled: printing, strings and lists, exceptions, random numbers. A function may use arithmetic,
     comparisons, ``if``, loops over ``range``, ``math`` and NumPy for one number, numbers of its module or of the
     function around it, and other functions of that kind. All of these are read when the activation is made; what
     changes in them later counts for the next one. Compiled code is kept on disk where the functions live in files,
@@ -54,7 +55,8 @@ class Activation:
     TypeError
         If one of the functions is not a plain function of a number.
     ValueError
-        If the derivative is missing; when first used, if a function cannot be compiled.
+        If the derivative is missing; when first used, if a function cannot be compiled, or needs Python itself: the
+        message names the line that asks for it.
 
     Warns
     -----
@@ -188,28 +190,31 @@ def _name(function: Any) -> str:
     return getattr(function, "__qualname__", repr(function)).rpartition("<locals>.")[2]
 
 
-def check_slope(f: Any, derivative: Any) -> None:
+def check_slope(f: Any, derivative: Any, others: tuple[float, ...] = (), stacklevel: int = 3) -> bool:
     """Whether both are functions of a number, and `derivative` is that of `f`; `Activation` says what is raised.
 
-    At a kink the slope of either side will do, and everything between them.
+    At a kink the slope of either side will do, and everything between them. `others` are further arguments, and stay
+    as they are. Returns whether all was well; if not, it has been said.
     """
-    values = [_evaluate(f, z) for z in _PROBES]
+    values = [_evaluate(f, z, *others) for z in _PROBES]
     for z, value in zip(_PROBES, values, strict=True):
-        slope = _evaluate(derivative, z)
+        slope = _evaluate(derivative, z, *others)
         step = 1e-6 * max(1.0, abs(z))
-        left, right = (_evaluate(f, z + side * step) for side in (-1, 1))
+        left, right = (_evaluate(f, z + side * step, *others) for side in (-1, 1))
         if not all(map(math.isfinite, (value, slope, left, right))):
             continue
         slopes = (value - left) / step, (right - value) / step
         tolerance = 1e-4 * max(1.0, abs(slopes[0]), abs(slopes[1]))
         if not min(slopes) - tolerance <= slope <= max(slopes) + tolerance:
+            given = ", ".join(map(str, (z, *others)))
             warnings.warn(
-                f"{_name(derivative)}({z}) is {slope:.6g}, but {_name(f)} has the slope {sum(slopes) / 2:.6g} there: "
-                f"if that is not meant, training will go astray.",
+                f"{_name(derivative)}({given}) is {slope:.6g}, but {_name(f)} has the slope {sum(slopes) / 2:.6g} "
+                "there: if that is not meant, training will go astray.",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=stacklevel,
             )
-            return
+            return False
+    return True
 
 
 def _allowed() -> str:
@@ -218,22 +223,23 @@ def _allowed() -> str:
     return ALLOWED
 
 
-def _evaluate(function: Any, z: float) -> float:
-    """function(z); NaN where that has no value."""
+def _evaluate(function: Any, *numbers: float) -> float:
+    """function(z), or of several numbers; NaN where that has no value."""
     plain = types.FunctionType | types.BuiltinFunctionType | np.ufunc
     dispatcher = hasattr(function, "py_func")  # compiled by Numba already
     if not isinstance(function, plain) and not dispatcher:
         raise TypeError(f"{function!r} is not a plain function. What is allowed: {_allowed()}.")
+    given = ", ".join(map(str, numbers))
     try:
         with np.errstate(all="ignore"):
-            value = function(z)
+            value = function(*numbers)
     except (ArithmeticError, ValueError):  # math.log(-1.0), math.exp(1000.0): what compiled code has a NaN for
         return math.nan
     except Exception as error:
         raised = f"{type(error).__name__}: {error}"
-        raise TypeError(f"{_name(function)}({z}) raises {raised}. What is allowed: {_allowed()}.") from error
+        raise TypeError(f"{_name(function)}({given}) raises {raised}. What is allowed: {_allowed()}.") from error
     if isinstance(value, np.ndarray) and value.ndim == 0:  # np.where makes one
         value = value[()]
     if not isinstance(value, int | float | np.number | np.bool) or isinstance(value, complex | np.complexfloating):
-        raise TypeError(f"{_name(function)}({z}) gives {value!r}, no real number. What is allowed: {_allowed()}.")
+        raise TypeError(f"{_name(function)}({given}) gives {value!r}, no real number. What is allowed: {_allowed()}.")
     return float(value)

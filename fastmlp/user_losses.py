@@ -12,18 +12,37 @@ import numpy as np
 
 from .base_loss import BaseLoss
 from .forking import loading
+from .own_activation import check_slope
 from .units import Unit
+
+#: For which derivatives are compared with differences: a loss of labels means nothing by other targets.
+_TARGETS = 0.0, 1.0
+
+
+def _is_plain(function: Any, n_args: int) -> bool:
+    try:
+        inspect.signature(function).bind(*range(n_args))
+        return isinstance(function, FunctionType)
+    except TypeError:
+        return False
 
 
 def check_plain(function: Any, n_args: int) -> None:
     """Refuse, by a ValueError, what is no plain function of `n_args` numbers."""
-    try:
-        inspect.signature(function).bind(*range(n_args))
-        named = isinstance(function, FunctionType)
-    except TypeError:
-        named = False
-    if not named:
+    if not _is_plain(function, n_args):
         raise ValueError(f"{function!r} must be a plain Python function of {n_args} numbers.")
+
+
+def _can_be_called(function: Any) -> bool:
+    """Whether it raises nothing but what numbers raise; when it is compiled, it will be said what is wrong with it."""
+    try:
+        with np.errstate(all="ignore"):
+            function(0.4783, 1.0)
+    except (ArithmeticError, ValueError):
+        pass
+    except Exception:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -48,8 +67,17 @@ class Loss(BaseLoss):
 
     Raises
     ------
+    TypeError
+        If one of the functions gives something else than a real number.
     ValueError
-        When fitted, if a function cannot be compiled.
+        When fitted, if a function cannot be compiled, or needs Python itself, as for printing: the message names the
+        line that asks for it.
+
+    Warns
+    -----
+    UserWarning
+        If `derivative` differs from what `value` does between two near outputs, for a target of 0 or 1, or `curvature`
+        from what `derivative` does. At a kink, either side's slope is right, and all between.
 
     Examples
     --------
@@ -72,6 +100,14 @@ class Loss(BaseLoss):
         "binary": "logistic", "multi-label": "logistic", "multi-class": "softmax", "regression": "identity",
     }  # fmt: skip
 
+    def __post_init__(self) -> None:
+        pairs = [(self.value, self.derivative), *([(self.derivative, self.curvature)] if self.curvature else [])]
+        for f, slope in pairs:
+            if _is_plain(f, 2) and _is_plain(slope, 2) and _can_be_called(f) and _can_be_called(slope):
+                for target in _TARGETS:
+                    if not check_slope(f, slope, (target,), stacklevel=4):
+                        break  # said once
+
     @property
     def of_outputs(self) -> Unit:  # type: ignore[override]
         with loading:  # a fork does not find the compiler half imported
@@ -85,7 +121,7 @@ class Loss(BaseLoss):
             return self._made["unit"]
 
     def __reduce__(self) -> tuple:
-        return Loss, (self.value, self.derivative, self.curvature)
+        return _restore, (self.value, self.derivative, self.curvature)
 
     def _check_numbers(self) -> None:
         for function in (self.value, self.derivative):
@@ -103,3 +139,11 @@ class Loss(BaseLoss):
     def __repr__(self) -> str:
         functions = [self.value, self.derivative, *([self.curvature] if self.curvature else [])]
         return f"Loss({', '.join(getattr(function, '__name__', repr(function)) for function in functions)})"
+
+
+def _restore(value: Callable, derivative: Callable, curvature: Callable | None) -> Loss:
+    """A loss out of a pickle, whose functions have been checked when it was made."""
+    loss = Loss.__new__(Loss)
+    for name, function in (("value", value), ("derivative", derivative), ("curvature", curvature), ("_made", {})):
+        object.__setattr__(loss, name, function)
+    return loss

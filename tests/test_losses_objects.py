@@ -1,6 +1,7 @@
 """Losses as objects: their numbers, what they refuse, their derivatives in NumPy, and a user's own."""
 
 import copy
+import math
 import pickle
 
 import numpy as np
@@ -232,7 +233,7 @@ def test_crossings_are_counted():
 
 def test_user_functions_are_compiled_once():
     assert Loss(quartic, quartic_slope).unit("tanh") is QUARTIC.unit("identity")
-    other = Loss(quartic, lambda a, y: 0.0)
+    other = Loss(quartic, lambda a, y: (a - y) ** 3 * 4)
     assert other != QUARTIC
     assert other.unit("tanh") is not QUARTIC.unit("tanh")
     assert all(loss.unit("tanh").source.identity for loss in (other, QUARTIC))  # what the cache tells them apart by
@@ -262,6 +263,58 @@ def test_user_functions_that_cannot_be_compiled():
             Loss(quartic, wrong).check("identity", 1)
     with pytest.raises(ValueError, match=r"quartic_slope cannot be compiled: .*What is allowed"):
         Loss(uses_a_list, quartic_slope).unit("identity").address(np.float64)
+
+
+@pytest.mark.parametrize(
+    ("value", "derivative"),
+    [
+        (lambda a, y: abs(a - y), lambda a, y: (a > y) - (a < y)),
+        (lambda a, y: max(0.0, 1 - (2 * y - 1) * a), lambda a, y: 1 - 2 * y if (2 * y - 1) * a < 1 else 0),
+        (lambda a, y: -math.log(a) if y == 1 else -math.log(1 - a), lambda a, y: (a - y) / (a * (1 - a))),
+        (lambda a, y: a - y * math.log(a), lambda a, y: 1 - y / a),
+        (lambda a, y: math.log(a) + y / a + math.log(y), lambda a, y: 1 / a - y / a**2),
+        (lambda a, y: math.exp(90 * a) - y, lambda a, y: 90 * math.exp(90 * a)),
+        (lambda a, y: np.logaddexp(0, a) - y * a, lambda a, y: 1 / (1 + np.exp(-a)) - y),
+        (lambda a, y: max(0.95 * (y - a), 0.05 * (a - y)), lambda a, y: 0.05 if a > y else -0.95),
+    ],
+)
+def test_right_slopes_are_not_spoken_of(value, derivative):
+    """Nor are kinks, nor places without a value. Warnings are errors here."""
+    Loss(value, derivative)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda a, y: 2 * (y - a),
+        lambda a, y: a - y,
+        lambda a, y: 2 * (a - y) * 1.01,
+        lambda a, y: 2 * a,
+        lambda a, y: 0.0,
+        lambda a, y: 2 * (a - y) if y == 0 else 1.0,
+    ],
+)
+def test_wrong_slopes_are(wrong):
+    """Once, at the line that made the loss; not again for a copy or by training."""
+
+    def square(a, y):
+        return (a - y) ** 2
+
+    with pytest.warns(UserWarning, match=r"<lambda>\(.*, [01]\.0\) is .*, but square has the slope .* there") as caught:
+        loss = Loss(square, wrong)
+    assert [one.filename for one in caught] == [__file__]
+    copy.deepcopy(loss)
+    loss.check("identity", 1)
+    with pytest.warns(UserWarning, match="quartic_slope has the slope"):
+        Loss(quartic, quartic_slope, lambda a, y: 12 * (a - y))
+
+
+def test_what_gives_no_number():
+    for wrong in (lambda a, y: "low", lambda a, y: (a, y), lambda a, y: None, lambda a, y: 1j * a):
+        with pytest.raises(TypeError, match=r"gives .*, no real number. What is allowed"):
+            Loss(wrong, quartic_slope)
+        with pytest.raises(TypeError, match=r"gives .*, no real number"):
+            Loss(quartic, wrong)
 
 
 def test_user_losses_without_a_second_derivative():
