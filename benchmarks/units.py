@@ -55,18 +55,22 @@ def products_of_steps(task_record, layer_records, rows, steps, like):
     layers = carray(layer_records, task.n_layers)
     mode = flush_subnormals()
     for _ in range(steps):
-        for first in range(0, rows, task.block_rows):
+        first = 0  # a range with a step that might be zero could raise, which only the package's own kernels may
+        while first < rows:
             count = min(task.block_rows, rows - first)
             for number in range(task.n_layers):
                 multiply_forward(task, layers[number], first, count, FROM_BIAS, like)
             for number in range(task.n_layers - 1, 0, -1):
                 multiply_backward(task, layers[number], layers[number - 1], first, count, like)
+            first += count
         for number in range(task.n_layers):
             layer = layers[number]
-            for first in range(0, layer.fan_in, layer.update_rows):
+            first = 0
+            while first < layer.fan_in:
                 count = min(layer.update_rows, layer.fan_in - first)
                 call(
                     task.weight_gradient,
                     (task_record, layer_records, number, -1, 0, first, count, 0, layer.fan_out, rows, like),
                 )
+                first += count
     restore_mode(mode)
