@@ -17,11 +17,12 @@ no reference counts (kernels hold no objects), no entry for Python, each module 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numba
@@ -52,15 +53,31 @@ REDUCTION = {"contract", "reassoc", "nsz", "arcp", "afn"}
 _FROM_COMPILED_CODE = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
+@contextlib.contextmanager
+def _compiling() -> Iterator[None]:
+    """NUMBA_DISABLE_JIT, or the same in Numba's configuration, is for functions of the program: not for these."""
+    disabled = getattr(config, "DISABLE_JIT", 0)
+    config.DISABLE_JIT = 0  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        config.DISABLE_JIT = disabled  # type: ignore[attr-defined]
+
+
+def _dispatcher(function: Callable, **options: Any) -> Callable:
+    with _compiling():
+        return numba.njit(**options)(function)
+
+
 def inlined(function: Callable, compiler: type[CompilerBase] = Compiler) -> Callable:
     """A helper that disappears into its callers: contraction only, division by zero as in IEEE 754."""
     options = {"forceinline": True, "fastmath": ELEMENTWISE, "pipeline_class": compiler, **_FROM_COMPILED_CODE}
-    return numba.njit(**options)(function)  # type: ignore[call-overload]
+    return _dispatcher(function, **options)
 
 
 def inlined_sum(function: Callable) -> Callable:
     """A helper that disappears into its callers and may add in any order, so that its loop becomes vector code."""
-    return numba.njit(forceinline=True, fastmath=REDUCTION, **_FROM_COMPILED_CODE)(function)  # type: ignore[call-overload]
+    return _dispatcher(function, forceinline=True, fastmath=REDUCTION, **_FROM_COMPILED_CODE)
 
 
 def pasted(function: Callable) -> Callable:
@@ -68,7 +85,7 @@ def pasted(function: Callable) -> Callable:
 
     The hot loop's helpers took twice as long to compile each by itself, and the tiles would be compiled twice.
     """
-    return numba.njit(inline="always", fastmath=ELEMENTWISE, **_FROM_COMPILED_CODE)(function)  # type: ignore[call-overload]
+    return _dispatcher(function, inline="always", fastmath=ELEMENTWISE, **_FROM_COMPILED_CODE)
 
 
 def unit(*arguments: Any, fastmath: set[str] = ELEMENTWISE) -> Callable[[Callable], Unit]:
@@ -223,8 +240,6 @@ def build(source: Source, dtype: Any, ours: bool = True) -> tuple[_Library, str]
     `ours` are the package's kernels: they hold no objects, and cannot raise unless bounds are checked; what is raised
     then goes to `sys.unraisablehook`. Of somebody else's functions `compile_source` makes sure of that.
     """
-    if getattr(config, "DISABLE_JIT", False):
-        raise RuntimeError("fastmlp runs compiled code alone: unset NUMBA_DISABLE_JIT (there is no slow twin).")
     signature = tuple(_numba_type(argument, np.dtype(dtype)) for argument in source.arguments)
     silent = not _checks_bounds()
     options = {"nopython": True, "fastmath": source.flags, "error_model": "numpy", "_nrt": not ours}
@@ -236,7 +251,7 @@ def build(source: Source, dtype: Any, ours: bool = True) -> tuple[_Library, str]
     collecting = gc.isenabled()
     gc.disable()  # hundreds of thousands of small objects that live on: looking for garbage takes a tenth of the time
     try:
-        with global_compiler_lock:
+        with global_compiler_lock, _compiling():
             library = _Library(target.codegen(), source.function.__qualname__)
             pipeline = _Lean if ours else Compiler
             compiled = compiler.compile_extra(

@@ -214,6 +214,15 @@ def prints_the_slope(a, y):
     return 2 * (a - y)
 
 
+def test_functions_that_numba_has_compiled():
+    """They are compiled anew from their plain form: the same line is named, and what is ours takes its place."""
+    with pytest.raises(ValueError, match=r"in prints, .*`print\(z\)  # here`\)"):
+        quietly(numba.njit(prints)).unit.load(np.float64)
+    leaky = numba.njit(lambda z: np.where(z > 0, z, 0.5 * z))
+    assert quietly(leaky)([-1.0, 2.0]).tolist() == [-0.5, 2.0]
+    assert quietly(lambda z: 2 * leaky(z))([-1.0, 2.0]).tolist() == [-1.0, 4.0]
+
+
 def test_a_fit_is_refused_before_it_begins(capsys):
     X, y = np.linspace(-1, 1, 20).reshape(10, 2), np.arange(10) % 2
     for setting in ({"activation": quietly(prints)}, {"loss": Loss(lambda a, y: (a - y) ** 2, prints_the_slope)}):

@@ -24,6 +24,7 @@ import weakref
 
 import numpy as np
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.dispatcher import Dispatcher
 
 from .._jit import ELEMENTWISE, NeedsPython, inlined
 from ..units import Source, Unit
@@ -56,7 +57,9 @@ class _Reading:
         self.complete = self.in_files = True
 
     def copy(self, value):
-        """The value as compiled code may use it, described."""
+        """The value as compiled code may use it, described; of a function that Numba has compiled, the plain one."""
+        if isinstance(value, Dispatcher):
+            value = value.py_func
         if isinstance(value, python.FunctionType):
             return self._copy_function(value)
         self.description.append(self._describe(value))
