@@ -57,8 +57,8 @@ def peak_of(work):
 
 
 def peak_of_fit(kind, X, y, **parameters):
-    """Of a short fit, once another has loaded and compiled all that it needs."""
-    options = {"max_iter": 2, "max_fun": 4, "random_state": 0, **parameters}
+    """Of a short fit, with one thread unless told, once another has loaded and compiled all that it needs."""
+    options = {"max_iter": 2, "max_fun": 4, "random_state": 0, "n_jobs": 1, **parameters}
 
     def fit():
         with warnings.catch_warnings():
