@@ -182,7 +182,8 @@ def _libraries() -> tuple:
 def _joblib_context() -> tuple[int, int]:
     """How deep in joblib's workers this is, and what an enclosing ``parallel_config(n_jobs=...)`` allows."""
     joblib = sys.modules.get("joblib.parallel")
-    if joblib is None or not getattr(getattr(joblib, "_backend", None), "config", True):
+    context = getattr(joblib, "_backend", None)  # for this thread; without a config there is none
+    if joblib is None or (context is not None and not hasattr(context, "config")):
         return 0, sys.maxsize
     backend, n_jobs = joblib.get_active_backend()
     return backend.nesting_level or 0, cores_for(int(n_jobs)) if n_jobs else sys.maxsize
