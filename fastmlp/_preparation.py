@@ -158,9 +158,7 @@ class Preparation(ForwardPass, ABC):
             one_epoch=incremental, regularisation=regularisation,
         )  # fmt: skip
         masks = self._dropout_masks(regularisation, random_state, incremental)
-        epoch = Epoch(
-            network, rows, self._optimizer, order, plan.batch_size, ask_threads(self.n_jobs), regularisation, masks
-        )
+        epoch = Epoch.planned(network, rows, self._optimizer, order, plan, ask_threads(self.n_jobs), masks)
         return MinibatchFitting(network, rows, random_state, plan, order, epoch, validate, masks)
 
     def _dropout_masks(

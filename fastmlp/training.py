@@ -181,6 +181,21 @@ class Epoch:
         self.workspace.set_hyper(self.optimizer.hyper())
         self.hooks = Hooks(self.workspace, regularisation, self.optimizer, masks)
 
+    @classmethod
+    def planned(
+        cls,
+        network: TrainableModel,
+        rows: Rows,
+        optimizer: Optimizer | RunningOptimizer,
+        order: np.ndarray,
+        plan: Plan,
+        n_threads: Threads = 1,
+        masks: Masks | None = None,
+    ) -> Epoch:
+        """The one that a training by this plan runs, with as many threads as pay for all its epochs."""
+        epochs = 1 if plan.one_epoch else plan.max_iter
+        return cls(network, rows, optimizer, order, plan.batch_size, n_threads, plan.regularisation, masks, epochs)
+
     def rebind(self, rows: Rows, order: np.ndarray) -> None:
         """Go on with other rows of the same kind, after the parameters may have been changed from outside."""
         self.rows = rows
@@ -267,9 +282,7 @@ def train(
     best = network.params.copy() if validate else None
     optimizer = optimizer.begin()
     if epoch is None:
-        epoch = Epoch(network, rows, optimizer, order, plan.batch_size, n_threads, plan.regularisation, masks)
-    epochs = 1 if plan.one_epoch else plan.max_iter
-    epoch = Epoch(network, rows, optimizer, order, plan.batch_size, n_threads, plan.regularisation, masks, epochs)
+        epoch = Epoch.planned(network, rows, optimizer, order, plan, n_threads, masks)
     history.n_iter = 0
     if ended := _ends_early(optimizer, plan, order.size, epoch.steps):
         warn_user(ended)

@@ -120,7 +120,7 @@ def test_nothing_goes_back(monkeypatch):
     net = Network([5, 4, 3, 2], ["relu", "tanh", "identity"], "half_squared_error")
     net.loss(np.ones((3, 5)), np.ones((3, 2)))
     (workspace,) = made
-    for name in ("backward", "pass_rows", "weight_gradient", "transpose", "d_tile", "squares", "output_backward"):
+    for name in ("backward", "pass_rows", "weight_gradient", "d_tile", "squares", "output_backward"):
         assert workspace.task[name] == 0, name
     assert not [name for name in workspace.buffers if "gradient" in name or "transposed" in name]
 
