@@ -14,7 +14,7 @@ import scipy.sparse
 from problems import make_problem
 from sklearn.exceptions import ConvergenceWarning
 
-from fastmlp import MLPClassifier, MLPRegressor
+from fastmlp import MLPClassifier, MLPRegressor, Network, Quantile
 from fastmlp._jit import Unit
 from fastmlp.activations import ACTIVATIONS
 from fastmlp.data import Rows
@@ -94,6 +94,16 @@ def use_every_activation(dtype):
     Epoch(network, rows, OPTIMIZERS["sgd"], np.arange(2048), 2048).run(0.1)
 
 
+def judge_without_gradients(dtype):
+    """The loss of rows that are not trained on, of quantiles in order; and a network's loss by itself."""
+    X, y, _ = draw("regression", dtype)
+    loss = Quantile((0.2, 0.8), crossing=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        MLPRegressor(loss, hidden_layer_sizes=(5,), early_stopping=True, max_iter=2, random_state=0).fit(X, y)
+    Network([7, 1], ["identity"], "half_squared_error", dtype).loss(X, y)
+
+
 def train_with_all_hooks(dtype, sparse):
     """One epoch with everything that hooks into a step."""
     problem = make_problem("multi-label", rows=N_ROWS, dtype=dtype, sparse=sparse)
@@ -120,10 +130,11 @@ if __name__ == "__main__":
                 estimator.predict(rows)
     for rule, dtype in itertools.product(RULES, (np.float32, np.float64)):
         problem = make_problem("poisson", dtype=dtype)
-        Epoch(problem.network, problem.rows, rule, np.arange(7), 3).run(0.1)
+        Epoch(problem.network, problem.rows, rule, np.arange(7), 3, 1, Regularisation(0.1)).run(0.1)
     for dtype in (np.float32, np.float64):
         use_every_loss(dtype)
         use_every_activation(dtype)
+        judge_without_gradients(dtype)
     for dtype, sparse in itertools.product((np.float32, np.float64), (False, True)):
         train_with_all_hooks(dtype, sparse)
     print(json.dumps(origins()))
