@@ -88,7 +88,7 @@ def _are_plain_weights(sample_weight: Any, X: Any) -> bool:
         type(sample_weight) is np.ndarray
         and sample_weight.dtype.char in "fd"
         and sample_weight.shape == (X.shape[0],)
-        and bool(np.isfinite(sample_weight).all())
+        and bool(np.isfinite(sample_weight).all() and sample_weight.any())
     )
 
 
