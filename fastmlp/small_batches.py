@@ -23,7 +23,7 @@ from .workspace import BLOCK_ROWS, Workspace
 
 #: Multiplications and additions of some milliseconds: a call without a look at Ctrl-C may take no longer.
 SHORT_OPERATIONS = 1_000_000_000
-#: Numbers of a list or of a DataFrame that are turned into an array before anybody knows whether the rows are few.
+#: Numbers that are copied at most, of a list, of a DataFrame, or of an array of another type or order.
 MAX_CONVERTED = 1 << 20
 
 _shape_of, _dtype_of = operator.attrgetter("shape"), operator.attrgetter("dtype")
@@ -126,6 +126,8 @@ class SmallBatchPredictor:
             return self._predict_sparse(X, engine)
         flags = X.flags
         if X.dtype != engine.dtype or not (flags.c_contiguous and flags.aligned):
+            if X.size > MAX_CONVERTED:
+                return None
             X = np.require(X, engine.dtype, ["C", "A"])
         return engine.predict(X)
 
