@@ -13,7 +13,8 @@ from fastmlp.data import Rows
 from fastmlp.kernels.predict import predict_rows
 from fastmlp.layout import Layout
 from fastmlp.model import BorrowedModel
-from fastmlp.prediction import FewRows, arrays_are_as_expected, predict
+from fastmlp.prediction import predict
+from fastmlp.small_batches import SmallBatchPredictor, arrays_are_as_expected
 from fastmlp.workspace import Workspace, prediction_rows
 
 TYPES = [np.float32, np.float64]
@@ -139,8 +140,12 @@ def test_a_few_rows(dtype, blocks, cut):
     network, X = problem.network, problem.X
     whole = predict(network, problem.rows)
     cut(SMALL[blocks])
-    borrowed = BorrowedModel(network.coefs, network.intercepts, network.activations, "log_loss", dtype)
-    few_rows = FewRows(borrowed, both_classes=False, made_from=())
+    coefs, intercepts = network.coefs, network.intercepts
+    few_rows = SmallBatchPredictor(
+        coefs, intercepts,
+        lambda dtype: BorrowedModel(coefs, intercepts, network.activations, "log_loss", dtype),
+        lambda dtype: dtype, both_classes=False, feature_names=None, depends_on=(), n_threads=1,
+    )  # fmt: skip
     for rows in (1, 2, 8, 9, 41):
         assert np.array_equal(few_rows(X[:rows]), whole[:rows])
     for column, bad in itertools.product((0, 3, 22), (np.nan, np.inf)):

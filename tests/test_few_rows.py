@@ -15,8 +15,8 @@ from fits import draw, ignores_max_iter, make
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from fastmlp.prediction import BLOCK_ROWS
 from fastmlp.small_batches import SmallBatchPredictor, arrays_are_as_expected
+from fastmlp.workspace import BLOCK_ROWS
 
 pytestmark = [
     ignores_max_iter,
