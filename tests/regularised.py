@@ -5,8 +5,8 @@ from functools import partial
 import numpy as np
 import reference_regularisation as plain
 from guarded import assert_lines_are_zero
+from guarded_rows import GuardedRows, assert_nothing_written_beside, take_step
 from problems import assert_twins_are_current
-from test_network_steps import GuardedRows, assert_nothing_written_beside, take_step
 
 from fastmlp.dropout import Masks
 from fastmlp.optimizers import (

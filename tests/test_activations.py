@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from guarded import Guarded, call
+from kernel_cases import SHAPES, TYPES, activate, in_type, tolerance
 from reference_activations import CASES
-from test_kernels import SHAPES, TYPES, in_type, tolerance
 
 from fastmlp.activations import ACTIVATIONS
 from fastmlp.scalar import Value
@@ -15,19 +14,6 @@ KINKS = {
 }  # fmt: skip
 #: Where no two of the numbers are near a kink.
 POINTS = np.linspace(-7.3, 7.4, 99)
-
-
-def activate(activation, z, dtype, stride):
-    """The unit's (f, f′) through its address, once it is sure that it wrote nothing else."""
-    z, derivative = Guarded(z, dtype, stride), Guarded(np.full(z.shape, 0.25), dtype, stride)
-    settings = Guarded(np.array(activation.settings or (np.nan,)), np.float64)
-    rows, columns = z.shape
-    shape = {"rows": rows, "stride": stride, "columns": columns}
-    call(activation.unit, dtype, z=z, derivative=derivative, **shape, settings=settings)
-    for guarded in (z, derivative):
-        guarded.assert_only_inside_written(columns=stride)  # the padding is computed along
-    settings.assert_untouched()
-    return z.array, derivative.array
 
 
 def test_every_name_has_a_case():

@@ -3,10 +3,10 @@
 import numpy as np
 import own_functions
 import pytest
-import test_network_gradients
+import scalar_networks
 from problems import make_problem
 from reference_activations import CASES
-from test_network_gradients import L2, assert_gradient, differentiate, make_step
+from scalar_networks import L2, assert_gradient, differentiate, make_step
 
 from fastmlp import Activation
 from fastmlp.activations import ACTIVATIONS
@@ -22,7 +22,7 @@ GRAPHS["own silu"] = (Activation(own_functions.silu, own_functions.silu_derivati
 def test_gradients(task, case, monkeypatch):
     """Of all rows, and of a step of plain gradient descent with rate 1, which is the gradient."""
     activation, graph = GRAPHS[case]
-    monkeypatch.setitem(test_network_gradients.ACTIVATIONS, activation, graph)
+    monkeypatch.setitem(scalar_networks.ACTIVATIONS, activation, graph)
     problem = make_problem(task, activation=activation, weighted=True)
     expected, coefs, intercepts = differentiate(problem)
     loss, gradient = FullBatch(problem.network, problem.rows, L2)(problem.network.params.copy())

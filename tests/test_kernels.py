@@ -4,24 +4,11 @@ import numpy as np
 import pytest
 import reference
 from guarded import Guarded, call
+from kernel_cases import SHAPES, TYPES, in_type, tolerance
 from problems import draw_targets
 
 from fastmlp.activations import ACTIVATIONS
 from fastmlp.losses import LOSSES
-
-TYPES = [np.float32, np.float64]
-#: (rows, columns): nothing divides by anything.
-SHAPES = [(1, 1), (1, 7), (2, 3), (5, 1), (7, 17), (13, 10), (3, 33), (11, 67)]
-
-
-def tolerance(dtype, ulps=16):
-    return {"rtol": ulps * np.finfo(dtype).eps, "atol": ulps * np.finfo(dtype).eps}
-
-
-def in_type(values, dtype):
-    """Rounded to `dtype`, as the kernel gets them, in float64, as the twin does."""
-    return np.asarray(values).astype(dtype).astype(np.float64)
-
 
 # Activations
 

@@ -9,14 +9,12 @@ from functools import partial
 import numpy as np
 import pytest
 import reference
-import reference_optimizers
-import scipy.sparse
 from guarded import Guarded, assert_lines_are_zero
+from guarded_rows import GuardedRows, assert_nothing_written_beside, take_step
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from problems import HIDDEN, TASKS, assert_twins_are_current, make_problem
 
-from fastmlp.data import Rows
 from fastmlp.full_batch import FullBatch
 from fastmlp.kernels.records import ROW_TILE
 from fastmlp.kernels.simd import TILE_ROWS
@@ -33,41 +31,6 @@ RULES = {
     "adam": Adam(RATE, 0.8, 0.95, 1e-3),
     "adamw": AdamW(Polynomial(RATE, steps=9, final=RATE / 2), 0.8, 0.95, 1e-3, weight_decay=0.5),  # decays no bias
 }
-
-
-class GuardedRows:
-    """The problem's rows, every array of them in guarded memory; X with a gap from row to row."""
-
-    def __init__(self, problem):
-        dtype = problem.network.dtype
-        self.guarded = [Guarded(problem.y, dtype)]
-        weights = None
-        if problem.weights is not None:
-            self.guarded.append(Guarded(problem.weights, dtype))
-            weights = self.guarded[-1].array
-        if problem.sparse:
-            X = scipy.sparse.csr_matrix(problem.X)
-            self.rows = Rows(X, self.guarded[0].array, weights)
-            for name, kind in (("indptr", np.int64), ("indices", np.int32), ("values", dtype)):
-                self.guarded.append(Guarded(getattr(self.rows, name), kind))
-                setattr(self.rows, name, self.guarded[-1].array)
-        else:
-            self.guarded.append(Guarded(problem.X, dtype, stride=problem.X.shape[1] + 2))
-            self.rows = Rows(self.guarded[-1].array, self.guarded[0].array, weights)
-            assert np.shares_memory(self.rows.X, self.guarded[-1].memory)
-
-    def assert_untouched(self):
-        for guarded in self.guarded:
-            guarded.assert_untouched()
-
-
-def assert_nothing_written_beside(network, workspace):
-    for buffer in [network.params, *workspace.buffers.values()]:
-        assert_lines_are_zero(buffer)
-
-
-def take_step(optimizer, t, eta, p, g, moments, weights):
-    return reference_optimizers.update(optimizer, p, g, moments, t, eta, weights)
 
 
 def train_plainly(problem, optimizer, order, batch_size, l2):

@@ -8,9 +8,8 @@ import warnings
 import numpy as np
 import own_functions
 import pytest
+from kernel_cases import TYPES, activate, in_type
 from own_functions import PAIRS
-from test_activations import activate
-from test_kernels import TYPES, in_type
 
 from fastmlp import Activation
 from fastmlp._jit import build
