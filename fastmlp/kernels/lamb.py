@@ -8,7 +8,7 @@ import numpy as np
 
 from .._jit import DOUBLES, POINTER, SIZE, pasted, unit
 from .bits import prefer_wide_vectors
-from .phases import sum_of_squares_in_double
+from .norms import sum_of_squares_in_double
 from .pointers import carray, doubles_at, least, pointer_at, shift
 from .records import (
     COLUMN_TILE,

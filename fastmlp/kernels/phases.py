@@ -16,8 +16,9 @@ Nobody who needs none of this comes here.
 
 import numpy as np
 
-from .._jit import DOUBLES, POINTER, SIZE, inlined_sum, pasted, unit
+from .._jit import DOUBLES, POINTER, SIZE, pasted, unit
 from .bits import prefer_wide_vectors
+from .norms import sum_of_squares_in_double
 from .pointers import call, carray, doubles_at, integers_at, least, pointer_at, shift
 from .records import COLUMN_TILE, FLAT_TILE, L2, LAYER_POINTER, N_HYPER, N_RATES, ROW_TILE, SCALE, TASK_POINTER
 from .team import meet, share
@@ -153,13 +154,3 @@ def transpose_all(task_record, layer_records, like):
         begin, end = share(layer.fan_in, ROW_TILE, task.thread, task.n_threads)
         if begin < end:
             copy_twins(task_record, layer_records, number, begin, end - begin, 0, layer.fan_out, like)
-
-
-@inlined_sum
-def sum_of_squares_in_double(pointer, n):
-    """Σ x², added up in float64: squares of what explodes would overflow in float32."""
-    values = carray(pointer, n)
-    total = 0.0
-    for i in range(n):
-        total += np.float64(values[i]) * np.float64(values[i])
-    return total
