@@ -9,7 +9,7 @@ ANSWER = """
 import json
 import numpy as np
 import numba
-from fastmlp import SGD, Activation, Network
+from fastmlp import Activation, Network
 from fastmlp.units import activations, dense
 
 @numba.njit
@@ -24,9 +24,8 @@ activation = Activation(bent, slope)
 network = Network([2, 3, 1], [activation, "tanh"], "half_squared_error")
 network.initialize("glorot_uniform", random_state=0)
 loss = network.loss([[0.5, -0.25]], [1.0])
-network.train([[0.5, -0.25]], [1.0], optimizer=SGD(0.1), epochs=2)
 print(json.dumps({
-    "outputs": [loss, *activation([1.0, -2.0]).tolist(), *network.params.tolist()],
+    "outputs": [loss, *activation([1.0, -2.0]).tolist()],
     "hits": dense.multiply.load("float64").cache_hits,
     "left": type(bent).__name__, "setting": numba.config.DISABLE_JIT,
 }))

@@ -4,6 +4,7 @@ Each test has a cache directory of its own. `ANSWER` is the smallest program tha
 """
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -67,12 +68,15 @@ def warm(tmp_path_factory):
 # The cache lane
 
 
-def test_a_second_process_compiles_nothing(tmp_path):
-    """Every kernel of the package, in both types, is used by `every_fit`, and loaded when it runs again."""
-    script = TESTS / "every_fit.py"
-    first = json.loads(run_python(script, cache=tmp_path))
-    assert set(first.values()) == {"compiler"}, "a kernel that no fit uses, or a cache that was not empty"
-    second = json.loads(run_python(script, cache=tmp_path))
+def test_a_second_process_compiles_nothing():
+    """Every kernel of the package, in both types, is used by `every_fit`, and loaded when it runs again.
+
+    In the cache of all tests: most of it lies there already.
+    """
+    script, cache = TESTS / "every_fit.py", os.environ.get("NUMBA_CACHE_DIR")
+    first = json.loads(run_python(script, cache=cache))
+    assert set(first.values()) <= {"cache", "compiler"}, "a kernel that no fit uses"
+    second = json.loads(run_python(script, cache=cache))
     assert second == dict.fromkeys(first, "cache")
 
 

@@ -292,8 +292,8 @@ print(max(seen), max(seen) - before, needed)
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="RssAnon is read from /proc")
 def test_a_memory_map_is_read_where_it_lies(tmp_path):
-    """Half a gigabyte of zeros (a file without blocks) is trained on in a few megabytes of the process's own."""
-    rows, features = 1 << 16, 1 << 11
+    """An eighth of a gigabyte of zeros (a file without blocks) is trained on in a few megabytes of memory."""
+    rows, features = 1 << 14, 1 << 11
     file = tmp_path / "X"
     with open(file, "wb") as empty:
         empty.truncate(rows * features * 4)

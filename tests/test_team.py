@@ -58,7 +58,7 @@ class Rounds:
         return work
 
 
-@pytest.mark.parametrize(("size", "rounds"), [(1, 1000), (2, 20_000), (3, 3000), (8, 300), (17, 50)])
+@pytest.mark.parametrize(("size", "rounds"), [(1, 1000), (2, 20_000), (3, 1000), (8, 300), (17, 50)])
 def test_nobody_goes_on_before_everybody_has_come(size, rounds):
     counted = Rounds(size)
     for again in (1, 2, 3):
