@@ -12,6 +12,7 @@ demo: .venv/installed
 
 test: .venv/installed-for-tests
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	NUMBA_CACHE_DIR=build/cache/normal $(BIN)/python -m pytest -q -n auto
 

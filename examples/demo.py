@@ -118,9 +118,7 @@ def main():
     fashion = fashion_from_openml() if options.openml else fashion
     if fashion:
         accuracy = median(compare("Fashion-MNIST", SEEDS, FASHION, fashion))
-        print(
-            f"  Median of fastmlp's three seeds: {accuracy:.2%}. Published for this network: {PUBLISHED:.1%}."
-        )
+        print(f"  Median of fastmlp's three seeds: {accuracy:.2%}. Published for this network: {PUBLISHED:.1%}.")
     else:
         print("\nMore: --data FOLDER with fashion_mnist.npz in it, or --openml to fetch Fashion-MNIST.")
 

@@ -73,9 +73,7 @@ class Preparation(ForwardPass, ABC):
             return choose_output(self.loss, self.output_activation, task, width)
         return keep_output(self, task, width)
 
-    def _plain_rows(
-        self, X: Any, y: Any, sample_weight: Any, classes: Any, network: TrainableModel
-    ) -> Rows | None:
+    def _plain_rows(self, X: Any, y: Any, sample_weight: Any, classes: Any, network: TrainableModel) -> Rows | None:
         """The rows as kernels read them, where scikit-learn's validation would return them as they are; else None."""
         if hasattr(self, "feature_names_in_") or not is_plain_matrix(X, network.layout.units[0]):
             return None

@@ -93,9 +93,7 @@ def as_random_state(seed: Any) -> np.random.RandomState:
 class Initializer:
     """What fills a network's parameters."""
 
-    def __call__(
-        self, layout: Layout, activation: str | Sequence[str], random_state: Any, params: np.ndarray
-    ) -> None:
+    def __call__(self, layout: Layout, activation: str | Sequence[str], random_state: Any, params: np.ndarray) -> None:
         """Overwrite all parameters.
 
         Parameters
@@ -129,9 +127,7 @@ class _Named(Initializer):
 
 
 class _ScikitLearns(_Named):
-    def __call__(
-        self, layout: Layout, activation: str | Sequence[str], random_state: Any, params: np.ndarray
-    ) -> None:
+    def __call__(self, layout: Layout, activation: str | Sequence[str], random_state: Any, params: np.ndarray) -> None:
         glorot_uniform(layout, activation, as_random_state(random_state), params)
 
 
@@ -264,9 +260,7 @@ class GivenArrays(Initializer):
     def __post_init__(self) -> None:
         vars(self).update(coefs=_copies("coefs", self.coefs), intercepts=_copies("intercepts", self.intercepts))
 
-    def __call__(
-        self, layout: Layout, activation: str | Sequence[str], random_state: Any, params: np.ndarray
-    ) -> None:
+    def __call__(self, layout: Layout, activation: str | Sequence[str], random_state: Any, params: np.ndarray) -> None:
         layout.fill(params, self.coefs, self.intercepts)
 
     def __eq__(self, other: object) -> bool:

@@ -81,7 +81,6 @@ def step(z):
     return np.where(z > 0, 1.0, 0.0), np.ones_like(z)
 
 
-
 def graph_normal_cdf(z):
     """Φ(z) = ½ + ∫₀ᶻ φ by Gauss and Legendre's rule: a graph of exponentials."""
     points = [z * float((node + 1) / 2) for node in NODES]

@@ -126,9 +126,7 @@ def test_second_derivatives_against_differences(case):
     activation = CASES[case][0]
     kinks = KINKS.get(activation.name, [])
     z = POINTS[[all(abs(point - kink) > 0.01 for kink in kinks) for point in POINTS]]
-    near, far = (
-        (activation.derivative(z + h) - activation.derivative(z - h)) / (2 * h) for h in (1e-3, 2e-3)
-    )
+    near, far = ((activation.derivative(z + h) - activation.derivative(z - h)) / (2 * h) for h in (1e-3, 2e-3))
     np.testing.assert_allclose(activation.curvature(z), (4 * near - far) / 3, rtol=1e-9, atol=3e-10)
 
 

@@ -105,9 +105,7 @@ class TestRatios:
 
 class TestCases:
     def test_the_table_of_the_project(self):
-        shapes = {
-            case.name: (case.rows, case.features, case.classes, case.hidden, case.batch) for case in CASES
-        }
+        shapes = {case.name: (case.rows, case.features, case.classes, case.hidden, case.batch) for case in CASES}
         assert shapes == {
             "tiny": (5_000, 4, 2, (16,), 32),
             "online": (2_000, 20, 2, (64,), 1),
@@ -232,9 +230,7 @@ class TestMeasure:
         assert result.losses["other"] == pytest.approx([np.log(2)] * 3)
 
     def test_convergence_warnings_are_silent_and_no_others(self):
-        measure(
-            CASE, "float32", [StandIn("fastmlp")], pairs=1
-        )  # its fit warns, and pytest turns warnings to errors
+        measure(CASE, "float32", [StandIn("fastmlp")], pairs=1)  # its fit warns, and pytest turns warnings to errors
 
     def test_same_answers_agree(self):
         result = measure(CASE, "float64", [StandIn("fastmlp"), StandIn("other")], pairs=1)
@@ -276,9 +272,7 @@ class TestMachine:
     def test_description_is_plain_and_names_no_path(self):
         text = json.dumps(describe_machine())
         assert str(Path(__file__).parents[1]) not in text
-        assert {"cpu", "simd", "cores", "caches", "packages", "blas", "commit", "date"} <= set(
-            json.loads(text)
-        )
+        assert {"cpu", "simd", "cores", "caches", "packages", "blas", "commit", "date"} <= set(json.loads(text))
 
     def test_the_kernels_of_blas_are_told(self):
         """A variable can choose slow ones, which would flatter us."""
@@ -325,9 +319,7 @@ class TestCommand:
 
     def test_json(self, run, tmp_path, capsys):
         file = tmp_path / "out.json"
-        assert (
-            run(StandIn("fastmlp"), StandIn("other"), arguments=["--json", str(file), "--epochs", "3"]) == 0
-        )
+        assert run(StandIn("fastmlp"), StandIn("other"), arguments=["--json", str(file), "--epochs", "3"]) == 0
         content = json.loads(file.read_text(encoding="utf-8"))
         assert set(content) == {"sessions", "goals"}
         content = content["sessions"][0]
@@ -340,9 +332,7 @@ class TestCommand:
             9,
         )
         assert len(first["seconds"]["fastmlp"]) == 1
-        assert first["microseconds_per_step"]["other"] == pytest.approx(
-            1e6 * first["seconds"]["other"][0] / 9
-        )
+        assert first["microseconds_per_step"]["other"] == pytest.approx(1e6 * first["seconds"]["other"][0] / 9)
         assert content["comparisons"][0]["ratio"]["median"] > 0
         assert content["comparisons"][-1]["case"] == GEOMETRIC_MEAN
 

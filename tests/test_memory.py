@@ -80,8 +80,7 @@ def n_params(model):
 
 
 def batch_bytes(model, X, rows):
-    """Inputs (dense ones alone), outputs and deltas, each row padded to an odd number of cache lines; and targets.
-    """
+    """Inputs (dense ones alone), outputs and deltas, each row padded to an odd number of cache lines; and targets."""
     item, features = X.dtype.itemsize, model.coefs_[0].shape[0]
     widths = [0 if scipy.sparse.issparse(X) else features]
     widths += 2 * [coef.shape[1] for coef in model.coefs_]

@@ -100,6 +100,7 @@ def test_a_hessian_needs_second_derivatives():
 
 def test_weights_taken_from_views_of_themselves():
     """Whatever is assigned was read before anything was written."""
+
     def assign_coefs(net, arrays):
         net.coefs = arrays
 

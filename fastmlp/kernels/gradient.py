@@ -19,9 +19,7 @@ def sort_batch(task, order, rows, first, stop, like):
 
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, SIZE, SIZE, SIZE, SIZE, SIZE, SIZE, POINTER)
-def weight_gradient(
-    task_record, layer_records, number, sorted_from, base, first, count, column, columns, rows, like
-):
+def weight_gradient(task_record, layer_records, number, sorted_from, base, first, count, column, columns, rows, like):
     """d_tile (count, columns) is overwritten with inp[base : …, first : …].T @ delta[base : …, column : …].
 
     Where the input is sparse, `sorted_from` is the feature that `sort_batch` began with; -1 where it is dense.

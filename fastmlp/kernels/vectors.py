@@ -13,7 +13,6 @@ from ..host import VECTOR_BITS
 I32, I64 = ir.IntType(32), ir.IntType(64)
 
 
-
 def opaque(builder, value):
     """The same 64-bit number, of which LLVM does not know where it comes from: it stays in a register of its own."""
     return builder.asm(ir.FunctionType(I64, [I64]), "", "=r,0", [value], side_effect=False)
