@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.optimize import _check_optimize_result
 
@@ -16,6 +17,7 @@ from ._validation import (
 )
 from ._warnings import warn_user
 from .cores import ask_threads
+from .data import Rows
 from .full_batch import lbfgs
 from .levenberg_marquardt import levenberg_marquardt
 from .losses import BaseLoss, Loss
@@ -64,12 +66,19 @@ class BaseMLP(Preparation):
         return self
 
     def _continue(self, X: Any, y: Any, sample_weight: Any, classes: Any) -> MinibatchFitting | None:
-        """What the last ``partial_fit`` left ready, for plain rows; None where everything is to be checked anew."""
+        """What the last ``partial_fit`` left ready, for these rows; None where everything is to be prepared anew."""
         continuation = self.__dict__.get("_continuation")
         if continuation is None or not continuation.is_valid_for(self):
             return None
-        rows = self._plain_rows(X, y, sample_weight, classes, continuation.fitting.network)
-        return None if rows is None else continuation.go_on(self, rows)
+        n_rows = X.shape[0] if getattr(X, "ndim", 0) == 2 else len(X) if isinstance(X, list) else 0
+        if not n_rows or not continuation.suits(self, n_rows, sp.issparse(X), sample_weight is not None):
+            return None
+        network = continuation.fitting.network
+        rows = self._plain_rows(X, y, sample_weight, classes, network)
+        if rows is None:
+            X, y, sample_weight = self._check_rows(X, y, sample_weight, True, False, classes)
+            rows = Rows(X, y, sample_weight, network.dtype)
+        return continuation.go_on(self, rows)
 
     def _fit_stochastic(self, fitting: MinibatchFitting) -> None:
         history = self._history()

@@ -94,18 +94,21 @@ class Continuation:
             and current_parameters(estimator) == self.parameters
         )
 
-    def go_on(self, estimator: BaseMLP, rows: Rows) -> MinibatchFitting | None:
-        """The fitting for these rows; None if they need another workspace."""
+    def suits(self, estimator: BaseMLP, n_rows: int, sparse: bool, weighted: bool) -> bool:
+        """Whether its workspace is the one for so many rows of this kind."""
         first = self.fitting.rows
-        alike = (rows.sample_weight is None) == (first.sample_weight is None) and rows.sparse == first.sparse
-        if not alike or rows.weight_divisor != first.weight_divisor or self.masks_values:
-            return None
-        if min(rows.n_rows, 200) < self.batch_size and estimator.batch_size == "auto":
-            return None
+        if weighted != (first.sample_weight is not None) or sparse != first.sparse or self.masks_values:
+            return False
+        if min(n_rows, 200) < self.batch_size and estimator.batch_size == "auto":
+            return False
         team = self.fitting.epoch.team
         if team.size > 1 and count_threads(estimator.n_jobs) < team.size:  # what limits threads has changed
-            return None
-        if check_batch_size(estimator.batch_size, rows.n_rows) != self.batch_size:
+            return False
+        return check_batch_size(estimator.batch_size, n_rows) == self.batch_size
+
+    def go_on(self, estimator: BaseMLP, rows: Rows) -> MinibatchFitting | None:
+        """The fitting for rows that it suits; None if their weights are of another scale."""
+        if rows.weight_divisor != self.fitting.rows.weight_divisor:
             return None
         order, random_state, shuffled = self._draw(estimator, rows.n_rows)
         plan = replace(self.fitting.plan, shuffle=False) if shuffled else self.fitting.plan

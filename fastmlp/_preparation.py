@@ -83,10 +83,17 @@ class Preparation(ForwardPass, ABC):
         network.loss_function.check(network.output_activation, network.layout.units[-1], encoded)
         return Rows(X, encoded, check_sample_weight(sample_weight, X), network.dtype)
 
-    def _prepare(self, X: Any, y: Any, sample_weight: Any, incremental: bool, classes: Any) -> Fitting:
-        """Everything before the first step, on a draft: whatever is refused is refused here."""
+    def _check_rows(
+        self, X: Any, y: Any, sample_weight: Any, incremental: bool, first: bool, classes: Any
+    ) -> tuple[Any, np.ndarray, np.ndarray | None]:
+        """Validated X, encoded y and weights, by scikit-learn's rules."""
         check_sparse(X)
         check_sparse(y, "y")
+        X, y = self._encode(X, y, incremental, first, classes)
+        return X, y, check_sample_weight(sample_weight, X)
+
+    def _prepare(self, X: Any, y: Any, sample_weight: Any, incremental: bool, classes: Any) -> Fitting:
+        """Everything before the first step, on a draft: whatever is refused is refused here."""
         hidden = check_hidden_layer_sizes(self.hidden_layer_sizes)
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         if incremental and self.early_stopping:
@@ -97,8 +104,7 @@ class Preparation(ForwardPass, ABC):
         check_used(self)
         if self.solver not in FULL_BATCH:
             build_optimizer(self)
-        X, y = self._encode(X, y, incremental, first, classes)
-        sample_weight = check_sample_weight(sample_weight, X)
+        X, y, sample_weight = self._check_rows(X, y, sample_weight, incremental, first, classes)
         random_state = check_random_state(self.random_state)
         # A generator of the user's own goes on drawing only if the fit does.
         before = random_state.get_state() if random_state is self.random_state else None

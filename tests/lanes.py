@@ -16,7 +16,7 @@ def environment(cache, **variables):
     """This process's environment without what steers Numba, but with `cache` and `variables`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("NUMBA_", "PYTEST_"))}
     paths = [path for path in (variables.pop("PYTHONPATH", None), str(TESTS), kept.get("PYTHONPATH")) if path]
-    chosen = {} if cache is None else {"NUMBA_CACHE_DIR": str(cache)}
+    chosen = {} if cache is None else {"NUMBA_CACHE_DIR": os.path.abspath(cache)}
     return {**kept, **chosen, "PYTHONPATH": os.pathsep.join(map(str, paths)), **variables}
 
 

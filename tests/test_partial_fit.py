@@ -4,6 +4,7 @@ import copy
 import pickle
 
 import numpy as np
+import pandas
 import pytest
 import scipy.sparse
 import sklearn.neural_network
@@ -75,8 +76,56 @@ def test_the_bits_of_calls_prepared_anew(parameters, task, dtype, container, tak
     models = both(task, [call(0), call(32), call(64), call(64)], **options)
     assert_same_bits(results(models[0], X), results(models[1], X))
     assert repr(models[0]._random_state.get_state()) == repr(models[1]._random_state.get_state())
-    if task != "labels" and not (container == "csr" and "input_dropout" in parameters):
+    if not (container == "csr" and "input_dropout" in parameters):
         assert taken and all(taken)
+
+
+FORMS = {
+    "lists": lambda X, y: (X.tolist(), y.tolist()),
+    "whole numbers": lambda X, y: ((10 * X).astype(np.int32), y),
+    "Fortran order": lambda X, y: (np.asfortranarray(X), y),
+    "a frame": lambda X, y: (pandas.DataFrame(X, columns=[f"column {i}" for i in range(X.shape[1])]), y),
+    "CSC": lambda X, y: (scipy.sparse.csc_matrix(X), y),
+    "CSR of whole numbers": lambda X, y: (scipy.sparse.csr_array((10 * X).astype(np.int64)), y),
+    "targets as a list": lambda X, y: (X, y.tolist()),
+    "more than is looked through at once": lambda X, y: (np.tile(X, (60, 1)), np.concatenate([y] * 60)),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_rows_in_any_form_go_on(task, form, taken):
+    X, y = draw(task)
+
+    def call(model):
+        model.partial_fit(*FORMS[form](X[:64], y[:64]), **({} if hasattr(model, "coefs_") else classes_of(task)))
+
+    ours, anew = both(task, [call] * 3)
+    assert_same_bits(results(ours, FORMS[form](X, y)[0]), results(anew, FORMS[form](X, y)[0]))
+    assert taken == [True, True]
+
+
+REFUSED = {
+    "too few columns": lambda X, y: ([[1.0, 2.0]], y[:1]),
+    "NaN": lambda X, y: (np.full((4, X.shape[1]), np.nan).tolist(), y[:4]),
+    "too few targets": lambda X, y: (X.tolist(), y[:-1]),
+    "no numbers": lambda X, y: ([["a"] * X.shape[1]] * 4, y[:4]),
+    "a number": lambda X, y: (1.0, y),
+    "one row": lambda X, y: (X[0].tolist(), y[:1]),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_is_refused_changes_nothing(what):
+    X, y = draw("regression")
+    model = make("regression", batch_size="auto").partial_fit(X, y)
+    before = copy.deepcopy(results(model, X))
+    for _ in range(2):
+        with pytest.raises(ValueError):
+            model.partial_fit(*REFUSED[what](X, y))
+        assert_same_bits(results(model, X), before)
+    again = make("regression", batch_size="auto").partial_fit(X, y).partial_fit(X, y)
+    assert_same_bits(results(model.partial_fit(X, y), X), results(again, X))
 
 
 def weights(model, X, y, rows):
