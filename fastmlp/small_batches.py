@@ -137,7 +137,9 @@ class SmallBatchPredictor:
     @staticmethod
     def _predict_sparse(X: Any, engine: _Engine) -> np.ndarray | None:
         rows = rows_to_predict(X, engine.dtype)
-        return engine.predict_sparse(rows) if np.isfinite(rows.values).all() else None
+        with np.errstate(over="ignore", invalid="ignore"):
+            finite = np.isfinite(rows.values.sum())  # a sum beyond the type's range takes the long way, too
+        return engine.predict_sparse(rows) if finite else None
 
     def _to_array(self, X: Any) -> np.ndarray | None:
         if isinstance(X, list):

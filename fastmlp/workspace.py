@@ -57,8 +57,9 @@ GATHERED_COLUMNS = 512
 #: Whole rows of inputs that are read twice (are they finite, and their product with one column) have no more bytes.
 ROW_BYTES = 1 << 18
 
-#: The first layer's products of a group of rows of CSC input, if these are more than a block: near caches hold them.
-PRODUCT_BYTES = 1 << 19
+#: The first layer's products of a group of rows of CSC input, if these are more than a block. Each group goes through
+#: all columns, which costs more than products that no near cache holds.
+PRODUCT_BYTES = 1 << 22
 
 
 def aligned(shape: Any, dtype: Any) -> np.ndarray:

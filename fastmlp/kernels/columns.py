@@ -64,10 +64,7 @@ def begin_group(task, layer, row, like):
             continue
         if task.positions != 0:  # the rows ascend in each column
             begin = positions[j] if goes_on else find_row(indices, begin, end, row)
-            after = begin
-            while after < end and indices[after] < stop:
-                after += 1
-            positions[j] = end = after
+            positions[j] = end = find_row(indices, begin, end, stop)
         weight = shift(pointer_at(layer.weight, like), j * fan_out)
         if fan_out == 1:
             w = carray(weight, 1)[0]

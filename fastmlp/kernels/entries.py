@@ -46,3 +46,38 @@ def _emit_column(builder, v, args):
         at = builder.mul(builder.sub(row, first), stride)
         value = v.splat(builder.load(builder.gep(values, [e])))
         v.store(v.multiply_add(value, tile, v.load(out, at)), out, at)
+
+
+@intrinsic
+def multiply_row(typingctx, out, indices, values, begin, end, weight, bias, columns):
+    """out (columns,) is overwritten with bias (columns,) + Σ values[e] * row indices[e] of weight (…, columns).
+
+    For e = begin … end, one after the other, the sums in registers: two columns at least, `lanes` at the most. A mask
+    would be slow on many processors: there is a loop for each number of columns, with vectors of powers of two.
+    """
+    size = types.intp
+
+    def codegen(context, builder, signature, args):
+        bits = out.dtype.bitwidth
+        for columns in range(2, VECTOR_BITS // bits + 1):
+            with builder.if_then(builder.icmp_signed("==", args[7], ir.Constant(I64, columns))):
+                _emit_row(builder, Vectors(builder, bits), columns, args)
+        return context.get_dummy_value()
+
+    return types.void(out, indices, out, size, size, out, out, size), codegen
+
+
+def _emit_row(builder, v, columns, args):
+    out, indices, values, begin, end, weight, bias, _ = args
+    counts = [1 << bit for bit in range(columns.bit_length() - 1, -1, -1) if columns >> bit & 1]
+    parts = [(v.of(count), ir.Constant(I64, sum(counts[:i]))) for i, count in enumerate(counts)]
+    sums = [cgutils.alloca_once_value(builder, part.load(bias, offset)) for part, offset in parts]
+    with cgutils.for_range_slice(builder, begin, end, ir.Constant(I64, 1)) as (e, _):
+        row = builder.sext(builder.load(builder.gep(indices, [e])), I64)
+        at = builder.mul(row, ir.Constant(I64, columns))
+        value = builder.load(builder.gep(values, [e]))
+        for (part, offset), total in zip(parts, sums, strict=True):
+            weights = part.load(weight, builder.add(at, offset))
+            builder.store(part.multiply_add(part.splat(value), weights, builder.load(total)), total)
+    for (part, offset), total in zip(parts, sums, strict=True):
+        part.store(builder.load(total), out, offset)
