@@ -215,7 +215,7 @@ def test_estimators(dtype, in_groups):
     y = np.arange(ROWS) % 3
     for model, doors in ((MLPClassifier, ("predict", "predict_proba")), (MLPRegressor, ("predict",))):
         for threads in (1, 3):
-            fitted = model((9,), max_iter=30, tol=1.0, random_state=0, n_jobs=threads).fit(X, y)
+            fitted = model(hidden_layer_sizes=(9,), max_iter=30, tol=1.0, random_state=0, n_jobs=threads).fit(X, y)
             for rows, door in itertools.product((1, 5, ROWS, ROWS), doors):
                 answer = getattr(fitted, door)
                 assert np.array_equal(answer(X[:rows].tocsc()), answer(X[:rows]))
