@@ -11,8 +11,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ._parameters import hidden_activations
 from ._validation import arithmetic_type
 from .activations import as_activation
+from .columns import rows_to_predict
 from .cores import ask_threads, most_threads
-from .data import Rows
 from .model import BorrowedModel
 from .prediction import predict
 from .small_batches import SmallBatchPredictor
@@ -51,7 +51,8 @@ class ForwardPass(BaseEstimator):
                 self.coefs_, self.intercepts_, self._borrowed_model, self._arithmetic_type, both_classes,
                 getattr(self, "feature_names_in_", None), self._answers_depend_on(), most_threads(self.n_jobs),
             )  # fmt: skip
-        return predict(network, Rows(X, dtype=network.dtype), None, ask_threads(self.n_jobs), both_classes)
+        rows = rows_to_predict(X, network.dtype, checked=True)
+        return predict(network, rows, None, ask_threads(self.n_jobs), both_classes)
 
     def _small_batch_predictor(self, both_classes: bool) -> SmallBatchPredictor | None:
         """The short way that a former prediction has prepared, if the model is still what it was then."""

@@ -76,8 +76,10 @@ def check_dtype(dtype: Any) -> np.dtype:
     return found
 
 
-def check_inputs(X: Any, model: TrainableModel, name: str = "X") -> Any:
+def check_inputs(X: Any, model: TrainableModel, name: str = "X", formats: tuple[str, ...] = ("csr",)) -> Any:
     """X (n, n_features) as a finite array, or CSR matrix, of the network's type; copied only if it must be.
+
+    A sparse matrix in another of the `formats` stays as it is.
 
     Raises
     ------
@@ -90,7 +92,7 @@ def check_inputs(X: Any, model: TrainableModel, name: str = "X") -> Any:
     n_features = model.layout.units[0]
     if sp.issparse(X):
         check_sparse(X, name)
-        X = X.tocsr()
+        X = X if X.format in formats else X.tocsr()
         if X.dtype.kind not in "biuf":
             raise TypeError(f"{name} must hold real numbers, got a sparse matrix of {X.dtype}.")
         X = X.astype(model.dtype, copy=False)

@@ -28,6 +28,8 @@ class Rows:
     sample_weight : ndarray of shape (n,), optional
     dtype : numpy type
         float32 or float64, the type of the arithmetic.
+    checked : bool, default=False
+        Whether `check_sparse` has just passed X, or the sparse matrix that X was made from.
 
     Attributes
     ----------
@@ -41,15 +43,24 @@ class Rows:
         If a sparse X is damaged, or the shapes do not fit together: kernels would read foreign memory.
     """
 
+    #: Whether a sparse X is in CSC (`Columns`).
+    by_column = False
+
     def __init__(
-        self, X: Any, y: np.ndarray | None = None, sample_weight: np.ndarray | None = None, dtype: Any = None
+        self,
+        X: Any,
+        y: np.ndarray | None = None,
+        sample_weight: np.ndarray | None = None,
+        dtype: Any = None,
+        checked: bool = False,
     ) -> None:
         self.dtype = np.dtype(dtype or X.dtype)
         self.sparse = sp.issparse(X)
-        check_sparse(X)
+        if not checked:
+            check_sparse(X)
         self.n_rows, self.n_features = X.shape
         if self.sparse:
-            X = X.tocsr()
+            X = self._compress(X)
             self.indptr = np.require(X.indptr, np.int64, ["C", "A"])
             self.indices = np.require(X.indices, np.int32, ["C", "A"])
             self.values = np.require(X.data, self.dtype, ["C", "A"])
@@ -65,6 +76,10 @@ class Rows:
             self.sample_weight = np.require(weights, self.dtype, ["C", "A"])
             if self.sample_weight.shape != (self.n_rows,):
                 raise ValueError(f"sample_weight must have shape ({self.n_rows},), got {self.sample_weight.shape}.")
+
+    def _compress(self, X: Any) -> Any:
+        """A sparse matrix in the format that the kernels read."""
+        return X.tocsr()
 
     def matrix(self) -> Any:
         """The inputs, (n, n_features): the array, or a CSR matrix on the same memory."""

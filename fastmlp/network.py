@@ -19,6 +19,7 @@ from .arguments import (
     check_units,
     check_weights,
 )
+from .columns import rows_to_predict
 from .data import Rows
 from .full_batch import FullBatch
 from .hessian import Hessian
@@ -174,7 +175,7 @@ class Network(TrainableModel):
 
     def forward(self, X: Any) -> np.ndarray:
         """The outputs a^L, (n, n_outputs), for inputs X (n, n_features)."""
-        return predict(self, Rows(check_inputs(X, self), dtype=self.dtype))
+        return predict(self, rows_to_predict(check_inputs(X, self, formats=("csr", "csc")), self.dtype, checked=True))
 
     def activations_of(self, X: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """What every unit of every layer computes.

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from .columns import Columns
 from .cores import Threads
 from .data import Rows
 from .interruptible import Slicer
 from .model import Model
 from .team import Team, slow_seconds, useful_for_prediction
 from .units import predict as _kernels
-from .workspace import Workspace, prediction_rows
+from .workspace import Workspace, group_rows, prediction_rows
 
 
 def predict(
@@ -36,8 +37,15 @@ def predict(
     parts = team.size
     share = -(-n_rows // parts)
     together = prediction_rows(network.layout, network.dtype, share)
+    in_groups = False
+    if isinstance(rows, Columns):
+        in_groups = parts > 1 or n_rows > group_rows(network.layout, network.dtype, together)
+        if order is not None or (in_groups and not rows.ascend()):
+            rows, in_groups = rows.as_rows(), False
     workspaces = [Workspace(network, rows, together, training=False) for _ in range(parts)]
-    for workspace in workspaces:
+    for part, workspace in enumerate(workspaces):
+        if in_groups:
+            workspace.use_groups(min((part + 1) * share, n_rows))
         workspace.task["both_classes"] = both_classes
         if order is not None:
             workspace.use_order(order)

@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from .columns import rows_to_predict
 from .data import Rows
 from .kernels.records import DATA_AT, SHAPE_AT
 from .model import BorrowedModel
 from .team import rows_of_one_thread
 from .units import predict as _kernels
-from .workspace import BLOCK_ROWS, Workspace
+from .workspace import BLOCK_ROWS, Workspace, group_rows
 
 #: Multiplications and additions of some milliseconds: a call without a look at Ctrl-C may take no longer.
 SHORT_OPERATIONS = 1_000_000_000
@@ -85,7 +86,7 @@ class SmallBatchPredictor:
         self.n_features = self.shapes[0][0]
         self.feature_names = None if feature_names is None else feature_names.tolist()
         self.known_columns: Any = None
-        self.engines: dict[tuple[np.dtype, bool], _Engine | None] = {}
+        self.engines: dict[tuple[np.dtype, str], _Engine | None] = {}
 
     @staticmethod
     def supports(coefs: list, intercepts: list) -> bool:
@@ -119,7 +120,9 @@ class SmallBatchPredictor:
             return None
         rows, columns = X.shape
         sparse = not isinstance(X, np.ndarray)
-        engine = self._engine(X.dtype, sparse)
+        if sparse and X.format not in ("csr", "csc"):
+            return None
+        engine = self._engine(X.dtype, X.format if sparse else "")
         if engine is None or columns != self.n_features or not 0 < rows <= engine.max_rows:
             return None
         if sparse:
@@ -133,10 +136,10 @@ class SmallBatchPredictor:
 
     @staticmethod
     def _predict_sparse(X: Any, engine: _Engine) -> np.ndarray | None:
-        if X.format not in ("csr", "csc"):
-            return None
-        rows = Rows(X, dtype=engine.dtype)
-        return engine.predict_csr(rows) if np.isfinite(rows.values).all() else None
+        rows = rows_to_predict(X, engine.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            finite = np.isfinite(rows.values.sum())  # a sum beyond the type's range takes the long way, too
+        return engine.predict_sparse(rows) if finite else None
 
     def _to_array(self, X: Any) -> np.ndarray | None:
         if isinstance(X, list):
@@ -160,27 +163,29 @@ class SmallBatchPredictor:
             return None
         return X.to_numpy()
 
-    def _engine(self, dtype: np.dtype, sparse: bool) -> _Engine | None:
+    def _engine(self, dtype: np.dtype, sparse_format: str) -> _Engine | None:
         """What computes for rows of this type; None if they are no real numbers of a common size."""
-        key = dtype, sparse
+        key = dtype, sparse_format
         if key not in self.engines:
             self.engines[key] = None
             if dtype.kind in "fiub" and dtype.itemsize <= 8:
                 model = self.make_model(self.arithmetic_type(dtype))
-                self.engines[key] = _Engine(model, self.both_classes, sparse, self.n_threads)
+                self.engines[key] = _Engine(model, self.both_classes, sparse_format, self.n_threads)
         return self.engines[key]
 
 
 class _Engine:
-    """The forward pass in one type, from dense or from CSR rows, with everything prepared that can be."""
+    """The forward pass in one type, from dense, CSR or CSC input, with everything prepared that can be."""
 
-    def __init__(self, model: BorrowedModel, both_classes: bool, sparse: bool, n_threads: int) -> None:
-        self.model, self.dtype, self.both_classes, self.sparse = model, model.dtype, both_classes, sparse
+    def __init__(self, model: BorrowedModel, both_classes: bool, sparse_format: str, n_threads: int) -> None:
+        self.model, self.dtype, self.both_classes, self.sparse = model, model.dtype, both_classes, sparse_format != ""
         used = (*model.coefs, *model.intercepts)
         # Arrays of another type or order are copies, which follow the user's at each call.
         self.copies = [(copy, given) for copy, given in zip(used, model.given, strict=True) if copy is not given]
         quickly = SHORT_OPERATIONS // (2 * model.layout.size)
         self.max_rows = max(BLOCK_ROWS, min(quickly, rows_of_one_thread(model)) if n_threads > 1 else quickly)
+        if sparse_format == "csc":  # all rows go through the columns together
+            self.max_rows = min(self.max_rows, group_rows(model.layout, self.dtype, BLOCK_ROWS))
         self.width = 2 if both_classes else model.layout.units[-1]
         self.predict_few = _kernels.predict_few.entry(self.dtype)
         self.predict_rows = _kernels.predict_rows.entry(self.dtype)
@@ -203,8 +208,8 @@ class _Engine:
         self.idle.append(workspace)
         return out if finite else None
 
-    def predict_csr(self, rows: Rows) -> np.ndarray:
-        """Outputs for CSR rows whose values are finite."""
+    def predict_sparse(self, rows: Rows) -> np.ndarray:
+        """Outputs for rows in CSR or CSC whose values are finite."""
         for copy, given in self.copies:
             copy[...] = given
         try:

@@ -9,8 +9,18 @@ import numpy as np
 
 from .data import require_targets
 from .host import VECTOR_BITS
-from .kernels.records import COLUMN_TILE, FROM_BIAS, LAYER, N_HYPER, RECTIFY, ROW_TILE, TASK, TILE_VECTORS
-from .units import activations, blocks, dense, gradient, panels, parts, softmax, sparse
+from .kernels.records import (
+    COLUMN_TILE,
+    ENTRY_VECTORS,
+    FROM_BIAS,
+    LAYER,
+    N_HYPER,
+    RECTIFY,
+    ROW_TILE,
+    TASK,
+    TILE_VECTORS,
+)
+from .units import activations, blocks, columns, dense, gradient, panels, parts, softmax, sparse
 from .units import network as network_kernels
 
 if TYPE_CHECKING:
@@ -47,6 +57,10 @@ GATHERED_COLUMNS = 512
 #: Whole rows of inputs that are read twice (are they finite, and their product with one column) have no more bytes.
 ROW_BYTES = 1 << 18
 
+#: The first layer's products of a group of rows of CSC input, if these are more than a block. Each group goes through
+#: all columns, which costs more than products that no near cache holds.
+PRODUCT_BYTES = 1 << 22
+
 
 def aligned(shape: Any, dtype: Any) -> np.ndarray:
     """Zeros that begin on a cache line, with a line of zeros before and after (the tests look whether they stay)."""
@@ -77,6 +91,18 @@ def prediction_rows(layout: Layout, dtype: np.dtype, rows: int) -> int:
         most = min(max(fitting, LEAST_LARGE_ROWS), MOST_LARGE_ROWS)
     blocks = -(-rows // most)
     return min(rows, -(-rows // blocks // ROW_TILE) * ROW_TILE)
+
+
+def tile_width(columns: int, widest: int) -> int:
+    """Elements of the vectors that so many columns take in `kernels.entries`: whole tiles, then a power of two."""
+    whole, left = columns // widest * widest, columns % widest
+    return columns if columns == 1 else whole + (max(2, 1 << (left - 1).bit_length()) if left else 0)
+
+
+def group_rows(layout: Layout, dtype: np.dtype, block_rows: int) -> int:
+    """Rows of CSC input whose first products are computed together: whole blocks, at least one."""
+    row_bytes = tile_width(layout.units[1], ENTRY_VECTORS * VECTOR_BITS // (8 * dtype.itemsize)) * dtype.itemsize
+    return max(PRODUCT_BYTES // row_bytes // block_rows, 1) * block_rows
 
 
 class Workspace:
@@ -130,7 +156,7 @@ class Workspace:
         if in_parts:
             self._allocate_parts()
         self._choose_modes(training)
-        if rows.sparse:
+        if rows.sparse and not rows.by_column:
             self.task["sparse_forward"] = sparse.sparse_forward.address(self.dtype)
         if n_threads > 1:  # a hundred fields
             self.tasks[1:] = self.task
@@ -241,6 +267,22 @@ class Workspace:
         layers["stride"], layers["output"] = strides, sides
         layers["input"], layers["input_stride"] = [task["inputs"], *sides[:-1]], [task["input_stride"], *strides[:-1]]
         layers["delta"] = self.buffer("delta", (rows, max(strides)))
+        if self.rows.by_column:
+            self._allocate_products()
+
+    def _allocate_products(self) -> None:
+        """CSC input: a group of rows' products with the first layer's weights, and where the next group begins."""
+        task, width = self.task, self.network.layout.units[1]
+        widest = ENTRY_VECTORS * VECTOR_BITS // (8 * self.dtype.itemsize)
+        task["product_tile"], task["product_stride"] = widest, tile_width(width, widest)
+        task["product_rows"] = group_rows(self.network.layout, self.dtype, self.batch_rows)
+        task["products"] = self.buffer("products", (int(task["product_rows"]), int(task["product_stride"])))
+        self.layers["in_blocks"][0] = columns.multiply_columns.address(self.dtype)
+
+    def use_groups(self, last_row: int) -> None:
+        """CSC input: go through several groups of rows, up to this one."""
+        self.task["last_row"] = last_row
+        self.task["positions"] = self.buffer("positions", self.rows.n_features, np.int64)
 
     def _choose_blocks(self) -> None:
         """How the work is cut to the caches: everything that depends on their size stands here.

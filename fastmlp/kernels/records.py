@@ -28,6 +28,8 @@ COLUMN_TILE = 64
 OVERWRITE, MULTIPLY, MULTIPLY_BY_SLOPE, FROM_BIAS, RECTIFY, FROM_OUT, RECTIFY_FROM_OUT = range(7)
 #: Vectors a full tile is wide.
 TILE_VECTORS = 3
+#: Vectors of weights that a column of CSC input is multiplied by at a time.
+ENTRY_VECTORS = 4
 #: Bytes between the words of a team's barrier, the words (see `team`), and the bytes of all.
 WORD_STRIDE = 64
 ARRIVED, PAGE, CALLED_OFF = 0, WORD_STRIDE, 2 * WORD_STRIDE
@@ -39,7 +41,7 @@ DATA_AT, SHAPE_AT = 16, 32
 FLAT_TILE = 4096
 
 _TASK_FIELDS = [
-    # Input: dense (address of element (0, 0), strides in bytes) or CSR (three addresses).
+    # Input: dense (address of element (0, 0), strides in bytes), CSR (three addresses), or CSC (see products).
     ("sparse", "i8"), ("n_features", "i8"),
     ("x", "i8"), ("x_row_stride", "i8"), ("x_column_stride", "i8"),
     ("indptr", "i8"), ("indices", "i8"), ("values", "i8"),
@@ -73,6 +75,11 @@ _TASK_FIELDS = [
     ("block_order", "i8"), ("both_classes", "i8"), ("not_finite", "i8"), ("predict_rows", "i8"),
     # Large layers (see `blocks`): room for a strip of weights in panels, its columns, a unit; from how many rows on.
     ("packed", "i8"), ("strip_columns", "i8"), ("copy_panels", "i8"), ("pack_rows", "i8"),
+    # CSC input (see `columns`): the first layer's products of a group of rows, so many at most; the columns of a tile;
+    # the group's first row and the one after its last; the one after the last of all; where each column's entries of
+    # the next group begin (0: there is one group).
+    ("products", "i8"), ("product_stride", "i8"), ("product_rows", "i8"), ("product_tile", "i8"),
+    ("product_first", "i8"), ("product_stop", "i8"), ("last_row", "i8"), ("positions", "i8"),
     # Results.
     ("steps_made", "i8"), ("rows_counted", "i8"), ("loss_sum", "f8"), ("weight_sum", "f8"),
     ("squares", "i8"), ("n_squares", "i8"),

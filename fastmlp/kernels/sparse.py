@@ -11,7 +11,9 @@ own features and the update can follow at once: `sort_by_feature` is the countin
 
 from .._jit import INDICES, INTEGERS, POINTER, SIZE, pasted, unit
 from .bits import prefer_wide_vectors
-from .pointers import carray, shift
+from .entries import multiply_row
+from .pointers import carray, least, shift
+from .simd import lanes
 
 #: Rows that are added in one pass.
 TOGETHER = 4
@@ -22,13 +24,13 @@ def sparse_forward(out, stride, indptr, indices, values, order, rows, weight, bi
     """out (rows, O) is overwritten with bias (O,) + the rows of X named by order (rows,) @ weight (I, O)."""
     prefer_wide_vectors()
     which, b = carray(order, rows), carray(bias, fan_out)
-    if fan_out == 1:  # no loop over columns within the one over entries
-        column = weight
+    if fan_out == 1:
+        multiply_by_column(out, stride, indptr, indices, values, which, weight, b[0])
+        return
+    if fan_out <= lanes(out):
         for i in range(rows):
-            total = b[0]
-            for e in range(indptr[which[i]], indptr[which[i] + 1]):
-                total += values[e] * column[indices[e]]
-            carray(shift(out, i * stride), 1)[0] = total
+            begin, end = indptr[which[i]], indptr[which[i] + 1]
+            multiply_row(shift(out, i * stride), indices, values, begin, end, weight, bias, fan_out)
         return
     for i in range(rows):
         z = carray(shift(out, i * stride), fan_out)
@@ -38,6 +40,48 @@ def sparse_forward(out, stride, indptr, indices, values, order, rows, weight, bi
         while e < end:
             add_rows(z, values, e, end, weight, indices, fan_out)
             e += TOGETHER
+
+
+@pasted
+def multiply_by_column(out, stride, indptr, indices, values, which, weight, bias):
+    """out (rows, 1) is overwritten with bias + the rows of X named by which (rows,) @ weight (I, 1).
+
+    Four rows side by side as far as the shortest of them goes: each is a chain of additions that wait for one another.
+    """
+    whole = which.size // TOGETHER * TOGETHER
+    for i in range(0, whole, TOGETHER):
+        d, e, f, g = indptr[which[i]], indptr[which[i + 1]], indptr[which[i + 2]], indptr[which[i + 3]]
+        common = least(indptr[which[i] + 1] - d, indptr[which[i + 1] + 1] - e)
+        common = least(common, least(indptr[which[i + 2] + 1] - f, indptr[which[i + 3] + 1] - g))
+        p = q = r = s = bias
+        for k in range(common):
+            p += values[d + k] * weight[indices[d + k]]
+            q += values[e + k] * weight[indices[e + k]]
+            r += values[f + k] * weight[indices[f + k]]
+            s += values[g + k] * weight[indices[g + k]]
+        sums = carray(shift(out, i * stride), TOGETHER * stride)
+        sums[0], sums[stride], sums[2 * stride], sums[3 * stride] = p, q, r, s
+        for j in range(TOGETHER):
+            add_products(
+                shift(out, (i + j) * stride),
+                indptr[which[i + j]] + common,
+                indptr[which[i + j] + 1],
+                indices,
+                values,
+                weight,
+            )
+    for i in range(whole, which.size):
+        carray(shift(out, i * stride), 1)[0] = bias
+        add_products(shift(out, i * stride), indptr[which[i]], indptr[which[i] + 1], indices, values, weight)
+
+
+@pasted
+def add_products(out, begin, end, indices, values, weight):
+    """out (1,) += values[e] * weight[indices[e]] for e = begin … end, one after the other."""
+    total = carray(out, 1)[0]
+    for e in range(begin, end):
+        total += values[e] * weight[indices[e]]
+    carray(out, 1)[0] = total
 
 
 @pasted
