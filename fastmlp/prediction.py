@@ -22,16 +22,17 @@ def predict(
     order: np.ndarray | None = None,
     n_threads: Threads = 1,
     both_classes: bool = False,
-) -> np.ndarray:
+    only_finite: bool = False,
+) -> np.ndarray | None:
     """The network's outputs, (n, n_outputs), for all rows or for those that `order` names.
 
     A row's bits depend neither on the rows beside it nor on the number of threads. With `both_classes` the one output
-    p becomes two, 1 − p and p.
+    p becomes two, 1 − p and p. With `only_finite`, for dense rows, it is None if one holds an infinity or a NaN.
     """
     n_rows = rows.n_rows if order is None else order.size
     out = np.empty((n_rows, 2 if both_classes else network.layout.units[-1]), network.dtype)
     if not n_rows:
-        return out
+        return None if damaged else out
     team = Team(useful_for_prediction(network, rows, n_rows, n_threads))
     parts = team.size
     share = -(-n_rows // parts)
@@ -41,11 +42,17 @@ def predict(
         workspace.task["both_classes"] = both_classes
         if order is not None:
             workspace.use_order(order)
+    not_finite = [workspace.count_not_finite() for workspace in workspaces] if only_finite else []
+    damaged = False
     entry = _kernels.predict_rows.entry(network.dtype)
     block = int(workspaces[0].task["block_rows"])
     x, row_stride = int(workspaces[0].task["x"]), int(workspaces[0].task["x_row_stride"])
 
     def blocks(start: int, stop: int) -> None:
+        nonlocal damaged
+        if damaged:
+            return
+
         def rows_of(thread: int) -> None:
             for part in range(thread, parts, team.size):  # one, unless fewer threads could be started
                 first, last = part * share + start * block, min((part + 1) * share, part * share + stop * block)
@@ -53,7 +60,8 @@ def predict(
                 entry(*arguments, x, row_stride, first, min(last, n_rows), out.ctypes.data)
 
         team.run(rows_of)
+        damaged = any(count[0] for count in not_finite)
 
     with team:
         Slicer(slow_seconds(network, block)).run(blocks, -(-share // block))
-    return out
+    return None if damaged else out

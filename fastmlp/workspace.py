@@ -72,11 +72,16 @@ def prediction_rows(layout: Layout, dtype: np.dtype, rows: int) -> int:
     """How many of `rows` rows go through all layers together, so that all blocks are about as large."""
     row_bytes = 3 * dtype.itemsize * max(padded(width, dtype) for width in layout.units[1:])
     most = min(max(BLOCK_BYTES // row_bytes // ROW_TILE * ROW_TILE, BLOCK_ROWS), MOST_LARGE_ROWS)
-    if max(fan_in * fan_out for fan_in, fan_out in layout.shapes) * dtype.itemsize > PANEL_BYTES:
+    if has_large_layers(layout, dtype):
         fitting = PREDICTION_BYTES // row_bytes // ROW_TILE * ROW_TILE
         most = min(max(fitting, LEAST_LARGE_ROWS), MOST_LARGE_ROWS)
     blocks = -(-rows // most)
     return min(rows, -(-rows // blocks // ROW_TILE) * ROW_TILE)
+
+
+def has_large_layers(layout: Layout, dtype: np.dtype) -> bool:
+    """Whether a prediction cuts a layer's depth into blocks, because its weights do not stay in the near caches."""
+    return max(fan_in * fan_out for fan_in, fan_out in layout.shapes) * dtype.itemsize > PANEL_BYTES
 
 
 class Workspace:
@@ -395,6 +400,11 @@ class Workspace:
                 twin, stride = (int(self.layers[number][name]) for name in ("transposed", "transposed_stride"))
                 fan_in, fan_out = coef.shape
                 dense.transpose.entry(self.dtype)(twin, stride, coef.ctypes.data, fan_out, fan_in, fan_out)
+
+    def count_not_finite(self) -> np.ndarray:
+        """A word, (1,), that each call for outputs overwrites: above zero if a dense row holds an infinity or a NaN."""
+        self.task["not_finite"] = self.buffer("not finite", 1, np.int64)
+        return self.buffers["not finite"]
 
     def use_order(self, order: np.ndarray) -> None:
         """The row numbers to go through, (n,) in int64; the caller may permute them in place."""
