@@ -10,7 +10,7 @@ import numpy as np
 from .data import require_targets
 from .host import VECTOR_BITS
 from .kernels.records import COLUMN_TILE, FROM_BIAS, LAYER, N_HYPER, RECTIFY, ROW_TILE, TASK, TILE_VECTORS
-from .units import activations, blocks, dense, gradient, panels, parts, softmax, sparse
+from .units import activations, blocks, columns, dense, gradient, panels, parts, softmax, sparse
 from .units import network as network_kernels
 
 if TYPE_CHECKING:
@@ -132,6 +132,7 @@ class Workspace:
         else:
             self._choose_depths()
             self._allocate_prediction()
+            self._allocate_chains()
         if in_parts:
             self._allocate_parts()
         self._choose_modes(training)
@@ -232,20 +233,31 @@ class Workspace:
         f′ is asked of nobody and written by every activation: one place for all of it.
         """
         layers, task, units = self.layers, self.task, self.network.layout.units
-        if units[1] == 1 and not self.rows.sparse:  # whole rows
-            fitting = ROW_BYTES // (units[0] * self.dtype.itemsize) // ROW_TILE * ROW_TILE
-            self.batch_rows = min(self.batch_rows, max(fitting, ROW_TILE))
-        rows = -(-self.batch_rows // ROW_TILE) * ROW_TILE
+        rows = gathered = -(-self.batch_rows // ROW_TILE) * ROW_TILE
         strides = [*(padded(width, self.dtype) for width in units[1:-1]), units[-1]]
         task["block_rows"] = self.batch_rows
         task["block_order"] = self.buffer("block order", self.batch_rows, np.int64)
         if not self.rows.sparse:
-            task["inputs"] = self.buffer("inputs", (rows, int(task["input_stride"])))
+            if units[1] == 1:  # whole rows
+                fitting = ROW_BYTES // (units[0] * self.dtype.itemsize) // ROW_TILE * ROW_TILE
+                task["whole_rows"] = gathered = min(rows, max(fitting, ROW_TILE))
+            task["inputs"] = self.buffer("inputs", (gathered, int(task["input_stride"])))
         outputs = [self.buffer(f"outputs {side}", (rows, max(strides[side::2], default=0))) for side in range(2)]
         sides = [outputs[number % 2] for number in range(len(strides))]
         layers["stride"], layers["output"] = strides, sides
         layers["input"], layers["input_stride"] = [task["inputs"], *sides[:-1]], [task["input_stride"], *strides[:-1]]
         layers["delta"] = self.buffer("delta", (rows, max(strides)))
+
+    def _allocate_chains(self) -> None:
+        """Room for the sums of a narrow first layer, should the inputs be in Fortran order."""
+        if self.rows.sparse:
+            return
+        task, fan_out = self.task, self.network.layout.units[1]
+        task["multiply_columns"] = columns.multiply_columns.address(self.dtype)
+        lanes = VECTOR_BITS // (8 * self.dtype.itemsize)
+        if fan_out <= TILE_VECTORS * lanes:
+            task["chain_stride"] = padded(self.batch_rows, self.dtype)
+            task["chains"] = self.buffer("chains", (lanes if fan_out == 1 else fan_out, task["chain_stride"]))
 
     def _choose_blocks(self) -> None:
         """How the work is cut to the caches: everything that depends on their size stands here.
