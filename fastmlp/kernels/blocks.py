@@ -18,7 +18,7 @@ from .._jit import INTEGERS, POINTER, SIZE, pasted, unit
 from .network import gather_inputs
 from .pointers import call, carray, integers_at, least, pointer_at, shift
 from .records import FROM_BIAS, FROM_OUT, LAYER_POINTER, RECTIFY, RECTIFY_FROM_OUT, ROW_TILE, TASK_POINTER
-from .simd import sum_differences
+from .simd import sum_products
 
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, INTEGERS, SIZE, SIZE, POINTER)
@@ -113,10 +113,14 @@ def gather_block(task, order, first, begin, rows, column, columns, like):
         gather_inputs(task, order, first + begin, first + rows, column, columns, like)
     if task.not_finite == 0:
         return
-    for i in range(rows):
+    checked = 0
+    if begin > 0 and task.x_row_stride == columns * item:  # rows without a gap between them are one long row
+        checked = begin
+        if sum_products(pointer_at(task.x + carray(order, rows)[0] * task.x_row_stride, like), begin * columns) != 0:
+            integers_at(task.not_finite)[0] += 1
+    for i in range(checked, rows):
         x = shift(pointer_at(task.inputs, like), (first + i) * task.input_stride)
         if i < begin:
             x = pointer_at(task.x + carray(order, rows)[i] * task.x_row_stride + column * item, like)
-        total = sum_differences(x, columns)
-        if total != 0:
+        if sum_products(x, columns) != 0:
             integers_at(task.not_finite)[0] += 1

@@ -17,8 +17,8 @@ its dot product, one for each lane: the same bits.
 from .._jit import INTEGERS, POINTER, SIZE, pasted, unit
 from .chains import COLUMNS_AT_ONCE, add_lanes, make_chain
 from .pointers import call, carray, integers_at, least, pointer_at, shift
-from .records import FROM_BIAS, LAYER_POINTER, RECTIFY, TASK_POINTER
-from .simd import lanes, sum_differences
+from .records import FROM_BIAS, LAYER_POINTER, RECTIFY, ROW_TILE, TASK_POINTER
+from .simd import lanes, sum_products
 
 _many_columns, _one_column = make_chain(COLUMNS_AT_ONCE), make_chain(1)
 
@@ -54,9 +54,9 @@ def multiply_columns(task_record, layer_records, order, rows, like):
             for j in range(fan_out):
                 a, b = shift(x, k * x_stride), shift(weight, k * fan_out + j)
                 go_on(shift(chains, j * stride), a, x_stride, b, fan_out, count, rows)
-    if task.not_finite != 0 and sum_differences(chains, rows) != 0:  # an input, or a sum beyond the largest number
+    if task.not_finite != 0 and sum_products(chains, rows) != 0:  # an input, or a sum beyond the largest number
         for k in range(fan_in):
-            if sum_differences(shift(x, k * x_stride), rows) != 0:
+            if sum_products(shift(x, k * x_stride), rows) != 0:
                 integers_at(task.not_finite)[0] += 1
     if layer.mode == RECTIFY:
         for j in range(fan_out):
@@ -69,7 +69,13 @@ def multiply_columns(task_record, layer_records, order, rows, like):
         for i in range(rows):
             to[i] = sums[i]
     else:
-        call(task.transpose, (out, layer.stride, chains, stride, fan_out, rows))
+        whole = fan_out // ROW_TILE * ROW_TILE
+        if whole > 0:
+            call(task.transpose, (out, layer.stride, chains, stride, whole, rows))
+        for j in range(whole, fan_out):  # a block at an edge has masked stores, slow on some processors
+            to, sums = carray(shift(out, j), rows * layer.stride), carray(shift(chains, j * stride), rows)
+            for i in range(rows):
+                to[i * layer.stride] = sums[i]
 
 
 @pasted
