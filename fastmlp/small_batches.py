@@ -184,14 +184,14 @@ class _Engine:
         self, model: BorrowedModel, both_classes: bool, sparse: bool, n_threads: int, threads: Threads
     ) -> None:
         self.model, self.dtype, self.both_classes, self.sparse = model, model.dtype, both_classes, sparse
-        self.threads = threads
+        self.n_threads, self.threads = n_threads, threads
         used = (*model.coefs, *model.intercepts)
         # Arrays of another type or order are copies, which follow the user's at each call.
         self.copies = [(copy, given) for copy, given in zip(used, model.given, strict=True) if copy is not given]
         quickly = SHORT_OPERATIONS // (2 * model.layout.size)
         self.max_rows = max(BLOCK_ROWS, min(quickly, rows_of_one_thread(model)) if n_threads > 1 else quickly)
-        self.block_rows = BLOCK_ROWS
-        if not sparse and has_large_layers(model.layout, self.dtype):
+        self.block_rows, self.large = BLOCK_ROWS, not sparse and has_large_layers(model.layout, self.dtype)
+        if self.large:
             self.max_rows = BLOCK_ROWS  # more of them go through such a layer together
         elif not sparse:
             self.block_rows = prediction_rows(model.layout, self.dtype, self.max_rows)
@@ -210,29 +210,45 @@ class _Engine:
         if rows > self.max_rows:
             return predict(self.model, Rows(X), None, self.threads, self.both_classes, only_finite=True)
         out = np.empty((rows, self.width), self.dtype)
-        return out if self._predict_into(out, X) else None
+        workspace = self._take_workspace()
+        finite = self._predict_into(out, X, workspace)
+        self.idle.append(workspace)
+        return out if finite else None
 
     def predict_converted(self, X: np.ndarray) -> np.ndarray | None:
-        """Outputs for rows of another type, or misaligned ones; None if a number is not finite."""
+        """Outputs for rows of another type, or misaligned ones; None if a number is not finite.
+
+        One thread converts some rows at a time, into memory that stays in the near caches where it is not large layers
+        that want many rows together.
+        """
         rows, columns = X.shape
         together = max(CONVERTED_AT_ONCE // columns, BLOCK_ROWS)
-        if rows <= together or rows > self.max_rows:  # at once, or in threads
-            return self.predict(np.require(X, self.dtype, ["C", "A"]))
+        if self.large:
+            together = prediction_rows(self.model.layout, self.dtype, rows)
+        if rows <= together or (rows > self.max_rows and self.n_threads > 1):
+            return self.predict(X.astype(self.dtype, order="K"))
         for copy, given in self.copies:
             copy[...] = given
         out = np.empty((rows, self.width), self.dtype)
+        some = np.empty((together, columns), self.dtype, "F" if abs(X.strides[0]) < abs(X.strides[1]) else "C")
+        workspace = self._make_workspace(together) if self.large else self._take_workspace()
+        finite = True
         for first in range(0, rows, together):
-            some = np.require(X[first : first + together], self.dtype, ["C", "A"])
-            if not self._predict_into(out[first : first + together], some):
-                return None
-        return out
+            converted = some[: rows - first]
+            np.copyto(converted, X[first : first + together], casting="unsafe")
+            finite = finite and self._predict_into(out[first : first + together], converted, workspace)
+        if not self.large:
+            self.idle.append(workspace)
+        return out if finite else None
 
-    def _predict_into(self, out: np.ndarray, X: np.ndarray) -> bool:
-        """Overwrite out with the outputs for aligned rows; False if a number is not finite (then out is of no use)."""
+    def _take_workspace(self) -> tuple[int, int, np.ndarray, Workspace]:
         try:
-            workspace = self.idle.pop()
+            return self.idle.pop()
         except IndexError:
-            workspace = self._make_workspace(Rows(np.zeros((1, self.model.layout.units[0]), self.dtype)))
+            return self._make_workspace(self.block_rows)
+
+    def _predict_into(self, out: np.ndarray, X: np.ndarray, workspace: tuple) -> bool:
+        """Overwrite out with the outputs for aligned rows; False if a number is not finite (then out is of no use)."""
         task, layers, not_finite, whole = workspace
         if X.flags.c_contiguous:
             self.predict_few(task, layers, id(X), id(out), self.pointer)
@@ -241,18 +257,13 @@ class _Engine:
             whole.task["x_row_stride"], whole.task["x_column_stride"] = X.strides
             self.predict_few(task, layers, id(X), id(out), self.pointer)
             whole.task["x_row_stride"], whole.task["x_column_stride"] = strides
-        finite = not not_finite[0]
-        self.idle.append(workspace)
-        return finite
+        return not not_finite[0]
 
     def predict_csr(self, rows: Rows) -> np.ndarray:
         """Outputs for CSR rows whose values are finite."""
         for copy, given in self.copies:
             copy[...] = given
-        try:
-            workspace = self.idle.pop()
-        except IndexError:
-            workspace = self._make_workspace(rows)
+        workspace = self._take_workspace()
         task, layers, _, whole = workspace
         rows.describe(whole.task)
         out = np.empty((rows.n_rows, self.width), self.dtype)
@@ -260,8 +271,9 @@ class _Engine:
         self.idle.append(workspace)
         return out
 
-    def _make_workspace(self, rows: Rows) -> tuple[int, int, np.ndarray, Workspace]:
-        workspace = Workspace(self.model, rows, self.block_rows, training=False)
+    def _make_workspace(self, block_rows: int) -> tuple[int, int, np.ndarray, Workspace]:
+        row = np.zeros((1, self.model.layout.units[0]), self.dtype)
+        workspace = Workspace(self.model, Rows(sp.csr_array(row) if self.sparse else row), block_rows, training=False)
         workspace.task["both_classes"] = self.both_classes
         not_finite = np.zeros(1, np.int64)
         if not self.sparse:
