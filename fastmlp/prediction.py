@@ -22,17 +22,18 @@ def predict(
     order: np.ndarray | None = None,
     n_threads: Threads = 1,
     both_classes: bool = False,
-    only_finite: bool = False,
-) -> np.ndarray | None:
+    not_finite: np.ndarray | None = None,
+) -> np.ndarray:
     """The network's outputs, (n, n_outputs), for all rows or for those that `order` names.
 
     A row's bits depend neither on the rows beside it nor on the number of threads. With `both_classes` the one output
-    p becomes two, 1 − p and p. With `only_finite`, for dense rows, it is None if one holds an infinity or a NaN.
+    p becomes two, 1 − p and p. `not_finite`, one integer, is overwritten: above zero if a dense row holds an infinity or
+    a NaN, and then the outputs are of no use.
     """
     n_rows = rows.n_rows if order is None else order.size
     out = np.empty((n_rows, 2 if both_classes else network.layout.units[-1]), network.dtype)
     if not n_rows:
-        return None if damaged else out
+        return out
     team = Team(useful_for_prediction(network, rows, n_rows, n_threads))
     parts = team.size
     share = -(-n_rows // parts)
@@ -42,15 +43,15 @@ def predict(
         workspace.task["both_classes"] = both_classes
         if order is not None:
             workspace.use_order(order)
-    not_finite = [workspace.count_not_finite() for workspace in workspaces] if only_finite else []
-    damaged = False
+    counts = [] if not_finite is None else [workspace.count_not_finite() for workspace in workspaces]
+    if not_finite is not None:
+        not_finite[0] = 0
     entry = _kernels.predict_rows.entry(network.dtype)
     block = int(workspaces[0].task["block_rows"])
     x, row_stride = int(workspaces[0].task["x"]), int(workspaces[0].task["x_row_stride"])
 
     def blocks(start: int, stop: int) -> None:
-        nonlocal damaged
-        if damaged:
+        if not_finite is not None and not_finite[0]:
             return
 
         def rows_of(thread: int) -> None:
@@ -60,8 +61,9 @@ def predict(
                 entry(*arguments, x, row_stride, first, min(last, n_rows), out.ctypes.data)
 
         team.run(rows_of)
-        damaged = any(count[0] for count in not_finite)
+        if not_finite is not None:
+            not_finite[0] = sum(count[0] for count in counts)
 
     with team:
         Slicer(slow_seconds(network, block)).run(blocks, -(-share // block))
-    return None if damaged else out
+    return out

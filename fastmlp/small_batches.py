@@ -208,7 +208,9 @@ class _Engine:
             copy[...] = given
         rows = X.shape[0]
         if rows > self.max_rows:
-            return predict(self.model, Rows(X), None, self.threads, self.both_classes, only_finite=True)
+            damaged = np.zeros(1, np.int64)
+            out = predict(self.model, Rows(X), None, self.threads, self.both_classes, damaged)
+            return None if damaged[0] else out
         out = np.empty((rows, self.width), self.dtype)
         workspace = self._take_workspace()
         finite = self._predict_into(out, X, workspace)

@@ -44,7 +44,7 @@ BLOCK_ROWS, LEAST_LARGE_ROWS, MOST_LARGE_ROWS, PREDICTION_BYTES = 64, 256, 512, 
 DEPTH_IN_PLACE, PACKED_DEPTH, PACK_ROWS, STRIP_TILES = 12, 256, 32, 1
 #: Inputs of a layer that is not large are gathered so many columns at a time.
 GATHERED_COLUMNS = 512
-#: Whole rows of inputs that are read twice (are they finite, and their product with one column) have no more bytes.
+#: Inputs of such a layer that are read twice (are they finite, and their product) have no more bytes.
 ROW_BYTES = 1 << 18
 
 
@@ -238,9 +238,9 @@ class Workspace:
         task["block_rows"] = self.batch_rows
         task["block_order"] = self.buffer("block order", self.batch_rows, np.int64)
         if not self.rows.sparse:
-            if units[1] == 1:  # whole rows
-                fitting = ROW_BYTES // (units[0] * self.dtype.itemsize) // ROW_TILE * ROW_TILE
-                task["whole_rows"] = gathered = min(rows, max(fitting, ROW_TILE))
+            if not layers["packed_depth"][0]:
+                fitting = ROW_BYTES // (int(layers["depth_in_place"][0]) * self.dtype.itemsize) // ROW_TILE * ROW_TILE
+                task["input_rows"] = gathered = min(rows, max(fitting, ROW_TILE))
             task["inputs"] = self.buffer("inputs", (gathered, int(task["input_stride"])))
         outputs = [self.buffer(f"outputs {side}", (rows, max(strides[side::2], default=0))) for side in range(2)]
         sides = [outputs[number % 2] for number in range(len(strides))]

@@ -147,21 +147,21 @@ def test_what_is_not_finite(dtype, order, hidden):
     problem = narrow_problem(9, hidden, "relu", dtype)
     layout = {
         "C": np.ascontiguousarray, "F": np.asfortranarray,
-        "columns apart": lambda X: np.repeat(X, 2, axis=1)[:, ::2], "rows apart": lambda X: np.repeat(X, 2, axis=0)[::2],
+        "columns apart": LAYOUTS["columns apart"], "rows apart": lambda X: np.repeat(X, 2, axis=0)[::2],
     }[order]  # fmt: skip
-    X = problem.X.copy()
+    X, found = problem.X.copy(), np.ones(1, np.int64)
     for (row, column), bad in itertools.product([(0, 0), (0, 8), (31, 4), (60, 8)], (np.nan, np.inf, -np.inf)):
         damaged = X.copy()
         damaged[row, column] = bad
-        assert predict(problem.network, Rows(layout(damaged)), only_finite=True) is None
-        assert predict(problem.network, Rows(layout(damaged))) is not None
+        predict(problem.network, Rows(layout(damaged)), not_finite=found)
+        assert found[0]
     large = X.copy()
     large[5] = np.finfo(dtype).max
     coef = problem.network.coefs[0]
     for change in (lambda: coef.fill(2), lambda: coef.fill(-2), lambda: coef.fill(np.inf), lambda: coef.fill(np.nan)):
         change()
-        outputs = predict(problem.network, Rows(layout(large)), only_finite=True)
-        assert outputs is not None
+        outputs = predict(problem.network, Rows(layout(large)), not_finite=found)
+        assert not found[0]
         assert np.array_equal(outputs, predict(problem.network, Rows(large)), equal_nan=True)
 
 

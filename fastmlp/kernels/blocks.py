@@ -33,9 +33,9 @@ def multiply_in_blocks(task_record, layer_records, number, order, first, rows, l
     if number == 0 and task.chains != 0 and in_fortran_order(task, like):
         call(task.multiply_columns, (task_record, layer_records, order, rows, like))
         return
-    if number == 0 and task.whole_rows > 0 and rows > task.whole_rows:
-        for start in range(0, rows, task.whole_rows):
-            count = least(task.whole_rows, rows - start)
+    if number == 0 and task.input_rows > 0 and rows > task.input_rows:
+        for start in range(0, rows, task.input_rows):
+            count = least(task.input_rows, rows - start)
             call(layer.in_blocks, (task_record, layer_records, number, shift(order, start), first + start, count, like))
         return
     fan_in, fan_out, stride = layer.fan_in, layer.fan_out, layer.stride

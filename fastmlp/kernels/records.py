@@ -70,8 +70,8 @@ _TASK_FIELDS = [
     ("hyper", "i8"), ("rates", "i8"), ("l2", "f8"),
     # Prediction: room for the row numbers of a block; whether one output becomes two, 1 − p and p;
     # where it counts what is not finite (0: nobody asks); a unit.
-    # whole_rows: as many rows as are gathered whole, for one output that is the sum of all of them (else 0).
-    ("block_order", "i8"), ("whole_rows", "i8"), ("both_classes", "i8"), ("not_finite", "i8"), ("predict_rows", "i8"),
+    # input_rows: as many rows as a first layer that is not large reads at a time (else 0).
+    ("block_order", "i8"), ("input_rows", "i8"), ("both_classes", "i8"), ("not_finite", "i8"), ("predict_rows", "i8"),
     # Large layers (see `blocks`): room for a strip of weights in panels, its columns, a unit; from how many rows on.
     ("packed", "i8"), ("strip_columns", "i8"), ("copy_panels", "i8"), ("pack_rows", "i8"),
     # A narrow first layer of inputs in Fortran order (see `columns`): room for sums, (sums, stride), or 0; a unit.
