@@ -64,6 +64,19 @@ def copy_vector(typingctx, to, source, columns):
     return types.void(to, to, types.intp), codegen
 
 
+@intrinsic
+def copy_every_other(typingctx, to, source):
+    """to is overwritten with elements 0, 2, 4, … of source, one vector; the element after the last is read as well."""
+
+    def codegen(context, builder, signature, args):
+        v = Vectors(builder, to.dtype.bitwidth)
+        start, half = ir.Constant(I64, 0), ir.Constant(I64, v.count)
+        v.store(v.every_other(v.load(args[1], start), v.load(args[1], half)), args[0], start)
+        return context.get_dummy_value()
+
+    return types.void(to, to), codegen
+
+
 @pasted
 def copy_row(to, source, columns):
     """to (columns,) is overwritten: most rows are so short that a loop over elements costs more than what it does."""
