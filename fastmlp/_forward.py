@@ -50,6 +50,7 @@ class ForwardPass(BaseEstimator):
             self.__dict__.setdefault("_small_batches", {})[both_classes] = SmallBatchPredictor(
                 self.coefs_, self.intercepts_, self._borrowed_model, self._arithmetic_type, both_classes,
                 getattr(self, "feature_names_in_", None), self._answers_depend_on(), most_threads(self.n_jobs),
+                ask_threads(self.n_jobs),
             )  # fmt: skip
         rows = rows_to_predict(X, network.dtype, checked=True)
         return predict(network, rows, None, ask_threads(self.n_jobs), both_classes)

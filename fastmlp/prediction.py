@@ -23,11 +23,13 @@ def predict(
     order: np.ndarray | None = None,
     n_threads: Threads = 1,
     both_classes: bool = False,
+    not_finite: np.ndarray | None = None,
 ) -> np.ndarray:
     """The network's outputs, (n, n_outputs), for all rows or for those that `order` names.
 
     A row's bits depend neither on the rows beside it nor on the number of threads. With `both_classes` the one output
-    p becomes two, 1 − p and p.
+    p becomes two, 1 − p and p. `not_finite`, one integer, is overwritten: above zero if a dense row holds an infinity or
+    a NaN, and then the outputs are of no use.
     """
     n_rows = rows.n_rows if order is None else order.size
     out = np.empty((n_rows, 2 if both_classes else network.layout.units[-1]), network.dtype)
@@ -49,11 +51,17 @@ def predict(
         workspace.task["both_classes"] = both_classes
         if order is not None:
             workspace.use_order(order)
+    counts = [] if not_finite is None else [workspace.count_not_finite() for workspace in workspaces]
+    if not_finite is not None:
+        not_finite[0] = 0
     entry = _kernels.predict_rows.entry(network.dtype)
     block = int(workspaces[0].task["block_rows"])
     x, row_stride = int(workspaces[0].task["x"]), int(workspaces[0].task["x_row_stride"])
 
     def blocks(start: int, stop: int) -> None:
+        if not_finite is not None and not_finite[0]:
+            return
+
         def rows_of(thread: int) -> None:
             for part in range(thread, parts, team.size):  # one, unless fewer threads could be started
                 first, last = part * share + start * block, min((part + 1) * share, part * share + stop * block)
@@ -61,6 +69,8 @@ def predict(
                 entry(*arguments, x, row_stride, first, min(last, n_rows), out.ctypes.data)
 
         team.run(rows_of)
+        if not_finite is not None:
+            not_finite[0] = sum(count[0] for count in counts)
 
     with team:
         Slicer(slow_seconds(network, block)).run(blocks, -(-share // block))

@@ -20,7 +20,7 @@ from .kernels.records import (
     TASK,
     TILE_VECTORS,
 )
-from .units import activations, blocks, columns, dense, gradient, panels, parts, softmax, sparse
+from .units import activations, blocks, csc, dense, fortran, gradient, panels, parts, softmax, sparse
 from .units import network as network_kernels
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ BLOCK_ROWS, LEAST_LARGE_ROWS, MOST_LARGE_ROWS, PREDICTION_BYTES = 64, 256, 512, 
 DEPTH_IN_PLACE, PACKED_DEPTH, PACK_ROWS, STRIP_TILES = 12, 256, 32, 1
 #: Inputs of a layer that is not large are gathered so many columns at a time.
 GATHERED_COLUMNS = 512
-#: Whole rows of inputs that are read twice (are they finite, and their product with one column) have no more bytes.
+#: Inputs of such a layer that are read twice (are they finite, and their product) have no more bytes.
 ROW_BYTES = 1 << 18
 
 #: The first layer's products of a group of rows of CSC input, if these are more than a block. Each group goes through
@@ -86,7 +86,7 @@ def prediction_rows(layout: Layout, dtype: np.dtype, rows: int) -> int:
     """How many of `rows` rows go through all layers together, so that all blocks are about as large."""
     row_bytes = 3 * dtype.itemsize * max(padded(width, dtype) for width in layout.units[1:])
     most = min(max(BLOCK_BYTES // row_bytes // ROW_TILE * ROW_TILE, BLOCK_ROWS), MOST_LARGE_ROWS)
-    if max(fan_in * fan_out for fan_in, fan_out in layout.shapes) * dtype.itemsize > PANEL_BYTES:
+    if has_large_layers(layout, dtype):
         fitting = PREDICTION_BYTES // row_bytes // ROW_TILE * ROW_TILE
         most = min(max(fitting, LEAST_LARGE_ROWS), MOST_LARGE_ROWS)
     blocks = -(-rows // most)
@@ -103,6 +103,11 @@ def group_rows(layout: Layout, dtype: np.dtype, block_rows: int) -> int:
     """Rows of CSC input whose first products are computed together: whole blocks, at least one."""
     row_bytes = tile_width(layout.units[1], ENTRY_VECTORS * VECTOR_BITS // (8 * dtype.itemsize)) * dtype.itemsize
     return max(PRODUCT_BYTES // row_bytes // block_rows, 1) * block_rows
+
+
+def has_large_layers(layout: Layout, dtype: np.dtype) -> bool:
+    """Whether a prediction cuts a layer's depth into blocks, because its weights do not stay in the near caches."""
+    return max(fan_in * fan_out for fan_in, fan_out in layout.shapes) * dtype.itemsize > PANEL_BYTES
 
 
 class Workspace:
@@ -153,6 +158,7 @@ class Workspace:
         else:
             self._choose_depths()
             self._allocate_prediction()
+            self._allocate_chains()
         if in_parts:
             self._allocate_parts()
         self._choose_modes(training)
@@ -253,15 +259,15 @@ class Workspace:
         f′ is asked of nobody and written by every activation: one place for all of it.
         """
         layers, task, units = self.layers, self.task, self.network.layout.units
-        if units[1] == 1 and not self.rows.sparse:  # whole rows
-            fitting = ROW_BYTES // (units[0] * self.dtype.itemsize) // ROW_TILE * ROW_TILE
-            self.batch_rows = min(self.batch_rows, max(fitting, ROW_TILE))
-        rows = -(-self.batch_rows // ROW_TILE) * ROW_TILE
+        rows = gathered = -(-self.batch_rows // ROW_TILE) * ROW_TILE
         strides = [*(padded(width, self.dtype) for width in units[1:-1]), units[-1]]
         task["block_rows"] = self.batch_rows
         task["block_order"] = self.buffer("block order", self.batch_rows, np.int64)
         if not self.rows.sparse:
-            task["inputs"] = self.buffer("inputs", (rows, int(task["input_stride"])))
+            if not layers["packed_depth"][0]:
+                fitting = ROW_BYTES // (int(layers["depth_in_place"][0]) * self.dtype.itemsize) // ROW_TILE * ROW_TILE
+                task["input_rows"] = gathered = min(rows, max(fitting, ROW_TILE))
+            task["inputs"] = self.buffer("inputs", (gathered, int(task["input_stride"])))
         outputs = [self.buffer(f"outputs {side}", (rows, max(strides[side::2], default=0))) for side in range(2)]
         sides = [outputs[number % 2] for number in range(len(strides))]
         layers["stride"], layers["output"] = strides, sides
@@ -277,12 +283,23 @@ class Workspace:
         task["product_tile"], task["product_stride"] = widest, tile_width(width, widest)
         task["product_rows"] = group_rows(self.network.layout, self.dtype, self.batch_rows)
         task["products"] = self.buffer("products", (int(task["product_rows"]), int(task["product_stride"])))
-        self.layers["in_blocks"][0] = columns.multiply_columns.address(self.dtype)
+        self.layers["in_blocks"][0] = csc.multiply_csc.address(self.dtype)
 
     def use_groups(self, last_row: int) -> None:
         """CSC input: go through several groups of rows, up to this one."""
         self.task["last_row"] = last_row
         self.task["positions"] = self.buffer("positions", self.rows.n_features, np.int64)
+
+    def _allocate_chains(self) -> None:
+        """Room for the sums of a narrow first layer, should the inputs be in Fortran order."""
+        if self.rows.sparse:
+            return
+        task, fan_out = self.task, self.network.layout.units[1]
+        task["multiply_fortran"] = fortran.multiply_fortran.address(self.dtype)
+        lanes = VECTOR_BITS // (8 * self.dtype.itemsize)
+        if fan_out <= TILE_VECTORS * lanes:
+            task["chain_stride"] = padded(self.batch_rows, self.dtype)
+            task["chains"] = self.buffer("chains", (lanes if fan_out == 1 else fan_out, task["chain_stride"]))
 
     def _choose_blocks(self) -> None:
         """How the work is cut to the caches: everything that depends on their size stands here.
@@ -437,6 +454,11 @@ class Workspace:
                 twin, stride = (int(self.layers[number][name]) for name in ("transposed", "transposed_stride"))
                 fan_in, fan_out = coef.shape
                 dense.transpose.entry(self.dtype)(twin, stride, coef.ctypes.data, fan_out, fan_in, fan_out)
+
+    def count_not_finite(self) -> np.ndarray:
+        """A word, (1,), that each call for outputs overwrites: above zero if a dense row holds an infinity or a NaN."""
+        self.task["not_finite"] = self.buffer("not finite", 1, np.int64)
+        return self.buffers["not finite"]
 
     def use_order(self, order: np.ndarray) -> None:
         """The row numbers to go through, (n,) in int64; the caller may permute them in place."""

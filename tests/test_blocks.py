@@ -85,6 +85,112 @@ def test_narrow_layers(dtype, task, hidden, blocks, cut):
         assert np.array_equal(predict(problem.network, Rows(problem.X[:rows])), whole[:rows])
 
 
+#: (features, hidden widths, activation): one output as a dot product, rectified, and narrow layers; depths that end
+#: within, with and behind a vector and the columns that go together; a layer too wide for sums of its own.
+NARROW = [
+    *((features, (), "relu") for features in (1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 31, 63, 64, 65, 131)),
+    *((features, (1,), "relu") for features in (1, 7, 8, 9, 23)),
+    *((features, (width,), "tanh") for features in (1, 4, 9, 16) for width in (1, 2, 3, 7, 8, 9, 12, 13, 24, 25)),
+    *((23, (width, 2), "relu") for width in (3, 8, 11, 12, 24)),
+]
+
+
+def narrow_problem(features, hidden, activation, dtype, rows=61, task="logistic log loss"):
+    return make_problem(task, features=features, hidden=hidden, activation=activation, rows=rows, dtype=dtype)
+
+
+@pytest.mark.parametrize(("features", "hidden", "activation"), NARROW)
+@pytest.mark.parametrize("dtype", TYPES)
+def test_a_narrow_first_layer_of_any_layout(dtype, features, hidden, activation):
+    """Inputs in Fortran order go through it column by column; with the bits of rows read in place."""
+    problem = narrow_problem(features, hidden, activation, dtype)
+    whole = predict(problem.network, Rows(problem.X))
+    for (name, layout), rows in itertools.product(LAYOUTS.items(), (1, 2, 3, 5, 8, 15, 16, 33, 61)):
+        assert np.array_equal(predict(problem.network, Rows(layout(problem.X[:rows]))), whole[:rows]), (name, rows)
+    for layout in LAYOUTS.values():
+        order = np.random.RandomState(0).permutation(61)[:30]
+        assert np.array_equal(predict(problem.network, Rows(layout(problem.X)), order), whole[order])
+
+
+@pytest.mark.parametrize("hidden", [(), (1,), (5,)], ids=str)
+@pytest.mark.parametrize("dtype", TYPES)
+def test_several_blocks_of_rows(dtype, hidden, cut):
+    """Of one output, wide rows are gathered a few at a time: fewer than go through the network together."""
+    problem = narrow_problem(67, hidden, "relu", dtype, rows=997)
+    whole = predict(problem.network, Rows(problem.X))
+    cut({"ROW_BYTES": 1 << 12})
+    for name, layout in LAYOUTS.items():
+        assert np.array_equal(predict(problem.network, Rows(layout(problem.X))), whole), name
+    alone = [predict(problem.network, Rows(problem.X[i : i + 1])) for i in (0, 335, 336, 996)]
+    assert np.array_equal(np.concatenate(alone), whole[[0, 335, 336, 996]])
+
+
+@pytest.mark.parametrize("features", [1, 3, 8, 19])
+@pytest.mark.parametrize("dtype", TYPES)
+def test_zeros_keep_their_sign(dtype, features):
+    """Products that vanish below zero, of which a masked lane makes zeros above it: alike in both orders."""
+    problem = narrow_problem(features, (), "relu", dtype, task="squared error, 1 output")
+    tiny = dtype(np.sqrt(np.finfo(dtype).tiny) / 2**20)
+    problem.network.coefs[0][...], problem.network.intercepts[0][...] = tiny, -0.0
+    X = np.where(problem.X > 0, dtype(0), -tiny).astype(dtype)
+    X[::7] = -tiny
+    rows = predict(problem.network, Rows(X))
+    assert not rows.any()
+    assert np.array_equal(np.signbit(predict(problem.network, Rows(np.asfortranarray(X)))), np.signbit(rows))
+
+
+@pytest.mark.parametrize("hidden", [(), (1,), (5,), (14,), (40,)], ids=str)
+@pytest.mark.parametrize("order", ["C", "F", "columns apart", "rows apart"])
+@pytest.mark.parametrize("dtype", TYPES)
+def test_what_is_not_finite(dtype, order, hidden):
+    """Every such number is noticed in every layout; sums that overflow, and weights, are no business of the inputs."""
+    problem = narrow_problem(9, hidden, "relu", dtype)
+    layout = {
+        "C": np.ascontiguousarray, "F": np.asfortranarray,
+        "columns apart": LAYOUTS["columns apart"], "rows apart": lambda X: np.repeat(X, 2, axis=0)[::2],
+    }[order]  # fmt: skip
+    X, found = problem.X.copy(), np.ones(1, np.int64)
+    for (row, column), bad in itertools.product([(0, 0), (0, 8), (31, 4), (60, 8)], (np.nan, np.inf, -np.inf)):
+        damaged = X.copy()
+        damaged[row, column] = bad
+        predict(problem.network, Rows(layout(damaged)), not_finite=found)
+        assert found[0]
+    large = X.copy()
+    large[5] = np.finfo(dtype).max
+    coef = problem.network.coefs[0]
+    for change in (lambda: coef.fill(2), lambda: coef.fill(-2), lambda: coef.fill(np.inf), lambda: coef.fill(np.nan)):
+        change()
+        outputs = predict(problem.network, Rows(layout(large)), not_finite=found)
+        assert not found[0]
+        assert np.array_equal(outputs, predict(problem.network, Rows(large)), equal_nan=True)
+
+
+@pytest.mark.parametrize("hidden", [(), (1,), (5,), (12,)], ids=str)
+@pytest.mark.parametrize("features", [1, 5, 19])
+@pytest.mark.parametrize("dtype", TYPES)
+def test_columns_in_guarded_memory(dtype, features, hidden):
+    """Nothing beside a column is read or written, and nothing beside the buffers."""
+    problem = narrow_problem(features, hidden, "tanh", dtype, rows=41)
+    network = problem.network
+    whole = predict(network, problem.rows)
+    X = Guarded(problem.X.T, dtype, stride=44)
+    weights = [Guarded(array, dtype) for array in (*network.coefs, *network.intercepts)]
+    arrays, layers = [guarded.array for guarded in weights], len(network.coefs)
+    borrowed = BorrowedModel(arrays[:layers], arrays[layers:], network.activations, "log_loss", dtype)
+    for count in (1, 2, 7, 8, 41):
+        rows = Rows(X.array.T[:count])
+        workspace = Workspace(borrowed, rows, 41, training=False)
+        out = Guarded(np.zeros((count, 1)), dtype)
+        x, row_stride = int(workspace.task["x"]), int(workspace.task["x_row_stride"])
+        predict_rows.entry(dtype)(*workspace.arguments(), x, row_stride, 0, count, out.address)
+        assert np.array_equal(out.array, whole[:count])
+        out.assert_only_inside_written()
+        for buffer in workspace.buffers.values():
+            assert_lines_are_zero(buffer)
+    for guarded in (X, *weights):
+        guarded.assert_untouched()
+
+
 @pytest.mark.parametrize("blocks", SMALL)
 @pytest.mark.parametrize("sparse", [False, True])
 def test_any_number_of_threads(sparse, blocks, cut, monkeypatch):

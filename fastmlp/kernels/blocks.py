@@ -18,19 +18,30 @@ from .._jit import INTEGERS, POINTER, SIZE, pasted, unit
 from .network import gather_inputs
 from .pointers import call, carray, integers_at, least, pointer_at, shift
 from .records import FROM_BIAS, FROM_OUT, LAYER_POINTER, RECTIFY, RECTIFY_FROM_OUT, ROW_TILE, TASK_POINTER
-from .simd import sum_differences
+from .simd import sum_products
 
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, INTEGERS, SIZE, SIZE, POINTER)
 def multiply_in_blocks(task_record, layer_records, number, order, first, rows, like):
     """output (rows, stride) of a layer is overwritten with bias + input @ weight, by the layer's mode rectified.
 
-    The first layer's input comes from X: inputs is overwritten. See `predict_rows` for not_finite.
+    The first layer's input comes from X, from the rows that order (rows,) names: inputs is overwritten. See
+    `predict_rows` for not_finite.
     """
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
+    if number == 0 and task.chains != 0 and in_fortran_order(task, like):
+        call(task.multiply_fortran, (task_record, layer_records, order, rows, like))
+        return
+    if number == 0 and task.input_rows > 0 and rows > task.input_rows:
+        for start in range(0, rows, task.input_rows):
+            count = least(task.input_rows, rows - start)
+            call(layer.in_blocks, (task_record, layer_records, number, shift(order, start), first + start, count, like))
+        return
     fan_in, fan_out, stride = layer.fan_in, layer.fan_out, layer.stride
     z = shift(pointer_at(layer.output, like), first * stride)
+    if number == 0:
+        first = 0  # where in inputs the rows are gathered
     inp = shift(pointer_at(layer.input, like), first * layer.input_stride)
     direct, x_row = 0, task.x_row_stride // carray(like, 1).itemsize
     if number == 0 and layer.packed_depth == 0:
@@ -75,6 +86,13 @@ def multiply_in_blocks(task_record, layer_records, number, order, first, rows, l
 
 
 @pasted
+def in_fortran_order(task, like):
+    """Whether X is in Fortran order, and a block's rows follow one another."""
+    item = carray(like, 1).itemsize
+    return task.x_row_stride == item and task.x_column_stride % item == 0 and task.order == 0
+
+
+@pasted
 def rows_read_in_place(task, rows, like):
     """How many of a block's rows of X need not be gathered: whole tiles, as a tile reads as many rows as it has."""
     item = carray(like, 1).itemsize
@@ -87,8 +105,7 @@ def rows_read_in_place(task, rows, like):
 def gather_block(task, order, first, begin, rows, column, columns, like):
     """inputs (rows, columns) is overwritten from row `begin` on with columns of X; what is not finite is counted."""
     item = carray(like, 1).itemsize
-    if task.x_row_stride == item and task.x_column_stride % item == 0 and task.order == 0:
-        # Fortran order, and rows that follow one another.
+    if in_fortran_order(task, like):
         x = pointer_at(task.x + carray(order, 1)[0] * item + column * task.x_column_stride, like)
         inputs = shift(pointer_at(task.inputs, like), first * task.input_stride)
         call(task.transpose, (inputs, task.input_stride, x, task.x_column_stride // item, columns, rows))
@@ -96,10 +113,14 @@ def gather_block(task, order, first, begin, rows, column, columns, like):
         gather_inputs(task, order, first + begin, first + rows, column, columns, like)
     if task.not_finite == 0:
         return
-    for i in range(rows):
+    checked = 0
+    if begin > 0 and task.x_row_stride == columns * item:  # rows without a gap between them are one long row
+        checked = begin
+        if sum_products(pointer_at(task.x + carray(order, rows)[0] * task.x_row_stride, like), begin * columns) != 0:
+            integers_at(task.not_finite)[0] += 1
+    for i in range(checked, rows):
         x = shift(pointer_at(task.inputs, like), (first + i) * task.input_stride)
         if i < begin:
             x = pointer_at(task.x + carray(order, rows)[i] * task.x_row_stride + column * item, like)
-        total = sum_differences(x, columns)
-        if total != 0:
+        if sum_products(x, columns) != 0:
             integers_at(task.not_finite)[0] += 1

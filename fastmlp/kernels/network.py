@@ -7,7 +7,7 @@ Called by the epoch, by the full-batch gradient and by prediction. Task and laye
 from .._jit import INTEGERS, POINTER, SIZE, inlined_sum, pasted, unit
 from .pointers import call, carray, doubles_at, indices_at, integers_at, least, pointer_at, shift
 from .records import FROM_BIAS, LAYER_POINTER, MULTIPLY, MULTIPLY_BY_SLOPE, RECTIFY, TASK_POINTER
-from .simd import copy_row
+from .simd import copy_every_other, copy_row, lanes
 from .team import called_off
 
 
@@ -26,8 +26,12 @@ def gather_inputs(task, order, begin, end, first, columns, like):
         if contiguous:
             copy_row(to, pointer_at(row, like), columns)
         else:
-            numbers = carray(to, columns)
-            for j in range(columns):
+            numbers, copied = carray(to, columns), 0
+            if column_stride == 2 * carray(like, 1).itemsize:
+                while copied + lanes(to) < columns:
+                    copy_every_other(shift(to, copied), pointer_at(row + copied * column_stride, like))
+                    copied += lanes(to)
+            for j in range(copied, columns):
                 numbers[j] = carray(pointer_at(row + j * column_stride, like), 1)[0]
 
 

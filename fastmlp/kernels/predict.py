@@ -32,6 +32,8 @@ def predict_rows(task_record, layer_records, x, x_row_stride, first, stop, out):
         call(task.forward, (task_record, layer_records, order, 0, rows, out))
         activate_rows(last, 0, rows, out)
         write_outputs(task, last, start, rows, out)
+        if task.not_finite != 0 and integers_at(task.not_finite)[0] != 0:
+            break
     restore_mode(mode)
 
 

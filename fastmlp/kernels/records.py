@@ -72,14 +72,17 @@ _TASK_FIELDS = [
     ("hyper", "i8"), ("rates", "i8"), ("l2", "f8"),
     # Prediction: room for the row numbers of a block; whether one output becomes two, 1 − p and p;
     # where it counts what is not finite (0: nobody asks); a unit.
-    ("block_order", "i8"), ("both_classes", "i8"), ("not_finite", "i8"), ("predict_rows", "i8"),
+    # input_rows: as many rows as a first layer that is not large reads at a time (else 0).
+    ("block_order", "i8"), ("input_rows", "i8"), ("both_classes", "i8"), ("not_finite", "i8"), ("predict_rows", "i8"),
     # Large layers (see `blocks`): room for a strip of weights in panels, its columns, a unit; from how many rows on.
     ("packed", "i8"), ("strip_columns", "i8"), ("copy_panels", "i8"), ("pack_rows", "i8"),
-    # CSC input (see `columns`): the first layer's products of a group of rows, so many at most; the columns of a tile;
+    # CSC input (see `csc`): the first layer's products of a group of rows, so many at most; the columns of a tile;
     # the group's first row and the one after its last; the one after the last of all; where each column's entries of
     # the next group begin (0: there is one group).
     ("products", "i8"), ("product_stride", "i8"), ("product_rows", "i8"), ("product_tile", "i8"),
     ("product_first", "i8"), ("product_stop", "i8"), ("last_row", "i8"), ("positions", "i8"),
+    # A narrow first layer of inputs in Fortran order (see `fortran`): room for sums, (sums, stride), or 0; a unit.
+    ("chains", "i8"), ("chain_stride", "i8"), ("multiply_fortran", "i8"),
     # Results.
     ("steps_made", "i8"), ("rows_counted", "i8"), ("loss_sum", "f8"), ("weight_sum", "f8"),
     ("squares", "i8"), ("n_squares", "i8"),

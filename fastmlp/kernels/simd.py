@@ -64,6 +64,19 @@ def copy_vector(typingctx, to, source, columns):
     return types.void(to, to, types.intp), codegen
 
 
+@intrinsic
+def copy_every_other(typingctx, to, source):
+    """to is overwritten with elements 0, 2, 4, … of source, one vector; the element after the last is read as well."""
+
+    def codegen(context, builder, signature, args):
+        v = Vectors(builder, to.dtype.bitwidth)
+        start, half = ir.Constant(I64, 0), ir.Constant(I64, v.count)
+        v.store(v.every_other(v.load(args[1], start), v.load(args[1], half)), args[0], start)
+        return context.get_dummy_value()
+
+    return types.void(to, to), codegen
+
+
 @pasted
 def copy_row(to, source, columns):
     """to (columns,) is overwritten: most rows are so short that a loop over elements costs more than what it does."""
@@ -76,8 +89,8 @@ def copy_row(to, source, columns):
 
 
 @intrinsic
-def sum_differences(typingctx, source, columns):
-    """Σ (x − x) of `columns` elements: zero if all of them are finite, else NaN."""
+def sum_products(typingctx, source, columns):
+    """Σ 0 · x of `columns` elements: zero if all of them are finite, else NaN."""
 
     def codegen(context, builder, signature, args):
         v = Vectors(builder, source.dtype.bitwidth)
@@ -86,7 +99,7 @@ def sum_differences(typingctx, source, columns):
         def add(j, mask=None):
             for i, total in enumerate(sums if mask is None else sums[:1]):
                 x = v.load(args[0], builder.add(j, ir.Constant(I64, i * v.count)), mask)
-                builder.store(builder.fadd(builder.load(total), builder.fsub(x, x)), total)
+                builder.store(v.multiply_add(x, v.zero, builder.load(total)), total)
 
         start, step, one = (ir.Constant(I64, number) for number in (0, SUM_ROWS * v.count, v.count))
         whole = builder.mul(builder.sdiv(args[1], step), step)

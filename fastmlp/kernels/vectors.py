@@ -94,6 +94,11 @@ class Vectors:
                 mixed.append(self.builder.shuffle_vector(a, b, indices))
         return mixed
 
+    def every_other(self, one, other):
+        """Elements 0, 2, 4, … of two vectors, one behind the other."""
+        indices = ir.Constant(ir.VectorType(I32, self.count), list(range(0, 2 * self.count, 2)))
+        return self.builder.shuffle_vector(one, other, indices)
+
     def splat(self, scalar):
         undefined = ir.Constant(self.type, ir.Undefined)
         first = self.builder.insert_element(undefined, scalar, ir.Constant(I32, 0))

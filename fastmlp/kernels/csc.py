@@ -18,7 +18,7 @@ from .records import LAYER_POINTER, TASK_POINTER
 
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, INTEGERS, SIZE, SIZE, POINTER)
-def multiply_columns(task_record, layer_records, number, order, first, rows, like):
+def multiply_csc(task_record, layer_records, number, order, first, rows, like):
     """output (rows, stride) of the first layer is overwritten with bias (O,) + rows of X, in CSC, @ weight (I, O).
 
     The rows are those from order[0] on, one after the other, and `number` is 0. What they need of the task's products
