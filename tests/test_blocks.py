@@ -164,6 +164,6 @@ def test_memory_is_bounded(units, dtype):
     dtype, layout = np.dtype(dtype), Layout(units)
     for rows in (1, 63, 300, 513, 100_000):
         together = prediction_rows(layout, dtype, rows)
-        assert 0 < together <= min(rows, sizes.MOST_LARGE_ROWS)
+        assert 0 < together <= min(rows, sizes.MOST_ROWS)
         outputs = 3 * together * max(units[1:]) * dtype.itemsize
         assert outputs <= sizes.PREDICTION_BYTES or together <= sizes.LEAST_LARGE_ROWS

@@ -18,7 +18,7 @@ from .._jit import INTEGERS, POINTER, SIZE, pasted, unit
 from .network import gather_inputs
 from .pointers import call, carray, integers_at, least, pointer_at, shift
 from .records import FROM_BIAS, FROM_OUT, LAYER_POINTER, RECTIFY, RECTIFY_FROM_OUT, ROW_TILE, TASK_POINTER
-from .simd import sum_differences
+from .simd import lanes, sum_differences
 
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, INTEGERS, SIZE, SIZE, POINTER)
@@ -52,6 +52,8 @@ def multiply_in_blocks(task_record, layer_records, number, order, first, rows, l
         j = 0
         while j < fan_out:
             take, panel = least(columns, fan_out - j), 0
+            if packs and take < fan_out - j <= take + lanes(like):
+                take -= lanes(like)  # or one vector would be left, whose tile takes twice the time
             b, bias = shift(pointer_at(layer.weight, like), k * fan_out + j), shift(pointer_at(layer.bias, like), j)
             if packs:
                 call(task.copy_panels, (pointer_at(task.packed, like), depth, b, fan_out, 0, depth, take))
