@@ -38,9 +38,6 @@ from .vectors import I64, Vectors, opaque
 TILE_ROWS = 8 if MANY_REGISTERS else 4
 #: Rows that are summed at once: as many as an addition takes cycles.
 SUM_ROWS = 4
-#: From this depth on, a tile asks for what the tile below it begins with: a shallower one would notice the requests.
-AHEAD_DEPTH = 64
-LINE_BITS = 512
 
 
 @intrinsic
@@ -76,6 +73,17 @@ def copy_row(to, source, columns):
         copy_vector(shift(to, j), shift(source, j), width)
     if whole < columns:
         copy_vector(shift(to, whole), shift(source, whole), columns - whole)
+
+
+@intrinsic
+def prefetch(typingctx, source):
+    """Ask for source's cache line, without waiting for it; there need be nothing at the address."""
+
+    def codegen(context, builder, signature, args):
+        Vectors(builder, source.dtype.bitwidth).prefetch(args[0], ir.Constant(I64, 0))
+        return context.get_dummy_value()
+
+    return types.void(source), codegen
 
 
 @intrinsic
@@ -171,27 +179,8 @@ def _emit_tile(builder, bits, rows, vectors, args):
     row_offsets = [builder.mul(ir.Constant(I64, i), out_stride) for i in range(rows)]
     places = [(builder.add(r, o), masks[j]) for r in row_offsets for j, o in enumerate(offsets)]
     first = _emit_first(builder, v, offsets, places, out, bias, columns, mode)
-    if rows > 1:
-        with builder.if_then(builder.icmp_signed(">=", depth, ir.Constant(I64, AHEAD_DEPTH))):
-            _emit_prefetch(builder, v, rows, row_offsets, offsets, args)
     sums = _emit_depth_loop(builder, v, rows, offsets, masks, first, (a, a_row, a_step, b, b_stride, depth))
     _emit_results(builder, v, sums, places, out, rectified, mode)
-
-
-def _emit_prefetch(builder, v, rows, row_offsets, offsets, args):
-    """Ask for what the next tile, below this one, begins with: its rows of out, and the first numbers of its rows of a.
-
-    Each row lies in a page of its own, where the processor does not expect it, and a tile whose sums go on from out
-    can do nothing before they are there.
-    """
-    out, out_stride, _, a, a_row, *_ = args
-    below, count = builder.mul(ir.Constant(I64, rows), out_stride), ir.Constant(I64, rows)
-    # Vectors shorter than a line: the first and the last one touch all lines of a tile.
-    ends = offsets if v.count * v.bits == LINE_BITS else list(dict.fromkeys((offsets[0], offsets[-1])))
-    for i, offset in enumerate(row_offsets):
-        for end in ends:
-            v.prefetch(out, builder.add(below, builder.add(offset, end)))
-        v.prefetch(a, builder.mul(builder.add(count, ir.Constant(I64, i)), a_row))
 
 
 def _emit_first(builder, v, offsets, places, out, bias, columns, mode):
