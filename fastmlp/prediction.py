@@ -28,8 +28,8 @@ def predict(
     """The network's outputs, (n, n_outputs), for all rows or for those that `order` names.
 
     A row's bits depend neither on the rows beside it nor on the number of threads. With `both_classes` the one output
-    p becomes two, 1 − p and p. `not_finite`, one integer, is overwritten: above zero if a dense row holds an infinity or
-    a NaN, and then the outputs are of no use.
+    p becomes two, 1 − p and p. `not_finite`, one integer, is overwritten: above zero if a dense row holds an infinity
+    or a NaN, and then the outputs are of no use.
     """
     n_rows = rows.n_rows if order is None else order.size
     out = np.empty((n_rows, 2 if both_classes else network.layout.units[-1]), network.dtype)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .data import require_targets
-from .host import VECTOR_BITS
+from .host import MANY_REGISTERS, VECTOR_BITS
 from .kernels.records import (
     COLUMN_TILE,
     ENTRY_VECTORS,
@@ -46,12 +46,16 @@ UPDATE_BYTES = 1 << 14
 LARGE_BATCH_ROWS, PARTS, PART_BYTES = 2048, 16, 1 << 17
 #: Rows of a large layer's weights that are updated together: their inputs fit the second cache beside much else.
 STRIP_ROWS = 64
-#: Prediction. Rows that go through all layers together: of a small network; at the least and at the most of one with
+#: Prediction. Rows that go through all layers together, at the least and at the most: of a small network; of one with
 #: large layers, which is asked for so many, if its buffers have no more bytes than this.
-BLOCK_ROWS, LEAST_LARGE_ROWS, MOST_LARGE_ROWS, PREDICTION_BYTES = 64, 256, 512, 1 << 24
+BLOCK_ROWS, MOST_ROWS, PREDICTION_BYTES = 64, 512, 1 << 24
+LEAST_LARGE_ROWS, MOST_LARGE_ROWS = 256, 512 if MANY_REGISTERS else 256
 #: Depth of a large layer's blocks: read in place (as many rows of the weights, each in a page of its own, as the
 #: processor fetches ahead at a time), and packed, from so many rows on, so many of the widest tiles at a time.
-DEPTH_IN_PLACE, PACKED_DEPTH, PACK_ROWS, STRIP_TILES = 12, 256, 32, 1
+DEPTH_IN_PLACE, PACK_ROWS, STRIP_TILES = 12, 32, 1
+#: Depth times rows is what a block's inputs take of the second cache; half the rows at twice the depth were measured
+#: with 16 registers alone: outputs go to memory and back half as often.
+PACKED_DEPTH = 256 if MANY_REGISTERS else 512
 #: Inputs of a layer that is not large are gathered so many columns at a time.
 GATHERED_COLUMNS = 512
 #: Inputs of such a layer that are read twice (are they finite, and their product) have no more bytes.
@@ -85,7 +89,7 @@ def padded(width: int, dtype: np.dtype) -> int:
 def prediction_rows(layout: Layout, dtype: np.dtype, rows: int) -> int:
     """How many of `rows` rows go through all layers together, so that all blocks are about as large."""
     row_bytes = 3 * dtype.itemsize * max(padded(width, dtype) for width in layout.units[1:])
-    most = min(max(BLOCK_BYTES // row_bytes // ROW_TILE * ROW_TILE, BLOCK_ROWS), MOST_LARGE_ROWS)
+    most = min(max(BLOCK_BYTES // row_bytes // ROW_TILE * ROW_TILE, BLOCK_ROWS), MOST_ROWS)
     if has_large_layers(layout, dtype):
         fitting = PREDICTION_BYTES // row_bytes // ROW_TILE * ROW_TILE
         most = min(max(fitting, LEAST_LARGE_ROWS), MOST_LARGE_ROWS)

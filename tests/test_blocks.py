@@ -1,15 +1,17 @@
 """Prediction in blocks of depth: the same bits for any blocks, rows and threads; nothing read or written beside."""
 
+import ctypes
 import itertools
 
 import numpy as np
 import pytest
 import reference
 from guarded import Guarded, assert_lines_are_zero
-from problems import make_problem
+from problems import lanes, make_problem
 
 from fastmlp import workspace as sizes
 from fastmlp.data import Rows
+from fastmlp.kernels.panels import copy_panels
 from fastmlp.kernels.predict import predict_rows
 from fastmlp.layout import Layout
 from fastmlp.model import BorrowedModel
@@ -270,6 +272,36 @@ def test_memory_is_bounded(units, dtype):
     dtype, layout = np.dtype(dtype), Layout(units)
     for rows in (1, 63, 300, 513, 100_000):
         together = prediction_rows(layout, dtype, rows)
-        assert 0 < together <= min(rows, sizes.MOST_LARGE_ROWS)
+        assert 0 < together <= min(rows, sizes.MOST_ROWS)
         outputs = 3 * together * max(units[1:]) * dtype.itemsize
         assert outputs <= sizes.PREDICTION_BYTES or together <= sizes.LEAST_LARGE_ROWS
+
+
+def widths_of_strips(fan_out, dtype):
+    """The columns of each strip that a prediction copies to a panel, in order."""
+    network, found = large_problem(dtype, hidden=(fan_out,)).network, []
+    rows = Rows(np.zeros((40, 23), dtype))
+    workspace = Workspace(network, rows, 40, training=False)
+    copy = copy_panels.entry(dtype)
+
+    def note(*arguments):
+        found.append(arguments[-1])
+        copy(*arguments)
+
+    noted = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 7)(note)
+    workspace.task["copy_panels"] = ctypes.cast(noted, ctypes.c_void_p).value
+    out = np.empty((40, 3), dtype)
+    x, row_stride = int(workspace.task["x"]), int(workspace.task["x_row_stride"])
+    predict_rows.entry(dtype)(*workspace.arguments(), x, row_stride, 0, 40, out.ctypes.data)
+    return found
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_no_strip_is_left_with_one_vector(dtype, cut):
+    """Its tile would take twice the time of the vector's share in a wider one."""
+    cut({"PANEL_BYTES": 0})
+    width = lanes(dtype)
+    for fan_out in range(3 * width + 1, 10 * width + 2):
+        strips = widths_of_strips(fan_out, dtype)
+        assert sum(strips) == fan_out
+        assert width < min(strips) and max(strips) <= 3 * width, (fan_out, strips)

@@ -18,7 +18,7 @@ from .._jit import INTEGERS, POINTER, SIZE, pasted, unit
 from .network import gather_inputs
 from .pointers import call, carray, integers_at, least, pointer_at, shift
 from .records import FROM_BIAS, FROM_OUT, LAYER_POINTER, RECTIFY, RECTIFY_FROM_OUT, ROW_TILE, TASK_POINTER
-from .simd import sum_products
+from .simd import lanes, prefetch, sum_products
 
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, INTEGERS, SIZE, SIZE, POINTER)
@@ -62,27 +62,50 @@ def multiply_in_blocks(task_record, layer_records, number, order, first, rows, l
             gather_block(task, order, first, direct, rows, k, depth, like)
         j = 0
         while j < fan_out:
-            take, panel = least(columns, fan_out - j), 0
+            take = least(columns, fan_out - j)
+            if packs and take < fan_out - j <= take + lanes(like):
+                take -= lanes(like)  # or one vector would be left, whose tile takes twice the time
             b, bias = shift(pointer_at(layer.weight, like), k * fan_out + j), shift(pointer_at(layer.bias, like), j)
-            if packs:
-                call(task.copy_panels, (pointer_at(task.packed, like), depth, b, fan_out, 0, depth, take))
-                b, panel = pointer_at(task.packed, like), depth
             out = shift(z, j)
-            if direct > 0:
+            if packs:
+                multiply_by_panel(task, layer, out, a, b, bias, rows, take, depth, mode, like)
+            elif direct > 0:
                 x = pointer_at(task.x + carray(order, 1)[0] * task.x_row_stride + k * task.x_column_stride, like)
                 call(
                     task.multiply,
-                    (out, stride, out, x, x_row, 1, b, fan_out, panel, bias, direct, take, depth, mode),
+                    (out, stride, out, x, x_row, 1, b, fan_out, 0, bias, direct, take, depth, mode),
                 )
-            if direct < rows:
+            if not packs and direct < rows:
                 out, left = shift(out, direct * stride), shift(a, direct * layer.input_stride)
                 call(
                     task.multiply,
-                    (out, stride, out, left, layer.input_stride, 1, b, fan_out, panel, bias, rows - direct, take)
+                    (out, stride, out, left, layer.input_stride, 1, b, fan_out, 0, bias, rows - direct, take)
                     + (depth, mode),
                 )
             j += take
         k += depth
+
+
+@pasted
+def multiply_by_panel(task, layer, out, a, b, bias, rows, columns, depth, mode, like):
+    """A strip of the product: its weights are copied to a panel, which a few rows after the other are multiplied by.
+
+    Before each few rows the processor is asked for what the next few begin with. Each row lies in a page of its own,
+    where it does not expect them, and sums that go on from out can do nothing before they are there.
+    """
+    panel, stride, input_stride = pointer_at(task.packed, like), layer.stride, layer.input_stride
+    call(task.copy_panels, (panel, depth, b, layer.fan_out, 0, depth, columns))
+    for i in range(0, rows, ROW_TILE):
+        z, x = shift(out, i * stride), shift(a, i * input_stride)
+        for following in range(ROW_TILE, 2 * ROW_TILE):
+            to = shift(z, following * stride)
+            prefetch(to)
+            prefetch(shift(to, columns - 1))
+            prefetch(shift(x, following * input_stride))
+        call(
+            task.multiply,
+            (z, stride, z, x, input_stride, 1, panel, 0, depth, bias, least(ROW_TILE, rows - i), columns, depth, mode),
+        )
 
 
 @pasted

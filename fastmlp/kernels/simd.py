@@ -89,6 +89,17 @@ def copy_row(to, source, columns):
 
 
 @intrinsic
+def prefetch(typingctx, source):
+    """Ask for source's cache line, without waiting for it; there need be nothing at the address."""
+
+    def codegen(context, builder, signature, args):
+        Vectors(builder, source.dtype.bitwidth).prefetch(args[0], ir.Constant(I64, 0))
+        return context.get_dummy_value()
+
+    return types.void(source), codegen
+
+
+@intrinsic
 def sum_products(typingctx, source, columns):
     """Σ 0 · x of `columns` elements: zero if all of them are finite, else NaN."""
 

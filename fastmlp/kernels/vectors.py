@@ -66,6 +66,12 @@ class Vectors:
         name = f"llvm.masked.store.{self.suffix}.p0"
         self.builder.call(self._declare(name, ir.VoidType(), [a.type for a in arguments]), arguments)
 
+    def prefetch(self, pointer, offset):
+        """Ask for an element's cache line, without waiting for it; there need be nothing at the address."""
+        at = self.builder.bitcast(self.builder.gep(pointer, [offset]), ir.IntType(8).as_pointer())
+        arguments = [at, *(ir.Constant(I32, number) for number in (0, 3, 1))]  # to be read, into all caches, data
+        self.builder.call(self._declare("llvm.prefetch.p0", ir.VoidType(), [a.type for a in arguments]), arguments)
+
     def sum(self, vector):
         """All lanes added up: halves onto halves, always in the same order."""
         b, count, half = self.builder, self.count, self.count // 2
