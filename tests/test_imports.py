@@ -76,7 +76,7 @@ FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ESTIMATORS = FLOORS[2]
 LLVM_WRITERS = {
     f"kernels/{room}.py"
-    for room in ("simd", "vectors", "transposing", "bits", "pointers", "subnormals", "team", "random_bits", "entries")
+    for room in ("simd", "chains", "vectors", "transposing", "bits", "pointers", "subnormals", "team", "random_bits", "entries")
 }
 COMPILER_FLAGS = {"fastmath", "njit", "jit", "forceinline", "parallel", "cfunc", "CFunc", "vectorize", "guvectorize"}
 
