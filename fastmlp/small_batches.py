@@ -261,6 +261,8 @@ class _Engine:
         if X.flags.c_contiguous:
             self.predict_few(task, layers, id(X), id(out), self.pointer)
         else:
+            if X.strides[0] < X.strides[1]:
+                whole.use_fortran_order()
             strides = whole.task["x_row_stride"], whole.task["x_column_stride"]
             whole.task["x_row_stride"], whole.task["x_column_stride"] = X.strides
             self.predict_few(task, layers, id(X), id(out), self.pointer)

@@ -162,7 +162,8 @@ class Workspace:
         else:
             self._choose_depths()
             self._allocate_prediction()
-            self._allocate_chains()
+            if not rows.sparse and rows.X.strides[0] < rows.X.strides[1]:
+                self.use_fortran_order()
         if in_parts:
             self._allocate_parts()
         self._choose_modes(training)
@@ -294,16 +295,15 @@ class Workspace:
         self.task["last_row"] = last_row
         self.task["positions"] = self.buffer("positions", self.rows.n_features, np.int64)
 
-    def _allocate_chains(self) -> None:
-        """Room for the sums of a narrow first layer, should the inputs be in Fortran order."""
-        if self.rows.sparse:
-            return
+    def use_fortran_order(self) -> None:
+        """Read inputs in Fortran order as they lie, if the first layer is so narrow that it pays; others may follow."""
         task, fan_out = self.task, self.network.layout.units[1]
-        task["multiply_fortran"] = fortran.multiply_fortran.address(self.dtype)
         lanes = VECTOR_BITS // (8 * self.dtype.itemsize)
-        if fan_out <= TILE_VECTORS * lanes:
-            task["chain_stride"] = padded(self.batch_rows, self.dtype)
-            task["chains"] = self.buffer("chains", (lanes if fan_out == 1 else fan_out, task["chain_stride"]))
+        if task["chains"] or fan_out > TILE_VECTORS * lanes:
+            return
+        task["multiply_fortran"] = fortran.multiply_fortran.address(self.dtype)
+        task["chain_stride"] = padded(self.batch_rows, self.dtype)
+        task["chains"] = self.buffer("chains", (lanes if fan_out == 1 else fan_out, task["chain_stride"]))
 
     def _choose_blocks(self) -> None:
         """How the work is cut to the caches: everything that depends on their size stands here.

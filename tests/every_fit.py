@@ -128,6 +128,8 @@ if __name__ == "__main__":
             estimator, X = fit(*case, dtype)
             for rows in (X, X, X[:1]):  # dense rows take the short way from the second time on
                 estimator.predict(rows)
+            if case[2] == "dense":
+                estimator.predict(np.asfortranarray(X))
     for rule, dtype in itertools.product(RULES, (np.float32, np.float64)):
         problem = make_problem("poisson", dtype=dtype)
         Epoch(problem.network, problem.rows, rule, np.arange(7), 3, 1, Regularisation(0.1)).run(0.1)

@@ -187,11 +187,11 @@ def data():
 
 @pytest.fixture
 def compiler_refuses(data, monkeypatch):
-    """Once one fit on dense and one on sparse input, of each type, have compiled what they need."""
+    """Once one fit on input of either order, dense and sparse, of each type, has compiled what it needs."""
     X, y = data
     for dtype in (np.float32, np.float64):
-        fit(X.astype(dtype), y)
-        fit(scipy.sparse.csr_matrix(X.astype(dtype)), y)
+        for prepare in (np.ascontiguousarray, np.asfortranarray, scipy.sparse.csr_matrix, scipy.sparse.csc_matrix):
+            fit(prepare(X.astype(dtype)), y)
 
     def refuse(unit, dtype):
         raise AssertionError(f"{unit.__name__} is compiled once more")

@@ -76,8 +76,10 @@ FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ESTIMATORS = FLOORS[2]
 LLVM_WRITERS = {
     f"kernels/{room}.py"
-    for room in ("simd", "chains", "vectors", "transposing", "bits", "pointers", "subnormals", "team", "random_bits", "entries")
-}
+    for room in (
+        "simd", "chains", "entries", "vectors", "transposing", "bits", "pointers", "subnormals", "team", "random_bits",
+    )
+}  # fmt: skip
 COMPILER_FLAGS = {"fastmath", "njit", "jit", "forceinline", "parallel", "cfunc", "CFunc", "vectorize", "guvectorize"}
 
 SOURCES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
