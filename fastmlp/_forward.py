@@ -52,7 +52,7 @@ class ForwardPass(BaseEstimator):
                 getattr(self, "feature_names_in_", None), self._answers_depend_on(), most_threads(self.n_jobs),
                 ask_threads(self.n_jobs),
             )  # fmt: skip
-        rows = rows_to_predict(X, network.dtype, checked=True)
+        rows = rows_to_predict(X, network.layout.units[1], network.dtype, checked=True)
         return predict(network, rows, None, ask_threads(self.n_jobs), both_classes)
 
     def _small_batch_predictor(self, both_classes: bool) -> SmallBatchPredictor | None:

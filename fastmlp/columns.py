@@ -12,19 +12,25 @@ from .sparse_input import MOST_COLUMNS
 
 #: Indices that are compared with their neighbours at a time.
 COMPARED = 1 << 16
+#: Outputs of a first layer that reads column by column.
+WIDEST = 32
 
 
-def rows_to_predict(X: Any, dtype: Any = None, checked: bool = False) -> Rows:
-    """Inputs of a prediction: a CSC matrix as `Columns`, everything else as `Rows`.
+def rows_to_predict(X: Any, fan_out: int, dtype: Any = None, checked: bool = False) -> Rows:
+    """Inputs of a prediction: a CSC matrix as `Columns` for a narrow first layer, everything else as `Rows`.
 
     Parameters
     ----------
     X : ndarray or sparse matrix of shape (n, n_features)
+    fan_out : int
+        Width of the first layer. The products of a wide one leave the near caches between two columns: there it is
+        as fast, or faster, to put the rows together.
     dtype : numpy type, optional
     checked : bool, default=False
         Whether `check_sparse` has just passed this matrix, or the one that it was made from.
     """
-    if sp.issparse(X) and X.format == "csc" and X.shape[0] <= MOST_COLUMNS:  # kernels read row numbers as int32
+    by_column = sp.issparse(X) and X.format == "csc" and fan_out <= WIDEST
+    if by_column and X.shape[0] <= MOST_COLUMNS:  # kernels read row numbers as int32
         return Columns(X, dtype=dtype, checked=checked)
     return Rows(X, dtype=dtype, checked=checked)
 

@@ -175,7 +175,8 @@ class Network(TrainableModel):
 
     def forward(self, X: Any) -> np.ndarray:
         """The outputs a^L, (n, n_outputs), for inputs X (n, n_features)."""
-        return predict(self, rows_to_predict(check_inputs(X, self, formats=("csr", "csc")), self.dtype, checked=True))
+        X = check_inputs(X, self, formats=("csr", "csc"))
+        return predict(self, rows_to_predict(X, self.layout.units[1], self.dtype, checked=True))
 
     def activations_of(self, X: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """What every unit of every layer computes.

@@ -140,7 +140,7 @@ class SmallBatchPredictor:
 
     @staticmethod
     def _predict_sparse(X: Any, engine: _Engine) -> np.ndarray | None:
-        rows = rows_to_predict(X, engine.dtype)
+        rows = rows_to_predict(X, engine.model.layout.units[1], engine.dtype)
         with np.errstate(over="ignore", invalid="ignore"):
             finite = np.isfinite(rows.values.sum())  # a sum beyond the type's range takes the long way, too
         return engine.predict_sparse(rows) if finite else None
@@ -187,7 +187,7 @@ class _Engine:
         self, model: BorrowedModel, both_classes: bool, sparse_format: str, n_threads: int, threads: Threads
     ) -> None:
         self.model, self.dtype, self.both_classes = model, model.dtype, both_classes
-        self.sparse, self.sparse_format = sparse_format != "", sparse_format
+        self.sparse, self.sparse_format, self.first_width = sparse_format != "", sparse_format, model.layout.units[1]
         self.n_threads, self.threads = n_threads, threads
         used = (*model.coefs, *model.intercepts)
         # Arrays of another type or order are copies, which follow the user's at each call.
@@ -283,7 +283,7 @@ class _Engine:
 
     def _make_workspace(self, block_rows: int) -> tuple[int, int, np.ndarray, Workspace]:
         row = np.zeros((1, self.model.layout.units[0]), self.dtype)
-        rows = rows_to_predict(sp.coo_array(row).asformat(self.sparse_format) if self.sparse else row)
+        rows = rows_to_predict(sp.coo_array(row).asformat(self.sparse_format) if self.sparse else row, self.first_width)
         workspace = Workspace(self.model, rows, block_rows, training=False)
         workspace.task["both_classes"] = self.both_classes
         not_finite = np.zeros(1, np.int64)

@@ -12,7 +12,7 @@ from problems import make_problem
 
 from fastmlp import MLPClassifier, MLPRegressor, Network
 from fastmlp import workspace as sizes
-from fastmlp.columns import COMPARED, Columns, rows_to_predict
+from fastmlp.columns import COMPARED, WIDEST, Columns, rows_to_predict
 from fastmlp.data import Rows
 from fastmlp.prediction import predict
 from fastmlp.workspace import Workspace, group_rows, tile_width
@@ -124,9 +124,9 @@ def test_whatever_csc_may_hold(hidden, dtype, form, in_groups, monkeypatch):
     expected = predict(network, Rows(X.tocsr()))
     before = X.data.copy(), X.indices.copy(), X.indptr.copy()
     for threads in (1, 3):
-        assert np.array_equal(predict(network, rows_to_predict(X), n_threads=threads), expected)
+        assert np.array_equal(predict(network, rows_to_predict(X, 1), n_threads=threads), expected)
     monkeypatch.setattr(sizes, "PRODUCT_BYTES", 1 << 20)
-    assert np.array_equal(predict(network, rows_to_predict(X)), expected)
+    assert np.array_equal(predict(network, rows_to_predict(X, 1)), expected)
     assert np.array_equal(network.forward(X), expected)
     for array, as_it_was in zip((X.data, X.indices, X.indptr), before, strict=True):
         assert np.array_equal(array, as_it_was)
@@ -259,3 +259,12 @@ def test_sizes_of_groups():
     for block in (1, 7, 64, 512):
         rows = group_rows(layout, np.dtype(np.float64), block)
         assert rows % block == 0 and rows >= block
+
+
+@pytest.mark.parametrize("width", [WIDEST, WIDEST + 1])
+def test_wide_first_layers_read_rows(width):
+    """Their products leave the near caches between two columns."""
+    network, X = make_network(np.float64, width), draw(np.float64)
+    rows = rows_to_predict(X.tocsc(), width)
+    assert isinstance(rows, Columns) == (width == WIDEST)
+    assert np.array_equal(predict(network, rows), predict(network, Rows(X)))
