@@ -83,7 +83,7 @@ def assert_runs(place, script, cache, times):
         assert outputs == here["outputs"]
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", [as_pyc, as_zip])
 def test_an_activation_of_the_users(form, tmp_path):
     assert_runs(form(copy_package(tmp_path / "app")), APPLY, tmp_path / "cache", times=1)
 

@@ -278,7 +278,7 @@ def test_workers_of_loky_share_what_joblib_gives_them(monkeypatch):
         get_reusable_executor().shutdown(wait=True)
 
 
-@pytest.mark.parametrize(("given", "threads"), [(None, 1), ("3", 3), ("8", 1)])
+@pytest.mark.parametrize(("given", "threads"), [(None, 1), ("3", 3)])
 def test_workers_of_multiprocessing(given, threads, monkeypatch):
     """One thread, unless the environment says how many of the cores; joblib's, a pool's and an executor's."""
     for name in WORKER_VARIABLES:
