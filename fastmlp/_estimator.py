@@ -68,7 +68,7 @@ class BaseMLP(Preparation):
             if not isinstance(fitting, MinibatchFitting):
                 result = draft._solve(fitting)
         except BaseException:
-            if generator is not None:
+            if generator is not None and before is not None:
                 generator.set_state(before)
             raise
         self._commit(draft, fitting, result, incremental)
