@@ -480,14 +480,15 @@ class Workspace:
 
     def copy_twins(self) -> None:
         """Copy the weights into their twins, transposed or in panels, after they were changed from outside."""
-        for number, (coef, shape) in enumerate(zip(self.network.coefs, self.network.layout.shapes, strict=True)):
+        transpose = dense.transpose.entry(self.dtype)
+        for number, shape in enumerate(self.network.layout.shapes):
             if self.large[number]:
                 copy_weights = panels.copy_weights.entry(self.dtype)
                 copy_weights(*self.arguments(), number, 0, shape[0], self.network.coefs[0].ctypes.data)
             elif f"transposed {number}" in self.buffers:
-                twin, stride = (int(self.layers[number][name]) for name in ("transposed", "transposed_stride"))
-                fan_in, fan_out = shape
-                dense.transpose.entry(self.dtype)(twin, stride, coef.ctypes.data, fan_out, fan_in, fan_out)
+                layer, (fan_in, fan_out) = self.layers[number], shape
+                twin, stride, weight = layer["transposed"], layer["transposed_stride"], layer["weight"]
+                transpose(int(twin), int(stride), int(weight), fan_out, fan_in, fan_out)
 
     def count_not_finite(self) -> np.ndarray:
         """A word, (1,), that each call for outputs overwrites: above zero if a dense row holds an infinity or a NaN."""

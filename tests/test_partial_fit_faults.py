@@ -21,7 +21,7 @@ import sklearn.neural_network
 from fits import assert_same_bits, draw, ignores_max_iter, make, results
 
 from fastmlp import Cosine, MLPClassifier, MLPRegressor
-from fastmlp._fitting import PARAMETERS
+from fastmlp._fitting import PARAMETERS, Continuation
 from fastmlp.optimizers import Adam
 from fastmlp.schedules import Schedule
 from fastmlp.training import Epoch
@@ -397,3 +397,34 @@ def test_a_shallow_copy_of_another_type_leaves_the_original_alone():
     assert_same_bits(*found)
     assert model._optimizer.t == twin._optimizer.t
     np.testing.assert_array_equal(model._optimizer.state, twin._optimizer.state)
+
+
+def test_one_call_at_a_time_holds_what_the_last_one_left():
+    """The others prepare everything anew, with moments of their own: by the same bits where they come one by one."""
+    X, y = draw("regression")
+    model, twin = (make("regression", batch_size=32).partial_fit(X, y).partial_fit(X, y) for _ in range(2))
+    kept = Continuation.take(model)
+    assert kept is not None and Continuation.take(model) is None
+    states = kept.optimizer.state, kept.epoch.workspace.task["n_rows"].copy()
+    before = states[0].copy()
+    model.partial_fit(X[:40], y[:40]).partial_fit(X[:40], y[:40])
+    assert model._continuation is not kept and model._optimizer is not kept.optimizer
+    np.testing.assert_array_equal(states[0], before)
+    assert states[1] == kept.epoch.workspace.task["n_rows"]
+    kept.give_back()
+    twin.partial_fit(X[:40], y[:40]).partial_fit(X[:40], y[:40])
+    assert_same_bits(results(model, X), results(twin, X))
+
+
+def test_models_that_share_their_attributes_take_turns():
+    """``vars(other).update(vars(model))`` hands on what a call left ready, too."""
+    X, y = draw("regression")
+    model = make("regression", batch_size=32).partial_fit(X, y).partial_fit(X, y)
+    other = make("regression")
+    vars(other).update(vars(model))
+    kept = Continuation.take(other)
+    assert kept is not None and Continuation.take(model) is None
+    kept.give_back()
+    again = Continuation.take(model)
+    assert again is kept
+    again.give_back()
