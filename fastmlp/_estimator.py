@@ -49,42 +49,76 @@ class BaseMLP(Preparation):
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, incremental: bool, classes: Any = None) -> BaseMLP:
         """Check everything on a draft of the model; only a fit that is not refused changes the model itself."""
-        fitting: Fitting | None = self._continue(X, y, sample_weight, classes) if incremental else None
-        if fitting is None:
-            draft = object.__new__(type(self))
-            draft.__dict__.update(self.__dict__)
+        kept = Continuation.take(self) if incremental else None
+        if kept is not None:
+            try:
+                going_on = self._continue(kept, X, y, sample_weight, classes)
+                if going_on is not None:
+                    self._random_state = going_on.random_state
+                    self._fit_stochastic(going_on)
+                    return self
+            finally:
+                kept.give_back()
+        # A generator of the user's own goes on drawing only if the fit does.
+        generator = self.random_state if isinstance(self.random_state, np.random.RandomState) else None
+        before = None if generator is None else generator.get_state()
+        draft, result = self._draft(), None
+        try:
             fitting = draft._prepare(X, y, sample_weight, incremental, classes)
-            self.__dict__ = draft.__dict__  # at once: another thread sees the former model or this one
-            self._continuation = None
-            if incremental and isinstance(fitting, MinibatchFitting):
-                self._continuation = Continuation(self, fitting)
-        self._random_state = fitting.random_state
-        if isinstance(fitting, MinibatchFitting):
-            self._fit_stochastic(fitting)
-        else:
-            self._fit_full_batch(fitting)
+            if not isinstance(fitting, MinibatchFitting):
+                result = draft._solve(fitting)
+        except BaseException:
+            if generator is not None and before is not None:
+                generator.set_state(before)
+            raise
+        self._commit(draft, fitting, result, incremental)
         return self
 
-    def _continue(self, X: Any, y: Any, sample_weight: Any, classes: Any) -> MinibatchFitting | None:
+    def _draft(self) -> BaseMLP:
+        """A shallow copy, but for what one model alone may go on with."""
+        draft = object.__new__(type(self))
+        draft.__dict__.update(self.__dict__)
+        draft.__dict__.pop("_continuation", None)
+        return draft
+
+    def _commit(self, draft: BaseMLP, fitting: Fitting, result: Any, incremental: bool) -> None:
+        """The draft becomes the model, at once: another thread sees the former one or this. Then it is trained."""
+        if not isinstance(fitting, MinibatchFitting):
+            self.__dict__ = draft.__dict__
+            self._finish_full_batch(fitting, result)
+            return
+        kept = Continuation(draft, fitting) if incremental else None
+        try:
+            draft.__dict__["_continuation"] = kept
+            self.__dict__ = draft.__dict__
+            self._fit_stochastic(fitting)
+        finally:
+            if kept is not None:
+                kept.give_back()
+
+    def _continue(
+        self, kept: Continuation, X: Any, y: Any, sample_weight: Any, classes: Any
+    ) -> MinibatchFitting | None:
         """What the last ``partial_fit`` left ready, for these rows; None where everything is to be prepared anew."""
-        continuation = self.__dict__.get("_continuation")
-        if continuation is None or not continuation.is_valid_for(self):
-            return None
         n_rows = X.shape[0] if getattr(X, "ndim", 0) == 2 else len(X) if isinstance(X, list) else 0
-        if not n_rows or not continuation.suits(self, n_rows, sp.issparse(X), sample_weight is not None):
+        if not n_rows or not kept.suits(self, n_rows, sp.issparse(X), sample_weight is not None):
             return None
-        network = continuation.fitting.network
-        rows = self._plain_rows(X, y, sample_weight, classes, network)
+        rows, draft = self._plain_rows(X, y, sample_weight, classes, kept.network), None
         if rows is None:
-            X, y, sample_weight = self._check_rows(X, y, sample_weight, True, False, classes)
-            rows = Rows(X, y, sample_weight, network.dtype)
-        return continuation.go_on(self, rows)
+            draft = self._draft()
+            X, y, sample_weight = draft._check_rows(X, y, sample_weight, True, False, classes)
+            rows = Rows(X, y, sample_weight, kept.network.dtype)
+        going_on = kept.go_on(self, rows) if rows.n_rows == n_rows else None
+        if draft is not None and going_on is not None:
+            draft.__dict__["_continuation"] = kept
+            self.__dict__ = draft.__dict__
+        return going_on
 
     def _fit_stochastic(self, fitting: MinibatchFitting) -> None:
         history = self._history()
         try:
             converged = train(
-                fitting.network, fitting.rows, self._optimizer, fitting.plan, history, l2=self.alpha,
+                fitting.network, fitting.rows, fitting.epoch.optimizer, fitting.plan, history, l2=self.alpha,
                 order=fitting.order, random_state=fitting.random_state, progress=Progress(self.verbose),
                 validate=fitting.validate, masks=fitting.masks, epoch=fitting.epoch,
             )  # fmt: skip
@@ -137,7 +171,8 @@ class BaseMLP(Preparation):
             ConvergenceWarning,
         )
 
-    def _fit_full_batch(self, fitting: Fitting) -> None:
+    def _solve(self, fitting: Fitting) -> Any:
+        """The network's parameters become the solver's result; raises what leaves the model as it was."""
         network, rows = fitting.network, fitting.rows
         options: dict = {
             "l2": self.alpha, "max_iter": self.max_iter, "tol": self.tol,
@@ -147,16 +182,21 @@ class BaseMLP(Preparation):
             result = lbfgs(network, rows, max_fun=self.max_fun, **options)
         else:
             result = (newton_cg if self.solver == "newton-cg" else levenberg_marquardt)(network, rows, **options)
-        self.loss_ = float(result.fun)
-        if result.interrupted:
-            self.n_iter_ = int(result.nit)
-            return
-        if self.solver != "lbfgs" and not np.isfinite(result.fun):
+        if self.solver != "lbfgs" and not result.interrupted and not np.isfinite(result.fun):
             raise ValueError(
                 f"{self.solver} has made no step: with loss={self.loss!r} the loss is {result.fun} at the weights that "
                 "it begins with, which are finite. Scale y and X, for instance with StandardScaler, or mend a loss of "
                 "your own."
             )
+        return result
+
+    def _finish_full_batch(self, fitting: Fitting, result: Any) -> None:
+        """What the solver found, as attributes and warnings."""
+        network = fitting.network
+        self.loss_ = float(result.fun)
+        if result.interrupted:
+            self.n_iter_ = int(result.nit)
+            return
         if self.solver == "lbfgs":
             self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -105,20 +106,13 @@ class Preparation(ForwardPass, ABC):
         if self.solver not in FULL_BATCH:
             build_optimizer(self)
         X, y, sample_weight = self._check_rows(X, y, sample_weight, incremental, first, classes)
-        random_state = check_random_state(self.random_state)
-        # A generator of the user's own goes on drawing only if the fit does.
-        before = random_state.get_state() if random_state is self.random_state else None
-        try:
-            network = self._build_network([X.shape[1], *hidden], y.shape[1], X.dtype, first, random_state)
-            rows = Rows(X, y, sample_weight, network.dtype)
-            if self.solver in FULL_BATCH:
-                check_full_batch(self.solver, network, rows)
-                return Fitting(network, rows, random_state)
-            return self._prepare_stochastic(network, rows, regularisation, random_state, incremental)
-        except BaseException:
-            if before is not None:
-                random_state.set_state(before)
-            raise
+        self._random_state = random_state = check_random_state(self.random_state)
+        network = self._build_network([X.shape[1], *hidden], y.shape[1], X.dtype, first, random_state)
+        rows = Rows(X, y, sample_weight, network.dtype)
+        if self.solver in FULL_BATCH:
+            check_full_batch(self.solver, network, rows)
+            return Fitting(network, rows, random_state)
+        return self._prepare_stochastic(network, rows, regularisation, random_state, incremental)
 
     def _build_network(
         self, units: list[int], n_targets: int, dtype: np.dtype, first: bool, random_state: np.random.RandomState
@@ -156,6 +150,8 @@ class Preparation(ForwardPass, ABC):
             self._optimizer = build_optimizer(self)
         elif not isinstance(self._optimizer, RunningOptimizer):
             self._optimizer = adopt_optimizer(self, network.layout)
+        else:  # a shallow copy of the model, or another thread, may go on with the former
+            self._optimizer = self._optimizer.twin()
         order, validate = self._split(network, rows, random_state)
         plan = Plan(
             check_batch_size(self.batch_size, order.size), self.max_iter, self.shuffle, self.tol, self.n_iter_no_change,
@@ -163,6 +159,7 @@ class Preparation(ForwardPass, ABC):
         )  # fmt: skip
         masks = self._dropout_masks(regularisation, random_state, incremental)
         epoch = Epoch.planned(network, rows, self._optimizer, order, plan, ask_threads(self.n_jobs), masks)
+        epoch.rates.address(epoch.steps)  # a schedule of the user's own may raise
         return MinibatchFitting(network, rows, random_state, plan, order, epoch, validate, masks)
 
     def _dropout_masks(
@@ -173,6 +170,8 @@ class Preparation(ForwardPass, ABC):
             return None
         if not incremental or not hasattr(self, "_masks"):
             self._masks = Masks.draw(random_state)
+        else:
+            self._masks = replace(self._masks)
         return self._masks
 
     def _split(

@@ -108,14 +108,17 @@ def fit_labels(y: np.ndarray) -> LabelBinarizer:
 
 def check_batch_size(batch_size: int | str, n_rows: int) -> int:
     """Rows of a mini-batch: at most 200 when 'auto', at most all rows (with a warning) when a number."""
-    if batch_size == "auto":
-        return min(200, n_rows)
-    if int(batch_size) > n_rows:
+    if batch_size != "auto" and int(batch_size) > n_rows:
         warn_user(
             "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped "
             f"(batch_size={batch_size}, {n_rows} rows)."
         )
-    return int(np.clip(int(batch_size), 1, n_rows))
+    return clip_batch_size(batch_size, n_rows)
+
+
+def clip_batch_size(batch_size: int | str, n_rows: int) -> int:
+    """The same without a warning."""
+    return min(200 if batch_size == "auto" else max(int(batch_size), 1), n_rows)
 
 
 def split_rows(

@@ -375,6 +375,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             return None
         if classes is not None and not np.array_equal(np.unique(classes), known):
             return None
+        if self.warm_start and np.unique(y).size != known.size:
+            return None
         return self._encode_classes(y, X.dtype, first=False)
 
     def _encode_classes(self, y: np.ndarray, dtype: np.dtype, first: bool) -> np.ndarray:

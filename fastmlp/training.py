@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from numbers import Real
 
 import numpy as np
 
@@ -192,16 +193,25 @@ class Epoch:
         n_threads: Threads = 1,
         masks: Masks | None = None,
     ) -> Epoch:
-        """The one that a training by this plan runs, with as many threads as pay for all its epochs."""
-        epochs = 1 if plan.one_epoch else plan.max_iter
-        return cls(network, rows, optimizer, order, plan.batch_size, n_threads, plan.regularisation, masks, epochs)
+        """The one that a training by this plan runs, with as many threads as pay for all its epochs.
+
+        A schedule that may end before the training does is warned of.
+        """
+        epochs, running = 1 if plan.one_epoch else plan.max_iter, optimizer.begin()
+        warn_of_early_end(running, plan, order.size)
+        return cls(network, rows, running, order, plan.batch_size, n_threads, plan.regularisation, masks, epochs)
 
     def rebind(self, rows: Rows, order: np.ndarray) -> None:
         """Go on with other rows of the same kind, after the parameters may have been changed from outside."""
-        self.rows = rows
         self.workspace.rebind(rows)
+        self.rows = rows
         self.workspace.use_order(order)
         self.steps = -(-order.size // self.batch_size)
+
+    def forget_rows(self) -> None:
+        """Let go of the caller's arrays, until `rebind`."""
+        self.__dict__.pop("rows", None)
+        self.workspace.forget_rows()
 
     def run(self, l2: float) -> float:
         """Make every step of the pass; the mean loss over the rows that counted."""
@@ -265,8 +275,8 @@ def train(
     """Train `network` in place until nothing improves or every epoch is used up.
 
     With `validate` the parameters with the best score are put back in the end. `masks` is where dropout's random bits
-    come from; it goes on with the training. `epoch` is one that was made from these arguments before. A schedule that
-    may end before the training does is warned of.
+    come from; it goes on with the training. `epoch` is one that was made from these arguments before, as
+    `Epoch.planned` does.
 
     Returns
     -------
@@ -284,8 +294,6 @@ def train(
     if epoch is None:
         epoch = Epoch.planned(network, rows, optimizer, order, plan, n_threads, masks)
     history.n_iter = 0
-    if ended := _ends_early(optimizer, plan, order.size, epoch.steps):
-        warn_user(ended)
     try:
         with epoch.team:
             for _ in range(plan.max_iter):
@@ -310,15 +318,30 @@ def train(
     return False
 
 
-def _ends_early(optimizer: RunningOptimizer, plan: Plan, rows: int, steps: int) -> str:
-    """What to say of a schedule whose end these epochs may pass; nothing where it was passed before."""
-    end, epochs = optimizer.schedule.ends_at, 1 if plan.one_epoch else plan.max_iter
+def warn_of_early_end(optimizer: RunningOptimizer, plan: Plan, rows: int) -> None:
+    """Warn of a schedule whose end these epochs may pass; not where it was passed before.
+
+    Raises
+    ------
+    ValueError
+        If a schedule of the user's own ends at what is no number.
+    """
+    end = optimizer.schedule.ends_at
+    if end is None:
+        return
+    if not isinstance(end, Real) or math.isnan(end):
+        raise ValueError(
+            f"{optimizer.schedule!r} has ends_at={end!r}, but it must be the step from which on the rate stays what "
+            "it is, or None."
+        )
+    epochs, steps = 1 if plan.one_epoch else plan.max_iter, -(-rows // plan.batch_size)
     made = optimizer.t + epochs * steps
-    if end is None or not optimizer.t <= end < made:
-        return ""
+    if not optimizer.t <= end < made:
+        return
+    end = math.ceil(end)
     before = f"after {optimizer.t} before them, " if optimizer.t else ""
     rate = float(optimizer.schedule(end))
-    return (
+    warn_user(
         f"{optimizer.schedule!r} ends after {end} steps, but training may make {made} ({before}{epochs} epochs of "
         f"{steps}): from step {end} on the learning rate stays at {rate:g}. Give the schedule as many steps as there "
         f"are, for instance count_steps({epochs}, rows={rows}, batch_size={plan.batch_size}) of fastmlp.schedules, or "

@@ -114,6 +114,12 @@ def has_large_layers(layout: Layout, dtype: np.dtype) -> bool:
     return max(fan_in * fan_out for fan_in, fan_out in layout.shapes) * dtype.itemsize > PANEL_BYTES
 
 
+def _kind_of(rows: Rows) -> tuple:
+    """What rows must have in common so that one workspace serves them."""
+    weighted = rows.sample_weight is not None
+    return rows.sparse, rows.by_column, rows.n_features, rows.n_targets, weighted, rows.dtype
+
+
 class Workspace:
     """Everything that kernels read and write for `network` on `rows`, at most `batch_rows` of them at once.
 
@@ -142,6 +148,7 @@ class Workspace:
         in_parts: bool = False,
     ) -> None:
         self.network, self.rows, self.dtype = network, rows, network.dtype
+        self.kind = _kind_of(rows)
         if rows.n_features != network.layout.units[0]:
             raise ValueError(
                 f"X has {rows.n_features} columns, but the network reads {network.layout.units[0]}: give it as many."
@@ -438,7 +445,22 @@ class Workspace:
         """Other rows for a training: as many features and targets, weighted or not, dense or sparse as before.
 
         The parameters may have been changed from outside meanwhile.
+
+        Raises
+        ------
+        ValueError
+            If they are of another kind, or hold a class that has no output: kernels would read foreign memory.
         """
+        if not self.takes(rows):
+            names = "sparse", "by_column", "n_features", "n_targets", "weighted", "dtype"
+            differ = [
+                f"{name}={now} in place of {before}"
+                for name, now, before in zip(names, _kind_of(rows), self.kind, strict=True)
+                if now != before
+            ]
+            raise ValueError(f"This workspace was made for other rows ({', '.join(differ)}): make another.")
+        network = self.network
+        require_targets(network.loss_function, network.output_activation, network.layout.units[-1], rows.y)
         self.rows = rows
         rows.describe(self.tasks)
         if rows.sparse:
@@ -448,16 +470,25 @@ class Workspace:
                     self._allocate_entries(thread, entries)
         self.copy_twins()
 
+    def takes(self, rows: Rows) -> bool:
+        """Whether `rebind` can go on with these rows, as far as their kind is concerned."""
+        return _kind_of(rows) == self.kind
+
+    def forget_rows(self) -> None:
+        """Let go of the caller's arrays: until `rebind`, no kernel may run."""
+        self.__dict__.pop("rows", None)
+
     def copy_twins(self) -> None:
         """Copy the weights into their twins, transposed or in panels, after they were changed from outside."""
-        for number, coef in enumerate(self.network.coefs):
+        transpose = dense.transpose.entry(self.dtype)
+        for number, shape in enumerate(self.network.layout.shapes):
             if self.large[number]:
                 copy_weights = panels.copy_weights.entry(self.dtype)
-                copy_weights(*self.arguments(), number, 0, coef.shape[0], self.network.coefs[0].ctypes.data)
+                copy_weights(*self.arguments(), number, 0, shape[0], self.network.coefs[0].ctypes.data)
             elif f"transposed {number}" in self.buffers:
-                twin, stride = (int(self.layers[number][name]) for name in ("transposed", "transposed_stride"))
-                fan_in, fan_out = coef.shape
-                dense.transpose.entry(self.dtype)(twin, stride, coef.ctypes.data, fan_out, fan_in, fan_out)
+                layer, (fan_in, fan_out) = self.layers[number], shape
+                twin, stride, weight = layer["transposed"], layer["transposed_stride"], layer["weight"]
+                transpose(int(twin), int(stride), int(weight), fan_out, fan_in, fan_out)
 
     def count_not_finite(self) -> np.ndarray:
         """A word, (1,), that each call for outputs overwrites: above zero if a dense row holds an infinity or a NaN."""

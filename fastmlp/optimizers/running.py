@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,6 +58,16 @@ class RunningOptimizer:
         self.t = self._exchanged = 0
         self.state: np.ndarray | None = None
         self.mean_shrinkage = 0.0
+
+    def __setstate__(self, state: dict) -> None:
+        self.mean_shrinkage = 0.0  # pickles of version 1.0 have none
+        self.__dict__.update(state)
+
+    def twin(self) -> RunningOptimizer:
+        """The same with moments of its own: where one goes on, the other stays."""
+        twin = copy.copy(self)
+        twin.state = None if self.state is None else self.state.copy()
+        return twin
 
     def begin(self) -> RunningOptimizer:
         """Itself: it has begun, and goes on."""
