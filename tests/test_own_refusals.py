@@ -19,6 +19,7 @@ from fastmlp._jit import _is_pythons
 
 TABLE = np.array([0.5, 2.0])
 NUMBERS = [1.0, 2.0]
+HUNDREDS = 300
 NAMED = {"a": 1.0}
 DOUBLED = functools.partial(lambda a, z: a * z, 2.0)
 
@@ -167,7 +168,27 @@ def asks_for_its_type(z):
     return 2 * z if isinstance(z, float) else z  # here
 
 
+def closes_and_sets():
+    n = 0.0
+
+    def sets_a_variable_around_it(z):
+        nonlocal n
+        n = 2.0 * z  # here
+        return n + 1.0
+
+    def sets_it_further_inside(z):
+        def inner(t):
+            nonlocal n
+            n = t  # here
+
+        inner(z)
+        return n
+
+    return sets_a_variable_around_it, sets_it_further_inside
+
+
 REFUSED = [
+    *closes_and_sets(),
     asks_for_its_type,
     prints, draws, draws_otherwise, allocates, makes_a_list, appends, comprehends, makes_a_dict, makes_a_string,
     formats,
@@ -189,10 +210,21 @@ def test_what_needs_python_is_refused(function):
             activation.unit.load(dtype)
         message = str(caught.value)
         place = f"(in {function.__name__}, test_own_refusals.py, line {line + 1}: `{lines[line].strip()}`)"
-        assert message.startswith(f"{function.__name__}, one cannot be compiled: ")
+        assert message.startswith(f"{function.__qualname__}, one cannot be compiled: ")
         assert place in message
         assert "What is allowed: functions take numbers and return one" in message
         assert not any(word in message for word in ("KeyError", "AssertionError", "LoweringError", "Failed in"))
+
+
+def with_more(z, *more, scale=2.0):
+    return scale * z + more[0] + len(more)
+
+
+def test_arguments_by_name_behind_all_others():
+    """Numba would take the last argument for `scale`."""
+    for function in (lambda z: with_more(z, 1.0, 3.0), lambda z: with_more(z, 1.0, scale=3.0)):
+        with pytest.raises(ValueError, match=r"by name behind \*arguments have no place in it \(in with_more, "):
+            quietly(function)([1.0])
 
 
 def test_the_helper_is_named_that_asks_for_it():
@@ -272,7 +304,35 @@ def closes_over(factor):
     return lambda z, shift=1.0: factor * z + shift
 
 
+def sets_a_variable_of_its_own(z):
+    total = 0.0
+
+    def add(t):
+        nonlocal total
+        total = total + t
+
+    add(z)
+    add(z)
+    return total
+
+
+def accumulates(z):
+    total = 0
+    for i in range(1, 300):
+        total = np.add(total, 300)
+        total = np.maximum(total, np.square(i))
+    return z * total
+
+
+def squares(n):
+    return np.square(n)
+
+
 ALLOWED = [
+    sets_a_variable_of_its_own, accumulates,
+    lambda z: z * np.square(HUNDREDS) + np.power(10, 6) * z, lambda z: z * np.multiply(np.maximum(HUNDREDS, 2), 300),
+    lambda z: z * np.left_shift(HUNDREDS, 10) + z * np.subtract(-20000, 20000), lambda z: z * squares(300),
+    lambda z: z * np.square(300 if z > 0 else 200) + np.add(z, 1) + np.maximum(2, z),
     factorial, recursive, matches, halves, with_names, calls_by_name, closes_over(2.0), closes_over(3),
     lambda z: float(z > 0), lambda z: float(z), lambda z: float(3) * z, lambda z: min(z, float("inf")),
     lambda z: int(z), lambda z: float("-inf") if z < -1e9 else z, lambda z: bool(z > 0) * z,

@@ -17,6 +17,7 @@ What cannot be described like that, or does not live in a file, is compiled once
 
 import builtins
 import hashlib
+import inspect
 import math
 import os
 import types as python
@@ -36,6 +37,10 @@ ALLOWED = (
     "functions take numbers and return one; they may use arithmetic, comparisons, if and else, loops over range, "
     "abs, min and max, the functions of math and NumPy for one number, numbers from outside, and other such functions"
 )
+
+
+#: Types whose repr says everything.
+_SCALARS = type(None), bool, int, float, complex, str
 
 
 class _Reading:
@@ -88,9 +93,10 @@ class _Reading:
         return self.copies[function]
 
     def _describe(self, value):
-        if value is None or isinstance(value, bool | int | float | complex | str | np.generic):
-            return type(value).__name__, repr(value)
-        if isinstance(value, tuple):
+        kind = type(value)  # of a subclass, repr may say anything, and attributes may come from anywhere
+        if kind in _SCALARS or (isinstance(value, np.number | np.bool) and kind in np.sctypeDict.values()):
+            return kind.__name__, repr(value)
+        if kind is tuple:
             return tuple(self._describe(one) for one in value)
         if value is math or value is np:
             return "module", value.__name__
@@ -105,10 +111,13 @@ class _Reading:
 
 
 def _by_position(function):
-    """(code, defaults) of the same function, where arguments that go by their names alone may go by position too."""
+    """(code, defaults) of the same function, where arguments that go by their names alone may go by position too.
+
+    Not behind ``*more``, which would come after them.
+    """
     code, given, named = function.__code__, function.__defaults__ or (), function.__kwdefaults__ or {}
     last = code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount]
-    if given and named.keys() != set(last):
+    if code.co_flags & inspect.CO_VARARGS or (given and named.keys() != set(last)):
         return code, given  # what Numba says of it will do
     counts = {"co_argcount": code.co_argcount + code.co_kwonlyargcount, "co_kwonlyargcount": 0}
     return code.replace(**counts), (*given, *(named[name] for name in last if name in named))
