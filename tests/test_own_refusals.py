@@ -329,6 +329,7 @@ def squares(n):
 
 
 ALLOWED = [
+    lambda z: math.frexp(z)[0] + math.frexp(z)[1],
     sets_a_variable_of_its_own, accumulates,
     lambda z: z * np.square(HUNDREDS) + np.power(10, 6) * z, lambda z: z * np.multiply(np.maximum(HUNDREDS, 2), 300),
     lambda z: z * np.left_shift(HUNDREDS, 10) + z * np.subtract(-20000, 20000), lambda z: z * squares(300),

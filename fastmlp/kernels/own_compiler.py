@@ -113,6 +113,10 @@ def our_name(value):
     return None
 
 
+#: Among a function's globals: (identity of a module, name) → what the module said when the function was read.
+READ = "fastmlp read"
+
+
 def _number(value, single):
     """The number as a kernel for float32 (`single`) or float64 should see it."""
     if single and isinstance(value, float):
@@ -161,6 +165,8 @@ class _Adapt(FunctionPass):
         called = self._check_calls(function, state.args)
         if single or types.int16 in state.args:
             self._widen_integers(function, state.args)
+        gets = [get for block in function.blocks.values() for get in block.find_exprs("getitem")]
+        indices = {get.index.name for get in gets}  # of a tuple of several types Numba must see which
         for block in function.blocks.values():
             if isinstance(block.terminator, ir.Raise):  # nobody would hear it
                 raise UnsupportedError("raise and assert have no place in it", block.terminator.loc)
@@ -176,8 +182,12 @@ class _Adapt(FunctionPass):
                     line.value = ir.Global("float", _FLOAT[single], line.loc)
                 elif name := our_name(found[0]):
                     line.value = ir.Global(name, FUNCTIONS[name], line.loc)
-                elif isinstance(found[0], int | float):
+                elif isinstance(found[0], int | float) and line.target.name not in indices:
                     line.value = ir.Const(_number(found[0], single), line.loc)
+                elif isinstance(line.value, ir.Expr) and isinstance(
+                    found[0], complex | np.generic | np.ndarray | tuple
+                ):
+                    line.value = ir.Global(line.value.attr, found[0], line.loc)
         function._definitions = build_definitions(function.blocks)
         return True
 
@@ -240,10 +250,11 @@ class _Adapt(FunctionPass):
         if isinstance(expression, ir.Arg) and isinstance(arguments[expression.index], types.Omitted):
             return (arguments[expression.index].value,)
         if isinstance(expression, ir.Expr) and expression.op == "getattr":
-            owner = guard(get_definition, function, expression.value)
-            module = owner.value if isinstance(owner, ir.Global | ir.FreeVar) else None
-            if isinstance(module, python.ModuleType) and hasattr(module, expression.attr):
-                return (getattr(module, expression.attr),)
+            owner = _Adapt._value(function, guard(get_definition, function, expression.value), arguments)
+            if owner and isinstance(owner[0], python.ModuleType):
+                read = function.func_id.func.__globals__.get(READ, {})
+                found = read.get((id(owner[0]), expression.attr), getattr(owner[0], expression.attr, READ))
+                return None if found is READ else (found,)
         return None
 
 

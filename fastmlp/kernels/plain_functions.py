@@ -30,7 +30,7 @@ from numba.core.dispatcher import Dispatcher
 from .._jit import ELEMENTWISE, NeedsPython, inlined
 from ..units import Source, Unit
 from .blame import Watch
-from .own_compiler import FUNCTIONS, UserCompiler, our_name
+from .own_compiler import FUNCTIONS, READ, UserCompiler, our_name
 
 #: What the messages say that a function may do.
 ALLOWED = (
@@ -69,7 +69,7 @@ class _Reading:
             return self._copy_function(value)
         self.description.append(self._describe(value))
         name = our_name(value)
-        return FUNCTIONS[name] if name else value
+        return FUNCTIONS[name] if name else _frozen(value)
 
     def _copy_function(self, function):
         if function in self.copies:
@@ -78,7 +78,7 @@ class _Reading:
         code, outside = function.__code__, function.__globals__
         taken, given = _by_position(function)
         copied = python.FunctionType(
-            taken, {}, function.__name__, given, tuple(python.CellType() for _ in code.co_freevars)
+            taken, {}, function.__name__, _frozen(given), tuple(python.CellType() for _ in code.co_freevars)
         )
         copied.__module__ = __name__  # of which Numba makes sure before it loads compiled code: not the user's module
         self.copies[function] = inlined(copied, UserCompiler)
@@ -88,6 +88,8 @@ class _Reading:
         for name in sorted(_names(code) & outside.keys()):
             self.description.append(name)
             copied.__globals__[name] = self.copy(outside[name])
+        used = (*copied.__globals__.values(), *(cell.cell_contents for cell in function.__closure__ or ()))
+        copied.__globals__[READ] = _read_modules(used, _names(code))
         for cell, original in zip(copied.__closure__ or (), function.__closure__ or (), strict=True):
             cell.cell_contents = self.copy(original.cell_contents)
         return self.copies[function]
@@ -108,6 +110,30 @@ class _Reading:
                 return module.__name__, name
         self.complete = False
         return None
+
+
+def _frozen(value):
+    """The same array, or tuple with arrays in it, that nobody changes."""
+    if type(value) is tuple:
+        return tuple(map(_frozen, value))
+    if not isinstance(value, np.ndarray) or value.dtype.hasobject:
+        return value
+    copied = np.array(value, order="C")
+    copied.flags.writeable = False
+    return copied
+
+
+def _read_modules(values, names):
+    """What the modules among the values, and those inside them, say of these names: see `READ`."""
+    read, waiting = {}, list(values)
+    while waiting:
+        module = waiting.pop()
+        if isinstance(module, python.ModuleType) and module is not np and module is not math:
+            for name in names & vars(module).keys():
+                if (id(module), name) not in read:
+                    read[id(module), name] = _frozen(vars(module)[name])
+                    waiting.append(vars(module)[name])
+    return read
 
 
 def _by_position(function):
