@@ -4,9 +4,11 @@ What they would do inside training: wait for ever for the interpreter's lock, ra
 number of threads would draw otherwise.
 """
 
+import ctypes
 import functools
 import math
 import random
+import types
 import warnings
 from math import log
 
@@ -253,6 +255,35 @@ def test_functions_that_numba_has_compiled():
     leaky = numba.njit(lambda z: np.where(z > 0, z, 0.5 * z))
     assert quietly(leaky)([-1.0, 2.0]).tolist() == [-0.5, 2.0]
     assert quietly(lambda z: 2 * leaky(z))([-1.0, 2.0]).tolist() == [-1.0, 4.0]
+
+
+def test_functions_known_by_their_address():
+    """A callback leads back into the interpreter; wherever it stands, it is refused when the activation is made."""
+    callback = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(lambda z: 2 * z)
+    module = types.ModuleType("module")
+    module.callback = callback
+
+    def as_default(z, callback=callback):
+        return callback(z)
+
+    def in_a_tuple(z, callbacks=(callback,)):
+        return callbacks[0](z)
+
+    for function in (lambda z: callback(z), lambda z: module.callback(z), as_default, in_a_tuple):
+        with pytest.raises(ValueError, match=r"known by its address alone may ask for Python\. What is allowed: "):
+            Activation(function, lambda z: 2.0)
+        loss = Loss(lambda a, y, function=function: function(a), lambda a, y: 2.0)
+        with pytest.raises(ValueError, match="cannot be compiled"):
+            loss.of_outputs.load(np.float64)
+
+
+def test_functions_that_numba_has_compiled_for_c():
+    """Are compiled anew from their plain form, too."""
+    doubled = numba.cfunc("float64(float64)")(lambda z: 2 * z)
+    assert quietly(lambda z: doubled(z))([1.5]).tolist() == [3.0]
+    printing = numba.cfunc("float64(float64)")(prints)
+    with pytest.raises(ValueError, match=r"in prints, .*`print\(z\)  # here`\)"):
+        quietly(lambda z: printing(z)).unit.load(np.float64)
 
 
 def test_a_fit_is_refused_before_it_begins(capsys):

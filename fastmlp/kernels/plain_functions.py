@@ -16,16 +16,20 @@ What cannot be described like that, or does not live in a file, is compiled once
 """
 
 import builtins
+import ctypes
 import hashlib
 import inspect
 import math
 import os
+import sys
 import types as python
 import weakref
 
 import numpy as np
+from numba.core.ccallback import CFunc
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
+from numba.core.types import WrapperAddressProtocol
 
 from .._jit import ELEMENTWISE, NeedsPython, inlined
 from ..units import Source, Unit
@@ -63,8 +67,8 @@ class _Reading:
 
     def copy(self, value):
         """The value as compiled code may use it, described; of a function that Numba has compiled, the plain one."""
-        if isinstance(value, Dispatcher):
-            value = value.py_func
+        if isinstance(value, Dispatcher | CFunc):
+            value = value.__wrapped__
         if isinstance(value, python.FunctionType):
             return self._copy_function(value)
         self.description.append(self._describe(value))
@@ -113,7 +117,11 @@ class _Reading:
 
 
 def _frozen(value):
-    """The same array, or tuple with arrays in it, that nobody changes."""
+    """The same array, or tuple with arrays in it, that nobody changes; refuses functions known by address alone."""
+    foreign = ctypes._CFuncPtr, getattr(sys.modules.get("_cffi_backend"), "CData", ()), WrapperAddressProtocol
+    if isinstance(value, foreign):
+        what = "a function that is known by its address alone may ask for Python"
+        raise ValueError(f"{value!r} cannot be compiled: {what}. What is allowed: {ALLOWED}.")
     if type(value) is tuple:
         return tuple(map(_frozen, value))
     if not isinstance(value, np.ndarray) or value.dtype.hasobject:
