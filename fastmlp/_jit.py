@@ -35,6 +35,7 @@ from numba.core.compiler import Compiler, CompilerBase, DefaultPassBuilder
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 
+from .forking import undone
 from .units import DOUBLES, INDICES, INTEGERS, KERNELS, POINTER, SIZE, Argument, Size, Source, Unit, find, pack
 
 __all__ = [
@@ -57,11 +58,20 @@ _FROM_COMPILED_CODE = {"error_model": "numpy", "no_cpython_wrapper": True, "no_c
 def _compiling() -> Iterator[None]:
     """NUMBA_DISABLE_JIT, or the same in Numba's configuration, is for functions of the program: not for these."""
     disabled = getattr(config, "DISABLE_JIT", 0)
-    config.DISABLE_JIT = 0  # type: ignore[attr-defined]
-    try:
+    with undone(lambda: setattr(config, "DISABLE_JIT", disabled)):
+        config.DISABLE_JIT = 0  # type: ignore[attr-defined]
         yield
-    finally:
-        config.DISABLE_JIT = disabled  # type: ignore[attr-defined]
+
+
+@contextlib.contextmanager
+def _collecting_no_garbage() -> Iterator[None]:
+    """Hundreds of thousands of small objects that live on: looking for garbage takes a tenth of the time."""
+    if not gc.isenabled():
+        yield
+        return
+    with undone(gc.enable):
+        gc.disable()
+        yield
 
 
 def _dispatcher(function: Callable, **options: Any) -> Callable:
@@ -248,20 +258,14 @@ def build(source: Source, dtype: Any, ours: bool = True) -> tuple[_Library, str]
     flags.no_cpython_wrapper, flags.no_cfunc_wrapper, flags.no_compile = True, silent, True
     flags.enable_pyobject = False
     typing, target = cpu_target.typing_context, cpu_target.target_context
-    collecting = gc.isenabled()
-    gc.disable()  # hundreds of thousands of small objects that live on: looking for garbage takes a tenth of the time
-    try:
-        with global_compiler_lock, _compiling():
-            library = _Library(target.codegen(), source.function.__qualname__)
-            pipeline = _Lean if ours else Compiler
-            compiled = compiler.compile_extra(
-                typing, target, source.function, signature, types.void, flags, {}, library, pipeline
-            )
-            symbol = _add_entry(library, compiled.fndesc, ours) if silent else compiled.fndesc.llvm_cfunc_wrapper_name
-            library.finalize()
-    finally:
-        if collecting:
-            gc.enable()
+    with _collecting_no_garbage(), global_compiler_lock, _compiling():
+        library = _Library(target.codegen(), source.function.__qualname__)
+        pipeline = _Lean if ours else Compiler
+        compiled = compiler.compile_extra(
+            typing, target, source.function, signature, types.void, flags, {}, library, pipeline
+        )
+        symbol = _add_entry(library, compiled.fndesc, ours) if silent else compiled.fndesc.llvm_cfunc_wrapper_name
+        library.finalize()
     return library, symbol
 
 

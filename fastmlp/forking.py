@@ -3,21 +3,29 @@
 The child has no such thread, but inherits what that one held: locks of llvmlite and of Numba, modules half imported,
 registers half filled. So a fork waits until nobody compiles or loads, for one kernel at the most: `Lock` lets a
 waiting fork go first. If that takes longer than `PATIENCE` seconds, or is interrupted, the fork goes on, and the child
-gets new locks. Of Numba, whatever else a program does with it, only the locks are waited for, and more briefly.
+gets new locks; it also undoes what the thread that it has not waited for had changed for the whole process. Of Numba,
+whatever else a program does with it, only the locks are waited for, and more briefly.
+
+A signal's handler may raise anything at any line of the hooks, and nobody would hear it there: a lock is acquired and
+noted, or released and forgotten, by one call of C each, which no handler divides, and what was raised follows the fork.
 """
 
 from __future__ import annotations
 
 import _frozen_importlib  # type: ignore[import-not-found]
+import collections
+import contextlib
 import functools
+import itertools
 import logging  # noqa: F401
+import operator
 import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 #: Seconds that a fork waits for a thread of ours (or for LLVM), and for a thread of somebody else's that compiles.
 PATIENCE, PATIENCE_WITH_OTHERS = 30.0, 2.0
@@ -56,20 +64,24 @@ class Lock:
     def __exit__(self, *exception: object) -> None:
         self._inner.release()
 
-    def acquire_for_fork(self, timeout: float) -> bool:
-        """Take it before all others who wait."""
-        if self._inner._is_owned():
-            return self._inner.acquire()
-        if not self._turn.acquire(timeout=timeout):
-            return False
-        try:
-            return self._inner.acquire(timeout=timeout)
-        finally:
-            self._turn.release()
-
 
 #: Whoever loads or compiles holds it: one thread at a time.
 loading = Lock()
+
+#: (thread, key) → how to undo what that thread has changed for the whole process, for as long as it compiles.
+_changes: dict[tuple[int, object], Callable[[], object]] = {}
+
+
+@contextlib.contextmanager
+def undone(undo: Callable[[], object]) -> Iterator[None]:
+    """Call `undo` at the end; in the child of a fork meanwhile, which lacks the thread that would, at once."""
+    key = threading.get_ident(), object()
+    _changes[key] = undo
+    try:
+        yield
+    finally:
+        undo()
+        del _changes[key]
 
 
 def _locks_of_others() -> Iterator[tuple[Any, str, float]]:
@@ -117,63 +129,104 @@ def _renew(owner: Any, attribute: str) -> None:
         callstack._stack.clear()
 
 
-def _acquire(lock: Any, seconds: float) -> bool:
-    return lock.acquire(timeout=seconds)
+class _Step(NamedTuple):
+    """A lock to take before a fork: how, within so many seconds, and what to do with it afterwards."""
+
+    acquire: Callable[[float], bool]
+    release: Callable[[], object]
+    renew: Callable[[], object]
+    patience: float
 
 
 class _Fork(threading.local):
-    """What a forking thread holds, what it could not get, and whether Ctrl-C came meanwhile."""
+    """What a forking thread has tried to take, whether it holds that, and what a signal's handler raised meanwhile."""
 
-    release: tuple[Callable[[], None], ...] = ()
-    renew: tuple[Callable[[], None], ...] = ()
-    interrupted = False
+    steps: list[_Step] = []
+    taken: list[bool] = []
+    raised: BaseException | None = None
+    owns = False
+
+    def begin(self) -> None:
+        self.steps, self.taken, self.raised, self.owns = [], [], None, loading._inner._is_owned()
+
+    def released(self) -> list[Callable[[], object]]:
+        """How to release what is held, the last lock first."""
+        return [step.release for step, taken in zip(self.steps, self.taken) if taken][::-1]  # noqa: B905
 
 
 _fork = _Fork()
+#: How often a hook goes on after an exception.
+_TRIES = 100
 
 
 def _before() -> None:
-    """In the order in which compiling takes them."""
-    release: list[Callable[[], None]] = []
-    renew: list[Callable[[], None]] = []
-    _fork.interrupted = False
-    for acquire, free, again, patience in _steps():
-        taken = _take(acquire, patience)
-        (release if taken else renew).append(free if taken else again)
-    _fork.release, _fork.renew = tuple(reversed(release)), tuple(renew)
-
-
-def _take(acquire: Callable[[float], bool], patience: float) -> bool:
-    """Whether it was acquired in time, and before Ctrl-C if that was not free: from here nothing can be raised."""
-    until = time.monotonic() + patience
-    while True:
+    """In the order in which compiling takes them; after an exception, only what is free."""
+    begun = False
+    for _ in range(_TRIES):
         try:
-            return acquire(0 if _fork.interrupted else max(0, until - time.monotonic()))
-        except KeyboardInterrupt:
-            _fork.interrupted = True
+            if not begun:
+                _fork.begin()
+                begun = True
+            for step in itertools.islice(_steps(), len(_fork.taken), None):
+                _fork.steps[len(_fork.taken) :] = [step]
+                _fork.taken.extend(map(step.acquire, (0 if _fork.raised else step.patience,)))
+            return
+        except BaseException as error:
+            _fork.raised = error
 
 
-def _steps() -> Iterator[tuple]:
-    """(acquire within so many seconds, release, renew, seconds) of each lock; looked up once those before are held."""
-    yield loading.acquire_for_fork, loading.release, loading.renew, PATIENCE
-    yield _wait_for_imports, _nothing, _nothing, PATIENCE
+def _steps() -> Iterator[_Step]:
+    """Each lock, looked up once those before are held."""
+    turn, inner = loading._turn, loading._inner
+    if not _fork.owns:
+        yield _Step(functools.partial(turn.acquire, True), turn.release, loading.renew_turn, PATIENCE)
+    yield _Step(functools.partial(inner.acquire, True), inner.release, loading.renew, PATIENCE)
+    yield _Step(_wait_for_imports, _nothing, _nothing, PATIENCE)
     for owner, attribute, patience in _locks_of_others():
         lock = getattr(owner, attribute)
         renew = functools.partial(_renew, owner, attribute)
-        yield functools.partial(_acquire, lock), lock.release, renew, patience
+        yield _Step(functools.partial(lock.acquire, True), lock.release, renew, patience)
 
 
 def _after_in_parent() -> None:
-    for release in _fork.release:
-        release()
-    if _fork.interrupted:  # once this function has returned: nobody would hear it now
-        main = threading.main_thread().ident
-        threading.Timer(0.05, signal.pthread_kill, (main, signal.SIGINT)).start()
+    releases = None
+    for _ in range(_TRIES):
+        try:
+            releases = releases or map(operator.call, _fork.released())  # remembers what it has called
+            collections.deque(releases, maxlen=0)
+            break
+        except BaseException as error:
+            _fork.raised = error
+    if _fork.raised:
+        _raise_later(_fork.raised)
+
+
+def _raise_later(error: BaseException) -> None:
+    """Once the hook that calls this has returned: here nobody would hear it."""
+    handler = signal.getsignal(signal.SIGINT)
+    main = threading.main_thread()
+    if threading.current_thread() is not main or handler is None:
+        raise error
+
+    def send() -> None:
+        signal.pthread_kill(main.ident, signal.SIGINT)  # type: ignore[arg-type]
+
+    def raise_it(*_: object) -> None:
+        timer.cancel()  # it may be Ctrl-C that has come here
+        signal.signal(signal.SIGINT, handler)
+        raise error
+
+    timer = threading.Timer(0.05, send)
+    signal.signal(signal.SIGINT, raise_it)
+    timer.start()
 
 
 def _after_in_child() -> None:
     loading.renew_turn()
-    for act in (*_fork.release, *_fork.renew):
+    me = threading.get_ident()
+    others = [undo for (thread, _), undo in list(_changes.items()) if thread != me]
+    renewed = [step.renew for step, taken in zip(_fork.steps, _fork.taken) if not taken]  # noqa: B905
+    for act in (*_fork.released(), *renewed, *reversed(others)):
         act()
 
 

@@ -3,6 +3,8 @@
 A child that hangs is ended by its alarm, and counts as a failure.
 """
 
+import contextlib
+import gc
 import os
 import signal
 import threading
@@ -10,7 +12,8 @@ import threading
 import pytest
 from lanes import run_python
 
-from fastmlp import Activation, forking
+from fastmlp import Activation, _jit, forking
+from fastmlp.units import dense
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 
@@ -188,3 +191,91 @@ def test_ctrl_c_while_a_fork_waits():
         may_end.set()
         thread.join()
     assert fork() == 0
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("which", ["ours", "numba's"])
+@pytest.mark.parametrize("raised", [SystemExit("bye"), TimeoutError("too long"), KeyboardInterrupt()], ids=repr)
+def test_a_signal_handler_raises_while_a_fork_waits(which, raised):
+    """Whatever it raises: the fork goes on, its child is sound, nothing stays locked, and the exception follows."""
+    lock = all_locks()[which == "numba's"]
+    holds, may_end = threading.Event(), threading.Event()
+
+    def hold():
+        with lock:
+            holds.set()
+            if which == "ours":
+                while not forking.loading._turn.locked():
+                    pass
+            else:
+                while forking.loading._inner.acquire(blocking=False):
+                    forking.loading._inner.release()
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGALRM)
+            may_end.wait()
+
+    def handler(*_):
+        raise raised
+
+    handlers = signal.signal(signal.SIGALRM, handler), signal.getsignal(signal.SIGINT)
+    thread = threading.Thread(target=hold)
+    thread.start()
+    holds.wait()
+    try:
+        with pytest.raises(type(raised)) as caught:
+            assert fork() == 0
+            threading.Event().wait(60)
+    finally:
+        may_end.set()
+        thread.join()
+        signal.signal(signal.SIGALRM, handlers[0])
+    assert caught.value is raised
+    assert signal.getsignal(signal.SIGINT) is handlers[1]
+    locks, free = all_locks(), []
+
+    def take_and_release():
+        for one in locks:
+            free.append(one.acquire(blocking=False))
+            if free[-1]:
+                one.release()
+
+    for _ in range(2):  # nor does the next fork do once more what this one had to
+        other = threading.Thread(target=take_and_release)
+        other.start()
+        other.join()
+        assert fork() == 0
+    assert free == [True] * len(locks) * 2
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_what_a_compilation_changes_is_undone_in_the_child(monkeypatch):
+    """The garbage collector and Numba's switch, where the fork has not waited for the thread that compiles."""
+    locks = all_locks()
+    monkeypatch.setattr(forking, "PATIENCE", 0.05)
+    monkeypatch.setattr(forking, "PATIENCE_WITH_OTHERS", 0.05)
+    monkeypatch.setattr(_jit.config, "DISABLE_JIT", 1)
+    holds, may_end = threading.Event(), threading.Event()
+
+    def slow(*_, **__):
+        holds.set()
+        may_end.wait()
+        raise InterruptedError
+
+    def compile_it():
+        with contextlib.suppress(InterruptedError):
+            _jit.build(dense.transpose.source, "float64")
+
+    assert dense.transpose.source and locks
+    monkeypatch.setattr(_jit.compiler, "compile_extra", slow)
+    thread = threading.Thread(target=compile_it)
+    thread.start()
+    holds.wait()
+    try:
+        assert not gc.isenabled() and not _jit.config.DISABLE_JIT
+        if not (child := os.fork()):
+            os._exit(not (gc.isenabled() and _jit.config.DISABLE_JIT == 1))
+        assert os.waitpid(child, 0)[1] == 0
+        assert not gc.isenabled() and not _jit.config.DISABLE_JIT
+    finally:
+        may_end.set()
+        thread.join()
+    assert gc.isenabled() and _jit.config.DISABLE_JIT == 1

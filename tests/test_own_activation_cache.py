@@ -1,5 +1,6 @@
 """What is kept of users' functions on disk: everything that is the same is found again, and nothing else."""
 
+import collections
 import gc
 import importlib.util
 import json
@@ -136,6 +137,27 @@ def test_functions_of_numpy_and_math_are_kept(cache):
     answer(Activation(np.sin, math.cos))
     gc.collect()
     assert answer(Activation(np.sin, math.cos))[1] == kept(cache) == 1
+
+
+class Rounded(float):
+    def __repr__(self):
+        return f"{float(self):.1f}"
+
+
+def test_what_prints_alike_is_not_the_same(cache):
+    """Named tuples with their fields in another order; numbers whose repr rounds: neither in memory nor on the disk."""
+
+    def of(pair):
+        return Activation(lambda z: pair.alpha * z + 10 * pair.beta, lambda z: pair.alpha)
+
+    first = of(collections.namedtuple("First", "alpha beta")(1.0, 2.0))
+    second = of(collections.namedtuple("First", "beta alpha")(1.0, 2.0))
+    assert answer(first)[0][0].tolist() == [19, 22]
+    assert answer(second)[0][0].tolist() == [8, 14]
+    for slope in (Rounded(1.01), Rounded(1.04)):
+        scaled = Activation(lambda z, slope=slope: slope * z, lambda z, slope=slope: slope)
+        assert answer(scaled)[0].tolist() == [(float(slope) * Z).tolist(), [slope, slope]]
+    assert kept(cache) == 0
 
 
 ASK = """

@@ -4,9 +4,11 @@ What they would do inside training: wait for ever for the interpreter's lock, ra
 number of threads would draw otherwise.
 """
 
+import ctypes
 import functools
 import math
 import random
+import types
 import warnings
 from math import log
 
@@ -19,6 +21,7 @@ from fastmlp._jit import _is_pythons
 
 TABLE = np.array([0.5, 2.0])
 NUMBERS = [1.0, 2.0]
+HUNDREDS = 300
 NAMED = {"a": 1.0}
 DOUBLED = functools.partial(lambda a, z: a * z, 2.0)
 
@@ -167,7 +170,27 @@ def asks_for_its_type(z):
     return 2 * z if isinstance(z, float) else z  # here
 
 
+def closes_and_sets():
+    n = 0.0
+
+    def sets_a_variable_around_it(z):
+        nonlocal n
+        n = 2.0 * z  # here
+        return n + 1.0
+
+    def sets_it_further_inside(z):
+        def inner(t):
+            nonlocal n
+            n = t  # here
+
+        inner(z)
+        return n
+
+    return sets_a_variable_around_it, sets_it_further_inside
+
+
 REFUSED = [
+    *closes_and_sets(),
     asks_for_its_type,
     prints, draws, draws_otherwise, allocates, makes_a_list, appends, comprehends, makes_a_dict, makes_a_string,
     formats,
@@ -189,10 +212,21 @@ def test_what_needs_python_is_refused(function):
             activation.unit.load(dtype)
         message = str(caught.value)
         place = f"(in {function.__name__}, test_own_refusals.py, line {line + 1}: `{lines[line].strip()}`)"
-        assert message.startswith(f"{function.__name__}, one cannot be compiled: ")
+        assert message.startswith(f"{function.__qualname__}, one cannot be compiled: ")
         assert place in message
         assert "What is allowed: functions take numbers and return one" in message
         assert not any(word in message for word in ("KeyError", "AssertionError", "LoweringError", "Failed in"))
+
+
+def with_more(z, *more, scale=2.0):
+    return scale * z + more[0] + len(more)
+
+
+def test_arguments_by_name_behind_all_others():
+    """Numba would take the last argument for `scale`."""
+    for function in (lambda z: with_more(z, 1.0, 3.0), lambda z: with_more(z, 1.0, scale=3.0)):
+        with pytest.raises(ValueError, match=r"by name behind \*arguments have no place in it \(in with_more, "):
+            quietly(function)([1.0])
 
 
 def test_the_helper_is_named_that_asks_for_it():
@@ -221,6 +255,35 @@ def test_functions_that_numba_has_compiled():
     leaky = numba.njit(lambda z: np.where(z > 0, z, 0.5 * z))
     assert quietly(leaky)([-1.0, 2.0]).tolist() == [-0.5, 2.0]
     assert quietly(lambda z: 2 * leaky(z))([-1.0, 2.0]).tolist() == [-1.0, 4.0]
+
+
+def test_functions_known_by_their_address():
+    """A callback leads back into the interpreter; wherever it stands, it is refused when the activation is made."""
+    callback = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(lambda z: 2 * z)
+    module = types.ModuleType("module")
+    module.callback = callback
+
+    def as_default(z, callback=callback):
+        return callback(z)
+
+    def in_a_tuple(z, callbacks=(callback,)):
+        return callbacks[0](z)
+
+    for function in (lambda z: callback(z), lambda z: module.callback(z), as_default, in_a_tuple):
+        with pytest.raises(ValueError, match=r"known by its address alone may ask for Python\. What is allowed: "):
+            Activation(function, lambda z: 2.0)
+        loss = Loss(lambda a, y, function=function: function(a), lambda a, y: 2.0)
+        with pytest.raises(ValueError, match="cannot be compiled"):
+            loss.of_outputs.load(np.float64)
+
+
+def test_functions_that_numba_has_compiled_for_c():
+    """Are compiled anew from their plain form, too."""
+    doubled = numba.cfunc("float64(float64)")(lambda z: 2 * z)
+    assert quietly(lambda z: doubled(z))([1.5]).tolist() == [3.0]
+    printing = numba.cfunc("float64(float64)")(prints)
+    with pytest.raises(ValueError, match=r"in prints, .*`print\(z\)  # here`\)"):
+        quietly(lambda z: printing(z)).unit.load(np.float64)
 
 
 def test_a_fit_is_refused_before_it_begins(capsys):
@@ -272,7 +335,36 @@ def closes_over(factor):
     return lambda z, shift=1.0: factor * z + shift
 
 
+def sets_a_variable_of_its_own(z):
+    total = 0.0
+
+    def add(t):
+        nonlocal total
+        total = total + t
+
+    add(z)
+    add(z)
+    return total
+
+
+def accumulates(z):
+    total = 0
+    for i in range(1, 300):
+        total = np.add(total, 300)
+        total = np.maximum(total, np.square(i))
+    return z * total
+
+
+def squares(n):
+    return np.square(n)
+
+
 ALLOWED = [
+    lambda z: math.frexp(z)[0] + math.frexp(z)[1],
+    sets_a_variable_of_its_own, accumulates,
+    lambda z: z * np.square(HUNDREDS) + np.power(10, 6) * z, lambda z: z * np.multiply(np.maximum(HUNDREDS, 2), 300),
+    lambda z: z * np.left_shift(HUNDREDS, 10) + z * np.subtract(-20000, 20000), lambda z: z * squares(300),
+    lambda z: z * np.square(300 if z > 0 else 200) + np.add(z, 1) + np.maximum(2, z),
     factorial, recursive, matches, halves, with_names, calls_by_name, closes_over(2.0), closes_over(3),
     lambda z: float(z > 0), lambda z: float(z), lambda z: float(3) * z, lambda z: min(z, float("inf")),
     lambda z: int(z), lambda z: float("-inf") if z < -1e9 else z, lambda z: bool(z > 0) * z,

@@ -5,6 +5,7 @@ place of ``math.exp``, ``np.where`` and the like.
 """
 
 import dis
+import inspect
 import math
 import sys
 import types as python
@@ -15,7 +16,7 @@ from numba.core import ir
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import AnalysisPass, FunctionPass, register_pass
 from numba.core.errors import UnsupportedError
-from numba.core.ir_utils import build_definitions, get_definition, guard
+from numba.core.ir_utils import build_definitions, get_definition, guard, mk_unique_var
 from numba.core.typed_passes import NopythonTypeInference
 from numba.core.untyped_passes import IRProcessing
 from numba.extending import intrinsic
@@ -112,12 +113,37 @@ def our_name(value):
     return None
 
 
+#: Among a function's globals: (identity of a module, name) → what the module said when the function was read.
+READ = "fastmlp read"
+
+
 def _number(value, single):
     """The number as a kernel for float32 (`single`) or float64 should see it."""
     if single and isinstance(value, float):
         with np.errstate(over="ignore"):
             return np.float32(value)
     return np.int16(value) if single and type(value) is int and abs(value) < 2**15 else value
+
+
+@intrinsic
+def _widen(typingctx, x, y):
+    """x, as a 64-bit integer if both are integers."""
+    x, y = types.unliteral(x), types.unliteral(y)
+    whole = isinstance(x, types.Integer) and isinstance(y, types.Integer | types.Boolean)
+    result = types.int64 if whole and x.bitwidth < 64 else x
+
+    def codegen(context, builder, signature, arguments):
+        return context.cast(builder, arguments[0], x, result)
+
+    return result(x, y), codegen
+
+
+def _widened(argument, arguments, line, body):
+    """The variable that holds `_widen` of an argument before this line, added to the block's body."""
+    function, result = (ir.Var(argument.scope, mk_unique_var("$widened"), line.loc) for _ in range(2))
+    call = ir.Expr.call(function, [argument, arguments[-1 if argument is arguments[0] else 0]], (), line.loc)
+    body += ir.Assign(ir.Global("widen", _widen, line.loc), function, line.loc), ir.Assign(call, result, line.loc)
+    return result
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)
@@ -132,7 +158,15 @@ class _Adapt(FunctionPass):
     def run_pass(self, state):
         function, single = state.func_ir, types.float32 in state.args
         self._refuse_try(state)
+        code = state.func_id.code
+        if code.co_flags & inspect.CO_VARARGS and code.co_kwonlyargcount:  # Numba would mix them up
+            raise UnsupportedError("arguments by name behind *arguments have no place in it", function.loc)
+        self._refuse_nonlocal(code, set(code.co_freevars))
         called = self._check_calls(function, state.args)
+        if single or types.int16 in state.args:
+            self._widen_integers(function, state.args)
+        gets = [get for block in function.blocks.values() for get in block.find_exprs("getitem")]
+        indices = {get.index.name for get in gets}  # of a tuple of several types Numba must see which
         for block in function.blocks.values():
             if isinstance(block.terminator, ir.Raise):  # nobody would hear it
                 raise UnsupportedError("raise and assert have no place in it", block.terminator.loc)
@@ -148,8 +182,12 @@ class _Adapt(FunctionPass):
                     line.value = ir.Global("float", _FLOAT[single], line.loc)
                 elif name := our_name(found[0]):
                     line.value = ir.Global(name, FUNCTIONS[name], line.loc)
-                elif isinstance(found[0], int | float):
+                elif isinstance(found[0], int | float) and line.target.name not in indices:
                     line.value = ir.Const(_number(found[0], single), line.loc)
+                elif isinstance(line.value, ir.Expr) and isinstance(
+                    found[0], complex | np.generic | np.ndarray | tuple
+                ):
+                    line.value = ir.Global(line.value.attr, found[0], line.loc)
         function._definitions = build_definitions(function.blocks)
         return True
 
@@ -178,6 +216,32 @@ class _Adapt(FunctionPass):
             place = ir.Loc(code.co_filename, lines[-1])
             raise UnsupportedError("try and with have no place in it: nothing raises in compiled code", place)
 
+    @classmethod
+    def _refuse_nonlocal(cls, code, outside):
+        """Numba would read on what the variable was when the function was compiled."""
+        line = code.co_firstlineno
+        for instruction in dis.get_instructions(code):
+            line = instruction.starts_line or line
+            if instruction.opname in ("STORE_DEREF", "DELETE_DEREF") and instruction.argval in outside:
+                place = ir.Loc(code.co_filename, line)
+                raise UnsupportedError(f"it sets {instruction.argval}, a variable of the function around it", place)
+        for inner in code.co_consts:
+            if isinstance(inner, python.CodeType):
+                cls._refuse_nonlocal(inner, outside & set(inner.co_freevars))
+
+    def _widen_integers(self, function, arguments):
+        """Give NumPy's functions 64-bit integers where they get integers alone: those of `_number` would overflow."""
+        for block in function.blocks.values():
+            body = []
+            for line in block.body:
+                call = getattr(line, "value", None)
+                if isinstance(call, ir.Expr) and call.op == "call" and len(call.args) in (1, 2):
+                    found = self._value(function, guard(get_definition, function, call.func), arguments)
+                    if found and isinstance(found[0], np.ufunc) and not our_name(found[0]):
+                        call.args = [_widened(one, call.args, line, body) for one in call.args]
+                body.append(line)
+            block.body = body
+
     @staticmethod
     def _value(function, expression, arguments):
         """(value,) of a literal, a name from outside, an attribute of a module, or a default; None for others."""
@@ -186,10 +250,11 @@ class _Adapt(FunctionPass):
         if isinstance(expression, ir.Arg) and isinstance(arguments[expression.index], types.Omitted):
             return (arguments[expression.index].value,)
         if isinstance(expression, ir.Expr) and expression.op == "getattr":
-            owner = guard(get_definition, function, expression.value)
-            module = owner.value if isinstance(owner, ir.Global | ir.FreeVar) else None
-            if isinstance(module, python.ModuleType) and hasattr(module, expression.attr):
-                return (getattr(module, expression.attr),)
+            owner = _Adapt._value(function, guard(get_definition, function, expression.value), arguments)
+            if owner and isinstance(owner[0], python.ModuleType):
+                read = function.func_id.func.__globals__.get(READ, {})
+                found = read.get((id(owner[0]), expression.attr), getattr(owner[0], expression.attr, READ))
+                return None if found is READ else (found,)
         return None
 
 

@@ -16,26 +16,35 @@ What cannot be described like that, or does not live in a file, is compiled once
 """
 
 import builtins
+import ctypes
 import hashlib
+import inspect
 import math
 import os
+import sys
 import types as python
 import weakref
 
 import numpy as np
+from numba.core.ccallback import CFunc
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
+from numba.core.types import WrapperAddressProtocol
 
 from .._jit import ELEMENTWISE, NeedsPython, inlined
 from ..units import Source, Unit
 from .blame import Watch
-from .own_compiler import FUNCTIONS, UserCompiler, our_name
+from .own_compiler import FUNCTIONS, READ, UserCompiler, our_name
 
 #: What the messages say that a function may do.
 ALLOWED = (
     "functions take numbers and return one; they may use arithmetic, comparisons, if and else, loops over range, "
     "abs, min and max, the functions of math and NumPy for one number, numbers from outside, and other such functions"
 )
+
+
+#: Types whose repr says everything.
+_SCALARS = type(None), bool, int, float, complex, str
 
 
 class _Reading:
@@ -58,13 +67,13 @@ class _Reading:
 
     def copy(self, value):
         """The value as compiled code may use it, described; of a function that Numba has compiled, the plain one."""
-        if isinstance(value, Dispatcher):
-            value = value.py_func
+        if isinstance(value, Dispatcher | CFunc):
+            value = value.__wrapped__
         if isinstance(value, python.FunctionType):
             return self._copy_function(value)
         self.description.append(self._describe(value))
         name = our_name(value)
-        return FUNCTIONS[name] if name else value
+        return FUNCTIONS[name] if name else _frozen(value)
 
     def _copy_function(self, function):
         if function in self.copies:
@@ -73,7 +82,7 @@ class _Reading:
         code, outside = function.__code__, function.__globals__
         taken, given = _by_position(function)
         copied = python.FunctionType(
-            taken, {}, function.__name__, given, tuple(python.CellType() for _ in code.co_freevars)
+            taken, {}, function.__name__, _frozen(given), tuple(python.CellType() for _ in code.co_freevars)
         )
         copied.__module__ = __name__  # of which Numba makes sure before it loads compiled code: not the user's module
         self.copies[function] = inlined(copied, UserCompiler)
@@ -83,14 +92,17 @@ class _Reading:
         for name in sorted(_names(code) & outside.keys()):
             self.description.append(name)
             copied.__globals__[name] = self.copy(outside[name])
+        used = (*copied.__globals__.values(), *(cell.cell_contents for cell in function.__closure__ or ()))
+        copied.__globals__[READ] = _read_modules(used, _names(code))
         for cell, original in zip(copied.__closure__ or (), function.__closure__ or (), strict=True):
             cell.cell_contents = self.copy(original.cell_contents)
         return self.copies[function]
 
     def _describe(self, value):
-        if value is None or isinstance(value, bool | int | float | complex | str | np.generic):
-            return type(value).__name__, repr(value)
-        if isinstance(value, tuple):
+        kind = type(value)  # of a subclass, repr may say anything, and attributes may come from anywhere
+        if kind in _SCALARS or (isinstance(value, np.number | np.bool) and kind in np.sctypeDict.values()):
+            return kind.__name__, repr(value)
+        if kind is tuple:
             return tuple(self._describe(one) for one in value)
         if value is math or value is np:
             return "module", value.__name__
@@ -104,11 +116,42 @@ class _Reading:
         return None
 
 
+def _frozen(value):
+    """The same array, or tuple with arrays in it, that nobody changes; refuses functions known by address alone."""
+    foreign = ctypes._CFuncPtr, getattr(sys.modules.get("_cffi_backend"), "CData", ()), WrapperAddressProtocol
+    if isinstance(value, foreign):
+        what = "a function that is known by its address alone may ask for Python"
+        raise ValueError(f"{value!r} cannot be compiled: {what}. What is allowed: {ALLOWED}.")
+    if type(value) is tuple:
+        return tuple(map(_frozen, value))
+    if not isinstance(value, np.ndarray) or value.dtype.hasobject:
+        return value
+    copied = np.array(value, order="C")
+    copied.flags.writeable = False
+    return copied
+
+
+def _read_modules(values, names):
+    """What the modules among the values, and those inside them, say of these names: see `READ`."""
+    read, waiting = {}, list(values)
+    while waiting:
+        module = waiting.pop()
+        if isinstance(module, python.ModuleType) and module is not np and module is not math:
+            for name in names & vars(module).keys():
+                if (id(module), name) not in read:
+                    read[id(module), name] = _frozen(vars(module)[name])
+                    waiting.append(vars(module)[name])
+    return read
+
+
 def _by_position(function):
-    """(code, defaults) of the same function, where arguments that go by their names alone may go by position too."""
+    """(code, defaults) of the same function, where arguments that go by their names alone may go by position too.
+
+    Not behind ``*more``, which would come after them.
+    """
     code, given, named = function.__code__, function.__defaults__ or (), function.__kwdefaults__ or {}
     last = code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount]
-    if given and named.keys() != set(last):
+    if code.co_flags & inspect.CO_VARARGS or (given and named.keys() != set(last)):
         return code, given  # what Numba says of it will do
     counts = {"co_argcount": code.co_argcount + code.co_kwonlyargcount, "co_kwonlyargcount": 0}
     return code.replace(**counts), (*given, *(named[name] for name in last if name in named))
