@@ -81,7 +81,8 @@ class Draft:
         """Remove it, unless it has been published."""
         if self._open and self._locked:
             self._remove()  # while it is locked: later it may be another's
-        self._close()
+        with contextlib.suppress(OSError):
+            self._close()
         if not self._locked:
             self._remove()
 

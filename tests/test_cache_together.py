@@ -294,7 +294,8 @@ def test_what_is_not_ours_stays(folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["weights.npz", "main.o", "a.b.c.o.bak", f"{NAME}.txt", "letter.draft", f"{NAME}.1.unlocked", ".hidden", NAME]
+    "name",
+    ["weights.npz", "main.o", "a.b.c.o.bak", f"{NAME}.txt", "letter.draft", f"{NAME}.1.unlocked", ".hidden", NAME],
 )
 def test_a_folder_with_a_users_data_stays(name, folder):
     """Whatever its name: only files of ours go, and the folder with them. (`NAME` is the control.)"""
