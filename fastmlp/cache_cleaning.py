@@ -4,7 +4,8 @@ Each version of the package, of Numba, each processor and each set of flags has 
 leaves one behind. It cannot be known that nobody will come back to it (two environments may share the parent folder),
 but when it was used last: a process notes that in the folder's time stamp, once a day at most, and reading is seen in
 the files' times of access where the file system keeps them. What has not been used for 30 days is removed, by a process
-that has just compiled something. The worst that can happen is that a kernel is compiled again.
+that has just compiled something. The worst that can happen is that a kernel is compiled again: a folder that holds
+anything else than entries and drafts of ours is left as it is, whatever its name.
 """
 
 from __future__ import annotations
@@ -45,14 +46,17 @@ def clean(folder: str) -> None:
 
 
 def _remove_if_unused(folder: str) -> None:
-    """Remove a folder of this user's with its files: no link is followed, nothing below it is entered."""
+    """Remove a folder of this user's with the cache's files in it, and nothing else: no link is followed."""
     status = os.lstat(folder)
     if not stat.S_ISDIR(status.st_mode) or effective_user() not in (None, status.st_uid):
         return
-    entries = [(entry, entry.stat(follow_symlinks=False)) for entry in os.scandir(folder)]
-    used = [status.st_mtime, *(max(each.st_mtime, each.st_atime) for _, each in entries)]
-    if time.time() - max(used) <= UNUSED or any(stat.S_ISDIR(each.st_mode) for _, each in entries):
+    entries = list(os.scandir(folder))
+    if not all(map(drafts.is_ours, entries)):
         return
-    for entry, _ in entries:
+    files = [entry.stat(follow_symlinks=False) for entry in entries]
+    used = [status.st_mtime, *(max(each.st_mtime, each.st_atime) for each in files)]
+    if time.time() - max(used) <= UNUSED:
+        return
+    for entry in entries:
         os.unlink(entry.path)
     os.rmdir(folder)

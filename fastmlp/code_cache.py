@@ -63,14 +63,14 @@ def _changed_flags() -> list[tuple[str, Any]]:
     if config is None:
         return []
     variables = tuple(sorted(pair for pair in os.environ.items() if pair[0].startswith("NUMBA_")))
-    unchanged = _flags_of(config.__file__, variables, _configuration())
+    unchanged = _flags_of(variables, _configuration())
     return [(flag, now) for flag in FLAGS if (now := getattr(config, flag, None)) != unchanged[flag]]
 
 
 @functools.cache
-def _flags_of(source: str, *_circumstances: Any) -> dict[str, Any]:
-    """What Numba's configuration says that is read anew from its source, in these circumstances."""
-    specification = importlib.util.spec_from_file_location("numba.core.config", source)
+def _flags_of(*_circumstances: Any) -> dict[str, Any]:
+    """What Numba's configuration says that is read anew, by its own loader, in these circumstances."""
+    specification = sys.modules["numba.core.config"].__spec__
     assert specification is not None and specification.loader is not None
     config = importlib.util.module_from_spec(specification)
     with warnings.catch_warnings(action="ignore"):  # Numba has said already what it thinks of its environment
@@ -117,6 +117,14 @@ def cache_folders() -> list[Path]:
     return [*beside, _users_cache() / "fastmlp" / name]
 
 
+def _known_folders() -> list[Path]:
+    """As `cache_folders`; none where the key cannot be made, as `keep` says then."""
+    try:
+        return cache_folders()
+    except Exception:  # whatever the loaders of sources raise that have gone, or that cannot be opened just now
+        return []
+
+
 @functools.cache
 def _from_here(path: str) -> Path:
     """An absolute path, the same for the whole process, wherever its working directory goes."""
@@ -144,7 +152,7 @@ def _users_cache() -> Path:
 
 def read(name: str) -> Iterator[bytes]:
     """The whole files of this name, folder by folder; what somebody else could have written is passed over."""
-    for folder in cache_folders():
+    for folder in _known_folders():
         try:
             trusted = trusted_paths.trusted_folder(str(folder))
             content = trusted_paths.read_file(trusted, name)
@@ -163,7 +171,7 @@ class Turn:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._folders = list(cache_folders())
+        self._folders = _known_folders()
         self._reasons: list[str] = []
         self._draft: drafts.Draft | None = None
 
@@ -191,8 +199,12 @@ class Turn:
 
     def keep(self, content: bytes) -> None:
         """Keep it for other processes, or say once that it cannot be kept."""
-        if cache_key.__wrapped__() != cache_key():
-            return  # sources or flags have changed since the process began: nobody knows of which this was made
+        try:
+            if cache_key.__wrapped__() != cache_key():
+                return  # sources or flags have changed since the process began: nobody knows of which this was made
+        except Exception as error:  # nor if they cannot be read: the package has been removed, or no file can be opened
+            _warn_uncached(f"the sources and flags they are made from cannot be read: {error}")
+            return
         whole = hashlib.sha256(content).digest() + content
         while self._draft:
             try:
@@ -202,7 +214,8 @@ class Turn:
             except OSError as error:
                 self._note(self._folder, error)
                 self._begin()
-        _warn_uncached("; ".join(self._reasons))
+        if self._reasons:
+            _warn_uncached("; ".join(self._reasons))
 
 
 def write(name: str, content: bytes) -> None:
@@ -213,7 +226,7 @@ def write(name: str, content: bytes) -> None:
 
 def is_being_made(name: str) -> bool:
     """Whether another process makes the entry of this name just now."""
-    for folder in cache_folders():
+    for folder in _known_folders():
         with contextlib.suppress(OSError):
             if drafts.is_being_made(trusted_paths.trusted_folder(str(folder)), name):
                 return True

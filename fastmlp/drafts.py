@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import time
 
@@ -23,6 +24,8 @@ except ImportError:  # Windows
 SUFFIX = ".draft"
 #: Of a draft that no lock protects, behind what makes its name its process's own.
 _UNLOCKED = ".unlocked"
+#: Of entries, as `units` names them, and of their drafts: what else lies there is somebody's own.
+_NAMES = re.compile(rf"\w+\.\w+\.\w+(-[0-9a-f]{{12}})?\.o({re.escape(SUFFIX)}|\.[0-9a-f]{{16}}{re.escape(_UNLOCKED)})?")
 #: Seconds that one entry is waited for: its maker may have been stopped.
 PATIENCE = 60.0
 #: A draft without a lock that is older than this, in seconds, has been left by a dead process.
@@ -78,7 +81,8 @@ class Draft:
         """Remove it, unless it has been published."""
         if self._open and self._locked:
             self._remove()  # while it is locked: later it may be another's
-        self._close()
+        with contextlib.suppress(OSError):
+            self._close()
         if not self._locked:
             self._remove()
 
@@ -131,13 +135,18 @@ def is_being_made(folder: str, name: str) -> bool:
     return False
 
 
+def is_ours(entry: os.DirEntry) -> bool:
+    """Whether it is an entry of the cache, or a draft of one: a plain file with such a name."""
+    return bool(_NAMES.fullmatch(entry.name)) and entry.is_file(follow_symlinks=False)
+
+
 def remove_dead(folder: str) -> None:
     """Remove the drafts of processes that have died."""
-    for entry in os.scandir(folder):
+    for entry in filter(is_ours, os.scandir(folder)):
         with contextlib.suppress(OSError):
-            if entry.name.endswith(SUFFIX) and entry.is_file(follow_symlinks=False):
+            if entry.name.endswith(SUFFIX):
                 is_being_made(folder, entry.name.removesuffix(SUFFIX))  # removes it if nobody holds it
-            elif entry.name.endswith((SUFFIX, _UNLOCKED)) and _is_old(entry):
+            elif entry.name.endswith(_UNLOCKED) and _is_old(entry):
                 os.unlink(entry.path)
 
 

@@ -200,6 +200,7 @@ def test_a_link_in_place_of_a_draft(folder, tmp_path):
 
 
 OLD = time.time() - 31 * 86400
+ENTRY = "own_loss.differ.float32-0123456789ab.o"
 
 
 def age(path, when=OLD):
@@ -209,7 +210,7 @@ def age(path, when=OLD):
 def make_old(folder):
     """A folder of another key with two files, unused for a month."""
     folder.mkdir(parents=True)
-    for name in ("a.o", "a.oqx7r2"):
+    for name in (ENTRY, f"{ENTRY}.0123456789abcdef.unlocked"):
         (folder / name).write_text("old")
         age(folder / name)
     age(folder)
@@ -220,12 +221,26 @@ def test_dead_drafts_are_removed(folder, start):
     """One that is held stays, and so does one without a lock that may be in use."""
     maker = start()
     assert maker.hears() == "holds"
-    (folder / "dead.o.draft").write_text("half")
-    (folder / "dead.o.0123.unlocked").write_text("half")
-    age(folder / "dead.o.0123.unlocked", time.time() - 4000)
-    (folder / "living.o.0123.unlocked").write_text("half")
+    living, dead, locked = (
+        folder / f"dense.{name}.float64.o{suffix}"
+        for name, suffix in [("a", f".{0:016x}.unlocked"), ("b", f".{0:016x}.unlocked"), ("c", ".draft")]
+    )
+    for draft in (living, dead, locked):
+        draft.write_text("half")
+    age(dead, time.time() - 4000)
     code_cache.write("new.o", b"")
-    assert files(folder) == ["living.o.0123.unlocked", "new.o", f"{NAME}.draft"]
+    assert files(folder) == [living.name, "new.o", f"{NAME}.draft"]
+
+
+def test_drafts_of_others_stay(folder):
+    """A user's own, in a folder of ours."""
+    code_cache.write(NAME, b"content")
+    for name in ("letter.draft", "dense.draft", "letter.unlocked", f"{NAME}.1.unlocked", f"my {NAME}.draft"):
+        (folder / name).write_text("mine")
+        age(folder / name)
+    cache_cleaning.clean.cache_clear()
+    code_cache.write(NAME, b"content")
+    assert len(files(folder)) == 6
 
 
 def test_unused_folders_are_removed(folder):
@@ -235,11 +250,19 @@ def test_unused_folders_are_removed(folder):
     assert files(folder) == [NAME]
 
 
+def test_an_empty_folder_is_removed(folder):
+    empty = folder.parent / "fastmlp-0123456789abcdef"
+    empty.mkdir(parents=True)
+    age(empty)
+    code_cache.write(NAME, b"content")
+    assert not empty.exists()
+
+
 def test_folders_in_use_stay(folder):
     """By their own time stamp, or by a file that was read."""
-    for number, used in enumerate([".", "a.o"]):
+    for number, used in enumerate([".", ENTRY]):
         kept = make_old(folder.parent / f"fastmlp-{number:016x}")
-        os.utime(kept / used, (time.time(), OLD) if used == "a.o" else None)
+        os.utime(kept / used, (time.time(), OLD) if used == ENTRY else None)
     code_cache.write(NAME, b"content")
     assert len(list(folder.parent.iterdir())) == 3
     assert len(files(folder.parent)) == 5
@@ -260,14 +283,28 @@ def test_what_is_not_ours_stays(folder, tmp_path):
     link.symlink_to(target)
     age(link)
     linking = make_old(folder.parent / "fastmlp-0000000000000003")
-    (linking / "link").symlink_to(target)
-    age(linking / "link")
+    (linking / NAME).symlink_to(target / ENTRY)
+    age(linking / NAME)
     age(linking)
     code_cache.write(NAME, b"content")
     assert all(len(files(each)) == 2 for each in (*others, deep, target))
     assert file.exists()
     assert link.is_symlink()
-    assert not linking.exists()
+    assert (linking / NAME).is_symlink()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["weights.npz", "main.o", "a.b.c.o.bak", f"{NAME}.txt", "letter.draft", f"{NAME}.1.unlocked", ".hidden", NAME],
+)
+def test_a_folder_with_a_users_data_stays(name, folder):
+    """Whatever its name: only files of ours go, and the folder with them. (`NAME` is the control.)"""
+    old = make_old(folder.parent / "fastmlp-0123456789abcdef")
+    (old / name).write_text("precious")
+    age(old / name)
+    age(old)
+    code_cache.write(NAME, b"content")
+    assert len(files(folder.parent)) == (1 if name == NAME else 4)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a folder away")

@@ -4,6 +4,7 @@ All forms answer the same bits, with a cold and a warm cache, and an edited kern
 """
 
 import compileall
+import importlib.abc
 import importlib.util
 import json
 import marshal
@@ -20,7 +21,7 @@ import pytest
 from lanes import copy_package, run_python
 
 import fastmlp
-from fastmlp import _pyinstaller, source_hash
+from fastmlp import _pyinstaller, code_cache, source_hash
 
 ROOT = Path(fastmlp.__file__).parent.parent
 
@@ -143,6 +144,34 @@ def test_a_loader_without_files(monkeypatch):
 
 
 # PyInstaller
+
+
+class Frozen(importlib.abc.InspectLoader):
+    """A loader like that of a frozen program: the modules have no files."""
+
+    def get_source(self, name):
+        return None
+
+    def get_code(self, name):
+        specification = importlib.util.find_spec("numba.core.serialize")  # beside it
+        path = Path(specification.origin).with_name("config.py")
+        return compile(path.read_text(encoding="utf-8"), "numba/core/config.py", "exec")
+
+
+def test_numbas_configuration_in_a_frozen_program(monkeypatch):
+    """It is read anew by its loader: the key is that of the same program elsewhere, and a changed flag changes it."""
+    from numba.core import config
+
+    plain = code_cache.cache_key.__wrapped__()
+    frozen = importlib.util.spec_from_loader("numba.core.config", Frozen(), origin="/nonexistent/config.pyc")
+    monkeypatch.setattr(config, "__spec__", frozen)
+    monkeypatch.setattr(config, "__file__", "/nonexistent/config.pyc")
+    code_cache._flags_of.cache_clear()
+    assert code_cache._changed_flags() == []
+    assert code_cache.cache_key.__wrapped__() == plain
+    monkeypatch.setattr(config, "OPT", 0)
+    assert [flag for flag, _ in code_cache._changed_flags()] == ["OPT"]
+    code_cache._flags_of.cache_clear()
 
 
 def test_the_hook_names_every_module(monkeypatch):
