@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,35 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._parameters import hidden_activations
 from ._validation import arithmetic_type
-from .activations import as_activation
+from .activations import Activation, as_activation
 from .columns import rows_to_predict
 from .cores import ask_threads, most_threads
+from .losses import BaseLoss
 from .model import BorrowedModel
 from .prediction import predict
 from .small_batches import SmallBatchPredictor
 from .sparse_input import check_sparse
+
+
+@dataclass(frozen=True)
+class _Arrays:
+    """A user's arrays and the functions between them, which make networks for rows of any type.
+
+    They stay these when the estimator is fitted again, and know nothing of it: it is freed as soon as nobody uses it.
+    """
+
+    coefs: tuple[np.ndarray, ...]
+    intercepts: tuple[np.ndarray, ...]
+    activations: tuple[Activation, ...]
+    loss: str | BaseLoss
+
+    def arithmetic_type(self, dtype: np.dtype) -> np.dtype:
+        """The type that rows of this type are computed in."""
+        return arithmetic_type(dtype, *self.coefs)
+
+    def borrow(self, dtype: np.dtype) -> BorrowedModel:
+        """The network on these arrays, for rows of this type."""
+        return BorrowedModel(self.coefs, self.intercepts, self.activations, self.loss, self.arithmetic_type(dtype))
 
 
 class ForwardPass(BaseEstimator):
@@ -38,19 +61,22 @@ class ForwardPass(BaseEstimator):
         self._check_output_unchanged()
         check_sparse(X)
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        names = getattr(self, "feature_names_in_", None)
+        if predictor is not None and not predictor.has_names(names):
+            predictor = None
         if predictor is not None and (outputs := predictor.predict(X)) is not None:
             return outputs
-        network = self._borrowed_model(X.dtype)
+        arrays = self._arrays()
+        network = arrays.borrow(X.dtype)
         if network.layout.units[0] != X.shape[1]:
             raise ValueError(
                 f"X has {X.shape[1]} features, but coefs_[0] has {network.layout.units[0]} rows: "
                 "put an array with a row for each feature into coefs_[0]."
             )
-        if SmallBatchPredictor.supports(self.coefs_, self.intercepts_):
+        if predictor is None and SmallBatchPredictor.supports(arrays.coefs, arrays.intercepts):
             self.__dict__.setdefault("_small_batches", {})[both_classes] = SmallBatchPredictor(
-                self.coefs_, self.intercepts_, self._borrowed_model, self._arithmetic_type, both_classes,
-                getattr(self, "feature_names_in_", None), self._answers_depend_on(), most_threads(self.n_jobs),
-                ask_threads(self.n_jobs),
+                arrays.coefs, arrays.intercepts, arrays.borrow, arrays.arithmetic_type, both_classes, names,
+                self._answers_depend_on(), most_threads(self.n_jobs), ask_threads(self.n_jobs),
             )  # fmt: skip
         rows = rows_to_predict(X, network.layout.units[1], network.dtype, checked=True)
         return predict(network, rows, None, ask_threads(self.n_jobs), both_classes)
@@ -63,15 +89,12 @@ class ForwardPass(BaseEstimator):
         valid = predictor.is_valid_for(self.coefs_, self.intercepts_, self._answers_depend_on())
         return predictor if valid else None
 
-    def _arithmetic_type(self, dtype: np.dtype) -> np.dtype:
-        """The type that rows of this type are computed in."""
-        return arithmetic_type(dtype, *self.coefs_)
-
-    def _borrowed_model(self, dtype: np.dtype) -> BorrowedModel:
-        """The network on the user's arrays, for rows of this type."""
+    def _arrays(self) -> _Arrays:
+        """What the answers are computed from, as it is now."""
         self._check_coefs()
-        activations = [*hidden_activations(self.activation, len(self.coefs_) - 1), as_activation(self.out_activation_)]
-        return BorrowedModel(self.coefs_, self.intercepts_, activations, self.loss, self._arithmetic_type(dtype))
+        coefs, intercepts = tuple(self.coefs_), tuple(self.intercepts_)
+        activations = *hidden_activations(self.activation, len(coefs) - 1), as_activation(self.out_activation_)
+        return _Arrays(coefs, intercepts, activations, self.loss)
 
     def _check_coefs(self) -> None:
         """Raises ValueError if a user's list holds no layer at all; the layout checks its arrays."""

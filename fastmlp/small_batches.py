@@ -8,7 +8,7 @@ import operator
 import platform
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,7 +53,7 @@ class SmallBatchPredictor:
 
     Parameters
     ----------
-    coefs, intercepts : list of ndarray
+    coefs, intercepts : sequence of ndarray
         The user's own arrays; edits in place count from the next call on.
     make_model : callable
         dtype ↦ `BorrowedModel` on these arrays, for arithmetic in that type.
@@ -73,8 +73,8 @@ class SmallBatchPredictor:
 
     def __init__(
         self,
-        coefs: list,
-        intercepts: list,
+        coefs: Sequence[np.ndarray],
+        intercepts: Sequence[np.ndarray],
         make_model: Callable[[np.dtype], BorrowedModel],
         arithmetic_type: Callable[[np.dtype], np.dtype],
         both_classes: bool,
@@ -96,7 +96,7 @@ class SmallBatchPredictor:
         self.engines: dict[tuple[np.dtype, str], _Engine | None] = {}
 
     @staticmethod
-    def supports(coefs: list, intercepts: list) -> bool:
+    def supports(coefs: Sequence[np.ndarray], intercepts: Sequence[np.ndarray]) -> bool:
         """Whether these are plain arrays, on an interpreter that keeps them as expected."""
         return arrays_are_as_expected() and all(type(array) is np.ndarray for array in (*coefs, *intercepts))
 
@@ -113,6 +113,10 @@ class SmallBatchPredictor:
             and self._describe(arrays) == (self.shapes, self.dtypes)
             and depends_on == self.depends_on
         )
+
+    def has_names(self, feature_names: np.ndarray | None) -> bool:
+        """Whether the columns are still called what they were."""
+        return self.feature_names == (None if feature_names is None else feature_names.tolist())
 
     def __call__(self, X: Any) -> np.ndarray | None:
         """Outputs for the rows of X, which nobody has validated; None if validation would say anything about them."""

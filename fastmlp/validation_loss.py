@@ -33,9 +33,10 @@ class ValidationLoss:
     def __init__(self, network: Model, rows: Rows, order: np.ndarray, n_threads: Threads = 1) -> None:
         self.dtype, self.n_rows = network.dtype, order.size
         self.team = Team(useful_threads(network, order.size, n_threads))
-        self.share = -(-order.size // self.team.size)
+        self.parts = self.team.size
+        self.share = -(-order.size // self.parts)
         self.order = np.require(order, np.int64, ["C", "A"])
-        self.workspaces = [self._workspace(network, rows) for _ in range(self.team.size)]
+        self.workspaces = [self._workspace(network, rows) for _ in range(self.parts)]
         self.block = int(self.workspaces[0].task["block_rows"])
         self.losses = np.zeros((order.size, rows.n_targets))
         weights = None if rows.sample_weight is None else rows.sample_weight[self.order]
@@ -48,9 +49,10 @@ class ValidationLoss:
 
         def blocks(start: int, stop: int) -> None:
             def rows_of(thread: int) -> None:
-                first = thread * self.share + start * self.block
-                last = min(thread * self.share + stop * self.block, (thread + 1) * self.share, self.n_rows)
-                self.entry(*self.workspaces[thread].arguments(), first, last, losses, like)
+                for part in range(thread, self.parts, self.team.size):  # one, unless fewer threads could be started
+                    first = part * self.share + start * self.block
+                    last = min(part * self.share + stop * self.block, (part + 1) * self.share, self.n_rows)
+                    self.entry(*self.workspaces[part].arguments(), first, last, losses, like)
 
             self.team.run(rows_of)
 

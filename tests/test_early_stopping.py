@@ -11,6 +11,7 @@ from sklearn.metrics import r2_score
 from fastmlp import Focal, Gamma, Huber, LogLoss, MLPClassifier, MLPRegressor, Quantile, Tweedie
 from fastmlp.data import Rows
 from fastmlp.full_batch import FullBatch
+from fastmlp.team import Helper
 from fastmlp.validation_loss import ValidationLoss
 
 TYPES = [np.float32, np.float64]
@@ -54,6 +55,27 @@ def test_threads_and_layout_change_no_bit(dtype, sparse, monkeypatch):
     losses = [ValidationLoss(problem.network, rows, order, threads) for threads in (1, 2, 3, 7)]
     assert [loss.team.size for loss in losses] == [1, 2, 3, 7]
     assert len({loss() for loss in losses}) == 1
+
+
+@pytest.mark.parametrize("started", [0, 1, 2])
+def test_threads_that_cannot_be_started(started, monkeypatch):
+    """Every part is computed, by however many threads there are: with the parameters of now, not of a call before."""
+    monkeypatch.setattr("fastmlp.team.OPERATIONS_WORTH_A_THREAD", 1)
+    problem = make_problem(CASES["Huber(delta=0.5), identity, 3"], hidden=(33, 70), rows=410)
+    order = np.random.RandomState(1).permutation(410)[:333]
+    alone, together = (ValidationLoss(problem.network, problem.rows, order, threads) for threads in (1, 4))
+    assert together.team.size == 4
+    start, asked = Helper.start, []
+
+    def start_some(helper):
+        asked.append(helper)
+        return len(asked) <= started and start(helper)
+
+    monkeypatch.setattr(Helper, "start", start_some)
+    for _ in range(2):
+        assert together() == alone()
+        problem.network.params *= 0.75
+    assert len(asked) > started
 
 
 def test_what_is_not_finite_is_said():

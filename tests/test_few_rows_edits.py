@@ -1,13 +1,18 @@
 """Whatever a user changes in a fitted model counts in the next prediction, of few rows too, as scikit-learn does it."""
 
+import copy
+import gc
 import os
 import subprocess
 import sys
+import weakref
 
 import numpy as np
+import pandas
 import pytest
+import scipy.sparse
 import sklearn.neural_network
-from fits import draw, ignores_max_iter
+from fits import draw, ignores_max_iter, make
 from lanes import TESTS, environment
 from test_few_rows import answers, fitted
 
@@ -184,3 +189,83 @@ def test_arrays_that_do_not_fit_together(part):
     )  # fmt: skip
     assert run.returncode == 0, f"{run.returncode}\n{run.stdout}{run.stderr}"
     assert run.stdout.endswith("done\n")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int64, np.bool_])
+@pytest.mark.parametrize("task", ["binary", "classes", "regression"])
+def test_a_copy_of_the_state_answers_for_itself(task, dtype):
+    """For rows of a type that nobody has asked for yet, after the model that it came from was fitted again."""
+    model, X = fitted(task)
+    y = draw(task)[1]
+    snapshot = copy.copy(model)
+    vars(snapshot).update(vars(model))  # what was prepared included
+    assert snapshot._small_batches is model._small_batches
+    rows = np.rint(3 * X[:3]).astype(dtype)
+    expected = answers(copy.copy(model), rows)
+    model.fit(-X[::-1], y)
+    for ours, before in zip(answers(snapshot, rows), expected, strict=True):
+        np.testing.assert_array_equal(ours, before)
+
+
+def test_a_copy_of_the_state_keeps_its_features():
+    """Were the other's matrix of 4000 rows read, it would be far behind these rows' end."""
+    model, X = fitted("regression")
+    snapshot = copy.copy(model)
+    vars(snapshot).update(vars(model))
+    wide = np.random.RandomState(0).standard_normal((len(X), 4000))
+    expected = copy.copy(model).predict(X[:3].astype(np.float32))
+    model.fit(wide, wide[:, 0])
+    for _ in range(2):
+        np.testing.assert_array_equal(snapshot.predict(X[:3].astype(np.float32)), expected)
+
+
+@pytest.mark.parametrize("task", ["binary", "classes", "labels", "regression"])
+def test_a_model_is_freed_at_once(task):
+    """Without the collector's help, whatever it has answered."""
+    gc.collect()
+    gc.disable()
+    try:
+        model, X = fitted(task)
+        for rows in (X[:1], X, X[:2].astype(np.float32), scipy.sparse.csr_array(X[:3]), scipy.sparse.csc_array(X)):
+            answers(model, rows)
+        left = weakref.ref(model), weakref.ref(model.coefs_[0])
+        del model
+        assert [one() for one in left] == [None, None]
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize(
+    "container", [scipy.sparse.csr_array, scipy.sparse.csc_array, np.asfortranarray, pandas.DataFrame]
+)
+@pytest.mark.parametrize("task", ["classes", "regression"])
+def test_many_rows_leave_the_short_way_prepared(task, container, monkeypatch):
+    """Those of a matrix that takes the long way, too."""
+    monkeypatch.setattr("fastmlp.small_batches.SHORT_OPERATIONS", 1)
+    X, y = draw(task)
+    inputs = container(np.tile(X, (100, 1)))
+    model = make(task, hidden_layer_sizes=(19, 6)).fit(inputs[: len(X)] if container is pandas.DataFrame else X, y)
+    few = inputs[:1] if container is pandas.DataFrame else X[:1]
+    for _ in range(2):
+        model.predict(few)
+    before = model._small_batches[False]
+    engines = dict(before.engines)
+    for _ in range(2):
+        model.predict(inputs)
+        model.predict(few)
+    assert model._small_batches[False] is before
+    assert engines.items() <= before.engines.items()
+
+
+def test_other_names_of_the_columns_count():
+    X, y = draw("regression")
+    frame = pandas.DataFrame(X, columns=[f"c{k}" for k in range(X.shape[1])])
+    model = make("regression").fit(frame, y)
+    for _ in range(2):
+        model.predict(frame[:3])
+    other = frame.rename(columns={"c0": "first"})
+    model.feature_names_in_ = np.array(other.columns, object)
+    for _ in range(2):
+        np.testing.assert_array_equal(model.predict(other[:3]), model.predict(other)[:3])
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.predict(frame[:3])
