@@ -80,6 +80,10 @@ class _Reading:
             self.description.append(("function", list(self.copies).index(function)))
             return self.copies[function]
         code, outside = function.__code__, function.__globals__
+        if code.co_flags & inspect.CO_VARKEYWORDS:
+            place = f"{os.path.basename(code.co_filename)}, line {code.co_firstlineno}"
+            reason = f"arguments of any name have no place in it (in {code.co_name}, {place})"
+            raise ValueError(f"{function.__qualname__} cannot be compiled: {reason}. What is allowed: {ALLOWED}.")
         taken, given = _by_position(function)
         copied = python.FunctionType(
             taken, {}, function.__name__, _frozen(given), tuple(python.CellType() for _ in code.co_freevars)
@@ -122,6 +126,8 @@ def _frozen(value):
     if isinstance(value, foreign):
         what = "a function that is known by its address alone may ask for Python"
         raise ValueError(f"{value!r} cannot be compiled: {what}. What is allowed: {ALLOWED}.")
+    if isinstance(value, np.ufunc) and all("O" in kinds for kinds in value.types):
+        raise ValueError(f"{value!r} cannot be compiled: it calls Python for each number. What is allowed: {ALLOWED}.")
     if type(value) is tuple:
         return tuple(map(_frozen, value))
     if not isinstance(value, np.ndarray) or value.dtype.hasobject:
@@ -186,7 +192,10 @@ class OwnUnit(Unit):
             names = ", ".join(getattr(function, "__qualname__", repr(function)) for function in self.functions)
             with global_compiler_lock, self.watch:  # of which there is one
                 try:
-                    return super()._compile(dtype)
+                    content = super()._compile(dtype)
+                    if b".numba.unresolved" not in content.partition(b"\n")[0]:
+                        return content
+                    reason = "functions that call one another in a circle have no place in it"
                 except NeedsPython as error:
                     reason = self.watch.reason_for_python(error)
                 except Exception as error:  # whatever Numba says of it, or stumbles over
