@@ -26,7 +26,6 @@ import types as python
 import weakref
 
 import numpy as np
-from numba.core.ccallback import CFunc
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
 from numba.core.types import WrapperAddressProtocol
@@ -67,7 +66,7 @@ class _Reading:
 
     def copy(self, value):
         """The value as compiled code may use it, described; of a function that Numba has compiled, the plain one."""
-        if isinstance(value, Dispatcher | CFunc):
+        if isinstance(value, Dispatcher) or type(value).__module__ == "numba.core.ccallback":
             value = value.__wrapped__
         if isinstance(value, python.FunctionType):
             return self._copy_function(value)
