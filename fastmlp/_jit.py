@@ -169,7 +169,7 @@ def _is_pythons(symbol: str) -> bool:
     name = symbol.removeprefix("numba_")
     return not any(
         hasattr(module, form) for module in (math, np) for form in (name, name.removesuffix("f"))
-    ) and not re.fullmatch("(cpow|fixed_fmod|fptoui|round|[su]div|[su]rem)f?", name)
+    ) and not re.fullmatch("(attempt_nocopy_reshape|cpow|fixed_fmod|fptoui|round|[su]div|[su]rem)f?", name)
 
 
 def _call_raises(builder: ir.IRBuilder, exception: Any) -> None:

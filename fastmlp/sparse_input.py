@@ -114,7 +114,9 @@ def _check_coordinates(name: str, rows: Any, columns: Any, values: Any, shape: t
 def _check_lists(X: Any, name: str) -> None:
     """LIL: a list of columns and one of values for each row."""
     n_rows, n_columns = X.shape
-    if not (np.shape(X.rows) == np.shape(X.data) == (n_rows,)) or [*map(len, X.rows)] != [*map(len, X.data)]:
+    whole = np.shape(X.rows) == np.shape(X.data) == (n_rows,)
+    whole = whole and all(isinstance(one, list) for one in (*X.rows, *X.data))
+    if not whole or [*map(len, X.rows)] != [*map(len, X.data)]:
         _refuse(name, f"it must have a list of columns and one of values, equally long, for each of {n_rows} rows")
     columns = np.array([column for row in X.rows for column in row] or np.zeros(0, np.intp))
     _check_range(name, "column indices", columns, n_columns)

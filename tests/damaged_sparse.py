@@ -75,6 +75,13 @@ def list_beyond(X):
     X.rows[3], X.data[3] = [FAR], [1.0]
 
 
+def no_list(array):
+    def damage(X):
+        getattr(X, array)[3] = 3
+
+    return damage
+
+
 def key_beyond(X):
     X._dict[(3, FAR)] = 1.0
 
@@ -119,7 +126,12 @@ DAMAGES = {
     sp.bsr_matrix: {name: damage for name, damage in COMPRESSED.items() if name != "indices of floats"},
     sp.coo_matrix: COORDINATES,
     sp.coo_array: COORDINATES,
-    sp.lil_matrix: {"more values than columns": longer_list, "column beyond": list_beyond},
+    sp.lil_matrix: {
+        "more values than columns": longer_list,
+        "column beyond": list_beyond,
+        "an integer for columns": no_list("rows"),
+        "an integer for values": no_list("data"),
+    },
     sp.dok_matrix: {"column beyond": key_beyond},
     sp.dia_matrix: {"offset 2**32 too large": shifted("offsets", 2**32), "more offsets": cut("data", 2)},
 }

@@ -189,8 +189,18 @@ def closes_and_sets():
     return sets_a_variable_around_it, sets_it_further_inside
 
 
+def deletes(z):
+    y = z
+    del z  # here
+    return y
+
+
+def assigns_at_once(z):
+    return (y := z * 2) + y  # here
+
+
 REFUSED = [
-    *closes_and_sets(),
+    *closes_and_sets(), deletes, assigns_at_once,
     asks_for_its_type,
     prints, draws, draws_otherwise, allocates, makes_a_list, appends, comprehends, makes_a_dict, makes_a_string,
     formats,
@@ -286,6 +296,41 @@ def test_functions_that_numba_has_compiled_for_c():
         quietly(lambda z: printing(z)).unit.load(np.float64)
 
 
+def test_functions_that_call_one_another_in_a_circle():
+    def first(z):
+        return z if abs(z) < 1 else second(z / 2)
+
+    def second(z):
+        return first(z - 0.1)
+
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"first, one cannot be compiled: functions that call one another in a"):
+            quietly(first)([3.0])
+
+
+def test_arguments_of_any_name():
+    """As decorators have them: refused when the activation is made."""
+
+    def decorated(f):
+        @functools.wraps(f)
+        def wrapper(*args, **named):
+            return f(*args, **named)
+
+        return wrapper
+
+    wrapped = decorated(one)
+    for function in (wrapped, lambda z: wrapped(z)):
+        with pytest.raises(ValueError, match=r"^one cannot be .*: arguments of any name .* \(in wrapper, test_own_ref"):
+            quietly(function)
+
+
+def test_functions_of_objects():
+    slow = np.frompyfunc(factorial, 1, 1)
+    for function in (slow, lambda z: slow(z)):
+        with pytest.raises(ValueError, match="it calls Python for each number"):
+            quietly(function)
+
+
 def test_a_fit_is_refused_before_it_begins(capsys):
     X, y = np.linspace(-1, 1, 20).reshape(10, 2), np.arange(10) % 2
     for setting in ({"activation": quietly(prints)}, {"loss": Loss(lambda a, y: (a - y) ** 2, prints_the_slope)}):
@@ -360,6 +405,7 @@ def squares(n):
 
 
 ALLOWED = [
+    lambda z: z * TABLE.max() - TABLE.min(),
     lambda z: math.frexp(z)[0] + math.frexp(z)[1],
     sets_a_variable_of_its_own, accumulates,
     lambda z: z * np.square(HUNDREDS) + np.power(10, 6) * z, lambda z: z * np.multiply(np.maximum(HUNDREDS, 2), 300),

@@ -109,6 +109,8 @@ def _first_line(error):
         text += " " + next((line.lstrip("> ") for line in lines if line.startswith(">>>")), "")
     if "opcode (IMPORT_NAME)" in text:
         text = "import has no place in it: import what it uses in the module"
+    if text.startswith("Illegal IR, del found"):
+        text = "del has no place in it: leave it out"
     if not isinstance(error, NumbaError | NotImplementedError | UnsupportedBytecodeError):
         text = f"{type(error).__name__}: {text}"
     return text.rstrip(".:")

@@ -165,6 +165,7 @@ class _Adapt(FunctionPass):
         called = self._check_calls(function, state.args)
         if single or types.int16 in state.args:
             self._widen_integers(function, state.args)
+        self._refuse_walrus(function)
         gets = [get for block in function.blocks.values() for get in block.find_exprs("getitem")]
         indices = {get.index.name for get in gets}  # of a tuple of several types Numba must see which
         for block in function.blocks.values():
@@ -216,6 +217,16 @@ class _Adapt(FunctionPass):
             place = ir.Loc(code.co_filename, lines[-1])
             raise UnsupportedError("try and with have no place in it: nothing raises in compiled code", place)
 
+    @staticmethod
+    def _refuse_walrus(function):
+        """Numba loses the value of ``(y := z) + y``: it gives it to y alone."""
+        lines = [line for block in function.blocks.values() for line in block.find_insts(ir.Assign)]
+        assigned = {line.target.name for line in lines}
+        for line in lines:
+            for used in line.value.list_vars() if isinstance(line.value, ir.Expr) else ():
+                if used.name.startswith("$") and used.name not in assigned:
+                    raise UnsupportedError("what := stands for is used at once: give it a line of its own", line.loc)
+
     @classmethod
     def _refuse_nonlocal(cls, code, outside):
         """Numba would read on what the variable was when the function was compiled."""
@@ -255,6 +266,12 @@ class _Adapt(FunctionPass):
                 read = function.func_id.func.__globals__.get(READ, {})
                 found = read.get((id(owner[0]), expression.attr), getattr(owner[0], expression.attr, READ))
                 return None if found is READ else (found,)
+        if isinstance(expression, ir.Expr) and expression.op == "call" and not (expression.args or expression.kws):
+            method = guard(get_definition, function, expression.func)
+            if isinstance(method, ir.Expr) and method.op == "getattr" and method.attr in ("max", "min"):
+                owner = _Adapt._value(function, guard(get_definition, function, method.value), arguments)
+                if owner and isinstance(owner[0], np.ndarray) and owner[0].size and owner[0].dtype.kind in "iuf":
+                    return (getattr(owner[0], method.attr)().item(),)  # Numba's can raise
         return None
 
 

@@ -26,7 +26,6 @@ import types as python
 import weakref
 
 import numpy as np
-from numba.core.ccallback import CFunc
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
 from numba.core.types import WrapperAddressProtocol
@@ -67,7 +66,7 @@ class _Reading:
 
     def copy(self, value):
         """The value as compiled code may use it, described; of a function that Numba has compiled, the plain one."""
-        if isinstance(value, Dispatcher | CFunc):
+        if isinstance(value, Dispatcher) or type(value).__module__ == "numba.core.ccallback":
             value = value.__wrapped__
         if isinstance(value, python.FunctionType):
             return self._copy_function(value)
@@ -80,6 +79,10 @@ class _Reading:
             self.description.append(("function", list(self.copies).index(function)))
             return self.copies[function]
         code, outside = function.__code__, function.__globals__
+        if code.co_flags & inspect.CO_VARKEYWORDS:
+            place = f"{os.path.basename(code.co_filename)}, line {code.co_firstlineno}"
+            reason = f"arguments of any name have no place in it (in {code.co_name}, {place})"
+            raise ValueError(f"{function.__qualname__} cannot be compiled: {reason}. What is allowed: {ALLOWED}.")
         taken, given = _by_position(function)
         copied = python.FunctionType(
             taken, {}, function.__name__, _frozen(given), tuple(python.CellType() for _ in code.co_freevars)
@@ -122,6 +125,8 @@ def _frozen(value):
     if isinstance(value, foreign):
         what = "a function that is known by its address alone may ask for Python"
         raise ValueError(f"{value!r} cannot be compiled: {what}. What is allowed: {ALLOWED}.")
+    if isinstance(value, np.ufunc) and all("O" in kinds for kinds in value.types):
+        raise ValueError(f"{value!r} cannot be compiled: it calls Python for each number. What is allowed: {ALLOWED}.")
     if type(value) is tuple:
         return tuple(map(_frozen, value))
     if not isinstance(value, np.ndarray) or value.dtype.hasobject:
@@ -186,7 +191,10 @@ class OwnUnit(Unit):
             names = ", ".join(getattr(function, "__qualname__", repr(function)) for function in self.functions)
             with global_compiler_lock, self.watch:  # of which there is one
                 try:
-                    return super()._compile(dtype)
+                    content = super()._compile(dtype)
+                    if b".numba.unresolved" not in content.partition(b"\n")[0]:
+                        return content
+                    reason = "functions that call one another in a circle have no place in it"
                 except NeedsPython as error:
                     reason = self.watch.reason_for_python(error)
                 except Exception as error:  # whatever Numba says of it, or stumbles over
