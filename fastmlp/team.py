@@ -206,8 +206,11 @@ class Team:
             self.tasks["n_threads"] = size
 
     def _dismiss(self) -> None:
-        """Wait until the helpers have ended, and only then let an interrupt that came meanwhile go on."""
-        interrupt: BaseException | None = None
+        """Wait until the helpers have ended, and only then let go on what was raised meanwhile.
+
+        That may be Ctrl-C, or whatever else a program's handlers of signals raise: SystemExit, TimeoutError.
+        """
+        raised: BaseException | None = None
         while self._helpers:
             try:
                 for helper in self._helpers:
@@ -215,10 +218,10 @@ class Team:
                 for helper in self._helpers:
                     helper.join()
                 self._helpers.clear()
-            except KeyboardInterrupt as error:
-                interrupt = error
-        if interrupt is not None:
-            raise interrupt
+            except BaseException as error:
+                raised = error
+        if raised is not None:
+            raise raised
 
 
 class Helper:

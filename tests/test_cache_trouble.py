@@ -1,4 +1,4 @@
-"""A fit survives whatever goes wrong with its cache: sources that are gone, descriptors used up, a disk that is full."""
+"""A fit survives whatever goes wrong with its cache: sources that are gone, no descriptor left, a full disk."""
 
 import importlib.metadata
 import os

@@ -85,6 +85,41 @@ def assert_usable(model, options):
     assert_same_bits(results(model.fit(X, Y), X), results(make("classes", **options).fit(X, Y), X))
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, TimeoutError, GeneratorExit])
+@pytest.mark.parametrize("step", ["give", "join"])
+def test_whatever_is_raised_while_helpers_are_waited_for(step, error, monkeypatch):
+    """Three times, as by a handler of a timer's signals: nobody goes on while a helper works."""
+    team, begun, go_on, working, n_raised = Team(2), threading.Event(), threading.Event(), [], 0
+    do = getattr(Helper, step)
+
+    def failing(helper, *arguments):
+        nonlocal n_raised
+        if working and n_raised < 3:
+            n_raised += 1
+            if n_raised == 3:
+                go_on.set()
+            raise error
+        return do(helper, *arguments)
+
+    def work(number):
+        if number == 0:
+            begun.wait()
+            raise ZeroDivisionError
+        working.append(number)
+        begun.set()
+        go_on.wait()
+        working.clear()
+
+    monkeypatch.setattr(Helper, step, failing)
+    try:
+        with pytest.raises(error):
+            team.run(work)
+        assert not working
+        assert n_raised == 3
+    finally:
+        go_on.set()
+
+
 # A thread that cannot be started
 
 
