@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import operator
 import platform
 import sys
 import weakref
@@ -28,8 +27,6 @@ from .workspace import BLOCK_ROWS, Workspace, group_rows, has_large_layers, pred
 SHORT_OPERATIONS = 1_000_000_000
 #: Numbers of another type that are converted at a time: they stay in the near caches until they are read.
 CONVERTED_AT_ONCE = 1 << 15
-
-_shape_of, _dtype_of = operator.attrgetter("shape"), operator.attrgetter("dtype")
 
 
 @functools.cache
@@ -84,13 +81,13 @@ class SmallBatchPredictor:
         threads: Threads | None = None,
     ) -> None:
         self.arrays = (*coefs, *intercepts)
-        self.shapes, self.dtypes = self._describe(self.arrays)
+        self.facts = [(array, array.shape, array.strides, array.dtype) for array in self.arrays]
         # NumPy refuses to resize an array that has weak references: its memory stays where the records say.
         self.pins = [weakref.ref(array) for array in self.arrays]
         self.make_model, self.arithmetic_type = make_model, arithmetic_type
         self.both_classes, self.depends_on, self.n_threads = both_classes, depends_on, n_threads
         self.threads = n_threads if threads is None else threads
-        self.n_features = self.shapes[0][0]
+        self.n_features = self.arrays[0].shape[0]
         self.feature_names = None if feature_names is None else feature_names.tolist()
         self.known_columns: Any = None
         self.engines: dict[tuple[np.dtype, str], _Engine | None] = {}
@@ -100,19 +97,16 @@ class SmallBatchPredictor:
         """Whether these are plain arrays, on an interpreter that keeps them as expected."""
         return arrays_are_as_expected() and all(type(array) is np.ndarray for array in (*coefs, *intercepts))
 
-    @staticmethod
-    def _describe(arrays: tuple) -> tuple[list, list]:
-        return list(map(_shape_of, arrays)), list(map(_dtype_of, arrays))
-
     def is_valid_for(self, coefs: list, intercepts: list, depends_on: tuple) -> bool:
         """Whether these are still the arrays and the parameters that it was made for."""
         arrays = (*coefs, *intercepts)
-        return (
-            len(arrays) == len(self.arrays)
-            and all(map(operator.is_, self.arrays, arrays))
-            and self._describe(arrays) == (self.shapes, self.dtypes)
-            and depends_on == self.depends_on
-        )
+        if len(arrays) != len(self.facts):
+            return False
+        # One loop that builds nothing: a single row's prediction waits for it.
+        for array, (known, shape, strides, dtype) in zip(arrays, self.facts, strict=True):
+            if array is not known or array.shape != shape or array.strides != strides or array.dtype is not dtype:
+                return False
+        return depends_on == self.depends_on
 
     def has_names(self, feature_names: np.ndarray | None) -> bool:
         """Whether the columns are still called what they were."""

@@ -115,6 +115,50 @@ def test_edits_in_place_follow_the_long_way_and_the_short():
         np.testing.assert_array_equal(model.predict(X[:2]), model.predict(X[:65])[:2])
 
 
+def transposed(array):
+    array.strides = array.strides[::-1]
+
+
+def one_column_for_all(array):
+    array.strides = array.strides[0], 0
+
+
+def reversed_bytes(array):
+    array.dtype = array.dtype.newbyteorder()
+
+
+def whole_numbers(array):
+    array.dtype = np.int64
+
+
+@pytest.mark.filterwarnings("ignore:Setting the (strides|dtype):DeprecationWarning")  # from NumPy 2.4 on
+@pytest.mark.parametrize("change", [transposed, one_column_for_all, reversed_bytes, whole_numbers])
+def test_what_an_array_says_of_itself_changes_in_place(change):
+    """Of a square layer, whose shape stays; what it says now is what counts, as in scikit-learn."""
+    X, y = draw("regression")
+    model = make("regression", hidden_layer_sizes=(9, 9)).fit(X, y)
+    model.coefs_ = [coef.copy() for coef in model.coefs_]
+    other = twin(model, X, y)
+    for _ in range(2):
+        model.predict(X[:2])
+    for edited in (model, other):
+        change(edited.coefs_[1])
+    expected = other.predict(X)
+    for rows in (X[:2], X, X[:2], X[:1]):
+        np.testing.assert_allclose(model.predict(rows), expected[: len(rows)], rtol=1e-10)
+
+
+@pytest.mark.filterwarnings("ignore:Setting the (strides|dtype):DeprecationWarning")  # from NumPy 2.4 on
+def test_a_bias_that_is_one_number_for_all():
+    X, y = draw("regression")
+    model = make("regression", hidden_layer_sizes=(9,)).fit(X, y)
+    model.intercepts_ = [bias.copy() for bias in model.intercepts_]
+    for _ in range(2):
+        model.predict(X[:2])
+    model.intercepts_[0].strides = (0,)
+    np.testing.assert_allclose(model.predict(X[:2]), twin(model, X, y).predict(X[:2]), rtol=1e-10)
+
+
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_another_fit_is_answered_from(method):
     model, X = fitted("classes")
