@@ -1,4 +1,4 @@
-"""A fit survives whatever goes wrong with its cache: sources that are gone, no descriptors left, a disk that is full."""
+"""A fit survives whatever goes wrong with its cache: sources gone, no descriptors left, a disk that is full."""
 
 import importlib.metadata
 import os

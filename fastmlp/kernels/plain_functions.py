@@ -198,9 +198,18 @@ class OwnUnit(Unit):
                 except NeedsPython as error:
                     reason = self.watch.reason_for_python(error)
                 except Exception as error:  # whatever Numba says of it, or stumbles over
+                    if passing := _passing(error):
+                        raise passing from None  # the next time it may be compiled
                     reason = self.watch.reason(error)
             self.refused[dtype] = f"{names} cannot be compiled: {reason}. What is allowed: {ALLOWED}."
         raise ValueError(self.refused[dtype])
+
+
+def _passing(error):
+    """What an error comes from that says nothing of the functions: no memory, a deep stack, files; None otherwise."""
+    while error is not None and not isinstance(error, MemoryError | RecursionError | OSError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 #: By identity: whoever makes the same activation again, as copies and pickles do, gets the same compiled code.
