@@ -268,7 +268,6 @@ def test_functions_that_numba_has_compiled():
     assert quietly(lambda z: 2 * leaky(z))([-1.0, 2.0]).tolist() == [-1.0, 4.0]
 
 
-<<<<<<< HEAD
 def test_functions_known_by_their_address():
     """A callback leads back into the interpreter; wherever it stands, it is refused when the activation is made."""
     callback = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(lambda z: 2 * z)
@@ -331,7 +330,8 @@ def test_functions_of_objects():
     for function in (slow, lambda z: slow(z)):
         with pytest.raises(ValueError, match="it calls Python for each number"):
             quietly(function)
-=======
+
+
 @pytest.mark.parametrize("wrapped", [False, True])
 @pytest.mark.parametrize("error", [MemoryError, RecursionError, OSError, TimeoutError])
 def test_what_passes_is_no_refusal(error, wrapped, monkeypatch):
@@ -352,7 +352,6 @@ def test_what_passes_is_no_refusal(error, wrapped, monkeypatch):
         activation.unit._compile(np.dtype(np.float64))
     monkeypatch.setattr(Unit, "_compile", compile_one)
     assert activation.unit._compile(np.dtype(np.float64))
->>>>>>> wip-cache
 
 
 def test_a_fit_is_refused_before_it_begins(capsys):
