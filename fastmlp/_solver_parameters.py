@@ -17,7 +17,7 @@ from .levenberg_marquardt import check_least_squares
 from .model import TrainableModel
 from .optimizers import OPTIMIZERS, SGD, Adam, Optimizer, RunningOptimizer, as_optimizer
 from .regularisation import Regularisation
-from .schedules import Schedule, schedule_by_name
+from .schedules import Adaptive, Schedule, schedule_by_name
 
 if TYPE_CHECKING:
     from ._estimator import BaseMLP
@@ -49,6 +49,9 @@ def adopt_optimizer(estimator: BaseMLP, layout: Layout) -> RunningOptimizer:
     if len(moments) == running.settings.n_moments and moments:
         running.state = np.concatenate([_flatten(layout, arrays) for arrays in moments])
         running.advance(getattr(theirs, "t", 0))
+    if isinstance(running.schedule, Adaptive):
+        running.schedule = replace(running.schedule, learning_rate=float(theirs.learning_rate))
+    running.after_epoch(getattr(estimator, "t_", 0))
     return running
 
 

@@ -1,5 +1,6 @@
 """What is set by hand, or copied from scikit-learn's model, is what predictions and further training start from."""
 
+import copy
 import itertools
 
 import numpy as np
@@ -120,6 +121,24 @@ def test_a_state_copied_from_scikit_learn(method, task, solver):
     for model in (ours, theirs):
         getattr(model, method)(X, y)
         getattr(model, method)(X, y)
+    assert_same_model(ours, theirs, X)
+
+
+@pytest.mark.parametrize("rate", ["invscaling", "adaptive"])
+@pytest.mark.parametrize("task", ["classes", "regression"])
+def test_a_learning_rate_that_scikit_learn_had_reached(task, rate):
+    """Lowered by its epochs or its plateaus; the further training goes on from there, and lowers it again."""
+    X, y = draw(task)
+    options = {"solver": "sgd", "learning_rate": rate, "learning_rate_init": 0.1, "tol": 0.1, "n_iter_no_change": 2}
+    ours, theirs = pair(task, **{**options, "max_iter": 12})
+    theirs.fit(X, y)
+    assert theirs._optimizer.learning_rate < 0.1
+    state = {name: value for name, value in vars(theirs).items() if name.endswith("_") or name[0] == "_"}
+    vars(ours).update(copy.deepcopy(state))
+    for _ in range(8):
+        for model in (ours, theirs):
+            model.partial_fit(X, y)
+        assert ours._optimizer.schedule(0) == pytest.approx(theirs._optimizer.learning_rate, rel=1e-12)
     assert_same_model(ours, theirs, X)
 
 
