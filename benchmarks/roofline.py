@@ -46,10 +46,10 @@ def _spread(values: list[float]) -> Spread:
 
 def make_tile_call(dtype: str, rows: int, depth: int):
     """A call that multiplies REPEATS times with one full tile's columns, and its number of operations."""
-    from fastmlp.host import VECTOR_BITS
-    from fastmlp.kernels.dense import multiply
-    from fastmlp.kernels.records import TILE_VECTORS
-    from fastmlp.workspace import aligned
+    from fastmlp.compiler.cpu import VECTOR_BITS
+    from fastmlp.engine.workspace import aligned
+    from fastmlp.kernels.linalg.dense import multiply
+    from fastmlp.kernels.lowlevel.records import TILE_VECTORS
 
     from .units import multiply_often
 
@@ -70,7 +70,7 @@ def make_tile_call(dtype: str, rows: int, depth: int):
 
 def make_step_calls(case: Case, dtype: str):
     """Two calls, each with its number of operations: one epoch of training, and the products of STEPS full batches."""
-    from fastmlp.shuffling import shuffle
+    from fastmlp.training.shuffling import shuffle
 
     from .units import products_of_steps
 

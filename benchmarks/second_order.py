@@ -17,13 +17,13 @@ from time import perf_counter
 import numpy as np
 
 from fastmlp import Network
-from fastmlp.data import Rows
-from fastmlp.full_batch import FullBatch
-from fastmlp.levenberg_marquardt import levenberg_marquardt
-from fastmlp.newton import newton_cg
+from fastmlp.engine.dataset import Rows
 from fastmlp.optimizers import Adam
-from fastmlp.progress import Progress
-from fastmlp.training import Epoch
+from fastmlp.training.full_batch_loss import FullBatch
+from fastmlp.training.levenberg_marquardt import levenberg_marquardt
+from fastmlp.training.minibatch import Epoch
+from fastmlp.training.newton_cg import newton_cg
+from fastmlp.training.progress import Progress
 
 RATES = (0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
 N_ROWS = 200

@@ -2,13 +2,13 @@
 
 from numba import carray
 
-from fastmlp._jit import POINTER, SIZE, unit
-from fastmlp.kernels import elementary
-from fastmlp.kernels.network import multiply_backward, multiply_forward
-from fastmlp.kernels.pointers import call
-from fastmlp.kernels.records import LAYER_POINTER, TASK_POINTER
-from fastmlp.kernels.simd import FROM_BIAS
-from fastmlp.kernels.subnormals import flush_subnormals, restore_mode
+from fastmlp.compiler.numba_backend import POINTER, SIZE, unit
+from fastmlp.kernels.linalg.register_tiles import FROM_BIAS
+from fastmlp.kernels.loop.forward_backward import multiply_backward, multiply_forward
+from fastmlp.kernels.lowlevel.pointers import call
+from fastmlp.kernels.lowlevel.records import LAYER_POINTER, TASK_POINTER
+from fastmlp.kernels.lowlevel.subnormals import flush_subnormals, restore_mode
+from fastmlp.kernels.math import elementary
 
 _exp, _log, _tanh = elementary.exp, elementary.log, elementary.tanh
 

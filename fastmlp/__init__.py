@@ -12,11 +12,11 @@ __version__ = "0.1.0"
 # fmt: off
 #: Public names by the module they live in, imported when one is first used; importing fastmlp compiles nothing.
 _ROOMS = {
-    ".classifier": ["MLPClassifier"],
-    ".regressor": ["MLPRegressor"],
+    ".estimators.classifier": ["MLPClassifier"],
+    ".estimators.regressor": ["MLPRegressor"],
     ".network": ["Network"],
-    ".own_activation": ["Activation"],
-    ".parametric_activations": ["CELU", "ELU", "LeakyReLU", "SiLU", "Softplus"],
+    ".activations.custom": ["Activation"],
+    ".activations.builtin": ["CELU", "ELU", "LeakyReLU", "SiLU", "Softplus"],
     ".losses": [
         "AbsoluteError", "Focal", "Gamma", "HalfSquaredError", "Hinge", "Huber", "LogCosh", "LogLoss", "Loss",
         "Perceptron", "Poisson", "Quantile", "SquaredError", "SquaredHinge", "SumSquaredError", "Tweedie",

@@ -17,7 +17,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _warmup(dtypes: list[str]) -> None:
-    from .code_cache import kept_in, share
+    from .compiler.cache import kept_in, share
     from .warmup import compile_all
 
     began = time.perf_counter()

@@ -31,8 +31,8 @@ from typing import Any
 
 import numpy as np
 
-from .layout import Layout
-from .names import look_up
+from .common.lookup import look_up
+from .engine.layout import Layout
 
 
 def glorot_uniform(

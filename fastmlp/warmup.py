@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
 
 from . import kernels
-from .units import Unit
+from .compiler import source_hash
+from .compiler.kernel import Unit
 
 
 def all_units() -> list[Unit]:
     """Every unit of the package."""
-    modules = [
-        importlib.import_module(f"{kernels.__name__}.{found.name}") for found in pkgutil.iter_modules(kernels.__path__)
-    ]
+    modules = [importlib.import_module(name) for name in source_hash.modules_below(kernels.__name__)]
     units = {id(value): value for module in modules for value in vars(module).values() if isinstance(value, Unit)}
     return list(units.values())
 

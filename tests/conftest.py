@@ -18,13 +18,13 @@ def _ctrl_c_interrupts():
 @pytest.fixture
 def surroundings(monkeypatch):
     """A function that gives this process so many cores, and takes away whatever else limits its threads."""
-    import fastmlp.cores
+    import fastmlp.engine.cores
 
     def pretend(cores):
         monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(cores)), raising=False)
-        monkeypatch.setattr(fastmlp.cores, "_libraries", tuple)
-        monkeypatch.setattr(fastmlp.cores, "cgroup_cores", lambda: 10**6)
-        for name in (*fastmlp.cores.WORKER_VARIABLES, "LOKY_MAX_CPU_COUNT"):
+        monkeypatch.setattr(fastmlp.engine.cores, "_libraries", tuple)
+        monkeypatch.setattr(fastmlp.engine.cores, "cgroup_cores", lambda: 10**6)
+        for name in (*fastmlp.engine.cores.WORKER_VARIABLES, "LOKY_MAX_CPU_COUNT"):
             monkeypatch.delenv(name, raising=False)
 
     return pretend

@@ -11,6 +11,7 @@ from sklearn.neural_network import MLPRegressor
 import fastmlp
 from fastmlp import Network
 from fastmlp.activations import as_activation
+from fastmlp.engine.layout import Layout
 from fastmlp.initializers import (
     INITIALIZERS,
     GivenArrays,
@@ -20,7 +21,6 @@ from fastmlp.initializers import (
     as_random_state,
     glorot_uniform,
 )
-from fastmlp.layout import Layout
 
 WIDE = Layout([60, 90, 40])
 TYPES = [np.float32, np.float64]

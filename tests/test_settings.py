@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import numpy as np
 
-from fastmlp.optimizers import SGD, Optimizer
+from fastmlp.optimizers import Optimizer, SGD
 from fastmlp.schedules import Schedule
-from fastmlp.settings import Range
+from fastmlp.common.frozen_params import Range
 
 @dataclass(frozen=True)
 class Halving(Schedule):

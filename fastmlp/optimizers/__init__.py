@@ -2,7 +2,7 @@
 
 The learning rate comes first, a number or a schedule (`fastmlp.schedules`):
 
->>> from fastmlp.optimizers import OPTIMIZERS, AdamW, as_optimizer
+>>> from fastmlp.optimizers import AdamW, OPTIMIZERS, as_optimizer
 >>> from fastmlp.schedules import OneCycle
 >>> AdamW(1e-3, weight_decay=1e-2)
 AdamW(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-08, weight_decay=0.01)
@@ -27,12 +27,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..schedules import Schedule
-from .adam_family import Adam, AdaMax, AdamW, AMSGrad, NAdam, RAdam
+from .adam import Adam, AdaMax, AdamW, AMSGrad, NAdam, RAdam
 from .adaptive import AdaDelta, AdaGrad, RMSProp
 from .base import Optimizer
-from .descent import SGD, Lion
 from .lamb import LAMB
-from .running import RunningOptimizer
+from .sgd import SGD, Lion
+from .state import RunningOptimizer
 
 __all__ = [
     "LAMB",

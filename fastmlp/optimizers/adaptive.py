@@ -1,17 +1,23 @@
-"""A rate for each parameter, by the size of its gradients; the arithmetic is in `kernels.adaptive`."""
+"""A rate for each parameter, by the size of its gradients; the arithmetic is in `kernels.optimizers.adaptive`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..common.frozen_params import Kept, Positive, Share, Switch
+from ..compiler.kernel import KernelModule, Unit
 from ..schedules import Rate
-from ..settings import Kept, Positive, Share, Switch
-from ..units import Unit
-from ..units import adaptive as _kernels
-from ..units import shrinkage as _shrinkage
 from .base import Optimizer, Shrinking, numbers
+
+if TYPE_CHECKING:
+    from ..kernels.optimizers import adaptive as _kernels
+    from ..kernels.optimizers import shrinkage as _shrinkage
+else:
+    _kernels = KernelModule("optimizers.adaptive")
+    _shrinkage = KernelModule("optimizers.shrinkage")
 
 
 @dataclass(frozen=True)

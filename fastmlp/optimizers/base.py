@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..kernels.records import EPSILON, FIRST, LEARNING_RATE, N_HYPER, N_RATES, SECOND, THIRD
+from ..common.frozen_params import Settings
+from ..compiler.kernel import KernelModule, Unit
+from ..kernels.lowlevel.records import EPSILON, FIRST, LEARNING_RATE, N_HYPER, N_RATES, SECOND, THIRD
 from ..schedules import Rate, Schedule, as_schedule
-from ..settings import Settings
-from ..units import Unit
-from ..units import shrinkage as _shrinkage
-from .running import RunningOptimizer
+from .state import RunningOptimizer
+
+if TYPE_CHECKING:
+    from ..kernels.optimizers import shrinkage as _shrinkage
+else:
+    _shrinkage = KernelModule("optimizers.shrinkage")
 
 
 @dataclass(frozen=True)
 class Shrinking:
-    """How L1 shrinks weights beside an update rule, by what the rule steps with: see `kernels.shrinkage`.
+    """How L1 shrinks weights beside an update rule, by what the rule steps with: see `kernels.optimizers.shrinkage`.
 
     Parameters
     ----------
@@ -62,7 +67,7 @@ class Optimizer(Settings):
 
     @property
     def phases(self) -> tuple[Unit, ...]:
-        """Kernels in which the rule goes on once it has run for all parameters (see `kernels.phases`)."""
+        """Kernels in which the rule goes on once it has run for all parameters (see `kernels.loop.global_phases`)."""
         return ()
 
     def hyper(self) -> np.ndarray:

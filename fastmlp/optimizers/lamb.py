@@ -1,17 +1,23 @@
-"""LAMB: Adam for large batches, whose steps are as long as each layer's weights deserve; see `kernels.lamb`."""
+"""LAMB: Adam for large batches, whose steps are as long as each layer's weights deserve; see its kernel."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..settings import Kept, NotNegative, Positive
-from ..units import Unit
-from ..units import lamb as _kernels
-from ..units import shrinkage as _shrinkage
-from .adam_family import power
+from ..common.frozen_params import Kept, NotNegative, Positive
+from ..compiler.kernel import KernelModule, Unit
+from .adam import power
 from .base import Optimizer, Shrinking, in_columns, numbers
+
+if TYPE_CHECKING:
+    from ..kernels.optimizers import lamb as _kernels
+    from ..kernels.optimizers import shrinkage as _shrinkage
+else:
+    _kernels = KernelModule("optimizers.lamb")
+    _shrinkage = KernelModule("optimizers.shrinkage")
 
 
 @dataclass(frozen=True)

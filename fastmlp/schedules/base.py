@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from ..settings import Positive, Range, Settings
+from ..common.frozen_params import Positive, Range, Settings
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..settings import Count, NotNegative, Positive, Share
+from ..common.frozen_params import Count, NotNegative, Positive, Share
 from .base import Schedule
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..settings import Count, NotNegative, Positive
+from ..common.frozen_params import Count, NotNegative, Positive
 from .base import Schedule
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import numpy as np
 
-from ..settings import NotNegative, Positive, Range
+from ..common.frozen_params import NotNegative, Positive, Range
 from .base import Constant, Schedule
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..settings import Count
+from ..common.frozen_params import Count
 from .base import Rate, Schedule, as_schedule
 
 

@@ -1,0 +1,1 @@
+"""What every part may use: frozen parameters, lookup of names, warnings."""

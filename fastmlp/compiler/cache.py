@@ -1,0 +1,287 @@
+"""Machine code on disk: under which key, in which folders, read and written so that no accident breaks a fit.
+
+Numba's own cache looks at the time stamp of one source file: an edit in *another* file, or another value of
+``NUMBA_BOUNDSCHECK``, would run old code. Ours lives under a key that hashes all kernel sources, the versions, the
+processor and the flags; one file for each function and type, written whole and then renamed, with a checksum.
+What cannot be read is compiled again, what cannot be written is kept in memory. Nothing here loads Numba.
+
+Files are read only where nobody else can write (`trusted_paths`), and processes that need the same kernel wait for the
+one that compiles it (`drafts`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import stat
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+
+from . import cache_cleaning, drafts, shown_warnings, source_hash, trusted_paths
+from . import cpu as host
+
+PACKAGE = Path(os.path.abspath(__file__)).parents[1]
+#: What changes code, by the names in Numba's configuration; the variables are called NUMBA_….
+FLAGS = (
+    "BOUNDSCHECK", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "DEBUGINFO_DEFAULT", "ENABLE_AVX",
+    "CPU_NAME", "CPU_FEATURES",
+)  # fmt: skip
+_VARIABLES = {"DEBUGINFO_DEFAULT": "NUMBA_DEBUGINFO"}
+#: Where Numba looks for its configuration beside the environment.
+_CONFIGURATION = Path(".numba_config.yaml")
+
+
+@functools.cache
+def cache_key() -> str:
+    """What compiled code depends on, hashed: sources, versions, processor, flags."""
+    digest = hashlib.sha256()
+    digest.update(source_hash.of_sources())
+    described = (
+        importlib.metadata.version("numba"),
+        llvmlite.__version__,
+        sys.version_info[:2],
+        (host.TRIPLE, host.NAME, host.FEATURES),
+        [os.environ.get(_VARIABLES.get(flag, f"NUMBA_{flag}")) for flag in FLAGS],
+        _configuration(),
+        _changed_flags(),
+    )
+    digest.update(repr(described).encode())
+    return digest.hexdigest()[:16]
+
+
+def _changed_flags() -> list[tuple[str, Any]]:
+    """What a program has set in Numba's configuration, against what its environment says."""
+    config = sys.modules.get("numba.core.config")
+    if config is None:
+        return []
+    variables = tuple(sorted(pair for pair in os.environ.items() if pair[0].startswith("NUMBA_")))
+    unchanged = _flags_of(variables, _configuration())
+    return [(flag, now) for flag in FLAGS if (now := getattr(config, flag, None)) != unchanged[flag]]
+
+
+@functools.cache
+def _flags_of(*_circumstances: Any) -> dict[str, Any]:
+    """What Numba's configuration says that is read anew, by its own loader, in these circumstances."""
+    specification = sys.modules["numba.core.config"].__spec__
+    assert specification is not None and specification.loader is not None
+    config = importlib.util.module_from_spec(specification)
+    with warnings.catch_warnings(action="ignore"):  # Numba has said already what it thinks of its environment
+        specification.loader.exec_module(config)
+    return {flag: getattr(config, flag, None) for flag in FLAGS}
+
+
+def _configuration() -> tuple[int, bytes] | None:
+    """What Numba finds in the working directory, for the key alone: it may be anybody's file, of any kind and size."""
+    try:
+        descriptor = os.open(_CONFIGURATION, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except OSError:
+        return None
+    try:
+        status = os.fstat(descriptor)
+        return (status.st_size, os.read(descriptor, 1 << 20)) if stat.S_ISREG(status.st_mode) else None
+    finally:
+        os.close(descriptor)
+
+
+def chosen_folder() -> str:
+    """NUMBA_CACHE_DIR, or what the program has told Numba.
+
+    What Numba has from a configuration file is not obeyed: the file lies in the working directory, which may be
+    somebody else's, or have come with a download.
+    """
+    config = sys.modules.get("numba.core.config")
+    told = getattr(config, "CACHE_DIR", "")
+    found = getattr(getattr(config, "_env_reloader", None), "old_environ", {})  # by Numba, in files and environment
+    if told and told != found.get("NUMBA_CACHE_DIR"):
+        return told
+    return os.environ.get("NUMBA_CACHE_DIR", "")
+
+
+def cache_folders() -> list[Path]:
+    """Where compiled code is looked for, in this order; it is written to the first that can be written.
+
+    A path that is still relative here is refused when it is used, and the warning names it.
+    """
+    name = f"fastmlp-{cache_key()}"
+    if chosen := chosen_folder():
+        return [_from_here(chosen) / name]
+    beside = [_beside_package() / name] if PACKAGE.is_dir() else []
+    return [*beside, _users_cache() / "fastmlp" / name]
+
+
+def _known_folders() -> list[Path]:
+    """As `cache_folders`; none where the key cannot be made, as `keep` says then."""
+    try:
+        return cache_folders()
+    except Exception:  # whatever the loaders of sources raise that have gone, or that cannot be opened just now
+        return []
+
+
+@functools.cache
+def _from_here(path: str) -> Path:
+    """An absolute path, the same for the whole process, wherever its working directory goes."""
+    path = os.path.expanduser(path)
+    if path.startswith("~"):
+        return Path(path)
+    try:
+        return Path(os.getcwd(), path)
+    except OSError:  # the working directory has been removed
+        return Path(path)
+
+
+def _beside_package() -> Path:
+    """Not in the package: what pip does not know of would survive it, and be a package of the same name."""
+    return PACKAGE.parent / "__pycache__"
+
+
+def _users_cache() -> Path:
+    """XDG_CACHE_HOME, which counts only if it is absolute, or the one in the home folder."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    if os.path.isabs(given):
+        return Path(given)
+    return Path("~" if os.environ.get("HOME") == "" else os.path.expanduser("~"), ".cache")
+
+
+def read(name: str) -> Iterator[bytes]:
+    """The whole files of this name, folder by folder; what somebody else could have written is passed over."""
+    for folder in _known_folders():
+        try:
+            trusted = trusted_paths.trusted_folder(str(folder))
+            content = trusted_paths.read_file(trusted, name)
+        except OSError:
+            continue
+        cache_cleaning.note_use(trusted)
+        if hashlib.sha256(content[32:]).digest() == content[:32]:
+            yield content[32:]
+
+
+class Turn:
+    """This process's turn to make an entry: a context in which other processes wait for it.
+
+    It is entered when no other process makes the entry (any longer), which may therefore be there now.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._folders = _known_folders()
+        self._reasons: list[str] = []
+        self._draft: drafts.Draft | None = None
+
+    def __enter__(self) -> Turn:
+        self._begin()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._draft:
+            self._draft.discard()
+
+    def _begin(self) -> None:
+        """Open a draft in the next folder that can be written."""
+        self._draft = None
+        while self._folders and not self._draft:
+            folder = self._folders.pop(0)
+            try:
+                self._folder = trusted_paths.make_folder(str(folder), _is_shared(folder))
+                self._draft = drafts.begin(self._folder, self._name)
+            except OSError as error:
+                self._note(folder, error)
+
+    def _note(self, folder: Path | str, error: OSError) -> None:
+        self._reasons.append(f"{folder}: {error.strerror or error}")
+
+    def keep(self, content: bytes) -> None:
+        """Keep it for other processes, or say once that it cannot be kept."""
+        try:
+            if cache_key.__wrapped__() != cache_key():
+                return  # sources or flags have changed since the process began: nobody knows of which this was made
+        except Exception as error:  # nor if they cannot be read: the package has been removed, or no file can be opened
+            _warn_uncached(f"the sources and flags they are made from cannot be read: {error}")
+            return
+        whole = hashlib.sha256(content).digest() + content
+        while self._draft:
+            try:
+                self._draft.publish(self._name, whole, _file_mode(self._folder))
+                cache_cleaning.clean(self._folder)
+                return
+            except OSError as error:
+                self._note(self._folder, error)
+                self._begin()
+        if self._reasons:
+            _warn_uncached("; ".join(self._reasons))
+
+
+def write(name: str, content: bytes) -> None:
+    """Make an entry of what is there already."""
+    with Turn(name) as turn:
+        turn.keep(content)
+
+
+def is_being_made(name: str) -> bool:
+    """Whether another process makes the entry of this name just now."""
+    for folder in _known_folders():
+        with contextlib.suppress(OSError):
+            if drafts.is_being_made(trusted_paths.trusted_folder(str(folder)), name):
+                return True
+    return False
+
+
+def _file_mode(folder: str) -> int:
+    """Whoever may read the folder may read what is in it; nobody else writes it."""
+    return 0o600 | (trusted_paths.readable_mode(os.lstat(folder)) & 0o044)
+
+
+#: Whether the chosen folder is meant for other users, too.
+_sharing = False
+
+
+def _is_shared(folder: Path) -> bool:
+    """Whether new folders are as readable as their parents; others load only what is root's."""
+    if trusted_paths.effective_user() != 0:
+        return False
+    return _sharing or folder.parent == _beside_package()
+
+
+def share() -> None:
+    """From now on, what root writes is for everybody who may read the folder above; what is there already, too."""
+    global _sharing
+    _sharing = True
+    for folder in map(str, cache_folders()):
+        with contextlib.suppress(OSError):
+            trusted = trusted_paths.trusted_folder(folder)
+            status = os.lstat(trusted)
+            if trusted_paths.effective_user() != 0 or status.st_uid:
+                continue
+            os.chmod(trusted, 0o700 | trusted_paths.readable_mode(os.lstat(os.path.dirname(trusted))))
+            for entry in os.scandir(trusted):
+                if entry.is_file(follow_symlinks=False) and entry.name.endswith(".o"):
+                    os.chmod(entry.path, _file_mode(trusted))
+
+
+def kept_in() -> Iterator[tuple[str, str]]:
+    """The folders that hold compiled code, and who can load it."""
+    for folder in map(str, cache_folders()):
+        with contextlib.suppress(OSError):
+            trusted = trusted_paths.trusted_folder(folder)
+            if not any(name.endswith(".o") for name in os.listdir(trusted)):
+                continue
+            above = [trusted, *map(str, Path(trusted).parents)]
+            everybody = all(os.lstat(each).st_mode & 0o005 == 0o005 for each in above)
+            yield trusted, "every user" if everybody and os.lstat(trusted).st_uid == 0 else "this user alone"
+
+
+@functools.cache
+def _warn_uncached(reasons: str) -> None:
+    shown_warnings.warn(
+        f"fastmlp cannot keep its compiled kernels ({reasons}); they are compiled again in each process. "
+        "Set NUMBA_CACHE_DIR to a folder of your own that nobody else can write.",
+        RuntimeWarning,
+    )

@@ -1,0 +1,252 @@
+"""Units: compiled kernels, each reached by its address, by name and without its source.
+
+A process whose kernels lie in the cache never imports the kernels' modules, nor Numba: with
+``dense = KernelModule("linalg.dense")``, ``dense.multiply`` stands for the kernel, and its machine code is loaded by
+LLVM alone (1 ms each). Only what the cache does not hold is compiled: then the kernel's module is imported, whose
+`unit` decorators say what the names stand for, and `numba_backend` takes over::
+
+    dense.multiply ──► the cache's file ─────────────────────────────► machine code
+                  └──► kernels/linalg/dense.py ──► numba_backend (Numba) ──► file ──┘
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import llvmlite.binding as llvm
+import numpy as np
+
+from . import cache as code_cache
+from . import forking, shown_warnings
+
+KERNELS = f"{__package__.partition('.')[0]}.kernels"
+
+
+@dataclass(frozen=True)
+class Argument:
+    """What a unit's argument is: a size, or a pointer to numbers of a type, or to records.
+
+    Parameters
+    ----------
+    to : NumPy type or None
+        What the pointer points to; None stands for the type of element that is asked for.
+    name : str
+        Of the records, for short.
+    """
+
+    to: Any = None
+    name: str = ""
+
+
+class Size(Argument):
+    """A number of elements, or an address."""
+
+
+SIZE = Size()
+POINTER = Argument()
+DOUBLES, INTEGERS, INDICES = (Argument(np.dtype(kind)) for kind in (np.float64, np.int64, np.int32))
+
+
+class Source(NamedTuple):
+    """What a unit is compiled from.
+
+    Attributes
+    ----------
+    function : callable
+        Plain Python in Numba's subset.
+    arguments : tuple of Argument
+    flags : set of str
+        LLVM's flags, by name.
+    identity : str or None
+        What the code depends on besides its source and the package's kernels; None if nobody knows, and it must not
+        be kept on disk.
+    """
+
+    function: Callable
+    arguments: tuple
+    flags: set[str]
+    identity: str | None = ""
+
+
+class Unit:
+    """A kernel reached by its address; see the module's docstring.
+
+    Parameters
+    ----------
+    module, name : str
+        Where it is defined.
+    source : Source or None
+        What it is compiled from; None for a kernel of the package, whose module says it when it must.
+    """
+
+    def __init__(self, module: str, name: str, source: Source | None = None) -> None:
+        self.__module__, self.__name__ = module, name
+        self.named = source is None
+        self._source = source
+        self.compiled: dict[np.dtype, Code] = {}
+        self._entries: dict[np.dtype, Callable] = {}
+
+    @property
+    def source(self) -> Source:
+        """What it is compiled from."""
+        if self._source is None:
+            importlib.import_module(self.__module__)
+        if self._source is None:
+            raise AttributeError(f"{self.__module__} has no unit {self.__name__!r}")
+        return self._source
+
+    def define(self, source: Source) -> None:
+        """Say what a kernel of the package is compiled from."""
+        self._source, self.__doc__ = source, source.function.__doc__
+
+    def load(self, dtype: Any) -> Code:
+        """The machine code for elements of type `dtype`, from memory, from the cache or from the compiler."""
+        dtype = np.dtype(dtype)
+        if dtype not in self.compiled:
+            with _lock:  # one object for all threads: code whose object dies is unloaded
+                if dtype not in self.compiled:
+                    self.compiled[dtype] = self._from_cache(dtype) or self._from_compiler(dtype)
+        return self.compiled[dtype]
+
+    def _from_cache(self, dtype: np.dtype) -> Code | None:
+        if not self._may_be_kept():
+            return None
+        for content in code_cache.read(self._file(dtype)):
+            try:
+                return Code(content, cache_hits=1)
+            except Exception:  # whatever a foreign file raises, the compiler is the answer
+                continue
+        return None
+
+    def _from_compiler(self, dtype: np.dtype) -> Code:
+        if not self._may_be_kept():
+            return Code(self._compile(dtype))
+        with code_cache.Turn(self._file(dtype)) as turn:
+            if code := self._from_cache(dtype):  # another process has made it meanwhile
+                return code
+            content = self._compile(dtype)
+            code = Code(content)
+            turn.keep(content)
+        return code
+
+    def _compile(self, dtype: np.dtype) -> bytes:
+        with shown_warnings.shown():
+            return _compiler().compile_source(self.source, dtype, self.named)
+
+    def _may_be_kept(self) -> bool:
+        return self.named or self.source.identity is not None
+
+    def is_being_made(self, dtype: Any) -> bool:
+        """Whether another process compiles it just now."""
+        dtype = np.dtype(dtype)
+        return dtype not in self.compiled and self._may_be_kept() and code_cache.is_being_made(self._file(dtype))
+
+    def _file(self, dtype: np.dtype) -> str:
+        """The name says it all for the package's kernels, of whose sources the folder holds the key."""
+        module = self.__module__.removeprefix(f"{KERNELS}.")
+        name = f"{module}.{self.__name__}.{dtype.name}"
+        if self.named:
+            return f"{name}.o"
+        function, arguments, flags, identity = self.source
+        code = function.__code__
+        described = (code.co_firstlineno, code.co_code, code.co_consts, arguments, sorted(flags), identity)
+        return f"{name}-{hashlib.sha256(repr(described).encode()).hexdigest()[:12]}.o"
+
+    def address(self, dtype: Any) -> int:
+        """Where the compiled function lies in memory."""
+        return self.load(dtype).address
+
+    def entry(self, dtype: Any) -> Callable:
+        """The compiled function as Python calls it: integers in (addresses, sizes), without the interpreter's lock."""
+        dtype = np.dtype(dtype)
+        if dtype not in self._entries:
+            code = self.load(dtype)
+            prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_ssize_t] * code.n_arguments)
+            self._entries[dtype] = prototype(code.address)
+        return self._entries[dtype]
+
+    def __repr__(self) -> str:
+        return f"<unit {self.__module__}.{self.__name__}>"
+
+
+#: One thread at a time loads, or compiles.
+_lock = forking.loading
+
+
+class Code:
+    """Machine code in memory, for as long as this object lives.
+
+    Parameters
+    ----------
+    content : bytes
+        As `pack` made it.
+    cache_hits : int
+        1 if it came from the disk.
+    """
+
+    def __init__(self, content: bytes, cache_hits: int = 0) -> None:
+        header, _, machine_code = content.partition(b"\n")
+        symbol, n_arguments, *outside = header.decode().split()
+        self.n_arguments, self.cache_hits = int(n_arguments), cache_hits
+        self._engine = _make_engine()
+        if unknown := [name for name in outside if llvm.address_of_symbol(name) is None]:
+            _compiler().offer_symbols()  # they may be Numba's; LLVM itself would end the process
+            if any(llvm.address_of_symbol(name) is None for name in unknown):
+                raise ImportError(f"nobody offers {', '.join(unknown)}")
+        self._engine.add_object_file(llvm.ObjectFileRef.from_data(machine_code))
+        self._engine.finalize_object()
+        self.address: int = self._engine.get_function_address(symbol)
+        if not self.address:
+            raise ImportError(f"there is no {symbol} in it")
+
+
+def _compiler() -> Any:
+    """`numba_backend`, which stands above this floor and brings Numba: for what the cache does not hold."""
+    return importlib.import_module(f"{__package__}.numba_backend")
+
+
+def pack(symbol: str, n_arguments: int, outside: list[str], machine_code: bytes) -> bytes:
+    """Machine code, with its entry, the number of its arguments and the functions outside that it needs."""
+    return f"{symbol} {n_arguments} {' '.join(outside)}\n".encode() + machine_code
+
+
+def _make_engine() -> Any:
+    _initialize()
+    machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine()
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+
+
+@functools.cache
+def _initialize() -> None:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+
+
+@functools.cache
+def find(module: str, name: str) -> Unit:
+    """The package's one unit of this name."""
+    return Unit(module, name)
+
+
+class KernelModule:
+    """A kernel module's units, by name, without the module: nothing is compiled, or even looked up, before its use.
+
+    Parameters
+    ----------
+    name : str
+        Below ``kernels``, such as "linalg.dense".
+    """
+
+    def __init__(self, name: str) -> None:
+        self._module = f"{KERNELS}.{name}"
+
+    def __getattr__(self, name: str) -> Unit:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return find(self._module, name)

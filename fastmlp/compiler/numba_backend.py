@@ -1,0 +1,310 @@
+"""How fastmlp compiles: every compiler flag, and what becomes of a kernel's source.
+
+Two kinds of compiled function, and no third:
+
+``inlined``, ``inlined_sum``, ``pasted``
+    a helper that disappears into its callers.
+``unit``
+    a C function with one fixed signature, reached through its *address*, from Python as well as from other
+    kernels. It is compiled when its address is first asked for, for that type of element alone, and cached by
+    itself. As arguments are pointers and sizes, neither strides, nor read-only arrays, nor the depth of a network
+    can ask for another compilation; and a loop that calls a unit through its address need not be compiled again
+    for another activation, loss or update rule.
+
+Numba is asked for less than it offers, since every part of it costs time in a process that starts with an empty cache:
+no reference counts (kernels hold no objects), no entry for Python, each module optimised once instead of three times.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gc
+import math
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import compiler, config, typed_passes, untyped_passes
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler, CompilerBase, DefaultPassBuilder
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import cpu_target
+
+from .forking import undone
+from .kernel import DOUBLES, INDICES, INTEGERS, KERNELS, POINTER, SIZE, Argument, Size, Source, Unit, find, pack
+
+__all__ = [
+    "DOUBLES", "ELEMENTWISE", "EXCEPTION", "INDICES", "INTEGERS", "POINTER", "RAISES", "REDUCTION", "SIZE",
+    "NeedsPython", "Unit", "build", "compile_source", "inlined", "inlined_sum", "offer_symbols", "pasted", "reach",
+    "unit",
+]  # fmt: skip
+
+#: Rounding once instead of twice, no more: results do not depend on how a loop is cut into vectors.
+ELEMENTWISE = {"contract"}
+#: Sums in any order and the rest that vectorising a sum asks for. Never ``nnan`` or ``ninf``: NaN must survive.
+REDUCTION = {"contract", "reassoc", "nsz", "arcp", "afn"}
+
+
+#: Helpers are called from compiled code alone: leaving out what Python would call them by saves a fifth of compiling.
+_FROM_COMPILED_CODE = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+
+@contextlib.contextmanager
+def _compiling() -> Iterator[None]:
+    """NUMBA_DISABLE_JIT, or the same in Numba's configuration, is for functions of the program: not for these."""
+    disabled = getattr(config, "DISABLE_JIT", 0)
+    with undone(lambda: setattr(config, "DISABLE_JIT", disabled)):
+        config.DISABLE_JIT = 0  # type: ignore[attr-defined]
+        yield
+
+
+@contextlib.contextmanager
+def _collecting_no_garbage() -> Iterator[None]:
+    """Hundreds of thousands of small objects that live on: looking for garbage takes a tenth of the time."""
+    if not gc.isenabled():
+        yield
+        return
+    with undone(gc.enable):
+        gc.disable()
+        yield
+
+
+def _dispatcher(function: Callable, **options: Any) -> Callable:
+    with _compiling():
+        return numba.njit(**options)(function)
+
+
+def inlined(function: Callable, compiler: type[CompilerBase] = Compiler) -> Callable:
+    """A helper that disappears into its callers: contraction only, division by zero as in IEEE 754."""
+    options = {"forceinline": True, "fastmath": ELEMENTWISE, "pipeline_class": compiler, **_FROM_COMPILED_CODE}
+    return _dispatcher(function, **options)
+
+
+def inlined_sum(function: Callable) -> Callable:
+    """A helper that disappears into its callers and may add in any order, so that its loop becomes vector code."""
+    return _dispatcher(function, forceinline=True, fastmath=REDUCTION, **_FROM_COMPILED_CODE)
+
+
+def pasted(function: Callable) -> Callable:
+    """A helper whose text goes into its caller before anything is compiled: for what has one caller or two.
+
+    The hot loop's helpers took twice as long to compile each by itself, and the tiles would be compiled twice.
+    """
+    return _dispatcher(function, inline="always", fastmath=ELEMENTWISE, **_FROM_COMPILED_CODE)
+
+
+def unit(*arguments: Any, fastmath: set[str] = ELEMENTWISE) -> Callable[[Callable], Unit]:
+    """Decorate a kernel with its signature; it returns nothing and writes through its pointers."""
+    return lambda function: make_unit(Source(function, arguments, fastmath))
+
+
+def make_unit(source: Source) -> Unit:
+    """The unit of this source: a kernel of the package, or somebody else's."""
+    function = source.function
+    if function.__closure__:
+        raise ValueError(f"{function.__qualname__} is a closure: a unit's code must stand in its source alone.")
+    if not function.__module__.startswith(f"{KERNELS}."):
+        return Unit(function.__module__, function.__name__, source)
+    made = find(function.__module__, function.__name__)
+    made.define(source)
+    return made
+
+
+#: Passes for what kernels do not have: expressions of whole arrays, closures, ``with``, ``raise``, lists of types.
+_UNUSED = (
+    typed_passes.NopythonRewrites, typed_passes.InlineOverloads, untyped_passes.WithLifting,
+    untyped_passes.InlineClosureLikes, untyped_passes.MakeFunctionToJitFunction, untyped_passes.RewriteDynamicRaises,
+    untyped_passes.DeadBranchPrune, untyped_passes.FindLiterallyCalls, untyped_passes.LiteralUnroll,
+    untyped_passes.LiteralPropagationSubPipelinePass,
+)  # fmt: skip
+
+
+class _Lean(Compiler):
+    """Numba's pipeline without the passes that look in vain, each of them through all of the code."""
+
+    def define_pipelines(self) -> list:
+        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        passes.passes = [one for one in passes.passes if one[0] not in _UNUSED]
+        passes._finalized = False
+        passes.finalize()
+        return [passes]
+
+
+class NeedsPython(Exception):
+    """Somebody's function needs what compiled code must not ask for: Python's interface, memory, exceptions.
+
+    Attributes
+    ----------
+    symbols : list of str
+        What it calls of them; `RAISES` if it can raise.
+    names : set of str
+        What its code, once optimised, reaches by name.
+    """
+
+    def __init__(self, symbols: list[str], names: set[str]) -> None:
+        super().__init__(", ".join(symbols))
+        self.symbols, self.names = symbols, names
+
+
+#: What the entry of somebody's function calls if that has raised; where nothing can raise, the call is optimised away.
+RAISES = "fastmlp_raises"
+#: What stands in the names of Numba's exceptions.
+EXCEPTION = ".picklebuf."
+#: What every entry calls that Numba makes for functions that may raise, as they all may while bounds are checked.
+_FOR_EXCEPTIONS = re.compile(
+    r"PyErr_|PyExc_|PyBytes_From|PyUnicode_From|Py_DecRef|NRT_Free|NRT_MemInfo_call_dtor|numba_gil_|numba_unpickle"
+    r"|numba_do_raise|numba_runtime_build_excinfo"
+)
+
+
+def _is_pythons(symbol: str) -> bool:
+    """Whether it is Python's or Numba's, and no function of numbers."""
+    if not symbol.startswith("numba_"):
+        return symbol.startswith(("Py", "_Py", "NRT_"))
+    name = symbol.removeprefix("numba_")
+    return not any(
+        hasattr(module, form) for module in (math, np) for form in (name, name.removesuffix("f"))
+    ) and not re.fullmatch("(attempt_nocopy_reshape|cpow|fixed_fmod|fptoui|round|[su]div|[su]rem)f?", name)
+
+
+def _call_raises(builder: ir.IRBuilder, exception: Any) -> None:
+    """Call `RAISES`, which does nothing with the exception that LLVM would know of."""
+    kind = ir.FunctionType(ir.VoidType(), [exception.type])
+    raises = ir.Function(builder.module, kind, RAISES)
+    raises.attributes.add("noinline")
+    body = ir.IRBuilder(raises.append_basic_block())
+    body.asm(kind, "", "r,~{memory}", list(raises.args), side_effect=True)
+    body.ret_void()
+    builder.call(raises, [exception])
+
+
+def reach(text: str) -> Callable[[str], set[str]]:
+    """name ↦ every name that can be reached from the function of this name, in LLVM's code as text."""
+    asked: dict[str, set[str]] = {}
+    name = r'@("[^"]+"|[\w.$-]+)'
+    for body in re.split(r"^(?=define )", text, flags=re.MULTILINE)[1:]:
+        first, *others = (found.strip('"') for found in re.findall(name, body[: body.find("\n}")]))
+        asked[first] = set(others)
+
+    def reached(start: str) -> set[str]:
+        seen: set[str] = set()
+        waiting = [start]
+        while waiting:
+            one = waiting.pop()
+            if one not in seen:
+                seen.add(one)
+                waiting.extend(asked.get(one, ()))
+        return seen
+
+    return reached
+
+
+class _Library(JITCodeLibrary):
+    """A unit's code, optimised once, with what it needs linked in, and left for `units` to load.
+
+    Numba optimises each function, then cheaply the module (so that reference counts can be pruned), then the module.
+    """
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        ll_module.data_layout = self._codegen._data_layout
+
+    def _optimize_final_module(self) -> None:
+        passes, builder = self._codegen._module_pass_manager()
+        passes.run(self._final_module, builder)
+
+    def _finalize_final_module(self) -> None:
+        self._verify_declare_only_symbols()
+        self._finalized = True
+
+
+def compile_source(source: Source, dtype: np.dtype, ours: bool) -> bytes:
+    """Machine code for elements of type `dtype`, as `units.Code` takes it; `ours` by what `build` says."""
+    library, symbol = build(source, dtype, ours)
+    module = library._final_module
+    names = [value.name for value in (*module.functions, *module.global_variables) if value.is_declaration]
+    outside = [name for name in names if not name.startswith("llvm.")]
+    if not ours:
+        reached = reach(str(module))(symbol)
+        refused = sorted(name for name in reached & set(outside) if _is_pythons(name))
+        if _checks_bounds():
+            refused = [name for name in refused if not _FOR_EXCEPTIONS.match(name)]
+        if RAISES in reached and any(EXCEPTION in name for name in reached):
+            refused.append(RAISES)
+        if refused:
+            raise NeedsPython(refused, reached)
+    return pack(symbol, len(source.arguments), outside, library._codegen._tm.emit_object(module))
+
+
+def _checks_bounds() -> bool:
+    return bool(getattr(config, "BOUNDSCHECK", None))
+
+
+def build(source: Source, dtype: Any, ours: bool = True) -> tuple[_Library, str]:
+    """Optimised code and the name of its entry.
+
+    `ours` are the package's kernels: they hold no objects, and cannot raise unless bounds are checked; what is raised
+    then goes to `sys.unraisablehook`. Of somebody else's functions `compile_source` makes sure of that.
+    """
+    signature = tuple(_numba_type(argument, np.dtype(dtype)) for argument in source.arguments)
+    silent = not _checks_bounds()
+    options = {"nopython": True, "fastmath": source.flags, "error_model": "numpy", "_nrt": not ours}
+    flags: Any = compiler.Flags()
+    cpu_target.options.parse_as_flags(flags, options)
+    flags.no_cpython_wrapper, flags.no_cfunc_wrapper, flags.no_compile = True, silent, True
+    flags.enable_pyobject = False
+    typing, target = cpu_target.typing_context, cpu_target.target_context
+    with _collecting_no_garbage(), global_compiler_lock, _compiling():
+        library = _Library(target.codegen(), source.function.__qualname__)
+        pipeline = _Lean if ours else Compiler
+        compiled = compiler.compile_extra(
+            typing, target, source.function, signature, types.void, flags, {}, library, pipeline
+        )
+        symbol = _add_entry(library, compiled.fndesc, ours) if silent else compiled.fndesc.llvm_cfunc_wrapper_name
+        library.finalize()
+    return library, symbol
+
+
+def _add_entry(library: _Library, described: Any, ours: bool) -> str:
+    """A C function that calls Numba's; returns its name. If that raises and is not ours, it calls `RAISES`."""
+    target = cpu_target.target_context
+    module = library.create_ir_module("entry")
+    called = ir.Function(
+        module, target.call_conv.get_function_type(described.restype, described.argtypes), described.llvm_func_name
+    )
+    kind = ir.FunctionType(ir.VoidType(), [target.get_value_type(one) for one in described.argtypes])
+    entry = ir.Function(module, kind, "entry")
+    builder = ir.IRBuilder(entry.append_basic_block())
+    attributes = ("noinline",) if ours else ("alwaysinline",)
+    status, _ = target.call_conv.call_function(
+        builder, called, described.restype, described.argtypes, entry.args, attrs=attributes
+    )
+    if not ours:
+        with builder.if_then(status.is_error, likely=False):
+            _call_raises(builder, status.excinfoptr)
+    builder.ret_void()
+    library.add_ir_module(module)
+    return "entry"
+
+
+def offer_symbols() -> None:
+    """Make known what compiled code may call of Numba's."""
+    cpu_target.target_context.refresh()
+
+
+def _numba_type(argument: Argument, dtype: np.dtype) -> Any:
+    """A type of Numba's for what a unit's signature says."""
+    if not isinstance(argument, Argument):
+        return argument
+    if isinstance(argument, Size):
+        return types.intp
+    return types.CPointer(_pointed_to(argument.to or dtype))
+
+
+@functools.cache
+def _pointed_to(kind: np.dtype) -> Any:
+    return numba.from_dtype(kind)

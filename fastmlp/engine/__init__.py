@@ -1,0 +1,1 @@
+"""What the kernels run on: layouts, datasets, workspaces, threads; and prediction."""

@@ -1,0 +1,4 @@
+"""scikit-learn's estimators: `MLPClassifier`, `MLPRegressor`, and what they share.
+
+Nothing else imports scikit-learn.
+"""

@@ -1,0 +1,215 @@
+"""What both estimators share: scikit-learn's edge around a network. Everything below it is arrays and numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.optimize import _check_optimize_result
+
+from ..common.user_warnings import warn_user
+from ..engine.cores import ask_threads
+from ..engine.dataset import Rows
+from ..losses import BaseLoss, Loss
+from ..training.full_batch_loss import lbfgs
+from ..training.levenberg_marquardt import levenberg_marquardt
+from ..training.minibatch import Diverged, train
+from ..training.newton_cg import newton_cg
+from ..training.progress import Progress
+from .fitting import Continuation, Fitting, MinibatchFitting
+from .parameters import CONSTRAINTS, FULL_BATCH
+from .preparation import Preparation
+from .validation import arithmetic_type
+
+_NON_FINITE = (
+    "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed."
+)
+
+
+def is_stochastic(estimator: BaseMLP) -> bool:
+    """Whether the solver goes batch by batch, so that ``partial_fit`` makes sense; raises AttributeError if not."""
+    if estimator.solver in FULL_BATCH:
+        raise AttributeError(
+            "partial_fit is only available for stochastic optimizers ('sgd', 'adam', …); "
+            f"solver={estimator.solver!r} is not stochastic."
+        )
+    return True
+
+
+class BaseMLP(Preparation):
+    """Fitting and forward passes behind scikit-learn's conventions. Use `MLPClassifier` or `MLPRegressor`."""
+
+    _parameter_constraints: dict = CONSTRAINTS
+
+    # Fitting.
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, incremental: bool, classes: Any = None) -> BaseMLP:
+        """Check everything on a draft of the model; only a fit that is not refused changes the model itself."""
+        kept = Continuation.take(self) if incremental else None
+        if kept is not None:
+            try:
+                going_on = self._continue(kept, X, y, sample_weight, classes)
+                if going_on is not None:
+                    self._random_state = going_on.random_state
+                    self._fit_stochastic(going_on)
+                    return self
+            finally:
+                kept.give_back()
+        # A generator of the user's own goes on drawing only if the fit does.
+        generator = self.random_state if isinstance(self.random_state, np.random.RandomState) else None
+        before = None if generator is None else generator.get_state()
+        draft, result = self._draft(), None
+        try:
+            fitting = draft._prepare(X, y, sample_weight, incremental, classes)
+            if not isinstance(fitting, MinibatchFitting):
+                result = draft._solve(fitting)
+        except BaseException:
+            if generator is not None and before is not None:
+                generator.set_state(before)
+            raise
+        self._commit(draft, fitting, result, incremental)
+        return self
+
+    def _draft(self) -> BaseMLP:
+        """A shallow copy, but for what one model alone may go on with."""
+        draft = object.__new__(type(self))
+        draft.__dict__.update(self.__dict__)
+        draft.__dict__.pop("_continuation", None)
+        return draft
+
+    def _commit(self, draft: BaseMLP, fitting: Fitting, result: Any, incremental: bool) -> None:
+        """The draft becomes the model, at once: another thread sees the former one or this. Then it is trained."""
+        if not isinstance(fitting, MinibatchFitting):
+            self.__dict__ = draft.__dict__
+            self._finish_full_batch(fitting, result)
+            return
+        kept = Continuation(draft, fitting) if incremental else None
+        try:
+            draft.__dict__["_continuation"] = kept
+            self.__dict__ = draft.__dict__
+            self._fit_stochastic(fitting)
+        finally:
+            if kept is not None:
+                kept.give_back()
+
+    def _continue(
+        self, kept: Continuation, X: Any, y: Any, sample_weight: Any, classes: Any
+    ) -> MinibatchFitting | None:
+        """What the last ``partial_fit`` left ready, for these rows; None where everything is to be prepared anew."""
+        n_rows = X.shape[0] if getattr(X, "ndim", 0) == 2 else len(X) if isinstance(X, list) else 0
+        if not n_rows or not kept.suits(self, n_rows, sp.issparse(X), sample_weight is not None):
+            return None
+        rows, draft = self._plain_rows(X, y, sample_weight, classes, kept.network), None
+        if rows is None:
+            draft = self._draft()
+            X, y, sample_weight = draft._check_rows(X, y, sample_weight, True, False, classes)
+            rows = Rows(X, y, sample_weight, kept.network.dtype)
+        going_on = kept.go_on(self, rows) if rows.n_rows == n_rows else None
+        if draft is not None and going_on is not None:
+            draft.__dict__["_continuation"] = kept
+            self.__dict__ = draft.__dict__
+        return going_on
+
+    def _fit_stochastic(self, fitting: MinibatchFitting) -> None:
+        history = self._history()
+        try:
+            converged = train(
+                fitting.network, fitting.rows, fitting.epoch.optimizer, fitting.plan, history, l2=self.alpha,
+                order=fitting.order, random_state=fitting.random_state, progress=Progress(self.verbose),
+                validate=fitting.validate, masks=fitting.masks, epoch=fitting.epoch,
+            )  # fmt: skip
+        except Diverged as error:
+            self._report_divergence(error.epoch, error.best_epoch)
+            converged, history.not_finite = True, None  # which came before it
+        finally:
+            self._store_history(history)
+        if history.not_finite is not None:
+            what, value, epoch = history.not_finite
+            self._report_loss(what, value, f"epoch {epoch}", fitting.network.loss_function)
+        if not converged:
+            warn_user(
+                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization "
+                "hasn't converged yet.",
+                ConvergenceWarning,
+            )
+
+    def _report_loss(self, what: str, value: float, when: str, loss: BaseLoss) -> None:
+        """A loss or a score that is no number, of weights that are: said once a fit, and the model stays."""
+        dtype = arithmetic_type(*self.coefs_)
+        if isinstance(loss, Loss):
+            advice = f"make {loss!r} finite for every output and target."
+        else:
+            advice = (
+                f"scale y{' or give X as float64' if dtype == np.float32 else ''}, scale X, for instance with "
+                "StandardScaler, or lower the learning rate."
+            )
+        warn_user(
+            f"The {what} came out {'NaN' if np.isnan(value) else 'infinite'} in {when}, with loss={self.loss!r} in "
+            f"{dtype}, while the weights stayed finite: from there on it says nothing of whether training improves. "
+            f"{advice[0].upper()}{advice[1:]}",
+            ConvergenceWarning,
+        )
+
+    def _report_divergence(self, epoch: int, best_epoch: int) -> None:
+        cause = (
+            f" They became infinite or NaN in epoch {epoch}, with solver={self.solver!r} and "
+            f"learning_rate_init={self.learning_rate_init}: scale the inputs (and a regressor's targets), for "
+            "instance with StandardScaler, or lower learning_rate_init."
+        )
+        if not self.early_stopping:
+            raise ValueError(_NON_FINITE + cause)
+        if best_epoch:
+            restored = f"the best finite weights, of epoch {best_epoch}, are restored."
+        else:
+            restored = "no epoch before had a score to keep, so the weights that it began with are restored."
+        warn_user(
+            f"Training diverged and was stopped; {restored}{cause}",
+            ConvergenceWarning,
+        )
+
+    def _solve(self, fitting: Fitting) -> Any:
+        """The network's parameters become the solver's result; raises what leaves the model as it was."""
+        network, rows = fitting.network, fitting.rows
+        options: dict = {
+            "l2": self.alpha, "max_iter": self.max_iter, "tol": self.tol,
+            "progress": Progress(self.verbose), "n_threads": ask_threads(self.n_jobs),
+        }  # fmt: skip
+        if self.solver == "lbfgs":
+            result = lbfgs(network, rows, max_fun=self.max_fun, **options)
+        else:
+            result = (newton_cg if self.solver == "newton-cg" else levenberg_marquardt)(network, rows, **options)
+        if self.solver != "lbfgs" and not result.interrupted and not np.isfinite(result.fun):
+            raise ValueError(
+                f"{self.solver} has made no step: with loss={self.loss!r} the loss is {result.fun} at the weights that "
+                "it begins with, which are finite. Scale y and X, for instance with StandardScaler, or mend a loss of "
+                "your own."
+            )
+        return result
+
+    def _finish_full_batch(self, fitting: Fitting, result: Any) -> None:
+        """What the solver found, as attributes and warnings."""
+        network = fitting.network
+        self.loss_ = float(result.fun)
+        if result.interrupted:
+            self.n_iter_ = int(result.nit)
+            return
+        if self.solver == "lbfgs":
+            self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
+        else:
+            self.n_iter_ = int(result.nit)
+            if not result.success:
+                warn_user(f"{self.solver}: {result.message}", ConvergenceWarning)
+        if not np.isfinite(network.params).all():
+            raise ValueError(
+                f"{_NON_FINITE} They became infinite or NaN within {self.n_iter_} iterations of {self.solver}: scale "
+                "the inputs (and a regressor's targets), for instance with StandardScaler."
+            )
+        if not np.isfinite(result.fun):
+            self._report_loss("loss", self.loss_, f"iteration {self.n_iter_} of {self.solver}", network.loss_function)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

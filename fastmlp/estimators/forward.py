@@ -1,0 +1,130 @@
+"""The estimators' forward pass: scikit-learn's validation in front of it, and the short way for a few rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ..activations import Activation, as_activation
+from ..engine.cores import ask_threads, most_threads
+from ..engine.csc_input import rows_to_predict
+from ..engine.model import BorrowedModel
+from ..engine.prediction import predict
+from ..engine.small_batches import SmallBatchPredictor
+from ..engine.sparse_input import check_sparse
+from ..losses import BaseLoss
+from .parameters import hidden_activations
+from .validation import arithmetic_type
+
+
+@dataclass(frozen=True)
+class _Arrays:
+    """A user's arrays and the functions between them, which make networks for rows of any type.
+
+    They stay these when the estimator is fitted again, and know nothing of it: it is freed as soon as nobody uses it.
+    """
+
+    coefs: tuple[np.ndarray, ...]
+    intercepts: tuple[np.ndarray, ...]
+    activations: tuple[Activation, ...]
+    loss: str | BaseLoss
+
+    def arithmetic_type(self, dtype: np.dtype) -> np.dtype:
+        """The type that rows of this type are computed in."""
+        return arithmetic_type(dtype, *self.coefs)
+
+    def borrow(self, dtype: np.dtype) -> BorrowedModel:
+        """The network on these arrays, for rows of this type."""
+        return BorrowedModel(self.coefs, self.intercepts, self.activations, self.loss, self.arithmetic_type(dtype))
+
+
+class ForwardPass(BaseEstimator):
+    """What both estimators' predictions share."""
+
+    coefs_: list[np.ndarray]
+    intercepts_: list[np.ndarray]
+
+    def _forward(self, X: Any, both_classes: bool = False) -> np.ndarray:
+        """The network's outputs for X, (n, n_outputs), from what `coefs_` and `intercepts_` hold now.
+
+        With `both_classes` one output p becomes two, 1 − p and p.
+        """
+        predictor = self._small_batch_predictor(both_classes)
+        outputs = None if predictor is None else predictor(X)
+        if outputs is not None:
+            return outputs
+        check_is_fitted(self)
+        self._check_output_unchanged()
+        check_sparse(X)
+        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        names = getattr(self, "feature_names_in_", None)
+        if predictor is not None and not predictor.has_names(names):
+            predictor = None
+        if predictor is not None and (outputs := predictor.predict(X)) is not None:
+            return outputs
+        arrays = self._arrays()
+        network = arrays.borrow(X.dtype)
+        if network.layout.units[0] != X.shape[1]:
+            raise ValueError(
+                f"X has {X.shape[1]} features, but coefs_[0] has {network.layout.units[0]} rows: "
+                "put an array with a row for each feature into coefs_[0]."
+            )
+        if predictor is None and SmallBatchPredictor.supports(arrays.coefs, arrays.intercepts):
+            self.__dict__.setdefault("_small_batches", {})[both_classes] = SmallBatchPredictor(
+                arrays.coefs, arrays.intercepts, arrays.borrow, arrays.arithmetic_type, both_classes, names,
+                self._answers_depend_on(), most_threads(self.n_jobs), ask_threads(self.n_jobs),
+            )  # fmt: skip
+        rows = rows_to_predict(X, network.layout.units[1], network.dtype, checked=True)
+        return predict(network, rows, None, ask_threads(self.n_jobs), both_classes)
+
+    def _small_batch_predictor(self, both_classes: bool) -> SmallBatchPredictor | None:
+        """The short way that a former prediction has prepared, if the model is still what it was then."""
+        predictor = self.__dict__.get("_small_batches", {}).get(both_classes)
+        if predictor is None:
+            return None
+        valid = predictor.is_valid_for(self.coefs_, self.intercepts_, self._answers_depend_on())
+        return predictor if valid else None
+
+    def _arrays(self) -> _Arrays:
+        """What the answers are computed from, as it is now."""
+        self._check_coefs()
+        coefs, intercepts = tuple(self.coefs_), tuple(self.intercepts_)
+        activations = *hidden_activations(self.activation, len(coefs) - 1), as_activation(self.out_activation_)
+        return _Arrays(coefs, intercepts, activations, self.loss)
+
+    def _check_coefs(self) -> None:
+        """Raises ValueError if a user's list holds no layer at all; the layout checks its arrays."""
+        if not len(self.coefs_):
+            raise ValueError("coefs_ is empty: put an array of weights, (fan_in, fan_out), into it for each layer.")
+
+    def _answers_depend_on(self) -> tuple:
+        """The parameters that may change between two predictions of one model."""
+        activation = tuple(self.activation) if isinstance(self.activation, list) else self.activation
+        return activation, self.out_activation_, self.n_jobs, self.loss, self.output_activation
+
+    def _check_output_unchanged(self) -> None:
+        """Whether the fitted outputs still mean what `loss` and `output_activation` say.
+
+        Raises
+        ------
+        ValueError
+            If one of the two was changed after the fit.
+        """
+        fitted = self.__dict__.get("_fitted_output")
+        for name, before in zip(("loss", "output_activation"), fitted or (), strict=False):
+            if getattr(self, name) != before:
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r} was set after the model was fitted with {name}={before!r}, so its "
+                    f"outputs have another meaning: fit it again, or set {name} back."
+                )
+
+    def __getstate__(self):
+        """Without what holds addresses; the next call makes it again."""
+        state = super().__getstate__().copy()
+        state.pop("_small_batches", None)
+        state.pop("_continuation", None)
+        return state

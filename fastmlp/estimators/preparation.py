@@ -1,0 +1,234 @@
+"""What both estimators do before a fit's first step: input, network and plan, on a draft that may still be refused."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn.base import is_classifier
+from sklearn.utils import check_random_state
+
+from ..activations import Activation, as_activation
+from ..engine.cores import ask_threads
+from ..engine.dataset import Rows
+from ..engine.model import TrainableModel
+from ..engine.prediction import predict
+from ..engine.sparse_input import check_sparse
+from ..initializers import as_initializer
+from ..losses import BaseLoss
+from ..losses.base import name_of
+from ..optimizers import RunningOptimizer
+from ..regularization import Regularisation
+from ..training.dropout_keys import Masks
+from ..training.minibatch import Epoch, History, Plan, Validation
+from ..training.validation_loss import ValidationLoss
+from .fitting import Fitting, MinibatchFitting
+from .forward import ForwardPass
+from .parameters import FULL_BATCH, choose_output, hidden_activations, keep_output
+from .solver_parameters import adopt_optimizer, build_optimizer, build_regularisation, check_full_batch, check_used
+from .validation import (
+    arithmetic_type,
+    check_batch_size,
+    check_hidden_layer_sizes,
+    check_sample_weight,
+    is_plain_matrix,
+    split_rows,
+)
+
+
+class Preparation(ForwardPass, ABC):
+    """From what a user gave to a `Fitting`; whatever is refused is refused here."""
+
+    validation_scores_: list[float] | None
+    best_validation_score_: float | None
+    validation_metric_: str | None
+
+    # What the two estimators say for themselves.
+
+    @abstractmethod
+    def _encode(self, X: Any, y: Any, incremental: bool, first: bool, classes: Any) -> tuple[Any, np.ndarray]:
+        """Validated X, and y as the loss's kernel reads it: (n, n_targets) in X's type."""
+
+    @abstractmethod
+    def _encode_plain(self, X: np.ndarray, y: Any, classes: Any) -> np.ndarray | None:
+        """The same y for a plain X and a model that is fitted; None where scikit-learn should look at it first."""
+
+    @abstractmethod
+    def _task(self, n_targets: int) -> tuple[str, int]:
+        """The kind of task, one of `losses.TASKS`, and its width, for encoded targets of so many columns."""
+
+    @abstractmethod
+    def _score_outputs(self, outputs: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> float:
+        """The score of a forward pass against encoded targets."""
+
+    def _output(self, n_targets: int, first: bool) -> tuple[int, str | Activation, BaseLoss]:
+        """Number of outputs, output activation and loss, for encoded targets of so many columns.
+
+        A training that goes on keeps what stands in `out_activation_`, unless other parameters ask for another.
+        """
+        task, width = self._task(n_targets)
+        asked = self.loss, self.output_activation
+        if first or not hasattr(self, "out_activation_") or self.__dict__.get("_fitted_output", asked) != asked:
+            return choose_output(self.loss, self.output_activation, task, width)
+        return keep_output(self, task, width)
+
+    def _plain_rows(self, X: Any, y: Any, sample_weight: Any, classes: Any, network: TrainableModel) -> Rows | None:
+        """The rows as kernels read them, where scikit-learn's validation would return them as they are; else None."""
+        if hasattr(self, "feature_names_in_") or not is_plain_matrix(X, network.layout.units[0]):
+            return None
+        encoded = self._encode_plain(X, y, classes)
+        if encoded is None:
+            return None
+        network.loss_function.check(network.output_activation, network.layout.units[-1], encoded)
+        return Rows(X, encoded, check_sample_weight(sample_weight, X), network.dtype)
+
+    def _check_rows(
+        self, X: Any, y: Any, sample_weight: Any, incremental: bool, first: bool, classes: Any
+    ) -> tuple[Any, np.ndarray, np.ndarray | None]:
+        """Validated X, encoded y and weights, by scikit-learn's rules."""
+        check_sparse(X)
+        check_sparse(y, "y")
+        X, y = self._encode(X, y, incremental, first, classes)
+        return X, y, check_sample_weight(sample_weight, X)
+
+    def _prepare(self, X: Any, y: Any, sample_weight: Any, incremental: bool, classes: Any) -> Fitting:
+        """Everything before the first step, on a draft: whatever is refused is refused here."""
+        hidden = check_hidden_layer_sizes(self.hidden_layer_sizes)
+        first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        if incremental and self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True; use fit, or early_stopping=False.")
+        regularisation = build_regularisation(self)
+        regularisation.input_rates(len(hidden))
+        ask_threads(self.n_jobs)
+        check_used(self)
+        if self.solver not in FULL_BATCH:
+            build_optimizer(self)
+        X, y, sample_weight = self._check_rows(X, y, sample_weight, incremental, first, classes)
+        self._random_state = random_state = check_random_state(self.random_state)
+        network = self._build_network([X.shape[1], *hidden], y.shape[1], X.dtype, first, random_state)
+        rows = Rows(X, y, sample_weight, network.dtype)
+        if self.solver in FULL_BATCH:
+            check_full_batch(self.solver, network, rows)
+            return Fitting(network, rows, random_state)
+        return self._prepare_stochastic(network, rows, regularisation, random_state, incremental)
+
+    def _build_network(
+        self, units: list[int], n_targets: int, dtype: np.dtype, first: bool, random_state: np.random.RandomState
+    ) -> TrainableModel:
+        """A network with fresh parameters, or with those of the training that goes on."""
+        n_outputs, out_activation, loss = self._output(n_targets, first)
+        activations = [*hidden_activations(self.activation, len(units) - 1), as_activation(out_activation)]
+        units = [*units, n_outputs]
+        if not first:
+            self._check_coefs()
+        dtype = dtype if first else arithmetic_type(*self.coefs_)
+        network = TrainableModel(units, activations, loss, dtype)
+        if first:
+            one = not isinstance(self.activation, list | tuple)
+            names = name_of(self.activation) if one else [name_of(each) for each in self.activation]
+            as_initializer(self.initializer)(network.layout, names, random_state, network.params)
+            self._store_history(History.new(self.early_stopping))
+        else:
+            network.layout.fill(network.params, self.coefs_, self.intercepts_)
+        self.n_layers_, self.n_outputs_, self.out_activation_ = len(units), n_outputs, out_activation
+        self._fitted_output = self.loss, self.output_activation
+        self.coefs_, self.intercepts_ = list(network.coefs), list(network.intercepts)
+        self._small_batches: dict = {}
+        return network
+
+    def _prepare_stochastic(
+        self,
+        network: TrainableModel,
+        rows: Rows,
+        regularisation: Regularisation,
+        random_state: np.random.RandomState,
+        incremental: bool,
+    ) -> MinibatchFitting:
+        if not incremental or not hasattr(self, "_optimizer"):
+            self._optimizer = build_optimizer(self)
+        elif not isinstance(self._optimizer, RunningOptimizer):
+            self._optimizer = adopt_optimizer(self, network.layout)
+        else:  # a shallow copy of the model, or another thread, may go on with the former
+            self._optimizer = self._optimizer.twin()
+        order, validate = self._split(network, rows, random_state)
+        plan = Plan(
+            check_batch_size(self.batch_size, order.size), self.max_iter, self.shuffle, self.tol, self.n_iter_no_change,
+            one_epoch=incremental, regularisation=regularisation,
+        )  # fmt: skip
+        masks = self._dropout_masks(regularisation, random_state, incremental)
+        epoch = Epoch.planned(network, rows, self._optimizer, order, plan, ask_threads(self.n_jobs), masks)
+        epoch.rates.address(epoch.steps)  # a schedule of the user's own may raise
+        return MinibatchFitting(network, rows, random_state, plan, order, epoch, validate, masks)
+
+    def _dropout_masks(
+        self, regularisation: Regularisation, random_state: np.random.RandomState, incremental: bool
+    ) -> Masks | None:
+        """Where dropout's bits come from; None, and nothing drawn, without dropout."""
+        if not regularisation.drops:
+            return None
+        if not incremental or not hasattr(self, "_masks"):
+            self._masks = Masks.draw(random_state)
+        else:
+            self._masks = replace(self._masks)
+        return self._masks
+
+    def _split(
+        self, network: TrainableModel, rows: Rows, random_state: np.random.RandomState
+    ) -> tuple[np.ndarray, Validation | None]:
+        """The rows to train on, and with early stopping the score on the others, or the negative of their loss."""
+        if not self.early_stopping:
+            self.validation_metric_ = None
+            return np.arange(rows.n_rows, dtype=np.int64), None
+        assert rows.y is not None
+        stratify = None
+        if is_classifier(self) and self.n_outputs_ == 1:  # by words that scikit-learn's messages quote
+            stratify = np.array(["False", "True"], object)[rows.y[:, 0].astype(np.intp)]
+        order, validation = split_rows(rows.n_rows, self.validation_fraction, random_state, stratify)
+        y = rows.y[validation]
+        weights = None if rows.sample_weight is None else rows.sample_weight[validation]
+        if weights is not None and weights.sum() == 0:
+            raise ValueError(
+                f"The sample weights of the {validation.size} validation rows sum to zero, so they cannot be "
+                "scored. Increase 'validation_fraction', or give more rows a weight."
+            )
+
+        n_threads = ask_threads(self.n_jobs)
+        metric = network.loss_function.validation_metric(network.output_activation, self._task(rows.n_targets)[0])
+        self._judge_by(metric, network.loss_function)
+        if metric == "neg_loss":
+            loss = ValidationLoss(network, rows, validation, n_threads)
+            return order, Validation(lambda: -loss(), metric)
+
+        def score() -> float:
+            return self._score_outputs(predict(network, rows, validation, n_threads), y, weights)
+
+        return order, Validation(score, metric)
+
+    def _judge_by(self, metric: str, loss: BaseLoss) -> None:
+        """Scores of another kind, of the training that goes on, are no measure for those that come."""
+        judge = metric, loss if metric == "neg_loss" else None
+        if getattr(self, "_judge", judge) != judge:
+            self.validation_scores_, self.best_validation_score_, self._no_improvement_count = [], -np.inf, 0
+        self._judge, self.validation_metric_ = judge, metric
+
+    # A training's history, as scikit-learn's attributes.
+
+    def _history(self) -> History:
+        return History(
+            getattr(self, "loss_curve_", []), getattr(self, "best_loss_", np.inf),
+            getattr(self, "validation_scores_", None), getattr(self, "best_validation_score_", None),
+            getattr(self, "_no_improvement_count", 0), getattr(self, "n_iter_", 0), getattr(self, "t_", 0),
+        )  # fmt: skip
+
+    def _store_history(self, history: History) -> None:
+        self.n_iter_, self.t_ = history.n_iter, history.rows_seen
+        if self.solver in FULL_BATCH:
+            return
+        self.loss_curve_, self.best_loss_ = history.loss_curve, history.best_loss
+        self.validation_scores_ = history.validation_scores
+        self.best_validation_score_ = history.best_validation_score
+        self._no_improvement_count = history.no_improvement_count
+        if history.loss_curve:
+            self.loss_ = history.loss_curve[-1]

@@ -1,0 +1,161 @@
+"""What the estimators' parameters say of the solver: the optimizer or the method, penalties and limits."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..derivatives.hessian import check_twice_differentiable
+from ..engine.dataset import Rows
+from ..engine.layout import Layout
+from ..engine.model import TrainableModel
+from ..optimizers import OPTIMIZERS, SGD, Adam, Optimizer, RunningOptimizer, as_optimizer
+from ..regularization import Regularisation
+from ..schedules import Adaptive, Schedule, schedule_by_name
+from ..training.levenberg_marquardt import check_least_squares
+
+if TYPE_CHECKING:
+    from .base import BaseMLP
+
+from .parameters import FULL_BATCH
+
+
+def build_optimizer(estimator: BaseMLP) -> RunningOptimizer:
+    """The solver before its first step.
+
+    By name, 'adam' and 'sgd' take scikit-learn's parameters (`momentum`, `beta_1`, …), and every other one the learning
+    rate and the numbers of its paper. An object has numbers of its own.
+
+    Raises
+    ------
+    ValueError
+        If a schedule, a weight decay or another number is given that the solver has no use for.
+    """
+    check_used(estimator)
+    solver = estimator.solver
+    settings = solver if isinstance(solver, Optimizer) else _by_name(estimator, solver)
+    return _with_decay(settings, estimator.weight_decay).begin()
+
+
+def adopt_optimizer(estimator: BaseMLP, layout: Layout) -> RunningOptimizer:
+    """The solver in the middle of a training that scikit-learn began, whose optimizer was copied with its model."""
+    theirs, running = estimator._optimizer, build_optimizer(estimator)
+    moments = [getattr(theirs, name) for name in ("ms", "vs", "velocities") if hasattr(theirs, name)]
+    if len(moments) == running.settings.n_moments and moments:
+        running.state = np.concatenate([_flatten(layout, arrays) for arrays in moments])
+        running.advance(getattr(theirs, "t", 0))
+    if isinstance(running.schedule, Adaptive):
+        running.schedule = replace(running.schedule, learning_rate=float(theirs.learning_rate))
+    running.after_epoch(getattr(estimator, "t_", 0))
+    return running
+
+
+def _flatten(layout: Layout, arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Arrays in scikit-learn's order, all weights and then all biases, in one vector of ours."""
+    vector = np.zeros(layout.size, arrays[0].dtype)
+    layout.fill(vector, arrays[: len(layout.shapes)], arrays[len(layout.shapes) :])
+    return vector
+
+
+def _by_name(estimator: BaseMLP, solver: str) -> Optimizer:
+    e = estimator
+    schedule = e.learning_rate
+    if isinstance(schedule, str):  # for 'adam' scikit-learn's word has no meaning
+        word = "constant" if solver == "adam" else schedule
+        schedule = schedule_by_name(word, e.learning_rate_init, e.power_t)
+    if solver == "adam":
+        return Adam(schedule, e.beta_1, e.beta_2, e.epsilon)
+    if solver == "sgd":
+        return SGD(schedule, e.momentum, e.nesterovs_momentum)
+    return replace(as_optimizer(solver), learning_rate=schedule)
+
+
+def _with_decay(settings: Optimizer, weight_decay: float | None) -> Optimizer:
+    if weight_decay is None:
+        return settings
+    if not hasattr(settings, "weight_decay"):
+        with_decay = ", ".join(repr(name) for name, other in OPTIMIZERS.items() if hasattr(other, "weight_decay"))
+        raise ValueError(
+            f"weight_decay={weight_decay!r}, but {settings!r} has no decay apart from the gradient: take one of "
+            f"{with_decay}, or alpha, the L2 penalty, which goes with every solver."
+        )
+    return replace(settings, weight_decay=weight_decay)  # type: ignore[call-arg]
+
+
+#: What 'sgd' and 'adam' read, and nothing else does.
+_NUMBERS = ("momentum", "nesterovs_momentum", "beta_1", "beta_2", "epsilon")
+_RATES = ("learning_rate_init", "power_t")
+
+
+def check_used(estimator: BaseMLP) -> None:
+    """Refuse what the solver would leave unused, except among scikit-learn's own names, where its habits hold.
+
+    Raises
+    ------
+    ValueError
+        If a parameter was given that has no effect.
+    """
+    e, scheduled = estimator, isinstance(estimator.learning_rate, Schedule)
+    unused: tuple[str, ...]
+    if isinstance(e.solver, Optimizer):
+        unused, use = ("learning_rate", *_RATES, *_NUMBERS), "give these numbers to the solver object"
+    elif e.solver in FULL_BATCH:
+        unused, use = ("learning_rate",) if scheduled else (), "leave it out, or choose a solver that makes steps"
+    else:
+        unused = _RATES if scheduled else ()
+        use = f"give them to an object such as {as_optimizer(e.solver)!r}"
+        if scheduled:
+            use = "give the schedule its rates"
+        if e.solver not in ("sgd", "adam"):
+            unused += _NUMBERS
+    usual = _usual(type(e))
+    given = {name: getattr(e, name) for name in unused if name in usual and getattr(e, name) != usual[name]}
+    if given:
+        named = ", ".join(f"{name}={value!r}" for name, value in given.items())
+        beside = f"solver={e.solver!r}" + (f" and learning_rate={e.learning_rate!r}" if scheduled else "")
+        raise ValueError(f"{named} has no effect beside {beside}: {use}.")
+
+
+@functools.cache
+def _usual(kind: type) -> dict[str, Any]:
+    """The estimator's parameters as they are when nothing is said."""
+    own = next(base for base in kind.__mro__ if base.__module__.startswith("fastmlp."))
+    return {name: one.default for name, one in inspect.signature(own.__init__).parameters.items()}  # type: ignore[misc]
+
+
+def check_full_batch(solver: str, network: TrainableModel, rows: Rows) -> None:
+    """Whether a solver on all rows can train this network on these rows.
+
+    Raises
+    ------
+    ValueError
+        If it cannot, or a function of the user's own cannot be compiled.
+    """
+    if solver == "newton-cg":
+        check_twice_differentiable(network)
+    elif solver == "levenberg-marquardt":
+        check_least_squares(network, rows)
+    network.compile_custom(network.dtype if solver == "lbfgs" else np.float64)
+
+
+def build_regularisation(estimator: BaseMLP) -> Regularisation:
+    """Penalties, dropout and limits beside `alpha`.
+
+    Raises
+    ------
+    ValueError
+        If a number is not what it may be, or the solver takes none of it.
+    """
+    e = estimator
+    dropout: float | Sequence[float] = tuple(e.dropout) if isinstance(e.dropout, list | tuple) else e.dropout
+    chosen = Regularisation(e.l1, dropout, e.input_dropout, e.max_norm, e.clip_norm, e.clip_value)
+    if e.solver in FULL_BATCH:
+        chosen.check_full_batch(e.solver)
+        if e.weight_decay is not None:
+            raise ValueError(f"weight_decay={e.weight_decay!r}, but solver={e.solver!r} has no decay: use alpha.")
+    return chosen

@@ -1,0 +1,35 @@
+"""Softmax as the output activation of a loss that knows nothing of it: forward beside ones, and backward.
+
+A loss *of outputs* (see `losses`) multiplies what stands in delta, f′ for an activation that works number by number.
+Softmax mixes a row, so its f′ is a matrix: ones stand there instead, and a unit of its own follows the loss.
+"""
+
+from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, unit
+from ..lowlevel.pointers import carray
+from ..math.lanes import prefer_wide_vectors
+from .basic import softmax_rows
+
+
+@unit(POINTER, POINTER, SIZE, SIZE, SIZE, DOUBLES)
+def softmax_beside_ones(z, derivative, rows, stride, columns, settings):
+    """z (rows, columns), contiguous, is overwritten with each row's softmax, derivative with ones."""
+    prefer_wide_vectors()
+    n = rows * columns
+    d = carray(derivative, n)
+    softmax_rows(carray(z, n), rows, columns)
+    for i in range(n):
+        d[i] = d.dtype.type(1)
+
+
+@unit(POINTER, POINTER, SIZE, SIZE)
+def softmax_backward(outputs, delta, rows, columns):
+    """delta (rows, columns), g = d loss / d a, is overwritten with d loss / d z = aⱼ (gⱼ − Σₖ gₖ aₖ)."""
+    prefer_wide_vectors()
+    n = rows * columns
+    a, d = carray(outputs, n), carray(delta, n)
+    for i in range(rows):
+        mean = d.dtype.type(0)
+        for j in range(i * columns, (i + 1) * columns):
+            mean += d[j] * a[j]
+        for j in range(i * columns, (i + 1) * columns):
+            d[j] = a[j] * (d[j] - mean)

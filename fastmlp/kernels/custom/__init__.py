@@ -1,0 +1,1 @@
+"""Users' own functions of numbers, compiled into kernels."""

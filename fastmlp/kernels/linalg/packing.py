@@ -1,0 +1,67 @@
+"""Panels: copies of large matrices in which what a tile reads lies together.
+
+::
+
+    b (depth, columns), in rows              its panels (columns, depth) × …, each as wide as a tile
+    ┌──────┬──────┬────┐                     ┌──────┐┌──────┐┌────┐
+    │ 0  1 │ 2  3 │ 4  │                     │ 0  1 ││ 2  3 ││ 4 ·│   element (k, j): panel of its tile's first
+    │ 5  6 │ 7  8 │ 9  │       ──►           │ 5  6 ││ 7  8 ││ 9 ·│   column f at f · depth, then k · its width
+    │10 11 │12 13 │14  │                     │10 11 ││12 13 ││14 ·│   + j − f; what · holds is never used
+    └──────┴──────┴────┘                     └──────┘└──────┘└────┘
+
+Read in place, the rows of a large matrix cost a tile a page of memory each, and the hardware does not see them coming.
+Phase two writes the panels of the weights and of their transposed twins while the numbers are in the near caches. Small
+matrices need none of this.
+"""
+
+from ...compiler.numba_backend import POINTER, SIZE, pasted, unit
+from ..lowlevel.pointers import call, carray, least, pointer_at, shift
+from ..lowlevel.records import LAYER_POINTER, TASK_POINTER, TILE_VECTORS
+from .register_tiles import copy_row, lanes
+
+
+@pasted
+def tile_vectors(columns, width):
+    """How many vectors of `width` elements the next tile is wide, where `columns` are left.
+
+    Four vectors go as two and two: a tile one vector wide waits for its splats.
+    """
+    if columns > 3 * width and columns <= 4 * width:
+        return 2
+    return least((columns + width - 1) // width, TILE_VECTORS)
+
+
+@unit(POINTER, SIZE, POINTER, SIZE, SIZE, SIZE, SIZE)
+def copy_panels(panels, depth, b, b_stride, first, count, columns):
+    """Rows first … first + count of the panels of a (depth, columns) matrix are overwritten with b (count, columns)."""
+    width = lanes(b)
+    j = 0
+    while j < columns:
+        stride = tile_vectors(columns - j, width) * width
+        take = least(columns - j, stride)
+        panel = shift(panels, j * depth + first * stride)
+        for k in range(count):
+            copy_row(shift(panel, k * stride), shift(b, k * b_stride + j), take)
+        j += take
+
+
+@unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, SIZE, POINTER)
+def copy_weights(task_record, layer_records, number, first, count, like):
+    """The panels of a layer's weights are overwritten with rows first … first + count, those of the transposed too."""
+    task = carray(task_record, 1)[0]
+    layer = carray(layer_records, task.n_layers)[number]
+    fan_in, fan_out = layer.fan_in, layer.fan_out
+    weight = shift(pointer_at(layer.weight, like), first * fan_out)
+    call(task.copy_panels, (pointer_at(layer.panels, like), fan_in, weight, fan_out, first, count, fan_out))
+    if number == 0:
+        return  # nobody asks for the gradient of the inputs
+    width = lanes(like)
+    j = 0
+    while j < fan_in:
+        stride = tile_vectors(fan_in - j, width) * width
+        begin, end = first if first > j else j, least(first + count, j + stride)
+        if begin < end:
+            to = shift(pointer_at(layer.transposed, like), j * fan_out + begin - j)
+            source = shift(pointer_at(layer.weight, like), begin * fan_out)
+            call(task.transpose, (to, stride, source, fan_out, end - begin, fan_out))
+        j += stride

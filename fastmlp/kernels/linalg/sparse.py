@@ -1,0 +1,151 @@
+"""The first affine layer on CSR input: only what is stored is touched.
+
+The forward pass walks the batch row by row. The weight gradient wants it feature by feature, so that a thread can
+own features and the update can follow at once: `sort_by_feature` is the counting sort between the two::
+
+    rows of the batch                     entries, sorted by feature
+    0: (f2, a) (f5, b)                    f0 f1 f2   f3 f4 f5   f6
+    1: (f2, c)            ──►   starts →  0  0  0    2  2  2    4 …
+    2: (f5, d)                                 (0,a)(1,c)  (0,b)(2,d)
+"""
+
+from ...compiler.numba_backend import INDICES, INTEGERS, POINTER, SIZE, pasted, unit
+from ..lowlevel.pointers import carray, least, shift
+from ..math.lanes import prefer_wide_vectors
+from .entries import multiply_row
+from .register_tiles import lanes
+
+#: Rows that are added in one pass.
+TOGETHER = 4
+
+
+@unit(POINTER, SIZE, INTEGERS, INDICES, POINTER, INTEGERS, SIZE, POINTER, POINTER, SIZE)
+def sparse_forward(out, stride, indptr, indices, values, order, rows, weight, bias, fan_out):
+    """out (rows, O) is overwritten with bias (O,) + the rows of X named by order (rows,) @ weight (I, O)."""
+    prefer_wide_vectors()
+    which, b = carray(order, rows), carray(bias, fan_out)
+    if fan_out == 1:
+        multiply_by_column(out, stride, indptr, indices, values, which, weight, b[0])
+        return
+    if fan_out <= lanes(out):
+        for i in range(rows):
+            begin, end = indptr[which[i]], indptr[which[i] + 1]
+            multiply_row(shift(out, i * stride), indices, values, begin, end, weight, bias, fan_out)
+        return
+    for i in range(rows):
+        z = carray(shift(out, i * stride), fan_out)
+        for j in range(fan_out):
+            z[j] = b[j]
+        e, end = indptr[which[i]], indptr[which[i] + 1]
+        while e < end:
+            add_rows(z, values, e, end, weight, indices, fan_out)
+            e += TOGETHER
+
+
+@pasted
+def multiply_by_column(out, stride, indptr, indices, values, which, weight, bias):
+    """out (rows, 1) is overwritten with bias + the rows of X named by which (rows,) @ weight (I, 1).
+
+    Four rows side by side as far as the shortest of them goes: each is a chain of additions that wait for one another.
+    """
+    whole = which.size // TOGETHER * TOGETHER
+    for i in range(0, whole, TOGETHER):
+        d, e, f, g = indptr[which[i]], indptr[which[i + 1]], indptr[which[i + 2]], indptr[which[i + 3]]
+        common = least(indptr[which[i] + 1] - d, indptr[which[i + 1] + 1] - e)
+        common = least(common, least(indptr[which[i + 2] + 1] - f, indptr[which[i + 3] + 1] - g))
+        p = q = r = s = bias
+        for k in range(common):
+            p += values[d + k] * weight[indices[d + k]]
+            q += values[e + k] * weight[indices[e + k]]
+            r += values[f + k] * weight[indices[f + k]]
+            s += values[g + k] * weight[indices[g + k]]
+        sums = carray(shift(out, i * stride), TOGETHER * stride)
+        sums[0], sums[stride], sums[2 * stride], sums[3 * stride] = p, q, r, s
+        for j in range(TOGETHER):
+            add_products(
+                shift(out, (i + j) * stride),
+                indptr[which[i + j]] + common,
+                indptr[which[i + j] + 1],
+                indices,
+                values,
+                weight,
+            )
+    for i in range(whole, which.size):
+        carray(shift(out, i * stride), 1)[0] = bias
+        add_products(shift(out, i * stride), indptr[which[i]], indptr[which[i] + 1], indices, values, weight)
+
+
+@pasted
+def add_products(out, begin, end, indices, values, weight):
+    """out (1,) += values[e] * weight[indices[e]] for e = begin … end, one after the other."""
+    total = carray(out, 1)[0]
+    for e in range(begin, end):
+        total += values[e] * weight[indices[e]]
+    carray(out, 1)[0] = total
+
+
+@pasted
+def add_rows(out, values, e, end, rows, which, stride):
+    """out += values[k] * row which[k], for k = e … e + TOGETHER or as far as `end`: one after the other, in one pass.
+
+    The sums go through memory once, and the processor fetches several rows at a time.
+    """
+    if e + TOGETHER <= end:
+        v, w, x, y, n = values[e], values[e + 1], values[e + 2], values[e + 3], out.size
+        p, q = carray(shift(rows, which[e] * stride), n), carray(shift(rows, which[e + 1] * stride), n)
+        r, s = carray(shift(rows, which[e + 2] * stride), n), carray(shift(rows, which[e + 3] * stride), n)
+        for j in range(out.size):
+            out[j] = (((out[j] + v * p[j]) + w * q[j]) + x * r[j]) + y * s[j]
+        return
+    for k in range(e, end):
+        value = values[k]
+        row = carray(shift(rows, which[k] * stride), out.size)
+        for j in range(out.size):
+            out[j] += value * row[j]
+
+
+@unit(INTEGERS, INDICES, POINTER, INTEGERS, INDICES, POINTER, INTEGERS, SIZE, SIZE, SIZE)
+def sort_by_feature(starts, entry_rows, entry_values, indptr, indices, values, order, rows, first, count):
+    """starts (count + 1,), entry_rows and entry_values (entries,) are overwritten with features first … first + count.
+
+    Feature first + f's entries are those from starts[f] to starts[f + 1]: the row within the batch, and the value.
+    """
+    which, begin = carray(order, rows), carray(starts, count + 1)
+    for f in range(count + 1):
+        begin[f] = 0
+    for i in range(rows):
+        for e in range(indptr[which[i]], indptr[which[i] + 1]):
+            f = indices[e] - first
+            if 0 <= f < count:
+                begin[f] += 1
+    total = 0
+    for f in range(count + 1):
+        total += begin[f]
+        begin[f] = total  # one past the feature's last entry; walking backwards makes it the first
+    for i in range(rows - 1, -1, -1):
+        for e in range(indptr[which[i] + 1] - 1, indptr[which[i]] - 1, -1):
+            f = indices[e] - first
+            if 0 <= f < count:
+                begin[f] -= 1
+                entry_rows[begin[f]] = i
+                entry_values[begin[f]] = values[e]
+
+
+@unit(POINTER, SIZE, SIZE, INTEGERS, INDICES, POINTER, POINTER, SIZE, SIZE)
+def sparse_weight_gradient(d_weight, first, count, starts, entry_rows, entry_values, delta, stride, fan_out):
+    """d_weight (count, O) is overwritten with the gradient of the weights of features first … first + count."""
+    prefer_wide_vectors()
+    for f in range(count):
+        d = carray(shift(d_weight, f * fan_out), fan_out)
+        e, end = starts[first + f], starts[first + f + 1]
+        if e == end:
+            for j in range(fan_out):
+                d[j] = 0
+            continue
+        value, row = entry_values[e], carray(shift(delta, entry_rows[e] * stride), fan_out)
+        for j in range(fan_out):
+            d[j] = value * row[j]
+        e += 1
+        while e < end:
+            add_rows(d, entry_values, e, end, delta, entry_rows, stride)
+            e += TOGETHER

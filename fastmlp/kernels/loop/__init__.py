@@ -1,0 +1,1 @@
+"""The hot loop: an epoch, a step, the network's passes, and prediction."""

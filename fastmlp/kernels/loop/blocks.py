@@ -1,0 +1,149 @@
+"""Prediction's affine layer: the depth in blocks, a large layer's weights in panels in the near caches.
+
+::
+
+               k ──► depth                     out (rows, O) begins with the bias; each block of depth goes on where
+    inp (rows, I) ├───────┼───────┼─ … ─┤      the one before stopped: the same chain of multiply-adds, and so the
+    weight (I, O) ┌───────┐  a strip of        same bits, for any blocks
+                  │ strip │  columns is copied to panels, which all tiles of rows read
+                  └───────┘
+
+In rows, a large matrix costs a page of memory for every step of a tile's depth. Few rows do not pay for a copy: they
+read the weights where they lie, in blocks so shallow that the processor fetches all of their rows ahead, and as fast
+as memory gives them. Dense input is gathered for a block of depth at a time: wide rows need not fit a cache as a whole.
+Where the first layer is not large, the copy would cost about what the product does: rows are read in place.
+"""
+
+from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, pasted, unit
+from ..linalg.register_tiles import lanes, prefetch, sum_products
+from ..lowlevel.pointers import call, carray, integers_at, least, pointer_at, shift
+from ..lowlevel.records import FROM_BIAS, FROM_OUT, LAYER_POINTER, RECTIFY, RECTIFY_FROM_OUT, ROW_TILE, TASK_POINTER
+from .forward_backward import gather_inputs
+
+
+@unit(TASK_POINTER, LAYER_POINTER, SIZE, INTEGERS, SIZE, SIZE, POINTER)
+def multiply_in_blocks(task_record, layer_records, number, order, first, rows, like):
+    """output (rows, stride) of a layer is overwritten with bias + input @ weight, by the layer's mode rectified.
+
+    The first layer's input comes from X, from the rows that order (rows,) names: inputs is overwritten. See
+    `predict_rows` for not_finite.
+    """
+    task = carray(task_record, 1)[0]
+    layer = carray(layer_records, task.n_layers)[number]
+    if number == 0 and task.chains != 0 and in_fortran_order(task, like):
+        call(task.multiply_fortran, (task_record, layer_records, order, rows, like))
+        return
+    if number == 0 and task.input_rows > 0 and rows > task.input_rows:
+        for start in range(0, rows, task.input_rows):
+            count = least(task.input_rows, rows - start)
+            call(layer.in_blocks, (task_record, layer_records, number, shift(order, start), first + start, count, like))
+        return
+    fan_in, fan_out, stride = layer.fan_in, layer.fan_out, layer.stride
+    z = shift(pointer_at(layer.output, like), first * stride)
+    if number == 0:
+        first = 0  # where in inputs the rows are gathered
+    inp = shift(pointer_at(layer.input, like), first * layer.input_stride)
+    direct, x_row = 0, task.x_row_stride // carray(like, 1).itemsize
+    if number == 0 and layer.packed_depth == 0:
+        direct = rows_read_in_place(task, rows, like)
+    block, columns = layer.depth_in_place, fan_out
+    packs = layer.packed_depth > 0 and rows >= task.pack_rows
+    if packs:
+        block, columns = layer.packed_depth, task.strip_columns
+    k = 0
+    while k < fan_in:
+        depth = least(block, fan_in - k)
+        mode = FROM_BIAS if k == 0 else FROM_OUT
+        if layer.mode == RECTIFY and k + depth == fan_in:
+            mode = RECTIFY if k == 0 else RECTIFY_FROM_OUT
+        a = shift(inp, k)
+        if number == 0:
+            a = inp
+            gather_block(task, order, first, direct, rows, k, depth, like)
+        j = 0
+        while j < fan_out:
+            take = least(columns, fan_out - j)
+            if packs and take < fan_out - j <= take + lanes(like):
+                take -= lanes(like)  # or one vector would be left, whose tile takes twice the time
+            b, bias = shift(pointer_at(layer.weight, like), k * fan_out + j), shift(pointer_at(layer.bias, like), j)
+            out = shift(z, j)
+            if packs:
+                multiply_by_panel(task, layer, out, a, b, bias, rows, take, depth, mode, like)
+            elif direct > 0:
+                x = pointer_at(task.x + carray(order, 1)[0] * task.x_row_stride + k * task.x_column_stride, like)
+                call(
+                    task.multiply,
+                    (out, stride, out, x, x_row, 1, b, fan_out, 0, bias, direct, take, depth, mode),
+                )
+            if not packs and direct < rows:
+                out, left = shift(out, direct * stride), shift(a, direct * layer.input_stride)
+                call(
+                    task.multiply,
+                    (out, stride, out, left, layer.input_stride, 1, b, fan_out, 0, bias, rows - direct, take)
+                    + (depth, mode),
+                )
+            j += take
+        k += depth
+
+
+@pasted
+def multiply_by_panel(task, layer, out, a, b, bias, rows, columns, depth, mode, like):
+    """A strip of the product: its weights are copied to a panel, which a few rows after the other are multiplied by.
+
+    Before each few rows the processor is asked for what the next few begin with. Each row lies in a page of its own,
+    where it does not expect them, and sums that go on from out can do nothing before they are there.
+    """
+    panel, stride, input_stride = pointer_at(task.packed, like), layer.stride, layer.input_stride
+    call(task.copy_panels, (panel, depth, b, layer.fan_out, 0, depth, columns))
+    for i in range(0, rows, ROW_TILE):
+        z, x = shift(out, i * stride), shift(a, i * input_stride)
+        for following in range(ROW_TILE, 2 * ROW_TILE):
+            to = shift(z, following * stride)
+            prefetch(to)
+            prefetch(shift(to, columns - 1))
+            prefetch(shift(x, following * input_stride))
+        call(
+            task.multiply,
+            (z, stride, z, x, input_stride, 1, panel, 0, depth, bias, least(ROW_TILE, rows - i), columns, depth, mode),
+        )
+
+
+@pasted
+def in_fortran_order(task, like):
+    """Whether X is in Fortran order, and a block's rows follow one another."""
+    item = carray(like, 1).itemsize
+    return task.x_row_stride == item and task.x_column_stride % item == 0 and task.order == 0
+
+
+@pasted
+def rows_read_in_place(task, rows, like):
+    """How many of a block's rows of X need not be gathered: whole tiles, as a tile reads as many rows as it has."""
+    item = carray(like, 1).itemsize
+    if task.order != 0 or task.x_column_stride != item or task.x_row_stride % item != 0:
+        return 0
+    return rows // ROW_TILE * ROW_TILE
+
+
+@pasted
+def gather_block(task, order, first, begin, rows, column, columns, like):
+    """inputs (rows, columns) is overwritten from row `begin` on with columns of X; what is not finite is counted."""
+    item = carray(like, 1).itemsize
+    if in_fortran_order(task, like):
+        x = pointer_at(task.x + carray(order, 1)[0] * item + column * task.x_column_stride, like)
+        inputs = shift(pointer_at(task.inputs, like), first * task.input_stride)
+        call(task.transpose, (inputs, task.input_stride, x, task.x_column_stride // item, columns, rows))
+    else:
+        gather_inputs(task, order, first + begin, first + rows, column, columns, like)
+    if task.not_finite == 0:
+        return
+    checked = 0
+    if begin > 0 and task.x_row_stride == columns * item:  # rows without a gap between them are one long row
+        checked = begin
+        if sum_products(pointer_at(task.x + carray(order, rows)[0] * task.x_row_stride, like), begin * columns) != 0:
+            integers_at(task.not_finite)[0] += 1
+    for i in range(checked, rows):
+        x = shift(pointer_at(task.inputs, like), (first + i) * task.input_stride)
+        if i < begin:
+            x = pointer_at(task.x + carray(order, rows)[i] * task.x_row_stride + column * item, like)
+        if sum_products(x, columns) != 0:
+            integers_at(task.not_finite)[0] += 1

@@ -1,0 +1,90 @@
+"""Prediction's first affine layer on CSC input, column by column: no row is put together.
+
+A group of many rows goes through all columns at once, into a buffer from which the network's blocks of rows then come::
+
+    column j of X       products (rows of the group, O), which begin with the bias
+    (row 2, a)  ──────► row 2 += a * weight[j]
+    (row 5, b)  ──────► row 5 += b * weight[j]
+    (row 9, c)          the next group's: positions[j] says where it goes on
+
+Each row adds up in the order of the columns, which is that of the same matrix in CSR: the bits are the same.
+"""
+
+from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, pasted, unit
+from ..linalg.entries import add_column
+from ..lowlevel.pointers import carray, indices_at, integers_at, least, pointer_at, shift
+from ..lowlevel.records import LAYER_POINTER, TASK_POINTER
+from ..math.lanes import prefer_wide_vectors
+
+
+@unit(TASK_POINTER, LAYER_POINTER, SIZE, INTEGERS, SIZE, SIZE, POINTER)
+def multiply_csc(task_record, layer_records, number, order, first, rows, like):
+    """output (rows, stride) of the first layer is overwritten with bias (O,) + rows of X, in CSC, @ weight (I, O).
+
+    The rows are those from order[0] on, one after the other, and `number` is 0. What they need of the task's products
+    is there, or is overwritten: products (product_rows, product_stride), positions (I,) if there are several groups.
+    """
+    prefer_wide_vectors()
+    task = carray(task_record, 1)[0]
+    layer = carray(layer_records, task.n_layers)[0]
+    row, fan_out, stride = carray(order, 1)[0], layer.fan_out, task.product_stride
+    if row < task.product_first or row + rows > task.product_stop:
+        begin_group(task, layer, row, like)
+    products = shift(pointer_at(task.products, like), (row - task.product_first) * stride)
+    out = shift(pointer_at(layer.output, like), first * layer.stride)
+    if stride == layer.stride:
+        to, source = carray(out, rows * stride), carray(products, rows * stride)
+        for i in range(rows * stride):
+            to[i] = source[i]
+        return
+    for i in range(rows):
+        to, source = carray(shift(out, i * layer.stride), fan_out), carray(shift(products, i * stride), fan_out)
+        for j in range(fan_out):
+            to[j] = source[j]
+
+
+@pasted
+def begin_group(task, layer, row, like):
+    """products is overwritten with bias + X @ weight for the rows from `row` on, as many as there is room for."""
+    stop, goes_on = least(row + task.product_rows, task.last_row), row == task.product_stop
+    task.product_first, task.product_stop = row, stop
+    fan_out, stride = layer.fan_out, task.product_stride
+    products, bias = pointer_at(task.products, like), carray(pointer_at(layer.bias, like), fan_out)
+    for i in range(stop - row):
+        z = carray(shift(products, i * stride), stride)
+        for j in range(fan_out):
+            z[j] = bias[j]
+        for j in range(fan_out, stride):
+            z[j] = 0
+    starts, indices = integers_at(task.indptr), indices_at(task.indices)
+    values, positions = pointer_at(task.values, like), integers_at(task.positions)
+    for j in range(task.n_features):
+        begin, end = starts[j], starts[j + 1]
+        if begin == end:
+            continue
+        if task.positions != 0:  # the rows ascend in each column
+            begin = positions[j] if goes_on else find_row(indices, begin, end, row)
+            positions[j] = end = find_row(indices, begin, end, stop)
+        weight = shift(pointer_at(layer.weight, like), j * fan_out)
+        if fan_out == 1:
+            w = carray(weight, 1)[0]
+            for e in range(begin, end):
+                carray(shift(products, indices[e] - row), 1)[0] += values[e] * w
+        elif begin < end:
+            k = 0
+            while k < fan_out:
+                take = least(task.product_tile, fan_out - k)
+                add_column(shift(products, k), stride, row, indices, values, begin, end, shift(weight, k), take)
+                k += take
+
+
+@pasted
+def find_row(indices, begin, end, row):
+    """The first e of begin … end with indices[e] >= row; `end` if there is none."""
+    while begin < end:
+        middle = (begin + end) // 2
+        if indices[middle] < row:
+            begin = middle + 1
+        else:
+            end = middle
+    return begin

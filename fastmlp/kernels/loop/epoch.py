@@ -1,0 +1,91 @@
+"""The hot loop: gather → forward → backward → update, for a run of mini-batch steps.
+
+::
+
+    for each step:
+        phase one    for each block of rows: through all layers and back       (rows are independent)
+        barrier
+        phase two    for each tile of weights: gradient over the whole batch,
+                     and the update straight after it, in place                (tiles are independent)
+        barrier
+        later phases, where something needs all of phase two: see `phases`
+
+Every thread runs it with a task record of its own and takes its share of the rows and of the tiles; each number is
+computed by one thread in a fixed order, so the bits are the same whatever the number of threads. Nothing is allocated.
+"""
+
+from ...compiler.numba_backend import POINTER, SIZE, pasted, unit
+from ..lowlevel.barrier import meet, share
+from ..lowlevel.pointers import call, carray, doubles_at, integers_at, least, shift
+from ..lowlevel.records import L2, LAYER_POINTER, N_HYPER, N_RATES, ROW_TILE, SCALE, TASK_POINTER
+from ..lowlevel.subnormals import flush_subnormals, restore_mode
+from .forward_backward import sum_losses, sum_weights
+
+
+@unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
+def train_steps(task_record, layer_records, first_step, stop_step, like):
+    """Steps first_step … stop_step of one epoch: params and state are updated in place.
+
+    Accumulated in the task: loss_sum (each batch's mean loss times its rows; thread 0 alone), rows_counted,
+    steps_made. A batch whose weights sum to zero makes no step and is not counted.
+    """
+    task = carray(task_record, 1)[0]
+    mode = flush_subnormals()
+    for step in range(first_step, stop_step):
+        start = step * task.batch_size
+        rows = least(task.batch_size, task.n_rows - start)
+        order = shift(integers_at(task.order), start)
+        total_weight = sum_weights(task, order, rows, like)
+        if total_weight == 0.0:
+            continue
+        if task.note_magnitudes != 0:
+            call(task.note_magnitudes, (task_record, layer_records, like))
+        if task.part_rows > 0:
+            call(task.part_gradients, (task_record, layer_records, order, rows, like))
+        else:
+            compute_deltas(task_record, layer_records, order, rows, like)
+        if not meet(task.team, task.n_threads):
+            break
+        set_hyper(task, total_weight)
+        for number in range(task.n_layers):
+            call(task.update_layer, (task_record, layer_records, number, order, rows, like))
+        task.steps_made += 1
+        task.rows_counted += rows
+        losses = sum_losses(task, rows) if task.thread == 0 else 0.0  # others overwrite them once all have met
+        if task.go_on != 0:
+            call(task.go_on, (task_record, layer_records, like))
+        if not meet(task.team, task.n_threads):
+            break
+        if task.thread == 0:
+            loss = (losses + 0.5 * task.l2 * sum_squares(task) + task.penalty) / total_weight
+            task.loss_sum += loss * rows
+    restore_mode(mode)
+
+
+@pasted
+def compute_deltas(task_record, layer_records, order, rows, like):
+    """Phase one: this thread's rows through all layers and back."""
+    task = carray(task_record, 1)[0]
+    begin, end = share(rows, ROW_TILE, task.thread, task.n_threads)
+    call(task.pass_rows, (task_record, layer_records, order, begin, end, like))
+
+
+@pasted
+def set_hyper(task, total_weight):
+    """This step's rates and 1 / Σ weights, for weights and biases (whose L2 stays zero)."""
+    hyper = carray(doubles_at(task.hyper), 2 * N_HYPER)
+    rates = carray(doubles_at(task.rates), (task.steps_made + 1) * N_RATES)
+    for i in range(N_RATES):
+        hyper[i] = hyper[N_HYPER + i] = rates[task.steps_made * N_RATES + i]
+    hyper[L2] = task.l2
+    hyper[SCALE] = hyper[N_HYPER + SCALE] = 1.0 / total_weight
+
+
+@pasted
+def sum_squares(task):
+    """Σ w² over all layers, added up in order."""
+    squares = carray(doubles_at(task.squares), task.n_squares)
+    total = 0.0
+    for i in range(task.n_squares):
+        total += squares[i]
+    return total

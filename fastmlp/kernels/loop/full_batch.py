@@ -1,0 +1,68 @@
+"""Loss and gradient over all rows, in chunks of rows that are added up in order: no buffer of all rows."""
+
+from ...compiler.numba_backend import POINTER, SIZE, pasted, unit
+from ..lowlevel.barrier import meet, share
+from ..lowlevel.pointers import call, carray, integers_at, least, pointer_at, shift
+from ..lowlevel.records import COLUMN_TILE, LAYER_POINTER, ROW_TILE, TASK_POINTER
+from ..lowlevel.subnormals import flush_subnormals, restore_mode
+from .epoch import compute_deltas
+from .forward_backward import sum_losses, sum_weights
+from .weight_gradient import bias_gradient, sort_batch
+
+
+@unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
+def add_gradients(task_record, layer_records, first_step, stop_step, gradient):
+    """Chunks first_step … stop_step of the rows: gradient (n_params,) is accumulated, a sum over rows without L2.
+
+    Accumulated in the task: loss_sum and weight_sum (thread 0 alone).
+    """
+    task = carray(task_record, 1)[0]
+    mode = flush_subnormals()
+    for step in range(first_step, stop_step):
+        start = step * task.batch_size
+        rows = least(task.batch_size, task.n_rows - start)
+        order = shift(integers_at(task.order), start)
+        compute_deltas(task_record, layer_records, order, rows, gradient)
+        if not meet(task.team, task.n_threads):
+            break
+        for number in range(task.n_layers):
+            add_layer_gradient(task_record, layer_records, number, order, rows, gradient)
+        if task.thread == 0:
+            task.weight_sum += sum_weights(task, order, rows, gradient)
+            task.loss_sum += sum_losses(task, rows)
+        if not meet(task.team, task.n_threads):
+            break
+    restore_mode(mode)
+
+
+@pasted
+def add_layer_gradient(task_record, layer_records, number, order, rows, gradient):
+    """This thread's tiles and biases of one layer: their part of gradient is accumulated over the chunk."""
+    task = carray(task_record, 1)[0]
+    layer = carray(layer_records, task.n_layers)[number]
+    fan_out = layer.fan_out
+    d_tile = pointer_at(task.d_tile, gradient)
+    begin, end = share(layer.fan_in, ROW_TILE, task.thread, task.n_threads)
+    sorted_from = -1
+    if number == 0 and task.sparse:
+        sort_batch(task, order, rows, begin, end, gradient)
+        sorted_from = begin
+    for first in range(begin, end, layer.update_rows):
+        count = least(layer.update_rows, end - first)
+        call(
+            task.weight_gradient,
+            (task_record, layer_records, number, sorted_from, 0, first, count, 0, fan_out, rows, gradient),
+        )
+        add(shift(gradient, layer.weight_offset + first * fan_out), d_tile, count * fan_out)
+    column, stop = share(fan_out, COLUMN_TILE, task.thread, task.n_threads)
+    if column < stop:
+        bias_gradient(layer, d_tile, 0, column, stop - column, rows, gradient)
+        add(shift(gradient, layer.bias_offset + column), d_tile, stop - column)
+
+
+@pasted
+def add(out, inp, n):
+    """out (n,) += inp (n,)."""
+    a, b = carray(out, n), carray(inp, n)
+    for i in range(n):
+        a[i] += b[i]

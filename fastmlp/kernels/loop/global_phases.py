@@ -1,0 +1,166 @@
+"""Later phases: what needs the whole gradient, or all weights, of a step before it goes on.
+
+::
+
+    phase two       gradient of each tile → its update        or `collect`, an update that only notes it
+    clip by norm    note_norm ║ apply_gradient                the update follows here, tile by tile
+    LAMB            note_trust ║ apply_trust                  (see `lamb`)
+    L1              shrink_weights                            (see `shrinkage`)
+    max-norm        limit_columns
+    in the end      transpose_all                             ║ and from line to line: a barrier
+
+Each is a unit (task, layers, like) that all threads run; which ones a step has stands in the task. Tiles are dealt to
+threads, sums noted by tile and added up in order by everybody who needs them: the same bits for any number of threads.
+Nobody who needs none of this comes here.
+"""
+
+import numpy as np
+
+from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, pasted, unit
+from ..linalg.norms import sum_of_squares_in_double
+from ..lowlevel.barrier import meet, share
+from ..lowlevel.pointers import call, carray, doubles_at, integers_at, least, pointer_at, shift
+from ..lowlevel.records import (
+    COLUMN_TILE,
+    FLAT_TILE,
+    L2,
+    LAYER_POINTER,
+    N_HYPER,
+    N_RATES,
+    ROW_TILE,
+    SCALE,
+    TASK_POINTER,
+)
+from ..math.lanes import prefer_wide_vectors
+from .update import copy_twins
+
+
+@unit(TASK_POINTER, LAYER_POINTER, POINTER)
+def go_on(task_record, layer_records, like):
+    """This thread's part of all later phases, a barrier before each.
+
+    Overwritten in the task: the penalty, by thread 0; the shrinkage, never below 0.
+    """
+    task = carray(task_record, 1)[0]
+    if task.thread == 0:
+        task.penalty = task.l1 * add_up(task.magnitudes, task.n_magnitudes)
+    shrinkage = task.l1 * carray(doubles_at(task.hyper), N_HYPER)[SCALE]
+    task.shrinkage = shrinkage if shrinkage > 0.0 else 0.0
+    for number in range(task.n_phases):
+        if not meet(task.team, task.n_threads):
+            return
+        call(integers_at(task.phases)[number], (task_record, layer_records, like))
+
+
+@pasted
+def add_up(address, n):
+    """The sum of n doubles, in order."""
+    values = carray(doubles_at(address), n)
+    total = 0.0
+    for i in range(n):
+        total += values[i]
+    return total
+
+
+@unit(POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)
+def collect(param, d_param, state, n_params, n, hyper):
+    """An update rule that changes nothing: state (n,) is overwritten with the gradient, (d_param + L2 param) SCALE."""
+    prefer_wide_vectors()
+    p, d, g = carray(param, n), carray(d_param, n), carray(state, n)
+    l2, scale = p.dtype.type(hyper[L2]), p.dtype.type(hyper[SCALE])
+    for i in range(n):
+        g[i] = (d[i] + l2 * p[i]) * scale
+
+
+@unit(TASK_POINTER, LAYER_POINTER, POINTER)
+def note_norm(task_record, layer_records, like):
+    """sums is overwritten with Σ g² of this thread's tiles of the whole gradient, weights and biases together."""
+    task = carray(task_record, 1)[0]
+    sums = carray(doubles_at(task.sums), (task.n_params + FLAT_TILE - 1) // FLAT_TILE)
+    begin, end = share(task.n_params, FLAT_TILE, task.thread, task.n_threads)
+    for first in range(begin, end, FLAT_TILE):
+        gradient = shift(pointer_at(task.gradient, like), first)
+        sums[first // FLAT_TILE] = sum_of_squares_in_double(gradient, least(FLAT_TILE, end - first))
+
+
+@unit(TASK_POINTER, LAYER_POINTER, POINTER)
+def apply_gradient(task_record, layer_records, like):
+    """This thread's parameters and moments take their step by the gradient times min(1, clip_norm / ‖gradient‖).
+
+    A NaN in the gradient is a NaN in the parameters. rule_hyper's rates, L2 and SCALE are overwritten: what phase two
+    was told of L2 and SCALE stands in the gradient. A shorter step shrinks the weights less.
+    """
+    task = carray(task_record, 1)[0]
+    layers = carray(layer_records, task.n_layers)
+    norm = np.sqrt(add_up(task.sums, (task.n_params + FLAT_TILE - 1) // FLAT_TILE))
+    rates, hyper = doubles_at(task.hyper), carray(doubles_at(task.rule_hyper), 2 * N_HYPER)
+    for i in range(N_RATES):
+        hyper[i] = hyper[N_HYPER + i] = rates[i]
+    hyper[L2] = 0.0
+    hyper[SCALE] = hyper[N_HYPER + SCALE] = task.clip_norm / norm if norm > task.clip_norm else 1.0
+    task.shrinkage *= hyper[SCALE]
+    for number in range(task.n_layers):
+        layer = layers[number]
+        begin, end = share(layer.fan_in * layer.fan_out, FLAT_TILE, task.thread, task.n_threads)
+        apply_to(task, layer.weight, layer.weight_offset, begin, end - begin, 0, like)
+        begin, end = share(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
+        apply_to(task, layer.bias, layer.bias_offset, begin, end - begin, N_HYPER, like)
+    hyper[SCALE] = hyper[N_HYPER + SCALE] = 1.0  # as `collect` wants it behind `clip_by_value`
+
+
+@pasted
+def apply_to(task, params, offset, first, n, row, like):
+    """Parameters first … first + n of those at the address `params`, which stand at `offset` of the whole vector."""
+    param = shift(pointer_at(params, like), first)
+    gradient = shift(pointer_at(task.gradient, like), offset + first)
+    moments = shift(pointer_at(task.moments, like), offset + first)
+    call(task.rule, (param, gradient, moments, task.n_params, n, shift(doubles_at(task.rule_hyper), row)))
+
+
+@unit(TASK_POINTER, LAYER_POINTER, POINTER)
+def limit_columns(task_record, layer_records, like):
+    """What comes into each unit of this thread's, a column of weights, is scaled to the norm max_norm if it is larger.
+
+    column_sums (COLUMN_TILE,) is overwritten.
+    """
+    task = carray(task_record, 1)[0]
+    layers = carray(layer_records, task.n_layers)
+    for number in range(task.n_layers):
+        layer = layers[number]
+        begin, end = share(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
+        for column in range(begin, end, COLUMN_TILE):
+            weight = shift(pointer_at(layer.weight, like), column)
+            n = least(COLUMN_TILE, end - column)
+            limit_tile(weight, layer.fan_out, layer.fan_in, n, task.max_norm, doubles_at(task.column_sums))
+
+
+@pasted
+def limit_tile(weight, stride, rows, columns, largest, sums):
+    """weight (rows, columns) in rows of `stride`: columns longer than `largest` are scaled; sums is overwritten."""
+    prefer_wide_vectors()
+    factors = carray(sums, columns)
+    for j in range(columns):
+        factors[j] = 0.0
+    for i in range(rows):
+        w = carray(shift(weight, i * stride), columns)
+        for j in range(columns):
+            factors[j] += np.float64(w[j]) * np.float64(w[j])
+    for j in range(columns):
+        norm = np.sqrt(factors[j])
+        factors[j] = largest / norm if norm > largest else 1.0
+    for i in range(rows):
+        w = carray(shift(weight, i * stride), columns)
+        for j in range(columns):
+            w[j] *= w.dtype.type(factors[j])
+
+
+@unit(TASK_POINTER, LAYER_POINTER, POINTER)
+def transpose_all(task_record, layer_records, like):
+    """The twins (transposed, panels) of this thread's rows of weights are overwritten with them."""
+    task = carray(task_record, 1)[0]
+    layers = carray(layer_records, task.n_layers)
+    for number in range(task.n_layers):
+        layer = layers[number]
+        begin, end = share(layer.fan_in, ROW_TILE, task.thread, task.n_threads)
+        if begin < end:
+            copy_twins(task_record, layer_records, number, begin, end - begin, 0, layer.fan_out, like)

@@ -1,0 +1,30 @@
+"""The loss over all rows and nothing else: forward, and each row's loss, with the same bits as beside a gradient."""
+
+from ...compiler.numba_backend import POINTER, SIZE, unit
+from ..lowlevel.pointers import call, carray, doubles_at, integers_at, least, shift
+from ..lowlevel.records import LAYER_POINTER, TASK_POINTER
+from ..lowlevel.subnormals import flush_subnormals, restore_mode
+from .forward_backward import compute_losses, gather_targets, sum_losses, sum_weights
+
+
+@unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
+def add_losses(task_record, layer_records, first_step, stop_step, like):
+    """Chunks first_step … stop_step of the rows through all layers, a block of rows after the other in the same memory.
+
+    Accumulated in the task: loss_sum and weight_sum. losses (batch_size, n_targets) is overwritten with each chunk's.
+    """
+    task = carray(task_record, 1)[0]
+    last = carray(layer_records, task.n_layers)[task.n_layers - 1]
+    mode = flush_subnormals()
+    for step in range(first_step, stop_step):
+        start = step * task.batch_size
+        rows = least(task.batch_size, task.n_rows - start)
+        order = shift(integers_at(task.order), start)
+        for first in range(0, rows, task.block_rows):
+            count, block = least(task.block_rows, rows - first), shift(order, first)
+            gather_targets(task, block, 0, count, like)
+            call(task.forward, (task_record, layer_records, block, 0, count, like))
+            compute_losses(task, last, shift(doubles_at(task.losses), first * task.n_targets), 0, count, like)
+        task.weight_sum += sum_weights(task, order, rows, like)
+        task.loss_sum += sum_losses(task, rows)
+    restore_mode(mode)

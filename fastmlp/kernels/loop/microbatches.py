@@ -1,0 +1,87 @@
+"""A large batch of a small network in a fixed number of parts: gradients while a part's rows are in the near caches.
+
+::
+
+    rows of the batch    ├ part 0 ┼ part 1 ┼ part 2 ┼ … ┤     each thread takes whole parts, one after the other,
+    phase one            forward, backward, weight gradients    through the same few rows of memory
+                             │        │        │
+                         partial  partial  partial              (n_params,) for each part
+                             └────────┴────────┴─ … ──►  phase two: their sum, in the order of the parts; update
+
+Without parts, phase two reads every activation and delta of the batch once more, half of them from another core's
+cache. The parts depend on the batch's size alone, so the sums have the same bits for any number of threads.
+"""
+
+from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, pasted, unit
+from ..lowlevel.barrier import called_off, share
+from ..lowlevel.pointers import call, carray, doubles_at, least, pointer_at, shift
+from ..lowlevel.records import LAYER_POINTER, TASK_POINTER
+from .forward_backward import sum_doubles
+from .weight_gradient import bias_gradient
+
+
+@unit(TASK_POINTER, LAYER_POINTER, INTEGERS, SIZE, POINTER)
+def part_gradients(task_record, layer_records, order, rows, like):
+    """Phase one: this thread's parts of the batch; partials (parts, n_params) and part_losses (parts,) are overwritten.
+
+    Thread t's parts go through rows t · part_rows … of the layers' buffers. Dense input only.
+    """
+    task = carray(task_record, 1)[0]
+    begin, end = share((rows + task.part_rows - 1) // task.part_rows, 1, task.thread, task.n_threads)
+    base = task.thread * task.part_rows
+    for part in range(begin, end):
+        if called_off(task.team):
+            return
+        start = part * task.part_rows
+        count = least(task.part_rows, rows - start)
+        rows_of_part = shift(order, start - base)
+        task.first_row = start - base
+        call(task.pass_rows, (task_record, layer_records, rows_of_part, base, base + count, like))
+        note_loss(task, part, base, count)
+        for number in range(task.n_layers):
+            note_gradient(task_record, layer_records, number, part, base, count, like)
+
+
+@pasted
+def note_loss(task, part, base, count):
+    """part_losses[part] is overwritten with the sum of the part's losses."""
+    losses = shift(doubles_at(task.losses), base * task.n_targets)
+    carray(doubles_at(task.part_losses), part + 1)[part] = sum_doubles(losses, count * task.n_targets)
+
+
+@pasted
+def note_gradient(task_record, layer_records, number, part, base, count, like):
+    """partials[part] is overwritten where one layer's weights and biases lie."""
+    task = carray(task_record, 1)[0]
+    layer = carray(layer_records, task.n_layers)[number]
+    partial = shift(pointer_at(task.partials, like), part * task.n_params)
+    fan_out = layer.fan_out
+    for first in range(0, layer.fan_in, layer.update_rows):
+        n = least(layer.update_rows, layer.fan_in - first)
+        call(
+            task.weight_gradient,
+            (task_record, layer_records, number, -1, base, first, n, 0, fan_out, count, like),
+        )
+        to = carray(shift(partial, layer.weight_offset + first * fan_out), n * fan_out)
+        tile = carray(pointer_at(task.d_tile, like), n * fan_out)
+        for i in range(to.size):
+            to[i] = tile[i]
+    bias_gradient(layer, shift(partial, layer.bias_offset), base, 0, fan_out, count, like)
+
+
+@unit(TASK_POINTER, POINTER, SIZE, SIZE, SIZE, SIZE, SIZE)
+def add_parts(task_record, out, offset, count, columns, stride, rows):
+    """out (count, columns) is overwritten with the partials' sum, from element `offset` on, rows `stride` apart."""
+    task = carray(task_record, 1)[0]
+    parts = (rows + task.part_rows - 1) // task.part_rows
+    for i in range(count):
+        to = carray(shift(out, i * columns), columns)
+        for part in range(parts):
+            at = part * task.n_params + offset + i * stride
+            partial = carray(shift(pointer_at(task.partials, out), at), columns)
+            if part == 0:
+                for j in range(columns):
+                    to[j] = partial[j]
+            else:
+                for j in range(columns):
+                    to[j] += partial[j]

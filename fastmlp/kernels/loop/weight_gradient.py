@@ -1,0 +1,83 @@
+"""The weight gradient of a block of a layer, over all rows of the batch; the bias's beside it."""
+
+from ...compiler.numba_backend import POINTER, SIZE, pasted, unit
+from ..linalg.register_tiles import copy_row, lanes, sum_vectors
+from ..lowlevel.pointers import call, carray, indices_at, integers_at, pointer_at, shift
+from ..lowlevel.records import LAYER_POINTER, OVERWRITE, TASK_POINTER
+
+
+@pasted
+def sort_batch(task, order, rows, first, stop, like):
+    """The batch's sparse entries of features first … stop, by feature, into the thread's own arrays."""
+    starts, entry_rows = integers_at(task.feature_starts), indices_at(task.entry_rows)
+    entries, values = pointer_at(task.entry_values, like), pointer_at(task.values, like)
+    indptr, indices = integers_at(task.indptr), indices_at(task.indices)
+    call(
+        task.sort_by_feature,
+        (starts, entry_rows, entries, indptr, indices, values, order, rows, first, stop - first),
+    )
+
+
+@unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, SIZE, SIZE, SIZE, SIZE, SIZE, SIZE, POINTER)
+def weight_gradient(task_record, layer_records, number, sorted_from, base, first, count, column, columns, rows, like):
+    """d_tile (count, columns) is overwritten with inp[base : …, first : …].T @ delta[base : …, column : …].
+
+    Where the input is sparse, `sorted_from` is the feature that `sort_batch` began with; -1 where it is dense.
+    """
+    task = carray(task_record, 1)[0]
+    layer = carray(layer_records, task.n_layers)[number]
+    d_tile = pointer_at(task.d_tile, like)
+    delta = shift(pointer_at(layer.delta, like), base * layer.stride + column)
+    if sorted_from >= 0:
+        starts, entry_rows = integers_at(task.feature_starts), indices_at(task.entry_rows)
+        entries = pointer_at(task.entry_values, like)
+        call(
+            task.sparse_weight_gradient,
+            (d_tile, first - sorted_from, count, starts, entry_rows, entries, delta, layer.stride, columns),
+        )
+        return
+    inp = shift(pointer_at(layer.input, like), base * layer.input_stride + first)
+    nothing = delta  # no bias, so its pointer is never followed
+    if layer.narrow:
+        transposed = d_tile if columns == 1 else pointer_at(task.d_transposed, like)
+        call(
+            task.multiply,
+            (transposed, count, transposed, delta, 1, layer.stride, inp, layer.input_stride, 0, nothing)
+            + (columns, count, rows, OVERWRITE),
+        )
+        if columns > 1:
+            call(task.transpose, (d_tile, columns, transposed, count, columns, count))
+        return
+    inp_stride = layer.input_stride
+    if layer.panels != 0:
+        inp = copy_strip(task, layer, inp, count, rows, like)
+        inp_stride = layer.update_rows
+    call(
+        task.multiply,
+        (d_tile, columns, d_tile, inp, 1, inp_stride, delta, layer.stride, 0, nothing)
+        + (count, columns, rows, OVERWRITE),
+    )
+
+
+@pasted
+def copy_strip(task, layer, inp, count, rows, like):
+    """strip (rows, update_rows) is overwritten with `count` columns of the input, which lie far apart there.
+
+    Each of the product's tiles would else fetch a page for every row of the batch.
+    """
+    strip = pointer_at(task.strip, like)
+    for i in range(rows):
+        copy_row(shift(strip, i * layer.update_rows), shift(inp, i * layer.input_stride), count)
+    return strip
+
+
+@pasted
+def bias_gradient(layer, d_bias, base, column, columns, rows, like):
+    """d_bias (columns,) is overwritten with delta[base : …, column : …] summed over the rows."""
+    delta = shift(pointer_at(layer.delta, like), base * layer.stride + column)
+    width = lanes(delta)
+    whole = columns // width * width
+    for j in range(0, whole, width):
+        sum_vectors(shift(d_bias, j), shift(delta, j), layer.stride, rows, width)  # a constant: no masks
+    if whole < columns:
+        sum_vectors(shift(d_bias, whole), shift(delta, whole), layer.stride, rows, columns - whole)

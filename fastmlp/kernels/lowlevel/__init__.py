@@ -1,0 +1,1 @@
+"""Records, pointers, vectors, the barrier."""

@@ -1,0 +1,121 @@
+"""The barrier between the phases of a step: nobody goes on before everybody has come.
+
+::
+
+    thread 0   phase one ──┐                 ┌── phase two ──┐
+    thread 1   phase one ──┴─ last one in ───┴── phase two ──┴─ …
+                              turns the page
+
+Three words of memory, a cache line apart: how many have come, which page is open, whether the team is called off. Who
+waits spins for some microseconds and then yields its core, so more threads than cores are slow but not stuck. A team
+that is called off (a thread could not be started, or an interrupt came between two starts) lets everybody go.
+"""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from ...compiler.cpu import TRIPLE
+from ...compiler.numba_backend import inlined
+from .records import ARRIVED, CALLED_OFF, PAGE
+
+#: Looks at the page before a core is given away: some microseconds.
+SPINS = 500
+
+_I32, _I64 = ir.IntType(32), ir.IntType(64)
+_ONE = ir.Constant(_I64, 1)
+_yield_core = types.ExternalFunction("sched_yield", types.int32())
+
+
+@intrinsic
+def atomic_add(typingctx, address, value):
+    """Add to the word at `address`; returns what it held before."""
+
+    def codegen(context, builder, signature, args):
+        return builder.atomic_rmw("add", builder.inttoptr(args[0], _I64.as_pointer()), args[1], "seq_cst")
+
+    return types.int64(types.intp, types.int64), codegen
+
+
+@intrinsic
+def atomic_load(typingctx, address):
+    """The word at `address`."""
+
+    def codegen(context, builder, signature, args):
+        return builder.load_atomic(builder.inttoptr(args[0], _I64.as_pointer()), "seq_cst", 8)
+
+    return types.int64(types.intp), codegen
+
+
+@intrinsic
+def pause(typingctx):
+    """Tell the processor that this is a loop that waits."""
+
+    def codegen(context, builder, signature, args):
+        if TRIPLE.startswith(("x86_64", "i686", "i386")):
+            name, arguments = "llvm.x86.sse2.pause", []
+        elif TRIPLE.startswith(("aarch64", "arm64")):
+            name, arguments = "llvm.aarch64.hint", [ir.Constant(_I32, 1)]
+        else:
+            return context.get_dummy_value()
+        kind = ir.FunctionType(ir.VoidType(), [a.type for a in arguments])
+        builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+@intrinsic
+def called_off(typingctx, team):
+    """Whether the work is to be left where it is."""
+
+    def codegen(context, builder, signature, args):
+        word = builder.inttoptr(builder.add(args[0], ir.Constant(_I64, CALLED_OFF)), _I64.as_pointer())
+        return builder.icmp_signed("!=", builder.load_atomic(word, "seq_cst", 8), ir.Constant(_I64, 0))
+
+    return types.boolean(types.intp), codegen
+
+
+@inlined
+def meet(team, n_threads):
+    """Wait until all threads have come; False if the team was called off."""
+    if called_off(team):
+        return False
+    if n_threads == 1:
+        return True
+    page = atomic_load(team + PAGE)
+    if atomic_add(team + ARRIVED, 1) == n_threads - 1:
+        atomic_add(team + ARRIVED, -n_threads)
+        atomic_add(team + PAGE, 1)
+        return True
+    spins = 0
+    while atomic_load(team + PAGE) == page:
+        if called_off(team):
+            return False
+        spins += 1
+        if spins < SPINS:
+            pause()
+        else:
+            _yield_core()
+    return True
+
+
+@intrinsic
+def share(typingctx, total, unit, thread, n_threads):
+    """A thread's part of 0 … total, in whole units: first and stop."""
+
+    def codegen(context, builder, signature, args):
+        b, (total, unit, thread, n_threads) = builder, args
+        units = b.sdiv(b.sub(b.add(total, unit), _ONE), unit)
+
+        def begin(of):
+            at = b.mul(unit, b.sdiv(b.mul(units, of), n_threads))
+            return b.select(b.icmp_signed("<", total, at), total, at)
+
+        return context.make_tuple(b, signature.return_type, (begin(thread), begin(b.add(thread, _ONE))))
+
+    size = types.intp
+    return types.UniTuple(size, 2)(size, size, size, size), codegen

@@ -1,0 +1,127 @@
+"""What a kernel is told: one record for the task, one for each layer.
+
+Addresses and sizes only, as 64-bit integers: whatever the depth, the strides or the kind of input, the type of the
+arguments is the same, and nothing is compiled again. `engine.workspace` fills the records in; the arrays behind the
+addresses live as long as it does.
+"""
+
+import numpy as np
+
+from ...compiler.kernel import Argument
+
+#: Where in a row of hyper-parameters each number stands. The first N_RATES change from step to step; what RATE_1 …
+#: RATE_3 and the numbers from FIRST on mean is the update rule's.
+LEARNING_RATE, RATE_1, RATE_2, RATE_3, L2, SCALE, FIRST, SECOND, THIRD, EPSILON = range(10)
+N_RATES, N_HYPER = 4, 16
+#: Of `penalties`, in rows 0 and 1: the largest size of a gradient's element, the address of the rule behind; and how
+#: many numbers further on that rule's row is.
+LARGEST, RULE = FIRST, SECOND
+BEHIND = 2 * N_HYPER
+#: Of `shrinkage`, in the rule's first row: two of the step's rates, and four numbers more.
+GIVEN, MOST, SHRINKAGE, MEAN, KEPT, MOMENT = RATE_2, RATE_3, 10, 11, 12, 13
+#: Rows are padded to whole tiles; weights are dealt to threads by so many rows, or by so many columns.
+ROW_TILE = 8
+COLUMN_TILE = 64
+#: What a tile starts from and does in the end: out = a b; out *= a b; out = a b where a rectifier let something
+#: through, else 0; out = bias + a b; the same with max(…, 0) over it, while it is still in registers; out += a b, which
+#: goes on with a chain of multiply-adds that another block of depth began; the same with max(…, 0) over it.
+OVERWRITE, MULTIPLY, MULTIPLY_BY_SLOPE, FROM_BIAS, RECTIFY, FROM_OUT, RECTIFY_FROM_OUT = range(7)
+#: Vectors a full tile is wide.
+TILE_VECTORS = 3
+#: Vectors of weights that a column of CSC input is multiplied by at a time.
+ENTRY_VECTORS = 4
+#: Bytes between the words of a team's barrier, the words (see `team`), and the bytes of all.
+WORD_STRIDE = 64
+ARRIVED, PAGE, CALLED_OFF = 0, WORD_STRIDE, 2 * WORD_STRIDE
+TEAM_BYTES = 3 * WORD_STRIDE
+#: Where a NumPy array keeps, from the address of the object on, its data and the address of its lengths (its C struct,
+#: ``PyArrayObject_fields``). `fastmlp.engine.prediction` makes sure of it before it calls `predict_few`.
+DATA_AT, SHAPE_AT = 16, 32
+#: A vector as long as a weight matrix, or all parameters, is dealt by so many numbers, and its sums are of so many.
+FLAT_TILE = 4096
+
+_TASK_FIELDS = [
+    # Input: dense (address of element (0, 0), strides in bytes), CSR (three addresses), or CSC (see products).
+    ("sparse", "i8"), ("n_features", "i8"),
+    ("x", "i8"), ("x_row_stride", "i8"), ("x_column_stride", "i8"),
+    ("indptr", "i8"), ("indices", "i8"), ("values", "i8"),
+    # Targets (n, n_targets) and weights (n,), contiguous; weights is 0 where every row counts as one.
+    ("y", "i8"), ("n_targets", "i8"), ("weights", "i8"),
+    # Which rows, in which order: int64 row numbers.
+    ("order", "i8"), ("n_rows", "i8"), ("batch_size", "i8"), ("block_rows", "i8"),
+    # The network's shape and numbers.
+    ("n_layers", "i8"), ("n_outputs", "i8"), ("n_params", "i8"), ("state", "i8"),
+    # One batch, gathered: inputs (B, stride); targets, their weights and losses (B, n_targets).
+    ("inputs", "i8"), ("input_stride", "i8"), ("targets", "i8"), ("target_weights", "i8"), ("losses", "i8"),
+    # Weight gradients of a few rows, room for the inputs of these rows, and a batch of sparse input sorted by feature.
+    ("d_tile", "i8"), ("d_transposed", "i8"), ("strip", "i8"),
+    ("feature_starts", "i8"), ("entry_rows", "i8"), ("entry_values", "i8"),
+    # A large batch in parts: rows of each (0: the batch is one), their gradients (parts, n_params) and losses (parts,).
+    ("part_rows", "i8"), ("partials", "i8"), ("part_losses", "i8"), ("part_gradients", "i8"), ("add_parts", "i8"),
+    # Which thread of how many this record is for, and their barrier.
+    ("thread", "i8"), ("n_threads", "i8"), ("team", "i8"),
+    # Units, by address.
+    ("multiply", "i8"), ("transpose", "i8"), ("forward", "i8"), ("backward", "i8"), ("pass_rows", "i8"),
+    ("weight_gradient", "i8"), ("copy_weights", "i8"),
+    ("update_layer", "i8"), ("loss", "i8"), ("update", "i8"),
+    ("sparse_forward", "i8"), ("sort_by_feature", "i8"), ("sparse_weight_gradient", "i8"),
+    # The loss: whether it reads outputs and f′ (else pre-activations); from d loss / d output to delta where that
+    # mixes a row's outputs (a unit, or 0); the loss's own numbers.
+    ("activate_output", "i8"), ("output_backward", "i8"), ("loss_settings", "i8"),
+    # Hyper-parameters: two rows of N_HYPER (weights, biases); N_RATES numbers for each step.
+    ("hyper", "i8"), ("rates", "i8"), ("l2", "f8"),
+    # Prediction: room for the row numbers of a block; whether one output becomes two, 1 − p and p;
+    # where it counts what is not finite (0: nobody asks); a unit.
+    # input_rows: as many rows as a first layer that is not large reads at a time (else 0).
+    ("block_order", "i8"), ("input_rows", "i8"), ("both_classes", "i8"), ("not_finite", "i8"), ("predict_rows", "i8"),
+    # Large layers (see `blocks`): room for a strip of weights in panels, its columns, a unit; from how many rows on.
+    ("packed", "i8"), ("strip_columns", "i8"), ("copy_panels", "i8"), ("pack_rows", "i8"),
+    # CSC input (see `csc`): the first layer's products of a group of rows, so many at most; the columns of a tile;
+    # the group's first row and the one after its last; the one after the last of all; where each column's entries of
+    # the next group begin (0: there is one group).
+    ("products", "i8"), ("product_stride", "i8"), ("product_rows", "i8"), ("product_tile", "i8"),
+    ("product_first", "i8"), ("product_stop", "i8"), ("last_row", "i8"), ("positions", "i8"),
+    # A narrow first layer of inputs in Fortran order (see `fortran`): room for sums, (sums, stride), or 0; a unit.
+    ("chains", "i8"), ("chain_stride", "i8"), ("multiply_fortran", "i8"),
+    # Results.
+    ("steps_made", "i8"), ("rows_counted", "i8"), ("loss_sum", "f8"), ("weight_sum", "f8"),
+    ("squares", "i8"), ("n_squares", "i8"),
+    # What hooks into a step, 0 where nothing does (`training.step_options`). L1: a unit that notes Σ |w| of each tile,
+    # where to, how many tiles; what the batch's loss grows by; a unit that shrinks weights, l1 / Σ weights, its mean.
+    ("l1", "f8"), ("note_magnitudes", "i8"), ("magnitudes", "i8"), ("n_magnitudes", "i8"), ("penalty", "f8"),
+    ("shrink", "i8"), ("shrinkage", "f8"), ("mean_shrinkage", "f8"),
+    # After phase two: a unit that goes on with later phases, and theirs; the whole gradient (n_params,), the rule that
+    # takes it from there, its hyper and its moments; sums of tiles, room for those of a few columns; the largest norms
+    # of a gradient and of a unit's weights.
+    ("go_on", "i8"), ("phases", "i8"), ("n_phases", "i8"),
+    ("gradient", "i8"), ("rule", "i8"), ("rule_hyper", "i8"), ("moments", "i8"),
+    ("sums", "i8"), ("column_sums", "i8"), ("clip_norm", "f8"), ("max_norm", "f8"),
+    # Dropout: a key for each layer of each step; the batch's row that stands in the buffers' first (of a part, not 0);
+    # the values of sparse input as they were given.
+    ("mask_keys", "i8"), ("first_row", "i8"), ("given_values", "i8"),
+]  # fmt: skip
+
+_LAYER_FIELDS = [
+    ("fan_in", "i8"), ("fan_out", "i8"),
+    ("weight", "i8"), ("bias", "i8"), ("weight_offset", "i8"), ("bias_offset", "i8"),
+    # The weights transposed, (O, I) in rows of transposed_stride; 0 for the first layer, which needs none.
+    ("transposed", "i8"), ("transposed_stride", "i8"),
+    # What comes in (B, input_stride) and goes out (B, stride); delta holds f′, then d loss / d pre-activation.
+    ("input", "i8"), ("input_stride", "i8"), ("output", "i8"), ("delta", "i8"), ("stride", "i8"),
+    # A unit, and its own numbers; the forward product's mode, which says whether the product applies it itself.
+    ("activation", "i8"), ("activation_settings", "i8"), ("mode", "i8"),
+    # A large layer's weights once more, in panels (0 for none); then the transposed twin is in panels, too.
+    ("panels", "i8"),
+    # Prediction's product: a unit, 0 where the network's own serves; the depth of its blocks, where the weights are
+    # read in place and where they are packed (0: never).
+    ("in_blocks", "i8"), ("depth_in_place", "i8"), ("packed_depth", "i8"),
+    # Rows of weights whose gradient is computed before they are updated; whether the layer is narrower than a vector;
+    # whether its weights are dealt by columns; where Σ w² of its tiles go.
+    ("update_rows", "i8"), ("narrow", "i8"), ("short", "i8"), ("squares", "i8"),
+    # Dropout of what comes in: a unit or 0, the smallest of 32 random bits that keep a number, and what it is kept as.
+    ("mask", "i8"), ("kept_from", "i8"), ("kept_as", "f8"),
+]  # fmt: skip
+
+TASK = np.dtype(_TASK_FIELDS)
+LAYER = np.dtype(_LAYER_FIELDS)
+TASK_POINTER, LAYER_POINTER = Argument(TASK, "Task"), Argument(LAYER, "Layer")

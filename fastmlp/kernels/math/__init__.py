@@ -1,0 +1,1 @@
+"""Elementary functions on vector lanes, and random bits."""

@@ -1,0 +1,133 @@
+"""Update rules of Adam's family; one unit each, with the signature of `kernels.optimizers.sgd_adam`.
+
+FIRST = β₁, SECOND = β₂. What the step number t decides (corrections of the moments' bias, schedules of the momentum) is
+in the rates, which stand in the first places of hyper.
+"""
+
+import numpy as np
+
+from ...compiler.numba_backend import unit
+from ..lowlevel.pointers import carray, shift
+from ..lowlevel.records import EPSILON, FIRST, L2, LEARNING_RATE, RATE_1, SCALE, SECOND, THIRD
+from ..math.lanes import prefer_wide_vectors
+from .sgd_adam import SIGNATURE
+
+
+@unit(*SIGNATURE)
+def amsgrad(param, d_param, state, n_params, n, hyper):
+    """m, v as Adam's, h ← max(h, v), param ← param − η m / (√h + ε)."""
+    prefer_wide_vectors()
+    p, d = carray(param, n), carray(d_param, n)
+    m, v = carray(state, n), carray(shift(state, n_params), n)
+    h = carray(shift(state, 2 * n_params), n)
+    eta, l2 = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[L2])
+    scale, epsilon = p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[EPSILON])
+    beta_1, beta_2 = p.dtype.type(hyper[FIRST]), p.dtype.type(hyper[SECOND])
+    rest_1, rest_2 = p.dtype.type(1.0 - hyper[FIRST]), p.dtype.type(1.0 - hyper[SECOND])
+    for i in range(n):
+        g = (d[i] + l2 * p[i]) * scale
+        first = beta_1 * m[i] + rest_1 * g
+        second = beta_2 * v[i] + rest_2 * (g * g)
+        largest = h[i] if h[i] > second else second
+        m[i] = first
+        v[i] = second
+        h[i] = largest
+        p[i] -= eta * first / (np.sqrt(largest) + epsilon)
+
+
+@unit(*SIGNATURE)
+def adamax(param, d_param, state, n_params, n, hyper):
+    """m ← β₁ m + (1 − β₁) g, u ← max(β₂ u, |g| + ε), param ← param − η m / u."""
+    prefer_wide_vectors()
+    p, d = carray(param, n), carray(d_param, n)
+    m, u = carray(state, n), carray(shift(state, n_params), n)
+    eta, l2 = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[L2])
+    scale, epsilon = p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[EPSILON])
+    beta_1, beta_2 = p.dtype.type(hyper[FIRST]), p.dtype.type(hyper[SECOND])
+    rest_1 = p.dtype.type(1.0 - hyper[FIRST])
+    for i in range(n):
+        g = (d[i] + l2 * p[i]) * scale
+        first = beta_1 * m[i] + rest_1 * g
+        faded, size = beta_2 * u[i], abs(g) + epsilon
+        largest = faded if faded > size else size
+        m[i] = first
+        u[i] = largest
+        p[i] -= eta * first / largest
+
+
+@unit(*SIGNATURE)
+def nadam(param, d_param, state, n_params, n, hyper):
+    """m, v as Adam's, param ← param − (η m + RATE_1 g) / (√v + ε): both rates corrected, see `NAdam.rates`."""
+    prefer_wide_vectors()
+    p, d = carray(param, n), carray(d_param, n)
+    m, v = carray(state, n), carray(shift(state, n_params), n)
+    eta, rate_of_g = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[RATE_1])
+    l2, scale, epsilon = p.dtype.type(hyper[L2]), p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[EPSILON])
+    beta_1, beta_2 = p.dtype.type(hyper[FIRST]), p.dtype.type(hyper[SECOND])
+    rest_1, rest_2 = p.dtype.type(1.0 - hyper[FIRST]), p.dtype.type(1.0 - hyper[SECOND])
+    for i in range(n):
+        g = (d[i] + l2 * p[i]) * scale
+        first = beta_1 * m[i] + rest_1 * g
+        second = beta_2 * v[i] + rest_2 * (g * g)
+        m[i] = first
+        v[i] = second
+        p[i] -= (eta * first + rate_of_g * g) / (np.sqrt(second) + epsilon)
+
+
+@unit(*SIGNATURE)
+def radam(param, d_param, state, n_params, n, hyper):
+    """m, v as Adam's, param ← param − η m / (√v + ε) − RATE_1 m: one of the two rates is zero, see `RAdam.rates`."""
+    prefer_wide_vectors()
+    p, d = carray(param, n), carray(d_param, n)
+    m, v = carray(state, n), carray(shift(state, n_params), n)
+    eta, plain_rate = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[RATE_1])
+    l2, scale, epsilon = p.dtype.type(hyper[L2]), p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[EPSILON])
+    beta_1, beta_2 = p.dtype.type(hyper[FIRST]), p.dtype.type(hyper[SECOND])
+    rest_1, rest_2 = p.dtype.type(1.0 - hyper[FIRST]), p.dtype.type(1.0 - hyper[SECOND])
+    for i in range(n):
+        g = (d[i] + l2 * p[i]) * scale
+        first = beta_1 * m[i] + rest_1 * g
+        second = beta_2 * v[i] + rest_2 * (g * g)
+        m[i] = first
+        v[i] = second
+        p[i] -= eta * first / (np.sqrt(second) + epsilon) + plain_rate * first
+
+
+@unit(*SIGNATURE)
+def adamw(param, d_param, state, n_params, n, hyper):
+    """m, v as Adam's, param ← (1 − RATE_1 λ) param − η m / (√v + ε), with RATE_1 the rate as it is, THIRD = λ."""
+    prefer_wide_vectors()
+    p, d = carray(param, n), carray(d_param, n)
+    m, v = carray(state, n), carray(shift(state, n_params), n)
+    eta, kept = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(1.0 - hyper[RATE_1] * hyper[THIRD])
+    l2, scale, epsilon = p.dtype.type(hyper[L2]), p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[EPSILON])
+    beta_1, beta_2 = p.dtype.type(hyper[FIRST]), p.dtype.type(hyper[SECOND])
+    rest_1, rest_2 = p.dtype.type(1.0 - hyper[FIRST]), p.dtype.type(1.0 - hyper[SECOND])
+    for i in range(n):
+        g = (d[i] + l2 * p[i]) * scale
+        first = beta_1 * m[i] + rest_1 * g
+        second = beta_2 * v[i] + rest_2 * (g * g)
+        m[i] = first
+        v[i] = second
+        p[i] = kept * p[i] - eta * first / (np.sqrt(second) + epsilon)
+
+
+@unit(*SIGNATURE)
+def lion(param, d_param, state, n_params, n, hyper):
+    """c = β₁ m + (1 − β₁) g, param ← (1 − η λ) param − η sign(c), m ← β₂ m + (1 − β₂) g, with THIRD = λ.
+
+    The sign of zero is zero, and NaN stays NaN.
+    """
+    prefer_wide_vectors()
+    p, d, m = carray(param, n), carray(d_param, n), carray(state, n)
+    eta, kept = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(1.0 - hyper[LEARNING_RATE] * hyper[THIRD])
+    l2, scale, zero = p.dtype.type(hyper[L2]), p.dtype.type(hyper[SCALE]), p.dtype.type(0)
+    beta_1, beta_2 = p.dtype.type(hyper[FIRST]), p.dtype.type(hyper[SECOND])
+    rest_1, rest_2 = p.dtype.type(1.0 - hyper[FIRST]), p.dtype.type(1.0 - hyper[SECOND])
+    for i in range(n):
+        g = (d[i] + l2 * p[i]) * scale
+        c = beta_1 * m[i] + rest_1 * g
+        step = -eta if c < zero else c
+        step = eta if c > zero else step
+        m[i] = beta_2 * m[i] + rest_2 * g
+        p[i] = kept * p[i] - step

@@ -1,0 +1,102 @@
+"""Update rules that divide by a running size of the gradient; one unit each, signature as in `sgd_adam`."""
+
+import numpy as np
+
+from ...compiler.numba_backend import unit
+from ..lowlevel.pointers import carray, shift
+from ..lowlevel.records import EPSILON, FIRST, L2, LEARNING_RATE, SCALE, SECOND
+from ..math.lanes import prefer_wide_vectors
+from .sgd_adam import SIGNATURE
+
+
+@unit(*SIGNATURE)
+def adagrad(param, d_param, state, n_params, n, hyper):
+    """s ← s + g², param ← param − η g / (√s + ε)."""
+    prefer_wide_vectors()
+    p, d, s = carray(param, n), carray(d_param, n), carray(state, n)
+    eta, l2 = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[L2])
+    scale, epsilon = p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[EPSILON])
+    for i in range(n):
+        g = (d[i] + l2 * p[i]) * scale
+        total = s[i] + g * g
+        s[i] = total
+        p[i] -= eta * g / (np.sqrt(total) + epsilon)
+
+
+@unit(*SIGNATURE)
+def adadelta(param, d_param, state, n_params, n, hyper):
+    """v ← ρ v + (1 − ρ) g², Δ = √(u + ε) / √(v + ε) g, u ← ρ u + (1 − ρ) Δ², param ← param − η Δ, with FIRST = ρ."""
+    prefer_wide_vectors()
+    p, d = carray(param, n), carray(d_param, n)
+    v, u = carray(state, n), carray(shift(state, n_params), n)
+    eta, l2 = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[L2])
+    scale, epsilon = p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[EPSILON])
+    rho, rest = p.dtype.type(hyper[FIRST]), p.dtype.type(1.0 - hyper[FIRST])
+    for i in range(n):
+        g = (d[i] + l2 * p[i]) * scale
+        second = rho * v[i] + rest * (g * g)
+        step = np.sqrt((u[i] + epsilon) / (second + epsilon)) * g
+        v[i] = second
+        u[i] = rho * u[i] + rest * (step * step)
+        p[i] -= eta * step
+
+
+@unit(*SIGNATURE)
+def rmsprop(param, d_param, state, n_params, n, hyper):
+    """v ← ρ v + (1 − ρ) g², param ← param − η g / √(v + ε), with FIRST = ρ."""
+    prefer_wide_vectors()
+    p, d, v = carray(param, n), carray(d_param, n), carray(state, n)
+    eta, l2 = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[L2])
+    scale, epsilon = p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[EPSILON])
+    rho, rest = p.dtype.type(hyper[FIRST]), p.dtype.type(1.0 - hyper[FIRST])
+    for i in range(n):
+        g = (d[i] + l2 * p[i]) * scale
+        second = rho * v[i] + rest * (g * g)
+        v[i] = second
+        p[i] -= eta * g / np.sqrt(second + epsilon)
+
+
+@unit(*SIGNATURE)
+def rmsprop_momentum(param, d_param, state, n_params, n, hyper):
+    """v ← ρ v + (1 − ρ) g², Δ ← μ Δ − η g / √(v + ε), param ← param + Δ, with FIRST = ρ, SECOND = μ."""
+    prefer_wide_vectors()
+    p, d = carray(param, n), carray(d_param, n)
+    v, velocity = carray(state, n), carray(shift(state, n_params), n)
+    eta, l2 = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[L2])
+    scale, epsilon = p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[EPSILON])
+    rho, rest = p.dtype.type(hyper[FIRST]), p.dtype.type(1.0 - hyper[FIRST])
+    mu = p.dtype.type(hyper[SECOND])
+    for i in range(n):
+        g = (d[i] + l2 * p[i]) * scale
+        second = rho * v[i] + rest * (g * g)
+        step = mu * velocity[i] - eta * g / np.sqrt(second + epsilon)
+        v[i] = second
+        velocity[i] = step
+        p[i] += step
+
+
+@unit(*SIGNATURE)
+def rmsprop_centred(param, d_param, state, n_params, n, hyper):
+    """v ← ρ v + (1 − ρ) g², m ← ρ m + (1 − ρ) g, Δ ← μ Δ − η g / √(v − m² + ε), param ← param + Δ.
+
+    FIRST = ρ, SECOND = μ. Rounding can bring v − m² below zero, which counts as zero; NaN stays NaN.
+    """
+    prefer_wide_vectors()
+    p, d = carray(param, n), carray(d_param, n)
+    v, m = carray(state, n), carray(shift(state, n_params), n)
+    velocity = carray(shift(state, 2 * n_params), n)
+    eta, l2 = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[L2])
+    scale, epsilon = p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[EPSILON])
+    rho, rest = p.dtype.type(hyper[FIRST]), p.dtype.type(1.0 - hyper[FIRST])
+    mu, zero = p.dtype.type(hyper[SECOND]), p.dtype.type(0)
+    for i in range(n):
+        g = (d[i] + l2 * p[i]) * scale
+        second = rho * v[i] + rest * (g * g)
+        first = rho * m[i] + rest * g
+        variance = second - first * first
+        variance = zero if variance < zero else variance
+        step = mu * velocity[i] - eta * g / np.sqrt(variance + epsilon)
+        v[i] = second
+        m[i] = first
+        velocity[i] = step
+        p[i] += step

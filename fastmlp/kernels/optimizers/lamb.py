@@ -1,0 +1,115 @@
+"""LAMB: Adam's direction first, for all parameters; then each layer's weights take a step as long as they deserve.
+
+The direction is an update rule like the others, but moves nothing; `note_trust` and `apply_trust` are phases that
+follow it (see `phases`).
+"""
+
+import numpy as np
+
+from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, pasted, unit
+from ..linalg.norms import sum_of_squares_in_double
+from ..lowlevel.barrier import share
+from ..lowlevel.pointers import carray, doubles_at, least, pointer_at, shift
+from ..lowlevel.records import (
+    COLUMN_TILE,
+    EPSILON,
+    FIRST,
+    FLAT_TILE,
+    L2,
+    LAYER_POINTER,
+    LEARNING_RATE,
+    RATE_1,
+    RATE_2,
+    SCALE,
+    SECOND,
+    TASK_POINTER,
+    THIRD,
+)
+from ..math.lanes import prefer_wide_vectors
+
+
+@unit(POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)
+def lamb(param, d_param, state, n_params, n, hyper):
+    """m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², u ← RATE_1 m / (RATE_2 √v + ε) + λ param; param stays.
+
+    FIRST = β₁, SECOND = β₂, THIRD = λ; the rates correct the moments' bias, see `LAMB.rates`.
+    """
+    prefer_wide_vectors()
+    p, d = carray(param, n), carray(d_param, n)
+    m, v, u = carray(state, n), carray(shift(state, n_params), n), carray(shift(state, 2 * n_params), n)
+    l2, scale, epsilon = p.dtype.type(hyper[L2]), p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[EPSILON])
+    correct_1, correct_2 = p.dtype.type(hyper[RATE_1]), p.dtype.type(hyper[RATE_2])
+    beta_1, beta_2, decay = p.dtype.type(hyper[FIRST]), p.dtype.type(hyper[SECOND]), p.dtype.type(hyper[THIRD])
+    rest_1, rest_2 = p.dtype.type(1.0 - hyper[FIRST]), p.dtype.type(1.0 - hyper[SECOND])
+    for i in range(n):
+        g = (d[i] + l2 * p[i]) * scale
+        first = beta_1 * m[i] + rest_1 * g
+        second = beta_2 * v[i] + rest_2 * (g * g)
+        m[i] = first
+        v[i] = second
+        u[i] = correct_1 * first / (correct_2 * np.sqrt(second) + epsilon) + decay * p[i]
+
+
+@unit(TASK_POINTER, LAYER_POINTER, POINTER)
+def note_trust(task_record, layer_records, like):
+    """sums is overwritten with Σ w² and Σ u² of this thread's tiles of each layer's weights, layer after layer."""
+    task = carray(task_record, 1)[0]
+    layers = carray(layer_records, task.n_layers)
+    at = 0
+    for number in range(task.n_layers):
+        layer = layers[number]
+        size = layer.fan_in * layer.fan_out
+        begin, end = share(size, FLAT_TILE, task.thread, task.n_threads)
+        for first in range(begin, end, FLAT_TILE):
+            n = least(FLAT_TILE, end - first)
+            pair = carray(shift(doubles_at(task.sums), at + 2 * (first // FLAT_TILE)), 2)
+            pair[0] = sum_of_squares_in_double(shift(pointer_at(layer.weight, like), first), n)
+            pair[1] = sum_of_squares_in_double(shift(direction_of(task, layer.weight_offset, like), first), n)
+        at += 2 * ((size + FLAT_TILE - 1) // FLAT_TILE)
+
+
+@unit(TASK_POINTER, LAYER_POINTER, POINTER)
+def apply_trust(task_record, layer_records, like):
+    """This thread's weights ← w − η ‖w‖ / ‖u‖ u, norms of the layer's (the ratio is 1 where one is 0); biases − η u."""
+    task = carray(task_record, 1)[0]
+    layers = carray(layer_records, task.n_layers)
+    eta = doubles_at(task.hyper)[LEARNING_RATE]
+    at = 0
+    for number in range(task.n_layers):
+        layer = layers[number]
+        size = layer.fan_in * layer.fan_out
+        tiles = (size + FLAT_TILE - 1) // FLAT_TILE
+        trust = trust_of(shift(doubles_at(task.sums), at), size)
+        begin, end = share(size, FLAT_TILE, task.thread, task.n_threads)
+        descend(layer.weight, direction_of(task, layer.weight_offset, like), begin, end - begin, eta * trust)
+        begin, end = share(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
+        descend(layer.bias, direction_of(task, layer.bias_offset, like), begin, end - begin, eta)
+        at += 2 * tiles
+
+
+@pasted
+def trust_of(sums, size):
+    """A layer's ‖w‖ / ‖u‖ from what `note_trust` noted of its `size` weights; 1 where one of them is 0."""
+    tiles = (size + FLAT_TILE - 1) // FLAT_TILE
+    pairs = carray(sums, 2 * tiles)
+    of_weight = of_direction = 0.0
+    for tile in range(tiles):
+        of_weight += pairs[2 * tile]
+        of_direction += pairs[2 * tile + 1]
+    return np.sqrt(of_weight) / np.sqrt(of_direction) if of_weight > 0.0 and of_direction > 0.0 else 1.0
+
+
+@pasted
+def direction_of(task, offset, like):
+    """u of the parameters that stand at `offset` of the whole vector."""
+    return shift(pointer_at(task.moments, like), 2 * task.n_params + offset)
+
+
+@pasted
+def descend(params, direction, first, n, rate):
+    """Parameters first … first + n of those at the address `params` ← p − rate u."""
+    prefer_wide_vectors()
+    p, u = carray(shift(pointer_at(params, direction), first), n), carray(shift(direction, first), n)
+    eta = p.dtype.type(rate)
+    for i in range(n):
+        p[i] -= eta * u[i]

@@ -1,0 +1,64 @@
+"""Clipping by value, and the sum that L1 adds to the loss.
+
+`clip_by_value` is an update rule in front of the update rule, so that neither phase two nor the rules know of it::
+
+    hyper    row 0, 1   what `clip_by_value` reads, for weights and biases; L2 and SCALE of the step are written here
+             row 2, 3   what the rule behind it reads: L2 = 0, SCALE = 1
+
+Penalties are of the weights and not of the biases, divided as L2 is by the sum of the batch's weights:
+``loss = (Σ wᵢ lossᵢ + l2 / 2 Σ p² + l1 Σ |p|) / Σ wᵢ``. The step that L1 takes is in `shrinkage`.
+"""
+
+import numpy as np
+
+from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inlined_sum, unit
+from ..lowlevel.barrier import share
+from ..lowlevel.pointers import call, carray, doubles_at, least, pointer_at, shift
+from ..lowlevel.records import BEHIND, FLAT_TILE, L2, LARGEST, LAYER_POINTER, N_RATES, RULE, SCALE, TASK_POINTER
+from ..math.lanes import prefer_wide_vectors
+
+
+@unit(POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)
+def clip_by_value(param, d_param, state, n_params, n, hyper):
+    """d_param (n,) is overwritten with the gradient, each element clipped, and handed to the rule behind.
+
+    g = (d_param + L2 p) SCALE within ±LARGEST. NaN stays NaN. The rates of the rule behind are overwritten with this
+    one's.
+    """
+    prefer_wide_vectors()
+    p, d = carray(param, n), carray(d_param, n)
+    l2, scale = p.dtype.type(hyper[L2]), p.dtype.type(hyper[SCALE])
+    largest = p.dtype.type(hyper[LARGEST])
+    for i in range(n):
+        g = (d[i] + l2 * p[i]) * scale
+        g = largest if g > largest else g
+        d[i] = -largest if g < -largest else g
+    for i in range(N_RATES):
+        hyper[BEHIND + i] = hyper[i]
+    call(np.int64(hyper[RULE]), (param, d_param, state, n_params, n, shift(hyper, BEHIND)))
+
+
+@unit(TASK_POINTER, LAYER_POINTER, POINTER)
+def note_magnitudes(task_record, layer_records, like):
+    """magnitudes is overwritten with Σ |w| of this thread's tiles of the weights, FLAT_TILE numbers or fewer each."""
+    task = carray(task_record, 1)[0]
+    layers = carray(layer_records, task.n_layers)
+    to = carray(doubles_at(task.magnitudes), task.n_magnitudes)
+    at = 0
+    for number in range(task.n_layers):
+        size = layers[number].fan_in * layers[number].fan_out
+        begin, end = share(size, FLAT_TILE, task.thread, task.n_threads)
+        for first in range(begin, end, FLAT_TILE):
+            weight = shift(pointer_at(layers[number].weight, like), first)
+            to[at + first // FLAT_TILE] = sum_of_magnitudes(weight, least(FLAT_TILE, end - first))
+        at += (size + FLAT_TILE - 1) // FLAT_TILE
+
+
+@inlined_sum
+def sum_of_magnitudes(pointer, n):
+    """Σ |x|, added up in the element's type."""
+    values = carray(pointer, n)
+    total = values.dtype.type(0)
+    for i in range(n):
+        total += abs(values[i])
+    return total

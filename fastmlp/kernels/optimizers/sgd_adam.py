@@ -1,0 +1,77 @@
+"""Update rules: regularisation, moments and parameters in one pass, in place; one unit each, reached by address.
+
+Plain descent, with momentum, and Adam here; others in `adaptive` and `adam_family`.
+
+Every unit has the signature (param, d_param, state, n_params, n, hyper): param (n,) is updated in place; d_param
+(n,) holds the gradient summed over the batch; state holds the rule's moments, one after the other, `n_params` apart,
+each updated in place; hyper (N_HYPER,) in float64: the gradient is ``g = (d_param + L2 param) SCALE``.
+"""
+
+import numpy as np
+
+from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, unit
+from ..lowlevel.pointers import carray, shift
+from ..lowlevel.records import EPSILON, FIRST, L2, LEARNING_RATE, SCALE, SECOND
+from ..math.lanes import prefer_wide_vectors
+
+SIGNATURE = (POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)
+
+
+@unit(*SIGNATURE)
+def sgd(param, d_param, state, n_params, n, hyper):
+    """param ← param − η g. There is no state: its pointer is never followed."""
+    prefer_wide_vectors()
+    p, d = carray(param, n), carray(d_param, n)
+    eta, l2 = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[L2])
+    scale = p.dtype.type(hyper[SCALE])
+    for i in range(n):
+        p[i] -= eta * ((d[i] + l2 * p[i]) * scale)
+
+
+@unit(*SIGNATURE)
+def momentum(param, d_param, state, n_params, n, hyper):
+    """v ← μ v − η g, param ← param + v, with FIRST = μ."""
+    prefer_wide_vectors()
+    p, d, v = carray(param, n), carray(d_param, n), carray(state, n)
+    eta, l2 = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[L2])
+    scale, mu = p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[FIRST])
+    for i in range(n):
+        velocity = mu * v[i] - eta * ((d[i] + l2 * p[i]) * scale)
+        v[i] = velocity
+        p[i] += velocity
+
+
+@unit(*SIGNATURE)
+def nesterov(param, d_param, state, n_params, n, hyper):
+    """v ← μ v − η g, param ← param + μ v − η g, with FIRST = μ."""
+    prefer_wide_vectors()
+    p, d, v = carray(param, n), carray(d_param, n), carray(state, n)
+    eta, l2 = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[L2])
+    scale, mu = p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[FIRST])
+    for i in range(n):
+        step = eta * ((d[i] + l2 * p[i]) * scale)
+        velocity = mu * v[i] - step
+        v[i] = velocity
+        p[i] += mu * velocity - step
+
+
+@unit(*SIGNATURE)
+def adam(param, d_param, state, n_params, n, hyper):
+    """m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², param ← param − η m / (√v + ε).
+
+    FIRST = β₁, SECOND = β₂. The correction of the moments' bias, √(1 − β₂ᵗ) / (1 − β₁ᵗ), is in the learning rate.
+    """
+    prefer_wide_vectors()
+    p, d = carray(param, n), carray(d_param, n)
+    m, v = carray(state, n), carray(shift(state, n_params), n)
+    eta, l2 = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[L2])
+    scale, epsilon = p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[EPSILON])
+    beta_1, beta_2 = p.dtype.type(hyper[FIRST]), p.dtype.type(hyper[SECOND])
+    rest_1, rest_2 = p.dtype.type(1.0 - hyper[FIRST]), p.dtype.type(1.0 - hyper[SECOND])
+    for i in range(n):
+        g = (d[i] + l2 * p[i]) * scale
+        first = beta_1 * m[i] + rest_1 * g
+        second = beta_2 * v[i] + rest_2 * (g * g)
+        m[i] = first
+        v[i] = second
+        p[i] -= eta * first / (np.sqrt(second) + epsilon)

@@ -1,0 +1,230 @@
+"""L1 by a proximal step: after its update each weight goes towards zero by a threshold, and no further than zero.
+
+A rule steps by P times a mean of the gradients g, P > 0 for each weight by itself. What follows it is the minimum of
+``½ (w − w′)² / P + λ |w|``, w′ being where the rule has put the weight::
+
+    w = soft(w′, P λ),    soft(w, τ) = sign(w) max(|w| − τ, 0),    λ = l1 / Σ wᵢ of the batch
+
+with the same mean of λ as the rule takes of g (Adam's, or momentum's with its rates in it). Where training comes to
+rest, the gradient is −λ sign(w), or within ±λ where w is zero: the minimum of loss and penalty together, whatever the
+rule.
+
+::
+
+    threshold    RATE MEAN / D, at the most MOST
+    MEAN         KEPT MEAN + GIVEN λ, from step to step
+    D            1, or what the rule divides by, from its moments
+
+The limit matters where D is much less than λ, as at the minimum of the loss alone: without it a weight would jump to
+zero from far away.
+
+`shrink_weights` is a phase (see `phases`); the other units are what it calls, with the signature of update rules (of
+which `d_param` is not read). hyper holds SHRINKAGE = λ, MEAN, MOMENT (which of the rule's moments is read) and KEPT;
+the rates GIVEN and MOST: see `Optimizer.note_shrinkage`.
+
+Source: Yun, Lozano and Yang (2021), "Adaptive proximal gradient methods for structured neural networks"; for plain
+descent Duchi and Singer (2009), "Efficient online and batch learning using forward backward splitting".
+"""
+
+import numpy as np
+
+from ...compiler.numba_backend import POINTER, inlined, pasted, unit
+from ..lowlevel.barrier import share
+from ..lowlevel.pointers import call, carray, doubles_at, pointer_at, shift
+from ..lowlevel.records import (
+    EPSILON,
+    FIRST,
+    FLAT_TILE,
+    GIVEN,
+    KEPT,
+    LAYER_POINTER,
+    LEARNING_RATE,
+    MEAN,
+    MOMENT,
+    MOST,
+    N_HYPER,
+    N_RATES,
+    RATE_1,
+    RATE_2,
+    SHRINKAGE,
+    TASK_POINTER,
+)
+from ..math.lanes import prefer_wide_vectors
+from .lamb import trust_of
+from .sgd_adam import SIGNATURE
+
+
+@inlined
+def soft(w, threshold, zero):
+    """w, nearer to zero by the threshold, and zero where it is no larger; NaN stays NaN."""
+    kept = zero if abs(w) <= threshold else w
+    kept = w - threshold if w > threshold else kept
+    return w + threshold if w < -threshold else kept
+
+
+@unit(TASK_POINTER, LAYER_POINTER, POINTER)
+def shrink_weights(task_record, layer_records, like):
+    """This thread's tiles of the weights are shrunk.
+
+    mean_shrinkage is updated; the rates, SHRINKAGE and MEAN of rule_hyper's first row are overwritten.
+    """
+    task = carray(task_record, 1)[0]
+    layers = carray(layer_records, task.n_layers)
+    rates, hyper = carray(doubles_at(task.hyper), N_RATES), carray(doubles_at(task.rule_hyper), N_HYPER)
+    for i in range(N_RATES):  # who had no tile in phase two was not told
+        hyper[i] = rates[i]
+    task.mean_shrinkage = hyper[KEPT] * task.mean_shrinkage + hyper[GIVEN] * task.shrinkage
+    hyper[SHRINKAGE], hyper[MEAN] = task.shrinkage, task.mean_shrinkage
+    for number in range(task.n_layers):
+        layer = layers[number]
+        begin, end = share(layer.fan_in * layer.fan_out, FLAT_TILE, task.thread, task.n_threads)
+        weight = shift(pointer_at(layer.weight, like), begin)
+        moments = shift(pointer_at(task.moments, like), layer.weight_offset + begin)
+        call(task.shrink, (weight, weight, moments, task.n_params, end - begin, doubles_at(task.rule_hyper)))
+
+
+# D = 1
+
+
+@pasted
+def shrink_all(param, n, threshold):
+    """param (n,) is shrunk by one threshold for all."""
+    prefer_wide_vectors()
+    p = carray(param, n)
+    tau, zero = p.dtype.type(threshold), p.dtype.type(0)
+    for i in range(n):
+        p[i] = soft(p[i], tau, zero)
+
+
+@unit(*SIGNATURE)
+def shrink(param, d_param, state, n_params, n, hyper):
+    """By MEAN, whose GIVEN is the learning rate: plain descent, and momentum."""
+    shrink_all(param, n, hyper[MEAN])
+
+
+@unit(*SIGNATURE)
+def shrink_ahead(param, d_param, state, n_params, n, hyper):
+    """By μ MEAN + η λ: Nesterov's momentum, FIRST = μ."""
+    shrink_all(param, n, hyper[FIRST] * hyper[MEAN] + hyper[LEARNING_RATE] * hyper[SHRINKAGE])
+
+
+# D = √s + ε
+
+
+@pasted
+def shrink_by_root_of(param, moment, n, reach, plain, hyper):
+    """param (n,) is shrunk by reach / (√s + ε), at the most MOST, and by `plain` beside it; moment (n,) is s."""
+    prefer_wide_vectors()
+    p, s = carray(param, n), carray(moment, n)
+    far, most, epsilon = p.dtype.type(reach), p.dtype.type(hyper[MOST]), p.dtype.type(hyper[EPSILON])
+    always, zero = p.dtype.type(plain), p.dtype.type(0)
+    for i in range(n):
+        threshold = far / (np.sqrt(s[i]) + epsilon)
+        threshold = most if threshold > most else threshold
+        p[i] = soft(p[i], threshold + always, zero)
+
+
+@unit(*SIGNATURE)
+def shrink_by_root(param, d_param, state, n_params, n, hyper):
+    """By η MEAN / (√s + ε): Adam, AMSGrad, AdamW, AdaGrad."""
+    moment = shift(state, np.int64(hyper[MOMENT]) * n_params)
+    shrink_by_root_of(param, moment, n, hyper[LEARNING_RATE] * hyper[MEAN], 0.0, hyper)
+
+
+@unit(*SIGNATURE)
+def shrink_by_root_ahead(param, d_param, state, n_params, n, hyper):
+    """By (η MEAN + RATE_1 λ) / (√v + ε): NAdam."""
+    reach = hyper[LEARNING_RATE] * hyper[MEAN] + hyper[RATE_1] * hyper[SHRINKAGE]
+    shrink_by_root_of(param, shift(state, n_params), n, reach, 0.0, hyper)
+
+
+@unit(*SIGNATURE)
+def shrink_by_root_or_plainly(param, d_param, state, n_params, n, hyper):
+    """By η MEAN / (√v + ε) + RATE_1 MEAN: RAdam, where one of the two rates is zero."""
+    reach, plain = hyper[LEARNING_RATE] * hyper[MEAN], hyper[RATE_1] * hyper[MEAN]
+    shrink_by_root_of(param, shift(state, n_params), n, reach, plain, hyper)
+
+
+# Other D
+
+
+@unit(*SIGNATURE)
+def shrink_by_deviation(param, d_param, state, n_params, n, hyper):
+    """By MEAN / √(v + ε), GIVEN being the learning rate, at the most 2 MEAN / λ: RMSProp.
+
+    With MOMENT = 1, centred, by MEAN / √(v − m² + ε) without limit: so long may its steps become.
+    """
+    prefer_wide_vectors()
+    p, v, m = carray(param, n), carray(state, n), carray(shift(state, np.int64(hyper[MOMENT]) * n_params), n)
+    longest = np.inf if hyper[MOMENT] > 0.0 else 2.0 * (hyper[MEAN] / hyper[SHRINKAGE])
+    reach, most, epsilon = p.dtype.type(hyper[MEAN]), p.dtype.type(longest), p.dtype.type(hyper[EPSILON])
+    centred, zero = p.dtype.type(hyper[MOMENT]), p.dtype.type(0)
+    for i in range(n):
+        variance = v[i] - centred * (m[i] * m[i])
+        variance = zero if variance < zero else variance
+        threshold = reach / np.sqrt(variance + epsilon)
+        p[i] = soft(p[i], most if threshold > most else threshold, zero)
+
+
+@unit(*SIGNATURE)
+def shrink_by_size(param, d_param, state, n_params, n, hyper):
+    """By η MEAN / |s|, where s is zero by MOST: AdaMax; and Lion, whose η sign(c) is η / |c| times c, with m for c."""
+    prefer_wide_vectors()
+    p, s = carray(param, n), carray(shift(state, np.int64(hyper[MOMENT]) * n_params), n)
+    reach, most = p.dtype.type(hyper[LEARNING_RATE] * hyper[MEAN]), p.dtype.type(hyper[MOST])
+    zero = p.dtype.type(0)
+    for i in range(n):
+        size = abs(s[i])
+        threshold = most if reach >= most * size else reach / size
+        p[i] = soft(p[i], threshold, zero)
+
+
+@unit(*SIGNATURE)
+def shrink_by_steps(param, d_param, state, n_params, n, hyper):
+    """By η MEAN √(u + ε) / √(v + ε), at the most MOST √(u + ε): AdaDelta."""
+    prefer_wide_vectors()
+    p, v, u = carray(param, n), carray(state, n), carray(shift(state, n_params), n)
+    reach, epsilon = p.dtype.type(hyper[LEARNING_RATE] * hyper[MEAN]), p.dtype.type(hyper[EPSILON])
+    most, zero = p.dtype.type(hyper[MOST]), p.dtype.type(0)
+    for i in range(n):
+        threshold = reach / np.sqrt(v[i] + epsilon)
+        threshold = most if threshold > most else threshold
+        p[i] = soft(p[i], threshold * np.sqrt(u[i] + epsilon), zero)
+
+
+# LAMB
+
+
+@unit(TASK_POINTER, LAYER_POINTER, POINTER)
+def shrink_by_trust(task_record, layer_records, like):
+    """LAMB's `shrink_weights`, r being a layer's trust ratio: by r η RATE_1 MEAN / (RATE_2 √v + ε), at the most 2 r η.
+
+    mean_shrinkage is updated.
+    """
+    task = carray(task_record, 1)[0]
+    layers = carray(layer_records, task.n_layers)
+    rates, hyper = carray(doubles_at(task.hyper), N_RATES), carray(doubles_at(task.rule_hyper), N_HYPER)
+    task.mean_shrinkage = hyper[FIRST] * task.mean_shrinkage + (1.0 - hyper[FIRST]) * task.shrinkage
+    mean = rates[RATE_1] * task.mean_shrinkage
+    at = 0
+    for number in range(task.n_layers):
+        layer = layers[number]
+        size = layer.fan_in * layer.fan_out
+        eta = rates[LEARNING_RATE] * trust_of(shift(doubles_at(task.sums), at), size)
+        begin, end = share(size, FLAT_TILE, task.thread, task.n_threads)
+        weight = shift(pointer_at(layer.weight, like), begin)
+        moments = shift(pointer_at(task.moments, like), task.n_params + layer.weight_offset + begin)
+        shrink_trusted(weight, moments, end - begin, eta, mean, rates[RATE_2], hyper[EPSILON])
+        at += 2 * ((size + FLAT_TILE - 1) // FLAT_TILE)
+
+
+@pasted
+def shrink_trusted(weight, moments, n, eta, mean, correction, epsilon):
+    """weight (n,) is shrunk by η min(mean / (correction √v + ε), 2); moments (n,) are v."""
+    prefer_wide_vectors()
+    p, v = carray(weight, n), carray(moments, n)
+    reach, most, zero = p.dtype.type(eta * mean), p.dtype.type(2.0 * eta), p.dtype.type(0)
+    correct, small = p.dtype.type(correction), p.dtype.type(epsilon)
+    for i in range(n):
+        threshold = reach / (correct * np.sqrt(v[i]) + small)
+        p[i] = soft(p[i], most if threshold > most else threshold, zero)

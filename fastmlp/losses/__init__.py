@@ -1,0 +1,58 @@
+"""Losses by name, and all their classes: what users say → what training makes small."""
+
+from __future__ import annotations
+
+from .base import TASKS, BaseLoss, curvature_times
+from .classification import Focal, LogLoss
+from .custom import Loss
+from .deviance import Gamma, Poisson, Tweedie
+from .margin import Hinge, Perceptron, SquaredHinge
+from .regression import AbsoluteError, HalfSquaredError, Huber, LogCosh, Quantile, SquaredError, SumSquaredError
+
+__all__ = [
+    "LOSSES", "TASKS", "AbsoluteError", "BaseLoss", "Focal", "Gamma", "HalfSquaredError", "Hinge", "Huber", "LogCosh",
+    "LogLoss", "Loss", "Perceptron", "Poisson", "Quantile", "SquaredError", "SquaredHinge", "SumSquaredError",
+    "Tweedie", "as_loss", "curvature_times", "names_for",
+]  # fmt: skip
+
+#: Every loss that can be had by name, with its usual numbers.
+LOSSES: dict[str, BaseLoss] = {
+    loss.name: loss
+    for loss in (
+        LogLoss(), Focal(), Hinge(), SquaredHinge(), Perceptron(),
+        SquaredError(), HalfSquaredError(), SumSquaredError(), AbsoluteError(), Huber(), LogCosh(), Quantile(),
+        Poisson(), Gamma(), Tweedie(),
+    )
+}  # fmt: skip
+
+
+def names_for(kind: str) -> list[str]:
+    """The names of all losses of this kind of estimator, 'classifier' or 'regressor'.
+
+    Examples
+    --------
+    >>> names_for("classifier")
+    ['log_loss', 'focal', 'hinge', 'squared_hinge', 'perceptron']
+    """
+    return [name for name, loss in LOSSES.items() if kind in loss.kinds]
+
+
+def as_loss(loss: str | BaseLoss) -> BaseLoss:
+    """The loss of this name, or the object itself.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+
+    Examples
+    --------
+    >>> as_loss("huber")
+    Huber(delta=1.0)
+    """
+    if isinstance(loss, BaseLoss):
+        return loss
+    if isinstance(loss, str) and loss in LOSSES:
+        return LOSSES[loss]
+    names = ", ".join(map(repr, LOSSES))
+    raise ValueError(f"loss must be one of {names}, or an object such as Huber(delta=2.0), got {loss!r}.")

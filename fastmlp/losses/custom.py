@@ -1,0 +1,149 @@
+"""`Loss`: a user's own, from two plain functions of numbers."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import FunctionType
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..activations.custom import check_slope
+from ..compiler.forking import loading
+from ..compiler.kernel import Unit
+from .base import BaseLoss
+
+#: For which derivatives are compared with differences: a loss of labels means nothing by other targets.
+_TARGETS = 0.0, 1.0
+
+
+def _is_plain(function: Any, n_args: int) -> bool:
+    try:
+        inspect.signature(function).bind(*range(n_args))
+        return isinstance(function, FunctionType)
+    except TypeError:
+        return False
+
+
+def check_plain(function: Any, n_args: int) -> None:
+    """Refuse, by a ValueError, what is no plain function of `n_args` numbers."""
+    if not _is_plain(function, n_args):
+        raise ValueError(f"{function!r} must be a plain Python function of {n_args} numbers.")
+
+
+def _can_be_called(function: Any) -> bool:
+    """Whether it raises nothing but what numbers raise; when it is compiled, it will be said what is wrong with it."""
+    try:
+        with np.errstate(all="ignore"):
+            function(0.4783, 1.0)
+    except (ArithmeticError, ValueError):
+        pass
+    except Exception:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class Loss(BaseLoss):
+    r"""A loss of your own, summed over the outputs, from functions of an output a and its target y.
+
+    .. math:: \sum_j \text{value}(a_j, y_j)
+
+    Both functions are compiled: plain Python on numbers, with arithmetic, comparisons and functions such as `math.exp`.
+    Numbers from outside that they use are read when the loss is first used; what changes in them later counts for the
+    next `Loss`. The loss goes with any output activation, and its targets have a column for each output (behind softmax
+    too, where a class is a row of zeros and a one).
+
+    Parameters
+    ----------
+    value : callable
+        (a, y) ↦ the loss.
+    derivative : callable
+        (a, y) ↦ d value / d a.
+    curvature : callable, optional
+        (a, y) ↦ d² value / d a², for solvers that need it.
+
+    Raises
+    ------
+    TypeError
+        If one of the functions gives something else than a real number.
+    ValueError
+        When fitted, if a function cannot be compiled, or needs Python itself, as for printing: the message names the
+        line that asks for it.
+
+    Warns
+    -----
+    UserWarning
+        If `derivative` differs from what `value` does between two near outputs, for a target of 0 or 1, or `curvature`
+        from what `derivative` does. At a kink, either side's slope is right, and all between.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> def value(a, y):
+    ...     return (a - y) ** 4
+    >>> def derivative(a, y):
+    ...     return 4 * (a - y) ** 3
+    >>> loss = Loss(value, derivative)
+    >>> loss
+    Loss(value, derivative)
+    """
+
+    value: Callable
+    derivative: Callable
+    curvature: Callable | None = None
+    _made: dict[str, Unit] = field(default_factory=dict, init=False, repr=False, compare=False)
+    name: ClassVar[str] = "Loss"
+    natural: ClassVar[dict[str, str]] = {
+        "binary": "logistic", "multi-label": "logistic", "multi-class": "softmax", "regression": "identity",
+    }  # fmt: skip
+
+    def __post_init__(self) -> None:
+        pairs = [(self.value, self.derivative), *([(self.derivative, self.curvature)] if self.curvature else [])]
+        for f, slope in pairs:
+            if _is_plain(f, 2) and _is_plain(slope, 2) and _can_be_called(f) and _can_be_called(slope):
+                for target in _TARGETS:
+                    if not check_slope(f, slope, (target,), stacklevel=4):
+                        break  # said once
+
+    @property
+    def of_outputs(self) -> Unit:  # type: ignore[override]
+        with loading:  # a fork does not find the compiler half imported
+            if "unit" not in self._made:
+                from ..kernels.custom import loss as own_loss
+                from ..kernels.custom.user_functions import own_unit
+                from ..kernels.losses.canonical import SIGNATURE
+
+                functions = {"value_of": self.value, "slope_of": self.derivative}
+                self._made["unit"] = own_unit(own_loss.loss_of_outputs, SIGNATURE, **functions)
+            return self._made["unit"]
+
+    def __reduce__(self) -> tuple:
+        return _restore, (self.value, self.derivative, self.curvature)
+
+    def _check_numbers(self) -> None:
+        for function in (self.value, self.derivative):
+            check_plain(function, 2)
+
+    def output_derivatives(self, a: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if self.curvature is None:
+            raise ValueError(
+                f"{self!r} has no second derivative: give it one, Loss(value, derivative, curvature), or choose a "
+                "solver that needs none."
+            )
+        first, second = (np.frompyfunc(function, 2, 1)(a, target) for function in (self.derivative, self.curvature))
+        return first.astype(np.float64), second.astype(np.float64)
+
+    def __repr__(self) -> str:
+        functions = [self.value, self.derivative, *([self.curvature] if self.curvature else [])]
+        return f"Loss({', '.join(getattr(function, '__name__', repr(function)) for function in functions)})"
+
+
+def _restore(value: Callable, derivative: Callable, curvature: Callable | None) -> Loss:
+    """A loss out of a pickle, whose functions have been checked when it was made."""
+    loss = Loss.__new__(Loss)
+    for name, function in (("value", value), ("derivative", derivative), ("curvature", curvature), ("_made", {})):
+        object.__setattr__(loss, name, function)
+    return loss

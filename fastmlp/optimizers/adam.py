@@ -1,0 +1,335 @@
+"""Adam and what came after it; the arithmetic is in `kernels.optimizers`, `sgd_adam` and `adam_family`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..common.frozen_params import Kept, NotNegative, Positive
+from ..compiler.kernel import KernelModule, Unit
+from ..schedules import Rate
+from .base import Optimizer, Shrinking, in_columns, numbers
+
+if TYPE_CHECKING:
+    from ..kernels.optimizers import adam_family as _kernels
+    from ..kernels.optimizers import sgd_adam as _plain_kernels
+    from ..kernels.optimizers import shrinkage as _shrinkage
+else:
+    _kernels = KernelModule("optimizers.adam_family")
+    _plain_kernels = KernelModule("optimizers.sgd_adam")
+    _shrinkage = KernelModule("optimizers.shrinkage")
+
+
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    """Steps by the mean of the gradients over the root of the mean of their squares.
+
+    ::
+
+        m ← β₁ m + (1 − β₁) g
+        v ← β₂ v + (1 − β₂) g²
+        param ← param − η(t) √(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√v + ε)            t = 1, 2, …
+
+    Parameters
+    ----------
+    learning_rate : float or Schedule, default=0.001
+        η, greater than 0.
+    beta_1, beta_2 : float, default=0.9, 0.999
+        In [0, 1).
+    epsilon : float, default=1e-8
+        Greater than 0. It stands as in the paper's efficient form (and in scikit-learn); PyTorch's stands in the other,
+        m̂ / (√v̂ + ε), where it weighs 1 / √(1 − β₂ᵗ) times as much.
+
+    References
+    ----------
+    Kingma and Ba (2015), "Adam: a method for stochastic optimization"; its defaults.
+
+    Examples
+    --------
+    The first step goes η against the sign of the gradient, whatever its size:
+
+    >>> import numpy as np
+    >>> from fastmlp.optimizers import Adam
+    >>> params = np.zeros(3)
+    >>> Adam(0.25).begin().step(params, gradient=np.array([1e-3, 1.0, -1e3]))
+    >>> params.round(4)
+    array([-0.2499, -0.25  ,  0.25  ])
+    """
+
+    beta_1: Kept = 0.9
+    beta_2: Kept = 0.999
+    epsilon: Positive = 1e-8
+
+    @property
+    def n_moments(self) -> int:
+        return 2
+
+    def unit(self) -> Unit:
+        return _plain_kernels.adam
+
+    def hyper(self) -> np.ndarray:
+        return numbers(self.beta_1, self.beta_2, epsilon=self.epsilon)
+
+    @property
+    def shrinking(self) -> Shrinking:
+        return self._shrinking_by(_shrinkage.shrink_by_root, moment=1)
+
+    def _shrinking_by(self, unit: Unit, moment: int) -> Shrinking:
+        return Shrinking(unit, moment, kept=self.beta_1, given=1.0 - self.beta_1)
+
+    def rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
+        return in_columns(eta * self._correction(t))
+
+    def _correction(self, t: np.ndarray) -> np.ndarray:
+        """√(1 − β₂ᵗ) / (1 − β₁ᵗ): what moments that began at zero lack."""
+        return np.sqrt(1.0 - power(self.beta_2, t)) / (1.0 - power(self.beta_1, t))
+
+
+@dataclass(frozen=True)
+class AMSGrad(Adam):
+    """Adam whose denominator never falls: h ← max(h, v), and √h in place of √v.
+
+    ::
+
+        param ← param − η(t) √(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√h + ε)
+
+    Parameters
+    ----------
+    learning_rate, beta_1, beta_2, epsilon
+        As Adam's. The paper has neither the correction of the bias nor ε; both are as in `Adam`. In PyTorch (Adam with
+        amsgrad=True) they are too, but for the place of ε.
+
+    References
+    ----------
+    Reddi, Kale and Kumar (2018), "On the convergence of Adam and beyond".
+
+    Examples
+    --------
+    >>> from fastmlp.optimizers import AMSGrad
+    >>> AMSGrad(1e-3, beta_2=0.99)
+    AMSGrad(learning_rate=0.001, beta_1=0.9, beta_2=0.99, epsilon=1e-08)
+    """
+
+    @property
+    def n_moments(self) -> int:
+        return 3
+
+    def unit(self) -> Unit:
+        return _kernels.amsgrad
+
+    @property
+    def shrinking(self) -> Shrinking:
+        return self._shrinking_by(_shrinkage.shrink_by_root, moment=2)
+
+
+@dataclass(frozen=True)
+class AdaMax(Adam):
+    """Adam with the largest gradient of late in place of the root of the mean square.
+
+    ::
+
+        m ← β₁ m + (1 − β₁) g
+        u ← max(β₂ u, |g| + ε)
+        param ← param − η(t) / (1 − β₁ᵗ) · m / u
+
+    Parameters
+    ----------
+    learning_rate : float or Schedule, default=0.002
+        η, greater than 0.
+    beta_1, beta_2 : float, default=0.9, 0.999
+        In [0, 1).
+    epsilon : float, default=1e-8
+        Greater than 0. The paper has none, and divides 0 by 0 where a gradient has always been zero; here it stands as
+        in PyTorch.
+
+    References
+    ----------
+    Kingma and Ba (2015), "Adam: a method for stochastic optimization", section 7.1; its defaults.
+
+    Examples
+    --------
+    >>> from fastmlp.optimizers import AdaMax
+    >>> AdaMax()
+    AdaMax(learning_rate=0.002, beta_1=0.9, beta_2=0.999, epsilon=1e-08)
+    """
+
+    learning_rate: Rate = 2e-3
+
+    def unit(self) -> Unit:
+        return _kernels.adamax
+
+    @property
+    def shrinking(self) -> Shrinking:
+        return self._shrinking_by(_shrinkage.shrink_by_size, moment=1)
+
+    def rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
+        return in_columns(eta / (1.0 - power(self.beta_1, t)))
+
+
+@dataclass(frozen=True)
+class NAdam(Adam):
+    """Adam with Nesterov's momentum, and a momentum that grows.
+
+    ::
+
+        μ(t) = β₁ (1 − ½ · 0.96^(t · momentum_decay))           M(t) = μ(1) μ(2) … μ(t)
+        m, v as Adam's
+        param ← param − η(t) √(1 − β₂ᵗ) · (μ(t + 1) m / (1 − M(t + 1)) + (1 − μ(t)) g / (1 − M(t))) / (√v + ε)
+
+    Parameters
+    ----------
+    learning_rate : float or Schedule, default=0.002
+        η, greater than 0.
+    beta_1, beta_2 : float, default=0.9, 0.999
+        In [0, 1).
+    epsilon : float, default=1e-8
+        Greater than 0. It stands as in `Adam`; PyTorch's beside √v̂.
+    momentum_decay : float, default=0.004
+        At least 0; the paper's 1 / 250.
+
+    References
+    ----------
+    Dozat (2016), "Incorporating Nesterov momentum into Adam". It recommends μ(t), ε and β₂; η and β₁ are PyTorch's.
+
+    Examples
+    --------
+    >>> from fastmlp.optimizers import NAdam
+    >>> NAdam(1e-3)
+    NAdam(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-08, momentum_decay=0.004)
+    """
+
+    learning_rate: Rate = 2e-3
+    momentum_decay: NotNegative = 0.004
+
+    def unit(self) -> Unit:
+        return _kernels.nadam
+
+    @property
+    def shrinking(self) -> Shrinking:
+        return self._shrinking_by(_shrinkage.shrink_by_root_ahead, moment=1)
+
+    def rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
+        mu, mu_next, product = self._momentum(t), self._momentum(t + 1.0), self._product(t)
+        eta = eta * np.sqrt(1.0 - power(self.beta_2, t))
+        return in_columns(eta * mu_next / (1.0 - product * mu_next), eta * (1.0 - mu) / (1.0 - product))
+
+    def _momentum(self, t: np.ndarray) -> np.ndarray:
+        return self.beta_1 * (1.0 - 0.5 * 0.96 ** (t * self.momentum_decay))
+
+    def _product(self, t: np.ndarray) -> np.ndarray:
+        """M(t), of as many factors as can make a difference: each is β₁ at the most."""
+        factors = int(min(last_step(self.beta_1), t.max(initial=1)))
+        return np.cumprod(self._momentum(np.arange(1.0, factors + 1.0)))[np.minimum(t, factors).astype(int) - 1]
+
+
+@dataclass(frozen=True)
+class RAdam(Adam):
+    """Adam that waits until its second moment is worth something, and steps by the first alone until then.
+
+    ::
+
+        ρ∞ = 2 / (1 − β₂) − 1           ρ(t) = ρ∞ − 2 t β₂ᵗ / (1 − β₂ᵗ)
+        m, v as Adam's
+        r(t)² = (ρ(t) − 4) (ρ(t) − 2) ρ∞ / ((ρ∞ − 4) (ρ∞ − 2) ρ(t))
+        param ← param − η(t) √(1 − β₂ᵗ) / (1 − β₁ᵗ) · r(t) m / (√v + ε)      if ρ(t) > 5
+        param ← param − η(t) / (1 − β₁ᵗ) · m                                 else
+
+    Parameters
+    ----------
+    learning_rate : float or Schedule, default=0.001
+        η, greater than 0.
+    beta_1, beta_2 : float, default=0.9, 0.999
+        In [0, 1). Up to β₂ = 2/3 the second moment never comes in.
+    epsilon : float, default=1e-8
+        Greater than 0. The paper has none; here it stands as in PyTorch.
+
+    References
+    ----------
+    Liu et al. (2020), "On the variance of the adaptive learning rate and beyond". The paper asks for ρ(t) > 4; its
+    authors' code and PyTorch for 5, as here: with β₂ = 0.999 step 5 is the only one between.
+
+    Examples
+    --------
+    >>> from fastmlp.optimizers import RAdam
+    >>> RAdam()
+    RAdam(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-08)
+    """
+
+    def unit(self) -> Unit:
+        return _kernels.radam
+
+    @property
+    def shrinking(self) -> Shrinking:
+        return self._shrinking_by(_shrinkage.shrink_by_root_or_plainly, moment=1)
+
+    def rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
+        most, kept = 2.0 / (1.0 - self.beta_2) - 1.0, power(self.beta_2, t)
+        rho = most - 2.0 * t * kept / (1.0 - kept)
+        ready = rho > 5.0
+        rectified, plain = np.zeros(t.size), np.where(ready, 0.0, eta / (1.0 - power(self.beta_1, t)))
+        rho = rho[ready]
+        r = np.sqrt((rho - 4.0) * (rho - 2.0) * most / ((most - 4.0) * (most - 2.0) * rho))
+        rectified[ready] = (eta * self._correction(t))[ready] * r
+        return in_columns(rectified, plain)
+
+
+@dataclass(frozen=True)
+class AdamW(Adam):
+    """Adam with a decay of the weights beside the gradient, not in it.
+
+    ::
+
+        m, v as Adam's
+        weight ← (1 − η(t) λ) weight − η(t) √(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√v + ε)
+
+    Parameters
+    ----------
+    learning_rate : float or Schedule, default=0.001
+        η, greater than 0.
+    beta_1, beta_2 : float, default=0.9, 0.999
+        In [0, 1).
+    epsilon : float, default=1e-8
+        Greater than 0; as Adam's.
+    weight_decay : float, default=0.01
+        λ, at least 0. It is for weights and not for biases, like the L2 penalty `alpha`, which may be given as well.
+        PyTorch decays all parameters of a group: give it the biases as a group of their own.
+
+    References
+    ----------
+    Loshchilov and Hutter (2019), "Decoupled weight decay regularization". As in PyTorch, λ is multiplied by the rate
+    η(t); the paper multiplies it by the schedule's course alone, η(t) / η(0). λ's default is PyTorch's.
+
+    Examples
+    --------
+    Without a gradient, weights shrink:
+
+    >>> import numpy as np
+    >>> from fastmlp.optimizers import AdamW
+    >>> weights = np.array([1.0, -2.0])
+    >>> AdamW(0.125, weight_decay=0.5).begin().step(weights, gradient=np.zeros(2))
+    >>> weights
+    array([ 0.9375, -1.875 ])
+    """
+
+    weight_decay: NotNegative = 1e-2
+
+    def unit(self) -> Unit:
+        return _kernels.adamw
+
+    def hyper(self) -> np.ndarray:
+        return numbers(self.beta_1, self.beta_2, decay=self.weight_decay, epsilon=self.epsilon)
+
+    def rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
+        return in_columns(eta * self._correction(t), eta)
+
+
+def last_step(beta: float) -> float:
+    """The step after which βᵗ is far below the last bit of 1."""
+    return np.ceil(-60 * np.log(2.0) / np.log(beta)) if beta > 0.0 else 1.0
+
+
+def power(beta: float, t: np.ndarray) -> np.ndarray:
+    """βᵗ, to be taken from 1; beyond `last_step` a larger t changes nothing, and underflows, which is slow."""
+    return beta ** np.minimum(t, last_step(beta))

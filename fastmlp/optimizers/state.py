@@ -1,0 +1,181 @@
+"""`RunningOptimizer`: an optimizer in the middle of a training."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..compiler.kernel import Unit
+from ..kernels.lowlevel.records import GIVEN, LEARNING_RATE, MOST, N_RATES, SCALE
+from ..schedules import Schedule
+
+if TYPE_CHECKING:
+    from .base import Optimizer
+
+
+class RunningOptimizer:
+    """Settings, and what has become of them: moments, steps made, schedule.
+
+    It may be pickled at any time; training goes on with the same bits.
+
+    Parameters
+    ----------
+    settings : Optimizer
+        Stays as it is.
+
+    Attributes
+    ----------
+    t : int
+        Steps made.
+    schedule : Schedule
+        The learning rate as a function of the step, from here on: plateaus and epochs may exchange it.
+    state : ndarray of shape (n_moments * n_params,) or None
+        The moments, one after the other; None before the first step.
+    mean_shrinkage : float
+        Of L1's strength what the rule's moments are of the gradients.
+
+    Examples
+    --------
+    Two steps down the parabola ½ Σ p², whose gradient is p:
+
+    >>> import numpy as np
+    >>> from fastmlp.optimizers import SGD
+    >>> running, params = SGD(0.5, momentum=0.5).begin(), np.array([4.0, -8.0])
+    >>> for _ in range(2):
+    ...     running.step(params, gradient=params.copy())
+    ...     print(params)
+    [ 2. -4.]
+    [0. 0.]
+    >>> running.t, running.state
+    (2, array([-2.,  4.]))
+    """
+
+    def __init__(self, settings: Optimizer) -> None:
+        self.settings = settings
+        self.schedule: Schedule = settings.schedule
+        self.t = self._exchanged = 0
+        self.state: np.ndarray | None = None
+        self.mean_shrinkage = 0.0
+
+    def __setstate__(self, state: dict) -> None:
+        self.mean_shrinkage = 0.0  # pickles of version 1.0 have none
+        self.__dict__.update(state)
+
+    def twin(self) -> RunningOptimizer:
+        """The same with moments of its own: where one goes on, the other stays."""
+        twin = copy.copy(self)
+        twin.state = None if self.state is None else self.state.copy()
+        return twin
+
+    def begin(self) -> RunningOptimizer:
+        """Itself: it has begun, and goes on."""
+        return self
+
+    def unit(self) -> Unit:
+        """The update's kernel."""
+        return self.settings.unit()
+
+    @property
+    def phases(self) -> tuple[Unit, ...]:
+        """Kernels in which the rule goes on once it has run for all parameters."""
+        return self.settings.phases
+
+    def hyper(self) -> np.ndarray:
+        """The rule's own numbers, (2, N_HYPER): for weights and for biases."""
+        return self.settings.hyper()
+
+    def prepare(self, n_params: int, dtype: np.dtype) -> np.ndarray:
+        """The moments of a network of `n_params` parameters: zeros, or those of the training that goes on.
+
+        Raises
+        ------
+        ValueError
+            If steps were made with a network of another size.
+        """
+        size = self.settings.n_moments * n_params
+        if self.state is not None and self.state.size != size and self.t:
+            raise ValueError(
+                f"this optimizer has made {self.t} steps with {self.state.size // max(self.settings.n_moments, 1)} "
+                f"parameters and cannot go on with {n_params}: begin another, {self.settings!r}.begin()."
+            )
+        if self.state is None or self.state.size != size:
+            self.state = np.zeros(size, dtype)
+        self.state = np.require(self.state, dtype, ["C", "A", "W", "O"])
+        return self.state
+
+    def rates(self, steps: int, shrinks: bool = False) -> np.ndarray:
+        """What changes from step to step, for the next `steps` steps, (steps, N_RATES); the learning rate first.
+
+        With `shrinks` also what L1's thresholds need.
+        """
+        t = np.arange(self.t, self.t + steps, dtype=np.float64)
+        eta = self.schedule.at(t)
+        rates = self.settings.rates(t + 1.0, eta)
+        shrinking = self.settings.shrinking if shrinks else None
+        if shrinking is not None and shrinking.unit is not None:
+            rates[:, GIVEN] = eta if shrinking.given is None else shrinking.given
+            rates[:, MOST] = 2.0 * eta  # rules that divide by the gradients' size hardly take longer steps than η
+        return rates
+
+    def advance(self, steps: int) -> None:
+        """So many steps have been made."""
+        self.t += steps
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the last step that was made, as the kernel was given it (in Adam's family the correction of the
+        moments' bias is in it, as in scikit-learn); the next step's η, where an epoch or a plateau has just changed it.
+        """
+        if self.t == self._exchanged:
+            return float(self.schedule(self.t))
+        last = np.array([self.t], np.float64)
+        return float(self.settings.rates(last, self.schedule.at(last - 1.0))[0, LEARNING_RATE])
+
+    def after_epoch(self, rows_seen: int) -> None:
+        """An epoch is over, `rows_seen` rows into the training."""
+        self._go_on_with(self.schedule.after_epoch(rows_seen))
+
+    def after_plateau(self) -> bool:
+        """Nothing improves: lower the rate and return True, or return False to stop."""
+        lowered = self.schedule.after_plateau()
+        if lowered is not None:
+            self._go_on_with(lowered)
+        return lowered is not None
+
+    def _go_on_with(self, schedule: Schedule) -> None:
+        if schedule is not self.schedule:
+            self.schedule, self._exchanged = schedule, self.t
+
+    def step(self, params: np.ndarray, gradient: np.ndarray) -> None:
+        """One step by a gradient that was computed elsewhere; a decay of weights reaches all of `params`.
+
+        Parameters
+        ----------
+        params : ndarray of float32 or float64 of shape (n,)
+            Updated in place, in compiled code.
+        gradient : ndarray of the same type and shape
+
+        Raises
+        ------
+        ValueError
+            For arrays of other types or shapes, and for those that compiled code cannot read or write as they lie; and
+            if the rule needs to know which parameters are which layer's (LAMB).
+        """
+        if self.phases:
+            raise ValueError(
+                f"{type(self.settings).__name__} scales its step layer by layer, and a vector of parameters has none: "
+                "train a network with it, or take a rule that needs no layers, such as AdamW."
+            )
+        if params.dtype not in (np.float32, np.float64) or params.ndim != 1 or not params.flags.carray:
+            raise ValueError("params must be one contiguous, writable vector of float32 or float64.")
+        readable = gradient.flags.c_contiguous and gradient.flags.aligned
+        if gradient.dtype != params.dtype or gradient.shape != params.shape or not readable:
+            raise ValueError(f"gradient must be a contiguous vector of {params.dtype}, {params.shape}, as params is.")
+        hyper = self.hyper()
+        hyper[:, :N_RATES], hyper[:, SCALE] = self.rates(1), 1.0
+        state = self.prepare(params.size, params.dtype)
+        pointers = (array.ctypes.data for array in (params, gradient, state))
+        self.unit().entry(params.dtype)(*pointers, params.size, params.size, hyper.ctypes.data)
+        self.advance(1)

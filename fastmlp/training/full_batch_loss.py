@@ -1,0 +1,159 @@
+"""Solvers on the whole gradient: L-BFGS, scipy's driver over our compiled loss and gradient."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.optimize
+
+from ..common.user_warnings import warn_user
+from ..compiler.kernel import KernelModule
+from ..engine.cores import Threads
+from ..engine.dataset import Rows
+from ..engine.model import Model, TrainableModel
+from ..engine.slicing import Slicer
+from ..engine.threads import Team, useful_threads
+from ..engine.workspace import Workspace
+from .progress import Progress
+
+if TYPE_CHECKING:
+    from ..kernels.loop import full_batch as _kernels
+else:
+    _kernels = KernelModule("loop.full_batch")
+
+#: Rows whose activations are held at a time: of a network with many weights more, as the gradient goes through memory
+#: for every chunk; but so many at the most, and buffers no larger than the weights.
+CHUNK_ROWS, MOST_CHUNK_ROWS = 512, 4096
+#: Numbers that a pass over all parameters reads and writes while they are in the near caches.
+PASS = 1 << 14
+
+
+class FullBatch:
+    """Loss and gradient of a network over all rows.
+
+    loss = Σ wᵢ lossᵢ / Σ wᵢ + α / (2 Σ wᵢ) Σ weight², in float64; the gradient in the network's type.
+    """
+
+    def __init__(self, network: TrainableModel, rows: Rows, l2: float, n_threads: Threads = 1) -> None:
+        self.network, self.l2 = network, l2 / rows.weight_divisor
+        chunk = chunk_rows(network, rows)
+        self.steps = -(-rows.n_rows // chunk)
+        self.order = np.arange(rows.n_rows, dtype=np.int64)
+        self.team = Team(useful_threads(network, chunk, n_threads, rows.n_rows))
+        self.workspace = Workspace(network, rows, chunk, training=True, n_threads=self.team.size)
+        self.workspace.use_order(self.order)
+        self.workspace.tasks["batch_size"] = chunk
+        self.team.attach(self.workspace.tasks)
+        self.slicer = Slicer()
+        self.add_gradients = _kernels.add_gradients.entry(network.dtype)
+        self.gradient = np.zeros(network.layout.size, network.dtype)
+        self.scratch = np.empty(min(PASS, network.layout.size), network.dtype)
+
+    def __call__(self, params: np.ndarray) -> tuple[float, np.ndarray]:
+        """The loss and the gradient at `params`, which become the network's."""
+        gradient = np.empty_like(self.gradient)
+        return self.evaluate(params, gradient), gradient
+
+    def evaluate(self, params: np.ndarray, out: np.ndarray) -> float:
+        """The loss at `params`, which become the network's; out (n_params,), of any type, becomes the gradient."""
+        network, task = self.network, self.workspace.task
+        network.params[...] = params
+        self.workspace.copy_twins()
+        self.gradient[...] = 0
+        self.workspace.tasks["loss_sum"] = self.workspace.tasks["weight_sum"] = 0
+        self.slicer.run(self._chunks, self.steps)
+        total = float(task["weight_sum"])
+        squares = 0.0
+        for coef in network.coefs:
+            squares += float(np.vdot(coef, coef))
+        self._complete(out, self.gradient.dtype.type(total))
+        return (float(task["loss_sum"]) + 0.5 * self.l2 * squares) / total
+
+    def _complete(self, out: np.ndarray, total: np.floating) -> None:
+        """out is overwritten with the mean gradient, L2 included: a piece at a time, through memory once."""
+        layout, params = self.network.layout, self.network.params
+        places = zip(layout.weight_offsets, layout.bias_offsets, layout.units[1:], strict=True)
+        for weights, biases, fan_out in places:
+            for start in range(weights, biases, PASS):
+                piece = slice(start, min(start + PASS, biases))
+                mean = self.scratch[: piece.stop - start]
+                np.multiply(params[piece], self.l2, out=mean)
+                np.add(self.gradient[piece], mean, out=mean)
+                np.divide(mean, total, out=mean)
+                out[piece] = mean
+            piece = slice(biases, biases + fan_out)
+            out[piece] = self.gradient[piece] / total
+
+    def _chunks(self, start: int, stop: int) -> None:
+        gradient = self.gradient.ctypes.data
+
+        def chunks_of(thread: int) -> None:
+            self.add_gradients(*self.workspace.arguments(thread), start, stop, gradient)
+
+        self.team.run(chunks_of)
+
+
+def chunk_rows(network: Model, rows: Rows) -> int:
+    """Rows of a chunk: by the sizes of network and rows alone."""
+    units = network.layout.units
+    numbers_of_a_row = 2 * sum(units[1:]) + (0 if rows.sparse else units[0])
+    as_large_as_the_weights = min(network.layout.size // numbers_of_a_row, MOST_CHUNK_ROWS)
+    return min(max(CHUNK_ROWS, as_large_as_the_weights), rows.n_rows)
+
+
+def lbfgs(
+    network: TrainableModel,
+    rows: Rows,
+    *,
+    l2: float,
+    max_iter: int,
+    max_fun: int,
+    tol: float,
+    progress: Progress,
+    n_threads: Threads = 1,
+) -> Any:
+    """Minimise the loss over all rows by L-BFGS; the network holds the result.
+
+    Source: Byrd, Lu, Nocedal and Zhu (1995), as SciPy drives it.
+
+    Returns
+    -------
+    result : scipy.optimize.OptimizeResult
+        With one more entry, `interrupted`: Ctrl-C came, and the network holds the last iterate.
+    """
+    loss_and_gradient = FullBatch(network, rows, l2, n_threads)
+    latest = scipy.optimize.OptimizeResult(x=network.params.astype(np.float64), fun=np.inf, nit=0)
+
+    gradient = np.empty(network.layout.size)  # each overwrites the one before
+
+    # Apart, or SciPy would compare all parameters twice and copy them to find out which loss belongs to which gradient.
+    def loss(params: np.ndarray) -> float:
+        return loss_and_gradient.evaluate(params, gradient)
+
+    def gradient_there(params: np.ndarray) -> np.ndarray:
+        """SciPy asks for the gradient where it has just asked for the loss, and copies it."""
+        return gradient
+
+    def after_iteration(intermediate_result: Any) -> None:
+        latest.x[...], latest.fun = intermediate_result.x, float(intermediate_result.fun)
+        latest.nit += 1
+        progress.epoch(latest.nit, latest.fun)
+
+    try:
+        with loss_and_gradient.team:
+            result = scipy.optimize.minimize(
+                loss,
+                network.params.astype(np.float64),
+                method="L-BFGS-B",
+                jac=gradient_there,
+                options={"maxfun": max_fun, "maxiter": max_iter, "gtol": tol},
+                callback=after_iteration,
+            )
+        result.interrupted = False
+    except KeyboardInterrupt:
+        warn_user("Training interrupted by user.")
+        result = latest
+        result.interrupted = True
+    network.params[...] = result.x
+    return result

@@ -1,0 +1,111 @@
+"""What solvers with second derivatives share: the objective in float64, and the loop around their steps."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import scipy.optimize
+
+from ..common.user_warnings import warn_user
+from ..engine.dataset import Rows
+from ..engine.model import TrainableModel
+from ..losses import HalfSquaredError, SquaredError
+from .progress import Progress
+
+
+class Objective:
+    """(Σ wᵢ lossᵢ + ½ α Σ weight²) / Σ wᵢ on a twin of the network in float64, whatever the network's own type.
+
+    Solvers with second derivatives go where float32 is not enough.
+
+    Parameters
+    ----------
+    network : TrainableModel
+    rows : Rows
+    l2 : float
+        α, for weights and not for biases.
+
+    Attributes
+    ----------
+    model : TrainableModel
+        The twin. Its loss is one whose value and derivative agree: half_squared_error in place of squared_error.
+    X, y, weights : arrays
+        (n, n_features), dense or CSR; (n, n_targets); (n,).
+    l2 : float
+        α, divided as the rows' weights are.
+    """
+
+    def __init__(self, network: TrainableModel, rows: Rows, l2: float) -> None:
+        assert rows.y is not None
+        self.model = network.twin(np.float64)
+        # scikit-learn reports a k-th of what it descends, for k outputs.
+        self.parts = network.layout.units[-1] if isinstance(network.loss_function, SquaredError) else 1
+        if self.parts > 1:
+            self.model.loss_function = HalfSquaredError()
+        self.X = rows.matrix().astype(np.float64, copy=False)
+        self.y = rows.y.astype(np.float64, copy=False)
+        ones = np.ones(rows.n_rows)
+        self.weights = ones if rows.sample_weight is None else rows.sample_weight.astype(np.float64, copy=False)
+        self.total = float(self.weights.sum())
+        self.l2 = l2 / rows.weight_divisor
+
+    @property
+    def rows(self) -> Rows:
+        """The rows in float64, for kernels."""
+        return Rows(self.X, self.y, self.weights, np.float64)
+
+    def penalty(self) -> float:
+        """½ α Σ weight² / Σ wᵢ, of the model's weights."""
+        return 0.5 * self.l2 / self.total * sum(float(np.vdot(coef, coef)) for coef in self.model.coefs)
+
+    def reported(self, loss: float) -> float:
+        """The loss as the network's own loss function counts it."""
+        return loss if self.parts == 1 else (loss - self.penalty()) / self.parts + self.penalty()
+
+
+class Solver(Protocol):
+    """A solver between two steps: the objective's model stands at the parameters whose loss this is."""
+
+    objective: Objective
+    loss: float
+    evaluations: int
+
+    def step(self) -> str | None:
+        """Make one step that lowers the loss, or say why there is none."""
+
+
+def iterate(solver: Solver, network: TrainableModel, max_iter: int, progress: Progress) -> Any:
+    """Step until there is nothing to gain or every iteration is used up; the network holds the result.
+
+    Returns
+    -------
+    result : scipy.optimize.OptimizeResult
+        x, fun (as the network's loss counts it), nit, nfev, status (0 converged, 1 iterations used up, 2 no finite loss
+        to begin with), success, message, and `interrupted`: Ctrl-C came, and the network holds the last iterate.
+    """
+    result = scipy.optimize.OptimizeResult(
+        nit=0, status=1, message=f"All {max_iter} iterations are used up.", interrupted=False
+    )
+    params = solver.objective.model.params.copy()
+    if not np.isfinite(solver.loss):
+        result.status, result.message = 2, "The loss is not finite where the training begins."
+        max_iter = 0
+    try:
+        while result.nit < max_iter:
+            outcome = solver.step()
+            if outcome is not None:
+                result.status, result.message = 0, outcome
+                break
+            params[...] = solver.objective.model.params
+            result.nit += 1
+            result.fun = solver.objective.reported(solver.loss)
+            progress.epoch(result.nit, result.fun)
+    except KeyboardInterrupt:
+        warn_user("Training interrupted by user.")
+        result.interrupted = True
+    solver.objective.model.params[...] = params
+    network.params[...] = params
+    result.x, result.fun = params, solver.objective.reported(solver.loss)
+    result.nfev, result.success = solver.evaluations, result.status == 0
+    return result

@@ -1,0 +1,155 @@
+"""What hooks into a training step beside forward, backward and update: written into a workspace's records.
+
+Whoever asks for nothing gets nothing: the addresses stay 0, no unit is compiled, and no memory is taken.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..compiler.kernel import KernelModule, Unit
+from ..engine.workspace import Workspace
+from ..kernels.lowlevel.records import BEHIND, COLUMN_TILE, FLAT_TILE, KEPT, LARGEST, MOMENT, N_HYPER, RULE, SCALE
+from ..optimizers import RunningOptimizer
+from ..regularization import Regularisation
+from .dropout_keys import Masks
+
+if TYPE_CHECKING:
+    from ..kernels.loop import dropout
+    from ..kernels.loop import global_phases as phases
+    from ..kernels.optimizers import penalties
+else:
+    dropout = KernelModule("loop.dropout")
+    phases = KernelModule("loop.global_phases")
+    penalties = KernelModule("optimizers.penalties")
+
+
+class Hooks:
+    """Clipping, L1, max-norm, dropout, and the later phases of an update rule, for one workspace.
+
+    To be made once the tasks hold the update rule's unit and its state.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        For training.
+    regularisation : Regularisation
+    optimizer : RunningOptimizer
+        May go on in phases once its rule has run everywhere, and knows how L1 shrinks weights beside it.
+    masks : Masks, optional
+        For dropout.
+
+    Raises
+    ------
+    ValueError
+        If there is dropout without masks, or not a rate for each hidden layer.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        regularisation: Regularisation,
+        optimizer: RunningOptimizer,
+        masks: Masks | None = None,
+    ) -> None:
+        self.workspace, self.tasks, self.optimizer = workspace, workspace.tasks, optimizer
+        self.dtype, self.layout = workspace.dtype, workspace.network.layout
+        self.masks = masks if regularisation.drops else None
+        self.tasks["rule"], self.tasks["moments"] = self.tasks["update"], self.tasks["state"]
+        self.tasks["rule_hyper"] = self.tasks["hyper"]
+        self._note_penalty(regularisation)
+        self._add_phases(regularisation, optimizer)
+        if regularisation.clip_value is not None:
+            self._clip_by_value(regularisation.clip_value)
+        self._drop_out(regularisation)
+
+    def _note_penalty(self, settings: Regularisation) -> None:
+        """What L1 adds to the loss."""
+        if settings.l1:
+            tiles = sum(-(-fan_in * fan_out // FLAT_TILE) for fan_in, fan_out in self.layout.shapes)
+            self.tasks["l1"], self.tasks["n_magnitudes"] = settings.l1, tiles
+            self.tasks["magnitudes"] = self.workspace.buffer("magnitudes", tiles, np.float64)
+            self.tasks["note_magnitudes"] = penalties.note_magnitudes.address(self.dtype)
+
+    def _clip_by_value(self, largest: float) -> None:
+        """A rule in front of what phase two calls, and its numbers in front of that rule's."""
+        behind = int(self.tasks["update"][0])
+        if int(float(behind)) != behind:  # the kernel calls the address that it finds there
+            raise RuntimeError(f"The update rule lies at {behind:#x}, an address that float64 does not hold exactly.")
+        hyper = np.zeros((2, 2, N_HYPER))
+        hyper[0, :, LARGEST], hyper[0, :, RULE] = largest, behind
+        for thread, task in enumerate(self.tasks):
+            hyper[1] = self.workspace.buffers[f"hyper {thread}"]
+            hyper[1, :, SCALE] = 1.0
+            task["hyper"] = self.workspace.buffer(f"hyper {thread}", hyper.shape, np.float64)
+            task["rule_hyper"] = task["hyper"] + 8 * BEHIND
+            self.workspace.buffers[f"hyper {thread}"][...] = hyper
+        self.tasks["update"] = penalties.clip_by_value.address(self.dtype)
+
+    def _shrink(self, optimizer: RunningOptimizer) -> Unit:
+        """The phase in which L1 shrinks the weights, and what it calls."""
+        shrinking = optimizer.settings.shrinking
+        if shrinking.unit is not None:
+            self.tasks["shrink"] = shrinking.unit.address(self.dtype)
+        self.tasks["mean_shrinkage"] = optimizer.mean_shrinkage
+        for thread in range(len(self.tasks)):
+            self.workspace.buffers[f"hyper {thread}"][0, [MOMENT, KEPT]] = shrinking.moment, shrinking.kept
+        return shrinking.phase
+
+    def _add_phases(self, settings: Regularisation, optimizer: RunningOptimizer) -> None:
+        """Those that need all of phase two, in their order."""
+        units: list[Unit] = []
+        if settings.clip_norm is not None:
+            self.tasks["clip_norm"] = settings.clip_norm
+            self.tasks["gradient"] = self.tasks["state"] = self.workspace.buffer("gradient", self.layout.size)
+            self.tasks["update"] = phases.collect.address(self.dtype)
+            units += [phases.note_norm, phases.apply_gradient]
+        units += optimizer.phases
+        if settings.l1:
+            units.append(self._shrink(optimizer))
+        if settings.max_norm is not None:
+            self.tasks["max_norm"] = settings.max_norm
+            for thread, task in enumerate(self.tasks):
+                task["column_sums"] = self.workspace.buffer(f"column sums {thread}", COLUMN_TILE, np.float64)
+            units.append(phases.limit_columns)
+        if not units:
+            return
+        units.append(phases.transpose_all)
+        most = 2 * sum(-(-fan_in * fan_out // FLAT_TILE) for fan_in, fan_out in self.layout.shapes)
+        self.tasks["sums"] = self.workspace.buffer("sums", max(most, -(-self.layout.size // FLAT_TILE)), np.float64)
+        self.tasks["phases"] = self.workspace.buffer("phases", len(units), np.int64)
+        self.workspace.buffers["phases"][:] = [unit.address(self.dtype) for unit in units]
+        self.tasks["n_phases"] = len(units)
+        self.tasks["go_on"] = phases.go_on.address(self.dtype)
+
+    def _drop_out(self, settings: Regularisation) -> None:
+        """Dropout of what comes into each layer."""
+        rates = settings.input_rates(len(self.layout.shapes) - 1)
+        if not any(rates):
+            return
+        if self.masks is None:
+            raise ValueError("Dropout needs masks, such as Masks.draw(random_state), that go on with the training.")
+        for layer, rate in zip(self.workspace.layers, rates, strict=True):
+            if rate:
+                layer["mask"] = dropout.mask_rows.address(self.dtype)
+                layer["kept_from"] = min(round(rate * 2**32), 2**32 - 1)
+                layer["kept_as"] = 1.0 / (1.0 - rate)
+        rows = self.workspace.rows
+        if rows.sparse and rates[0]:
+            self.workspace.layers[0]["mask"] = dropout.mask_entries.address(self.dtype)
+            self.tasks["given_values"] = rows.values.ctypes.data
+            self.tasks["values"] = self.workspace.buffer("masked values", rows.values.size)
+
+    def before_epoch(self, steps: int) -> None:
+        """The next `steps` steps are about to be made."""
+        if self.masks is not None:
+            self.keys = self.masks.keys(steps, len(self.layout.shapes))  # kept: the tasks hold its address
+            self.tasks["mask_keys"] = self.keys.ctypes.data
+
+    def advance(self, steps: int) -> None:
+        """So many steps have been made."""
+        self.optimizer.mean_shrinkage = float(self.workspace.task["mean_shrinkage"])
+        if self.masks is not None:
+            self.masks.advance(steps)

@@ -1,0 +1,285 @@
+"""Activations made of a user's plain functions: values, types, what they may contain, and what is said otherwise."""
+
+import math
+import re
+import types
+import warnings
+
+import numpy as np
+import pytest
+from helpers import own_functions
+from helpers.kernel_cases import TYPES, activate, in_type
+from helpers.own_functions import PAIRS
+
+from fastmlp import Activation
+from fastmlp.activations import ACTIVATIONS
+from fastmlp.compiler.numba_backend import build
+from fastmlp.engine.dataset import Rows
+from fastmlp.engine.prediction import predict
+from fastmlp.network import Network
+
+
+def slope_one(z):
+    return 1.0
+
+
+def quietly(f, derivative=slope_one):
+    """An activation whose derivative is none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return Activation(f, derivative)
+
+
+def without_a_file(function):
+    """The function as if typed at a prompt: nothing is kept of it on disk, so there is a compilation to look at."""
+    code = function.__code__.replace(co_filename="<stdin>")
+    copied = types.FunctionType(code, {}, function.__name__, function.__defaults__)
+    for name in set(code.co_names) & function.__globals__.keys():
+        value = function.__globals__[name]
+        itself = value is function or not isinstance(value, types.FunctionType)
+        copied.__globals__[name] = value if itself else without_a_file(value)
+    return copied
+
+
+# Values
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("dtype", TYPES)
+def test_what_python_computes(dtype, name):
+    """In guarded memory, with padding."""
+    f, derivative = PAIRS[name]
+    z = in_type(np.random.RandomState(0).standard_normal((7, 13)) * 3, dtype)
+    a, slope = activate(Activation(f, derivative), z, dtype, 21)
+    tolerance = 16 * np.finfo(dtype).eps
+    for got, function in ((a, f), (slope, derivative)):
+        expected = np.array([[function(one) for one in row] for row in z.tolist()])
+        np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_float32_stays_float32(name):
+    """No literal, integer, constant or number of the module makes the loop compute in float64; and it is vectors."""
+    activation = Activation(*map(without_a_file, PAIRS[name]))
+    code = build(activation.unit.source, np.float32, ours=False)[0].get_llvm_str()
+    assert "fpext" not in code and "fptrunc" not in code
+    if name not in ("cubic", "arctan"):  # a loop inside, a call into libm
+        assert re.search(r"fmul .*<\d+ x float>", code) or name == "relu"
+        assert re.search(r"store <\d+ x float>", code)
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_the_functions_of_math_and_numpy_are_ours(dtype):
+    """Bit by bit those of the built-in activations."""
+    z = np.linspace(-9, 9, 997).astype(dtype)
+    for same in (np.tanh, math.tanh, lambda z: np.tanh(z), lambda z: math.tanh(z)):
+        own = quietly(same)
+        np.testing.assert_array_equal(own(z), ACTIVATIONS["tanh"](z))
+        assert own(z).dtype == dtype
+    special = pytest.importorskip("scipy.special")
+    expit = quietly(lambda z: special.expit(z))
+    np.testing.assert_array_equal(quietly(special.expit)(z), ACTIVATIONS["logistic"](z))
+    np.testing.assert_array_equal(expit(z), ACTIVATIONS["logistic"](z))
+
+
+def test_functions_of_integers_and_of_constants():
+    """math.exp(1) is a number, and 2 is one too."""
+    activation = quietly(lambda z: z * math.exp(1) + math.log(2) + np.tanh(True))
+    expected = 3 * math.e + math.log(2) + math.tanh(1)
+    np.testing.assert_allclose(activation([3.0]), [expected], rtol=1e-15)
+    np.testing.assert_allclose(activation(np.float32([3.0])), [expected], rtol=1e-6)
+
+
+def test_what_functions_may_contain():
+    """Functions around and inside, defaults, recursion, tuples, arrays, compiled functions."""
+    table = np.array([0.5, 2.0])
+    factor = 3
+
+    def recursive(z):
+        return z if abs(z) < 1 else recursive(z / 2)
+
+    def inside(z):
+        def twice(t, times=2.0):
+            return times * t
+
+        return twice(z) + (lambda t: t * factor)(z)
+
+    cases = {
+        recursive: [0.5, -0.75, 0.625],
+        inside: [2.5, -15, 50],
+        (lambda z: table[0] + table[1] * z): [1.5, -5.5, 20.5],
+        (lambda z: z % 1 + z // 1): [0.5, -3, 10],
+        (lambda z: True if z > 0 else False): [1, 0, 1],  # noqa: SIM210
+        (lambda z: np.where(z > 0, z, 2 * z) + np.maximum(z, 1) + np.sign(z)): [2.5, -6, 21],
+        (lambda z: z if -1 <= z <= 1 else (1 if z > 0 else -1)): [0.5, -1, 1],
+    }
+    for function, expected in cases.items():
+        activation = quietly(function)
+        for dtype in TYPES:
+            np.testing.assert_allclose(activation(np.array([0.5, -3, 10], dtype)), expected, rtol=1e-6)
+
+
+def test_numbers_from_outside_are_those_of_when_it_was_made(monkeypatch):
+    """Both types have the same numbers, whenever they are compiled; another activation sees what has changed."""
+    before = Activation(own_functions.elu, own_functions.elu_derivative)
+    assert before([-1000.0]).tolist() == [-1.5]
+    monkeypatch.setattr(own_functions, "DEPTH", 2.5)
+    after = Activation(own_functions.elu, own_functions.elu_derivative)
+    for dtype in TYPES:
+        assert before(np.array([-1000.0], dtype)).tolist() == [-1.5]
+        assert after(np.array([-1000.0], dtype)).tolist() == [-2.5]
+    assert before != after
+    monkeypatch.undo()
+    assert Activation(own_functions.elu, own_functions.elu_derivative) == before
+
+
+def test_arrays_and_modules_are_those_of_when_it_was_made():
+    """Whatever changes before the first use, or between two types; small, large, strided, default, in a package."""
+    settings, package = types.ModuleType("settings"), types.ModuleType("package")
+    package.settings, settings.slope, settings.table = settings, 2.0, np.full(3, 2.0)
+    small, large, strided = np.full(2, 2.0), np.full(200_000, 2.0), np.full(10, 2.0)[::2]
+    pair = (np.full(2, 2.0), 1.0)
+
+    def with_default(z, table=small):
+        return table[1] * z
+
+    functions = [
+        lambda z: small[1] * z, lambda z: large[1] * z, lambda z: strided[1] * z, with_default,
+        lambda z: pair[0][1] * z, lambda z: settings.slope * z, lambda z: settings.table[1] * z,
+        lambda z: package.settings.slope * z,
+    ]  # fmt: skip
+    activations = [Activation(function, lambda z: 2.0) for function in functions]
+    for dtype, changed in zip(TYPES, (3.0, 4.0), strict=True):
+        for table in (small, large, strided, settings.table, pair[0]):
+            table[:] = changed
+        settings.slope = changed
+        assert [activation(np.ones(1, dtype)).tolist() for activation in activations] == [[2.0]] * len(functions)
+    assert quietly(functions[1])([1.0]).tolist() == [4.0]
+
+
+def test_functions_that_differ_in_what_they_close_over():
+    def made(slope):
+        return Activation(lambda z: slope * z, lambda z: slope)
+
+    assert [made(slope)([3.0]).tolist() for slope in (0.5, 2, 2.0, 4)] == [[1.5], [6], [6], [12]]
+
+
+# In a network
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_in_a_network(dtype):
+    """It is reached by its address, as the built-in ones are: the same formulas give the same bits."""
+    X = np.random.RandomState(0).standard_normal((37, 4)).astype(dtype)
+    outputs = []
+    for activation in ("tanh", Activation(own_functions.tanh, own_functions.tanh_derivative)):
+        network = Network([4, 11, 3], [activation, "identity"], "squared_error", dtype)
+        network.params[...] = np.random.RandomState(1).standard_normal(network.params.size)
+        outputs.append(predict(network, Rows(X)))
+    np.testing.assert_array_equal(*outputs)
+
+
+def test_its_second_derivative():
+    """Compiled like the others; None where it was not given."""
+    first_two = own_functions.tanh, own_functions.tanh_derivative
+    assert Activation(*first_two).curvature is None
+    activation = Activation(*first_two, own_functions.tanh_second_derivative)
+    z = np.linspace(-3, 3, 24).reshape(2, 3, 4)
+    np.testing.assert_allclose(activation.curvature(z), ACTIVATIONS["tanh"].curvature(z), rtol=1e-13, atol=1e-15)
+    assert activation.curvature(z.astype(np.float32)).dtype == np.float32
+
+
+# What is said
+
+
+def no_number(z):
+    return "one"
+
+
+def pair(z):
+    return z, z
+
+
+def of_two(z, y):
+    return z + y
+
+
+def sometimes_nothing(z):
+    if z != 0:
+        return z
+
+
+def sometimes_raises(z):
+    if z > 1e9:
+        raise OverflowError(z)
+    return z
+
+
+def undefined(z):
+    return z if z < 1e9 else there_is_no_such_function(z)  # noqa: F821
+
+
+def of_another_library(z):
+    return z if z < 1e9 else np.linalg.det(z)
+
+
+class Callable:
+    def __call__(self, z):
+        return z
+
+
+@pytest.mark.parametrize("function", [no_number, pair, of_two, Callable(), 3, "tanh", print])
+def test_what_is_no_function_of_a_number(function):
+    with pytest.raises(TypeError, match="What is allowed: functions take numbers and return one"):
+        Activation(function, slope_one)
+    with pytest.raises(TypeError, match="What is allowed"):
+        Activation(own_functions.tanh, function)
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        (sometimes_nothing, "returns None, for some numbers"),
+        (sometimes_raises, "raise and assert have no place"),
+        (undefined, "there_is_no_such_function"),
+        (of_another_library, "No implementation|cannot|Invalid use"),
+    ],
+)
+def test_what_cannot_be_compiled(function, reason):
+    """Is known when it is first used, each time: nothing half made is kept."""
+    activation = Activation(function, slope_one)
+    for dtype in TYPES:
+        with pytest.raises(ValueError, match=reason) as caught:
+            activation.unit.load(dtype)
+        assert str(caught.value).startswith(f"{function.__name__}, slope_one cannot be compiled: ")
+        assert "What is allowed: functions take numbers and return one" in str(caught.value)
+
+
+def test_a_derivative_is_asked_for():
+    with pytest.raises(ValueError, match=r"Activation\(tanh\) has no derivative, .*: Activation\(f, derivative\)"):
+        Activation(own_functions.tanh)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_right_derivatives_are_not_spoken_of(name):
+    """Warnings are errors here."""
+    Activation(*PAIRS[name])
+
+
+def test_kinks_are_not_spoken_of():
+    """At a probe itself, a slope of either side and all between will do."""
+    kink = 1.2183
+    for at_kink in (0.0, 0.5, 1.0):
+        Activation(lambda z: max(z, kink), lambda z: at_kink if z == kink else 1.0 * (z > kink))  # noqa: B023
+    Activation(lambda z: math.log(z), lambda z: 1 / z)  # no value for half of the numbers
+    Activation(lambda z: math.exp(300 * z), lambda z: 300 * math.exp(300 * z))  # no finite one
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_wrong_derivatives_are(name):
+    f, derivative = PAIRS[name]
+    with pytest.warns(UserWarning, match=rf"<lambda>\(.*\) is .*, but {f.__name__} has the slope .* there") as caught:
+        Activation(f, lambda z: derivative(z) * 1.01)
+    assert caught[0].filename == __file__
+    with pytest.warns(UserWarning, match="has the slope"):
+        Activation(f, derivative, lambda z: 17.0)

@@ -1,0 +1,185 @@
+"""A cache that root fills for everybody: in an image, beside the package or in a chosen folder."""
+
+import gc
+import os
+import stat
+
+import numpy as np
+import pytest
+from helpers.lanes import copy_package
+from helpers.other_users import NOBODY, needs_root, run_as
+
+from fastmlp import MLPClassifier, __main__, warmup
+from fastmlp.compiler import cache as code_cache
+from fastmlp.compiler import drafts, trusted_paths
+from fastmlp.compiler.kernel import Unit
+from fastmlp.kernels.activations import basic as activations
+from fastmlp.kernels.linalg import dense
+from fastmlp.kernels.losses import canonical as losses
+
+X = np.linspace(-1, 1, 40).reshape(20, 2)
+#: Enough for a warm-up in a test.
+FEW = [dense.transpose, activations.tanh, losses.squared_error]
+
+
+def forget(monkeypatch):
+    """As in a new process: no code in memory, and nothing is known of any folder."""
+    for unit in all_units():
+        monkeypatch.setattr(unit, "compiled", {})
+        monkeypatch.setattr(unit, "_entries", {})
+    monkeypatch.setattr(trusted_paths, "_passed", {})
+
+
+def all_units():
+    return [unit for unit in gc.get_objects() if issubclass(type(unit), Unit)]  # asks no proxy of the dead
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch):
+    """A home that cannot be made, no chosen folder; a package of its own is not touched."""
+    for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("numba.core.config.CACHE_DIR", "")
+    monkeypatch.setenv("HOME", "/dev/null/home")
+    monkeypatch.setattr(code_cache, "_sharing", False)
+    forget(monkeypatch)
+
+
+@pytest.fixture
+def package(open_folder, monkeypatch):
+    """As installed by root for the whole system."""
+    folder = copy_package(open_folder / "site-packages")
+    monkeypatch.setattr(code_cache, "PACKAGE", folder)
+    return folder
+
+
+def sources():
+    """How each loaded kernel was come by: how many by the compiler, how many from the cache."""
+    hits = [code.cache_hits for unit in all_units() for code in unit.compiled.values()]
+    return len(hits) - sum(hits), sum(hits)
+
+
+def fit():
+    """What a fit gives, how it came by its kernels, and what it wrote."""
+    model = MLPClassifier(max_iter=2, random_state=0).fit(X, X[:, 0] > 0)
+    return model.predict_proba(X).tolist(), sources()
+
+
+def warm_up(monkeypatch, capsys):
+    """Of a few kernels; returns what it prints."""
+    monkeypatch.setattr(warmup, "all_units", lambda: FEW)
+    __main__.main(["warmup", "--dtype", "float64"])
+    return capsys.readouterr().out
+
+
+def load_few():
+    for unit in FEW:
+        unit.load(np.float64)
+    return sources()
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@needs_root
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_fit_after_roots(package, monkeypatch):
+    """Beside a package of root's, everything is for everybody: nothing is compiled again, and the bits are the same."""
+    outputs, (compiled, loaded) = fit()
+    assert compiled > 4
+    assert not loaded
+    forget(monkeypatch)
+    assert run_as(NOBODY, fit) == (outputs, (0, compiled))
+
+
+@needs_root
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+@pytest.mark.parametrize("chosen", [False, True])
+def test_a_warmup_of_roots(chosen, umask, package, open_folder, monkeypatch, capsys):
+    """Whatever the umask, others can read it and cannot write it; also in a folder that both have chosen."""
+    above = package.parent / "__pycache__"
+    if chosen:
+        above = open_folder / "new" / "cache"
+        monkeypatch.setenv("NUMBA_CACHE_DIR", str(above))
+    before = os.umask(umask)
+    try:
+        printed = warm_up(monkeypatch, capsys)
+    finally:
+        os.umask(before)
+    folder = above / f"fastmlp-{code_cache.cache_key()}"
+    assert "3 kernels compiled, 0 loaded" in printed
+    assert f"kept in {folder}, for every user" in printed
+    assert [mode(each) for each in (folder, above, above.parent)] == [0o755] * 3
+    assert [mode(file) for file in folder.iterdir()] == [0o644] * 3
+    forget(monkeypatch)
+    assert run_as(NOBODY, load_few) == (0, 3)
+
+
+@needs_root
+def test_a_warmup_shares_what_is_there_already(open_folder, monkeypatch, capsys):
+    """From a fit of root's, which keeps to itself what it writes to a chosen folder."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(open_folder))
+    load_few()
+    (folder,) = open_folder.iterdir()
+    assert mode(folder) == 0o700
+    assert [mode(file) for file in folder.iterdir()] == [0o600] * 3
+    forget(monkeypatch)
+    assert "0 kernels compiled, 3 loaded" in warm_up(monkeypatch, capsys)
+    forget(monkeypatch)
+    assert run_as(NOBODY, load_few) == (0, 3)
+
+
+def test_a_closed_folder_stays_closed(tmp_path, monkeypatch, capsys):
+    """As readable as the folder above, no more; and the warm-up says so."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    tmp_path.chmod(0o700)
+    assert "for this user alone" in warm_up(monkeypatch, capsys)
+    (folder,) = (tmp_path / "cache").iterdir()
+    assert mode(folder) == mode(folder.parent) == 0o700
+    assert {mode(file) for file in folder.iterdir()} == {0o600}
+
+
+def share_and_load():
+    code_cache.share()
+    return load_few()
+
+
+@needs_root
+def test_a_users_own_warmup_is_their_own(open_folder, monkeypatch):
+    """Nobody else would load it."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(open_folder / "cache"))
+    open_folder.chmod(0o1777)
+    for unit in FEW:
+        unit._compile(np.dtype(np.float64))  # imports what the compiler needs: the user may be unable to
+    assert run_as(NOBODY, share_and_load) == (3, 0)
+    assert mode(open_folder / "cache") == 0o700
+    assert (open_folder / "cache").stat().st_uid == NOBODY
+
+
+def test_warmups_share_the_work(tmp_path, monkeypatch, capsys):
+    """What another process compiles comes last."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    code_cache.write("any.o", b"")  # makes the folder
+    (folder,) = map(str, tmp_path.iterdir())
+    held = drafts.begin(folder, FEW[0]._file(np.dtype(np.float64)))
+    order = []
+    compile_one = Unit._compile
+
+    def watch(unit, dtype):
+        order.append(unit)
+        if len(order) == 2:
+            held.discard()
+        return compile_one(unit, dtype)
+
+    monkeypatch.setattr(Unit, "_compile", watch)
+    warm_up(monkeypatch, capsys)
+    assert order == [*FEW[1:], FEW[0]]
+
+
+def test_a_warmup_that_can_keep_nothing_fails(tmp_path, monkeypatch, capsys):
+    """So that the building of an image stops."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file" / "cache"))
+    with pytest.raises(SystemExit, match="kept nowhere"), pytest.warns(RuntimeWarning, match="Not a directory"):
+        warm_up(monkeypatch, capsys)

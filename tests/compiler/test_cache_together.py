@@ -1,0 +1,341 @@
+"""Many processes with one cache: one compiles a kernel, the others wait; what the dead leave behind is removed."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from helpers.lanes import environment, finish, start_python
+from test_lanes_cache import ANSWER
+
+from fastmlp.compiler import cache as code_cache
+from fastmlp.compiler import cache_cleaning, drafts
+
+fcntl = pytest.importorskip("fcntl")
+
+NAME = "some.kernel.float64.o"
+#: Says when it has the turn, and goes on when it is told to: "make" or "leave".
+HOLD = """
+import os, sys, time
+from fastmlp.compiler import cache as code_cache, drafts
+
+def say(word):
+    print(word, flush=True)
+
+if "wait" in sys.argv:
+    pause = time.sleep
+    time.sleep = lambda seconds: (say("waits"), setattr(time, "sleep", pause), pause(seconds))
+with code_cache.Turn("some.kernel.float64.o") as turn:
+    found = list(code_cache.read("some.kernel.float64.o"))
+    say(found[0].decode() if found else "holds")
+    if "fork" in sys.argv and not os.fork():
+        sys.stdin.readline()  # lives on
+        os._exit(0)
+    if not found and sys.stdin.readline() == "make\\n":
+        turn.keep(b"made")
+"""
+
+
+class Process:
+    """A process that runs `HOLD`."""
+
+    def __init__(self, cache, *arguments):
+        command = [sys.executable, "-W", "error", "-c", HOLD, *arguments]
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        self.popen = subprocess.Popen(command, env=environment(cache), text=True, **pipes)
+
+    def hears(self):
+        return self.popen.stdout.readline().strip()
+
+    def tell(self, word):
+        self.popen.stdin.write(word + "\n")
+        self.popen.stdin.flush()
+
+    def end(self):
+        _, errors = self.popen.communicate()
+        return self.popen.returncode, errors
+
+
+@pytest.fixture
+def start(tmp_path):
+    started = []
+
+    def start(*arguments):
+        started.append(Process(tmp_path / "cache", *arguments))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.popen.kill()
+        process.popen.communicate()
+
+
+def files(folder):
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """This process's cache, the same as that of the processes started."""
+    monkeypatch.setattr("numba.core.config.CACHE_DIR", "", raising=False)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    cache_cleaning.clean.cache_clear()
+    return tmp_path / "cache" / f"fastmlp-{code_cache.cache_key()}"
+
+
+def test_each_kernel_is_compiled_once(tmp_path):
+    """By four processes on an empty cache, all told; each of them has every kernel."""
+    processes = [start_python("-c", ANSWER, cache=tmp_path) for _ in range(4)]
+    found = [json.loads(finish(process)) for process in processes]
+    n_units = found[0]["units"]
+    assert [one["units"] for one in found] == [n_units] * 4
+    assert sum(one["units"] - one["from cache"] for one in found) == n_units
+    assert len({tuple(one["outputs"]) for one in found}) == 1
+    assert len(files(tmp_path)) == n_units
+
+
+def test_others_wait_for_the_maker(start, tmp_path):
+    maker = start()
+    assert maker.hears() == "holds"
+    others = [start("wait") for _ in range(2)]
+    assert [other.hears() for other in others] == ["waits"] * 2
+    maker.tell("make")
+    assert [other.hears() for other in others] == ["made"] * 2
+    assert [one.end() for one in (maker, *others)] == [(0, "")] * 3
+    assert files(tmp_path) == [NAME]
+
+
+def test_a_maker_that_makes_nothing(start, tmp_path):
+    """Whose kernel cannot be compiled, say: the next one tries."""
+    maker, other = start(), None
+    assert maker.hears() == "holds"
+    other = start("wait")
+    assert other.hears() == "waits"
+    maker.tell("leave")
+    assert other.hears() == "holds"
+    other.tell("leave")
+    assert maker.end() == other.end() == (0, "")
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize("kind", ["plain", "fork"])
+def test_a_killed_maker_releases_its_lock(kind, start, tmp_path):
+    """Also if it has a child that lives on."""
+    maker = start(kind)
+    assert maker.hears() == "holds"
+    other = start("wait")
+    assert other.hears() == "waits"
+    maker.popen.send_signal(signal.SIGKILL)
+    assert other.hears() == "holds"
+    other.tell("make")
+    assert other.end() == (0, "")
+    assert files(tmp_path) == [NAME]
+
+
+def test_ctrl_c_while_waiting(start, tmp_path):
+    maker = start()
+    assert maker.hears() == "holds"
+    other = start("wait")
+    assert other.hears() == "waits"
+    other.popen.send_signal(signal.SIGINT)
+    code, errors = other.end()
+    assert code
+    assert errors.rstrip().endswith("KeyboardInterrupt")
+    maker.tell("make")
+    assert maker.end() == (0, "")
+    assert files(tmp_path) == [NAME]
+
+
+def test_a_maker_that_does_not_get_on(start, folder, monkeypatch):
+    """Stopped, say: after a while the others make it themselves."""
+    maker = start()
+    assert maker.hears() == "holds"
+    monkeypatch.setattr(drafts, "PATIENCE", 0.05)
+    code_cache.write(NAME, b"of another")
+    assert list(code_cache.read(NAME)) == [b"of another"]
+    maker.tell("make")
+    assert maker.end() == (0, "")
+    assert list(code_cache.read(NAME)) == [b"made"]
+    assert files(folder) == [NAME]
+
+
+def test_without_locks(folder, monkeypatch):
+    """As on some network file systems: written all the same, and nothing is left."""
+
+    def flock(descriptor, operation):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with code_cache.Turn(NAME) as first, code_cache.Turn(NAME) as second:
+        first.keep(b"first")
+        second.keep(b"second")
+    assert list(code_cache.read(NAME)) == [b"second"]
+    with code_cache.Turn(NAME):
+        pass
+    assert files(folder) == [NAME]
+
+
+def test_on_a_system_without_flock(folder, monkeypatch):
+    monkeypatch.setattr(drafts, "fcntl", None)
+    code_cache.write(NAME, b"content")
+    assert list(code_cache.read(NAME)) == [b"content"]
+    assert files(folder) == [NAME]
+
+
+def test_a_link_in_place_of_a_draft(folder, tmp_path):
+    """What it leads to is not written."""
+    code_cache.write("other.o", b"")
+    target = tmp_path / "target"
+    target.write_text("mine")
+    (folder / f"{NAME}.draft").symlink_to(target)
+    code_cache.write(NAME, b"content")
+    assert list(code_cache.read(NAME)) == [b"content"]
+    assert target.read_text() == "mine"
+
+
+# What is left over
+
+
+OLD = time.time() - 31 * 86400
+ENTRY = "own_loss.differ.float32-0123456789ab.o"
+
+
+def age(path, when=OLD):
+    os.utime(path, (when, when), follow_symlinks=False)
+
+
+def make_old(folder):
+    """A folder of another key with two files, unused for a month."""
+    folder.mkdir(parents=True)
+    for name in (ENTRY, f"{ENTRY}.0123456789abcdef.unlocked"):
+        (folder / name).write_text("old")
+        age(folder / name)
+    age(folder)
+    return folder
+
+
+def test_dead_drafts_are_removed(folder, start):
+    """One that is held stays, and so does one without a lock that may be in use."""
+    maker = start()
+    assert maker.hears() == "holds"
+    living, dead, locked = (
+        folder / f"dense.{name}.float64.o{suffix}"
+        for name, suffix in [("a", f".{0:016x}.unlocked"), ("b", f".{0:016x}.unlocked"), ("c", ".draft")]
+    )
+    for draft in (living, dead, locked):
+        draft.write_text("half")
+    age(dead, time.time() - 4000)
+    code_cache.write("new.o", b"")
+    assert files(folder) == [living.name, "new.o", f"{NAME}.draft"]
+
+
+def test_drafts_of_others_stay(folder):
+    """A user's own, in a folder of ours."""
+    code_cache.write(NAME, b"content")
+    for name in ("letter.draft", "dense.draft", "letter.unlocked", f"{NAME}.1.unlocked", f"my {NAME}.draft"):
+        (folder / name).write_text("mine")
+        age(folder / name)
+    cache_cleaning.clean.cache_clear()
+    code_cache.write(NAME, b"content")
+    assert len(files(folder)) == 6
+
+
+def test_unused_folders_are_removed(folder):
+    old = make_old(folder.parent / "fastmlp-0123456789abcdef")
+    code_cache.write(NAME, b"content")
+    assert not old.exists()
+    assert files(folder) == [NAME]
+
+
+def test_an_empty_folder_is_removed(folder):
+    empty = folder.parent / "fastmlp-0123456789abcdef"
+    empty.mkdir(parents=True)
+    age(empty)
+    code_cache.write(NAME, b"content")
+    assert not empty.exists()
+
+
+def test_folders_in_use_stay(folder):
+    """By their own time stamp, or by a file that was read."""
+    for number, used in enumerate([".", ENTRY]):
+        kept = make_old(folder.parent / f"fastmlp-{number:016x}")
+        os.utime(kept / used, (time.time(), OLD) if used == ENTRY else None)
+    code_cache.write(NAME, b"content")
+    assert len(list(folder.parent.iterdir())) == 3
+    assert len(files(folder.parent)) == 5
+
+
+def test_what_is_not_ours_stays(folder, tmp_path):
+    """Other names, files, folders with folders in them, and what links lead to."""
+    names = ["fastmlp", "fastmlp-0123456789abcde", "fastmlp-0123456789abcdeg", "fastmlp-0123456789abcdef0", "numba-1"]
+    others = [make_old(folder.parent / name) for name in names]
+    file = folder.parent / "fastmlp-0000000000000000"
+    file.write_text("a file")
+    age(file)
+    deep = make_old(folder.parent / "fastmlp-0000000000000001")
+    (deep / "folder").mkdir()
+    age(deep)
+    target = make_old(tmp_path / "target")
+    link = folder.parent / "fastmlp-0000000000000002"
+    link.symlink_to(target)
+    age(link)
+    linking = make_old(folder.parent / "fastmlp-0000000000000003")
+    (linking / NAME).symlink_to(target / ENTRY)
+    age(linking / NAME)
+    age(linking)
+    code_cache.write(NAME, b"content")
+    assert all(len(files(each)) == 2 for each in (*others, deep, target))
+    assert file.exists()
+    assert link.is_symlink()
+    assert (linking / NAME).is_symlink()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["weights.npz", "main.o", "a.b.c.o.bak", f"{NAME}.txt", "letter.draft", f"{NAME}.1.unlocked", ".hidden", NAME],
+)
+def test_a_folder_with_a_users_data_stays(name, folder):
+    """Whatever its name: only files of ours go, and the folder with them. (`NAME` is the control.)"""
+    old = make_old(folder.parent / "fastmlp-0123456789abcdef")
+    (old / name).write_text("precious")
+    age(old / name)
+    age(old)
+    code_cache.write(NAME, b"content")
+    assert len(files(folder.parent)) == (1 if name == NAME else 4)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a folder away")
+def test_other_users_folders_stay(folder):
+    other = make_old(folder.parent / "fastmlp-0123456789abcdef")
+    os.chown(other, 54321, 54321)
+    code_cache.write(NAME, b"content")
+    assert len(files(other)) == 2
+
+
+def test_use_is_noted_once_a_day(folder):
+    code_cache.write(NAME, b"content")
+    age(folder)
+    cache_cleaning.note_use.cache_clear()
+    assert list(code_cache.read(NAME))
+    noted = folder.stat().st_mtime
+    assert noted > time.time() - 3600
+    yesterday = time.time() - 80000
+    age(folder, yesterday)
+    cache_cleaning.note_use.cache_clear()
+    assert list(code_cache.read(NAME))
+    assert folder.stat().st_mtime == pytest.approx(yesterday)
+
+
+def test_a_folder_that_is_removed_while_in_use(folder):
+    """It is made again."""
+    code_cache.write(NAME, b"content")
+    assert list(code_cache.read(NAME))
+    (folder / NAME).unlink()
+    folder.rmdir()
+    assert not list(code_cache.read(NAME))
+    code_cache.write(NAME, b"content")
+    assert list(code_cache.read(NAME)) == [b"content"]

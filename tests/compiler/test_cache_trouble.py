@@ -1,0 +1,114 @@
+"""A fit survives whatever goes wrong with its cache: sources gone, no descriptors left, a disk that is full."""
+
+import importlib.metadata
+import os
+import zlib
+
+import pytest
+from helpers.lanes import copy_package, start_python
+
+from fastmlp.compiler import cache as code_cache
+from fastmlp.compiler import kernel as units
+from fastmlp.compiler import source_hash
+
+NAME = "some.kernel.float64.o"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """This process's cache."""
+    monkeypatch.setattr("numba.core.config.CACHE_DIR", "", raising=False)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    code_cache._warn_uncached.cache_clear()
+    return tmp_path / "cache" / f"fastmlp-{code_cache.cache_key()}"
+
+
+def files(folder):
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def fail(monkeypatch, owner, name, error):
+    def failing(*arguments):
+        raise error
+
+    monkeypatch.setattr(owner, name, failing)
+
+
+#: What the making of the key may raise: no descriptor left, a package that has been removed or swapped.
+UNREADABLE = [
+    (source_hash, "of_sources", OSError(24, "Too many open files")),
+    (source_hash, "of_sources", AssertionError()),
+    (source_hash, "of_sources", AttributeError("'NoneType' object has no attribute 'submodule_search_locations'")),
+    (source_hash, "of_sources", zlib.error("invalid block")),
+    (importlib.metadata, "version", importlib.metadata.PackageNotFoundError("numba")),
+    (code_cache, "_flags_of", FileNotFoundError(2, "No such file or directory")),
+]
+
+
+@pytest.mark.parametrize(("owner", "name", "error"), UNREADABLE)
+@pytest.mark.parametrize("since", ["the beginning", "the key was made"])
+def test_sources_that_cannot_be_read(owner, name, error, since, folder, monkeypatch):
+    """The code is used and not kept, and it is said once."""
+    import numba.core.config  # noqa: F401
+
+    fail(monkeypatch, owner, name, error)
+    if since == "the beginning":
+        monkeypatch.setattr(code_cache, "cache_key", code_cache.cache_key.__wrapped__)
+        monkeypatch.setattr(code_cache.cache_key, "__wrapped__", code_cache.cache_key, raising=False)
+    unit = units.Unit("fastmlp.kernels.linalg.dense", "transpose", units.dense.transpose.source)
+    unit.named = True
+    with pytest.warns(RuntimeWarning, match="the sources and flags they are made from cannot be read") as caught:
+        assert unit.load("float64").cache_hits == 0
+    assert len(caught) == 1
+    assert unit.address("float64")
+    assert not unit.is_being_made("float32")
+    assert not files(folder)
+
+
+TROUBLE = """
+import os, resource, shutil, sys
+from pathlib import Path
+import fastmlp
+from fastmlp.compiler.kernel import KernelModule; dense = KernelModule('linalg.dense')
+
+dense.transpose.load("float64")
+held = []
+if sys.argv[1] == "descriptors":
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    try:
+        while True:
+            held.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError:
+        pass
+else:
+    shutil.rmtree(Path(fastmlp.__file__).parent)
+assert dense.transpose.load("float32").cache_hits == 0
+for descriptor in held:
+    os.close(descriptor)
+print("done")
+"""
+
+
+@pytest.mark.parametrize("what", ["descriptors", "package"])
+def test_in_the_middle_of_a_process(what, tmp_path):
+    """No descriptor is left when a kernel has been compiled; or an update has removed the package."""
+    pytest.importorskip("resource")
+    place = copy_package(tmp_path / "app").parent
+    process = start_python("-c", TROUBLE, what, cache=tmp_path / "cache", PYTHONPATH=str(place))
+    output, errors = process.communicate()
+    assert (process.returncode, output) == (0, "done\n"), errors
+    assert errors.count("fastmlp cannot keep its compiled kernels") == 1
+    assert len(files(tmp_path / "cache")) == 1
+
+
+def test_a_descriptor_that_cannot_be_closed(folder, monkeypatch):
+    """As a network file system may say late of what it could not write."""
+    with code_cache.Turn(NAME) as turn:
+        close = os.close
+        monkeypatch.setattr(os, "close", lambda descriptor: (close(descriptor), fail_to_close()))
+    monkeypatch.undo()
+    assert turn
+
+
+def fail_to_close():
+    raise OSError(5, "Input/output error")

@@ -1,0 +1,285 @@
+"""Forks while another thread loads machine code, compiles, or compiles with Numba for itself: every child can fit.
+
+A child that hangs is ended by its alarm, and counts as a failure.
+"""
+
+import contextlib
+import gc
+import os
+import signal
+import threading
+
+import pytest
+from helpers.lanes import run_python
+
+from fastmlp import Activation
+from fastmlp.compiler import forking
+from fastmlp.compiler import numba_backend as _jit
+from fastmlp.compiler.kernel import KernelModule
+
+dense = KernelModule("linalg.dense")
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+
+#: Other threads are at `BUSY` all the time while children are forked, each of which fits and ends.
+STRESS = """
+import itertools, os, signal, sys, threading, warnings
+import numpy as np
+from fastmlp import Activation, MLPRegressor
+from fastmlp.compiler.kernel import KernelModule, Unit; dense = KernelModule('linalg.dense')
+
+warnings.simplefilter("ignore")
+busy, n_forks, in_child = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+X = np.linspace(-1, 1, 40).reshape(20, 2)
+counter = itertools.count(2)
+begun, done = threading.Event(), threading.Event()
+
+def own():
+    slope = float(next(counter)) + os.getpid()
+    return Activation(lambda z: slope * z, lambda z: slope)
+
+def fit():
+    model = MLPRegressor(hidden_layer_sizes=(3,), solver="sgd", max_iter=2, random_state=0)
+    return model.fit(X, X[:, 0]).predict(X)
+
+def load():
+    for name, dtype in itertools.product(("multiply", "transpose"), ("float32", "float64")):
+        assert Unit("fastmlp.kernels.linalg.dense", name).load(dtype).cache_hits  # not the one in memory
+
+def compile_own():
+    own()([1.0])
+
+def compile_foreign():
+    import numba
+    numba.njit(lambda x: np.sin(x) + 1)(1.0)
+
+def work():
+    while not done.is_set():
+        begun.set()
+        globals()[busy]()
+
+for unit, dtype in itertools.product((dense.multiply, dense.transpose), ("float32", "float64")):
+    unit.load(dtype)
+expected = fit()
+threads = [threading.Thread(target=work, daemon=True) for _ in range(2)]
+for thread in threads:
+    thread.start()
+begun.wait()
+failed = 0
+for number in range(n_forks):
+    child = os.fork()
+    if not child:
+        signal.alarm(200)
+        try:
+            load()
+            assert np.array_equal(fit(), expected)
+            if in_child == "compile":
+                assert own()([0.0]).tolist() == [0.0]
+        except BaseException:
+            import traceback
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    failed += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0
+done.set()
+for thread in threads:
+    thread.join()
+print(failed)
+"""
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """Compiled code of a fit."""
+    folder = tmp_path_factory.mktemp("cache")
+    assert run_python("-c", STRESS, "load", "0", "load", cache=folder) == "0\n"
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("busy", "n_forks", "in_child"),
+    [("load", 40, "load"), ("compile_own", 5, "compile"), ("compile_foreign", 5, "compile"),
+     ("compile_foreign", 10, "load")],
+)  # fmt: skip
+def test_every_child_fits(cache, busy, n_forks, in_child):
+    assert run_python("-c", STRESS, busy, n_forks, in_child, cache=cache) == "0\n"
+
+
+def test_a_fork_while_the_compiler_is_imported(cache):
+    """The first compilation of the process has just begun in another thread."""
+    assert run_python("-c", STRESS, "compile_own", "1", "compile", cache=cache) == "0\n"
+
+
+# Locks that somebody holds for longer than a fork waits
+
+
+def fork():
+    """How many locks are not free in the child."""
+    child = os.fork()
+    if not child:
+        locks = [getattr(owner, attribute) for owner, attribute, _ in forking._locks_of_others()]
+        locks += [forking.loading._inner, forking.loading._turn]
+        os._exit(sum(not lock.acquire(blocking=False) for lock in locks))
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def all_locks():
+    """Each lock, as something to hold."""
+    Activation(lambda z: z, lambda z: 1.0)([1.0])  # Numba is there
+    found = [getattr(owner, attribute) for owner, attribute, _ in forking._locks_of_others()]
+    assert len(found) >= 2
+    return [forking.loading, *found]
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_lock_that_is_held_for_long(monkeypatch):
+    """The fork goes on, and the child has new locks; the parent's are as they were."""
+    monkeypatch.setattr(forking, "PATIENCE", 0.05)
+    monkeypatch.setattr(forking, "PATIENCE_WITH_OTHERS", 0.05)
+    for lock in all_locks():
+        holds, may_end = threading.Event(), threading.Event()
+
+        def hold(lock=lock, holds=holds, may_end=may_end):
+            lock.acquire()
+            holds.set()
+            may_end.wait()
+            lock.release()
+
+        thread = threading.Thread(target=hold)
+        thread.start()
+        holds.wait()
+        try:
+            assert fork() == 0
+            assert not lock.acquire(blocking=False)
+        finally:
+            may_end.set()
+            thread.join()
+        assert lock.acquire(blocking=False)
+        lock.release()
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_who_holds_a_lock_may_fork():
+    for lock in all_locks():
+        lock.acquire()
+        assert fork() == 0  # it is the child's, too
+        lock.release()
+    assert fork() == 0
+    free = [lock.acquire(blocking=False) for lock in all_locks()]
+    assert all(free)
+    for lock in all_locks():
+        lock.release()
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_ctrl_c_while_a_fork_waits():
+    """The fork goes on at once; KeyboardInterrupt follows it."""
+    holds, may_end = threading.Event(), threading.Event()
+
+    def hold():
+        with forking.loading:
+            holds.set()
+            while not forking.loading._turn.locked():  # the fork waits
+                pass
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            may_end.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    holds.wait()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            assert fork() == 0
+            threading.Event().wait(60)
+    finally:
+        may_end.set()
+        thread.join()
+    assert fork() == 0
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("which", ["ours", "numba's"])
+@pytest.mark.parametrize("raised", [SystemExit("bye"), TimeoutError("too long"), KeyboardInterrupt()], ids=repr)
+def test_a_signal_handler_raises_while_a_fork_waits(which, raised):
+    """Whatever it raises: the fork goes on, its child is sound, nothing stays locked, and the exception follows."""
+    lock = all_locks()[which == "numba's"]
+    holds, may_end = threading.Event(), threading.Event()
+
+    def hold():
+        with lock:
+            holds.set()
+            if which == "ours":
+                while not forking.loading._turn.locked():
+                    pass
+            else:
+                while forking.loading._inner.acquire(blocking=False):
+                    forking.loading._inner.release()
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGALRM)
+            may_end.wait()
+
+    def handler(*_):
+        raise raised
+
+    handlers = signal.signal(signal.SIGALRM, handler), signal.getsignal(signal.SIGINT)
+    thread = threading.Thread(target=hold)
+    thread.start()
+    holds.wait()
+    try:
+        with pytest.raises(type(raised)) as caught:
+            assert fork() == 0
+            threading.Event().wait(60)
+    finally:
+        may_end.set()
+        thread.join()
+        signal.signal(signal.SIGALRM, handlers[0])
+    assert caught.value is raised
+    assert signal.getsignal(signal.SIGINT) is handlers[1]
+    locks, free = all_locks(), []
+
+    def take_and_release():
+        for one in locks:
+            free.append(one.acquire(blocking=False))
+            if free[-1]:
+                one.release()
+
+    for _ in range(2):  # nor does the next fork do once more what this one had to
+        other = threading.Thread(target=take_and_release)
+        other.start()
+        other.join()
+        assert fork() == 0
+    assert free == [True] * len(locks) * 2
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_what_a_compilation_changes_is_undone_in_the_child(monkeypatch):
+    """The garbage collector and Numba's switch, where the fork has not waited for the thread that compiles."""
+    locks = all_locks()
+    monkeypatch.setattr(forking, "PATIENCE", 0.05)
+    monkeypatch.setattr(forking, "PATIENCE_WITH_OTHERS", 0.05)
+    monkeypatch.setattr(_jit.config, "DISABLE_JIT", 1)
+    holds, may_end = threading.Event(), threading.Event()
+
+    def slow(*_, **__):
+        holds.set()
+        may_end.wait()
+        raise InterruptedError
+
+    def compile_it():
+        with contextlib.suppress(InterruptedError):
+            _jit.build(dense.transpose.source, "float64")
+
+    assert dense.transpose.source and locks
+    monkeypatch.setattr(_jit.compiler, "compile_extra", slow)
+    thread = threading.Thread(target=compile_it)
+    thread.start()
+    holds.wait()
+    try:
+        assert not gc.isenabled() and not _jit.config.DISABLE_JIT
+        if not (child := os.fork()):
+            os._exit(not (gc.isenabled() and _jit.config.DISABLE_JIT == 1))
+        assert os.waitpid(child, 0)[1] == 0
+        assert not gc.isenabled() and not _jit.config.DISABLE_JIT
+    finally:
+        may_end.set()
+        thread.join()
+    assert gc.isenabled() and _jit.config.DISABLE_JIT == 1

@@ -1,0 +1,222 @@
+"""The package without a folder of sources: in a zip file, as .pyc files alone, frozen; and what is shipped with it.
+
+All forms answer the same bits, with a cold and a warm cache, and an edited kernel changes the key in each of them.
+"""
+
+import compileall
+import importlib.abc
+import importlib.util
+import json
+import marshal
+import runpy
+import shutil
+import subprocess
+import sys
+import tomllib
+import types
+import zipfile
+from pathlib import Path
+
+import pytest
+from helpers.lanes import copy_package, run_python
+
+import fastmlp
+from fastmlp import _pyinstaller
+from fastmlp.compiler import cache as code_cache
+from fastmlp.compiler import source_hash
+
+ROOT = Path(fastmlp.__file__).parent.parent
+
+#: An activation of functions without a file.
+APPLY = """
+import json
+import numpy as np
+from fastmlp import Activation, MLPRegressor, __file__
+
+bent = Activation(lambda z: z + np.tanh(z), lambda z: 2 - np.tanh(z) ** 2)
+outputs = bent([-1.0, 0.5]).tolist()
+"""
+FIT = """
+X = np.linspace(-1, 1, 40).reshape(20, 2)
+model = MLPRegressor(hidden_layer_sizes=(3,), activation=bent, solver="sgd", max_iter=9, random_state=0, tol=9,
+                     n_iter_no_change=1)
+outputs += model.fit(X, X[:, 0]).predict(X).tolist()
+"""
+PRINT = "print(json.dumps([__file__, outputs]))"
+FOLDERS = "import json; from fastmlp.compiler import cache; print(json.dumps([*map(str, cache.cache_folders())]))"
+KEY = "from fastmlp.compiler import cache as code_cache; print(code_cache.cache_key())"
+
+
+def as_folder(package):
+    return package.parent
+
+
+def as_pyc(package):
+    """Code without sources, in a folder."""
+    assert compileall.compile_dir(package, quiet=1, legacy=True)
+    for source in package.rglob("*.py"):
+        source.unlink()
+    shutil.rmtree(package / "__pycache__", ignore_errors=True)
+    return package.parent
+
+
+def as_zip(package):
+    target = package.parent / "app.zip"
+    with zipfile.ZipFile(target, "w") as file:
+        for path in sorted(package.rglob("*.py*")):
+            file.write(path, path.relative_to(package.parent))
+    shutil.rmtree(package)
+    return target
+
+
+def as_zip_of_pyc(package):
+    return as_zip(as_pyc(package) / "fastmlp")
+
+
+FORMS = [as_zip, as_pyc, as_zip_of_pyc]
+
+
+def assert_runs(place, script, cache, times):
+    """The same as this process computes, which has sources; the second time with what the first has kept."""
+    here = {}
+    exec(script, here)
+    for _ in range(times):
+        file, outputs = json.loads(run_python("-c", script + PRINT, cache=cache, PYTHONPATH=str(place)))
+        assert Path(file).is_relative_to(place)  # and no other copy of the package
+        assert outputs == here["outputs"]
+
+
+@pytest.mark.parametrize("form", [as_pyc, as_zip])
+def test_an_activation_of_the_users(form, tmp_path):
+    assert_runs(form(copy_package(tmp_path / "app")), APPLY, tmp_path / "cache", times=1)
+
+
+def test_a_fit(tmp_path):
+    assert_runs(as_zip_of_pyc(copy_package(tmp_path / "app")), APPLY + FIT, tmp_path / "cache", times=2)
+
+
+@pytest.mark.parametrize("form", [as_folder, *FORMS])
+def test_where_code_is_kept(form, tmp_path):
+    """Beside the package, not in it: `pip uninstall` leaves nothing that could be imported. Never inside a zip file."""
+    place = form(copy_package(tmp_path / "app"))
+    run = {"cache": None, "PYTHONPATH": str(place), "XDG_CACHE_HOME": str(tmp_path / "home")}
+    folders = [Path(folder) for folder in json.loads(run_python("-c", FOLDERS, **run))]
+    expected = [tmp_path / "home" / "fastmlp"]
+    if place.is_dir():
+        expected.insert(0, place / "__pycache__")
+    assert [folder.parent for folder in folders] == expected
+    assert all(folder.name.startswith("fastmlp-") for folder in folders)  # no name that an import could ask for
+
+
+@pytest.mark.parametrize("form", [as_folder, *FORMS])
+def test_an_edited_kernel_changes_the_key(form, tmp_path):
+    def key(folder, edit):
+        package = copy_package(tmp_path / folder)
+        edited = package / "kernels" / "loop" / "dropout.py"
+        edited.write_text(edit(edited.read_text(encoding="utf-8")), encoding="utf-8")
+        return run_python("-c", KEY, cache=None, PYTHONPATH=str(form(package)))
+
+    plain, *others = (
+        key("plain", lambda text: text),
+        key("line", lambda text: text + "\n_MORE = 1\n"),
+        key("number", lambda text: text.replace("import", "import math\nimport", 1)),
+    )
+    assert len({plain, *others}) == 3
+
+
+def test_a_loader_without_files(monkeypatch):
+    """As PyInstaller's, which has code and nothing else: equal code has equal hashes, wherever it comes from."""
+
+    class Loader:
+        def __init__(self, text):
+            self.text = text
+
+        def get_data(self, path):
+            raise FileNotFoundError(path)
+
+        def get_code(self, name):
+            return marshal.loads(marshal.dumps(compile(self.text, "dense.py", "exec")))
+
+    name = "fastmlp.kernels.linalg.dense"
+    texts = "x = 1, 'a'; y = {'b', 'c'}", "x = 1, 'a'; y = {'b', 'c'}  # a comment", "x = 2, 'a'; y = {'b', 'c'}"
+    found = [
+        source_hash._content(importlib.util.spec_from_loader(name, Loader(text), origin="nowhere")) for text in texts
+    ]
+    assert found[0] == found[1] != found[2]
+
+
+# PyInstaller
+
+
+class Frozen(importlib.abc.InspectLoader):
+    """A loader like that of a frozen program: the modules have no files."""
+
+    def get_source(self, name):
+        return None
+
+    def get_code(self, name):
+        specification = importlib.util.find_spec("numba.core.serialize")  # beside it
+        path = Path(specification.origin).with_name("config.py")
+        return compile(path.read_text(encoding="utf-8"), "numba/core/config.py", "exec")
+
+
+def test_numbas_configuration_in_a_frozen_program(monkeypatch):
+    """It is read anew by its loader: the key is that of the same program elsewhere, and a changed flag changes it."""
+    from numba.core import config
+
+    plain = code_cache.cache_key.__wrapped__()
+    frozen = importlib.util.spec_from_loader("numba.core.config", Frozen(), origin="/nonexistent/config.pyc")
+    monkeypatch.setattr(config, "__spec__", frozen)
+    monkeypatch.setattr(config, "__file__", "/nonexistent/config.pyc")
+    code_cache._flags_of.cache_clear()
+    assert code_cache._changed_flags() == []
+    assert code_cache.cache_key.__wrapped__() == plain
+    monkeypatch.setattr(config, "OPT", 0)
+    assert [flag for flag, _ in code_cache._changed_flags()] == ["OPT"]
+    code_cache._flags_of.cache_clear()
+
+
+def test_the_hook_names_every_module(monkeypatch):
+    """Those that are imported by name when they are first used are what PyInstaller does not see."""
+    (folder,) = _pyinstaller.get_hook_dirs()
+    hooks = types.ModuleType("PyInstaller.utils.hooks")
+    hooks.copy_metadata = lambda name: [(name, "metadata")]
+    for name in ("PyInstaller", "PyInstaller.utils"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    monkeypatch.setitem(sys.modules, "PyInstaller.utils.hooks", hooks)
+    hook = runpy.run_path(str(Path(folder) / "hook-fastmlp.py"))
+    package = Path(fastmlp.__file__).parent
+    paths = {path.relative_to(package.parent).with_suffix("").parts for path in package.rglob("*.py")}
+    modules = {".".join(parts).removesuffix(".__init__") for parts in paths if "_pyinstaller" not in parts}
+    assert {"fastmlp", *hook["hiddenimports"]} == modules
+    assert hook["datas"] == [("numba", "metadata")]
+
+
+def test_the_hook_is_announced():
+    """By the entry point that PyInstaller asks for."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["entry-points"]["pyinstaller40"] == {"hook-dirs": "fastmlp._pyinstaller:get_hook_dirs"}
+    module, _, name = project["entry-points"]["pyinstaller40"]["hook-dirs"].partition(":")
+    assert getattr(importlib.import_module(module), name)() == [str(Path(fastmlp.__file__).parent / "_pyinstaller")]
+
+
+# The sdist
+
+
+def test_the_sdist_has_everything_but_what_runs_ci():
+    """setuptools takes tests/test_*.py by itself, and neither their helpers nor what they read."""
+    git = shutil.which("git")
+    tracked = git and subprocess.run([git, "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if not tracked or tracked.returncode or "MANIFEST.in" not in tracked.stdout.split():
+        pytest.skip("not a checkout")
+    rules = [line.split() for line in (ROOT / "MANIFEST.in").read_text(encoding="utf-8").splitlines()]
+    grafted = tuple(f"{folder}/" for rule in rules if rule[0] == "graft" for folder in rule[1:])
+    included = {name for rule in rules if rule[0] == "include" for name in rule[1:]}
+    by_itself = {"pyproject.toml", "MANIFEST.in"}
+    missing = [
+        name
+        for name in tracked.stdout.split()
+        if not name.startswith(("fastmlp/", *grafted)) and name not in included | by_itself
+    ]
+    assert missing == [".ci/run", ".gitignore"]
+    assert {"tests/", "docs/", "examples/", "benchmarks/"} <= set(grafted)

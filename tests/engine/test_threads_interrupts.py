@@ -1,0 +1,255 @@
+"""Ctrl-C twice, at any two moments: nobody is left waiting, at the barrier or for work, and the next call works."""
+
+import contextlib
+import itertools
+import os
+import signal
+import sys
+import threading
+
+import numpy as np
+import pytest
+from helpers.fits import assert_same_bits, draw, ignores_max_iter, make, results
+from test_team import Rounds
+
+import fastmlp.engine.threads
+from fastmlp.engine.threads import Helper, Team
+
+pytestmark = ignores_max_iter
+
+WATCHED = {fastmlp.engine.threads.__file__, threading.__file__}
+
+
+@pytest.fixture(autouse=True)
+def nobody_left():
+    """Asserts, also in the end, that no thread is left of those that were started since."""
+    before = set(threading.enumerate())
+
+    def check():
+        for thread in set(threading.enumerate()) - before:
+            if thread.is_alive():  # one that an interrupt has kept from being started is listed too
+                thread.join(20)
+            assert not thread.is_alive()
+
+    yield check
+    check()
+
+
+class Interrupts:
+    """Raises KeyboardInterrupt at the `first`-th line of threads.py, and again at the `second`-th moment after it.
+
+    Moments are those at which Python would serve a signal: when a function begins, and when one has returned.
+
+    `reached` says how many of the two came. (The trace function is gone once it has raised, so the second one comes
+    from the profiler's.)
+    """
+
+    def __init__(self, first, second):
+        self.lines, self.moments = itertools.count(), itertools.count()
+        self.first, self.second, self.reached = first, second, 0
+
+    def __enter__(self):
+        sys.settrace(self._enter_function)
+        return self
+
+    def __exit__(self, *error):
+        sys.settrace(None)
+        sys.setprofile(None)
+
+    def _enter_function(self, frame, event, argument):
+        return self._at_line if frame.f_code.co_filename == fastmlp.engine.threads.__file__ else None
+
+    def _at_line(self, frame, event, argument):
+        if event == "line" and next(self.lines) == self.first:
+            self.reached = 1
+            sys.setprofile(self._at_moment)
+            raise KeyboardInterrupt
+        return self._at_line
+
+    def _at_moment(self, frame, event, argument):
+        if self.reached == 2 or frame.f_code.co_filename not in WATCHED or event not in ("call", "c_return"):
+            return
+        if next(self.moments) == self.second:
+            self.reached = 2
+            raise KeyboardInterrupt
+
+
+def run_twice(size, long):
+    """Two calls of a team, whose threads meet in compiled code."""
+    counted = Rounds(size)
+    counted.team.long = long
+    with counted.team:
+        counted.team.run(counted.part(3))
+        counted.team.run(counted.part(3))
+
+
+@pytest.mark.parametrize(("size", "long"), [(2, False), (1, True), (2, True)])
+def test_two_interrupts_at_any_two_moments(size, long, nobody_left):
+    run_twice(size, long)
+    for first in itertools.count():
+        for second in itertools.count():
+            try:
+                with Interrupts(first, second) as interrupts:
+                    run_twice(size, long)
+            except KeyboardInterrupt:
+                assert interrupts.reached
+            nobody_left()
+            if interrupts.reached < 2:
+                break
+        if not interrupts.reached:
+            break
+    assert first > 50
+    run_twice(size, long)
+
+
+def is_within(frame, function):
+    """Whether a frame is one of the function's, or of what it has called."""
+    while frame is not None and frame.f_code is not function.__code__:
+        frame = frame.f_back
+    return frame is not None
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers that send signals")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # served in a destructor of Python's
+@pytest.mark.parametrize("gap", [3e-6, 100e-6])
+def test_signals_that_come_in_a_row(gap, nobody_left):
+    """Really sent, so they come while a call is waited for and between two instructions too."""
+    left = 0
+
+    def interrupt(number, frame):
+        nonlocal left
+        if left and is_within(frame, run_twice):
+            left -= 1
+            if left:
+                signal.setitimer(signal.ITIMER_REAL, gap)
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for delay in np.geomspace(5e-6, 3e-3, 40):
+            left = 2
+            with contextlib.suppress(KeyboardInterrupt), contextlib.suppress(KeyboardInterrupt):
+                signal.setitimer(signal.ITIMER_REAL, delay)
+                run_twice(2, False)
+            left = 0
+            nobody_left()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    run_twice(2, False)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("second", [("give", 1), ("give", 2), ("join", 1), ("join", 2)])
+@pytest.mark.parametrize("first", [("give", 3), ("wait", 2), ("wait", 3), ("join", 1)])
+def test_a_second_interrupt_while_the_first_is_served(first, second, solver, monkeypatch, nobody_left):
+    """Of a fit: it says that it was interrupted, and the next one has the same bits as any other."""
+    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
+    monkeypatch.setattr("fastmlp.engine.slicing.SLICE", 0.0)
+    X, y = draw("classes")
+    expected = results(make("classes", n_jobs=1, solver=solver).fit(X, y), X)
+    places, counter = [first, second], itertools.count(1)
+    model = make("classes", n_jobs=3, solver=solver)
+
+    def failing(name, function):
+        def call(*arguments):
+            nonlocal counter
+            here = bool(places) and places[0][0] == name and next(counter) == places[0][1]
+            if here:
+                places.pop(0)
+                counter = itertools.count(1)
+                raise KeyboardInterrupt
+            return function(*arguments)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        for name in ("give", "wait", "join"):
+            patch.setattr(Helper, name, failing(name, getattr(Helper, name)))
+        try:
+            with pytest.warns(UserWarning, match=r"^Training interrupted by user\.$"):
+                model.fit(X, y)
+        finally:
+            places.clear()
+    nobody_left()
+    assert_same_bits(results(model.fit(X, y), X), expected)
+
+
+def test_a_helper_ends_with_its_object():
+    """Without a line of Python, which an interrupt could keep from running."""
+    helper = Helper()
+    assert helper.start()
+    thread = helper.thread
+    del helper
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+def test_an_interrupted_join_does_not_take_the_living_for_dead(monkeypatch):
+    """`Thread.join` does (until Python 3.13), so nobody may rely on it while a helper works."""
+    team, begun, working = Team(2), threading.Event(), []
+    join = threading.Thread.join
+
+    def never(thread, timeout=None):
+        assert not working
+        join(thread, timeout)
+
+    monkeypatch.setattr(threading.Thread, "join", never)
+
+    def work(number):
+        if number == 0:
+            begun.wait()
+            raise KeyboardInterrupt
+        working.append(number)
+        begun.set()
+        while not team.barrier[fastmlp.engine.threads.CALLED_OFF // 8]:
+            pass
+        working.pop()
+
+    with pytest.raises(KeyboardInterrupt):
+        team.run(work)
+
+
+def train_for_ever(n_jobs, X, y):
+    make("classes", n_jobs=n_jobs, max_iter=10**9, tol=0, n_iter_no_change=10**9).fit(X, y)
+
+
+@pytest.mark.filterwarnings("ignore:Training interrupted by user", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals reach no single thread here")
+@pytest.mark.parametrize("n_jobs", [2, None])
+def test_signals_in_the_middle_of_a_fit(n_jobs, monkeypatch, nobody_left):
+    """Three, one after the other, from another thread. No lock of Python's is used here: interrupts leave them held."""
+    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
+    X, y = draw("classes")
+    model = make("classes", n_jobs=n_jobs).fit(X, y)
+    expected = results(model, X)
+    main, epochs = threading.get_ident(), []
+    monkeypatch.setattr(
+        "fastmlp.training.progress.Progress.epoch", lambda progress, number, loss: epochs.append(number)
+    )
+
+    def send(spins):
+        while not epochs:
+            os.sched_yield()
+        for _ in range(3):
+            signal.pthread_kill(main, signal.SIGINT)
+            for _ in range(spins):
+                os.sched_yield()
+
+    def interrupt(number, frame):
+        if is_within(frame, train_for_ever):
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        for spins in (0, 1, 10, 100, 1000) * 3:
+            epochs.clear()
+            sender = threading.Thread(target=send, args=[spins])
+            sender.start()
+            with contextlib.suppress(KeyboardInterrupt):
+                train_for_ever(n_jobs, X, y)
+            sender.join()
+            nobody_left()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert_same_bits(results(model.fit(X, y), X), expected)

@@ -1,0 +1,306 @@
+"""Early stopping judges by a score of scikit-learn where that has the loss, and else by the loss that is trained."""
+
+import numpy as np
+import pytest
+import scipy.sparse
+from helpers.guarded import assert_lines_are_zero
+from helpers.loss_cases import CASES, QUARTIC, make_problem
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import r2_score
+
+from fastmlp import Focal, Gamma, Huber, LogLoss, MLPClassifier, MLPRegressor, Quantile, Tweedie
+from fastmlp.engine.dataset import Rows
+from fastmlp.engine.threads import Helper
+from fastmlp.training.full_batch_loss import FullBatch
+from fastmlp.training.validation_loss import ValidationLoss
+
+TYPES = [np.float32, np.float64]
+RNG = np.random.RandomState(0)
+X = RNG.standard_normal((300, 4))
+NUMBERS = X[:, 0] - X[:, 1] * X[:, 2] + 0.3 * RNG.standard_normal(300)
+CLASSES = (NUMBERS > 0).astype(int) + (NUMBERS > 1)
+LABELS = np.column_stack([X[:, 0] > 0, X[:, 1] > 0.5]).astype(int)
+
+
+# The loss of some rows
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("name", CASES)
+def test_it_is_the_loss_that_is_trained(name, dtype, weighted):
+    """Of these rows and no others, in whatever order, with the parameters as they are now."""
+    problem = make_problem(CASES[name], rows=150, dtype=dtype, weighted=weighted)
+    order = np.random.RandomState(1).permutation(150)[:131]
+    loss = ValidationLoss(problem.network, problem.rows, order)
+    weights = problem.weights[order] if weighted else None
+    for _ in range(2):
+        rows = Rows(problem.X[order], problem.y[order], weights)
+        expected, _ = FullBatch(problem.network, rows, l2=0.0)(problem.network.params)
+        assert loss() == pytest.approx(expected, rel=1e-5 if dtype == np.float32 else 1e-11)
+        problem.network.params *= dtype(0.75)
+    for workspace in loss.workspaces:
+        for buffer in workspace.buffers.values():
+            assert_lines_are_zero(buffer)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("dtype", TYPES)
+def test_threads_and_layout_change_no_bit(dtype, sparse, monkeypatch):
+    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
+    problem = make_problem(CASES["Huber(delta=0.5), identity, 3"], hidden=(33, 70), rows=410, dtype=dtype)
+    order = np.random.RandomState(1).permutation(410)[:333]
+    inputs = scipy.sparse.csr_matrix(problem.X) if sparse else np.asfortranarray(problem.X)
+    rows = Rows(inputs, problem.y, problem.weights)
+    losses = [ValidationLoss(problem.network, rows, order, threads) for threads in (1, 2, 3, 7)]
+    assert [loss.team.size for loss in losses] == [1, 2, 3, 7]
+    assert len({loss() for loss in losses}) == 1
+
+
+@pytest.mark.parametrize("started", [0, 1, 2])
+def test_threads_that_cannot_be_started(started, monkeypatch):
+    """Every part is computed, by however many threads there are: with the parameters of now, not of a call before."""
+    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
+    problem = make_problem(CASES["Huber(delta=0.5), identity, 3"], hidden=(33, 70), rows=410)
+    order = np.random.RandomState(1).permutation(410)[:333]
+    alone, together = (ValidationLoss(problem.network, problem.rows, order, threads) for threads in (1, 4))
+    assert together.team.size == 4
+    start, asked = Helper.start, []
+
+    def start_some(helper):
+        asked.append(helper)
+        return len(asked) <= started and start(helper)
+
+    monkeypatch.setattr(Helper, "start", start_some)
+    for _ in range(2):
+        assert together() == alone()
+        problem.network.params *= 0.75
+    assert len(asked) > started
+
+
+def test_what_is_not_finite_is_said():
+    problem = make_problem(CASES["Huber(delta=0.5), identity, 3"], rows=9)
+    problem.network.params[0] = np.nan
+    assert np.isnan(ValidationLoss(problem.network, problem.rows, np.arange(9))())
+
+
+# What decides
+
+#: (estimator, its parameters, targets) → validation_metric_
+METRICS = [
+    (MLPClassifier, {}, CLASSES, "accuracy"),
+    (MLPClassifier, {}, CLASSES > 0, "accuracy"),
+    (MLPClassifier, {}, LABELS, "accuracy"),
+    (MLPClassifier, {"loss": LogLoss()}, CLASSES, "accuracy"),
+    (MLPClassifier, {"output_activation": "logistic"}, LABELS, "accuracy"),
+    (MLPClassifier, {"output_activation": "softmax"}, CLASSES > 0, "neg_loss"),
+    (MLPClassifier, {"output_activation": "hard_sigmoid"}, CLASSES > 0, "neg_loss"),
+    (MLPClassifier, {"loss": LogLoss(0.1)}, CLASSES, "neg_loss"),
+    (MLPClassifier, {"loss": Focal()}, CLASSES, "neg_loss"),
+    (MLPClassifier, {"loss": "focal"}, LABELS, "neg_loss"),
+    (MLPClassifier, {"loss": "hinge"}, CLASSES, "neg_loss"),
+    (MLPClassifier, {"loss": "squared_hinge"}, CLASSES > 0, "neg_loss"),
+    (MLPClassifier, {"loss": "perceptron"}, CLASSES, "neg_loss"),
+    (MLPClassifier, {"loss": QUARTIC}, CLASSES, "neg_loss"),
+    (MLPRegressor, {}, NUMBERS, "r2"),
+    (MLPRegressor, {"loss": "poisson"}, NUMBERS**2, "r2"),
+    (MLPRegressor, {"output_activation": "tanh"}, NUMBERS, "neg_loss"),
+    (MLPRegressor, {"loss": "poisson", "output_activation": "softplus"}, NUMBERS**2, "neg_loss"),
+    *(
+        (MLPRegressor, {"loss": loss}, NUMBERS, "neg_loss")
+        for loss in ("half_squared_error", "sum_squared_error", "absolute_error", Huber(2.0), "log_cosh", Quantile(0.9),
+                     Quantile((0.1, 0.9)), Quantile((0.1, 0.9), crossing=False), QUARTIC)
+    ),
+    (MLPRegressor, {"loss": Gamma()}, NUMBERS**2 + 0.1, "neg_loss"),
+    (MLPRegressor, {"loss": Tweedie(1.5)}, NUMBERS**2, "neg_loss"),
+]  # fmt: skip
+
+
+def fit_and_split(estimator, y, monkeypatch, X=X, **params):
+    """A fitted model, and the rows that it was validated on."""
+    split = {}
+
+    def remember(*arguments):
+        from fastmlp.estimators.validation import split_rows
+
+        split["train"], split["validation"] = split_rows(*arguments)
+        return split["train"], split["validation"]
+
+    monkeypatch.setattr("fastmlp.estimators.preparation.split_rows", remember)
+    weights = params.pop("sample_weight", None)
+    options = {"early_stopping": True, "validation_fraction": 0.3, "hidden_layer_sizes": (8,), "max_iter": 30}
+    model = estimator(**{**options, "learning_rate_init": 0.01, "random_state": 0, "n_iter_no_change": 50, **params})
+    with pytest.warns(ConvergenceWarning):
+        model.fit(X, y, weights)
+    return model, split["validation"]
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("estimator", "params", "y", "metric"), METRICS, ids=[f"{p or e.__name__} {m}" for e, p, _, m in METRICS]
+)
+def test_scores_and_the_weights_that_are_kept(estimator, params, y, metric, weighted, dtype, monkeypatch):
+    """The best score is the score of the model that came out of it: a loss is the smallest."""
+    weights = np.random.RandomState(2).uniform(0.5, 2.0, len(X)) if weighted else None
+    model, validation = fit_and_split(
+        estimator, y, monkeypatch, X=X.astype(dtype), alpha=0.5, l1=0.1, sample_weight=weights, **params
+    )
+    assert model.validation_metric_ == metric
+    assert len(model.validation_scores_) == model.n_iter_ == 30
+    assert model.best_validation_score_ == max(model.validation_scores_)
+    inputs, weights = X[validation].astype(dtype), None if weights is None else weights[validation]
+    if metric != "neg_loss":
+        best = model.score(inputs, y[validation], weights)
+    else:
+        best = -loss_of(model, inputs, y[validation], weights)
+        assert max(model.validation_scores_) < 0
+    tolerance = 1e-4 if dtype == np.float32 else 1e-9
+    assert model.best_validation_score_ == pytest.approx(best, rel=tolerance)
+
+
+def loss_of(model, X, y, weights):
+    """The model's loss of these rows by its own network, or, where quantiles are sorted, by the formula."""
+    from fastmlp import Network
+
+    loss = model.loss
+    if isinstance(loss, Quantile) and not loss.crossing:
+        gap = y[:, np.newaxis] - model.predict(X)
+        each = np.maximum(np.multiply(loss.quantiles, gap), (np.array(loss.quantiles) - 1) * gap).sum(axis=1)
+        return float(np.average(each, weights=weights))
+    if isinstance(model, MLPClassifier) and y.ndim == 1:
+        y = np.searchsorted(model.classes_, y)
+        if getattr(loss, "name", loss) == "Loss":
+            y = y[:, np.newaxis] == np.arange(model.n_outputs_)
+    units = [X.shape[1], *(len(bias) for bias in model.intercepts_)]
+    network = Network(units, [model.activation, model.out_activation_], loss, X.dtype)
+    network.set_weights(model.coefs_, model.intercepts_)
+    return network.loss(X, np.asarray(y, X.dtype), weights)
+
+
+def test_without_early_stopping_there_is_no_metric():
+    with pytest.warns(ConvergenceWarning):
+        model = MLPRegressor(max_iter=2).fit(X, NUMBERS)
+    assert model.validation_metric_ is None
+    assert model.validation_scores_ is None
+
+
+@pytest.mark.parametrize("q", [0.05, 0.95])
+def test_a_quantile_far_out_is_reached(q):
+    """By R² the fit ended as soon as the middle of the targets was found."""
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((4000, 3))
+    y = X[:, 0] + (1 + abs(X[:, 1])) * rng.standard_normal(4000)
+    model = MLPRegressor(
+        loss=Quantile(q), early_stopping=True, hidden_layer_sizes=(32,), max_iter=300, random_state=0, tol=1e-5
+    ).fit(X[:3000], y[:3000])
+    assert abs(np.mean(y[3000:] <= model.predict(X[3000:])) - q) < 0.03
+    assert model.n_iter_ < 300
+
+
+@pytest.mark.parametrize("loss", ["log_cosh", Quantile((0.1, 0.5, 0.9))], ids=str)
+def test_it_stops_when_the_loss_stays(loss):
+    """`tol` is what the loss must fall by, as the training loss must without early stopping."""
+    params = {"loss": loss, "early_stopping": True, "hidden_layer_sizes": (8,), "random_state": 0, "max_iter": 500}
+    model = MLPRegressor(tol=0.02, n_iter_no_change=4, learning_rate_init=0.02, **params).fit(X, NUMBERS)
+    losses = -np.array(model.validation_scores_)
+    improved = [loss <= best - 0.02 for loss, best in zip(losses[1:], np.minimum.accumulate(losses)[:-1], strict=True)]
+    assert model.n_iter_ < 500
+    assert improved[-5:] == [False] * 5
+    assert all(any(improved[start : start + 5]) for start in range(len(improved) - 5))
+
+
+def test_what_is_printed(capsys):
+    model = MLPRegressor(loss="huber", early_stopping=True, max_iter=400, tol=0.1, n_iter_no_change=2, verbose=True)
+    model.fit(X, NUMBERS)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == f"Validation loss: {-model.validation_scores_[0]:.8f}"
+    assert lines[-1] == "Validation loss did not improve more than tol=0.100000 for 2 consecutive epochs. Stopping."
+
+
+@pytest.mark.parametrize("before", ["squared_error", "huber"])
+def test_going_on_with_another_loss_forgets_scores_of_another_kind(before):
+    """R² = 0.9 would be better than every −loss to come, and nothing new would be kept."""
+    params = {"hidden_layer_sizes": (8,), "random_state": 0, "learning_rate_init": 0.01}
+    model = MLPRegressor(loss=before, early_stopping=True, warm_start=True, max_iter=60, **params)
+    with pytest.warns(ConvergenceWarning):
+        model.fit(X, NUMBERS)
+        first, coef = model.best_validation_score_, model.coefs_[0].copy()
+        model.set_params(loss="absolute_error", max_iter=5).fit(X, NUMBERS)
+    assert len(model.validation_scores_) == 5
+    assert model.best_validation_score_ == max(model.validation_scores_) < first
+    assert np.any(model.coefs_[0] != coef)
+    with pytest.warns(ConvergenceWarning):
+        model.fit(X, NUMBERS)
+    assert len(model.validation_scores_) == 10
+
+
+# Quantiles in order
+
+
+def crossing_model(n_targets=1, crossing=False, **params):
+    """Three quantiles that have seen so little that they cross."""
+    y = NUMBERS if n_targets == 1 else np.column_stack([NUMBERS, X[:, 3] - NUMBERS])
+    loss = Quantile((0.3, 0.5, 0.7), crossing=crossing) if crossing is not True else Quantile((0.3, 0.5, 0.7))
+    model = MLPRegressor(loss=loss, hidden_layer_sizes=(8,), max_iter=3, random_state=0, **params)
+    with pytest.warns(ConvergenceWarning):
+        return model.fit(X, y), y
+
+
+@pytest.mark.parametrize("n_targets", [1, 2])
+def test_sorted_predictions(n_targets):
+    """What is trained is the same; what is predicted is sorted, for each target by itself."""
+    (model, y), (crossed, _) = crossing_model(n_targets), crossing_model(n_targets, crossing=True)
+    for ours, theirs in zip(model.coefs_, crossed.coefs_, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    raw, ordered = crossed.predict(X), model.predict(X)
+    assert raw.shape == ordered.shape == ((300, 3) if n_targets == 1 else (300, 2, 3))
+    assert model.loss.count_crossings(raw.reshape(300, -1)) > 20
+    assert model.loss.count_crossings(ordered.reshape(300, -1)) == 0
+    np.testing.assert_array_equal(ordered, np.sort(raw, axis=-1))
+    np.testing.assert_array_equal(model.predict(X[:3]), ordered[:3])  # a few rows take a short way
+    expected = r2_score(y, ordered[..., 1])
+    assert model.score(X, y) == pytest.approx(expected, rel=1e-12)
+    assert crossed.score(X, y) != model.score(X, y)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("n_targets", [1, 2])
+def test_the_loss_of_sorted_quantiles(n_targets, dtype, weighted):
+    case = Quantile((0.2, 0.5, 0.7, 0.9), crossing=False), "identity", 4 * n_targets
+    problem = make_problem(case, rows=100, dtype=dtype, weighted=weighted)
+    outputs = np.sort(problem.network.forward(problem.X).reshape(100, n_targets, 4).astype(float), axis=2)
+    gap = problem.y.astype(float)[:, :, np.newaxis] - outputs
+    q = np.array(case[0].quantiles)
+    each = np.maximum(q * gap, (q - 1) * gap).sum(axis=(1, 2))
+    expected = np.average(each, weights=problem.weights)
+    judged = ValidationLoss(problem.network, problem.rows, np.arange(100))()
+    assert judged == pytest.approx(expected, rel=1e-5 if dtype == np.float32 else 1e-12)
+    assert judged < problem.network.loss(problem.X, problem.y, problem.weights)
+
+
+def test_sorting_lets_nan_through():
+    problem = make_problem((Quantile((0.2, 0.5), crossing=False), "identity", 2), rows=9)
+    problem.network.params[-1] = np.nan
+    assert np.isnan(ValidationLoss(problem.network, problem.rows, np.arange(9))())
+
+
+def test_one_quantile_has_nothing_to_sort():
+    outputs = np.array([[3.0, 2.0]])
+    assert Quantile(0.3, crossing=False).arrange(outputs) is outputs
+    assert Quantile((0.3, 0.4)).arrange(outputs) is outputs
+
+
+@pytest.mark.parametrize("crossing", [None, "no", 1])
+def test_crossing_is_yes_or_no(crossing):
+    with pytest.raises(ValueError, match=r"crossing must be True \(quantiles as they come\) or False \(sorted\), got"):
+        MLPRegressor(loss=Quantile((0.1, 0.9), crossing=crossing)).fit(X, NUMBERS)
+
+
+def test_crossing_belongs_to_the_loss():
+    assert Quantile((0.1, 0.9), crossing=False) != Quantile((0.1, 0.9)) == Quantile((0.1, 0.9), crossing=np.True_)
+    assert repr(Quantile([0.1, 0.9], crossing=False)) == "Quantile(quantiles=(0.1, 0.9), crossing=False)"
+    older = Quantile.__new__(Quantile)
+    older.__setstate__({"quantiles": (0.1, 0.9)})
+    assert older == Quantile((0.1, 0.9))

@@ -1,0 +1,142 @@
+"""Tiny fits that use every kernel: each solver on each task, dense and sparse; each rule; every loss; both types.
+
+Run as a script, it makes them all and prints, as JSON, how each kernel was come by.
+"""
+
+import gc
+import itertools
+import json
+import warnings
+
+import numpy as np
+import scipy.sparse
+from helpers import loss_cases
+from helpers.problems import make_problem
+from sklearn.exceptions import ConvergenceWarning
+
+from fastmlp import MLPClassifier, MLPRegressor, Network, Quantile
+from fastmlp.activations import ACTIVATIONS
+from fastmlp.compiler.numba_backend import Unit
+from fastmlp.engine.dataset import Rows
+from fastmlp.engine.model import TrainableModel
+from fastmlp.losses import Perceptron
+from fastmlp.optimizers import LAMB, OPTIMIZERS, RMSProp
+from fastmlp.regularization import Regularisation
+from fastmlp.training.dropout_keys import Masks
+from fastmlp.training.full_batch_loss import FullBatch
+from fastmlp.training.minibatch import Epoch
+
+SOLVERS = {
+    "adam": {"solver": "adam"},
+    "nesterov": {"solver": "sgd", "nesterovs_momentum": True, "learning_rate": "adaptive"},
+    "momentum": {"solver": "sgd", "nesterovs_momentum": False, "learning_rate": "invscaling"},
+    "lbfgs": {"solver": "lbfgs"},
+    "adam, early stopping": {"solver": "adam", "early_stopping": True},
+}
+TASKS = ["binary", "classes", "labels", "regression", "outputs", "poisson"]
+INPUTS = {"dense": np.array, "csr": scipy.sparse.csr_matrix, "csc": scipy.sparse.csc_matrix}
+RULES = [*OPTIMIZERS.values(), RMSProp(momentum=0.5), RMSProp(centred=True)]
+CASES = list(itertools.product(SOLVERS, TASKS, INPUTS))
+N_ROWS = 37
+
+
+def draw(task, dtype):
+    """X with many zeros, y and weights."""
+    rng = np.random.RandomState(len(task))
+    X = rng.standard_normal((N_ROWS, 7)) * rng.randint(2, size=(N_ROWS, 7))
+    y = {
+        "binary": rng.randint(2, size=N_ROWS),
+        "classes": rng.randint(3, size=N_ROWS),
+        "labels": rng.randint(2, size=(N_ROWS, 3)),
+        "regression": rng.standard_normal(N_ROWS),
+        "outputs": rng.standard_normal((N_ROWS, 2)),
+        "poisson": rng.poisson(2.0, size=N_ROWS),
+    }[task]
+    return X.astype(dtype), y, rng.randint(1, 3, size=N_ROWS).astype(dtype)
+
+
+def make_estimator(solver, task, kind, n_jobs=None):
+    """Activations and depths in turn, so that all of them come along."""
+    turn = CASES.index((solver, task, kind))
+    options = {
+        "hidden_layer_sizes": [(5,), (11, 3), (), (17,)][turn // 3 % 4],
+        "activation": ["relu", "tanh", "logistic", "identity"][turn % 4],
+        "batch_size": 17, "max_iter": 3, "random_state": 0, "n_jobs": n_jobs,
+    }  # fmt: skip
+    if task in ("binary", "classes", "labels"):
+        return MLPClassifier(**options, **SOLVERS[solver])
+    loss = "poisson" if task == "poisson" else "squared_error"
+    return MLPRegressor(**options, **SOLVERS[solver], loss=loss)
+
+
+def fit(solver, task, kind, dtype, prepare=lambda X: X, n_jobs=None):
+    """A fitted estimator, and X as it was fitted on."""
+    X, y, weights = draw(task, dtype)
+    X = prepare(INPUTS[kind](X))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # after three epochs it has not
+        return make_estimator(solver, task, kind, n_jobs).fit(X, y, sample_weight=weights), X
+
+
+def use_every_loss(dtype):
+    """The gradient of a small network with every loss behind every output activation, but for a user's own."""
+    for case in [*loss_cases.CASES.values(), (Perceptron(), "step", 3)]:
+        if case[0] is not loss_cases.QUARTIC:
+            problem = loss_cases.make_problem(case, dtype=dtype)
+            FullBatch(problem.network, problem.rows, 0.1)(problem.network.params.copy())
+
+
+def use_every_activation(dtype):
+    """One hidden layer of each, and a batch that goes in parts."""
+    hidden = [activation for activation in ACTIVATIONS.values() if activation.hidden]
+    network = TrainableModel([2] * (len(hidden) + 1) + [1], [*hidden, "identity"], "squared_error", dtype)
+    rows = Rows(np.ones((2048, 2), dtype), np.ones((2048, 1), dtype))
+    Epoch(network, rows, OPTIMIZERS["sgd"], np.arange(2048), 2048).run(0.1)
+
+
+def judge_without_gradients(dtype):
+    """The loss of rows that are not trained on, of quantiles in order; and a network's loss by itself."""
+    X, y, _ = draw("regression", dtype)
+    loss = Quantile((0.2, 0.8), crossing=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        MLPRegressor(loss, hidden_layer_sizes=(5,), early_stopping=True, max_iter=2, random_state=0).fit(X, y)
+    Network([7, 1], ["identity"], "half_squared_error", dtype).loss(X, y)
+
+
+def train_with_all_hooks(dtype, sparse):
+    """One epoch with everything that hooks into a step."""
+    problem = make_problem("multi-label", rows=N_ROWS, dtype=dtype, sparse=sparse)
+    settings = Regularisation(0.1, dropout=0.5, input_dropout=0.2, max_norm=1.0, clip_norm=1.0, clip_value=0.1)
+    Epoch(problem.network, problem.rows, LAMB(), np.arange(N_ROWS), 17, 1, settings, Masks(0)).run(0.1)
+
+
+def origins():
+    """Unit and type → "cache" or "compiler", for all that were asked for; None for a unit that was not."""
+    found = {}
+    for unit in (thing for thing in gc.get_objects() if isinstance(thing, Unit)):
+        if not unit.compiled:
+            found[unit.__name__] = None
+        for dtype, compiled in unit.compiled.items():
+            found[f"{unit.__name__}, {dtype}"] = "cache" if compiled.cache_hits else "compiler"
+    return found
+
+
+if __name__ == "__main__":
+    for case in CASES:
+        for dtype in (np.float32, np.float64):
+            estimator, X = fit(*case, dtype)
+            for rows in (X, X, X[:1]):  # dense rows take the short way from the second time on
+                estimator.predict(rows)
+            if case[2] == "dense":
+                estimator.predict(np.asfortranarray(X))
+    for rule, dtype in itertools.product(RULES, (np.float32, np.float64)):
+        problem = make_problem("poisson", dtype=dtype)
+        Epoch(problem.network, problem.rows, rule, np.arange(7), 3, 1, Regularisation(0.1)).run(0.1)
+    for dtype in (np.float32, np.float64):
+        use_every_loss(dtype)
+        use_every_activation(dtype)
+        judge_without_gradients(dtype)
+    for dtype, sparse in itertools.product((np.float32, np.float64), (False, True)):
+        train_with_all_hooks(dtype, sparse)
+    print(json.dumps(origins()))

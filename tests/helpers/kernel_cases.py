@@ -1,0 +1,31 @@
+"""Types, shapes and tolerances for tests of kernels, and an activation's kernel through its address."""
+
+import numpy as np
+from helpers.guarded import Guarded, call
+
+TYPES = [np.float32, np.float64]
+
+#: (rows, columns): nothing divides by anything.
+SHAPES = [(1, 1), (1, 7), (2, 3), (5, 1), (7, 17), (13, 10), (3, 33), (11, 67)]
+
+
+def tolerance(dtype, ulps=16):
+    return {"rtol": ulps * np.finfo(dtype).eps, "atol": ulps * np.finfo(dtype).eps}
+
+
+def in_type(values, dtype):
+    """Rounded to `dtype`, as the kernel gets them, in float64, as the twin does."""
+    return np.asarray(values).astype(dtype).astype(np.float64)
+
+
+def activate(activation, z, dtype, stride):
+    """The unit's (f, f′) through its address, once it is sure that it wrote nothing else."""
+    z, derivative = Guarded(z, dtype, stride), Guarded(np.full(z.shape, 0.25), dtype, stride)
+    settings = Guarded(np.array(activation.settings or (np.nan,)), np.float64)
+    rows, columns = z.shape
+    shape = {"rows": rows, "stride": stride, "columns": columns}
+    call(activation.unit, dtype, z=z, derivative=derivative, **shape, settings=settings)
+    for guarded in (z, derivative):
+        guarded.assert_only_inside_written(columns=stride)  # the padding is computed along
+    settings.assert_untouched()
+    return z.array, derivative.array

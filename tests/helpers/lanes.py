@@ -1,0 +1,55 @@
+"""Fresh processes, each with a cache directory of its own, for tests of what Numba keeps from one to the next."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import fastmlp
+
+TESTS = Path(__file__).parents[1]
+CONFIGURATION = TESTS.parent / "pyproject.toml"
+
+
+def environment(cache, **variables):
+    """This process's environment without what steers Numba, but with `cache` and `variables`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("NUMBA_", "PYTEST_"))}
+    paths = [path for path in (variables.pop("PYTHONPATH", None), str(TESTS), kept.get("PYTHONPATH")) if path]
+    chosen = {} if cache is None else {"NUMBA_CACHE_DIR": os.path.abspath(cache)}
+    return {**kept, **chosen, "PYTHONPATH": os.pathsep.join(map(str, paths)), **variables}
+
+
+def start_python(*arguments, cache, **variables):
+    """A process with its output as text, not waited for; not in the project's root, whose package would come first."""
+    command = [sys.executable, "-W", "error", *map(str, arguments)]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, env=environment(cache, **variables), cwd=TESTS, **streams)
+
+
+def finish(process):
+    """What it printed; it has gone well and has said nothing to stderr."""
+    output, errors = process.communicate()
+    assert process.returncode == 0, errors
+    assert not errors
+    return output
+
+
+def run_python(*arguments, cache, **variables):
+    """Start and finish."""
+    return finish(start_python(*arguments, cache=cache, **variables))
+
+
+def run_pytest(*paths, cache, **variables):
+    """(exit code, output) of a run of tests under the project's configuration."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", CONFIGURATION, *paths]
+    run = subprocess.run(
+        list(map(str, command)), env=environment(cache, **variables), capture_output=True, text=True, cwd=TESTS
+    )
+    return run.returncode, run.stdout + run.stderr
+
+
+def copy_package(folder):
+    """A copy of the package's sources that may be edited; put `folder` first on PYTHONPATH to run it."""
+    source = Path(fastmlp.__file__).parent
+    return shutil.copytree(source, folder / "fastmlp", ignore=shutil.ignore_patterns("__pycache__"))

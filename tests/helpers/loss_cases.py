@@ -1,0 +1,125 @@
+"""Every loss with the output activations that it makes sense behind: `CASES`, and what their tests need."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastmlp import Activation
+from fastmlp.engine.dataset import Rows
+from fastmlp.losses import (
+    LOSSES,
+    Focal,
+    Gamma,
+    Hinge,
+    Huber,
+    LogLoss,
+    Loss,
+    Perceptron,
+    Quantile,
+    SquaredHinge,
+    Tweedie,
+)
+from fastmlp.losses.base import BaseLoss, name_of
+from fastmlp.network import Network
+
+
+def half_tanh(z):
+    """An activation of which fastmlp knows nothing, with values in (0, 1)."""
+    return 0.5 + 0.5 * math.tanh(z)
+
+
+def half_tanh_slope(z):
+    return 0.5 - 0.5 * math.tanh(z) ** 2
+
+
+def quartic(a, y):
+    return (a - y) ** 4
+
+
+def quartic_slope(a, y):
+    return 4 * (a - y) ** 3
+
+
+def quartic_bend(a, y):
+    return 12 * (a - y) ** 2
+
+
+QUARTIC = Loss(quartic, quartic_slope, quartic_bend)
+OWN = {"half_tanh": Activation(half_tanh, half_tanh_slope)}
+
+DIFFERENCES = [
+    *(LOSSES[name] for name in ("squared_error", "half_squared_error", "sum_squared_error", "absolute_error")),
+    Huber(0.5), LOSSES["log_cosh"], Quantile(0.3), Quantile((0.1, 0.5, 0.9)), QUARTIC,
+]  # fmt: skip
+DEVIANCES = [LOSSES["poisson"], Gamma(), Tweedie(1.5), Tweedie(1), Tweedie(2), Tweedie(3.5), Tweedie(-1.0)]
+MARGINS = [Hinge(), SquaredHinge(), Perceptron()]
+
+
+def _cases():
+    for loss in DIFFERENCES:
+        for output in ("identity", "logistic", "tanh", "relu", "exp", "softmax"):
+            yield loss, output, 3
+    yield from ((loss, "identity", 1) for loss in DIFFERENCES if loss.n_targets("identity", 1))
+    yield Quantile((0.1, 0.9)), "identity", 6
+    yield Tweedie(0), "identity", 3
+    yield Tweedie(0), "tanh", 3
+    for loss in DEVIANCES:
+        yield from ((loss, output, n) for output, n in (("exp", 1), ("exp", 3), ("logistic", 3), ("softmax", 3)))
+    for loss in (LogLoss(), LogLoss(0.1), Focal(), Focal(0.5, (1.0, 2.0)), Focal(gamma=1.5, alpha=0.25)):
+        yield from ((loss, output, n) for output in ("logistic", "half_tanh") for n in (1, 3))
+    for loss in (LogLoss(), LogLoss(0.1), Focal(), Focal(0.5, (0.5, 1.0, 2.0))):
+        yield loss, "softmax", 3
+    for loss in MARGINS:
+        yield from ((loss, output, n) for output in ("identity", "tanh") for n in (1, 3))
+
+
+#: Readable name → (loss, output activation, number of outputs).
+CASES = {f"{loss}, {output}, {n}": (loss, output, n) for loss, output, n in _cases()}
+
+
+def activation(name):
+    """Ours by name, or one of the tests' own."""
+    return OWN.get(name, name)
+
+
+def draw_targets(rng, loss, output, n, n_outputs):
+    """Targets (n, n_targets) that the loss allows and that no corner lies at."""
+    width = loss.n_targets(output, n_outputs)
+    if loss.kinds == ("classifier",):
+        return rng.randint(2 if width == n_outputs else n_outputs, size=(n, width)).astype(float)
+    if loss.natural["regression"] == "exp":
+        zeros = rng.randint(2, size=(n, width)) if loss._p < 2 else 1
+        return rng.uniform(0.2, 3.0, (n, width)) * zeros
+    return rng.standard_normal((n, width))
+
+
+@dataclass
+class Problem:
+    network: Network
+    X: np.ndarray
+    y: np.ndarray
+    weights: np.ndarray | None
+    loss: BaseLoss
+    output: str
+
+    @property
+    def rows(self):
+        return Rows(self.X, self.y, self.weights)
+
+
+def make_problem(case, *, hidden=(4,), hidden_activation="tanh", rows=6, dtype=np.float64, weighted=True, seed=0):
+    """A small network with random parameters; some of the rows have weight zero."""
+    loss, output, n_outputs = case
+    rng = np.random.RandomState(seed)
+    activations = [*[hidden_activation] * len(hidden), activation(output)]
+    network = Network([3, *hidden, n_outputs], activations, loss, dtype)
+    for coef, intercept in zip(network.coefs, network.intercepts, strict=True):
+        coef[...] = rng.standard_normal(coef.shape) / np.sqrt(len(coef))
+        intercept[...] = rng.standard_normal(intercept.shape) * 0.3
+    X = rng.standard_normal((rows, 3)) * (rng.uniform(size=(rows, 3)) < 0.7)
+    y = draw_targets(rng, loss, output, rows, n_outputs)
+    weights = rng.uniform(0.5, 2.0, rows) * (rng.uniform(size=rows) < 0.8)
+    weights[0] = 1.0
+    weights = weights.astype(dtype) if weighted else None
+    return Problem(network, X.astype(dtype), y.astype(dtype), weights, loss, name_of(output))

@@ -1,0 +1,126 @@
+"""Epochs with everything that hooks into a step, in compiled code and by plain twins, for several test modules."""
+
+from functools import partial
+
+import numpy as np
+from helpers.guarded import assert_lines_are_zero
+from helpers.guarded_rows import GuardedRows, assert_nothing_written_beside, take_step
+from helpers.problems import assert_twins_are_current
+from oracles import reference_regularisation as plain
+
+from fastmlp.optimizers import LAMB, SGD, AdaDelta, AdaGrad, Adam, AdaMax, AdamW, AMSGrad, Lion, NAdam, RAdam, RMSProp
+from fastmlp.schedules import Polynomial
+from fastmlp.training.dropout_keys import Masks
+from fastmlp.training.minibatch import Epoch
+
+RATE = 0.002  # so small that nothing diverges and roundings do not grow
+SEED = 12345678901234567890
+L2 = 0.05
+
+OPTIMIZERS = {"momentum": SGD(RATE, momentum=0.9), "lamb": LAMB(RATE, 0.8, 0.95, 1e-3, 0.1)}
+#: Every update rule, some with a rate that falls: epsilons so large that roundings do not grow.
+FALLING = Polynomial(RATE, steps=9, final=RATE / 4)
+RULES = {
+    **OPTIMIZERS,
+    "sgd": SGD(FALLING),
+    "falling momentum": SGD(FALLING, momentum=0.7),
+    "momentum that stays": SGD(RATE / 9, momentum=1.0),
+    "nesterov": SGD(FALLING, momentum=0.7, nesterov=True),
+    "adagrad": AdaGrad(FALLING, epsilon=1e-3),
+    "adadelta": AdaDelta(Polynomial(0.5, steps=9, final=0.1), epsilon=1e-3),
+    "rmsprop": RMSProp(FALLING, epsilon=1e-3),
+    "rmsprop with momentum": RMSProp(FALLING, momentum=0.7, epsilon=1e-3),
+    "rmsprop, centred": RMSProp(FALLING, momentum=0.7, epsilon=1e-3, centred=True),
+    "adam": Adam(FALLING, 0.8, 0.95, 1e-3),
+    "amsgrad": AMSGrad(FALLING, 0.8, 0.95, 1e-3),
+    "adamax": AdaMax(FALLING, 0.8, 0.95, 1e-3),
+    "nadam": NAdam(FALLING, 0.8, 0.95, 1e-3),
+    "radam": RAdam(FALLING, 0.8, 0.95, 1e-3),
+    "adamw": AdamW(FALLING, 0.8, 0.95, 1e-3, 0.5),
+    "lion": Lion(FALLING, 0.8, 0.95, 0.1),
+}
+
+
+def make_epoch(problem, settings, optimizer="momentum", batch_size=None, threads=1, rows=None, masks=None):
+    """Over all rows of the problem, in a fixed order of no order."""
+    order = shuffled(problem)
+    rows, masks = rows or problem.rows, masks or Masks(SEED)
+    optimizer = RULES.get(optimizer, optimizer)
+    return Epoch(problem.network, rows, optimizer, order, batch_size or len(order), threads, settings, masks)
+
+
+def shuffled(problem):
+    return np.random.RandomState(3).permutation(len(problem.X)).astype(np.int64)
+
+
+def strides_of(epoch):
+    return [int(stride) for stride in epoch.workspace.layers["input_stride"]]
+
+
+def masks_of_step(settings, units, strides, step, rows):
+    """Plain masks of what comes into each layer, (rows, columns), or None."""
+    rates = settings.input_rates(len(units) - 2)
+    return [
+        plain.mask(plain.mask_key(SEED, step, layer), rate, rows, columns, stride) if rate else None
+        for layer, (rate, columns, stride) in enumerate(zip(rates, units[:-1], strides, strict=True))
+    ]
+
+
+def train_plainly(problem, settings, optimizer, batch_size, strides, epochs=1):
+    """Losses of the epochs, and the parameters after them, by plain twins alone."""
+    coefs, intercepts, (X, y, weights) = problem.in_float64()
+    moments = [[0.0, 0.0, 0.0] for _ in range(2 * len(coefs))]
+    rule, etas, lambdas = RULES.get(optimizer, optimizer), [], []
+
+    def shrink(strength):
+        lambdas.append(strength)
+        return lambda before, after, kept: plain.soft(after, plain.threshold(rule, before, kept, etas, lambdas))
+
+    order, units, losses, t = shuffled(problem), problem.network.layout.units, [], 0
+    for _ in range(epochs):
+        sum_of_losses, rows_counted = 0.0, 0
+        for start in range(0, len(order), batch_size):
+            which = order[start : start + batch_size]
+            batch = X[which], y[which], weights[which]
+            if not batch[2].sum():
+                continue
+            masks = masks_of_step(settings, units, strides, t, len(which))
+            etas.append(float(rule.schedule(t)))
+            t += 1
+            update = partial(take_step, rule, t, etas[-1])
+            loss = plain.train_step(
+                coefs, intercepts, moments, update, shrink, batch, L2, settings, masks, problem.activation,
+                problem.loss, np.finfo(problem.network.dtype).eps,
+            )  # fmt: skip
+            sum_of_losses += loss * len(which)
+            rows_counted += len(which)
+        losses.append(sum_of_losses / max(rows_counted, 1))
+    return losses, coefs, intercepts
+
+
+def check_training(problem, settings, optimizer="momentum", batch_size=16, threads=1):
+    """Two epochs in compiled code against two of plain twins; everything that is read lies in guarded memory."""
+    batch_size = min(batch_size, len(problem.X))
+    guarded = GuardedRows(problem)
+    before = problem.in_float64()
+    epoch = make_epoch(problem, settings, optimizer, batch_size, threads, guarded.rows)
+    expected, coefs, intercepts = train_plainly(problem, settings, optimizer, batch_size, strides_of(epoch), epochs=2)
+    losses = [epoch.run(L2), epoch.run(L2)]
+    tolerance = 1e-9 if problem.network.dtype == np.float64 else 2e-5
+    np.testing.assert_allclose(losses, expected, rtol=tolerance)
+    network = problem.network
+    for ours, twin in zip([*network.coefs, *network.intercepts], [*coefs, *intercepts], strict=True):
+        np.testing.assert_allclose(ours, twin, rtol=tolerance, atol=tolerance)
+    assert any(np.any(coef != old) for coef, old in zip(network.coefs, before[0], strict=True))
+    assert_nothing_written_beside(network, epoch.workspace)
+    assert_lines_are_zero(epoch.team.barrier)
+    guarded.assert_untouched()
+    assert_twins_are_current(epoch.workspace)
+    return epoch
+
+
+def results(problem, settings, optimizer="momentum", batch_size=16, threads=1, epochs=2):
+    """Losses and the bits of all parameters and moments."""
+    epoch = make_epoch(problem, settings, optimizer, batch_size, threads)
+    losses = [epoch.run(L2) for _ in range(epochs)]
+    return losses, problem.network.params.tobytes(), epoch.state.tobytes()

@@ -1,0 +1,307 @@
+"""Prediction in blocks of depth: the same bits for any blocks, rows and threads; nothing read or written beside."""
+
+import ctypes
+import itertools
+
+import numpy as np
+import pytest
+from helpers.guarded import Guarded, assert_lines_are_zero
+from helpers.problems import lanes, make_problem
+from oracles import reference
+
+from fastmlp.engine import workspace as sizes
+from fastmlp.engine.dataset import Rows
+from fastmlp.engine.layout import Layout
+from fastmlp.engine.model import BorrowedModel
+from fastmlp.engine.prediction import predict
+from fastmlp.engine.small_batches import SmallBatchPredictor, arrays_are_as_expected
+from fastmlp.engine.workspace import Workspace, prediction_rows
+from fastmlp.kernels.linalg.packing import copy_panels
+from fastmlp.kernels.loop.predict import predict_rows
+
+TYPES = [np.float32, np.float64]
+WHOLE = {"PANEL_BYTES": 1 << 40, "GATHERED_COLUMNS": 1 << 20}
+#: Blocks so small that every product has several, and strips of columns that end within a tile.
+SMALL = {
+    "packed": {"PANEL_BYTES": 0, "DEPTH_IN_PLACE": 3, "PACKED_DEPTH": 7, "PACK_ROWS": 1, "STRIP_TILES": 1},
+    "two strips": {"PANEL_BYTES": 0, "DEPTH_IN_PLACE": 5, "PACKED_DEPTH": 16, "PACK_ROWS": 9, "STRIP_TILES": 2},
+    "in place": {"PANEL_BYTES": 0, "DEPTH_IN_PLACE": 4, "PACK_ROWS": 1 << 20},
+    "gathered": {"PANEL_BYTES": 1 << 40, "GATHERED_COLUMNS": 6},
+    "few rows at a time": {"PANEL_BYTES": 0, "LEAST_LARGE_ROWS": 8, "MOST_LARGE_ROWS": 16, "PREDICTION_BYTES": 1},
+}
+LAYOUTS = {
+    "C order": np.ascontiguousarray,
+    "Fortran order": np.asfortranarray,
+    "columns apart": lambda X: np.repeat(X, 2, axis=1)[:, ::2],
+    "rows apart, Fortran order": lambda X: np.asfortranarray(np.repeat(X, 2, axis=0))[::2],
+    "backwards, Fortran order": lambda X: np.asfortranarray(X[:, ::-1])[:, ::-1],
+}
+
+
+@pytest.fixture
+def cut(monkeypatch):
+    """Set the constants by which a prediction is cut."""
+
+    def set_sizes(constants):
+        for name, value in constants.items():
+            monkeypatch.setattr(sizes, name, value)
+
+    return set_sizes
+
+
+def large_problem(dtype, activation="relu", task="softmax log loss", hidden=(131, 58), rows=41):
+    return make_problem(task, features=23, hidden=hidden, activation=activation, rows=rows, dtype=dtype)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("blocks", SMALL)
+@pytest.mark.parametrize("dtype", TYPES)
+def test_no_bit_depends_on_the_blocks(dtype, blocks, activation, cut):
+    """Nor on the rows beside, the memory order or the row numbers; the plain twin says about the same."""
+    problem = large_problem(dtype, activation)
+    network, X = problem.network, problem.X
+    cut(WHOLE)
+    whole = predict(network, Rows(X))
+    coefs, intercepts, batch = problem.in_float64()
+    plain = reference.predict(coefs, intercepts, batch[0], activation, problem.loss[1])
+    np.testing.assert_allclose(whole, plain, rtol=1e-4 if dtype == np.float32 else 1e-12)
+    cut(SMALL[blocks])
+    for (name, layout), rows in itertools.product(LAYOUTS.items(), (1, 2, 7, 8, 9, 16, 17, 41)):
+        assert np.array_equal(predict(network, Rows(layout(X[:rows]))), whole[:rows]), (name, rows)
+    for layout in LAYOUTS.values():
+        order = np.random.RandomState(0).permutation(41)[:30]
+        assert np.array_equal(predict(network, Rows(layout(X)), order), whole[order])
+
+
+@pytest.mark.parametrize("blocks", SMALL)
+@pytest.mark.parametrize("hidden", [(), (1,), (130, 1), (3, 129)], ids=str)
+@pytest.mark.parametrize("task", ["logistic log loss", "squared error, 3 outputs"])
+@pytest.mark.parametrize("dtype", TYPES)
+def test_narrow_layers(dtype, task, hidden, blocks, cut):
+    """One output adds up along the whole depth, whatever is gathered at a time."""
+    problem = large_problem(dtype, task=task, hidden=hidden)
+    cut(WHOLE)
+    whole = predict(problem.network, problem.rows)
+    cut(SMALL[blocks])
+    for rows in (1, 8, 41):
+        assert np.array_equal(predict(problem.network, Rows(problem.X[:rows])), whole[:rows])
+
+
+#: (features, hidden widths, activation): one output as a dot product, rectified, and narrow layers; depths that end
+#: within, with and behind a vector and the columns that go together; a layer too wide for sums of its own.
+NARROW = [
+    *((features, (), "relu") for features in (1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 31, 63, 64, 65, 131)),
+    *((features, (1,), "relu") for features in (1, 7, 8, 9, 23)),
+    *((features, (width,), "tanh") for features in (1, 4, 9, 16) for width in (1, 2, 3, 7, 8, 9, 12, 13, 24, 25)),
+    *((23, (width, 2), "relu") for width in (3, 8, 11, 12, 24)),
+]
+
+
+def narrow_problem(features, hidden, activation, dtype, rows=61, task="logistic log loss"):
+    return make_problem(task, features=features, hidden=hidden, activation=activation, rows=rows, dtype=dtype)
+
+
+@pytest.mark.parametrize(("features", "hidden", "activation"), NARROW)
+@pytest.mark.parametrize("dtype", TYPES)
+def test_a_narrow_first_layer_of_any_layout(dtype, features, hidden, activation):
+    """Inputs in Fortran order go through it column by column; with the bits of rows read in place."""
+    problem = narrow_problem(features, hidden, activation, dtype)
+    whole = predict(problem.network, Rows(problem.X))
+    for (name, layout), rows in itertools.product(LAYOUTS.items(), (1, 2, 3, 5, 8, 15, 16, 33, 61)):
+        assert np.array_equal(predict(problem.network, Rows(layout(problem.X[:rows]))), whole[:rows]), (name, rows)
+    for layout in LAYOUTS.values():
+        order = np.random.RandomState(0).permutation(61)[:30]
+        assert np.array_equal(predict(problem.network, Rows(layout(problem.X)), order), whole[order])
+
+
+@pytest.mark.parametrize("hidden", [(), (1,), (5,)], ids=str)
+@pytest.mark.parametrize("dtype", TYPES)
+def test_several_blocks_of_rows(dtype, hidden, cut):
+    """Of one output, wide rows are gathered a few at a time: fewer than go through the network together."""
+    problem = narrow_problem(67, hidden, "relu", dtype, rows=997)
+    whole = predict(problem.network, Rows(problem.X))
+    cut({"ROW_BYTES": 1 << 12})
+    for name, layout in LAYOUTS.items():
+        assert np.array_equal(predict(problem.network, Rows(layout(problem.X))), whole), name
+    alone = [predict(problem.network, Rows(problem.X[i : i + 1])) for i in (0, 335, 336, 996)]
+    assert np.array_equal(np.concatenate(alone), whole[[0, 335, 336, 996]])
+
+
+@pytest.mark.parametrize("features", [1, 3, 8, 19])
+@pytest.mark.parametrize("dtype", TYPES)
+def test_zeros_keep_their_sign(dtype, features):
+    """Products that vanish below zero, of which a masked lane makes zeros above it: alike in both orders."""
+    problem = narrow_problem(features, (), "relu", dtype, task="squared error, 1 output")
+    tiny = dtype(np.sqrt(np.finfo(dtype).tiny) / 2**20)
+    problem.network.coefs[0][...], problem.network.intercepts[0][...] = tiny, -0.0
+    X = np.where(problem.X > 0, dtype(0), -tiny).astype(dtype)
+    X[::7] = -tiny
+    rows = predict(problem.network, Rows(X))
+    assert not rows.any()
+    assert np.array_equal(np.signbit(predict(problem.network, Rows(np.asfortranarray(X)))), np.signbit(rows))
+
+
+@pytest.mark.parametrize("hidden", [(), (1,), (5,), (14,), (40,)], ids=str)
+@pytest.mark.parametrize("order", ["C", "F", "columns apart", "rows apart"])
+@pytest.mark.parametrize("dtype", TYPES)
+def test_what_is_not_finite(dtype, order, hidden):
+    """Every such number is noticed in every layout; sums that overflow, and weights, are no business of the inputs."""
+    problem = narrow_problem(9, hidden, "relu", dtype)
+    layout = {
+        "C": np.ascontiguousarray, "F": np.asfortranarray,
+        "columns apart": LAYOUTS["columns apart"], "rows apart": lambda X: np.repeat(X, 2, axis=0)[::2],
+    }[order]  # fmt: skip
+    X, found = problem.X.copy(), np.ones(1, np.int64)
+    for (row, column), bad in itertools.product([(0, 0), (0, 8), (31, 4), (60, 8)], (np.nan, np.inf, -np.inf)):
+        damaged = X.copy()
+        damaged[row, column] = bad
+        predict(problem.network, Rows(layout(damaged)), not_finite=found)
+        assert found[0]
+    large = X.copy()
+    large[5] = np.finfo(dtype).max
+    coef = problem.network.coefs[0]
+    for change in (lambda: coef.fill(2), lambda: coef.fill(-2), lambda: coef.fill(np.inf), lambda: coef.fill(np.nan)):
+        change()
+        outputs = predict(problem.network, Rows(layout(large)), not_finite=found)
+        assert not found[0]
+        assert np.array_equal(outputs, predict(problem.network, Rows(large)), equal_nan=True)
+
+
+@pytest.mark.parametrize("hidden", [(), (1,), (5,), (12,)], ids=str)
+@pytest.mark.parametrize("features", [1, 5, 19])
+@pytest.mark.parametrize("dtype", TYPES)
+def test_columns_in_guarded_memory(dtype, features, hidden):
+    """Nothing beside a column is read or written, and nothing beside the buffers."""
+    problem = narrow_problem(features, hidden, "tanh", dtype, rows=41)
+    network = problem.network
+    whole = predict(network, problem.rows)
+    X = Guarded(problem.X.T, dtype, stride=44)
+    weights = [Guarded(array, dtype) for array in (*network.coefs, *network.intercepts)]
+    arrays, layers = [guarded.array for guarded in weights], len(network.coefs)
+    borrowed = BorrowedModel(arrays[:layers], arrays[layers:], network.activations, "log_loss", dtype)
+    for count in (1, 2, 7, 8, 41):
+        rows = Rows(X.array.T[:count])
+        workspace = Workspace(borrowed, rows, 41, training=False)
+        out = Guarded(np.zeros((count, 1)), dtype)
+        x, row_stride = int(workspace.task["x"]), int(workspace.task["x_row_stride"])
+        predict_rows.entry(dtype)(*workspace.arguments(), x, row_stride, 0, count, out.address)
+        assert np.array_equal(out.array, whole[:count])
+        out.assert_only_inside_written()
+        for buffer in workspace.buffers.values():
+            assert_lines_are_zero(buffer)
+    for guarded in (X, *weights):
+        guarded.assert_untouched()
+
+
+@pytest.mark.parametrize("blocks", SMALL)
+@pytest.mark.parametrize("sparse", [False, True])
+def test_any_number_of_threads(sparse, blocks, cut, monkeypatch):
+    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
+    problem = make_problem("softmax log loss", features=23, hidden=(131, 58), rows=203, sparse=sparse)
+    cut(WHOLE)
+    whole = predict(problem.network, problem.rows)
+    cut(SMALL[blocks])
+    for threads in (1, 2, 3):
+        assert np.array_equal(predict(problem.network, problem.rows, n_threads=threads), whole)
+
+
+@pytest.mark.parametrize("blocks", SMALL)
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", TYPES)
+def test_nothing_outside_is_read_or_written(dtype, order, blocks, cut):
+    """X and the weights in guarded memory, where what lies beside them is NaN; zeros around every buffer."""
+    problem = large_problem(dtype)
+    network, rows, features = problem.network, *problem.X.shape
+    whole = predict(network, problem.rows)
+    cut(SMALL[blocks])
+    if order == "C":
+        X = Guarded(problem.X, dtype, stride=features + 3)
+        inputs = X.array
+    else:
+        X = Guarded(problem.X.T, dtype, stride=rows + 3)
+        inputs = X.array.T
+    weights = [Guarded(array, dtype) for array in (*network.coefs, *network.intercepts)]
+    arrays = [guarded.array for guarded in weights]
+    borrowed = BorrowedModel(
+        arrays[: len(network.coefs)], arrays[len(network.coefs) :], network.activations, "log_loss", dtype
+    )
+    assert borrowed.coefs[0] is arrays[0]
+    for count in (1, 7, 41):
+        assert np.array_equal(predict(borrowed, Rows(inputs[:count])), whole[:count])
+    for guarded in (X, *weights):
+        guarded.assert_untouched()
+    workspace = Workspace(borrowed, Rows(inputs), 41, training=False)
+    out = np.empty((41, 3), dtype)
+    x, row_stride = int(workspace.task["x"]), int(workspace.task["x_row_stride"])
+    predict_rows.entry(dtype)(*workspace.arguments(), x, row_stride, 0, 41, out.ctypes.data)
+    assert np.array_equal(out, whole)
+    for buffer in workspace.buffers.values():
+        assert_lines_are_zero(buffer)
+
+
+@pytest.mark.skipif(not arrays_are_as_expected(), reason="this interpreter has no short way")
+@pytest.mark.parametrize("blocks", SMALL)
+@pytest.mark.parametrize("dtype", TYPES)
+def test_a_few_rows(dtype, blocks, cut):
+    """The short way gives the same bits, and notices what is not finite in any block of depth."""
+    problem = large_problem(dtype)
+    network, X = problem.network, problem.X
+    whole = predict(network, problem.rows)
+    cut(SMALL[blocks])
+    coefs, intercepts = network.coefs, network.intercepts
+    few_rows = SmallBatchPredictor(
+        coefs, intercepts,
+        lambda dtype: BorrowedModel(coefs, intercepts, network.activations, "log_loss", dtype),
+        lambda dtype: dtype, both_classes=False, feature_names=None, depends_on=(), n_threads=1,
+    )  # fmt: skip
+    for rows in (1, 2, 8, 9, 41):
+        assert np.array_equal(few_rows(X[:rows]), whole[:rows])
+    for column, bad in itertools.product((0, 3, 22), (np.nan, np.inf)):
+        damaged = X[:5].copy()
+        damaged[2, column] = bad
+        assert few_rows(damaged) is None
+    assert np.array_equal(few_rows(X[:9]), whole[:9])
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize(
+    "units", [[20_000, 4096, 4096, 10], [20_000, 100, 10], [20_000, 1], [4, 4096, 4096, 1]], ids=str
+)
+def test_memory_is_bounded(units, dtype):
+    """However many rows there are: a block's outputs, of two layers and their f′; and its inputs' block of depth."""
+    dtype, layout = np.dtype(dtype), Layout(units)
+    for rows in (1, 63, 300, 513, 100_000):
+        together = prediction_rows(layout, dtype, rows)
+        assert 0 < together <= min(rows, sizes.MOST_ROWS)
+        outputs = 3 * together * max(units[1:]) * dtype.itemsize
+        assert outputs <= sizes.PREDICTION_BYTES or together <= sizes.LEAST_LARGE_ROWS
+
+
+def widths_of_strips(fan_out, dtype):
+    """The columns of each strip that a prediction copies to a panel, in order."""
+    network, found = large_problem(dtype, hidden=(fan_out,)).network, []
+    rows = Rows(np.zeros((40, 23), dtype))
+    workspace = Workspace(network, rows, 40, training=False)
+    copy = copy_panels.entry(dtype)
+
+    def note(*arguments):
+        found.append(arguments[-1])
+        copy(*arguments)
+
+    noted = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 7)(note)
+    workspace.task["copy_panels"] = ctypes.cast(noted, ctypes.c_void_p).value
+    out = np.empty((40, 3), dtype)
+    x, row_stride = int(workspace.task["x"]), int(workspace.task["x_row_stride"])
+    predict_rows.entry(dtype)(*workspace.arguments(), x, row_stride, 0, 40, out.ctypes.data)
+    return found
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_no_strip_is_left_with_one_vector(dtype, cut):
+    """Its tile would take twice the time of the vector's share in a wider one."""
+    cut({"PANEL_BYTES": 0})
+    width = lanes(dtype)
+    for fan_out in range(3 * width + 1, 10 * width + 2):
+        strips = widths_of_strips(fan_out, dtype)
+        assert sum(strips) == fan_out
+        assert width < min(strips) and max(strips) <= 3 * width, (fan_out, strips)

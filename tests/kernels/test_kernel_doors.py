@@ -1,0 +1,163 @@
+"""What kernels trust is checked by real errors, which ``python -O`` does not remove, and not by assertions."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.fits import draw, ignores_max_iter, make
+
+import fastmlp
+from fastmlp import MLPClassifier, MLPRegressor
+from fastmlp.activations import ACTIVATIONS
+from fastmlp.engine.dataset import Rows
+from fastmlp.engine.model import TrainableModel
+from fastmlp.engine.prediction import predict
+from fastmlp.losses import names_for
+from fastmlp.optimizers import SGD
+from fastmlp.regularization import Regularisation
+from fastmlp.training.full_batch_loss import FullBatch
+from fastmlp.training.minibatch import Epoch
+from fastmlp.training.step_options import Hooks
+
+pytestmark = ignores_max_iter
+
+#: Each tells mypy a type that the lines before it have made sure of; without it nothing else would happen.
+ASSERTIONS = {
+    ("estimators/preparation.py", "rows.y is not None"),
+    ("training/second_order.py", "rows.y is not None"),
+    ("training/levenberg_marquardt.py", "isinstance(loss, SquareLoss)"),
+    ("activations/custom.py", "isinstance(other, Activation)"),
+    ("compiler/cache.py", "specification is not None and specification.loader is not None"),
+    ("compiler/source_hash.py", "specification is not None"),
+    ("_pyinstaller/hook-fastmlp.py", "_package is not None"),
+    # While a kernel is compiled: an operation that a lane has not. Without it, getattr(builder, None) raises.
+    ("kernels/math/lanes.py", "on_floats"),
+    ("kernels/math/lanes.py", "on_integers"),
+    ("kernels/math/lanes.py", "isinstance(like, Lane)"),
+}
+
+
+def test_assertions_narrow_types_alone():
+    package = Path(fastmlp.__file__).parent
+    found = {
+        (path.relative_to(package).as_posix(), ast.unparse(node.test))
+        for path in package.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Assert)
+    }
+    assert found <= ASSERTIONS
+
+
+X, LABELS = draw("labels")
+
+
+@pytest.mark.parametrize("loss", names_for("classifier"))
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_several_labels_behind_softmax(loss, solver):
+    model = MLPClassifier(loss=loss, output_activation="softmax", solver=solver, max_iter=2)
+    message = r"'softmax' makes one class of several.*None or 'logistic'|takes one class a row, not several labels"
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, LABELS)
+    if solver == "adam":
+        with pytest.raises(ValueError, match=message):
+            model.partial_fit(X, LABELS, classes=np.arange(3))
+
+
+def test_several_labels_behind_softmax_without_assertions():
+    program = (
+        "import numpy as np; from fastmlp import MLPClassifier\n"
+        "try: MLPClassifier(output_activation='softmax', max_iter=1).fit(np.eye(4), np.eye(4, dtype=int))\n"
+        "except ValueError as error: print(error)"
+    )
+    child = subprocess.run([sys.executable, "-O", "-c", program], capture_output=True, text=True, check=True)
+    assert "makes one class of several" in child.stdout and "Use output_activation=None" in child.stdout
+
+
+@pytest.mark.parametrize("task", ["binary", "classes", "labels", "regression", "outputs"])
+def test_no_combination_ends_in_an_assertion(task):
+    """Every loss behind every output activation is trained, or refused with a ValueError."""
+    X, y = draw(task, rows=9)
+    y = np.round(np.abs(y)) + 1 if task in ("regression", "outputs") else y
+    fitted = 0
+    for loss in names_for("regressor" if task in ("regression", "outputs") else "classifier"):
+        for output in ACTIVATIONS:
+            model = make(task, loss=loss, output_activation=output, solver="sgd", max_iter=1, hidden_layer_sizes=())
+            model.set_params(learning_rate_init=1e-6, batch_size=9)
+            try:
+                model.fit(X, y)
+                fitted += 1
+            except ValueError:
+                continue
+    assert fitted >= 4
+
+
+def full_batch(model, y):
+    return FullBatch(model, Rows(np.ones((len(y), 2)), y), l2=0.0)
+
+
+SOFTMAX = TrainableModel([2, 3], ["softmax"], "log_loss", np.float64)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        ([[3.0]], "class numbers 0 … 2, but y holds values from 3 to 3"),
+        ([[0.0], [-1.0]], "from -1 to 0"),
+        ([[1e18]], r"from 1e\+18"),
+        ([[np.nan]], "from nan"),
+        ([[0.0, 1.0, 0.0]], r"reads targets of shape \(n, 1\), got \(1, 3\)"),
+    ],
+)
+def test_classes_that_have_no_output(y, message):
+    for loss in ("log_loss", "focal"):
+        model = TrainableModel([2, 3], ["softmax"], loss, np.float64)
+        with pytest.raises(ValueError, match=message):
+            full_batch(model, np.array(y))
+        with pytest.raises(ValueError, match=message):
+            Epoch(model, Rows(np.ones((len(y), 2)), np.array(y)), SGD(0.1), np.arange(len(y)), 1)
+
+
+def test_targets_of_another_shape():
+    model = TrainableModel([2, 3], ["identity"], "half_squared_error", np.float64)
+    with pytest.raises(ValueError, match=r"reads targets of shape \(n, 3\), got \(1, 2\)"):
+        full_batch(model, np.ones((1, 2)))
+    with pytest.raises(ValueError, match=r"reads targets of shape \(n, 3\), got None"):
+        FullBatch(model, Rows(np.ones((1, 2))), l2=0.0)
+    for y in (np.ones((2, 3)), np.ones(1), np.ones((1, 3, 1))):
+        with pytest.raises(ValueError, match=r"y must have shape \(1, n_targets\)"):
+            Rows(np.ones((1, 2)), y)
+
+
+def test_inputs_of_another_width():
+    model = TrainableModel([2, 3], ["identity"], "half_squared_error", np.float64)
+    with pytest.raises(ValueError, match="X has 4 columns, but the network reads 2"):
+        predict(model, Rows(np.ones((5, 4))))
+    with pytest.raises(ValueError, match="X has 1 columns, but the network reads 2"):
+        FullBatch(model, Rows(np.ones((5, 1)), np.ones((5, 3))), l2=0.0)
+
+
+@pytest.mark.parametrize("classes", [[2, 1, 0], [1, 0, 2]])
+def test_classes_put_into_another_order_by_hand(classes):
+    """`np.searchsorted` answers with a class that has no output."""
+    X, y = draw("classes")
+    model = MLPClassifier((3,), max_iter=1).partial_fit(X, y, classes=[0, 1, 2])
+    model.classes_ = np.array(classes)
+    try:
+        model.partial_fit(X, y)
+    except ValueError as error:
+        assert "class numbers 0 … 2" in str(error)
+
+
+def test_an_address_that_float64_does_not_hold():
+    model = TrainableModel([2, 1], ["identity"], "half_squared_error", np.float64)
+    epoch = Epoch(model, Rows(np.ones((3, 2)), np.ones((3, 1))), SGD(0.1), np.arange(3), 3)
+    epoch.workspace.tasks["update"] = 2**60 + 1
+    with pytest.raises(RuntimeError, match="0x1000000000000001, an address that float64 does not hold"):
+        Hooks(epoch.workspace, Regularisation(clip_value=1.0), epoch.optimizer)
+
+
+def test_a_regressor_has_any_output_activation():
+    assert np.isfinite(MLPRegressor(output_activation="softmax", max_iter=2).fit(*draw("outputs")).loss_)

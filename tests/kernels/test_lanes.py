@@ -1,0 +1,76 @@
+"""The bounds lane: the kernels' own tests once more, compiled with ``NUMBA_BOUNDSCHECK=1`` into an empty cache.
+
+A kernel cannot raise: called through its address, it has nobody to raise to. Numba hands its IndexError to
+`sys.unraisablehook`, of which pytest makes a warning, of which the project's configuration makes a failure.
+"""
+
+from helpers.lanes import run_pytest
+
+BOUNDS = {"NUMBA_BOUNDSCHECK": "1"}
+KERNEL_TESTS = [
+    "kernels/test_kernels.py", "kernels/test_kernels_sparse.py", "kernels/test_kernels_shuffle.py",
+    "kernels/test_multiply.py", "network/test_network_gradients.py", "network/test_network_steps.py",
+    "training/test_fits.py",
+    # Tiles count in pointers, of which Numba checks nothing: there the guards must do. Bounds are those of both types.
+    "-k", "not every_width and not float64",
+]  # fmt: skip
+
+#: Tests of kernels that write, or read, `EXTRA` elements too many; with room enough that nothing else happens.
+CARELESS = """
+import numpy as np
+import pytest
+from numba import carray
+
+from fastmlp.compiler.numba_backend import POINTER, SIZE, inlined, unit
+from fastmlp.kernels.lowlevel.pointers import call
+
+EXTRA = {extra}
+
+@unit(POINTER, SIZE)
+def write_all(out, n):
+    values = carray(out, n)
+    for i in range(n + EXTRA):
+        values[i] = 1
+
+@inlined
+def add(total, values, i):
+    total[0] += values[i]
+
+@unit(POINTER, SIZE)
+def read_all(out, n):
+    values = carray(out, n)
+    for i in range(n + EXTRA):
+        add(values, values, i)
+
+@unit(SIZE, POINTER, SIZE)
+def call_another(address, out, n):
+    call(address, (out, n))
+
+@pytest.mark.parametrize("kernel", [write_all, read_all])
+def test_alone(kernel):
+    kernel.entry(np.float64)(np.zeros(8).ctypes.data, 5)
+
+@pytest.mark.parametrize("kernel", [write_all, read_all])
+def test_called_by_another(kernel):
+    call_another.entry(np.float64)(kernel.address(np.float64), np.zeros(8).ctypes.data, 5)
+"""
+
+
+def test_kernels_stay_within_bounds(tmp_path):
+    code, output = run_pytest(*KERNEL_TESTS, cache=tmp_path / "cache", **BOUNDS)
+    assert code == 0, output
+
+
+def test_the_lane_would_notice(tmp_path):
+    """One element too many fails in the lane, and only there; with none too many, the lane is content."""
+    careless, careful = tmp_path / "test_careless.py", tmp_path / "test_careful.py"
+    careless.write_text(CARELESS.format(extra=1))
+    careful.write_text(CARELESS.format(extra=0))
+    code, output = run_pytest(careless, cache=tmp_path / "checked", **BOUNDS)
+    assert code == 1
+    assert "IndexError" in output
+    assert "4 failed" in output
+    for file, variables in ((careless, {}), (careful, BOUNDS)):
+        code, output = run_pytest(file, cache=tmp_path / file.stem, **variables)
+        assert code == 0, output
+        assert "4 passed" in output

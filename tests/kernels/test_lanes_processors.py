@@ -1,0 +1,24 @@
+"""The kernels for narrower processors than this one: Numba is told of a processor without the wide registers."""
+
+import platform
+
+import pytest
+from helpers.lanes import TESTS, run_pytest, run_python
+from llvmlite.binding import get_host_cpu_features
+
+PROCESSORS = {
+    256: {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx,+avx2,+fma,+sse2,+sse4.1,+sse4.2,+bmi,+bmi2"},
+    128: {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "+sse2"},  # without fused multiply-add
+}
+IS_X86 = platform.machine() in ("x86_64", "AMD64")
+HAS_AVX2 = IS_X86 and get_host_cpu_features().get("avx2", False)
+
+
+@pytest.mark.parametrize(("bits", "dtype"), [(128, "float32"), (256, "float64")])
+def test_kernels_for_narrower_vectors(tmp_path, bits, dtype):
+    if not (IS_X86 if bits == 128 else HAS_AVX2):
+        pytest.skip("this processor cannot run that one's code")
+    script = "from fastmlp.kernels.linalg import register_tiles as simd; print(simd.VECTOR_BITS, simd.TILE_ROWS)"
+    assert run_python("-c", script, cache=tmp_path, **PROCESSORS[bits]).split() == [str(bits), "4"]
+    code, output = run_pytest(TESTS / "kernels" / "test_multiply.py", "-k", dtype, cache=tmp_path, **PROCESSORS[bits])
+    assert code == 0, output

@@ -1,0 +1,110 @@
+"""Every unit compiles for ARM, and arithmetic for an x86-64 without any extension, into the code that was meant.
+
+Assembly is read, nothing is run: what it computes is tested where it can run (`test_lanes_processors`).
+"""
+
+import re
+
+import pytest
+from helpers.lanes import TESTS, finish, start_python
+
+from fastmlp.warmup import all_units
+
+#: Triple, Numba's names for the processor, and what `simd` is to make of it: bits in a vector, rows of a tile.
+PROCESSORS = {
+    "arm": ("aarch64-unknown-linux-gnu", "+neon,+fp-armv8", (128, 8)),
+    "x86": ("x86_64-unknown-linux-gnu", "+sse2", (128, 4)),
+}
+#: Units whose loops hold the arithmetic, compiled for float64 as well.
+ARITHMETIC = ["multiply", "transpose", "tanh", "logistic", "softmax_log_loss", "adam"]
+#: What compiled code may call beside other units: the C library's copies, the kernel's scheduler, and on the way out
+#: of an error Numba and Python.
+ALLOWED = re.compile(r"mem(set|cpy|move)|sched_yield|NRT_\w+|numba_\w+|Py\w+|_ZN(7fastmlp|8__main__)\w+")
+CALL = {
+    "arm": re.compile(r"^\s+bl?\s+([A-Za-z_][\w.]*)", re.M),
+    "x86": re.compile(r"^\s+(?:callq?|jmp|movabsq)\s+\$?([A-Za-z_][\w.]*)", re.M),
+}
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """For each processor a folder of assembly; both are compiled at the same time."""
+    folders = {name: tmp_path_factory.mktemp(name) for name in PROCESSORS}
+    started = {}
+    for name, (triple, features, _) in PROCESSORS.items():
+        # For x86-64, whose code `test_lanes_processors` runs, what holds the arithmetic is enough.
+        every = "float32" if name == "arm" else "float32:" + ",".join([*ARITHMETIC, "train_steps", "exponentials"])
+        chosen = every, "float64:" + ",".join(ARITHMETIC)
+        started[name] = start_python(
+            TESTS / "helpers" / "other_processors.py", triple, folders[name], *chosen, cache=folders[name],
+            NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES=features,
+        )  # fmt: skip
+    for name, process in started.items():
+        assert tuple(map(int, finish(process).split())) == PROCESSORS[name][2]
+    return folders
+
+
+def calls(text, name):
+    """Everything outside that the assembly calls by name."""
+    return {symbol for symbol in CALL[name].findall(text) if not symbol.startswith(".L")}
+
+
+def loops(text):
+    """Basic blocks of assembly."""
+    return re.split(r"\n(?=\.L\w+:)", text)
+
+
+@pytest.mark.parametrize("name", PROCESSORS)
+class TestEveryUnit:
+    def test_is_there(self, folders, name):
+        for unit in all_units():
+            if name == "x86" and unit.__name__ not in ARITHMETIC:
+                continue
+            assert "\n" in (folders[name] / f"{unit.__name__}.float32.s").read_text()
+
+    def test_calls_no_library_for_an_element(self, folders, name):
+        for file in sorted(folders[name].glob("*.s")):
+            found = calls(file.read_text(), name)
+            assert found, f"{file.name}: not even Numba's entry calls the unit?"
+            unexpected = {symbol for symbol in found if not ALLOWED.fullmatch(symbol)}
+            assert unexpected == ({"expf"} if file.name == "exponentials.float32.s" else set()), file.name
+
+    def test_loops_are_vectors(self, folders, name):
+        """Products, and the functions of one number."""
+        wanted = {
+            "arm": {"float32": r"\b(?:fmla|fmul|fadd)\s+v\d+\.4s", "float64": r"\b(?:fmla|fmul|fadd)\s+v\d+\.2d"},
+            "x86": {"float32": r"\b(?:mulps|addps)\s", "float64": r"\b(?:mulpd|addpd)\s"},
+        }[name]
+        for unit in set(ARITHMETIC) - {"transpose"}:
+            for dtype, pattern in wanted.items():
+                text = (folders[name] / f"{unit}.{dtype}.s").read_text()
+                assert len(re.findall(pattern, text)) >= 4, (unit, dtype)
+
+
+@pytest.mark.parametrize(("dtype", "lanes"), [("float32", "4s"), ("float64", "2d")])
+def test_arm_keeps_a_tile_in_registers(folders, dtype, lanes):
+    """Eight rows of three vectors: 24 fused multiply-adds, and nothing goes to the stack between them."""
+    blocks = loops((folders["arm"] / f"multiply.{dtype}.s").read_text())
+    largest = max(blocks, key=lambda block: block.count("fmla"))
+    assert len(re.findall(rf"\bfmla\s+v\d+\.{lanes}", largest)) == 24
+    assert "[sp" not in largest
+    assert not re.search(r"\bst[pr1]\b", largest)
+
+
+def test_arm_waits_and_flushes(folders):
+    """Atomic words, the hint that this is a loop that waits, and FPCR there and back."""
+    text = (folders["arm"] / "train_steps.float32.s").read_text()
+    assert re.search(r"\bldaxr\b|\bldadd", text)
+    assert re.search(r"\bldar\b", text)
+    assert re.search(r"\byield\b|\bhint\s+#0?x?1\b", text)
+    assert re.search(r"\bmrs\s+x\d+, FPCR", text)
+    assert len(re.findall(r"\bmsr\s+FPCR, x\d+", text)) >= 2
+
+
+def test_plain_x86_has_no_more_than_it_has(folders):
+    """No registers of AVX, nothing fused; the same atomic words, hint and mode of its own."""
+    for file in folders["x86"].glob("*.s"):
+        assert not re.search(r"%[yz]mm\d|\bvf?n?m(add|sub|ul)", file.read_text()), file.name
+    text = (folders["x86"] / "train_steps.float32.s").read_text()
+    for pattern in (r"\block\b", r"\bpause\b", r"\bstmxcsr\b", r"\bldmxcsr\b"):
+        assert re.search(pattern, text), pattern

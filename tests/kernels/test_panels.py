@@ -1,0 +1,100 @@
+"""Panels: copied as the picture says, kept current by every step, and without effect on a single bit."""
+
+import warnings
+
+import numpy as np
+import pytest
+from helpers.guarded import Guarded, call
+from helpers.problems import assert_twins_are_current, lanes
+from oracles import reference
+from sklearn.exceptions import ConvergenceWarning
+
+from fastmlp import MLPClassifier, MLPRegressor
+from fastmlp.engine.dataset import Rows
+from fastmlp.engine.workspace import STRIP_ROWS
+from fastmlp.kernels.linalg.packing import copy_panels
+from fastmlp.optimizers import Adam
+from fastmlp.regularization import Regularisation
+from fastmlp.training.minibatch import Epoch
+
+TYPES = [np.float32, np.float64]
+LARGE = {"fastmlp.engine.workspace.PANEL_BYTES": 1 << 10, "fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD": 1}
+
+
+@pytest.fixture
+def large(monkeypatch):
+    """Every layer counts as large whose outputs are not a few."""
+    for name, value in LARGE.items():
+        monkeypatch.setattr(name, value)
+
+
+@pytest.mark.parametrize("rows", [(0, 5, 5), (3, 4, 9), (8, 1, 9)], ids=str)
+@pytest.mark.parametrize("dtype", TYPES)
+def test_some_rows_of_every_width(dtype, rows):
+    """Rows first … first + count, of a panel with room for depth; nothing else is written."""
+    first, count, depth = rows
+    draw = np.random.RandomState(0).standard_normal
+    for columns in range(1, 8 * lanes(dtype) + 3):
+        b = draw((count, columns)).astype(dtype)
+        whole = np.full((depth, columns), 0.5, dtype)
+        panels = Guarded(reference.to_panels(whole, lanes(dtype), depth, padding=0.25), dtype)
+        inp = Guarded(b, dtype, stride=columns + 3)
+        call(
+            copy_panels, dtype, panels=panels, depth=depth, b=inp, b_stride=inp.stride, first=first, count=count,
+            columns=columns,
+        )  # fmt: skip
+        whole[first : first + count] = b
+        assert np.array_equal(panels.array, reference.to_panels(whole, lanes(dtype), depth, padding=0.25)), columns
+        panels.assert_only_inside_written()
+        inp.assert_untouched()
+
+
+def make_epoch(dtype, threads, regularisation, hidden=(70, 131), features=37):
+    rng = np.random.RandomState(0)
+    X, y = rng.standard_normal((57, features)).astype(dtype), rng.standard_normal((57, 1)).astype(dtype)
+    model = MLPRegressor(hidden_layer_sizes=hidden, random_state=rng)
+    network = model._prepare(X, y.ravel(), None, incremental=False, classes=None).network
+    return Epoch(network, Rows(X, y, None, X.dtype), Adam(0.01), np.arange(57), 20, threads, regularisation)
+
+
+@pytest.mark.parametrize("regularisation", [Regularisation(), Regularisation(clip_norm=0.1, max_norm=0.5)], ids=str)
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("dtype", TYPES)
+def test_steps_keep_them_current(dtype, threads, regularisation, large):
+    """After an epoch, whose last batch is short, panels and transposed panels hold the new weights."""
+    epoch = make_epoch(dtype, threads, regularisation)
+    workspace, network = epoch.workspace, epoch.network
+    before = network.params.copy()
+    epoch.run(1e-3)
+    assert not np.array_equal(before, network.params)
+    assert epoch.team.size == threads
+    assert list(workspace.layers["panels"] != 0) == [True, True, False]
+    assert_twins_are_current(workspace)
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"batch_size": 40}, {"n_jobs": 2}, {"solver": "lbfgs"}, {"activation": "tanh"}, {"dropout": 0.3},
+    {"clip_norm": 0.1}, {"l1": 1e-3}, {"early_stopping": True},
+], ids=str)  # fmt: skip
+@pytest.mark.parametrize("hidden", [(70, 133), (9, 5, 70, 33)], ids=str)
+@pytest.mark.parametrize("dtype", TYPES)
+def test_no_bit_is_another(dtype, hidden, options, monkeypatch):
+    """With panels and without."""
+    rng = np.random.RandomState(1)
+    X, y = rng.standard_normal((130, 45)).astype(dtype), rng.randint(3, size=130)
+    found = []
+    for bytes_of_a_large_layer in (1 << 30, 1 << 10):
+        monkeypatch.setattr("fastmlp.engine.workspace.PANEL_BYTES", bytes_of_a_large_layer)
+        model = MLPClassifier(hidden, random_state=0, max_iter=3, n_iter_no_change=9, tol=0, **options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(X, y)
+        found.append((model.loss_, b"".join(array.tobytes() for array in (*model.coefs_, *model.intercepts_))))
+    assert found[0] == found[1]
+
+
+def test_which_layers_are_large(large):
+    """Those alone have strips of rows, wherever they stand."""
+    workspace = make_epoch(np.float64, 1, Regularisation(), hidden=(5, 9, 70, 33)).workspace
+    assert list(workspace.layers["panels"] != 0) == [False, False, True, True, False]
+    assert list(workspace.layers["update_rows"] == STRIP_ROWS) == [False, False, True, True, False]

@@ -1,0 +1,87 @@
+"""The transpose, and the sum of the parts' gradients, over shapes that divide by nothing, in guarded memory."""
+
+import numpy as np
+import pytest
+from helpers.guarded import Guarded, call
+
+from fastmlp.kernels.linalg import register_tiles as simd
+from fastmlp.kernels.linalg.dense import transpose
+from fastmlp.kernels.linalg.transpose import TRANSPOSED_ROWS
+from fastmlp.kernels.loop.microbatches import add_parts
+from fastmlp.kernels.lowlevel.records import TASK
+
+TYPES = [np.float32, np.float64]
+#: Rows and columns to each side of a block's: 8 rows, and one vector of 2 to 16 columns.
+SIZES = [1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 24, 31, 33]
+
+
+def transposed(values, dtype, gaps):
+    """The unit's answer, once it is sure that it read and wrote nothing else."""
+    rows, columns = values.shape
+    inp = Guarded(values, dtype, stride=columns + gaps[0])
+    out = Guarded(np.full((columns, rows), 0.5), dtype, stride=rows + gaps[1])
+    call(
+        transpose, dtype, out=out, out_stride=out.stride, inp=inp, inp_stride=inp.stride, rows=rows, columns=columns
+    )  # fmt: skip
+    inp.assert_untouched()
+    out.assert_only_inside_written()
+    return out.array
+
+
+@pytest.mark.parametrize("gaps", [(0, 0), (3, 5)])
+@pytest.mark.parametrize("dtype", TYPES)
+def test_every_edge_of_a_block(dtype, gaps):
+    draw = np.random.RandomState(0).standard_normal
+    for rows in SIZES:
+        for columns in SIZES:
+            values = draw((rows, columns)).astype(dtype)
+            assert np.array_equal(transposed(values, dtype, gaps), values.T), (rows, columns)
+
+
+@pytest.mark.parametrize("shape", [(131, 67), (1, 517), (517, 1), (64, 128)])
+@pytest.mark.parametrize("dtype", TYPES)
+def test_many_blocks(dtype, shape):
+    values = np.random.RandomState(1).standard_normal(shape).astype(dtype)
+    assert np.array_equal(transposed(values, dtype, (1, 2)), values.T)
+
+
+def test_sizes_reach_over_two_blocks():
+    """In both directions, for the vectors of this host."""
+    assert max(SIZES) > 2 * TRANSPOSED_ROWS
+    assert max(SIZES) > 2 * simd.VECTOR_BITS // 32
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_any_bits_go_through(dtype):
+    """NaN with its payload, both zeros, infinities and subnormal numbers: nothing is computed."""
+    bits = np.random.RandomState(2).randint(0, 256, size=(19, 21 * np.dtype(dtype).itemsize), dtype=np.uint8)
+    values = bits.view(dtype)
+    got = transposed(values, dtype, (2, 3))
+    assert got.tobytes() == np.ascontiguousarray(values.T).tobytes()
+
+
+@pytest.mark.parametrize(("rows", "part_rows"), [(1, 8), (8, 8), (9, 8), (40, 16), (128, 8)])
+@pytest.mark.parametrize(("count", "columns", "stride"), [(1, 1, 1), (1, 13, 13), (3, 17, 17), (5, 7, 19), (2, 33, 40)])
+@pytest.mark.parametrize("dtype", TYPES)
+def test_sum_of_parts(dtype, count, columns, stride, rows, part_rows):
+    """As many parts as the rows make, in order, from their place in the flat gradient alone."""
+    offset, n_parts = 11, -(-rows // part_rows)
+    n_params = offset + (count - 1) * stride + columns + 5
+    partials = np.random.RandomState(3).standard_normal((n_parts, n_params)).astype(dtype)
+    wanted = offset + stride * np.arange(count)[:, np.newaxis] + np.arange(columns)
+    others = np.ones(n_params, bool)
+    others[wanted.ravel()] = False
+    partials[:, others] = np.nan
+    guarded, out = Guarded(partials, dtype), Guarded(np.full((count, columns), 0.5), dtype)
+    task = np.zeros(1, TASK)
+    task["partials"], task["part_rows"], task["n_params"] = guarded.address, part_rows, n_params
+    call(
+        add_parts, dtype, task_record=task.ctypes.data, out=out, offset=offset, count=count, columns=columns,
+        stride=stride, rows=rows,
+    )  # fmt: skip
+    guarded.assert_untouched()
+    out.assert_only_inside_written()
+    expected = partials[0, wanted]
+    for partial in partials[1:]:
+        expected = expected + partial[wanted]
+    assert np.array_equal(out.array, expected)

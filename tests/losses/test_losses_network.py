@@ -1,0 +1,266 @@
+"""Whole networks with every loss behind every output activation that it makes sense behind.
+
+Gradients answer to `fastmlp.scalar.Value`, which shares no code with the kernels, to central differences of the
+compiled loss, and to PyTorch where it has the same loss. The bits depend on no number of threads and no kind of input.
+"""
+
+import numpy as np
+import pytest
+import scipy.sparse
+from helpers.loss_cases import CASES, OWN, QUARTIC, activation, make_problem
+from oracles.scalar_losses import differentiate
+
+from fastmlp import warmup
+from fastmlp.activations import as_activation
+from fastmlp.engine.dataset import Rows
+from fastmlp.losses import (
+    LOSSES,
+    AbsoluteError,
+    Focal,
+    Gamma,
+    HalfSquaredError,
+    Hinge,
+    Huber,
+    LogCosh,
+    LogLoss,
+    Poisson,
+    Quantile,
+    SumSquaredError,
+    Tweedie,
+)
+from fastmlp.network import Network
+from fastmlp.optimizers import SGD
+from fastmlp.training.full_batch_loss import FullBatch
+from fastmlp.training.minibatch import Epoch
+
+L2 = 0.3
+HIDDEN = ["identity", "logistic", "tanh", "relu"]
+
+
+def full_batch(problem, l2=L2):
+    return FullBatch(problem.network, problem.rows, l2)(problem.network.params.copy())
+
+
+def make_step(problem, rows=None, n_threads=1, batch_size=None, rate=1.0):
+    """An epoch of plain gradient descent: (loss, by how much the parameters changed)."""
+    rows = problem.rows if rows is None else rows
+    before = problem.network.params.copy()
+    order = np.arange(rows.n_rows, dtype=np.int64)
+    epoch = Epoch(problem.network, rows, SGD(rate, momentum=0.0), order, batch_size or rows.n_rows, n_threads)
+    loss = epoch.run(L2)
+    change = problem.network.params - before
+    problem.network.params[...] = before
+    return loss, change
+
+
+@pytest.mark.parametrize("number, case", list(enumerate(CASES)))
+def test_against_scalars(number, case):
+    """All rows at once, weighted, and one step of training, not weighted; hidden activations in turn."""
+    problem = make_problem(CASES[case], hidden_activation=HIDDEN[number % 4], seed=number % 7)
+    expected, exact = differentiate(problem, L2)
+    loss, gradient = full_batch(problem)
+    assert loss == pytest.approx(expected, rel=1e-12)
+    np.testing.assert_allclose(gradient, exact, rtol=1e-9, atol=1e-12)
+    problem = make_problem(CASES[case], hidden=(), weighted=False, seed=number % 5)
+    expected, exact = differentiate(problem, L2)
+    loss, step = make_step(problem)
+    assert loss == pytest.approx(expected, rel=1e-12)
+    np.testing.assert_allclose(-step, exact, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_in_float32(case):
+    problem = make_problem(CASES[case], dtype=np.float32)
+    expected, exact = differentiate(problem, L2)
+    loss, gradient = full_batch(problem)
+    assert gradient.dtype == np.float32
+    assert loss == pytest.approx(expected, rel=1e-5, abs=1e-6)
+    np.testing.assert_allclose(gradient, exact, rtol=2e-4, atol=2e-5 * max(1, abs(exact).max()))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_against_central_differences(case):
+    """Of the compiled loss itself; that of k squared outputs is reported as a k-th of what is descended."""
+    problem = make_problem(CASES[case], seed=3)
+    k = CASES[case][2] if problem.loss.name == "squared_error" else 1
+    loss_and_gradient = FullBatch(problem.network, problem.rows, L2 / k)
+    params = problem.network.params.copy()
+    gradient = full_batch(problem)[1]
+    step = 1e-5
+    for number in range(params.size):
+        shift = np.zeros_like(params)
+        shift[number] = step
+        slope = (loss_and_gradient(params + shift)[0] - loss_and_gradient(params - shift)[0]) / (2 * step)
+        assert gradient[number] == pytest.approx(k * slope, rel=1e-6, abs=1e-8)
+
+
+# One result, however it is come by
+
+SOME = {
+    "fused with softmax": (LogLoss(label_smoothing=0.1), "softmax", 5),
+    "focal": (Focal(), "softmax", 5),
+    "labels": (Focal(alpha=0.25), "logistic", 5),
+    "behind softmax": (HalfSquaredError(), "softmax", 5),
+    "behind tanh": (Huber(0.2), "tanh", 5),
+    "classes": (Hinge(), "identity", 5),
+    "quantiles": (Quantile((0.1, 0.5, 0.9)), "identity", 6),
+    "deviance": (Tweedie(1.5), "exp", 3),
+    "a user's": (QUARTIC, "logistic", 3),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", SOME)
+def test_threads_and_batches(case, dtype, monkeypatch):
+    """The same bits for any number of threads, at batch sizes that divide by nothing."""
+    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
+    problem = make_problem(SOME[case], rows=61, dtype=dtype)
+    for batch_size in (1, 13, 61):
+        loss, step = make_step(problem, batch_size=batch_size, rate=0.05)
+        assert np.isfinite(step).all()
+        for n_threads in (2, 3, 5):
+            other_loss, other = make_step(problem, n_threads=n_threads, batch_size=batch_size, rate=0.05)
+            assert other_loss == loss
+            assert np.array_equal(other, step)
+
+
+@pytest.mark.parametrize("case", SOME)
+def test_sparse_input_and_weights(case):
+    """Sparse rows as dense ones; a row of weight zero as if it were not there, one of weight 2 as if twice."""
+    problem = make_problem(SOME[case], rows=23)
+    problem.weights[...] = np.arange(23) % 3
+    loss, gradient = full_batch(problem)
+    sparse = Rows(scipy.sparse.csr_matrix(problem.X), problem.y, problem.weights)
+    repeated = np.repeat(np.arange(23), np.arange(23) % 3)
+    for rows in (sparse, Rows(problem.X[repeated], problem.y[repeated])):
+        other_loss, other = FullBatch(problem.network, rows, L2)(problem.network.params.copy())
+        assert other_loss == pytest.approx(loss, rel=1e-12)
+        np.testing.assert_allclose(other, gradient, rtol=1e-10, atol=1e-13)
+
+
+# What is compiled
+
+
+def test_another_loss_compiles_its_own_unit_alone(monkeypatch):
+    """Counted over all units, as if none had been asked for before."""
+    units = warmup.all_units()
+    for unit in units:
+        monkeypatch.setattr(unit, "compiled", {})
+        monkeypatch.setattr(unit, "_entries", {})
+
+    def asked_for(case):
+        """The units that a training with this loss asks for and that no other has asked for yet."""
+        before = {unit.__name__ for unit in units if unit.compiled}
+        full_batch(make_problem(case))
+        return {unit.__name__ for unit in units if unit.compiled} - before
+
+    activations = ("identity", "logistic", "tanh", "relu", "exp", "softmax")
+    assert len(set().union(*(asked_for((HalfSquaredError(), output, 3)) for output in activations))) > 10
+    counted = set()
+    for name, (loss, output, n_outputs) in CASES.items():
+        if output not in OWN and loss is not QUARTIC:
+            new = asked_for((loss, output, n_outputs))
+            own = {loss.unit(output).__name__}
+            assert new <= own | {as_activation(output).unit.__name__}, name  # fused, it needs no activation's unit
+            counted |= new & own
+    assert len(counted) > 15
+
+
+# PyTorch
+
+
+def torch_losses():
+    """Name → (loss, output activation, outputs, the same from pre-activations z and targets y, as one number)."""
+    torch = pytest.importorskip("torch")
+    f = torch.nn.functional
+
+    def binary(z, y, s=0.0):
+        return f.binary_cross_entropy_with_logits(z, y * (1 - s) + s / 2, reduction="sum")
+
+    def classes(z, y, s=0.0):
+        return f.cross_entropy(z, y[:, 0].long(), reduction="sum", label_smoothing=s)
+
+    def poisson(z, y):
+        return f.poisson_nll_loss(z, y, reduction="sum") + torch.special.xlogy(y, y).sum() - y.sum()
+
+    def focal(z, y):
+        log_p = f.logsigmoid(z * (2 * y - 1))
+        return -((1 - log_p.exp()) ** 2 * log_p).sum()
+
+    return {
+        "classes": (LogLoss(), "softmax", 4, classes),
+        "smoothed classes": (LogLoss(0.1), "softmax", 4, lambda z, y: classes(z, y, 0.1)),
+        "labels": (LogLoss(), "logistic", 3, binary),
+        "smoothed labels": (LogLoss(0.1), "logistic", 3, lambda z, y: binary(z, y, 0.1)),
+        "focal": (Focal(), "logistic", 3, focal),
+        "squares": (SumSquaredError(), "identity", 3, lambda z, y: f.mse_loss(z, y, reduction="sum")),
+        "squares of tanh": (SumSquaredError(), "tanh", 3, lambda z, y: f.mse_loss(z.tanh(), y, reduction="sum")),
+        "half squares of softmax": (
+            HalfSquaredError(), "softmax", 3, lambda z, y: f.mse_loss(z.softmax(1), y, reduction="sum") / 2,
+        ),
+        "absolute": (AbsoluteError(), "identity", 3, lambda z, y: f.l1_loss(z, y, reduction="sum")),
+        "huber": (Huber(0.7), "identity", 3, lambda z, y: f.huber_loss(z, y, reduction="sum", delta=0.7)),
+        "log-cosh": (LogCosh(), "identity", 3, lambda z, y: (z - y).cosh().log().sum()),
+        "poisson": (Poisson(), "exp", 3, poisson),
+        "gamma": (Gamma(), "exp", 3, lambda z, y: (z - y.log() + y / z.exp() - 1).sum()),
+        "hinge": (
+            Hinge(), "identity", 1,
+            lambda z, y: f.hinge_embedding_loss(z * (2 * y - 1), -torch.ones_like(z), reduction="sum"),
+        ),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [
+    "classes", "smoothed classes", "labels", "smoothed labels", "focal", "squares", "squares of tanh",
+    "half squares of softmax", "absolute", "huber", "log-cosh", "poisson", "gamma", "hinge",
+])  # fmt: skip
+def test_against_pytorch(name):
+    """Loss and gradients of the whole network."""
+    torch = pytest.importorskip("torch")
+    loss, output, n_outputs, of_rows = torch_losses()[name]
+    problem = make_problem((loss, output, n_outputs), rows=20, weighted=False)
+    params = [
+        torch.tensor(array, requires_grad=True) for array in (*problem.network.coefs, *problem.network.intercepts)
+    ]
+    h = torch.tensor(problem.X) @ params[0] + params[2]
+    value = of_rows(h.tanh() @ params[1] + params[3], torch.tensor(problem.y)) / 20
+    value.backward()
+    ours, gradient = full_batch(problem, l2=0.0)
+    assert ours == pytest.approx(value.item(), rel=1e-12)
+    layout = problem.network.layout
+    for mine, theirs in zip([*layout.coefs(gradient), *layout.intercepts(gradient)], params, strict=True):
+        np.testing.assert_allclose(mine, theirs.grad.numpy(), rtol=1e-9, atol=1e-12)
+
+
+# Training
+
+
+def test_perceptron_rule_separates_what_can_be_separated():
+    """Rosenblatt's theorem: after finitely many mistakes there are none. Weights begin at zero, the bias is a unit."""
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((60, 2))
+    X = X[abs(X @ [1.0, -2.0] + 0.5) > 0.1]
+    y = (X @ [[1.0], [-2.0]] + 0.5 > 0).astype(float)
+    for output in ("step", "identity"):
+        network = Network([2, 1], [activation(output)], "perceptron", np.float64)
+        epoch = Epoch(network, Rows(X, y), SGD(1.0, momentum=0.0), np.arange(len(X)), 1)
+        losses = [epoch.run(0.0) for _ in range(100)]
+        assert losses[0] > 0
+        assert losses[-1] == 0
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_training_makes_every_loss_small(name):
+    """By plain gradient descent, with its natural output activation."""
+    loss = LOSSES[name]
+    task = "multi-class" if "classifier" in loss.kinds else "regression"
+    output, n_outputs = loss.natural_output(task), loss.n_outputs(task, 3)
+    problem = make_problem((loss, output, n_outputs), rows=40, weighted=False)
+    truth = make_problem((loss, output, n_outputs), rows=40, weighted=False, seed=5)
+    z = np.tanh(problem.X @ truth.network.coefs[0]) @ truth.network.coefs[1]
+    classes = z.argmax(axis=1)[:, None].astype(float)
+    y = classes if task == "multi-class" else np.exp(z) if output == "exp" else z
+    loss.check(output, n_outputs, y)
+    epoch = Epoch(problem.network, Rows(problem.X, y), SGD(0.05, momentum=0.9), np.arange(40), 10)
+    losses = [epoch.run(0.0) for _ in range(150)]
+    assert losses[-1] < 0.35 * losses[0]

@@ -1,0 +1,232 @@
+"""Whole passes of the compiled network against plain NumPy: training steps, full-batch loss and gradient, outputs.
+
+Over shapes that do not divide by anything. Inputs, targets and weights lie in guarded memory, and after each pass no
+buffer of the workspace may have been written beside.
+"""
+
+from functools import partial
+
+import numpy as np
+import pytest
+from helpers.guarded import Guarded, assert_lines_are_zero
+from helpers.guarded_rows import GuardedRows, assert_nothing_written_beside, take_step
+from helpers.problems import HIDDEN, TASKS, assert_twins_are_current, make_problem
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles import reference
+
+from fastmlp.engine.prediction import predict
+from fastmlp.kernels.linalg.register_tiles import TILE_ROWS
+from fastmlp.kernels.lowlevel.records import ROW_TILE
+from fastmlp.optimizers import SGD, Adam, AdamW
+from fastmlp.schedules import Polynomial
+from fastmlp.training.full_batch_loss import FullBatch
+from fastmlp.training.minibatch import Epoch
+
+RATE = 0.002  # so small that nothing diverges and roundings do not grow
+RULES = {
+    "plain": SGD(RATE),
+    "momentum": SGD(RATE, momentum=0.9),
+    "nesterov": SGD(RATE, momentum=0.9, nesterov=True),
+    "adam": Adam(RATE, 0.8, 0.95, 1e-3),
+    "adamw": AdamW(Polynomial(RATE, steps=9, final=RATE / 2), 0.8, 0.95, 1e-3, weight_decay=0.5),  # decays no bias
+}
+
+
+def train_plainly(problem, optimizer, order, batch_size, l2):
+    """The epoch's loss and the parameters after it, by plain twins alone."""
+    coefs, intercepts, (X, y, weights) = problem.in_float64()
+    moments = [[0.0, 0.0] for _ in range(2 * len(coefs))]
+    sum_of_losses, rows_counted, t = 0.0, 0, 0
+    for start in range(0, len(order), batch_size):
+        which = order[start : start + batch_size]
+        batch = X[which], y[which], weights[which]
+        if not batch[2].sum():
+            continue
+        t += 1
+        eta = float(optimizer.schedule(t - 1))
+        rule = partial(take_step, optimizer, t, eta)
+        epsilon = np.finfo(problem.network.dtype).eps
+        activation = problem.activation
+        loss = reference.train_step(coefs, intercepts, moments, rule, batch, l2, activation, problem.loss, epsilon)
+        sum_of_losses += loss * len(which)
+        rows_counted += len(which)
+    return sum_of_losses / max(rows_counted, 1), coefs, intercepts
+
+
+@pytest.fixture(autouse=True)
+def small_networks_share_their_work(monkeypatch):
+    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
+
+
+def check_training(problem, rule, batch_size, l2=0.05, threads=1):
+    """An epoch in compiled code against an epoch of plain twins."""
+    optimizer = RULES[rule]
+    order = np.random.RandomState(3).permutation(len(problem.X)).astype(np.int64)
+    expected_loss, coefs, intercepts = train_plainly(problem, optimizer, order, batch_size, l2)
+    guarded = GuardedRows(problem)
+    guarded_order = Guarded(order, np.int64)
+    epoch = Epoch(problem.network, guarded.rows, optimizer, guarded_order.array, batch_size, threads)
+    assert epoch.team.size == max(1, min(threads, batch_size // ROW_TILE))
+    loss = epoch.run(l2)
+    tolerance = 1e-9 if problem.network.dtype == np.float64 else 1e-5
+    assert loss == pytest.approx(expected_loss, rel=tolerance)
+    for ours, plain in zip([*problem.network.coefs, *problem.network.intercepts], [*coefs, *intercepts], strict=True):
+        np.testing.assert_allclose(ours, plain, rtol=tolerance, atol=tolerance)
+    assert_nothing_written_beside(problem.network, epoch.workspace)
+    assert_lines_are_zero(epoch.team.barrier)
+    guarded.assert_untouched()
+    guarded_order.assert_untouched()
+    assert_twins_are_current(epoch.workspace)
+
+
+@settings(max_examples=120, deadline=None, derandomize=True, database=None)
+@given(
+    task=st.sampled_from(sorted(TASKS)),
+    hidden=st.lists(st.integers(1, 37), max_size=3),
+    activation=st.sampled_from(HIDDEN),
+    rule=st.sampled_from(sorted(RULES)),
+    features=st.integers(1, 35),
+    rows=st.integers(1, 65),
+    batch_size=st.integers(1, 40),
+    dtype=st.sampled_from([np.float64, np.float32]),
+    weighted=st.booleans(),
+    sparse=st.booleans(),
+    threads=st.integers(1, 4),
+)
+def test_training_steps(task, rule, batch_size, threads, **shape):
+    check_training(make_problem(task, **shape), rule, min(batch_size, shape["rows"]), threads=threads)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize(("features", "hidden"), [(301, (451, 33)), (7, (190, 461, 5)), (1201, ()), (30, (2201,))])
+def test_training_steps_of_wide_layers(features, hidden, threads, dtype, sparse):
+    """Layers too large for the near caches, for which the work is cut in other ways."""
+    problem = make_problem(
+        "softmax log loss", features=features, hidden=hidden, rows=150, dtype=dtype, sparse=sparse, weighted=True
+    )
+    check_training(problem, "momentum", 70, threads=threads)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("batch_size", [100, 131, 260])
+@pytest.mark.parametrize("task", ["softmax log loss", "squared error, 1 output", "multi-label"])
+def test_a_large_batch_in_parts(monkeypatch, task, batch_size, dtype):
+    """Each part's gradient by itself: the same answer as all at once, and the same bits for any number of threads."""
+    monkeypatch.setattr("fastmlp.engine.workspace.LARGE_BATCH_ROWS", 100)
+    found = []
+    for threads in (1, 2, 3, 20):
+        problem = make_problem(task, features=19, hidden=(33, 5), rows=260, weighted=True, dtype=dtype)
+        workspace = Epoch(problem.network, problem.rows, SGD(), np.arange(260), batch_size).workspace
+        assert 0 < workspace.task["part_rows"] <= 24
+        check_training(problem, "momentum", batch_size, threads=threads)
+        found.append(problem.network.params.tobytes())
+    assert len(set(found)) == 1
+
+
+@pytest.mark.parametrize("rows", [1, 2, TILE_ROWS, TILE_ROWS + 1, 259])
+def test_a_batch_in_many_blocks(monkeypatch, rows):
+    """However few rows go through the layers together, the batch is one."""
+    monkeypatch.setattr("fastmlp.engine.workspace.BLOCK_BYTES", 1)
+    for threads in (1, 2, 5):
+        check_training(make_problem("multi-label", rows=rows, weighted=True), "nesterov", rows, threads=threads)
+
+
+@pytest.mark.parametrize("activation", HIDDEN)
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_how_the_work_is_cut_changes_no_bit(monkeypatch, dtype, task, activation):
+    """Blocks of rows, and slices of steps between which Python serves Ctrl-C."""
+    found = []
+    for block_bytes, seconds in ((1 << 19, 1.0), (1, 1.0), (1 << 19, 0.0)):
+        monkeypatch.setattr("fastmlp.engine.workspace.BLOCK_BYTES", block_bytes)
+        monkeypatch.setattr("fastmlp.engine.slicing.SLICE", seconds)
+        problem = make_problem(task, hidden=(37, 5), activation=activation, rows=259, dtype=dtype, weighted=True)
+        epoch = Epoch(problem.network, problem.rows, Adam(), np.arange(259), 101)
+        found.append(
+            (epoch.run(0.1), epoch.run(0.1), problem.network.params.tobytes(), epoch.workspace.task["block_rows"])
+        )
+    assert found[0][:3] == found[1][:3] == found[2][:3]
+    assert found[0][3] > found[1][3]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("rule", RULES)
+def test_batches_without_weight_make_no_step(rule, threads):
+    each = 1 if threads == 1 else ROW_TILE  # rows with the same weight; a batch has three of these
+    problem = make_problem("poisson", rows=12 * each, weighted=True)
+    problem.weights[...] = np.repeat([0, 0, 0, 1, 2, 3, 0, 0, 0, 0, 1, 0], each)
+    order, batch_size = np.arange(12 * each), 3 * each
+    optimizer = RULES[rule]
+    expected_loss, coefs, _ = train_plainly(problem, optimizer, order, batch_size, 0.1)
+    epoch = Epoch(problem.network, problem.rows, optimizer, order, batch_size, threads)
+    assert epoch.run(0.1) == pytest.approx(expected_loss, rel=1e-12)
+    assert epoch.workspace.tasks["steps_made"].tolist() == [2] * threads
+    assert epoch.workspace.tasks["rows_counted"].tolist() == [2 * batch_size] * threads
+    np.testing.assert_allclose(problem.network.coefs[0], coefs[0], rtol=1e-11)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_subnormal_numbers_count_again_afterwards(dtype):
+    """Kernels may flush them to zero while they run; the caller's arithmetic is as it was."""
+    problem = make_problem("poisson", dtype=dtype)
+    Epoch(problem.network, problem.rows, Adam(), np.arange(7, dtype=np.int64), 3).run(0.0)
+    FullBatch(problem.network, problem.rows, 0.0)(problem.network.params.copy())
+    predict(problem.network, problem.rows)
+    integer = np.dtype(f"u{np.dtype(dtype).itemsize}")  # of the same bits; a comparison would flush them once more
+    assert np.all((np.full(40, 2, integer).view(dtype) * 3).view(integer) == 6)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@given(
+    task=st.sampled_from(sorted(TASKS)),
+    hidden=st.lists(st.integers(1, 37), max_size=3),
+    activation=st.sampled_from(HIDDEN),
+    features=st.integers(1, 35),
+    rows=st.integers(1, 70),
+    dtype=st.sampled_from([np.float64, np.float32]),
+    weighted=st.booleans(),
+    sparse=st.booleans(),
+    threads=st.integers(1, 4),
+)
+def test_full_batch_and_outputs(task, threads, **shape):
+    """Loss and gradient over all rows, and what the network answers."""
+    problem = make_problem(task, **shape)
+    network, guarded = problem.network, GuardedRows(problem)
+    coefs, intercepts, batch = problem.in_float64()
+    tolerance = 1e-9 if network.dtype == np.float64 else 1e-5
+
+    full_batch = FullBatch(network, guarded.rows, 0.05, threads)
+    loss, gradient = full_batch(network.params.copy())
+    expected, d_coefs, d_intercepts = reference.loss_and_gradients(
+        coefs, intercepts, *batch, 0.05, problem.activation, problem.loss, np.finfo(network.dtype).eps
+    )
+    assert loss == pytest.approx(expected, rel=tolerance)
+    got = [*network.layout.coefs(gradient), *network.layout.intercepts(gradient)]
+    for ours, plain in zip(got, [*d_coefs, *d_intercepts], strict=True):
+        np.testing.assert_allclose(ours, plain, rtol=tolerance, atol=tolerance)
+    assert_nothing_written_beside(network, full_batch.workspace)
+
+    outputs = predict(network, guarded.rows, n_threads=threads)
+    plain = reference.predict(coefs, intercepts, batch[0], problem.activation, problem.loss[1])
+    np.testing.assert_allclose(outputs, plain, rtol=tolerance, atol=tolerance)
+    guarded.assert_untouched()
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("activation", HIDDEN)
+def test_a_rows_outputs_do_not_depend_on_the_others(activation, task, dtype, sparse):
+    """The same bits for a row alone, among all, and in any order."""
+    problem = make_problem(
+        task, activation=activation, features=11, hidden=(33, 17), rows=150, dtype=dtype, sparse=sparse
+    )
+    together = predict(problem.network, problem.rows)
+    order = np.random.RandomState(0).permutation(150)
+    assert np.array_equal(predict(problem.network, problem.rows, order), together[order])
+    for number in (0, 77, 149):
+        assert np.array_equal(predict(problem.network, problem.rows, np.array([number])), together[[number]])
+    assert predict(problem.network, problem.rows, np.arange(0)).shape == (0, together.shape[1])

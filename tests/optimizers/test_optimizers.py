@@ -1,0 +1,353 @@
+"""Every update rule against its plain twin, its settings, and how it goes on.
+
+Convergence and PyTorch have files of their own.
+"""
+
+import copy
+import ctypes
+import pickle
+from dataclasses import FrozenInstanceError, fields, replace
+
+import numpy as np
+import pytest
+from helpers.guarded import Guarded, call
+from helpers.problems import make_problem
+from oracles import reference_optimizers
+from sklearn.base import clone
+
+from fastmlp import MLPClassifier, optimizers, schedules
+from fastmlp.compiler import kernel as units
+from fastmlp.kernels.lowlevel import records
+from fastmlp.optimizers import (
+    LAMB,
+    OPTIMIZERS,
+    SGD,
+    AdaDelta,
+    AdaGrad,
+    Adam,
+    AdaMax,
+    AdamW,
+    AMSGrad,
+    Lion,
+    NAdam,
+    RAdam,
+    RMSProp,
+    as_optimizer,
+)
+from fastmlp.schedules import Adaptive, Cosine, Exponential, InverseScaling, WarmUp
+from fastmlp.training.minibatch import STEPS_AHEAD, Epoch, RatesAhead
+
+TYPES = [np.float32, np.float64]
+#: One for each way through the kernels, with numbers that are exact in float32.
+RULES = {
+    "sgd": SGD(0.125),
+    "momentum": SGD(0.125, momentum=0.75),
+    "nesterov": SGD(0.125, momentum=0.75, nesterov=True),
+    "adagrad": AdaGrad(0.125, 2**-10),
+    "adadelta": AdaDelta(0.125, 0.75, 2**-10),
+    "rmsprop": RMSProp(0.125, 0.75, epsilon=2**-10),
+    "rmsprop, momentum": RMSProp(0.125, 0.75, 0.5, 2**-10),
+    "rmsprop, centred": RMSProp(0.125, 0.75, epsilon=2**-10, centred=True),
+    "rmsprop, centred, momentum": RMSProp(0.125, 0.75, 0.5, 2**-10, centred=True),
+    "adam": Adam(0.125, 0.75, 0.96875, 2**-10),
+    "amsgrad": AMSGrad(0.125, 0.75, 0.96875, 2**-10),
+    "adamax": AdaMax(0.125, 0.75, 0.96875, 2**-10),
+    "nadam": NAdam(0.125, 0.75, 0.96875, 2**-10),
+    "radam": RAdam(0.125, 0.75, 0.96875, 2**-10),
+    "adamw": AdamW(0.125, 0.75, 0.96875, 2**-10, 0.5),
+    "lion": Lion(0.125, 0.75, 0.96875, 0.5),
+}
+#: And those that move nothing in their first pass.
+OF_NETWORKS = {**RULES, "lamb": LAMB(0.125, 0.75, 0.96875, 2**-10, 0.5)}
+
+
+def tolerance(dtype, ulps=16):
+    return {"rtol": ulps * np.finfo(dtype).eps, "atol": ulps * np.finfo(dtype).eps}
+
+
+def in_type(values, dtype):
+    """Rounded to `dtype`, as the kernel gets them, in float64, as the twin does."""
+    return np.asarray(values).astype(dtype).astype(np.float64)
+
+
+# The kernels
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 15, 16, 17, 33, 67, 131])
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("dtype", TYPES)
+def test_update_rule(dtype, rule, n):
+    """One pass, in place; the moments lie n_params apart, and what lies between is not this layer's."""
+    for t in (1, 5, 7, 400):
+        check_update(RULES[rule], t, n, dtype, weights=t == 7)
+
+
+def check_update(optimizer, t, n, dtype, weights):
+    """Step t of the kernel, once it is sure that nothing else was written, is that of the twin."""
+    rng = np.random.RandomState(n)
+    param, d_param = in_type(rng.standard_normal(n), dtype), in_type(rng.standard_normal(n) * 9, dtype)
+    moments = in_type(rng.uniform([[1.0], [0.1], [1.0]], [[2.0], [0.9], [2.0]], (3, n)), dtype)
+    moments = moments[: optimizer.n_moments or 1]  # whoever has none leaves alone what lies there
+    hyper = optimizer.hyper()
+    hyper[:, : records.N_RATES] = optimizer.rates(np.array([float(t)]), np.array([0.125]))
+    hyper[:, records.L2], hyper[:, records.SCALE] = 0.5, 0.0625
+    p, d, state = Guarded(param, dtype), Guarded(d_param, dtype), Guarded(moments, dtype, stride=n + 9)
+    h = Guarded(hyper[0 if weights else 1], np.float64)
+    call(optimizer.unit(), dtype, param=p, d_param=d, state=state, n_params=state.stride, n=n, hyper=h)
+    gradient = (d_param + 0.5 * param) * 0.0625
+    expected, after = reference_optimizers.update(optimizer, param, gradient, moments, t, 0.125, weights)
+    np.testing.assert_allclose(p.array, expected, err_msg=f"step {t}", **tolerance(dtype))
+    np.testing.assert_allclose(state.array, after or moments, err_msg=f"step {t}", **tolerance(dtype))
+    p.assert_only_inside_written()
+    (state.assert_only_inside_written if after else state.assert_untouched)()
+    d.assert_untouched()
+    h.assert_untouched()
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("dtype", TYPES)
+def test_nan_stays(dtype, rule):
+    """Divergence must be seen; and a gradient that has always been zero (dead units) is no reason for it."""
+    running = RULES[rule].begin()
+    params, gradient = np.zeros(40, dtype), np.zeros(40, dtype)
+    gradient[3], gradient[5] = np.nan, 1.0
+    running.step(params, gradient)
+    gradient[3] = 1.0
+    running.step(params, gradient)
+    assert np.flatnonzero(np.isnan(params)).tolist() == [3]
+    assert np.flatnonzero(params[~np.isnan(params)]).tolist() == [4]
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+def test_centred_where_nothing_varies(momentum):
+    """v − m² of a gradient that never changes is nothing but rounding, and can be further below zero than ε above."""
+    running, params = RMSProp(1e-9, 0.6, momentum, centred=True).begin(), np.zeros(133, np.float32)
+    for _ in range(100):
+        running.step(params, np.linspace(1, 2, 133, dtype=np.float32))
+    v, m = running.state.astype(np.float64)[:266].reshape(2, 133)
+    assert np.any(v - m**2 < -1e-8)
+    assert np.all(params < 0)
+
+
+# Steps of one's own
+
+
+def test_step_refuses_what_it_cannot_use():
+    running, vector = Adam().begin(), np.zeros(4)
+    for params in (vector.astype(int), vector[::2], vector.reshape(2, 2), np.frombuffer(bytes(32))):
+        with pytest.raises(ValueError, match="one contiguous, writable vector"):
+            running.step(params, params)
+    for gradient in (np.zeros(3), np.zeros(4, np.float32), np.zeros(8)[::2], np.zeros((2, 2))):
+        with pytest.raises(ValueError, match=r"contiguous vector of float64, \(4,\)"):
+            running.step(vector, gradient)
+    assert running.t == 0
+
+
+# Settings
+
+
+ALL = {**OPTIMIZERS, **OF_NETWORKS, "schedule": SGD(WarmUp(Cosine(0.1, 90), 10), momentum=0.5)}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_settings_are_values(name):
+    """Typed back, pickled, copied and cloned they are equal; and nobody can change them."""
+    optimizer = ALL[name]
+    assert eval(repr(optimizer), {**vars(optimizers), **vars(schedules)}) == optimizer
+    for twin in (pickle.loads(pickle.dumps(optimizer)), copy.deepcopy(optimizer), clone(optimizer), replace(optimizer)):
+        assert twin == optimizer
+        assert hash(twin) == hash(optimizer)
+    assert replace(optimizer, learning_rate=0.7) != optimizer
+    with pytest.raises(FrozenInstanceError):
+        optimizer.learning_rate = 0.7
+
+
+def test_no_two_rules_are_equal():
+    assert len(set(OPTIMIZERS.values())) == len(OPTIMIZERS)
+    assert Adam() != AMSGrad()
+
+
+def test_settings_become_plain_numbers():
+    """Whatever number they were: NumPy's would show in repr."""
+    optimizer = RMSProp(np.float64(0.5), momentum=np.float32(0.5), centred=np.True_)
+    assert repr(optimizer) == "RMSProp(learning_rate=0.5, decay=0.9, momentum=0.5, epsilon=1e-08, centred=True)"
+    assert repr(SGD(1)) == "SGD(learning_rate=1.0, momentum=0.0, nesterov=False)"
+
+
+ABOVE_ZERO, FROM_ZERO = "a number greater than 0", "a number of at least 0"
+SHARE, KEPT = r"a number in \[0, 1\]", r"a number in \[0, 1\)"
+FORBIDDEN = {
+    "learning_rate": (ABOVE_ZERO + r", or a schedule \(.*\)", [0, -1.0, np.nan, np.inf, "0.1", None, True]),
+    "momentum": (SHARE, [-0.1, 1.1, np.nan, "0.9", None, True]),
+    "nesterov": ("True or False", [0, 1, None, "yes"]),
+    "centred": ("True or False", [0, 1.0, None]),
+    "decay": (KEPT, [-0.1, 1, np.nan, None]),
+    "beta_1": (KEPT, [-0.1, 1, np.nan, [0.9]]),
+    "beta_2": (KEPT, [-0.1, 1.0, np.inf]),
+    "epsilon": (ABOVE_ZERO, [0, -1e-8, np.nan, np.inf]),
+    "weight_decay": (FROM_ZERO, [-1e-9, np.nan, np.inf, None]),
+    "momentum_decay": (FROM_ZERO, [-1e-9, np.inf]),
+}
+CLASSES = sorted({type(optimizer) for optimizer in OPTIMIZERS.values()}, key=lambda kind: kind.__name__)
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, field.name) for kind in CLASSES for field in fields(kind)])
+def test_settings_out_of_range(kind, name):
+    allowed, values = FORBIDDEN[name]
+    for value in values:
+        with pytest.raises(ValueError, match=rf"^{kind.__name__}: {name} must be {allowed}, but .* was given\.$"):
+            kind(**{name: value})
+
+
+def test_names():
+    assert as_optimizer("nesterov") == SGD(momentum=0.9, nesterov=True)
+    assert as_optimizer("adamw", Cosine(0.1, 10)) == AdamW(Cosine(0.1, 10))
+    assert as_optimizer(Lion()) == Lion()
+    assert as_optimizer(Lion(), 0.5) == Lion(0.5)
+    with pytest.raises(ValueError, match=r"no optimizer 'adma'; there are adadelta, adagrad, adam,"):
+        as_optimizer("adma")
+
+
+# Running
+
+
+@pytest.fixture
+def problem():
+    return make_problem("softmax log loss", features=11, hidden=(17, 5), rows=90, weighted=True)
+
+
+SCHEDULE = WarmUp(Cosine(0.01, steps=30), steps=5)
+
+
+def train(optimizer, orders, between=lambda running: running):
+    """What a network and its optimizer are after an epoch over each of the orders."""
+    problem = make_problem("softmax log loss", features=11, hidden=(17, 5), rows=90, weighted=True)
+    running = optimizer.begin()
+    for order in orders:
+        running = between(running)
+        Epoch(problem.network, problem.rows, running, order, 7).run(0.1)
+    return problem.network.params.tobytes(), running.state.tobytes(), running.t, running.learning_rate
+
+
+@pytest.mark.parametrize("rule", OF_NETWORKS)
+def test_how_training_is_cut_changes_no_bit(rule, monkeypatch):
+    """In slices, in parts, in another process: moments, steps and schedule go on."""
+    optimizer, order = replace(OF_NETWORKS[rule], learning_rate=SCHEDULE), np.arange(90)
+    whole = train(optimizer, [order, order])
+    assert whole[2] == 26
+    assert train(optimizer, [order[:49], order[49:], order[:7], order[7:]]) == whole
+    assert train(optimizer, [order, order], lambda running: pickle.loads(pickle.dumps(running))) == whole
+    monkeypatch.setattr("fastmlp.engine.slicing.SLICE", 0.0)
+    assert train(optimizer, [order, order]) == whole
+    assert train(optimizer, [order]) != whole
+
+
+@pytest.mark.parametrize("rule", OF_NETWORKS)
+def test_rates_do_not_depend_on_how_many_are_asked_for(rule):
+    whole, parts = (replace(OF_NETWORKS[rule], learning_rate=SCHEDULE).begin() for _ in range(2))
+    expected = whole.rates(500)
+    for steps in (1, 0, 2, 13, 484):
+        got = parts.rates(steps)
+        assert got.shape == (steps, records.N_RATES)
+        assert np.array_equal(got, expected[parts.t : parts.t + steps])
+        parts.advance(steps)
+    assert np.isfinite(expected).all()
+    assert np.isfinite(OF_NETWORKS[rule].rates(np.array([1e12]), np.array([0.1]))).all()
+
+
+@pytest.mark.parametrize("rule", OF_NETWORKS)
+def test_rates_ahead_are_those_of_their_steps(rule):
+    """Whether or not they were computed before: epochs of one step and many, a schedule that changes, steps between."""
+    running, plain = (replace(OF_NETWORKS[rule], learning_rate=SCHEDULE).begin() for _ in range(2))
+    ahead = RatesAhead(running)
+    for steps in (1, 2, 1, STEPS_AHEAD - 4, 1, 3, STEPS_AHEAD + 7, 1, 0, 5):
+        for optimizer in (running, plain):
+            if steps == 2:
+                optimizer.schedule = Cosine(0.5, steps=1000)
+            elif steps == 3:
+                optimizer.advance(100)
+        address, expected = ahead.address(steps), plain.rates(steps)
+        got = (ctypes.c_double * expected.size).from_address(address)
+        assert np.array_equal(np.reshape(got, expected.shape), expected)
+        running.advance(steps)
+        plain.advance(steps)
+
+
+def test_training_leaves_settings_alone(problem):
+    """One object may serve many trainings: each begins anew."""
+    optimizer = AdamW(SCHEDULE)
+    before, params = pickle.dumps(optimizer), problem.network.params.copy()
+    first = Epoch(problem.network, problem.rows, optimizer, np.arange(90), 7)
+    first.run(0.1)
+    after_first = problem.network.params.copy()
+    problem.network.params[...] = params
+    Epoch(problem.network, problem.rows, optimizer, np.arange(90), 7).run(0.1)
+    assert np.array_equal(problem.network.params, after_first)
+    assert pickle.dumps(optimizer) == before
+    assert first.optimizer.begin() is first.optimizer
+
+
+def test_schedules_of_epochs_and_plateaus():
+    """They exchange the running schedule and leave the settings' alone."""
+    running = SGD(InverseScaling(0.5, power=0.5)).begin()
+    running.advance(3)
+    running.after_epoch(rows_seen=24)
+    assert running.learning_rate == 0.1
+    assert running.rates(2)[:, 0].tolist() == [0.1, 0.1]
+    assert not running.after_plateau()
+    running = Adam(Adaptive(0.5, smallest=0.1)).begin()
+    assert running.after_plateau()
+    assert running.learning_rate == 0.1
+    assert not running.after_plateau()
+    assert running.schedule == Adaptive(0.1, smallest=0.1)
+    assert running.settings == Adam(Adaptive(0.5, smallest=0.1))
+
+
+# Compiling
+
+
+@pytest.fixture
+def asked_for(monkeypatch):
+    """The names of the units that the compiler, or its cache, is asked for."""
+    names, find = [], units.Unit._from_cache
+
+    def count(unit, dtype):
+        names.append(unit.__name__)
+        return find(unit, dtype)
+
+    monkeypatch.setattr(units.Unit, "_from_cache", count)
+    return names
+
+
+def test_another_optimizer_or_schedule_compiles_its_own_unit_alone(problem, asked_for, monkeypatch):
+    def run(optimizer):
+        asked_for.clear()
+        Epoch(problem.network, problem.rows, optimizer, np.arange(90), 7).run(0.1)
+        return list(asked_for)
+
+    run(Adam())
+    assert run(Adam()) == []
+    units = {optimizer.unit().__name__: optimizer.unit() for optimizer in RULES.values()}
+    assert len(units) == len(RULES) - 1  # centred with momentum and without is the same
+    for optimizer in RULES.values():
+        with monkeypatch.context() as patch:
+            patch.setattr(optimizer.unit(), "compiled", {})  # as if it had never been used
+            assert run(optimizer) == [optimizer.unit().__name__]
+            assert run(replace(optimizer, learning_rate=SCHEDULE)) == []
+    for schedule in (Cosine(0.1, 9), Exponential(0.1, 0.9), WarmUp(Adaptive(0.1), 3), InverseScaling(0.1)):
+        assert run(Adam(schedule)) == []
+
+
+def test_estimators_keep_their_running_optimizer():
+    """`partial_fit` goes on with it, also after pickling."""
+    problem = make_problem("softmax log loss", rows=40)
+    y = problem.y.ravel().astype(int)
+    model = MLPClassifier((5,), random_state=0).partial_fit(problem.X, y, classes=[0, 1, 2])
+    assert model._optimizer.t == 1
+    again = pickle.loads(pickle.dumps(model))
+    for estimator in (model, again):
+        estimator.random_state = 0
+        estimator.partial_fit(problem.X, y)
+    assert again._optimizer.t == 2
+    assert np.array_equal(model.coefs_[0], again.coefs_[0])
+    assert np.array_equal(model._optimizer.state, again._optimizer.state)

@@ -1,0 +1,168 @@
+"""Plain twins of penalties, clipping, L1's proximal steps, max-norm and dropout's random bits: NumPy in float64.
+
+They share nothing with the kernels. The random bits are Python's integers.
+"""
+
+import numpy as np
+from oracles import reference, reference_optimizers
+
+# Random bits by counter
+
+
+def _splitmix(x):
+    """What SplitMix64 makes of the state x."""
+    x = (x + 0x9E3779B97F4A7C15) % 2**64
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EB % 2**64
+    return x ^ (x >> 31)
+
+
+def mask_key(seed, step, layer):
+    return _splitmix((_splitmix((_splitmix(seed) + step) % 2**64) + layer) % 2**64)
+
+
+def random_bits(key, position):
+    """MurmurHash3's finaliser of a position, with the key's low half before it and the high half in its middle."""
+    x = (position ^ key) % 2**32
+    x = (x ^ (x >> 16)) * 0x85EBCA6B % 2**32
+    x = (x ^ (x >> 13) ^ (key >> 32)) * 0xC2B2AE35 % 2**32
+    return x ^ (x >> 16)
+
+
+def mask(key, rate, rows, columns, stride):
+    """(rows, columns): 0 with probability `rate`, else 1 / (1 − rate)."""
+    kept = [[random_bits(key, i * stride + j) >= rate * 2**32 for j in range(columns)] for i in range(rows)]
+    return np.array(kept) / (1 - rate)
+
+
+# The gradient
+
+
+def masked_loss_and_gradients(coefs, intercepts, batch, l2, l1, masks, activation, loss, epsilon=reference.EPSILON):
+    """(Σ wᵢ lossᵢ + l2 / 2 Σ p² + l1 Σ |p|) / Σ wᵢ, and its gradients without the last sum's.
+
+    `masks` are of what comes into each layer.
+    """
+    inp, y, w = batch
+    masks = [1.0 if m is None else m for m in masks or [None] * len(coefs)]
+    inputs, derivatives = [inp * masks[0]], []
+    for weight, bias, m in zip(coefs[:-1], intercepts[:-1], masks[1:], strict=True):
+        a, derivative = reference.ACTIVATIONS[activation](reference.dense_forward(inputs[-1], weight, bias))
+        inputs.append(a * m)
+        derivatives.append(derivative * m)
+    z = reference.dense_forward(inputs[-1], coefs[-1], intercepts[-1])
+    _, delta, row_losses = reference.LOSSES[loss](z, y, w, epsilon)
+    d_coefs, d_intercepts = [], []
+    for layer in reversed(range(len(coefs))):
+        penalty = l2 * coefs[layer]
+        d_coefs.insert(0, (reference.dense_weight_gradient(inputs[layer], delta) + penalty) / w.sum())
+        d_intercepts.insert(0, delta.sum(axis=0) / w.sum())
+        if layer:
+            delta = reference.dense_input_gradient(delta, coefs[layer], derivatives[layer - 1])
+    penalty = sum(0.5 * l2 * (coef**2).sum() + l1 * abs(coef).sum() for coef in coefs)
+    return (row_losses.sum() + penalty) / w.sum(), d_coefs, d_intercepts
+
+
+def clip_by_value(gradients, largest):
+    return [np.clip(g, -largest, largest) for g in gradients]
+
+
+def clip_by_norm(gradients, largest):
+    """All of them together."""
+    norm = np.sqrt(sum((g**2).sum() for g in gradients))
+    return [g * min(1.0, largest / norm) if norm else g for g in gradients]
+
+
+def limit_columns(weight, largest):
+    norms = np.sqrt((weight**2).sum(axis=0))
+    return weight * np.minimum(1.0, largest / np.maximum(norms, 1e-300))
+
+
+# L1
+
+
+def soft(w, threshold):
+    return np.sign(w) * np.maximum(np.abs(w) - threshold, 0.0)
+
+
+def filtered(values, kept):
+    """What a running mean that keeps so much of itself, and adds each value whole, holds in the end."""
+    return sum(kept ** (len(values) - 1 - s) * value for s, value in enumerate(values))
+
+
+def threshold(optimizer, weight, moments, etas, lambdas):
+    """P λ: how far the rule's last step goes with a mean of the gradients of λ, by the papers' formulas.
+
+    `weight` as it was before the step, `moments` as they are after it; rates and λ = l1 / Σ w of all steps so far.
+    """
+    t, eta, strength = len(etas), etas[-1], lambdas[-1]
+    name = type(optimizer).__name__
+    if name in ("SGD", "RMSProp"):
+        velocity = filtered(np.multiply(etas, lambdas), optimizer.momentum)
+        if name == "SGD":
+            return optimizer.momentum * velocity + eta * strength if optimizer.nesterov else velocity
+        variance = moments[0] - (moments[1] ** 2 if optimizer.centred else 0.0)
+        longest = np.inf if optimizer.centred else 2 * velocity / strength
+        return np.minimum(velocity / np.sqrt(variance + optimizer.epsilon), longest)
+    if name == "AdaGrad":
+        return eta * np.minimum(strength / (np.sqrt(moments[0]) + optimizer.epsilon), 2.0)
+    if name == "AdaDelta":
+        v, u = (np.sqrt(moment + optimizer.epsilon) for moment in moments)
+        return eta * u * np.minimum(strength / v, 2.0)
+    if name == "Lion":
+        mean = (1 - optimizer.beta_2) * filtered(lambdas, optimizer.beta_2)
+        return eta * np.minimum(mean / np.maximum(np.abs(moments[0]), 1e-300), 2.0)
+    mean = (1 - optimizer.beta_1) * filtered(lambdas, optimizer.beta_1)
+    corrected, root = mean / (1 - optimizer.beta_1**t), np.sqrt(1 - optimizer.beta_2**t)
+    if name == "AdaMax":
+        return eta * np.minimum(corrected / moments[1], 2.0)
+    if name == "LAMB":
+        direction = moments[0] / (1 - optimizer.beta_1**t) / (np.sqrt(moments[1]) / root + optimizer.epsilon)
+        direction = direction + optimizer.weight_decay * weight
+        norms = np.sqrt((weight**2).sum()), np.sqrt((direction**2).sum())
+        trust = norms[0] / norms[1] if all(norms) else 1.0
+        return trust * eta * np.minimum(corrected / (np.sqrt(moments[1]) / root + optimizer.epsilon), 2.0)
+    # Of a gradient of λ in every step, or of none, what the rule itself makes: a step from zero, by its own formula.
+    size = moments[2] if name == "AMSGrad" else moments[1]
+    of_mean = reference_optimizers.denominator(optimizer, size, t)
+    if name == "NAdam":
+        mu = [optimizer.beta_1 * (1 - 0.5 * 0.96 ** (i * optimizer.momentum_decay)) for i in range(1, t + 2)]
+        look = mu[t] * mean / (1 - np.prod(mu)) + (1 - mu[t - 1]) * strength / (1 - np.prod(mu[:t]))
+        return np.minimum(eta * look / of_mean, 2 * eta)
+    if name == "RAdam":
+        share = reference_optimizers.rectification(optimizer, t)
+        return eta * corrected if share is None else np.minimum(eta * share * corrected / of_mean, 2 * eta)
+    return np.minimum(eta * corrected / of_mean, 2 * eta)
+
+
+# A step of it all
+
+
+def train_step(coefs, intercepts, moments, rule, shrink, batch, l2, settings, masks, activation, loss, epsilon):
+    """One step with `settings`, a Regularisation; rule(p, g, moments, weights) updates weights or biases.
+
+    shrink(λ)(p before, p after the rule, moments after it) is L1's step of weights. Lists are changed in place;
+    `moments` holds one for each weight matrix, then for each bias vector. The batch's loss.
+    """
+    value, d_coefs, d_intercepts = masked_loss_and_gradients(
+        coefs, intercepts, batch, l2, settings.l1, masks, activation, loss, epsilon
+    )
+    gradients = [*d_coefs, *d_intercepts]
+    if settings.clip_value is not None:
+        gradients = clip_by_value(gradients, settings.clip_value)
+    strength = settings.l1 / batch[2].sum()
+    if settings.clip_norm is not None:
+        norm = np.sqrt(sum((g**2).sum() for g in gradients))
+        gradients = clip_by_norm(gradients, settings.clip_norm)
+        strength *= min(1.0, settings.clip_norm / norm) if norm else 1.0
+    n_layers, before = len(coefs), list(coefs)
+    for number, gradient in enumerate(gradients):
+        is_bias = number >= n_layers
+        where, layer = (intercepts, number - n_layers) if is_bias else (coefs, number)
+        where[layer], moments[number] = rule(where[layer], gradient, moments[number], not is_bias)
+    if settings.l1:
+        shrunk = shrink(strength)
+        coefs[:] = [shrunk(*each) for each in zip(before, coefs, moments[:n_layers], strict=True)]
+    if settings.max_norm is not None:
+        coefs[:] = [limit_columns(coef, settings.max_norm) for coef in coefs]
+    return value

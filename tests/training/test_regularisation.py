@@ -1,0 +1,372 @@
+"""Regularisation: settings and their messages, L1, max-norm, and everything together against plain twins."""
+
+import ctypes
+
+import numpy as np
+import pytest
+from helpers.guarded import Guarded, call
+from helpers.problems import HIDDEN, TASKS, make_problem
+from helpers.regularised import L2, OPTIMIZERS, check_training, make_epoch, results
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles import reference_regularisation as plain
+
+from fastmlp.engine.dataset import Rows
+from fastmlp.engine.model import TrainableModel
+from fastmlp.kernels.loop import global_phases as phases
+from fastmlp.kernels.lowlevel import records
+from fastmlp.kernels.lowlevel.records import CALLED_OFF
+from fastmlp.kernels.optimizers import penalties
+from fastmlp.optimizers import LAMB, SGD
+from fastmlp.regularization import Regularisation
+from fastmlp.scalar import Value
+from fastmlp.training.minibatch import Epoch
+
+TYPES = [np.float32, np.float64]
+#: One of each, and all at once.
+EACH = {
+    "l1": {"l1": 0.2},
+    "clip_value": {"clip_value": 0.01},
+    "clip_norm": {"clip_norm": 0.05},
+    "max_norm": {"max_norm": 0.6},
+    "dropout": {"dropout": 0.4},
+    "input_dropout": {"input_dropout": 0.3},
+    "all": {"l1": 0.2, "clip_value": 0.02, "clip_norm": 0.05, "max_norm": 0.6, "dropout": 0.4, "input_dropout": 0.3},
+}
+
+
+@pytest.fixture(autouse=True)
+def small_networks_share_their_work(monkeypatch):
+    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
+
+
+# Settings
+
+
+@pytest.mark.parametrize("name", ["dropout", "input_dropout"])
+@pytest.mark.parametrize("rate", [-0.1, 1, 1.5, np.nan, "half", None, True])
+def test_rates_that_are_none(name, rate):
+    with pytest.raises(ValueError, match=rf"^Regularisation: {name} must be a number in \[0, 1\).*, but {rate!r} was"):
+        Regularisation(**{name: rate})
+
+
+@pytest.mark.parametrize("rates", [(0.1, 1.0), [0.5, "x"], (0.5, None)])
+def test_lists_of_rates_that_hold_none(rates):
+    with pytest.raises(ValueError, match=r"dropout must be a number in \[0, 1\), or a sequence of such, one for each"):
+        Regularisation(dropout=rates)
+
+
+@pytest.mark.parametrize("l1", [-1e-9, np.nan, np.inf, "1", None])
+def test_penalties_that_are_none(l1):
+    with pytest.raises(ValueError, match=r"l1 must be a number of at least 0, but .* was given"):
+        Regularisation(l1=l1)
+
+
+@pytest.mark.parametrize("name", ["max_norm", "clip_norm", "clip_value"])
+@pytest.mark.parametrize("limit", [0, -1.0, np.nan, np.inf, "1", False])
+def test_limits_that_are_none(name, limit):
+    with pytest.raises(ValueError, match=rf"^Regularisation: {name} must be a number greater than 0, or None, but "):
+        Regularisation(**{name: limit})
+
+
+def test_rates_of_each_layer():
+    assert Regularisation().input_rates(2) == (0.0, 0.0, 0.0)
+    assert Regularisation(dropout=0.5).input_rates(3) == (0.0, 0.5, 0.5, 0.5)
+    assert Regularisation(dropout=0.5).input_rates(0) == (0.0,)
+    assert Regularisation(dropout=[0.5, 0], input_dropout=0.2).input_rates(2) == (0.2, 0.5, 0)
+    with pytest.raises(ValueError, match=r"dropout=\(0.5, 0.2\) has 2 rates, but there are 1 hidden layers"):
+        Regularisation(dropout=(0.5, 0.2)).input_rates(1)
+
+
+def test_settings_are_values():
+    assert Regularisation(dropout=[0.5]) == Regularisation(dropout=(0.5,))
+    assert hash(Regularisation(dropout=[0.5], l1=1)) == hash(Regularisation(dropout=(0.5,), l1=1.0))
+    with pytest.raises(AttributeError):
+        Regularisation().l1 = 1.0
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_a_solver_on_the_whole_gradient_refuses(name):
+    settings = Regularisation(**EACH[name])
+    with pytest.raises(ValueError, match=f"solver='lbfgs' .* cannot take .*{'l1' if name == 'all' else name}="):
+        settings.check_full_batch("lbfgs")
+    Regularisation(dropout=(0.0, 0.0)).check_full_batch("lbfgs")
+
+
+def test_dropout_needs_masks():
+    problem = make_problem("poisson")
+    with pytest.raises(ValueError, match="Dropout needs masks"):
+        Epoch(problem.network, problem.rows, SGD(), np.arange(7), 7, 1, Regularisation(dropout=0.5))
+
+
+# Each unit by itself
+
+
+def in_front_of_collect(dtype, **numbers):
+    """Rows of hyper for `clip_by_value`, with numbers by name, and for `collect` behind it."""
+    hyper = np.zeros((2, 2, records.N_HYPER))
+    hyper[0, :, penalties.RULE] = phases.collect.address(dtype)
+    hyper[1, :, records.SCALE] = 1.0
+    for name, number in numbers.items():
+        hyper[0, 0, getattr(records, name)] = number
+    return Guarded(hyper.ravel(), np.float64)
+
+
+@pytest.mark.parametrize("n", [1, 2, 15, 33, 131])
+@pytest.mark.parametrize("dtype", TYPES)
+def test_clip_by_value(dtype, n):
+    """The completed gradient in d_param, and with the rule behind, which is `collect` here."""
+    rng = np.random.RandomState(n)
+    param = (rng.standard_normal(n) * (np.arange(n) > 0)).astype(dtype)  # the first is zero
+    d_param = (rng.standard_normal(n) * 9).astype(dtype)
+    hyper = in_front_of_collect(dtype, LEARNING_RATE=0.5, L2=0.5, SCALE=0.0625, LARGEST=0.375)
+    p, d, state = Guarded(param, dtype), Guarded(d_param, dtype), Guarded(np.zeros(n), dtype)
+    call(penalties.clip_by_value, dtype, param=p, d_param=d, state=state, n_params=n, n=n, hyper=hyper)
+    param, d_param = param.astype(float), d_param.astype(float)
+    (expected,) = plain.clip_by_value([(d_param + 0.5 * param) * 0.0625], 0.375)
+    np.testing.assert_allclose(d.array, expected, rtol=8 * np.finfo(dtype).eps, atol=8 * np.finfo(dtype).eps)
+    np.testing.assert_array_equal(state.array, d.array)
+    assert hyper.array[penalties.BEHIND + records.LEARNING_RATE] == 0.5
+    for written in (d, state, hyper):
+        written.assert_only_inside_written()
+    p.assert_untouched()
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_clip_by_value_keeps_what_diverged(dtype):
+    """NaN stays NaN, and is not clipped away."""
+    hyper = in_front_of_collect(dtype, SCALE=1.0, LARGEST=2.0)
+    p, state = Guarded(np.zeros(4), dtype), Guarded(np.zeros(4), dtype)
+    d = Guarded([np.nan, np.inf, -np.inf, 1.0], dtype)
+    call(penalties.clip_by_value, dtype, param=p, d_param=d, state=state, n_params=4, n=4, hyper=hyper)
+    np.testing.assert_array_equal(state.array, [np.nan, 2.0, -2.0, 1.0])
+
+
+@pytest.mark.parametrize("n", [1, 2, 15, 33, 131])
+@pytest.mark.parametrize("dtype", TYPES)
+def test_collect(dtype, n):
+    """An update rule that notes the gradient and changes nothing."""
+    rng = np.random.RandomState(n)
+    param, d_param = rng.standard_normal(n).astype(dtype), rng.standard_normal(n).astype(dtype)
+    hyper = np.zeros(records.N_HYPER)
+    hyper[[records.L2, records.SCALE]] = 0.5, 0.0625
+    p, d, g = Guarded(param, dtype), Guarded(d_param, dtype), Guarded(np.zeros(n), dtype)
+    call(phases.collect, dtype, param=p, d_param=d, state=g, n_params=n, n=n, hyper=Guarded(hyper, np.float64))
+    expected = (d_param.astype(float) + 0.5 * param.astype(float)) * 0.0625
+    np.testing.assert_allclose(g.array, expected, rtol=8 * np.finfo(dtype).eps, atol=8 * np.finfo(dtype).eps)
+    g.assert_only_inside_written()
+    p.assert_untouched()
+    d.assert_untouched()
+
+
+# L1
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("hidden", [(), (5, 4)], ids=str)
+def test_l1_against_scalars(hidden, sparse):
+    """Plain descent with rate 1 steps by the gradient of what is smooth; then weights come nearer to zero by λ."""
+    problem = make_problem("softmax log loss", hidden=hidden, sparse=sparse, weighted=True)
+    problem.network.coefs[-1][0] = 0.0
+    coefs, intercepts, (X, y, weights) = problem.in_float64()
+    as_values = np.vectorize(Value, otypes=[object])
+    coefs, intercepts = [as_values(c) for c in coefs], [as_values(b) for b in intercepts]
+    objective, penalty = Value(0), 0.0
+    for w in np.concatenate([coef.ravel() for coef in coefs]):
+        objective += L2 / 2 * w**2
+        penalty += 0.3 * abs(w.data) / weights.sum()
+    for x, t, weight in zip(X, y, weights, strict=True):
+        h = x
+        for coef, intercept in zip(coefs[:-1], intercepts[:-1], strict=True):
+            h = np.array([z.tanh() for z in h @ coef + intercept])
+        powers = [z.exp() for z in h @ coefs[-1] + intercepts[-1]]
+        objective -= weight * (powers[int(t[0])] / sum(powers, start=Value(0))).log()
+    objective /= weights.sum()
+    objective.backward()
+    before = problem.network.params.copy()
+    epoch = make_epoch(problem, Regularisation(l1=0.3), SGD(1.0))
+    assert epoch.run(L2) == pytest.approx(objective.data + penalty, rel=1e-12)
+    network, layout = problem.network, problem.network.layout
+    read = np.vectorize(lambda node: node.grad, otypes=[float])
+    zeros = 0
+    for ours, old, exact in zip(network.coefs, layout.coefs(before), coefs, strict=True):
+        expected = plain.soft(old - read(exact), 0.3 / weights.sum())
+        np.testing.assert_allclose(ours, expected, rtol=1e-10, atol=1e-13)
+        assert np.array_equal(ours == 0, expected == 0)
+        zeros += np.count_nonzero(ours == 0)
+    for ours, old, exact in zip(network.intercepts, layout.intercepts(before), intercepts, strict=True):
+        np.testing.assert_allclose(ours, old - read(exact), rtol=1e-10, atol=1e-13)
+    assert zeros
+
+
+# Max-norm
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("dtype", TYPES)
+def test_no_units_weights_are_longer_than_max_norm(dtype, threads):
+    problem = make_problem("softmax log loss", features=33, hidden=(67, 131), rows=70, dtype=dtype)
+    problem.network.coefs[0][...] *= np.linspace(0.01, 2.0, 67).astype(dtype)  # some are longer, some are not
+    make_epoch(problem, Regularisation(max_norm=0.75), batch_size=70, threads=threads).run(L2)
+    for coef in problem.network.coefs:
+        norms = np.sqrt((coef.astype(float) ** 2).sum(axis=0))
+        assert norms.max() < 0.75 * (1 + 4 * np.finfo(dtype).eps)
+    first = np.sqrt((problem.network.coefs[0].astype(float) ** 2).sum(axis=0))
+    assert first[0] < 0.02
+    np.testing.assert_allclose(first[-10:], 0.75, rtol=4 * np.finfo(dtype).eps)
+
+
+# Everything together
+
+
+@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+@given(
+    task=st.sampled_from(sorted(TASKS)),
+    hidden=st.lists(st.integers(1, 37), max_size=3),
+    activation=st.sampled_from(HIDDEN),
+    optimizer=st.sampled_from(sorted(OPTIMIZERS)),
+    features=st.integers(1, 35),
+    rows=st.integers(1, 40),
+    batch_size=st.integers(1, 40),
+    dtype=st.sampled_from(TYPES),
+    weighted=st.booleans(),
+    sparse=st.booleans(),
+    threads=st.integers(1, 4),
+    l1=st.sampled_from([0.0, 0.05]),
+    clip_value=st.sampled_from([None, 0.02]),
+    clip_norm=st.sampled_from([None, 0.1]),
+    max_norm=st.sampled_from([None, 0.6]),
+    dropout=st.sampled_from([0.0, 0.4]),
+    input_dropout=st.sampled_from([0.0, 0.3]),
+)
+def test_training_steps(
+    task, optimizer, batch_size, threads, l1, clip_value, clip_norm, max_norm, dropout, input_dropout, **shape
+):
+    regularisation = Regularisation(l1, dropout, input_dropout, max_norm, clip_norm, clip_value)
+    check_training(make_problem(task, **shape), regularisation, optimizer, batch_size, threads)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize(("features", "hidden"), [(301, (251, 33)), (7, (190, 161, 5)), (30, (1201,))], ids=str)
+def test_training_steps_of_wide_layers(features, hidden, optimizer, dtype, sparse, monkeypatch):
+    """Several tiles a layer, layers in panels, layers dealt by columns, narrow ones."""
+    monkeypatch.setattr("fastmlp.engine.workspace.PANEL_BYTES", 1 << 16)
+    problem = make_problem(
+        "softmax log loss", features=features, hidden=hidden, rows=50, dtype=dtype, sparse=sparse, weighted=True
+    )
+    regularisation = Regularisation(**{**EACH["all"], "dropout": 0.0, "input_dropout": 0.0})
+    check_training(problem, regularisation, optimizer, 30, threads=3)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("name", EACH)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_threads_change_no_bit(optimizer, name, dtype, sparse):
+    found = []
+    for threads in (1, 2, 3, 7):
+        problem = make_problem(
+            "softmax log loss", features=70, hidden=(131, 67), rows=130, dtype=dtype, sparse=sparse, weighted=True
+        )
+        found.append(results(problem, Regularisation(**EACH[name]), optimizer, batch_size=64, threads=threads))
+    assert found[0] == found[1] == found[2] == found[3]
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_how_the_work_is_cut_changes_no_bit(monkeypatch, optimizer, dtype):
+    """Blocks of rows, and slices of steps between which Python serves Ctrl-C."""
+    found = []
+    for block_bytes, seconds in ((1 << 19, 1.0), (1, 1.0), (1 << 19, 0.0)):
+        monkeypatch.setattr("fastmlp.engine.workspace.BLOCK_BYTES", block_bytes)
+        monkeypatch.setattr("fastmlp.engine.slicing.SLICE", seconds)
+        problem = make_problem("multi-label", hidden=(37, 5), rows=259, dtype=dtype, weighted=True)
+        found.append(results(problem, Regularisation(**EACH["all"]), optimizer, batch_size=101))
+    assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize(
+    ("name", "optimizer"), [*((name, "momentum") for name in EACH), ("none", "lamb"), ("all", "lamb")]
+)
+def test_a_large_batch_in_parts(monkeypatch, name, optimizer, dtype, activation):
+    """A row has the mask of its place in the batch, whatever part it lies in: the same as in a batch that is whole."""
+    problem = {"features": 19, "hidden": (33, 5), "rows": 260, "weighted": True, "dtype": dtype}
+    problem, regularisation = {**problem, "activation": activation}, Regularisation(**EACH.get(name, {}))
+    whole = make_problem("softmax log loss", **problem)
+    assert not check_training(whole, regularisation, optimizer, 131).workspace.task["part_rows"]
+    monkeypatch.setattr("fastmlp.engine.workspace.LARGE_BATCH_ROWS", 100)
+    found = set()
+    for threads in (1, 2, 3, 20):
+        parts = make_problem("softmax log loss", **problem)
+        epoch = check_training(parts, regularisation, optimizer, 131, threads)
+        assert 0 < epoch.workspace.task["part_rows"] <= 16
+        found.add(parts.network.params.tobytes())
+    assert len(found) == 1
+    eps = 200 * np.finfo(dtype).eps
+    np.testing.assert_allclose(parts.network.params, whole.network.params, rtol=eps, atol=eps)
+
+
+def test_threads_that_have_no_tile_in_phase_two():
+    """Seven threads, five tiles of rows, twenty flat tiles: the rule behind clipping has its rates in all of them."""
+    found = set()
+    for threads in (1, 7):
+        network = TrainableModel([40, 2000], ["logistic"], "log_loss", np.float32)
+        rng = np.random.RandomState(0)
+        X, y = rng.standard_normal((56, 40)).astype(np.float32), rng.randint(2, size=(56, 2000)).astype(np.float32)
+        settings = Regularisation(clip_value=0.01, clip_norm=0.1)
+        epoch = Epoch(network, Rows(X, y), LAMB(0.1), np.arange(56), 56, threads, settings)
+        assert epoch.team.size == threads
+        epoch.run(L2)
+        found.add(network.params.tobytes())
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", EACH)
+def test_batches_without_weight_make_no_step(name, threads):
+    problem = make_problem("poisson", rows=96, weighted=True)
+    problem.weights[...] = np.random.RandomState(1).uniform(0.5, 2.0, 96)
+    order = np.random.RandomState(3).permutation(96)  # as `make_epoch` has it
+    problem.weights[order[:16]] = problem.weights[order[48:64]] = 0.0
+    epoch = check_training(problem, Regularisation(**EACH[name]), "lamb", 16, threads)
+    assert epoch.workspace.tasks["steps_made"].tolist() == [4] * threads
+
+
+def test_a_team_that_is_called_off_between_phases_comes_back():
+    """Nobody waits at the barrier for ever, and no later phase is begun: the gradient stands, the step is not made."""
+    problem = make_problem("multi-label", hidden=(37, 5), rows=96)
+    epoch = make_epoch(problem, Regularisation(clip_norm=1.0, max_norm=0.1), threads=3)
+    assert epoch.team.size == 3
+    seen, before = [], problem.network.params.copy()
+    phase = ctypes.CFUNCTYPE(None, *[ctypes.c_ssize_t] * 3)
+
+    @phase
+    def call_off(task, layers, like):
+        seen.append(task)
+        if task == epoch.workspace.arguments(1)[0]:
+            epoch.team.barrier[CALLED_OFF // 8] = 1
+
+    epoch.workspace.buffers["phases"][0] = ctypes.cast(call_off, ctypes.c_void_p).value
+    epoch.run(L2)
+    assert sorted(seen) == [epoch.workspace.arguments(thread)[0] for thread in range(3)]
+    assert np.array_equal(problem.network.params, before)
+    assert epoch.workspace.buffers["gradient"].any()
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_nothing_asked_for_costs_nothing(dtype):
+    """No unit, no memory, and the bits of a training that never heard of it."""
+    problems = [make_problem("multi-label", rows=40, dtype=dtype) for _ in range(2)]
+    epoch = make_epoch(problems[0], Regularisation(), SGD())
+    bare = Epoch(problems[1].network, problems[1].rows, SGD(), np.random.RandomState(3).permutation(40), 40)
+    assert epoch.run(L2) == bare.run(L2)
+    assert problems[0].network.params.tobytes() == problems[1].network.params.tobytes()
+    assert epoch.workspace.buffers.keys() == bare.workspace.buffers.keys()
+    task = epoch.workspace.task
+    assert not any(task[name] for name in ("note_magnitudes", "go_on", "n_phases", "phases", "mask_keys"))
+    assert task["update"] == task["rule"]
+    assert not epoch.workspace.layers["mask"].any()
