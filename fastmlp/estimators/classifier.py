@@ -393,7 +393,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if self._label_binarizer.y_type_.startswith("multilabel"):
             return self._label_binarizer.inverse_transform(outputs, self._threshold())
         codes = outputs.argmax(axis=1) if outputs.shape[1] > 1 else (outputs[:, 0] > self._threshold()).astype(np.intp)
-        return self.classes_.take(codes, mode="clip")  # a single class is always the answer
+        return self._label_binarizer.classes_.take(codes, mode="clip")  # a single class is always the answer
 
     def _has_one_output(self) -> bool:
         """Whether there is one output for two classes (or for one label), by the last layer's own biases."""

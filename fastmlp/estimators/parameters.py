@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from ..activations import ACTIVATIONS, Activation, as_hidden_activation
 from ..initializers import INITIALIZERS, Initializer
-from ..losses import BaseLoss, as_loss
+from ..losses import BaseLoss, Poisson, as_loss
 from ..losses.base import PROBABILITIES, name_of
 from ..losses.margin import MarginLoss
 from ..losses.regression import SquaredError, SquaredErrorByHand
@@ -126,10 +126,17 @@ def keep_output(estimator: BaseMLP, task: str, width: int) -> tuple[int, str | A
     Raises
     ------
     ValueError
-        If the loss serves no such task, or does not go with the output activation.
+        If the loss serves no such task, or does not go with the output activation; or if scikit-learn would train
+        otherwise: with a Poisson loss, and where targets stand behind softmax.
     """
     output, chosen = estimator.out_activation_, as_loss(estimator.loss)
     by_hand = name_of(output) != name_of(estimator.output_activation or chosen.natural_output(task))
+    if by_hand and (isinstance(chosen, Poisson) or (task == "regression" and name_of(output) == "softmax")):
+        raise ValueError(
+            f"out_activation_={name_of(output)!r} was set by hand, behind which loss={chosen.name!r} cannot go on "
+            f"training as scikit-learn would: set it back to {chosen.natural_output(task)!r}, or fit anew with "
+            f"output_activation={name_of(output)!r}, which trains with its derivative."
+        )
     if not by_hand or name_of(output) == "softmax":
         return choose_output(estimator.loss, output, task, width)
     if chosen == SquaredError():

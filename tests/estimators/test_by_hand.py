@@ -161,3 +161,32 @@ def test_arrays_that_are_missing(task, prediction_before):
     model.intercepts_ = []
     with pytest.raises(ValueError, match="intercepts_ holds 0 arrays"):
         model.predict(X)
+
+
+@pytest.mark.parametrize(
+    ("loss", "output"), [("squared_error", "softmax"), ("poisson", "logistic"), ("poisson", "relu")]
+)
+def test_outputs_behind_which_training_would_differ_are_refused(loss, output):
+    """scikit-learn's delta is a − y behind any of them; predictions honour them all the same."""
+    rng = np.random.RandomState(0)
+    X, y = rng.standard_normal((30, 4)), rng.uniform(0.5, 2.0, (30, 2))
+    model = MLPRegressor(loss, hidden_layer_sizes=(5,), random_state=0).partial_fit(X, y)
+    before = model.coefs_[0].copy()
+    model.out_activation_ = output
+    with pytest.raises(ValueError, match=f"out_activation_='{output}' was set by hand, behind which loss='{loss}'"):
+        model.partial_fit(X, y)
+    assert np.array_equal(model.coefs_[0], before)
+    assert np.isfinite(model.predict(X)).all()
+
+
+def test_labels_are_those_of_the_training():
+    """Whatever is put into `classes_`, as in scikit-learn."""
+    X = np.linspace(-1, 1, 40).reshape(20, 2)
+    y = np.where(X[:, 0] > 0, "yes", "no")
+    models = [
+        library(max_iter=30, random_state=0).fit(X, y)
+        for library in (MLPClassifier, sklearn.neural_network.MLPClassifier)
+    ]
+    for model in models:
+        model.classes_ = np.array(["a", "b"])
+    assert np.array_equal(models[0].predict(X), models[1].predict(X))
