@@ -55,7 +55,7 @@ def test_sources_that_cannot_be_read(owner, name, error, since, folder, monkeypa
     if since == "the beginning":
         monkeypatch.setattr(code_cache, "cache_key", code_cache.cache_key.__wrapped__)
         monkeypatch.setattr(code_cache.cache_key, "__wrapped__", code_cache.cache_key, raising=False)
-    unit = units.Unit("fastmlp.kernels.linalg.dense", "transpose", units.dense.transpose.source)
+    unit = units.Unit("fastmlp.kernels.linalg.dense", "transpose", units.KernelModule("linalg.dense").transpose.source)
     unit.named = True
     with pytest.warns(RuntimeWarning, match="the sources and flags they are made from cannot be read") as caught:
         assert unit.load("float64").cache_hits == 0

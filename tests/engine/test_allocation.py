@@ -193,6 +193,11 @@ def compiler_refuses(data, monkeypatch):
     for dtype in (np.float32, np.float64):
         for prepare in (np.ascontiguousarray, np.asfortranarray, scipy.sparse.csr_matrix, scipy.sparse.csc_matrix):
             fit(prepare(X.astype(dtype)), y)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model = MLPClassifier((7, 3), solver="lbfgs", max_iter=2).fit(X.astype(dtype), y)
+        for _ in range(2):  # the short way from the second time on
+            model.predict_proba(X.astype(dtype))
 
     def refuse(unit, dtype):
         raise AssertionError(f"{unit.__name__} is compiled once more")

@@ -333,8 +333,7 @@ def solver_without_memory(monkeypatch):
     def fail(*_, **__):
         raise MemoryError("no memory")
 
-    for module in ("full_batch", "newton"):
-        monkeypatch.setattr(f"fastmlp.{module}.FullBatch.__init__", fail)
+    monkeypatch.setattr("fastmlp.training.full_batch_loss.FullBatch.__init__", fail)
     monkeypatch.setattr("fastmlp.training.levenberg_marquardt.Trace", fail)
 
 
