@@ -151,7 +151,7 @@ class _Fork(threading.local):
 
     def released(self) -> list[Callable[[], object]]:
         """How to release what is held, the last lock first."""
-        return [step.release for step, taken in zip(self.steps, self.taken) if taken][::-1]  # noqa: B905
+        return [step.release for step, taken in zip(self.steps, self.taken, strict=False) if taken][::-1]
 
 
 _fork = _Fork()
@@ -225,7 +225,7 @@ def _after_in_child() -> None:
     loading.renew_turn()
     me = threading.get_ident()
     others = [undo for (thread, _), undo in list(_changes.items()) if thread != me]
-    renewed = [step.renew for step, taken in zip(_fork.steps, _fork.taken) if not taken]  # noqa: B905
+    renewed = [step.renew for step, taken in zip(_fork.steps, _fork.taken, strict=False) if not taken]
     for act in (*_fork.released(), *renewed, *reversed(others)):
         act()
 

@@ -43,8 +43,7 @@ def predict(
     if not n_rows:
         return out
     team = Team(useful_for_prediction(network, rows, n_rows, n_threads))
-    parts = team.size
-    share = -(-n_rows // parts)
+    parts, share = team.size, -(-n_rows // team.size)
     together = prediction_rows(network.layout, network.dtype, share)
     in_groups = False
     if isinstance(rows, Columns):
@@ -53,11 +52,8 @@ def predict(
             rows, in_groups = rows.as_rows(), False
     workspaces = [Workspace(network, rows, together, training=False) for _ in range(parts)]
     for part, workspace in enumerate(workspaces):
-        if in_groups:
-            workspace.use_groups(min((part + 1) * share, n_rows))
-        workspace.task["both_classes"] = both_classes
-        if order is not None:
-            workspace.use_order(order)
+        last_row = min((part + 1) * share, n_rows)
+        _prepare(workspace, order, both_classes, last_row if in_groups else None)
     counts = [] if not_finite is None else [workspace.count_not_finite() for workspace in workspaces]
     if not_finite is not None:
         not_finite[0] = 0
@@ -82,3 +78,12 @@ def predict(
     with team:
         Slicer(slow_seconds(network, block)).run(blocks, -(-share // block))
     return out
+
+
+def _prepare(workspace: Workspace, order: np.ndarray | None, both_classes: bool, last_row: int | None) -> None:
+    """Say which rows are asked for, and in how many outputs; `last_row` ends a part that goes in groups of rows."""
+    if last_row is not None:
+        workspace.use_groups(last_row)
+    workspace.task["both_classes"] = both_classes
+    if order is not None:
+        workspace.use_order(order)

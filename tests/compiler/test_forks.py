@@ -197,6 +197,24 @@ def test_ctrl_c_while_a_fork_waits():
     assert fork() == 0
 
 
+def assert_nothing_stays_locked():
+    """Another thread can take every lock, after the next fork too."""
+    locks, free = all_locks(), []
+
+    def take_and_release():
+        for one in locks:
+            free.append(one.acquire(blocking=False))
+            if free[-1]:
+                one.release()
+
+    for _ in range(2):  # nor does the next fork do once more what this one had to
+        other = threading.Thread(target=take_and_release)
+        other.start()
+        other.join()
+        assert fork() == 0
+    assert free == [True] * len(locks) * 2
+
+
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("which", ["ours", "numba's"])
 @pytest.mark.parametrize("raised", [SystemExit("bye"), TimeoutError("too long"), KeyboardInterrupt()], ids=repr)
@@ -234,20 +252,7 @@ def test_a_signal_handler_raises_while_a_fork_waits(which, raised):
         signal.signal(signal.SIGALRM, handlers[0])
     assert caught.value is raised
     assert signal.getsignal(signal.SIGINT) is handlers[1]
-    locks, free = all_locks(), []
-
-    def take_and_release():
-        for one in locks:
-            free.append(one.acquire(blocking=False))
-            if free[-1]:
-                one.release()
-
-    for _ in range(2):  # nor does the next fork do once more what this one had to
-        other = threading.Thread(target=take_and_release)
-        other.start()
-        other.join()
-        assert fork() == 0
-    assert free == [True] * len(locks) * 2
+    assert_nothing_stays_locked()
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")

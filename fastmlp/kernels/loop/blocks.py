@@ -38,12 +38,12 @@ def multiply_in_blocks(task_record, layer_records, number, order, first, rows, l
             count = least(task.input_rows, rows - start)
             call(layer.in_blocks, (task_record, layer_records, number, shift(order, start), first + start, count, like))
         return
-    fan_in, fan_out, stride = layer.fan_in, layer.fan_out, layer.stride
-    z = shift(pointer_at(layer.output, like), first * stride)
+    fan_in, fan_out = layer.fan_in, layer.fan_out
+    z = shift(pointer_at(layer.output, like), first * layer.stride)
     if number == 0:
         first = 0  # where in inputs the rows are gathered
     inp = shift(pointer_at(layer.input, like), first * layer.input_stride)
-    direct, x_row = 0, task.x_row_stride // carray(like, 1).itemsize
+    direct = 0
     if number == 0 and layer.packed_depth == 0:
         direct = rows_read_in_place(task, rows, like)
     block, columns = layer.depth_in_place, fan_out
@@ -53,37 +53,38 @@ def multiply_in_blocks(task_record, layer_records, number, order, first, rows, l
     k = 0
     while k < fan_in:
         depth = least(block, fan_in - k)
-        mode = FROM_BIAS if k == 0 else FROM_OUT
-        if layer.mode == RECTIFY and k + depth == fan_in:
-            mode = RECTIFY if k == 0 else RECTIFY_FROM_OUT
+        mode = mode_of_block(layer, k, depth)
         a = shift(inp, k)
         if number == 0:
             a = inp
             gather_block(task, order, first, direct, rows, k, depth, like)
         j = 0
         while j < fan_out:
-            take = least(columns, fan_out - j)
-            if packs and take < fan_out - j <= take + lanes(like):
-                take -= lanes(like)  # or one vector would be left, whose tile takes twice the time
+            take = strip_width(columns, fan_out - j, packs, like)
             b, bias = shift(pointer_at(layer.weight, like), k * fan_out + j), shift(pointer_at(layer.bias, like), j)
-            out = shift(z, j)
             if packs:
-                multiply_by_panel(task, layer, out, a, b, bias, rows, take, depth, mode, like)
-            elif direct > 0:
-                x = pointer_at(task.x + carray(order, 1)[0] * task.x_row_stride + k * task.x_column_stride, like)
-                call(
-                    task.multiply,
-                    (out, stride, out, x, x_row, 1, b, fan_out, 0, bias, direct, take, depth, mode),
-                )
-            if not packs and direct < rows:
-                out, left = shift(out, direct * stride), shift(a, direct * layer.input_stride)
-                call(
-                    task.multiply,
-                    (out, stride, out, left, layer.input_stride, 1, b, fan_out, 0, bias, rows - direct, take)
-                    + (depth, mode),
-                )
+                multiply_by_panel(task, layer, shift(z, j), a, b, bias, rows, take, depth, mode, like)
+            else:
+                multiply_in_place(task, layer, order, k, shift(z, j), a, b, bias, direct, rows, take, depth, mode, like)
             j += take
         k += depth
+
+
+@pasted
+def mode_of_block(layer, k, depth):
+    """What a tile's sums start from, and whether they are rectified: the last block of depth alone is."""
+    if layer.mode == RECTIFY and k + depth == layer.fan_in:
+        return RECTIFY if k == 0 else RECTIFY_FROM_OUT
+    return FROM_BIAS if k == 0 else FROM_OUT
+
+
+@pasted
+def strip_width(columns, left, packs, like):
+    """Columns of the next strip where so many are left: never all but one vector, whose tile takes twice the time."""
+    take = least(columns, left)
+    if packs and take < left <= take + lanes(like):
+        take -= lanes(like)
+    return take
 
 
 @pasted
@@ -105,6 +106,22 @@ def multiply_by_panel(task, layer, out, a, b, bias, rows, columns, depth, mode, 
         call(
             task.multiply,
             (z, stride, z, x, input_stride, 1, panel, 0, depth, bias, least(ROW_TILE, rows - i), columns, depth, mode),
+        )
+
+
+@pasted
+def multiply_in_place(task, layer, order, k, out, a, b, bias, direct, rows, columns, depth, mode, like):
+    """The product with weights where they lie, of `direct` rows of X where they lie too and of those gathered in a."""
+    stride, fan_out = layer.stride, layer.fan_out
+    if direct > 0:
+        x = pointer_at(task.x + carray(order, 1)[0] * task.x_row_stride + k * task.x_column_stride, like)
+        x_row = task.x_row_stride // carray(like, 1).itemsize
+        call(task.multiply, (out, stride, out, x, x_row, 1, b, fan_out, 0, bias, direct, columns, depth, mode))
+    if direct < rows:
+        z, left = shift(out, direct * stride), shift(a, direct * layer.input_stride)
+        call(
+            task.multiply,
+            (z, stride, z, left, layer.input_stride, 1, b, fan_out, 0, bias, rows - direct, columns, depth, mode),
         )
 
 

@@ -58,24 +58,7 @@ def multiply_fortran(task_record, layer_records, order, rows, like):
         for k in range(fan_in):
             if sum_products(shift(x, k * x_stride), rows) != 0:
                 integers_at(task.not_finite)[0] += 1
-    if layer.mode == RECTIFY:
-        for j in range(fan_out):
-            sums = carray(shift(chains, j * stride), rows)
-            for i in range(rows):
-                if sums[i] <= 0:
-                    sums[i] = 0
-    if layer.stride == 1:
-        to, sums = carray(out, rows), carray(chains, rows)
-        for i in range(rows):
-            to[i] = sums[i]
-    else:
-        whole = fan_out // ROW_TILE * ROW_TILE
-        if whole > 0:
-            call(task.transpose, (out, layer.stride, chains, stride, whole, rows))
-        for j in range(whole, fan_out):  # a block at an edge has masked stores, slow on some processors
-            to, sums = carray(shift(out, j), rows * layer.stride), carray(shift(chains, j * stride), rows)
-            for i in range(rows):
-                to[i * layer.stride] = sums[i]
+    write_sums(task, layer, chains, out, rows)
 
 
 @pasted
@@ -98,3 +81,27 @@ def go_on(sums, x, x_stride, w, w_stride, count, rows):
     else:
         for u in range(count):
             _one_column(sums, shift(x, u * x_stride), x_stride, shift(w, u * w_stride), w_stride, rows)
+
+
+@pasted
+def write_sums(task, layer, chains, out, rows):
+    """out (rows, stride) is overwritten with the chains (O, rows) transposed, by the layer's mode rectified."""
+    fan_out, stride = layer.fan_out, task.chain_stride
+    if layer.mode == RECTIFY:
+        for j in range(fan_out):
+            sums = carray(shift(chains, j * stride), rows)
+            for i in range(rows):
+                if sums[i] <= 0:
+                    sums[i] = 0
+    if layer.stride == 1:
+        to, sums = carray(out, rows), carray(chains, rows)
+        for i in range(rows):
+            to[i] = sums[i]
+    else:
+        whole = fan_out // ROW_TILE * ROW_TILE
+        if whole > 0:
+            call(task.transpose, (out, layer.stride, chains, stride, whole, rows))
+        for j in range(whole, fan_out):  # a block at an edge has masked stores, slow on some processors
+            to, sums = carray(shift(out, j), rows * layer.stride), carray(shift(chains, j * stride), rows)
+            for i in range(rows):
+                to[i * layer.stride] = sums[i]
