@@ -2,7 +2,7 @@
 
 Two kinds of compiled function, and no third:
 
-``inlined``, ``inlined_sum``, ``pasted``
+``inline_llvm``, ``inline_reduction``, ``inline_ir``
     a helper that disappears into its callers.
 ``unit``
     a C function with one fixed signature, reached through its *address*, from Python as well as from other
@@ -39,8 +39,24 @@ from .forking import undone
 from .kernel import DOUBLES, INDICES, INTEGERS, KERNELS, POINTER, SIZE, Argument, Size, Source, Unit, find, pack
 
 __all__ = [
-    "DOUBLES", "ELEMENTWISE", "EXCEPTION", "INDICES", "INTEGERS", "POINTER", "RAISES", "REDUCTION", "SIZE",
-    "NeedsPython", "Unit", "build", "compile_source", "inlined", "inlined_sum", "offer_symbols", "pasted", "reach",
+    "DOUBLES",
+    "ELEMENTWISE",
+    "EXCEPTION",
+    "INDICES",
+    "INTEGERS",
+    "POINTER",
+    "RAISES",
+    "REDUCTION",
+    "SIZE",
+    "NeedsPython",
+    "Unit",
+    "build",
+    "compile_source",
+    "inline_ir",
+    "inline_llvm",
+    "inline_reduction",
+    "offer_symbols",
+    "reach",
     "unit",
 ]  # fmt: skip
 
@@ -79,18 +95,18 @@ def _dispatcher(function: Callable, **options: Any) -> Callable:
         return numba.njit(**options)(function)
 
 
-def inlined(function: Callable, compiler: type[CompilerBase] = Compiler) -> Callable:
+def inline_llvm(function: Callable, compiler: type[CompilerBase] = Compiler) -> Callable:
     """A helper that disappears into its callers: contraction only, division by zero as in IEEE 754."""
     options = {"forceinline": True, "fastmath": ELEMENTWISE, "pipeline_class": compiler, **_FROM_COMPILED_CODE}
     return _dispatcher(function, **options)
 
 
-def inlined_sum(function: Callable) -> Callable:
+def inline_reduction(function: Callable) -> Callable:
     """A helper that disappears into its callers and may add in any order, so that its loop becomes vector code."""
     return _dispatcher(function, forceinline=True, fastmath=REDUCTION, **_FROM_COMPILED_CODE)
 
 
-def pasted(function: Callable) -> Callable:
+def inline_ir(function: Callable) -> Callable:
     """A helper whose text goes into its caller before anything is compiled: for what has one caller or two.
 
     The hot loop's helpers took twice as long to compile each by itself, and the tiles would be compiled twice.

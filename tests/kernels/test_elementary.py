@@ -13,7 +13,7 @@ from numba.core.errors import TypingError
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
-from fastmlp.compiler.numba_backend import ELEMENTWISE, REDUCTION, inlined
+from fastmlp.compiler.numba_backend import ELEMENTWISE, REDUCTION, inline_llvm
 from fastmlp.kernels.math import elementary
 from fastmlp.kernels.math.lanes import Lane, prefer_wide_vectors
 
@@ -204,7 +204,7 @@ def test_loops_become_vector_code(name, dtype):
 
 
 def test_wide_vectors_through_a_helper():
-    @inlined
+    @inline_llvm
     def twice(x):
         return elementary.exp(elementary.exp(x))
 

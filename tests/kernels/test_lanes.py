@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from numba import carray
 
-from fastmlp.compiler.numba_backend import POINTER, SIZE, inlined, unit
+from fastmlp.compiler.numba_backend import POINTER, SIZE, inline_llvm, unit
 from fastmlp.kernels.lowlevel.pointers import call
 
 EXTRA = {extra}
@@ -32,7 +32,7 @@ def write_all(out, n):
     for i in range(n + EXTRA):
         values[i] = 1
 
-@inlined
+@inline_llvm
 def add(total, values, i):
     total[0] += values[i]
 

@@ -7,7 +7,7 @@ The padding between `columns` and `stride` is computed along (nobody reads it), 
 `softmax` serves outputs alone, whose rows are contiguous; it leaves derivative untouched, as the loss knows its delta.
 """
 
-from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inlined, unit
+from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inline_llvm, unit
 from ..lowlevel.pointers import carray
 from ..math.elementary import exp
 from ..math.elementary import logistic as _logistic
@@ -81,7 +81,7 @@ def softmax(z, derivative, rows, stride, columns, settings):
     softmax_rows(carray(z, rows * columns), rows, columns)
 
 
-@inlined
+@inline_llvm
 def softmax_rows(a, rows, columns):
     """a (rows * columns,) is overwritten with each row's softmax.
 

@@ -7,7 +7,7 @@ Signature and habits are those of `activations`. All are exact far out as well: 
 
 import math
 
-from ...compiler.numba_backend import inlined, unit
+from ...compiler.numba_backend import inline_llvm, unit
 from ..lowlevel.pointers import carray
 from ..math.elementary import exp, log1p
 from ..math.erf import normal_cdf, normal_density
@@ -19,7 +19,7 @@ _TWO_SQRT_2_OVER_PI = 2 * math.sqrt(2 / math.pi)
 _FAR = 1000.0
 
 
-@inlined
+@inline_llvm
 def logistics(u):
     """σ(u) and σ(−u), of one exponential and one division."""
     one = type(u)(1)

@@ -31,7 +31,7 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.types import WrapperAddressProtocol
 
 from ...compiler.kernel import Source, Unit
-from ...compiler.numba_backend import ELEMENTWISE, NeedsPython, inlined
+from ...compiler.numba_backend import ELEMENTWISE, NeedsPython, inline_llvm
 from .blame import Watch
 from .compiler import FUNCTIONS, READ, UserCompiler, our_name
 
@@ -88,7 +88,7 @@ class _Reading:
             taken, {}, function.__name__, _frozen(given), tuple(python.CellType() for _ in code.co_freevars)
         )
         copied.__module__ = __name__  # of which Numba makes sure before it loads compiled code: not the user's module
-        self.copies[function] = inlined(copied, UserCompiler)
+        self.copies[function] = inline_llvm(copied, UserCompiler)
         self.in_files &= os.path.isfile(code.co_filename)
         defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).items())
         self.description.append((_describe_code(code), self._describe(defaults)))

@@ -10,7 +10,7 @@ B batch, I fan-in, O fan-out::
 `multiply` is called through its address by every kernel that needs a product, so that its tiles are compiled once.
 """
 
-from ...compiler.numba_backend import POINTER, SIZE, pasted, unit
+from ...compiler.numba_backend import POINTER, SIZE, inline_ir, unit
 from ..lowlevel.pointers import least, shift
 from ..lowlevel.records import FROM_BIAS
 from .packing import tile_vectors
@@ -52,7 +52,7 @@ def multiply(out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel,
         j += take
 
 
-@pasted
+@inline_ir
 def multiply_column(out, out_stride, a, a_row, b, bias, rows, depth):
     """One output: b is one contiguous column, and vectors run along the depth."""
     if rows == 1:
@@ -62,7 +62,7 @@ def multiply_column(out, out_stride, a, a_row, b, bias, rows, depth):
         _dot_tile(shift(out, i * out_stride), out_stride, shift(a, i * a_row), a_row, b, bias, depth)
 
 
-@pasted
+@inline_ir
 def multiply_columns(
     out, out_stride, rectified, a, a_row, a_step, b, b_stride, bias, rows, columns, depth, mode, vectors
 ):

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from ...compiler.numba_backend import inlined_sum
+from ...compiler.numba_backend import inline_reduction
 from ..lowlevel.pointers import carray
 
 
-@inlined_sum
+@inline_reduction
 def sum_of_squares_in_double(pointer, n):
     """Σ x², added up in float64: squares of what explodes would overflow in float32."""
     values = carray(pointer, n)

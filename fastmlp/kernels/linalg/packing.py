@@ -14,13 +14,13 @@ Phase two writes the panels of the weights and of their transposed twins while t
 matrices need none of this.
 """
 
-from ...compiler.numba_backend import POINTER, SIZE, pasted, unit
+from ...compiler.numba_backend import POINTER, SIZE, inline_ir, unit
 from ..lowlevel.pointers import call, carray, least, pointer_at, shift
 from ..lowlevel.records import LAYER_POINTER, TASK_POINTER, TILE_VECTORS
 from .register_tiles import copy_row, lanes
 
 
-@pasted
+@inline_ir
 def tile_vectors(columns, width):
     """How many vectors of `width` elements the next tile is wide, where `columns` are left.
 

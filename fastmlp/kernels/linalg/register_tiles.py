@@ -29,7 +29,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ...compiler.cpu import MANY_REGISTERS, VECTOR_BITS
-from ...compiler.numba_backend import pasted
+from ...compiler.numba_backend import inline_ir
 from ..lowlevel.pointers import shift
 from ..lowlevel.records import FROM_BIAS, FROM_OUT, MULTIPLY, MULTIPLY_BY_SLOPE, RECTIFY, RECTIFY_FROM_OUT
 from ..lowlevel.vectors import I64, Vectors, opaque
@@ -77,7 +77,7 @@ def copy_every_other(typingctx, to, source):
     return types.void(to, to), codegen
 
 
-@pasted
+@inline_ir
 def copy_row(to, source, columns):
     """to (columns,) is overwritten: most rows are so short that a loop over elements costs more than what it does."""
     width = lanes(to)

@@ -9,7 +9,7 @@ own features and the update can follow at once: `sort_by_feature` is the countin
     2: (f5, d)                                 (0,a)(1,c)  (0,b)(2,d)
 """
 
-from ...compiler.numba_backend import INDICES, INTEGERS, POINTER, SIZE, pasted, unit
+from ...compiler.numba_backend import INDICES, INTEGERS, POINTER, SIZE, inline_ir, unit
 from ..lowlevel.pointers import carray, least, shift
 from ..math.lanes import prefer_wide_vectors
 from .entries import multiply_row
@@ -42,7 +42,7 @@ def sparse_forward(out, stride, indptr, indices, values, order, rows, weight, bi
             e += TOGETHER
 
 
-@pasted
+@inline_ir
 def multiply_by_column(out, stride, indptr, indices, values, which, weight, bias):
     """out (rows, 1) is overwritten with bias + the rows of X named by which (rows,) @ weight (I, 1).
 
@@ -75,7 +75,7 @@ def multiply_by_column(out, stride, indptr, indices, values, which, weight, bias
         add_products(shift(out, i * stride), indptr[which[i]], indptr[which[i] + 1], indices, values, weight)
 
 
-@pasted
+@inline_ir
 def add_products(out, begin, end, indices, values, weight):
     """out (1,) += values[e] * weight[indices[e]] for e = begin … end, one after the other."""
     total = carray(out, 1)[0]
@@ -84,7 +84,7 @@ def add_products(out, begin, end, indices, values, weight):
     carray(out, 1)[0] = total
 
 
-@pasted
+@inline_ir
 def add_rows(out, values, e, end, rows, which, stride):
     """out += values[k] * row which[k], for k = e … e + TOGETHER or as far as `end`: one after the other, in one pass.
 

@@ -14,7 +14,7 @@ as memory gives them. Dense input is gathered for a block of depth at a time: wi
 Where the first layer is not large, the copy would cost about what the product does: rows are read in place.
 """
 
-from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, pasted, unit
+from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, unit
 from ..linalg.register_tiles import lanes, prefetch, sum_products
 from ..lowlevel.pointers import call, carray, integers_at, least, pointer_at, shift
 from ..lowlevel.records import FROM_BIAS, FROM_OUT, LAYER_POINTER, RECTIFY, RECTIFY_FROM_OUT, ROW_TILE, TASK_POINTER
@@ -70,7 +70,7 @@ def multiply_in_blocks(task_record, layer_records, number, order, first, rows, l
         k += depth
 
 
-@pasted
+@inline_ir
 def mode_of_block(layer, k, depth):
     """What a tile's sums start from, and whether they are rectified: the last block of depth alone is."""
     if layer.mode == RECTIFY and k + depth == layer.fan_in:
@@ -78,7 +78,7 @@ def mode_of_block(layer, k, depth):
     return FROM_BIAS if k == 0 else FROM_OUT
 
 
-@pasted
+@inline_ir
 def strip_width(columns, left, packs, like):
     """Columns of the next strip where so many are left: never all but one vector, whose tile takes twice the time."""
     take = least(columns, left)
@@ -87,7 +87,7 @@ def strip_width(columns, left, packs, like):
     return take
 
 
-@pasted
+@inline_ir
 def multiply_by_panel(task, layer, out, a, b, bias, rows, columns, depth, mode, like):
     """A strip of the product: its weights are copied to a panel, which a few rows after the other are multiplied by.
 
@@ -109,7 +109,7 @@ def multiply_by_panel(task, layer, out, a, b, bias, rows, columns, depth, mode, 
         )
 
 
-@pasted
+@inline_ir
 def multiply_in_place(task, layer, order, k, out, a, b, bias, direct, rows, columns, depth, mode, like):
     """The product with weights where they lie, of `direct` rows of X where they lie too and of those gathered in a."""
     stride, fan_out = layer.stride, layer.fan_out
@@ -125,14 +125,14 @@ def multiply_in_place(task, layer, order, k, out, a, b, bias, direct, rows, colu
         )
 
 
-@pasted
+@inline_ir
 def in_fortran_order(task, like):
     """Whether X is in Fortran order, and a block's rows follow one another."""
     item = carray(like, 1).itemsize
     return task.x_row_stride == item and task.x_column_stride % item == 0 and task.order == 0
 
 
-@pasted
+@inline_ir
 def rows_read_in_place(task, rows, like):
     """How many of a block's rows of X need not be gathered: whole tiles, as a tile reads as many rows as it has."""
     item = carray(like, 1).itemsize
@@ -141,7 +141,7 @@ def rows_read_in_place(task, rows, like):
     return rows // ROW_TILE * ROW_TILE
 
 
-@pasted
+@inline_ir
 def gather_block(task, order, first, begin, rows, column, columns, like):
     """inputs (rows, columns) is overwritten from row `begin` on with columns of X; what is not finite is counted."""
     item = carray(like, 1).itemsize

@@ -10,7 +10,7 @@ A group of many rows goes through all columns at once, into a buffer from which 
 Each row adds up in the order of the columns, which is that of the same matrix in CSR: the bits are the same.
 """
 
-from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, pasted, unit
+from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, unit
 from ..linalg.entries import add_column
 from ..lowlevel.pointers import carray, indices_at, integers_at, least, pointer_at, shift
 from ..lowlevel.records import LAYER_POINTER, TASK_POINTER
@@ -43,7 +43,7 @@ def multiply_csc(task_record, layer_records, number, order, first, rows, like):
             to[j] = source[j]
 
 
-@pasted
+@inline_ir
 def begin_group(task, layer, row, like):
     """products is overwritten with bias + X @ weight for the rows from `row` on, as many as there is room for."""
     stop, goes_on = least(row + task.product_rows, task.last_row), row == task.product_stop
@@ -78,7 +78,7 @@ def begin_group(task, layer, row, like):
                 k += take
 
 
-@pasted
+@inline_ir
 def find_row(indices, begin, end, row):
     """The first e of begin … end with indices[e] >= row; `end` if there is none."""
     while begin < end:

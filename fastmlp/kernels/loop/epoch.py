@@ -14,7 +14,7 @@ Every thread runs it with a task record of its own and takes its share of the ro
 computed by one thread in a fixed order, so the bits are the same whatever the number of threads. Nothing is allocated.
 """
 
-from ...compiler.numba_backend import POINTER, SIZE, pasted, unit
+from ...compiler.numba_backend import POINTER, SIZE, inline_ir, unit
 from ..lowlevel.barrier import meet, share
 from ..lowlevel.pointers import call, carray, doubles_at, integers_at, least, shift
 from ..lowlevel.records import L2, LAYER_POINTER, N_HYPER, N_RATES, ROW_TILE, SCALE, TASK_POINTER
@@ -62,7 +62,7 @@ def train_steps(task_record, layer_records, first_step, stop_step, like):
     restore_mode(mode)
 
 
-@pasted
+@inline_ir
 def compute_deltas(task_record, layer_records, order, rows, like):
     """Phase one: this thread's rows through all layers and back."""
     task = carray(task_record, 1)[0]
@@ -70,7 +70,7 @@ def compute_deltas(task_record, layer_records, order, rows, like):
     call(task.pass_rows, (task_record, layer_records, order, begin, end, like))
 
 
-@pasted
+@inline_ir
 def set_hyper(task, total_weight):
     """This step's rates and 1 / Σ weights, for weights and biases (whose L2 stays zero)."""
     hyper = carray(doubles_at(task.hyper), 2 * N_HYPER)
@@ -81,7 +81,7 @@ def set_hyper(task, total_weight):
     hyper[SCALE] = hyper[N_HYPER + SCALE] = 1.0 / total_weight
 
 
-@pasted
+@inline_ir
 def sum_squares(task):
     """Σ w² over all layers, added up in order."""
     squares = carray(doubles_at(task.squares), task.n_squares)

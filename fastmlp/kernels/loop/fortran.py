@@ -14,7 +14,7 @@ Each element is the same chain of multiply-adds as in `simd`'s tiles, and one ou
 its dot product, one for each lane: the same bits.
 """
 
-from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, pasted, unit
+from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, unit
 from ..linalg.chains import COLUMNS_AT_ONCE, add_lanes, make_chain
 from ..linalg.register_tiles import lanes, sum_products
 from ..lowlevel.pointers import call, carray, integers_at, least, pointer_at, shift
@@ -61,7 +61,7 @@ def multiply_fortran(task_record, layer_records, order, rows, like):
     write_sums(task, layer, chains, out, rows)
 
 
-@pasted
+@inline_ir
 def begin_chains(chains, stride, count, rows, bias, biased):
     """chains (count, stride) are overwritten in `rows` columns with the bias of each, or with zeros."""
     for j in range(count):
@@ -73,7 +73,7 @@ def begin_chains(chains, stride, count, rows, bias, biased):
             sums[i] = start
 
 
-@pasted
+@inline_ir
 def go_on(sums, x, x_stride, w, w_stride, count, rows):
     """sums (rows,) go on with up to COLUMNS_AT_ONCE columns of x, each times its number of w."""
     if count == COLUMNS_AT_ONCE:
@@ -83,7 +83,7 @@ def go_on(sums, x, x_stride, w, w_stride, count, rows):
             _one_column(sums, shift(x, u * x_stride), x_stride, shift(w, u * w_stride), w_stride, rows)
 
 
-@pasted
+@inline_ir
 def write_sums(task, layer, chains, out, rows):
     """out (rows, stride) is overwritten with the chains (O, rows) transposed, by the layer's mode rectified."""
     fan_out, stride = layer.fan_out, task.chain_stride

@@ -4,14 +4,14 @@ Called by the epoch, by the full-batch gradient and by prediction. Task and laye
 `like` is a pointer of the element's type and stands for that type alone.
 """
 
-from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inlined_sum, pasted, unit
+from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, inline_reduction, unit
 from ..linalg.register_tiles import copy_every_other, copy_row, lanes
 from ..lowlevel.barrier import called_off
 from ..lowlevel.pointers import call, carray, doubles_at, indices_at, integers_at, least, pointer_at, shift
 from ..lowlevel.records import FROM_BIAS, LAYER_POINTER, MULTIPLY, MULTIPLY_BY_SLOPE, RECTIFY, TASK_POINTER
 
 
-@pasted
+@inline_ir
 def gather_inputs(task, order, begin, end, first, columns, like):
     """inputs (rows, stride) is overwritten in rows begin … end with the dense rows of X that order (rows,) names.
 
@@ -35,7 +35,7 @@ def gather_inputs(task, order, begin, end, first, columns, like):
                 numbers[j] = carray(pointer_at(row + j * column_stride, like), 1)[0]
 
 
-@pasted
+@inline_ir
 def gather_targets(task, order, begin, end, like):
     """targets and target_weights (rows, n_targets) are overwritten in rows begin … end.
 
@@ -54,7 +54,7 @@ def gather_targets(task, order, begin, end, like):
             weights[i * width + j] = weight
 
 
-@pasted
+@inline_ir
 def sum_weights(task, order, rows, like):
     """The sum of the batch's weights: its rows, if none were given."""
     if task.weights == 0:
@@ -96,7 +96,7 @@ def forward_rows(task_record, layer_records, order, first, rows, like):
             activate_rows(layer, first, rows, like)
 
 
-@pasted
+@inline_ir
 def multiply_forward(task, layer, first, rows, mode, like):
     """output is overwritten in the block's rows with bias + input @ weight; by `mode` rectified."""
     z = shift(pointer_at(layer.output, like), first * layer.stride)
@@ -112,7 +112,7 @@ def multiply_forward(task, layer, first, rows, mode, like):
     )
 
 
-@pasted
+@inline_ir
 def activate_rows(layer, first, rows, like):
     """output (rows, stride) is overwritten with f of itself, delta with f′."""
     z = shift(pointer_at(layer.output, like), first * layer.stride)
@@ -135,7 +135,7 @@ def backward_rows(task_record, layer_records, first, rows, like):
         multiply_backward(task, layers[number], layers[number - 1], first, rows, like)
 
 
-@pasted
+@inline_ir
 def compute_losses(task, last, losses, first, rows, like):
     """losses (rows, n_targets) and the output layer's delta in rows first … first + rows are overwritten."""
     z = shift(pointer_at(last.output, like), first * last.stride)
@@ -148,7 +148,7 @@ def compute_losses(task, last, losses, first, rows, like):
     call(task.loss, (z, delta, target, weight, losses, rows, last.fan_out, task.n_targets, settings))
 
 
-@pasted
+@inline_ir
 def multiply_backward(task, layer, below, first, rows, like):
     """The delta of the layer below becomes f′ times delta @ weight.T in the block's rows.
 
@@ -185,7 +185,7 @@ def pass_rows(task_record, layer_records, order, begin, end, like):
         call(task.backward, (task_record, layer_records, first, count, like))
 
 
-@pasted
+@inline_ir
 def sum_losses(task, rows):
     """The batch's losses, added up in an order that depends on their number alone."""
     n, address = rows * task.n_targets, task.losses
@@ -194,7 +194,7 @@ def sum_losses(task, rows):
     return sum_doubles(doubles_at(address), n)
 
 
-@inlined_sum
+@inline_reduction
 def sum_doubles(values, n):
     """Several at once: one after the other, an addition would wait for the one before."""
     numbers = carray(values, n)

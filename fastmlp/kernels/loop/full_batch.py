@@ -1,6 +1,6 @@
 """Loss and gradient over all rows, in chunks of rows that are added up in order: no buffer of all rows."""
 
-from ...compiler.numba_backend import POINTER, SIZE, pasted, unit
+from ...compiler.numba_backend import POINTER, SIZE, inline_ir, unit
 from ..lowlevel.barrier import meet, share
 from ..lowlevel.pointers import call, carray, integers_at, least, pointer_at, shift
 from ..lowlevel.records import COLUMN_TILE, LAYER_POINTER, ROW_TILE, TASK_POINTER
@@ -35,7 +35,7 @@ def add_gradients(task_record, layer_records, first_step, stop_step, gradient):
     restore_mode(mode)
 
 
-@pasted
+@inline_ir
 def add_layer_gradient(task_record, layer_records, number, order, rows, gradient):
     """This thread's tiles and biases of one layer: their part of gradient is accumulated over the chunk."""
     task = carray(task_record, 1)[0]
@@ -60,7 +60,7 @@ def add_layer_gradient(task_record, layer_records, number, order, rows, gradient
         add(shift(gradient, layer.bias_offset + column), d_tile, stop - column)
 
 
-@pasted
+@inline_ir
 def add(out, inp, n):
     """out (n,) += inp (n,)."""
     a, b = carray(out, n), carray(inp, n)

@@ -16,7 +16,7 @@ Nobody who needs none of this comes here.
 
 import numpy as np
 
-from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, pasted, unit
+from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inline_ir, unit
 from ..linalg.norms import sum_of_squares_in_double
 from ..lowlevel.barrier import meet, share
 from ..lowlevel.pointers import call, carray, doubles_at, integers_at, least, pointer_at, shift
@@ -52,7 +52,7 @@ def go_on(task_record, layer_records, like):
         call(integers_at(task.phases)[number], (task_record, layer_records, like))
 
 
-@pasted
+@inline_ir
 def add_up(address, n):
     """The sum of n doubles, in order."""
     values = carray(doubles_at(address), n)
@@ -108,7 +108,7 @@ def apply_gradient(task_record, layer_records, like):
     hyper[SCALE] = hyper[N_HYPER + SCALE] = 1.0  # as `collect` wants it behind `clip_by_value`
 
 
-@pasted
+@inline_ir
 def apply_to(task, params, offset, first, n, row, like):
     """Parameters first … first + n of those at the address `params`, which stand at `offset` of the whole vector."""
     param = shift(pointer_at(params, like), first)
@@ -134,7 +134,7 @@ def limit_columns(task_record, layer_records, like):
             limit_tile(weight, layer.fan_out, layer.fan_in, n, task.max_norm, doubles_at(task.column_sums))
 
 
-@pasted
+@inline_ir
 def limit_tile(weight, stride, rows, columns, largest, sums):
     """weight (rows, columns) in rows of `stride`: columns longer than `largest` are scaled; sums is overwritten."""
     prefer_wide_vectors()

@@ -12,7 +12,7 @@ Without parts, phase two reads every activation and delta of the batch once more
 cache. The parts depend on the batch's size alone, so the sums have the same bits for any number of threads.
 """
 
-from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, pasted, unit
+from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, unit
 from ..lowlevel.barrier import called_off, share
 from ..lowlevel.pointers import call, carray, doubles_at, least, pointer_at, shift
 from ..lowlevel.records import LAYER_POINTER, TASK_POINTER
@@ -42,14 +42,14 @@ def part_gradients(task_record, layer_records, order, rows, like):
             note_gradient(task_record, layer_records, number, part, base, count, like)
 
 
-@pasted
+@inline_ir
 def note_loss(task, part, base, count):
     """part_losses[part] is overwritten with the sum of the part's losses."""
     losses = shift(doubles_at(task.losses), base * task.n_targets)
     carray(doubles_at(task.part_losses), part + 1)[part] = sum_doubles(losses, count * task.n_targets)
 
 
-@pasted
+@inline_ir
 def note_gradient(task_record, layer_records, number, part, base, count, like):
     """partials[part] is overwritten where one layer's weights and biases lie."""
     task = carray(task_record, 1)[0]

@@ -1,6 +1,6 @@
 """The forward pass over many rows, a block at a time."""
 
-from ...compiler.numba_backend import POINTER, SIZE, pasted, unit
+from ...compiler.numba_backend import POINTER, SIZE, inline_ir, unit
 from ..lowlevel.pointers import call, carray, integers_at, least, pointer_at, shift
 from ..lowlevel.records import DATA_AT, LAYER_POINTER, SHAPE_AT, TASK_POINTER
 from ..lowlevel.subnormals import flush_subnormals, restore_mode
@@ -49,7 +49,7 @@ def predict_few(task_record, layer_records, x_array, out_array, like):
     call(task.predict_rows, (task_record, layer_records, x, task.x_row_stride, 0, n_rows, out))
 
 
-@pasted
+@inline_ir
 def count_up(order, start, rows):
     """order (rows,) is overwritten with start, start + 1, …"""
     which = carray(order, rows)
@@ -57,7 +57,7 @@ def count_up(order, start, rows):
         which[i] = start + i
 
 
-@pasted
+@inline_ir
 def write_outputs(task, last, start, rows, out):
     """out is overwritten in rows start … start + rows with the last layer's outputs, which are contiguous."""
     n = rows * task.n_outputs

@@ -1,6 +1,6 @@
 """Phase two of a step for one layer: the gradient of a tile of weights, and straight after it the tile's update."""
 
-from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inlined_sum, pasted, unit
+from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, inline_reduction, unit
 from ..lowlevel.barrier import called_off, share
 from ..lowlevel.pointers import call, carray, doubles_at, least, pointer_at, shift
 from ..lowlevel.records import COLUMN_TILE, LAYER_POINTER, N_HYPER, ROW_TILE, TASK_POINTER
@@ -44,7 +44,7 @@ def update_layer(task_record, layer_records, number, order, rows, like):
     update_biases(task_record, layer_records, number, rows, like)
 
 
-@pasted
+@inline_ir
 def update_weights(task, layer, first, count, column, columns, like):
     """weight[first : first + count, column : column + columns] and its moments take their step; d_tile is read."""
     d_tile, state, hyper = pointer_at(task.d_tile, like), pointer_at(task.state, like), doubles_at(task.hyper)
@@ -59,7 +59,7 @@ def update_weights(task, layer, first, count, column, columns, like):
         call(task.update, (w, shift(d_tile, i * columns), m, task.n_params, columns, hyper))
 
 
-@pasted
+@inline_ir
 def note_squares(layer, first, count, column, columns, like):
     """squares is overwritten with Σ w² of the block's weights before their step, for the penalty in the loss.
 
@@ -81,7 +81,7 @@ def note_squares(layer, first, count, column, columns, like):
         squares[i // ROW_TILE] = sum_of_squares(shift(weight, i * fan_out), n)
 
 
-@inlined_sum
+@inline_reduction
 def sum_of_squares(pointer, n):
     """Σ x², added up in the element's type."""
     values = carray(pointer, n)
@@ -91,7 +91,7 @@ def sum_of_squares(pointer, n):
     return total
 
 
-@pasted
+@inline_ir
 def copy_twins(task_record, layer_records, number, first, count, column, columns, like):
     """transposed[column : …, first : first + count] is overwritten with the weights of the block; so are panels."""
     task = carray(task_record, 1)[0]
@@ -106,7 +106,7 @@ def copy_twins(task_record, layer_records, number, first, count, column, columns
     call(task.transpose, (transposed, layer.transposed_stride, weight, layer.fan_out, count, columns))
 
 
-@pasted
+@inline_ir
 def update_biases(task_record, layer_records, number, rows, like):
     """This thread's biases of a layer and their moments take their step; d_tile is overwritten."""
     task = carray(task_record, 1)[0]

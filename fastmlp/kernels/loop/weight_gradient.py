@@ -1,12 +1,12 @@
 """The weight gradient of a block of a layer, over all rows of the batch; the bias's beside it."""
 
-from ...compiler.numba_backend import POINTER, SIZE, pasted, unit
+from ...compiler.numba_backend import POINTER, SIZE, inline_ir, unit
 from ..linalg.register_tiles import copy_row, lanes, sum_vectors
 from ..lowlevel.pointers import call, carray, indices_at, integers_at, pointer_at, shift
 from ..lowlevel.records import LAYER_POINTER, OVERWRITE, TASK_POINTER
 
 
-@pasted
+@inline_ir
 def sort_batch(task, order, rows, first, stop, like):
     """The batch's sparse entries of features first … stop, by feature, into the thread's own arrays."""
     starts, entry_rows = integers_at(task.feature_starts), indices_at(task.entry_rows)
@@ -59,7 +59,7 @@ def weight_gradient(task_record, layer_records, number, sorted_from, base, first
     )
 
 
-@pasted
+@inline_ir
 def copy_strip(task, layer, inp, count, rows, like):
     """strip (rows, update_rows) is overwritten with `count` columns of the input, which lie far apart there.
 
@@ -71,7 +71,7 @@ def copy_strip(task, layer, inp, count, rows, like):
     return strip
 
 
-@pasted
+@inline_ir
 def bias_gradient(layer, d_bias, base, column, columns, rows, like):
     """d_bias (columns,) is overwritten with delta[base : …, column : …] summed over the rows."""
     delta = shift(pointer_at(layer.delta, like), base * layer.stride + column)

@@ -21,7 +21,7 @@ In this file: scikit-learn's own four, fused with their output activations. Loga
 
 import numpy as np
 
-from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inlined, unit
+from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inline_llvm, unit
 from ..activations.basic import softmax_rows
 from ..lowlevel.pointers import carray
 from ..math.elementary import exp, log, logistic
@@ -30,7 +30,7 @@ from ..math.lanes import epsilon_of, prefer_wide_vectors
 SIGNATURE = (POINTER, POINTER, POINTER, POINTER, DOUBLES, SIZE, SIZE, SIZE, DOUBLES)
 
 
-@inlined
+@inline_llvm
 def clip(p, epsilon):
     """p within [ε, 1 − ε]; NaN stays NaN."""
     p = epsilon if p < epsilon else p

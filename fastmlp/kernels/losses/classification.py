@@ -7,7 +7,7 @@ a probability that may have rounded to 0 or 1, and clips it to [ε, 1 − ε], �
 
 import numpy as np
 
-from ...compiler.numba_backend import inlined, unit
+from ...compiler.numba_backend import inline_llvm, unit
 from ..activations.basic import softmax_rows
 from ..lowlevel.pointers import carray
 from ..math.elementary import exp, log, logistic
@@ -16,7 +16,7 @@ from ..math.logarithms import log_one_plus
 from .canonical import SIGNATURE, clip
 
 
-@inlined
+@inline_llvm
 def smoothed(y, smoothing):
     """0 and 1 as ½ smoothing and 1 − ½ smoothing."""
     one, half = type(y)(1), type(y)(0.5)
@@ -45,7 +45,7 @@ def smoothed_logistic(z, delta, target, weight, loss, rows, columns, n_targets, 
         d[i] = (a[i] - smoothed(y[i], smoothing)) * w[i]
 
 
-@inlined
+@inline_llvm
 def largest_of(a, begin, end):
     """The largest of a[begin : end]."""
     largest = a[begin]
@@ -131,7 +131,7 @@ def focal_logistic(z, delta, target, weight, loss, rows, columns, n_targets, set
         a[i] = logistic(a[i])
 
 
-@inlined
+@inline_llvm
 def power_and_ratio(log_p, q, gamma, smallest):
     """q^γ and log p / q (−1 where q vanishes)."""
     q = smallest if q < smallest else q

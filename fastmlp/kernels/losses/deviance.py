@@ -8,14 +8,14 @@ zero counts as 10⁻²⁰⁰, so that f′, zero as well, makes a zero of the de
 
 import numpy as np
 
-from ...compiler.numba_backend import inlined, unit
+from ...compiler.numba_backend import inline_llvm, unit
 from ..lowlevel.pointers import carray
 from ..math.elementary import exp, log
 from ..math.lanes import prefer_wide_vectors
 from .canonical import SIGNATURE
 
 
-@inlined
+@inline_llvm
 def positive(a):
     """a in float64 and not below 10⁻²⁰⁰; NaN stays NaN."""
     a = np.float64(a)
@@ -65,7 +65,7 @@ def gamma_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, s
         d[i] = np.float64(d[i]) / mean * (1.0 - ratio) * np.float64(w[i])
 
 
-@inlined
+@inline_llvm
 def tweedie_terms(log_mean, y, p):
     """(loss, its slope with respect to log a) for y and log a in float64."""
     lower, upper = exp((1.0 - p) * log_mean), exp((2.0 - p) * log_mean)  # a^(1 − p), a^(2 − p)

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from ...compiler.numba_backend import inlined, unit
+from ...compiler.numba_backend import inline_llvm, unit
 from ..lowlevel.pointers import carray
 from ..math.lanes import prefer_wide_vectors
 from .canonical import SIGNATURE
 
 
-@inlined
+@inline_llvm
 def loss_and_slope(violation, squared):
     """max(0, v) and 1 where v ≥ 0, or with `squared` max(0, v)² and 2 max(0, v); NaN stays NaN."""
     zero, one = type(violation)(0), type(violation)(1)

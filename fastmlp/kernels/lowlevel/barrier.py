@@ -19,7 +19,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ...compiler.cpu import TRIPLE
-from ...compiler.numba_backend import inlined
+from ...compiler.numba_backend import inline_llvm
 from .records import ARRIVED, CALLED_OFF, PAGE
 
 #: Looks at the page before a core is given away: some microseconds.
@@ -79,7 +79,7 @@ def called_off(typingctx, team):
     return types.boolean(types.intp), codegen
 
 
-@inlined
+@inline_llvm
 def meet(team, n_threads):
     """Wait until all threads have come; False if the team was called off."""
     if called_off(team):

@@ -189,7 +189,7 @@ def _widen(function: ir.Function) -> None:
 def prefer_wide_vectors(typingctx):
     """Let the loops of the function that calls this use the host's widest vectors.
 
-    A function that calls `exp` and its like itself has that already. One that reaches them through an ``inlined``
+    A function that calls `exp` and its like itself has that already. One that reaches them through an ``inline_llvm``
     helper has not: the helper's attribute disappears with the helper.
     """
 

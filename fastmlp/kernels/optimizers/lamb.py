@@ -6,7 +6,7 @@ follow it (see `phases`).
 
 import numpy as np
 
-from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, pasted, unit
+from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inline_ir, unit
 from ..linalg.norms import sum_of_squares_in_double
 from ..lowlevel.barrier import share
 from ..lowlevel.pointers import carray, doubles_at, least, pointer_at, shift
@@ -87,7 +87,7 @@ def apply_trust(task_record, layer_records, like):
         at += 2 * tiles
 
 
-@pasted
+@inline_ir
 def trust_of(sums, size):
     """A layer's ‖w‖ / ‖u‖ from what `note_trust` noted of its `size` weights; 1 where one of them is 0."""
     tiles = (size + FLAT_TILE - 1) // FLAT_TILE
@@ -99,13 +99,13 @@ def trust_of(sums, size):
     return np.sqrt(of_weight) / np.sqrt(of_direction) if of_weight > 0.0 and of_direction > 0.0 else 1.0
 
 
-@pasted
+@inline_ir
 def direction_of(task, offset, like):
     """u of the parameters that stand at `offset` of the whole vector."""
     return shift(pointer_at(task.moments, like), 2 * task.n_params + offset)
 
 
-@pasted
+@inline_ir
 def descend(params, direction, first, n, rate):
     """Parameters first … first + n of those at the address `params` ← p − rate u."""
     prefer_wide_vectors()

@@ -11,7 +11,7 @@ Penalties are of the weights and not of the biases, divided as L2 is by the sum 
 
 import numpy as np
 
-from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inlined_sum, unit
+from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inline_reduction, unit
 from ..lowlevel.barrier import share
 from ..lowlevel.pointers import call, carray, doubles_at, least, pointer_at, shift
 from ..lowlevel.records import BEHIND, FLAT_TILE, L2, LARGEST, LAYER_POINTER, N_RATES, RULE, SCALE, TASK_POINTER
@@ -54,7 +54,7 @@ def note_magnitudes(task_record, layer_records, like):
         at += (size + FLAT_TILE - 1) // FLAT_TILE
 
 
-@inlined_sum
+@inline_reduction
 def sum_of_magnitudes(pointer, n):
     """Σ |x|, added up in the element's type."""
     values = carray(pointer, n)

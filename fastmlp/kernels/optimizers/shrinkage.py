@@ -28,7 +28,7 @@ descent Duchi and Singer (2009), "Efficient online and batch learning using forw
 
 import numpy as np
 
-from ...compiler.numba_backend import POINTER, inlined, pasted, unit
+from ...compiler.numba_backend import POINTER, inline_ir, inline_llvm, unit
 from ..lowlevel.barrier import share
 from ..lowlevel.pointers import call, carray, doubles_at, pointer_at, shift
 from ..lowlevel.records import (
@@ -54,7 +54,7 @@ from .lamb import trust_of
 from .sgd_adam import SIGNATURE
 
 
-@inlined
+@inline_llvm
 def soft(w, threshold, zero):
     """w, nearer to zero by the threshold, and zero where it is no larger; NaN stays NaN."""
     kept = zero if abs(w) <= threshold else w
@@ -86,7 +86,7 @@ def shrink_weights(task_record, layer_records, like):
 # D = 1
 
 
-@pasted
+@inline_ir
 def shrink_all(param, n, threshold):
     """param (n,) is shrunk by one threshold for all."""
     prefer_wide_vectors()
@@ -111,7 +111,7 @@ def shrink_ahead(param, d_param, state, n_params, n, hyper):
 # D = √s + ε
 
 
-@pasted
+@inline_ir
 def shrink_by_root_of(param, moment, n, reach, plain, hyper):
     """param (n,) is shrunk by reach / (√s + ε), at the most MOST, and by `plain` beside it; moment (n,) is s."""
     prefer_wide_vectors()
@@ -218,7 +218,7 @@ def shrink_by_trust(task_record, layer_records, like):
         at += 2 * ((size + FLAT_TILE - 1) // FLAT_TILE)
 
 
-@pasted
+@inline_ir
 def shrink_trusted(weight, moments, n, eta, mean, correction, epsilon):
     """weight (n,) is shrunk by η min(mean / (correction √v + ε), 2); moments (n,) are v."""
     prefer_wide_vectors()
