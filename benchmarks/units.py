@@ -45,7 +45,7 @@ def multiply_often(multiply, out, a, b, bias, rows, columns, depth, repeats):
 
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
-def products_of_steps(task_record, layer_records, rows, steps, like):
+def products_of_steps(task_record, layer_records, rows, steps, dtype_ptr):
     """The matrix products of so many steps of `rows` rows and nothing else, cut as a step of one thread is.
 
     What a step computes between them (activations, losses, updates) is left out: outputs, deltas and weight gradients
@@ -59,9 +59,9 @@ def products_of_steps(task_record, layer_records, rows, steps, like):
         while first < rows:
             count = min(task.block_rows, rows - first)
             for number in range(task.n_layers):
-                multiply_forward(task, layers[number], first, count, FROM_BIAS, like)
+                multiply_forward(task, layers[number], first, count, FROM_BIAS, dtype_ptr)
             for number in range(task.n_layers - 1, 0, -1):
-                multiply_backward(task, layers[number], layers[number - 1], first, count, like)
+                multiply_backward(task, layers[number], layers[number - 1], first, count, dtype_ptr)
             first += count
         for number in range(task.n_layers):
             layer = layers[number]
@@ -70,7 +70,7 @@ def products_of_steps(task_record, layer_records, rows, steps, like):
                 count = min(layer.update_rows, layer.fan_in - first)
                 call(
                     task.weight_gradient,
-                    (task_record, layer_records, number, -1, 0, first, count, 0, layer.fan_out, rows, like),
+                    (task_record, layer_records, number, -1, 0, first, count, 0, layer.fan_out, rows, dtype_ptr),
                 )
                 first += count
     restore_mode(mode)

@@ -46,22 +46,22 @@ def copy_panels(panels, depth, b, b_stride, first, count, columns):
 
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, SIZE, POINTER)
-def copy_weights(task_record, layer_records, number, first, count, like):
+def copy_weights(task_record, layer_records, number, first, count, dtype_ptr):
     """The panels of a layer's weights are overwritten with rows first … first + count, those of the transposed too."""
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
     fan_in, fan_out = layer.fan_in, layer.fan_out
-    weight = shift(pointer_at(layer.weight, like), first * fan_out)
-    call(task.copy_panels, (pointer_at(layer.panels, like), fan_in, weight, fan_out, first, count, fan_out))
+    weight = shift(pointer_at(layer.weight, dtype_ptr), first * fan_out)
+    call(task.copy_panels, (pointer_at(layer.panels, dtype_ptr), fan_in, weight, fan_out, first, count, fan_out))
     if number == 0:
         return  # nobody asks for the gradient of the inputs
-    width = lanes(like)
+    width = lanes(dtype_ptr)
     j = 0
     while j < fan_in:
         stride = tile_vectors(fan_in - j, width) * width
         begin, end = first if first > j else j, least(first + count, j + stride)
         if begin < end:
-            to = shift(pointer_at(layer.transposed, like), j * fan_out + begin - j)
-            source = shift(pointer_at(layer.weight, like), begin * fan_out)
+            to = shift(pointer_at(layer.transposed, dtype_ptr), j * fan_out + begin - j)
+            source = shift(pointer_at(layer.weight, dtype_ptr), begin * fan_out)
             call(task.transpose, (to, stride, source, fan_out, end - begin, fan_out))
         j += stride

@@ -22,7 +22,7 @@ from .forward_backward import gather_inputs
 
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, INTEGERS, SIZE, SIZE, POINTER)
-def multiply_in_blocks(task_record, layer_records, number, order, first, rows, like):
+def multiply_in_blocks(task_record, layer_records, number, order, first, rows, dtype_ptr):
     """output (rows, stride) of a layer is overwritten with bias + input @ weight, by the layer's mode rectified.
 
     The first layer's input comes from X, from the rows that order (rows,) names: inputs is overwritten. See
@@ -30,22 +30,25 @@ def multiply_in_blocks(task_record, layer_records, number, order, first, rows, l
     """
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
-    if number == 0 and task.chains != 0 and in_fortran_order(task, like):
-        call(task.multiply_fortran, (task_record, layer_records, order, rows, like))
+    if number == 0 and task.chains != 0 and in_fortran_order(task, dtype_ptr):
+        call(task.multiply_fortran, (task_record, layer_records, order, rows, dtype_ptr))
         return
     if number == 0 and task.input_rows > 0 and rows > task.input_rows:
         for start in range(0, rows, task.input_rows):
             count = least(task.input_rows, rows - start)
-            call(layer.in_blocks, (task_record, layer_records, number, shift(order, start), first + start, count, like))
+            call(
+                layer.in_blocks,
+                (task_record, layer_records, number, shift(order, start), first + start, count, dtype_ptr),
+            )
         return
     fan_in, fan_out = layer.fan_in, layer.fan_out
-    z = shift(pointer_at(layer.output, like), first * layer.stride)
+    z = shift(pointer_at(layer.output, dtype_ptr), first * layer.stride)
     if number == 0:
         first = 0  # where in inputs the rows are gathered
-    inp = shift(pointer_at(layer.input, like), first * layer.input_stride)
+    inp = shift(pointer_at(layer.input, dtype_ptr), first * layer.input_stride)
     direct = 0
     if number == 0 and layer.packed_depth == 0:
-        direct = rows_read_in_place(task, rows, like)
+        direct = rows_read_in_place(task, rows, dtype_ptr)
     block, columns = layer.depth_in_place, fan_out
     packs = layer.packed_depth > 0 and rows >= task.pack_rows
     if packs:
@@ -57,15 +60,20 @@ def multiply_in_blocks(task_record, layer_records, number, order, first, rows, l
         a = shift(inp, k)
         if number == 0:
             a = inp
-            gather_block(task, order, first, direct, rows, k, depth, like)
+            gather_block(task, order, first, direct, rows, k, depth, dtype_ptr)
         j = 0
         while j < fan_out:
-            take = strip_width(columns, fan_out - j, packs, like)
-            b, bias = shift(pointer_at(layer.weight, like), k * fan_out + j), shift(pointer_at(layer.bias, like), j)
+            take = strip_width(columns, fan_out - j, packs, dtype_ptr)
+            b, bias = (
+                shift(pointer_at(layer.weight, dtype_ptr), k * fan_out + j),
+                shift(pointer_at(layer.bias, dtype_ptr), j),
+            )
             if packs:
-                multiply_by_panel(task, layer, shift(z, j), a, b, bias, rows, take, depth, mode, like)
+                multiply_by_panel(task, layer, shift(z, j), a, b, bias, rows, take, depth, mode, dtype_ptr)
             else:
-                multiply_in_place(task, layer, order, k, shift(z, j), a, b, bias, direct, rows, take, depth, mode, like)
+                multiply_in_place(
+                    task, layer, order, k, shift(z, j), a, b, bias, direct, rows, take, depth, mode, dtype_ptr
+                )
             j += take
         k += depth
 
@@ -79,22 +87,22 @@ def mode_of_block(layer, k, depth):
 
 
 @inline_ir
-def strip_width(columns, left, packs, like):
+def strip_width(columns, left, packs, dtype_ptr):
     """Columns of the next strip where so many are left: never all but one vector, whose tile takes twice the time."""
     take = least(columns, left)
-    if packs and take < left <= take + lanes(like):
-        take -= lanes(like)
+    if packs and take < left <= take + lanes(dtype_ptr):
+        take -= lanes(dtype_ptr)
     return take
 
 
 @inline_ir
-def multiply_by_panel(task, layer, out, a, b, bias, rows, columns, depth, mode, like):
+def multiply_by_panel(task, layer, out, a, b, bias, rows, columns, depth, mode, dtype_ptr):
     """A strip of the product: its weights are copied to a panel, which a few rows after the other are multiplied by.
 
     Before each few rows the processor is asked for what the next few begin with. Each row lies in a page of its own,
     where it does not expect them, and sums that go on from out can do nothing before they are there.
     """
-    panel, stride, input_stride = pointer_at(task.packed, like), layer.stride, layer.input_stride
+    panel, stride, input_stride = pointer_at(task.packed, dtype_ptr), layer.stride, layer.input_stride
     call(task.copy_panels, (panel, depth, b, layer.fan_out, 0, depth, columns))
     for i in range(0, rows, ROW_TILE):
         z, x = shift(out, i * stride), shift(a, i * input_stride)
@@ -110,12 +118,12 @@ def multiply_by_panel(task, layer, out, a, b, bias, rows, columns, depth, mode, 
 
 
 @inline_ir
-def multiply_in_place(task, layer, order, k, out, a, b, bias, direct, rows, columns, depth, mode, like):
+def multiply_in_place(task, layer, order, k, out, a, b, bias, direct, rows, columns, depth, mode, dtype_ptr):
     """The product with weights where they lie, of `direct` rows of X where they lie too and of those gathered in a."""
     stride, fan_out = layer.stride, layer.fan_out
     if direct > 0:
-        x = pointer_at(task.x + carray(order, 1)[0] * task.x_row_stride + k * task.x_column_stride, like)
-        x_row = task.x_row_stride // carray(like, 1).itemsize
+        x = pointer_at(task.x + carray(order, 1)[0] * task.x_row_stride + k * task.x_column_stride, dtype_ptr)
+        x_row = task.x_row_stride // carray(dtype_ptr, 1).itemsize
         call(task.multiply, (out, stride, out, x, x_row, 1, b, fan_out, 0, bias, direct, columns, depth, mode))
     if direct < rows:
         z, left = shift(out, direct * stride), shift(a, direct * layer.input_stride)
@@ -126,41 +134,44 @@ def multiply_in_place(task, layer, order, k, out, a, b, bias, direct, rows, colu
 
 
 @inline_ir
-def in_fortran_order(task, like):
+def in_fortran_order(task, dtype_ptr):
     """Whether X is in Fortran order, and a block's rows follow one another."""
-    item = carray(like, 1).itemsize
+    item = carray(dtype_ptr, 1).itemsize
     return task.x_row_stride == item and task.x_column_stride % item == 0 and task.order == 0
 
 
 @inline_ir
-def rows_read_in_place(task, rows, like):
+def rows_read_in_place(task, rows, dtype_ptr):
     """How many of a block's rows of X need not be gathered: whole tiles, as a tile reads as many rows as it has."""
-    item = carray(like, 1).itemsize
+    item = carray(dtype_ptr, 1).itemsize
     if task.order != 0 or task.x_column_stride != item or task.x_row_stride % item != 0:
         return 0
     return rows // ROW_TILE * ROW_TILE
 
 
 @inline_ir
-def gather_block(task, order, first, begin, rows, column, columns, like):
+def gather_block(task, order, first, begin, rows, column, columns, dtype_ptr):
     """inputs (rows, columns) is overwritten from row `begin` on with columns of X; what is not finite is counted."""
-    item = carray(like, 1).itemsize
-    if in_fortran_order(task, like):
-        x = pointer_at(task.x + carray(order, 1)[0] * item + column * task.x_column_stride, like)
-        inputs = shift(pointer_at(task.inputs, like), first * task.input_stride)
+    item = carray(dtype_ptr, 1).itemsize
+    if in_fortran_order(task, dtype_ptr):
+        x = pointer_at(task.x + carray(order, 1)[0] * item + column * task.x_column_stride, dtype_ptr)
+        inputs = shift(pointer_at(task.inputs, dtype_ptr), first * task.input_stride)
         call(task.transpose, (inputs, task.input_stride, x, task.x_column_stride // item, columns, rows))
     else:
-        gather_inputs(task, order, first + begin, first + rows, column, columns, like)
+        gather_inputs(task, order, first + begin, first + rows, column, columns, dtype_ptr)
     if task.not_finite == 0:
         return
     checked = 0
     if begin > 0 and task.x_row_stride == columns * item:  # rows without a gap between them are one long row
         checked = begin
-        if sum_products(pointer_at(task.x + carray(order, rows)[0] * task.x_row_stride, like), begin * columns) != 0:
+        if (
+            sum_products(pointer_at(task.x + carray(order, rows)[0] * task.x_row_stride, dtype_ptr), begin * columns)
+            != 0
+        ):
             integers_at(task.not_finite)[0] += 1
     for i in range(checked, rows):
-        x = shift(pointer_at(task.inputs, like), (first + i) * task.input_stride)
+        x = shift(pointer_at(task.inputs, dtype_ptr), (first + i) * task.input_stride)
         if i < begin:
-            x = pointer_at(task.x + carray(order, rows)[i] * task.x_row_stride + column * item, like)
+            x = pointer_at(task.x + carray(order, rows)[i] * task.x_row_stride + column * item, dtype_ptr)
         if sum_products(x, columns) != 0:
             integers_at(task.not_finite)[0] += 1

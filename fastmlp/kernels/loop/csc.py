@@ -18,7 +18,7 @@ from ..math.lanes import prefer_wide_vectors
 
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, INTEGERS, SIZE, SIZE, POINTER)
-def multiply_csc(task_record, layer_records, number, order, first, rows, like):
+def multiply_csc(task_record, layer_records, number, order, first, rows, dtype_ptr):
     """output (rows, stride) of the first layer is overwritten with bias (O,) + rows of X, in CSC, @ weight (I, O).
 
     The rows are those from order[0] on, one after the other, and `number` is 0. What they need of the task's products
@@ -29,9 +29,9 @@ def multiply_csc(task_record, layer_records, number, order, first, rows, like):
     layer = carray(layer_records, task.n_layers)[0]
     row, fan_out, stride = carray(order, 1)[0], layer.fan_out, task.product_stride
     if row < task.product_first or row + rows > task.product_stop:
-        begin_group(task, layer, row, like)
-    products = shift(pointer_at(task.products, like), (row - task.product_first) * stride)
-    out = shift(pointer_at(layer.output, like), first * layer.stride)
+        begin_group(task, layer, row, dtype_ptr)
+    products = shift(pointer_at(task.products, dtype_ptr), (row - task.product_first) * stride)
+    out = shift(pointer_at(layer.output, dtype_ptr), first * layer.stride)
     if stride == layer.stride:
         to, source = carray(out, rows * stride), carray(products, rows * stride)
         for i in range(rows * stride):
@@ -44,12 +44,12 @@ def multiply_csc(task_record, layer_records, number, order, first, rows, like):
 
 
 @inline_ir
-def begin_group(task, layer, row, like):
+def begin_group(task, layer, row, dtype_ptr):
     """products is overwritten with bias + X @ weight for the rows from `row` on, as many as there is room for."""
     stop, goes_on = least(row + task.product_rows, task.last_row), row == task.product_stop
     task.product_first, task.product_stop = row, stop
     fan_out, stride = layer.fan_out, task.product_stride
-    products, bias = pointer_at(task.products, like), carray(pointer_at(layer.bias, like), fan_out)
+    products, bias = pointer_at(task.products, dtype_ptr), carray(pointer_at(layer.bias, dtype_ptr), fan_out)
     for i in range(stop - row):
         z = carray(shift(products, i * stride), stride)
         for j in range(fan_out):
@@ -57,7 +57,7 @@ def begin_group(task, layer, row, like):
         for j in range(fan_out, stride):
             z[j] = 0
     starts, indices = integers_at(task.indptr), indices_at(task.indices)
-    values, positions = pointer_at(task.values, like), integers_at(task.positions)
+    values, positions = pointer_at(task.values, dtype_ptr), integers_at(task.positions)
     for j in range(task.n_features):
         begin, end = starts[j], starts[j + 1]
         if begin == end:
@@ -65,7 +65,7 @@ def begin_group(task, layer, row, like):
         if task.positions != 0:  # the rows ascend in each column
             begin = positions[j] if goes_on else find_row(indices, begin, end, row)
             positions[j] = end = find_row(indices, begin, end, stop)
-        weight = shift(pointer_at(layer.weight, like), j * fan_out)
+        weight = shift(pointer_at(layer.weight, dtype_ptr), j * fan_out)
         if fan_out == 1:
             w = carray(weight, 1)[0]
             for e in range(begin, end):

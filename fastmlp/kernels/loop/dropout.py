@@ -19,7 +19,7 @@ _SIGNATURE = (TASK_POINTER, LAYER_POINTER, SIZE, INTEGERS, SIZE, SIZE, POINTER)
 
 
 @unit(*_SIGNATURE)
-def mask_rows(task_record, layer_records, number, order, first, rows, like):
+def mask_rows(task_record, layer_records, number, order, first, rows, dtype_ptr):
     """The layer's input and f′ of the layer below, (rows, stride), are multiplied by their mask, rows first ….
 
     The padding of a row is computed along (nobody reads it), so that the loop is one.
@@ -30,14 +30,14 @@ def mask_rows(task_record, layer_records, number, order, first, rows, like):
     key = integers_at(task.mask_keys)[task.steps_made * task.n_layers + number]
     at, position = first * layer.input_stride, (task.first_row + first) * layer.input_stride
     n = rows * layer.input_stride
-    a = carray(shift(pointer_at(layer.input, like), at), n)
+    a = carray(shift(pointer_at(layer.input, dtype_ptr), at), n)
     kept_from, kept_as, zero = np.uint32(layer.kept_from), a.dtype.type(layer.kept_as), a.dtype.type(0)
     if number == 0:
         for i in range(n):
             a[i] *= kept_as if random_bits(key, position, i) >= kept_from else zero
         return
     below = carray(layer_records, task.n_layers)[number - 1]
-    d = carray(shift(pointer_at(below.delta, like), at), n)
+    d = carray(shift(pointer_at(below.delta, dtype_ptr), at), n)
     if below.mode == RECTIFY:  # which leaves no f′
         for i in range(n):
             d[i] = zero if a[i] <= zero else a.dtype.type(1)
@@ -48,14 +48,14 @@ def mask_rows(task_record, layer_records, number, order, first, rows, like):
 
 
 @unit(*_SIGNATURE)
-def mask_entries(task_record, layer_records, number, order, first, rows, like):
+def mask_entries(task_record, layer_records, number, order, first, rows, dtype_ptr):
     """values, CSR like given_values, is overwritten with those times their mask, in rows first … of the batch."""
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
     key = integers_at(task.mask_keys)[task.steps_made * task.n_layers + number]
     which, indptr, indices = carray(order, first + rows), integers_at(task.indptr), indices_at(task.indices)
-    given, values = pointer_at(task.given_values, like), pointer_at(task.values, like)
-    one = carray(like, 1)[0]
+    given, values = pointer_at(task.given_values, dtype_ptr), pointer_at(task.values, dtype_ptr)
+    one = carray(dtype_ptr, 1)[0]
     kept_from, kept_as, zero = np.uint32(layer.kept_from), type(one)(layer.kept_as), type(one)(0)
     for i in range(first, first + rows):
         at = i * layer.input_stride

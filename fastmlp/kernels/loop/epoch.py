@@ -23,7 +23,7 @@ from .forward_backward import sum_losses, sum_weights
 
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
-def train_steps(task_record, layer_records, first_step, stop_step, like):
+def train_steps(task_record, layer_records, first_step, stop_step, dtype_ptr):
     """Steps first_step … stop_step of one epoch: params and state are updated in place.
 
     Accumulated in the task: loss_sum (each batch's mean loss times its rows; thread 0 alone), rows_counted,
@@ -35,25 +35,25 @@ def train_steps(task_record, layer_records, first_step, stop_step, like):
         start = step * task.batch_size
         rows = least(task.batch_size, task.n_rows - start)
         order = shift(integers_at(task.order), start)
-        total_weight = sum_weights(task, order, rows, like)
+        total_weight = sum_weights(task, order, rows, dtype_ptr)
         if total_weight == 0.0:
             continue
         if task.note_magnitudes != 0:
-            call(task.note_magnitudes, (task_record, layer_records, like))
+            call(task.note_magnitudes, (task_record, layer_records, dtype_ptr))
         if task.part_rows > 0:
-            call(task.part_gradients, (task_record, layer_records, order, rows, like))
+            call(task.part_gradients, (task_record, layer_records, order, rows, dtype_ptr))
         else:
-            compute_deltas(task_record, layer_records, order, rows, like)
+            compute_deltas(task_record, layer_records, order, rows, dtype_ptr)
         if not meet(task.team, task.n_threads):
             break
         set_hyper(task, total_weight)
         for number in range(task.n_layers):
-            call(task.update_layer, (task_record, layer_records, number, order, rows, like))
+            call(task.update_layer, (task_record, layer_records, number, order, rows, dtype_ptr))
         task.steps_made += 1
         task.rows_counted += rows
         losses = sum_losses(task, rows) if task.thread == 0 else 0.0  # others overwrite them once all have met
         if task.go_on != 0:
-            call(task.go_on, (task_record, layer_records, like))
+            call(task.go_on, (task_record, layer_records, dtype_ptr))
         if not meet(task.team, task.n_threads):
             break
         if task.thread == 0:
@@ -63,11 +63,11 @@ def train_steps(task_record, layer_records, first_step, stop_step, like):
 
 
 @inline_ir
-def compute_deltas(task_record, layer_records, order, rows, like):
+def compute_deltas(task_record, layer_records, order, rows, dtype_ptr):
     """Phase one: this thread's rows through all layers and back."""
     task = carray(task_record, 1)[0]
     begin, end = share(rows, ROW_TILE, task.thread, task.n_threads)
-    call(task.pass_rows, (task_record, layer_records, order, begin, end, like))
+    call(task.pass_rows, (task_record, layer_records, order, begin, end, dtype_ptr))
 
 
 @inline_ir

@@ -24,7 +24,7 @@ _many_columns, _one_column = make_chain(COLUMNS_AT_ONCE), make_chain(1)
 
 
 @unit(TASK_POINTER, LAYER_POINTER, INTEGERS, SIZE, POINTER)
-def multiply_fortran(task_record, layer_records, order, rows, like):
+def multiply_fortran(task_record, layer_records, order, rows, dtype_ptr):
     """output (rows, stride) of the first layer is overwritten with bias + X @ weight, by the layer's mode rectified.
 
     X is in Fortran order, and the rows follow one another from the one that order begins with. chains (sums, rows) are
@@ -33,13 +33,13 @@ def multiply_fortran(task_record, layer_records, order, rows, like):
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[0]
     fan_in, fan_out, stride = layer.fan_in, layer.fan_out, task.chain_stride
-    item = carray(like, 1).itemsize
+    item = carray(dtype_ptr, 1).itemsize
     x_stride = task.x_column_stride // item
-    x = pointer_at(task.x + carray(order, 1)[0] * item, like)
-    chains, out = pointer_at(task.chains, like), pointer_at(layer.output, like)
-    weight, bias = pointer_at(layer.weight, like), pointer_at(layer.bias, like)
+    x = pointer_at(task.x + carray(order, 1)[0] * item, dtype_ptr)
+    chains, out = pointer_at(task.chains, dtype_ptr), pointer_at(layer.output, dtype_ptr)
+    weight, bias = pointer_at(layer.weight, dtype_ptr), pointer_at(layer.bias, dtype_ptr)
     if fan_out == 1 and layer.mode == FROM_BIAS:
-        width = lanes(like)
+        width = lanes(dtype_ptr)
         begin_chains(chains, stride, width, rows, bias, 0)
         for k in range(0, fan_in, COLUMNS_AT_ONCE * width):
             for lane in range(least(width, fan_in - k)):

@@ -1,7 +1,7 @@
 """A block of rows through all layers and back; a batch, gathered before it.
 
 Called by the epoch, by the full-batch gradient and by prediction. Task and layers are the records of `records`;
-`like` is a pointer of the element's type and stands for that type alone.
+`dtype_ptr` is a pointer of the element's type and stands for that type alone.
 """
 
 from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, inline_reduction, unit
@@ -12,7 +12,7 @@ from ..lowlevel.records import FROM_BIAS, LAYER_POINTER, MULTIPLY, MULTIPLY_BY_S
 
 
 @inline_ir
-def gather_inputs(task, order, begin, end, first, columns, like):
+def gather_inputs(task, order, begin, end, first, columns, dtype_ptr):
     """inputs (rows, stride) is overwritten in rows begin … end with the dense rows of X that order (rows,) names.
 
     Of each, `columns` columns of X from column `first` on.
@@ -20,54 +20,54 @@ def gather_inputs(task, order, begin, end, first, columns, like):
     which, inputs, stride = carray(order, end), task.inputs, task.input_stride
     row_stride, column_stride = task.x_row_stride, task.x_column_stride
     x = task.x + first * column_stride
-    contiguous = column_stride == carray(like, 1).itemsize
+    contiguous = column_stride == carray(dtype_ptr, 1).itemsize
     for i in range(begin, end):
-        to, row = shift(pointer_at(inputs, like), i * stride), x + which[i] * row_stride
+        to, row = shift(pointer_at(inputs, dtype_ptr), i * stride), x + which[i] * row_stride
         if contiguous:
-            copy_row(to, pointer_at(row, like), columns)
+            copy_row(to, pointer_at(row, dtype_ptr), columns)
         else:
             numbers, copied = carray(to, columns), 0
-            if column_stride == 2 * carray(like, 1).itemsize:
+            if column_stride == 2 * carray(dtype_ptr, 1).itemsize:
                 while copied + lanes(to) < columns:
-                    copy_every_other(shift(to, copied), pointer_at(row + copied * column_stride, like))
+                    copy_every_other(shift(to, copied), pointer_at(row + copied * column_stride, dtype_ptr))
                     copied += lanes(to)
             for j in range(copied, columns):
-                numbers[j] = carray(pointer_at(row + j * column_stride, like), 1)[0]
+                numbers[j] = carray(pointer_at(row + j * column_stride, dtype_ptr), 1)[0]
 
 
 @inline_ir
-def gather_targets(task, order, begin, end, like):
+def gather_targets(task, order, begin, end, dtype_ptr):
     """targets and target_weights (rows, n_targets) are overwritten in rows begin … end.
 
     Without weights every row counts as one, and target_weights holds ones from the start.
     """
     which = carray(order, end)
-    width, targets, y = task.n_targets, pointer_at(task.targets, like), pointer_at(task.y, like)
+    width, targets, y = task.n_targets, pointer_at(task.targets, dtype_ptr), pointer_at(task.y, dtype_ptr)
     for i in range(begin, end):
         copy_row(shift(targets, i * width), shift(y, which[i] * width), width)
     if task.weights == 0:
         return
-    weights = carray(pointer_at(task.target_weights, like), end * width)
+    weights = carray(pointer_at(task.target_weights, dtype_ptr), end * width)
     for i in range(begin, end):
-        weight = carray(shift(pointer_at(task.weights, like), which[i]), 1)[0]
+        weight = carray(shift(pointer_at(task.weights, dtype_ptr), which[i]), 1)[0]
         for j in range(width):
             weights[i * width + j] = weight
 
 
 @inline_ir
-def sum_weights(task, order, rows, like):
+def sum_weights(task, order, rows, dtype_ptr):
     """The sum of the batch's weights: its rows, if none were given."""
     if task.weights == 0:
         return float(rows)
     which = carray(order, rows)
     total = 0.0
     for i in range(rows):
-        total += carray(shift(pointer_at(task.weights, like), which[i]), 1)[0]
+        total += carray(shift(pointer_at(task.weights, dtype_ptr), which[i]), 1)[0]
     return total
 
 
 @unit(TASK_POINTER, LAYER_POINTER, INTEGERS, SIZE, SIZE, POINTER)
-def forward_rows(task_record, layer_records, order, first, rows, like):
+def forward_rows(task_record, layer_records, order, first, rows, dtype_ptr):
     """Rows first … first + rows of the batch through all layers: every output of theirs is overwritten, and f′.
 
     The last layer is left at its pre-activation: training's loss and prediction's activation go on from there.
@@ -77,34 +77,34 @@ def forward_rows(task_record, layer_records, order, first, rows, like):
     for number in range(task.n_layers):
         layer = layers[number]
         if layer.mask != 0:
-            call(layer.mask, (task_record, layer_records, number, order, first, rows, like))
+            call(layer.mask, (task_record, layer_records, number, order, first, rows, dtype_ptr))
         if number == 0 and task.sparse:
-            z = shift(pointer_at(layer.output, like), first * layer.stride)
-            weight, bias = pointer_at(layer.weight, like), pointer_at(layer.bias, like)
+            z = shift(pointer_at(layer.output, dtype_ptr), first * layer.stride)
+            weight, bias = pointer_at(layer.weight, dtype_ptr), pointer_at(layer.bias, dtype_ptr)
             which = shift(order, first)
             indptr, indices = integers_at(task.indptr), indices_at(task.indices)
-            values = pointer_at(task.values, like)
+            values = pointer_at(task.values, dtype_ptr)
             call(
                 task.sparse_forward,
                 (z, layer.stride, indptr, indices, values, which, rows, weight, bias, layer.fan_out),
             )
         elif layer.in_blocks != 0:
-            call(layer.in_blocks, (task_record, layer_records, number, order, first, rows, like))
+            call(layer.in_blocks, (task_record, layer_records, number, order, first, rows, dtype_ptr))
         else:
-            multiply_forward(task, layer, first, rows, layer.mode, like)
+            multiply_forward(task, layer, first, rows, layer.mode, dtype_ptr)
         if number + 1 < task.n_layers and layer.mode == FROM_BIAS:
-            activate_rows(layer, first, rows, like)
+            activate_rows(layer, first, rows, dtype_ptr)
 
 
 @inline_ir
-def multiply_forward(task, layer, first, rows, mode, like):
+def multiply_forward(task, layer, first, rows, mode, dtype_ptr):
     """output is overwritten in the block's rows with bias + input @ weight; by `mode` rectified."""
-    z = shift(pointer_at(layer.output, like), first * layer.stride)
-    inp = shift(pointer_at(layer.input, like), first * layer.input_stride)
-    weight, bias = pointer_at(layer.weight, like), pointer_at(layer.bias, like)
+    z = shift(pointer_at(layer.output, dtype_ptr), first * layer.stride)
+    inp = shift(pointer_at(layer.input, dtype_ptr), first * layer.input_stride)
+    weight, bias = pointer_at(layer.weight, dtype_ptr), pointer_at(layer.bias, dtype_ptr)
     depth = 0
     if layer.panels != 0:
-        weight, depth = pointer_at(layer.panels, like), layer.fan_in
+        weight, depth = pointer_at(layer.panels, dtype_ptr), layer.fan_in
     call(
         task.multiply,
         (z, layer.stride, z, inp, layer.input_stride, 1, weight, layer.fan_out, depth, bias)
@@ -113,52 +113,52 @@ def multiply_forward(task, layer, first, rows, mode, like):
 
 
 @inline_ir
-def activate_rows(layer, first, rows, like):
+def activate_rows(layer, first, rows, dtype_ptr):
     """output (rows, stride) is overwritten with f of itself, delta with f′."""
-    z = shift(pointer_at(layer.output, like), first * layer.stride)
-    derivative = shift(pointer_at(layer.delta, like), first * layer.stride)
+    z = shift(pointer_at(layer.output, dtype_ptr), first * layer.stride)
+    derivative = shift(pointer_at(layer.delta, dtype_ptr), first * layer.stride)
     call(layer.activation, (z, derivative, rows, layer.stride, layer.fan_out, doubles_at(layer.activation_settings)))
 
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
-def backward_rows(task_record, layer_records, first, rows, like):
+def backward_rows(task_record, layer_records, first, rows, dtype_ptr):
     """From the loss of rows first … first + rows back to the first layer: losses and all deltas are overwritten."""
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
     last = layers[task.n_layers - 1]
-    compute_losses(task, last, shift(doubles_at(task.losses), first * task.n_targets), first, rows, like)
+    compute_losses(task, last, shift(doubles_at(task.losses), first * task.n_targets), first, rows, dtype_ptr)
     if task.output_backward != 0:
-        z = shift(pointer_at(last.output, like), first * last.stride)
-        delta = shift(pointer_at(last.delta, like), first * last.stride)
+        z = shift(pointer_at(last.output, dtype_ptr), first * last.stride)
+        delta = shift(pointer_at(last.delta, dtype_ptr), first * last.stride)
         call(task.output_backward, (z, delta, rows, last.fan_out))
     for number in range(task.n_layers - 1, 0, -1):
-        multiply_backward(task, layers[number], layers[number - 1], first, rows, like)
+        multiply_backward(task, layers[number], layers[number - 1], first, rows, dtype_ptr)
 
 
 @inline_ir
-def compute_losses(task, last, losses, first, rows, like):
+def compute_losses(task, last, losses, first, rows, dtype_ptr):
     """losses (rows, n_targets) and the output layer's delta in rows first … first + rows are overwritten."""
-    z = shift(pointer_at(last.output, like), first * last.stride)
-    delta = shift(pointer_at(last.delta, like), first * last.stride)
-    target = shift(pointer_at(task.targets, like), first * task.n_targets)
-    weight = shift(pointer_at(task.target_weights, like), first * task.n_targets)
+    z = shift(pointer_at(last.output, dtype_ptr), first * last.stride)
+    delta = shift(pointer_at(last.delta, dtype_ptr), first * last.stride)
+    target = shift(pointer_at(task.targets, dtype_ptr), first * task.n_targets)
+    weight = shift(pointer_at(task.target_weights, dtype_ptr), first * task.n_targets)
     if task.activate_output:
-        activate_rows(last, first, rows, like)
+        activate_rows(last, first, rows, dtype_ptr)
     settings = doubles_at(task.loss_settings)
     call(task.loss, (z, delta, target, weight, losses, rows, last.fan_out, task.n_targets, settings))
 
 
 @inline_ir
-def multiply_backward(task, layer, below, first, rows, like):
+def multiply_backward(task, layer, below, first, rows, dtype_ptr):
     """The delta of the layer below becomes f′ times delta @ weight.T in the block's rows.
 
     It holds f′, unless the layer below is rectified and nothing was dropped of its outputs, which then say enough.
     """
-    delta = shift(pointer_at(layer.delta, like), first * layer.stride)
-    d_inp = shift(pointer_at(below.delta, like), first * below.stride)
-    rectified = shift(pointer_at(below.output, like), first * below.stride)
+    delta = shift(pointer_at(layer.delta, dtype_ptr), first * layer.stride)
+    d_inp = shift(pointer_at(below.delta, dtype_ptr), first * below.stride)
+    rectified = shift(pointer_at(below.output, dtype_ptr), first * below.stride)
     mode = MULTIPLY_BY_SLOPE if below.mode == RECTIFY and layer.mask == 0 else MULTIPLY
-    transposed = pointer_at(layer.transposed, like)
+    transposed = pointer_at(layer.transposed, dtype_ptr)
     depth = layer.fan_out if layer.panels != 0 else 0
     call(
         task.multiply,
@@ -168,21 +168,21 @@ def multiply_backward(task, layer, below, first, rows, like):
 
 
 @unit(TASK_POINTER, LAYER_POINTER, INTEGERS, SIZE, SIZE, POINTER)
-def pass_rows(task_record, layer_records, order, begin, end, like):
+def pass_rows(task_record, layer_records, order, begin, end, dtype_ptr):
     """Rows begin … end of the batch through all layers and back, a block that stays in the near caches at a time.
 
     All that the batch's buffers hold in these rows is overwritten.
     """
     task = carray(task_record, 1)[0]
-    gather_targets(task, order, begin, end, like)
+    gather_targets(task, order, begin, end, dtype_ptr)
     if not task.sparse:
-        gather_inputs(task, order, begin, end, 0, task.n_features, like)
+        gather_inputs(task, order, begin, end, 0, task.n_features, dtype_ptr)
     for first in range(begin, end, task.block_rows):
         if called_off(task.team):
             return
         count = least(task.block_rows, end - first)
-        call(task.forward, (task_record, layer_records, order, first, count, like))
-        call(task.backward, (task_record, layer_records, first, count, like))
+        call(task.forward, (task_record, layer_records, order, first, count, dtype_ptr))
+        call(task.backward, (task_record, layer_records, first, count, dtype_ptr))
 
 
 @inline_ir

@@ -36,7 +36,7 @@ from .update import copy_twins
 
 
 @unit(TASK_POINTER, LAYER_POINTER, POINTER)
-def go_on(task_record, layer_records, like):
+def go_on(task_record, layer_records, dtype_ptr):
     """This thread's part of all later phases, a barrier before each.
 
     Overwritten in the task: the penalty, by thread 0; the shrinkage, never below 0.
@@ -49,7 +49,7 @@ def go_on(task_record, layer_records, like):
     for number in range(task.n_phases):
         if not meet(task.team, task.n_threads):
             return
-        call(integers_at(task.phases)[number], (task_record, layer_records, like))
+        call(integers_at(task.phases)[number], (task_record, layer_records, dtype_ptr))
 
 
 @inline_ir
@@ -73,18 +73,18 @@ def collect(param, d_param, state, n_params, n, hyper):
 
 
 @unit(TASK_POINTER, LAYER_POINTER, POINTER)
-def note_norm(task_record, layer_records, like):
+def note_norm(task_record, layer_records, dtype_ptr):
     """sums is overwritten with Σ g² of this thread's tiles of the whole gradient, weights and biases together."""
     task = carray(task_record, 1)[0]
     sums = carray(doubles_at(task.sums), (task.n_params + FLAT_TILE - 1) // FLAT_TILE)
     begin, end = share(task.n_params, FLAT_TILE, task.thread, task.n_threads)
     for first in range(begin, end, FLAT_TILE):
-        gradient = shift(pointer_at(task.gradient, like), first)
+        gradient = shift(pointer_at(task.gradient, dtype_ptr), first)
         sums[first // FLAT_TILE] = sum_of_squares_in_double(gradient, least(FLAT_TILE, end - first))
 
 
 @unit(TASK_POINTER, LAYER_POINTER, POINTER)
-def apply_gradient(task_record, layer_records, like):
+def apply_gradient(task_record, layer_records, dtype_ptr):
     """This thread's parameters and moments take their step by the gradient times min(1, clip_norm / ‖gradient‖).
 
     A NaN in the gradient is a NaN in the parameters. rule_hyper's rates, L2 and SCALE are overwritten: what phase two
@@ -102,23 +102,23 @@ def apply_gradient(task_record, layer_records, like):
     for number in range(task.n_layers):
         layer = layers[number]
         begin, end = share(layer.fan_in * layer.fan_out, FLAT_TILE, task.thread, task.n_threads)
-        apply_to(task, layer.weight, layer.weight_offset, begin, end - begin, 0, like)
+        apply_to(task, layer.weight, layer.weight_offset, begin, end - begin, 0, dtype_ptr)
         begin, end = share(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
-        apply_to(task, layer.bias, layer.bias_offset, begin, end - begin, N_HYPER, like)
+        apply_to(task, layer.bias, layer.bias_offset, begin, end - begin, N_HYPER, dtype_ptr)
     hyper[SCALE] = hyper[N_HYPER + SCALE] = 1.0  # as `collect` wants it behind `clip_by_value`
 
 
 @inline_ir
-def apply_to(task, params, offset, first, n, row, like):
+def apply_to(task, params, offset, first, n, row, dtype_ptr):
     """Parameters first … first + n of those at the address `params`, which stand at `offset` of the whole vector."""
-    param = shift(pointer_at(params, like), first)
-    gradient = shift(pointer_at(task.gradient, like), offset + first)
-    moments = shift(pointer_at(task.moments, like), offset + first)
+    param = shift(pointer_at(params, dtype_ptr), first)
+    gradient = shift(pointer_at(task.gradient, dtype_ptr), offset + first)
+    moments = shift(pointer_at(task.moments, dtype_ptr), offset + first)
     call(task.rule, (param, gradient, moments, task.n_params, n, shift(doubles_at(task.rule_hyper), row)))
 
 
 @unit(TASK_POINTER, LAYER_POINTER, POINTER)
-def limit_columns(task_record, layer_records, like):
+def limit_columns(task_record, layer_records, dtype_ptr):
     """What comes into each unit of this thread's, a column of weights, is scaled to the norm max_norm if it is larger.
 
     column_sums (COLUMN_TILE,) is overwritten.
@@ -129,7 +129,7 @@ def limit_columns(task_record, layer_records, like):
         layer = layers[number]
         begin, end = share(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
         for column in range(begin, end, COLUMN_TILE):
-            weight = shift(pointer_at(layer.weight, like), column)
+            weight = shift(pointer_at(layer.weight, dtype_ptr), column)
             n = least(COLUMN_TILE, end - column)
             limit_tile(weight, layer.fan_out, layer.fan_in, n, task.max_norm, doubles_at(task.column_sums))
 
@@ -155,7 +155,7 @@ def limit_tile(weight, stride, rows, columns, largest, sums):
 
 
 @unit(TASK_POINTER, LAYER_POINTER, POINTER)
-def transpose_all(task_record, layer_records, like):
+def transpose_all(task_record, layer_records, dtype_ptr):
     """The twins (transposed, panels) of this thread's rows of weights are overwritten with them."""
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
@@ -163,4 +163,4 @@ def transpose_all(task_record, layer_records, like):
         layer = layers[number]
         begin, end = share(layer.fan_in, ROW_TILE, task.thread, task.n_threads)
         if begin < end:
-            copy_twins(task_record, layer_records, number, begin, end - begin, 0, layer.fan_out, like)
+            copy_twins(task_record, layer_records, number, begin, end - begin, 0, layer.fan_out, dtype_ptr)

@@ -8,7 +8,7 @@ from .forward_backward import compute_losses, gather_targets, sum_losses, sum_we
 
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
-def add_losses(task_record, layer_records, first_step, stop_step, like):
+def add_losses(task_record, layer_records, first_step, stop_step, dtype_ptr):
     """Chunks first_step … stop_step of the rows through all layers, a block of rows after the other in the same memory.
 
     Accumulated in the task: loss_sum and weight_sum. losses (batch_size, n_targets) is overwritten with each chunk's.
@@ -22,9 +22,9 @@ def add_losses(task_record, layer_records, first_step, stop_step, like):
         order = shift(integers_at(task.order), start)
         for first in range(0, rows, task.block_rows):
             count, block = least(task.block_rows, rows - first), shift(order, first)
-            gather_targets(task, block, 0, count, like)
-            call(task.forward, (task_record, layer_records, block, 0, count, like))
-            compute_losses(task, last, shift(doubles_at(task.losses), first * task.n_targets), 0, count, like)
-        task.weight_sum += sum_weights(task, order, rows, like)
+            gather_targets(task, block, 0, count, dtype_ptr)
+            call(task.forward, (task_record, layer_records, block, 0, count, dtype_ptr))
+            compute_losses(task, last, shift(doubles_at(task.losses), first * task.n_targets), 0, count, dtype_ptr)
+        task.weight_sum += sum_weights(task, order, rows, dtype_ptr)
         task.loss_sum += sum_losses(task, rows)
     restore_mode(mode)

@@ -21,7 +21,7 @@ from .weight_gradient import bias_gradient
 
 
 @unit(TASK_POINTER, LAYER_POINTER, INTEGERS, SIZE, POINTER)
-def part_gradients(task_record, layer_records, order, rows, like):
+def part_gradients(task_record, layer_records, order, rows, dtype_ptr):
     """Phase one: this thread's parts of the batch; partials (parts, n_params) and part_losses (parts,) are overwritten.
 
     Thread t's parts go through rows t · part_rows … of the layers' buffers. Dense input only.
@@ -36,10 +36,10 @@ def part_gradients(task_record, layer_records, order, rows, like):
         count = least(task.part_rows, rows - start)
         rows_of_part = shift(order, start - base)
         task.first_row = start - base
-        call(task.pass_rows, (task_record, layer_records, rows_of_part, base, base + count, like))
+        call(task.pass_rows, (task_record, layer_records, rows_of_part, base, base + count, dtype_ptr))
         note_loss(task, part, base, count)
         for number in range(task.n_layers):
-            note_gradient(task_record, layer_records, number, part, base, count, like)
+            note_gradient(task_record, layer_records, number, part, base, count, dtype_ptr)
 
 
 @inline_ir
@@ -50,23 +50,23 @@ def note_loss(task, part, base, count):
 
 
 @inline_ir
-def note_gradient(task_record, layer_records, number, part, base, count, like):
+def note_gradient(task_record, layer_records, number, part, base, count, dtype_ptr):
     """partials[part] is overwritten where one layer's weights and biases lie."""
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
-    partial = shift(pointer_at(task.partials, like), part * task.n_params)
+    partial = shift(pointer_at(task.partials, dtype_ptr), part * task.n_params)
     fan_out = layer.fan_out
     for first in range(0, layer.fan_in, layer.update_rows):
         n = least(layer.update_rows, layer.fan_in - first)
         call(
             task.weight_gradient,
-            (task_record, layer_records, number, -1, base, first, n, 0, fan_out, count, like),
+            (task_record, layer_records, number, -1, base, first, n, 0, fan_out, count, dtype_ptr),
         )
         to = carray(shift(partial, layer.weight_offset + first * fan_out), n * fan_out)
-        tile = carray(pointer_at(task.d_tile, like), n * fan_out)
+        tile = carray(pointer_at(task.d_tile, dtype_ptr), n * fan_out)
         for i in range(to.size):
             to[i] = tile[i]
-    bias_gradient(layer, shift(partial, layer.bias_offset), base, 0, fan_out, count, like)
+    bias_gradient(layer, shift(partial, layer.bias_offset), base, 0, fan_out, count, dtype_ptr)
 
 
 @unit(TASK_POINTER, POINTER, SIZE, SIZE, SIZE, SIZE, SIZE)

@@ -38,14 +38,14 @@ def predict_rows(task_record, layer_records, x, x_row_stride, first, stop, out):
 
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
-def predict_few(task_record, layer_records, x_array, out_array, like):
+def predict_few(task_record, layer_records, x_array, out_array, dtype_ptr):
     """All rows of a contiguous NumPy array, both arrays given by the addresses of their objects: see `predict_rows`.
 
     Asking an array for its data costs Python more than the rest of a small network's forward pass.
     """
     task = carray(task_record, 1)[0]
     n_rows = integers_at(integers_at(x_array + SHAPE_AT)[0])[0]
-    x, out = integers_at(x_array + DATA_AT)[0], pointer_at(integers_at(out_array + DATA_AT)[0], like)
+    x, out = integers_at(x_array + DATA_AT)[0], pointer_at(integers_at(out_array + DATA_AT)[0], dtype_ptr)
     call(task.predict_rows, (task_record, layer_records, x, task.x_row_stride, 0, n_rows, out))
 
 

@@ -8,7 +8,7 @@ from .weight_gradient import bias_gradient, sort_batch
 
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, INTEGERS, SIZE, POINTER)
-def update_layer(task_record, layer_records, number, order, rows, like):
+def update_layer(task_record, layer_records, number, order, rows, dtype_ptr):
     """Phase two for one layer: gradient and update of this thread's tiles, and of its biases.
 
     Weights are dealt by rows; a layer with few inputs and many outputs by columns.
@@ -23,34 +23,46 @@ def update_layer(task_record, layer_records, number, order, rows, like):
         begin, end = share(layer.fan_in, ROW_TILE, task.thread, task.n_threads)
         column, stop = 0, layer.fan_out
     if number == 0 and task.sparse:
-        sort_batch(task, order, rows, begin, end, like)
+        sort_batch(task, order, rows, begin, end, dtype_ptr)
         sorted_from = begin
     for first in range(begin, end, layer.update_rows):
         count = least(layer.update_rows, end - first)
         if column < stop and not called_off(task.team):
             if task.part_rows > 0:
                 offset = layer.weight_offset + first * layer.fan_out + column
-                d_tile = pointer_at(task.d_tile, like)
+                d_tile = pointer_at(task.d_tile, dtype_ptr)
                 call(task.add_parts, (task_record, d_tile, offset, count, stop - column, layer.fan_out, rows))
             else:
                 columns = stop - column
                 call(
                     task.weight_gradient,
-                    (task_record, layer_records, number, sorted_from, 0, first, count, column, columns, rows, like),
+                    (
+                        task_record,
+                        layer_records,
+                        number,
+                        sorted_from,
+                        0,
+                        first,
+                        count,
+                        column,
+                        columns,
+                        rows,
+                        dtype_ptr,
+                    ),
                 )
-            update_weights(task, layer, first, count, column, stop - column, like)
+            update_weights(task, layer, first, count, column, stop - column, dtype_ptr)
             if task.n_phases == 0:
-                copy_twins(task_record, layer_records, number, first, count, column, stop - column, like)
-    update_biases(task_record, layer_records, number, rows, like)
+                copy_twins(task_record, layer_records, number, first, count, column, stop - column, dtype_ptr)
+    update_biases(task_record, layer_records, number, rows, dtype_ptr)
 
 
 @inline_ir
-def update_weights(task, layer, first, count, column, columns, like):
+def update_weights(task, layer, first, count, column, columns, dtype_ptr):
     """weight[first : first + count, column : column + columns] and its moments take their step; d_tile is read."""
-    d_tile, state, hyper = pointer_at(task.d_tile, like), pointer_at(task.state, like), doubles_at(task.hyper)
+    d_tile, state, hyper = pointer_at(task.d_tile, dtype_ptr), pointer_at(task.state, dtype_ptr), doubles_at(task.hyper)
     at = first * layer.fan_out + column
-    weight, moments = shift(pointer_at(layer.weight, like), at), shift(state, layer.weight_offset + at)
-    note_squares(layer, first, count, column, columns, like)
+    weight, moments = shift(pointer_at(layer.weight, dtype_ptr), at), shift(state, layer.weight_offset + at)
+    note_squares(layer, first, count, column, columns, dtype_ptr)
     if columns == layer.fan_out:
         call(task.update, (weight, d_tile, moments, task.n_params, count * columns, hyper))
         return
@@ -60,13 +72,13 @@ def update_weights(task, layer, first, count, column, columns, like):
 
 
 @inline_ir
-def note_squares(layer, first, count, column, columns, like):
+def note_squares(layer, first, count, column, columns, dtype_ptr):
     """squares is overwritten with Σ w² of the block's weights before their step, for the penalty in the loss.
 
     One sum for ROW_TILE rows (COLUMN_TILE columns of a row in a short layer), however the block was cut.
     """
     fan_out = layer.fan_out
-    weight = pointer_at(layer.weight, like)
+    weight = pointer_at(layer.weight, dtype_ptr)
     if layer.short:
         in_row = (fan_out + COLUMN_TILE - 1) // COLUMN_TILE
         squares = carray(doubles_at(layer.squares), layer.fan_in * in_row)
@@ -92,35 +104,35 @@ def sum_of_squares(pointer, n):
 
 
 @inline_ir
-def copy_twins(task_record, layer_records, number, first, count, column, columns, like):
+def copy_twins(task_record, layer_records, number, first, count, column, columns, dtype_ptr):
     """transposed[column : …, first : first + count] is overwritten with the weights of the block; so are panels."""
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
     if layer.panels != 0:  # of whole rows: a large layer is not dealt by columns
-        call(task.copy_weights, (task_record, layer_records, number, first, count, like))
+        call(task.copy_weights, (task_record, layer_records, number, first, count, dtype_ptr))
         return
     if number == 0 or layer.fan_out == 1:  # needs none; one column is its own transpose
         return
-    weight = shift(pointer_at(layer.weight, like), first * layer.fan_out + column)
-    transposed = shift(pointer_at(layer.transposed, like), column * layer.transposed_stride + first)
+    weight = shift(pointer_at(layer.weight, dtype_ptr), first * layer.fan_out + column)
+    transposed = shift(pointer_at(layer.transposed, dtype_ptr), column * layer.transposed_stride + first)
     call(task.transpose, (transposed, layer.transposed_stride, weight, layer.fan_out, count, columns))
 
 
 @inline_ir
-def update_biases(task_record, layer_records, number, rows, like):
+def update_biases(task_record, layer_records, number, rows, dtype_ptr):
     """This thread's biases of a layer and their moments take their step; d_tile is overwritten."""
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
     column, stop = share(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
     if column == stop:
         return
-    d_tile = pointer_at(task.d_tile, like)
+    d_tile = pointer_at(task.d_tile, dtype_ptr)
     if task.part_rows > 0:
         offset, columns = layer.bias_offset + column, stop - column
         call(task.add_parts, (task_record, d_tile, offset, 1, columns, columns, rows))
     else:
-        bias_gradient(layer, d_tile, 0, column, stop - column, rows, like)
-    bias = shift(pointer_at(layer.bias, like), column)
-    moments = shift(pointer_at(task.state, like), layer.bias_offset + column)
+        bias_gradient(layer, d_tile, 0, column, stop - column, rows, dtype_ptr)
+    bias = shift(pointer_at(layer.bias, dtype_ptr), column)
+    moments = shift(pointer_at(task.state, dtype_ptr), layer.bias_offset + column)
     hyper = shift(doubles_at(task.hyper), N_HYPER)
     call(task.update, (bias, d_tile, moments, task.n_params, stop - column, hyper))

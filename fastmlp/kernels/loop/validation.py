@@ -8,7 +8,7 @@ from .forward_backward import compute_losses, gather_targets
 
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, DOUBLES, POINTER)
-def note_losses(task_record, layer_records, first, stop, losses, like):
+def note_losses(task_record, layer_records, first, stop, losses, dtype_ptr):
     """losses (stop, n_targets) is overwritten with the weighted losses of the rows first … stop of the task's order.
 
     The last layer's outputs and deltas are overwritten, too; with what, is the loss's business.
@@ -19,7 +19,7 @@ def note_losses(task_record, layer_records, first, stop, losses, like):
     for start in range(first, stop, task.block_rows):
         rows = least(task.block_rows, stop - start)
         order = shift(integers_at(task.order), start)
-        gather_targets(task, order, 0, rows, like)
-        call(task.forward, (task_record, layer_records, order, 0, rows, like))
-        compute_losses(task, last, shift(losses, start * task.n_targets), 0, rows, like)
+        gather_targets(task, order, 0, rows, dtype_ptr)
+        call(task.forward, (task_record, layer_records, order, 0, rows, dtype_ptr))
+        compute_losses(task, last, shift(losses, start * task.n_targets), 0, rows, dtype_ptr)
     restore_mode(mode)

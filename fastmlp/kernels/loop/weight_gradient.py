@@ -7,10 +7,10 @@ from ..lowlevel.records import LAYER_POINTER, OVERWRITE, TASK_POINTER
 
 
 @inline_ir
-def sort_batch(task, order, rows, first, stop, like):
+def sort_batch(task, order, rows, first, stop, dtype_ptr):
     """The batch's sparse entries of features first … stop, by feature, into the thread's own arrays."""
     starts, entry_rows = integers_at(task.feature_starts), indices_at(task.entry_rows)
-    entries, values = pointer_at(task.entry_values, like), pointer_at(task.values, like)
+    entries, values = pointer_at(task.entry_values, dtype_ptr), pointer_at(task.values, dtype_ptr)
     indptr, indices = integers_at(task.indptr), indices_at(task.indices)
     call(
         task.sort_by_feature,
@@ -19,27 +19,29 @@ def sort_batch(task, order, rows, first, stop, like):
 
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, SIZE, SIZE, SIZE, SIZE, SIZE, SIZE, POINTER)
-def weight_gradient(task_record, layer_records, number, sorted_from, base, first, count, column, columns, rows, like):
+def weight_gradient(
+    task_record, layer_records, number, sorted_from, base, first, count, column, columns, rows, dtype_ptr
+):
     """d_tile (count, columns) is overwritten with inp[base : …, first : …].T @ delta[base : …, column : …].
 
     Where the input is sparse, `sorted_from` is the feature that `sort_batch` began with; -1 where it is dense.
     """
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
-    d_tile = pointer_at(task.d_tile, like)
-    delta = shift(pointer_at(layer.delta, like), base * layer.stride + column)
+    d_tile = pointer_at(task.d_tile, dtype_ptr)
+    delta = shift(pointer_at(layer.delta, dtype_ptr), base * layer.stride + column)
     if sorted_from >= 0:
         starts, entry_rows = integers_at(task.feature_starts), indices_at(task.entry_rows)
-        entries = pointer_at(task.entry_values, like)
+        entries = pointer_at(task.entry_values, dtype_ptr)
         call(
             task.sparse_weight_gradient,
             (d_tile, first - sorted_from, count, starts, entry_rows, entries, delta, layer.stride, columns),
         )
         return
-    inp = shift(pointer_at(layer.input, like), base * layer.input_stride + first)
+    inp = shift(pointer_at(layer.input, dtype_ptr), base * layer.input_stride + first)
     nothing = delta  # no bias, so its pointer is never followed
     if layer.narrow:
-        transposed = d_tile if columns == 1 else pointer_at(task.d_transposed, like)
+        transposed = d_tile if columns == 1 else pointer_at(task.d_transposed, dtype_ptr)
         call(
             task.multiply,
             (transposed, count, transposed, delta, 1, layer.stride, inp, layer.input_stride, 0, nothing)
@@ -50,7 +52,7 @@ def weight_gradient(task_record, layer_records, number, sorted_from, base, first
         return
     inp_stride = layer.input_stride
     if layer.panels != 0:
-        inp = copy_strip(task, layer, inp, count, rows, like)
+        inp = copy_strip(task, layer, inp, count, rows, dtype_ptr)
         inp_stride = layer.update_rows
     call(
         task.multiply,
@@ -60,21 +62,21 @@ def weight_gradient(task_record, layer_records, number, sorted_from, base, first
 
 
 @inline_ir
-def copy_strip(task, layer, inp, count, rows, like):
+def copy_strip(task, layer, inp, count, rows, dtype_ptr):
     """strip (rows, update_rows) is overwritten with `count` columns of the input, which lie far apart there.
 
     Each of the product's tiles would else fetch a page for every row of the batch.
     """
-    strip = pointer_at(task.strip, like)
+    strip = pointer_at(task.strip, dtype_ptr)
     for i in range(rows):
         copy_row(shift(strip, i * layer.update_rows), shift(inp, i * layer.input_stride), count)
     return strip
 
 
 @inline_ir
-def bias_gradient(layer, d_bias, base, column, columns, rows, like):
+def bias_gradient(layer, d_bias, base, column, columns, rows, dtype_ptr):
     """d_bias (columns,) is overwritten with delta[base : …, column : …] summed over the rows."""
-    delta = shift(pointer_at(layer.delta, like), base * layer.stride + column)
+    delta = shift(pointer_at(layer.delta, dtype_ptr), base * layer.stride + column)
     width = lanes(delta)
     whole = columns // width * width
     for j in range(0, whole, width):

@@ -49,13 +49,13 @@ def least(typingctx, one, other):
 
 
 @intrinsic
-def pointer_at(typingctx, address, like):
-    """The address as a pointer of `like`'s type."""
+def pointer_at(typingctx, address, dtype_ptr):
+    """The address as a pointer of `dtype_ptr`'s type."""
 
     def codegen(context, builder, signature, args):
-        return builder.inttoptr(args[0], context.get_value_type(like))
+        return builder.inttoptr(args[0], context.get_value_type(dtype_ptr))
 
-    return like(types.intp, like), codegen
+    return dtype_ptr(types.intp, dtype_ptr), codegen
 
 
 def _make_cast(element, kind):

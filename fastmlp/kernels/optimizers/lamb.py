@@ -51,7 +51,7 @@ def lamb(param, d_param, state, n_params, n, hyper):
 
 
 @unit(TASK_POINTER, LAYER_POINTER, POINTER)
-def note_trust(task_record, layer_records, like):
+def note_trust(task_record, layer_records, dtype_ptr):
     """sums is overwritten with Σ w² and Σ u² of this thread's tiles of each layer's weights, layer after layer."""
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
@@ -63,13 +63,13 @@ def note_trust(task_record, layer_records, like):
         for first in range(begin, end, FLAT_TILE):
             n = least(FLAT_TILE, end - first)
             pair = carray(shift(doubles_at(task.sums), at + 2 * (first // FLAT_TILE)), 2)
-            pair[0] = sum_of_squares_in_double(shift(pointer_at(layer.weight, like), first), n)
-            pair[1] = sum_of_squares_in_double(shift(direction_of(task, layer.weight_offset, like), first), n)
+            pair[0] = sum_of_squares_in_double(shift(pointer_at(layer.weight, dtype_ptr), first), n)
+            pair[1] = sum_of_squares_in_double(shift(direction_of(task, layer.weight_offset, dtype_ptr), first), n)
         at += 2 * ((size + FLAT_TILE - 1) // FLAT_TILE)
 
 
 @unit(TASK_POINTER, LAYER_POINTER, POINTER)
-def apply_trust(task_record, layer_records, like):
+def apply_trust(task_record, layer_records, dtype_ptr):
     """This thread's weights ← w − η ‖w‖ / ‖u‖ u, norms of the layer's (the ratio is 1 where one is 0); biases − η u."""
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
@@ -81,9 +81,9 @@ def apply_trust(task_record, layer_records, like):
         tiles = (size + FLAT_TILE - 1) // FLAT_TILE
         trust = trust_of(shift(doubles_at(task.sums), at), size)
         begin, end = share(size, FLAT_TILE, task.thread, task.n_threads)
-        descend(layer.weight, direction_of(task, layer.weight_offset, like), begin, end - begin, eta * trust)
+        descend(layer.weight, direction_of(task, layer.weight_offset, dtype_ptr), begin, end - begin, eta * trust)
         begin, end = share(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
-        descend(layer.bias, direction_of(task, layer.bias_offset, like), begin, end - begin, eta)
+        descend(layer.bias, direction_of(task, layer.bias_offset, dtype_ptr), begin, end - begin, eta)
         at += 2 * tiles
 
 
@@ -100,9 +100,9 @@ def trust_of(sums, size):
 
 
 @inline_ir
-def direction_of(task, offset, like):
+def direction_of(task, offset, dtype_ptr):
     """u of the parameters that stand at `offset` of the whole vector."""
-    return shift(pointer_at(task.moments, like), 2 * task.n_params + offset)
+    return shift(pointer_at(task.moments, dtype_ptr), 2 * task.n_params + offset)
 
 
 @inline_ir

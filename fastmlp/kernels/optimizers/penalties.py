@@ -39,7 +39,7 @@ def clip_by_value(param, d_param, state, n_params, n, hyper):
 
 
 @unit(TASK_POINTER, LAYER_POINTER, POINTER)
-def note_magnitudes(task_record, layer_records, like):
+def note_magnitudes(task_record, layer_records, dtype_ptr):
     """magnitudes is overwritten with Σ |w| of this thread's tiles of the weights, FLAT_TILE numbers or fewer each."""
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
@@ -49,7 +49,7 @@ def note_magnitudes(task_record, layer_records, like):
         size = layers[number].fan_in * layers[number].fan_out
         begin, end = share(size, FLAT_TILE, task.thread, task.n_threads)
         for first in range(begin, end, FLAT_TILE):
-            weight = shift(pointer_at(layers[number].weight, like), first)
+            weight = shift(pointer_at(layers[number].weight, dtype_ptr), first)
             to[at + first // FLAT_TILE] = sum_of_magnitudes(weight, least(FLAT_TILE, end - first))
         at += (size + FLAT_TILE - 1) // FLAT_TILE
 

@@ -63,7 +63,7 @@ def soft(w, threshold, zero):
 
 
 @unit(TASK_POINTER, LAYER_POINTER, POINTER)
-def shrink_weights(task_record, layer_records, like):
+def shrink_weights(task_record, layer_records, dtype_ptr):
     """This thread's tiles of the weights are shrunk.
 
     mean_shrinkage is updated; the rates, SHRINKAGE and MEAN of rule_hyper's first row are overwritten.
@@ -78,8 +78,8 @@ def shrink_weights(task_record, layer_records, like):
     for number in range(task.n_layers):
         layer = layers[number]
         begin, end = share(layer.fan_in * layer.fan_out, FLAT_TILE, task.thread, task.n_threads)
-        weight = shift(pointer_at(layer.weight, like), begin)
-        moments = shift(pointer_at(task.moments, like), layer.weight_offset + begin)
+        weight = shift(pointer_at(layer.weight, dtype_ptr), begin)
+        moments = shift(pointer_at(task.moments, dtype_ptr), layer.weight_offset + begin)
         call(task.shrink, (weight, weight, moments, task.n_params, end - begin, doubles_at(task.rule_hyper)))
 
 
@@ -196,7 +196,7 @@ def shrink_by_steps(param, d_param, state, n_params, n, hyper):
 
 
 @unit(TASK_POINTER, LAYER_POINTER, POINTER)
-def shrink_by_trust(task_record, layer_records, like):
+def shrink_by_trust(task_record, layer_records, dtype_ptr):
     """LAMB's `shrink_weights`, r being a layer's trust ratio: by r η RATE_1 MEAN / (RATE_2 √v + ε), at the most 2 r η.
 
     mean_shrinkage is updated.
@@ -212,8 +212,8 @@ def shrink_by_trust(task_record, layer_records, like):
         size = layer.fan_in * layer.fan_out
         eta = rates[LEARNING_RATE] * trust_of(shift(doubles_at(task.sums), at), size)
         begin, end = share(size, FLAT_TILE, task.thread, task.n_threads)
-        weight = shift(pointer_at(layer.weight, like), begin)
-        moments = shift(pointer_at(task.moments, like), task.n_params + layer.weight_offset + begin)
+        weight = shift(pointer_at(layer.weight, dtype_ptr), begin)
+        moments = shift(pointer_at(task.moments, dtype_ptr), task.n_params + layer.weight_offset + begin)
         shrink_trusted(weight, moments, end - begin, eta, mean, rates[RATE_2], hyper[EPSILON])
         at += 2 * ((size + FLAT_TILE - 1) // FLAT_TILE)
 
