@@ -11,7 +11,7 @@ B batch, I fan-in, O fan-out::
 """
 
 from ...compiler.numba_backend import POINTER, SIZE, inline_ir, unit
-from ..lowlevel.pointers import least, shift
+from ..lowlevel.pointers import min_size, shift
 from ..lowlevel.records import FROM_BIAS
 from .packing import tile_vectors
 from .register_tiles import TILE_ROWS, lanes, make_dot, make_tile
@@ -43,7 +43,7 @@ def multiply(out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel,
     j = 0
     while j < columns:
         vectors = tile_vectors(columns - j, width)
-        take = least(columns - j, vectors * width)
+        take = min_size(columns - j, vectors * width)
         source, stride = shift(b, j), b_stride
         if b_panel > 0:
             source, stride = shift(b, j * b_panel), vectors * width

@@ -15,7 +15,7 @@ matrices need none of this.
 """
 
 from ...compiler.numba_backend import POINTER, SIZE, inline_ir, unit
-from ..lowlevel.pointers import call, carray, least, pointer_at, shift
+from ..lowlevel.pointers import call, carray, min_size, pointer_at, shift
 from ..lowlevel.records import LAYER_POINTER, TASK_POINTER, TILE_VECTORS
 from .register_tiles import copy_row, lanes
 
@@ -28,7 +28,7 @@ def tile_vectors(columns, width):
     """
     if columns > 3 * width and columns <= 4 * width:
         return 2
-    return least((columns + width - 1) // width, TILE_VECTORS)
+    return min_size((columns + width - 1) // width, TILE_VECTORS)
 
 
 @unit(POINTER, SIZE, POINTER, SIZE, SIZE, SIZE, SIZE)
@@ -38,7 +38,7 @@ def copy_panels(panels, depth, b, b_stride, first, count, columns):
     j = 0
     while j < columns:
         stride = tile_vectors(columns - j, width) * width
-        take = least(columns - j, stride)
+        take = min_size(columns - j, stride)
         panel = shift(panels, j * depth + first * stride)
         for k in range(count):
             copy_row(shift(panel, k * stride), shift(b, k * b_stride + j), take)
@@ -59,7 +59,7 @@ def copy_weights(task_record, layer_records, number, first, count, dtype_ptr):
     j = 0
     while j < fan_in:
         stride = tile_vectors(fan_in - j, width) * width
-        begin, end = first if first > j else j, least(first + count, j + stride)
+        begin, end = first if first > j else j, min_size(first + count, j + stride)
         if begin < end:
             to = shift(pointer_at(layer.transposed, dtype_ptr), j * fan_out + begin - j)
             source = shift(pointer_at(layer.weight, dtype_ptr), begin * fan_out)

@@ -10,7 +10,7 @@ own features and the update can follow at once: `sort_by_feature` is the countin
 """
 
 from ...compiler.numba_backend import INDICES, INTEGERS, POINTER, SIZE, inline_ir, unit
-from ..lowlevel.pointers import carray, least, shift
+from ..lowlevel.pointers import carray, min_size, shift
 from ..math.lanes import prefer_wide_vectors
 from .entries import multiply_row
 from .register_tiles import lanes
@@ -51,8 +51,8 @@ def multiply_by_column(out, stride, indptr, indices, values, which, weight, bias
     whole = which.size // TOGETHER * TOGETHER
     for i in range(0, whole, TOGETHER):
         d, e, f, g = indptr[which[i]], indptr[which[i + 1]], indptr[which[i + 2]], indptr[which[i + 3]]
-        common = least(indptr[which[i] + 1] - d, indptr[which[i + 1] + 1] - e)
-        common = least(common, least(indptr[which[i + 2] + 1] - f, indptr[which[i + 3] + 1] - g))
+        common = min_size(indptr[which[i] + 1] - d, indptr[which[i + 1] + 1] - e)
+        common = min_size(common, min_size(indptr[which[i + 2] + 1] - f, indptr[which[i + 3] + 1] - g))
         p = q = r = s = bias
         for k in range(common):
             p += values[d + k] * weight[indices[d + k]]

@@ -16,7 +16,7 @@ Where the first layer is not large, the copy would cost about what the product d
 
 from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, unit
 from ..linalg.register_tiles import lanes, prefetch, sum_products
-from ..lowlevel.pointers import call, carray, integers_at, least, pointer_at, shift
+from ..lowlevel.pointers import call, carray, integers_at, min_size, pointer_at, shift
 from ..lowlevel.records import FROM_BIAS, FROM_OUT, LAYER_POINTER, RECTIFY, RECTIFY_FROM_OUT, ROW_TILE, TASK_POINTER
 from .forward_backward import gather_inputs
 
@@ -35,7 +35,7 @@ def multiply_in_blocks(task_record, layer_records, number, order, first, rows, d
         return
     if number == 0 and task.input_rows > 0 and rows > task.input_rows:
         for start in range(0, rows, task.input_rows):
-            count = least(task.input_rows, rows - start)
+            count = min_size(task.input_rows, rows - start)
             call(
                 layer.in_blocks,
                 (task_record, layer_records, number, shift(order, start), first + start, count, dtype_ptr),
@@ -55,7 +55,7 @@ def multiply_in_blocks(task_record, layer_records, number, order, first, rows, d
         block, columns = layer.packed_depth, task.strip_columns
     k = 0
     while k < fan_in:
-        depth = least(block, fan_in - k)
+        depth = min_size(block, fan_in - k)
         mode = mode_of_block(layer, k, depth)
         a = shift(inp, k)
         if number == 0:
@@ -89,7 +89,7 @@ def mode_of_block(layer, k, depth):
 @inline_ir
 def strip_width(columns, left, packs, dtype_ptr):
     """Columns of the next strip where so many are left: never all but one vector, whose tile takes twice the time."""
-    take = least(columns, left)
+    take = min_size(columns, left)
     if packs and take < left <= take + lanes(dtype_ptr):
         take -= lanes(dtype_ptr)
     return take
@@ -113,7 +113,22 @@ def multiply_by_panel(task, layer, out, a, b, bias, rows, columns, depth, mode, 
             prefetch(shift(x, following * input_stride))
         call(
             task.multiply,
-            (z, stride, z, x, input_stride, 1, panel, 0, depth, bias, least(ROW_TILE, rows - i), columns, depth, mode),
+            (
+                z,
+                stride,
+                z,
+                x,
+                input_stride,
+                1,
+                panel,
+                0,
+                depth,
+                bias,
+                min_size(ROW_TILE, rows - i),
+                columns,
+                depth,
+                mode,
+            ),
         )
 
 

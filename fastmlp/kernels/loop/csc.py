@@ -12,7 +12,7 @@ Each row adds up in the order of the columns, which is that of the same matrix i
 
 from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, unit
 from ..linalg.entries import add_column
-from ..lowlevel.pointers import carray, indices_at, integers_at, least, pointer_at, shift
+from ..lowlevel.pointers import carray, indices_at, integers_at, min_size, pointer_at, shift
 from ..lowlevel.records import LAYER_POINTER, TASK_POINTER
 from ..math.lanes import prefer_wide_vectors
 
@@ -46,7 +46,7 @@ def multiply_csc(task_record, layer_records, number, order, first, rows, dtype_p
 @inline_ir
 def begin_group(task, layer, row, dtype_ptr):
     """products is overwritten with bias + X @ weight for the rows from `row` on, as many as there is room for."""
-    stop, goes_on = least(row + task.product_rows, task.last_row), row == task.product_stop
+    stop, goes_on = min_size(row + task.product_rows, task.last_row), row == task.product_stop
     task.product_first, task.product_stop = row, stop
     fan_out, stride = layer.fan_out, task.product_stride
     products, bias = pointer_at(task.products, dtype_ptr), carray(pointer_at(layer.bias, dtype_ptr), fan_out)
@@ -73,7 +73,7 @@ def begin_group(task, layer, row, dtype_ptr):
         elif begin < end:
             k = 0
             while k < fan_out:
-                take = least(task.product_tile, fan_out - k)
+                take = min_size(task.product_tile, fan_out - k)
                 add_column(shift(products, k), stride, row, indices, values, begin, end, shift(weight, k), take)
                 k += take
 

@@ -16,7 +16,7 @@ computed by one thread in a fixed order, so the bits are the same whatever the n
 
 from ...compiler.numba_backend import POINTER, SIZE, inline_ir, unit
 from ..lowlevel.barrier import meet, share
-from ..lowlevel.pointers import call, carray, doubles_at, integers_at, least, shift
+from ..lowlevel.pointers import call, carray, doubles_at, integers_at, min_size, shift
 from ..lowlevel.records import L2, LAYER_POINTER, N_HYPER, N_RATES, ROW_TILE, SCALE, TASK_POINTER
 from ..lowlevel.subnormals import flush_subnormals, restore_mode
 from .forward_backward import sum_losses, sum_weights
@@ -33,7 +33,7 @@ def train_steps(task_record, layer_records, first_step, stop_step, dtype_ptr):
     mode = flush_subnormals()
     for step in range(first_step, stop_step):
         start = step * task.batch_size
-        rows = least(task.batch_size, task.n_rows - start)
+        rows = min_size(task.batch_size, task.n_rows - start)
         order = shift(integers_at(task.order), start)
         total_weight = sum_weights(task, order, rows, dtype_ptr)
         if total_weight == 0.0:

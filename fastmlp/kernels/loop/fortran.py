@@ -17,7 +17,7 @@ its dot product, one for each lane: the same bits.
 from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, unit
 from ..linalg.chains import COLUMNS_AT_ONCE, add_lanes, make_chain
 from ..linalg.register_tiles import lanes, sum_products
-from ..lowlevel.pointers import call, carray, integers_at, least, pointer_at, shift
+from ..lowlevel.pointers import call, carray, integers_at, min_size, pointer_at, shift
 from ..lowlevel.records import FROM_BIAS, LAYER_POINTER, RECTIFY, ROW_TILE, TASK_POINTER
 
 _many_columns, _one_column = make_chain(COLUMNS_AT_ONCE), make_chain(1)
@@ -42,15 +42,15 @@ def multiply_fortran(task_record, layer_records, order, rows, dtype_ptr):
         width = lanes(dtype_ptr)
         begin_chains(chains, stride, width, rows, bias, 0)
         for k in range(0, fan_in, COLUMNS_AT_ONCE * width):
-            for lane in range(least(width, fan_in - k)):
-                count = least((fan_in - k - lane + width - 1) // width, COLUMNS_AT_ONCE)
+            for lane in range(min_size(width, fan_in - k)):
+                count = min_size((fan_in - k - lane + width - 1) // width, COLUMNS_AT_ONCE)
                 a, b = shift(x, (k + lane) * x_stride), shift(weight, k + lane)
                 go_on(shift(chains, lane * stride), a, width * x_stride, b, width, count, rows)
         add_lanes(chains, stride, bias, fan_in % width, rows)
     else:
         begin_chains(chains, stride, fan_out, rows, bias, 1)
         for k in range(0, fan_in, COLUMNS_AT_ONCE):
-            count = least(fan_in - k, COLUMNS_AT_ONCE)
+            count = min_size(fan_in - k, COLUMNS_AT_ONCE)
             for j in range(fan_out):
                 a, b = shift(x, k * x_stride), shift(weight, k * fan_out + j)
                 go_on(shift(chains, j * stride), a, x_stride, b, fan_out, count, rows)

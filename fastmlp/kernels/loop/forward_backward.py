@@ -7,7 +7,7 @@ Called by the epoch, by the full-batch gradient and by prediction. Task and laye
 from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, inline_reduction, unit
 from ..linalg.register_tiles import copy_every_other, copy_row, lanes
 from ..lowlevel.barrier import called_off
-from ..lowlevel.pointers import call, carray, doubles_at, indices_at, integers_at, least, pointer_at, shift
+from ..lowlevel.pointers import call, carray, doubles_at, indices_at, integers_at, min_size, pointer_at, shift
 from ..lowlevel.records import FROM_BIAS, LAYER_POINTER, MULTIPLY, MULTIPLY_BY_SLOPE, RECTIFY, TASK_POINTER
 
 
@@ -180,7 +180,7 @@ def pass_rows(task_record, layer_records, order, begin, end, dtype_ptr):
     for first in range(begin, end, task.block_rows):
         if called_off(task.team):
             return
-        count = least(task.block_rows, end - first)
+        count = min_size(task.block_rows, end - first)
         call(task.forward, (task_record, layer_records, order, first, count, dtype_ptr))
         call(task.backward, (task_record, layer_records, first, count, dtype_ptr))
 

@@ -2,7 +2,7 @@
 
 from ...compiler.numba_backend import POINTER, SIZE, inline_ir, unit
 from ..lowlevel.barrier import meet, share
-from ..lowlevel.pointers import call, carray, integers_at, least, pointer_at, shift
+from ..lowlevel.pointers import call, carray, integers_at, min_size, pointer_at, shift
 from ..lowlevel.records import COLUMN_TILE, LAYER_POINTER, ROW_TILE, TASK_POINTER
 from ..lowlevel.subnormals import flush_subnormals, restore_mode
 from .epoch import compute_deltas
@@ -20,7 +20,7 @@ def add_gradients(task_record, layer_records, first_step, stop_step, gradient):
     mode = flush_subnormals()
     for step in range(first_step, stop_step):
         start = step * task.batch_size
-        rows = least(task.batch_size, task.n_rows - start)
+        rows = min_size(task.batch_size, task.n_rows - start)
         order = shift(integers_at(task.order), start)
         compute_deltas(task_record, layer_records, order, rows, gradient)
         if not meet(task.team, task.n_threads):
@@ -48,7 +48,7 @@ def add_layer_gradient(task_record, layer_records, number, order, rows, gradient
         sort_batch(task, order, rows, begin, end, gradient)
         sorted_from = begin
     for first in range(begin, end, layer.update_rows):
-        count = least(layer.update_rows, end - first)
+        count = min_size(layer.update_rows, end - first)
         call(
             task.weight_gradient,
             (task_record, layer_records, number, sorted_from, 0, first, count, 0, fan_out, rows, gradient),

@@ -19,7 +19,7 @@ import numpy as np
 from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inline_ir, unit
 from ..linalg.norms import sum_of_squares_in_double
 from ..lowlevel.barrier import meet, share
-from ..lowlevel.pointers import call, carray, doubles_at, integers_at, least, pointer_at, shift
+from ..lowlevel.pointers import call, carray, doubles_at, integers_at, min_size, pointer_at, shift
 from ..lowlevel.records import (
     COLUMN_TILE,
     FLAT_TILE,
@@ -80,7 +80,7 @@ def note_norm(task_record, layer_records, dtype_ptr):
     begin, end = share(task.n_params, FLAT_TILE, task.thread, task.n_threads)
     for first in range(begin, end, FLAT_TILE):
         gradient = shift(pointer_at(task.gradient, dtype_ptr), first)
-        sums[first // FLAT_TILE] = sum_of_squares_in_double(gradient, least(FLAT_TILE, end - first))
+        sums[first // FLAT_TILE] = sum_of_squares_in_double(gradient, min_size(FLAT_TILE, end - first))
 
 
 @unit(TASK_POINTER, LAYER_POINTER, POINTER)
@@ -130,7 +130,7 @@ def limit_columns(task_record, layer_records, dtype_ptr):
         begin, end = share(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
         for column in range(begin, end, COLUMN_TILE):
             weight = shift(pointer_at(layer.weight, dtype_ptr), column)
-            n = least(COLUMN_TILE, end - column)
+            n = min_size(COLUMN_TILE, end - column)
             limit_tile(weight, layer.fan_out, layer.fan_in, n, task.max_norm, doubles_at(task.column_sums))
 
 

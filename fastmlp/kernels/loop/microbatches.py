@@ -14,7 +14,7 @@ cache. The parts depend on the batch's size alone, so the sums have the same bit
 
 from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, unit
 from ..lowlevel.barrier import called_off, share
-from ..lowlevel.pointers import call, carray, doubles_at, least, pointer_at, shift
+from ..lowlevel.pointers import call, carray, doubles_at, min_size, pointer_at, shift
 from ..lowlevel.records import LAYER_POINTER, TASK_POINTER
 from .forward_backward import sum_doubles
 from .weight_gradient import bias_gradient
@@ -33,7 +33,7 @@ def part_gradients(task_record, layer_records, order, rows, dtype_ptr):
         if called_off(task.team):
             return
         start = part * task.part_rows
-        count = least(task.part_rows, rows - start)
+        count = min_size(task.part_rows, rows - start)
         rows_of_part = shift(order, start - base)
         task.first_row = start - base
         call(task.pass_rows, (task_record, layer_records, rows_of_part, base, base + count, dtype_ptr))
@@ -57,7 +57,7 @@ def note_gradient(task_record, layer_records, number, part, base, count, dtype_p
     partial = shift(pointer_at(task.partials, dtype_ptr), part * task.n_params)
     fan_out = layer.fan_out
     for first in range(0, layer.fan_in, layer.update_rows):
-        n = least(layer.update_rows, layer.fan_in - first)
+        n = min_size(layer.update_rows, layer.fan_in - first)
         call(
             task.weight_gradient,
             (task_record, layer_records, number, -1, base, first, n, 0, fan_out, count, dtype_ptr),

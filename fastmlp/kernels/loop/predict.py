@@ -1,7 +1,7 @@
 """The forward pass over many rows, a block at a time."""
 
 from ...compiler.numba_backend import POINTER, SIZE, inline_ir, unit
-from ..lowlevel.pointers import call, carray, integers_at, least, pointer_at, shift
+from ..lowlevel.pointers import call, carray, integers_at, min_size, pointer_at, shift
 from ..lowlevel.records import DATA_AT, LAYER_POINTER, SHAPE_AT, TASK_POINTER
 from ..lowlevel.subnormals import flush_subnormals, restore_mode
 from .forward_backward import activate_rows
@@ -23,7 +23,7 @@ def predict_rows(task_record, layer_records, x, x_row_stride, first, stop, out):
     if task.not_finite != 0:
         integers_at(task.not_finite)[0] = 0
     for start in range(first, stop, task.block_rows):
-        rows = least(task.block_rows, stop - start)
+        rows = min_size(task.block_rows, stop - start)
         order = integers_at(task.block_order)
         if task.order == 0:
             count_up(order, start, rows)

@@ -2,7 +2,7 @@
 
 from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, inline_reduction, unit
 from ..lowlevel.barrier import called_off, share
-from ..lowlevel.pointers import call, carray, doubles_at, least, pointer_at, shift
+from ..lowlevel.pointers import call, carray, doubles_at, min_size, pointer_at, shift
 from ..lowlevel.records import COLUMN_TILE, LAYER_POINTER, N_HYPER, ROW_TILE, TASK_POINTER
 from .weight_gradient import bias_gradient, sort_batch
 
@@ -26,7 +26,7 @@ def update_layer(task_record, layer_records, number, order, rows, dtype_ptr):
         sort_batch(task, order, rows, begin, end, dtype_ptr)
         sorted_from = begin
     for first in range(begin, end, layer.update_rows):
-        count = least(layer.update_rows, end - first)
+        count = min_size(layer.update_rows, end - first)
         if column < stop and not called_off(task.team):
             if task.part_rows > 0:
                 offset = layer.weight_offset + first * layer.fan_out + column
@@ -84,12 +84,12 @@ def note_squares(layer, first, count, column, columns, dtype_ptr):
         squares = carray(doubles_at(layer.squares), layer.fan_in * in_row)
         for i in range(first, first + count):
             for j in range(column, column + columns, COLUMN_TILE):
-                n = least(COLUMN_TILE, fan_out - j)
+                n = min_size(COLUMN_TILE, fan_out - j)
                 squares[i * in_row + j // COLUMN_TILE] = sum_of_squares(shift(weight, i * fan_out + j), n)
         return
     squares = carray(doubles_at(layer.squares), (layer.fan_in + ROW_TILE - 1) // ROW_TILE)
     for i in range(first, first + count, ROW_TILE):
-        n = least(ROW_TILE, layer.fan_in - i) * fan_out
+        n = min_size(ROW_TILE, layer.fan_in - i) * fan_out
         squares[i // ROW_TILE] = sum_of_squares(shift(weight, i * fan_out), n)
 
 

@@ -1,7 +1,7 @@
 """The loss of rows without its gradient: forward and loss, a block at a time."""
 
 from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, unit
-from ..lowlevel.pointers import call, carray, integers_at, least, shift
+from ..lowlevel.pointers import call, carray, integers_at, min_size, shift
 from ..lowlevel.records import LAYER_POINTER, TASK_POINTER
 from ..lowlevel.subnormals import flush_subnormals, restore_mode
 from .forward_backward import compute_losses, gather_targets
@@ -17,7 +17,7 @@ def note_losses(task_record, layer_records, first, stop, losses, dtype_ptr):
     last = carray(layer_records, task.n_layers)[task.n_layers - 1]
     mode = flush_subnormals()
     for start in range(first, stop, task.block_rows):
-        rows = least(task.block_rows, stop - start)
+        rows = min_size(task.block_rows, stop - start)
         order = shift(integers_at(task.order), start)
         gather_targets(task, order, 0, rows, dtype_ptr)
         call(task.forward, (task_record, layer_records, order, 0, rows, dtype_ptr))

@@ -39,7 +39,7 @@ def carray(typingctx, pointer, n):
 
 
 @intrinsic
-def least(typingctx, one, other):
+def min_size(typingctx, one, other):
     """The smaller of two sizes (min compiles a function of its own)."""
 
     def codegen(context, builder, signature, args):

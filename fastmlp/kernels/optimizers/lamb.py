@@ -9,7 +9,7 @@ import numpy as np
 from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inline_ir, unit
 from ..linalg.norms import sum_of_squares_in_double
 from ..lowlevel.barrier import share
-from ..lowlevel.pointers import carray, doubles_at, least, pointer_at, shift
+from ..lowlevel.pointers import carray, doubles_at, min_size, pointer_at, shift
 from ..lowlevel.records import (
     COLUMN_TILE,
     EPSILON,
@@ -61,7 +61,7 @@ def note_trust(task_record, layer_records, dtype_ptr):
         size = layer.fan_in * layer.fan_out
         begin, end = share(size, FLAT_TILE, task.thread, task.n_threads)
         for first in range(begin, end, FLAT_TILE):
-            n = least(FLAT_TILE, end - first)
+            n = min_size(FLAT_TILE, end - first)
             pair = carray(shift(doubles_at(task.sums), at + 2 * (first // FLAT_TILE)), 2)
             pair[0] = sum_of_squares_in_double(shift(pointer_at(layer.weight, dtype_ptr), first), n)
             pair[1] = sum_of_squares_in_double(shift(direction_of(task, layer.weight_offset, dtype_ptr), first), n)

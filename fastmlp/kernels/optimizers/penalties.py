@@ -13,7 +13,7 @@ import numpy as np
 
 from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inline_reduction, unit
 from ..lowlevel.barrier import share
-from ..lowlevel.pointers import call, carray, doubles_at, least, pointer_at, shift
+from ..lowlevel.pointers import call, carray, doubles_at, min_size, pointer_at, shift
 from ..lowlevel.records import BEHIND, FLAT_TILE, L2, LARGEST, LAYER_POINTER, N_RATES, RULE, SCALE, TASK_POINTER
 from ..math.lanes import prefer_wide_vectors
 
@@ -50,7 +50,7 @@ def note_magnitudes(task_record, layer_records, dtype_ptr):
         begin, end = share(size, FLAT_TILE, task.thread, task.n_threads)
         for first in range(begin, end, FLAT_TILE):
             weight = shift(pointer_at(layers[number].weight, dtype_ptr), first)
-            to[at + first // FLAT_TILE] = sum_of_magnitudes(weight, least(FLAT_TILE, end - first))
+            to[at + first // FLAT_TILE] = sum_of_magnitudes(weight, min_size(FLAT_TILE, end - first))
         at += (size + FLAT_TILE - 1) // FLAT_TILE
 
 
