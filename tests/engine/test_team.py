@@ -11,7 +11,7 @@ from helpers.guarded import assert_lines_are_zero
 from fastmlp.compiler.numba_backend import INTEGERS, SIZE, unit
 from fastmlp.engine.threads import Team
 from fastmlp.engine.workspace import LINE
-from fastmlp.kernels.lowlevel.barrier import meet, share
+from fastmlp.kernels.lowlevel.barrier import meet, thread_range
 from fastmlp.kernels.lowlevel.pointers import shift
 from fastmlp.kernels.lowlevel.records import ARRIVED, CALLED_OFF, PAGE, TASK, TEAM_BYTES, WORD_STRIDE
 
@@ -36,7 +36,7 @@ def make_rounds(team, thread, n_threads, rounds, made, early):
 def deal(total, each, n_threads, parts):
     """parts (n_threads, 2) is overwritten with every thread's first and stop."""
     for thread in range(n_threads):
-        first, stop = share(total, each, thread, n_threads)
+        first, stop = thread_range(total, each, thread, n_threads)
         part = shift(parts, thread * 2)
         part[0], part[1] = first, stop
 

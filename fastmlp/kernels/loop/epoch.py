@@ -15,7 +15,7 @@ computed by one thread in a fixed order, so the bits are the same whatever the n
 """
 
 from ...compiler.numba_backend import POINTER, SIZE, inline_ir, unit
-from ..lowlevel.barrier import meet, share
+from ..lowlevel.barrier import meet, thread_range
 from ..lowlevel.pointers import call, carray, doubles_at, integers_at, min_size, shift
 from ..lowlevel.records import L2, LAYER_POINTER, N_HYPER, N_RATES, ROW_TILE, SCALE, TASK_POINTER
 from ..lowlevel.subnormals import flush_subnormals, restore_mode
@@ -66,7 +66,7 @@ def train_steps(task_record, layer_records, first_step, stop_step, dtype_ptr):
 def compute_deltas(task_record, layer_records, order, rows, dtype_ptr):
     """Phase one: this thread's rows through all layers and back."""
     task = carray(task_record, 1)[0]
-    begin, end = share(rows, ROW_TILE, task.thread, task.n_threads)
+    begin, end = thread_range(rows, ROW_TILE, task.thread, task.n_threads)
     call(task.pass_rows, (task_record, layer_records, order, begin, end, dtype_ptr))
 
 

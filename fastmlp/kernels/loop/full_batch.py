@@ -1,7 +1,7 @@
 """Loss and gradient over all rows, in chunks of rows that are added up in order: no buffer of all rows."""
 
 from ...compiler.numba_backend import POINTER, SIZE, inline_ir, unit
-from ..lowlevel.barrier import meet, share
+from ..lowlevel.barrier import meet, thread_range
 from ..lowlevel.pointers import call, carray, integers_at, min_size, pointer_at, shift
 from ..lowlevel.records import COLUMN_TILE, LAYER_POINTER, ROW_TILE, TASK_POINTER
 from ..lowlevel.subnormals import flush_subnormals, restore_mode
@@ -42,7 +42,7 @@ def add_layer_gradient(task_record, layer_records, number, order, rows, gradient
     layer = carray(layer_records, task.n_layers)[number]
     fan_out = layer.fan_out
     d_tile = pointer_at(task.d_tile, gradient)
-    begin, end = share(layer.fan_in, ROW_TILE, task.thread, task.n_threads)
+    begin, end = thread_range(layer.fan_in, ROW_TILE, task.thread, task.n_threads)
     sorted_from = -1
     if number == 0 and task.sparse:
         sort_batch(task, order, rows, begin, end, gradient)
@@ -54,7 +54,7 @@ def add_layer_gradient(task_record, layer_records, number, order, rows, gradient
             (task_record, layer_records, number, sorted_from, 0, first, count, 0, fan_out, rows, gradient),
         )
         add(shift(gradient, layer.weight_offset + first * fan_out), d_tile, count * fan_out)
-    column, stop = share(fan_out, COLUMN_TILE, task.thread, task.n_threads)
+    column, stop = thread_range(fan_out, COLUMN_TILE, task.thread, task.n_threads)
     if column < stop:
         bias_gradient(layer, d_tile, 0, column, stop - column, rows, gradient)
         add(shift(gradient, layer.bias_offset + column), d_tile, stop - column)

@@ -18,7 +18,7 @@ import numpy as np
 
 from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inline_ir, unit
 from ..linalg.norms import sum_of_squares_in_double
-from ..lowlevel.barrier import meet, share
+from ..lowlevel.barrier import meet, thread_range
 from ..lowlevel.pointers import call, carray, doubles_at, integers_at, min_size, pointer_at, shift
 from ..lowlevel.records import (
     COLUMN_TILE,
@@ -77,7 +77,7 @@ def note_norm(task_record, layer_records, dtype_ptr):
     """sums is overwritten with Σ g² of this thread's tiles of the whole gradient, weights and biases together."""
     task = carray(task_record, 1)[0]
     sums = carray(doubles_at(task.sums), (task.n_params + FLAT_TILE - 1) // FLAT_TILE)
-    begin, end = share(task.n_params, FLAT_TILE, task.thread, task.n_threads)
+    begin, end = thread_range(task.n_params, FLAT_TILE, task.thread, task.n_threads)
     for first in range(begin, end, FLAT_TILE):
         gradient = shift(pointer_at(task.gradient, dtype_ptr), first)
         sums[first // FLAT_TILE] = sum_of_squares_in_double(gradient, min_size(FLAT_TILE, end - first))
@@ -101,9 +101,9 @@ def apply_gradient(task_record, layer_records, dtype_ptr):
     task.shrinkage *= hyper[SCALE]
     for number in range(task.n_layers):
         layer = layers[number]
-        begin, end = share(layer.fan_in * layer.fan_out, FLAT_TILE, task.thread, task.n_threads)
+        begin, end = thread_range(layer.fan_in * layer.fan_out, FLAT_TILE, task.thread, task.n_threads)
         apply_to(task, layer.weight, layer.weight_offset, begin, end - begin, 0, dtype_ptr)
-        begin, end = share(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
+        begin, end = thread_range(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
         apply_to(task, layer.bias, layer.bias_offset, begin, end - begin, N_HYPER, dtype_ptr)
     hyper[SCALE] = hyper[N_HYPER + SCALE] = 1.0  # as `collect` wants it behind `clip_by_value`
 
@@ -127,7 +127,7 @@ def limit_columns(task_record, layer_records, dtype_ptr):
     layers = carray(layer_records, task.n_layers)
     for number in range(task.n_layers):
         layer = layers[number]
-        begin, end = share(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
+        begin, end = thread_range(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
         for column in range(begin, end, COLUMN_TILE):
             weight = shift(pointer_at(layer.weight, dtype_ptr), column)
             n = min_size(COLUMN_TILE, end - column)
@@ -161,6 +161,6 @@ def transpose_all(task_record, layer_records, dtype_ptr):
     layers = carray(layer_records, task.n_layers)
     for number in range(task.n_layers):
         layer = layers[number]
-        begin, end = share(layer.fan_in, ROW_TILE, task.thread, task.n_threads)
+        begin, end = thread_range(layer.fan_in, ROW_TILE, task.thread, task.n_threads)
         if begin < end:
             copy_twins(task_record, layer_records, number, begin, end - begin, 0, layer.fan_out, dtype_ptr)

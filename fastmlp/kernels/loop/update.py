@@ -1,7 +1,7 @@
 """Phase two of a step for one layer: the gradient of a tile of weights, and straight after it the tile's update."""
 
 from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, inline_reduction, unit
-from ..lowlevel.barrier import called_off, share
+from ..lowlevel.barrier import called_off, thread_range
 from ..lowlevel.pointers import call, carray, doubles_at, min_size, pointer_at, shift
 from ..lowlevel.records import COLUMN_TILE, LAYER_POINTER, N_HYPER, ROW_TILE, TASK_POINTER
 from .weight_gradient import bias_gradient, sort_batch
@@ -18,9 +18,9 @@ def update_layer(task_record, layer_records, number, order, rows, dtype_ptr):
     sorted_from = -1
     if layer.short:
         begin, end = 0, layer.fan_in
-        column, stop = share(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
+        column, stop = thread_range(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
     else:
-        begin, end = share(layer.fan_in, ROW_TILE, task.thread, task.n_threads)
+        begin, end = thread_range(layer.fan_in, ROW_TILE, task.thread, task.n_threads)
         column, stop = 0, layer.fan_out
     if number == 0 and task.sparse:
         sort_batch(task, order, rows, begin, end, dtype_ptr)
@@ -123,7 +123,7 @@ def update_biases(task_record, layer_records, number, rows, dtype_ptr):
     """This thread's biases of a layer and their moments take their step; d_tile is overwritten."""
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
-    column, stop = share(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
+    column, stop = thread_range(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
     if column == stop:
         return
     d_tile = pointer_at(task.d_tile, dtype_ptr)

@@ -104,7 +104,7 @@ def meet(team, n_threads):
 
 
 @intrinsic
-def share(typingctx, total, unit, thread, n_threads):
+def thread_range(typingctx, total, unit, thread, n_threads):
     """A thread's part of 0 … total, in whole units: first and stop."""
 
     def codegen(context, builder, signature, args):

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inline_ir, unit
 from ..linalg.norms import sum_of_squares_in_double
-from ..lowlevel.barrier import share
+from ..lowlevel.barrier import thread_range
 from ..lowlevel.pointers import carray, doubles_at, min_size, pointer_at, shift
 from ..lowlevel.records import (
     COLUMN_TILE,
@@ -59,7 +59,7 @@ def note_trust(task_record, layer_records, dtype_ptr):
     for number in range(task.n_layers):
         layer = layers[number]
         size = layer.fan_in * layer.fan_out
-        begin, end = share(size, FLAT_TILE, task.thread, task.n_threads)
+        begin, end = thread_range(size, FLAT_TILE, task.thread, task.n_threads)
         for first in range(begin, end, FLAT_TILE):
             n = min_size(FLAT_TILE, end - first)
             pair = carray(shift(doubles_at(task.sums), at + 2 * (first // FLAT_TILE)), 2)
@@ -80,9 +80,9 @@ def apply_trust(task_record, layer_records, dtype_ptr):
         size = layer.fan_in * layer.fan_out
         tiles = (size + FLAT_TILE - 1) // FLAT_TILE
         trust = trust_of(shift(doubles_at(task.sums), at), size)
-        begin, end = share(size, FLAT_TILE, task.thread, task.n_threads)
+        begin, end = thread_range(size, FLAT_TILE, task.thread, task.n_threads)
         descend(layer.weight, direction_of(task, layer.weight_offset, dtype_ptr), begin, end - begin, eta * trust)
-        begin, end = share(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
+        begin, end = thread_range(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
         descend(layer.bias, direction_of(task, layer.bias_offset, dtype_ptr), begin, end - begin, eta)
         at += 2 * tiles
 

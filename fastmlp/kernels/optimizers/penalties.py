@@ -12,7 +12,7 @@ Penalties are of the weights and not of the biases, divided as L2 is by the sum 
 import numpy as np
 
 from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inline_reduction, unit
-from ..lowlevel.barrier import share
+from ..lowlevel.barrier import thread_range
 from ..lowlevel.pointers import call, carray, doubles_at, min_size, pointer_at, shift
 from ..lowlevel.records import BEHIND, FLAT_TILE, L2, LARGEST, LAYER_POINTER, N_RATES, RULE, SCALE, TASK_POINTER
 from ..math.lanes import prefer_wide_vectors
@@ -47,7 +47,7 @@ def note_magnitudes(task_record, layer_records, dtype_ptr):
     at = 0
     for number in range(task.n_layers):
         size = layers[number].fan_in * layers[number].fan_out
-        begin, end = share(size, FLAT_TILE, task.thread, task.n_threads)
+        begin, end = thread_range(size, FLAT_TILE, task.thread, task.n_threads)
         for first in range(begin, end, FLAT_TILE):
             weight = shift(pointer_at(layers[number].weight, dtype_ptr), first)
             to[at + first // FLAT_TILE] = sum_of_magnitudes(weight, min_size(FLAT_TILE, end - first))

@@ -29,7 +29,7 @@ descent Duchi and Singer (2009), "Efficient online and batch learning using forw
 import numpy as np
 
 from ...compiler.numba_backend import POINTER, inline_ir, inline_llvm, unit
-from ..lowlevel.barrier import share
+from ..lowlevel.barrier import thread_range
 from ..lowlevel.pointers import call, carray, doubles_at, pointer_at, shift
 from ..lowlevel.records import (
     EPSILON,
@@ -77,7 +77,7 @@ def shrink_weights(task_record, layer_records, dtype_ptr):
     hyper[SHRINKAGE], hyper[MEAN] = task.shrinkage, task.mean_shrinkage
     for number in range(task.n_layers):
         layer = layers[number]
-        begin, end = share(layer.fan_in * layer.fan_out, FLAT_TILE, task.thread, task.n_threads)
+        begin, end = thread_range(layer.fan_in * layer.fan_out, FLAT_TILE, task.thread, task.n_threads)
         weight = shift(pointer_at(layer.weight, dtype_ptr), begin)
         moments = shift(pointer_at(task.moments, dtype_ptr), layer.weight_offset + begin)
         call(task.shrink, (weight, weight, moments, task.n_params, end - begin, doubles_at(task.rule_hyper)))
@@ -211,7 +211,7 @@ def shrink_by_trust(task_record, layer_records, dtype_ptr):
         layer = layers[number]
         size = layer.fan_in * layer.fan_out
         eta = rates[LEARNING_RATE] * trust_of(shift(doubles_at(task.sums), at), size)
-        begin, end = share(size, FLAT_TILE, task.thread, task.n_threads)
+        begin, end = thread_range(size, FLAT_TILE, task.thread, task.n_threads)
         weight = shift(pointer_at(layer.weight, dtype_ptr), begin)
         moments = shift(pointer_at(task.moments, dtype_ptr), task.n_params + layer.weight_offset + begin)
         shrink_trusted(weight, moments, end - begin, eta, mean, rates[RATE_2], hyper[EPSILON])
