@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..kernels.lowlevel.records import CALLED_OFF, ROW_TILE, TEAM_BYTES
+from ..kernels.lowlevel.records import CANCELLED, ROW_TILE, TEAM_BYTES
 from .cores import Threads, count_threads
 from .workspace import aligned
 
@@ -93,7 +93,7 @@ def _ask(n_threads: Threads, most: int) -> int:
 
 
 class Team:
-    """Threads that run the same compiled function, each with its number, and meet at its barriers.
+    """Threads that run the same compiled function, each with its number, and barrier_wait at its barriers.
 
     The caller's thread is number 0. The others wait for the next call until the ``with`` block ends (some 20 µs to wake
     one and to hear from it, 150 to start and join it); without a block they live for one call. Where threads cannot be
@@ -141,7 +141,7 @@ class Team:
 
     def __exit__(self, *error: object) -> None:
         if error and error[0] is not None:
-            self.barrier[CALLED_OFF // 8] = 1
+            self.barrier[CANCELLED // 8] = 1
         self._stays = False
         self._dismiss()
 
@@ -169,7 +169,7 @@ class Team:
                 helper.wait()
         except BaseException:
             # Without a call before it: Python serves a second Ctrl-C only after it, and nobody waits at the barrier.
-            self.barrier[CALLED_OFF // 8] = 1
+            self.barrier[CANCELLED // 8] = 1
             self._dismiss()
             raise
         if errors:
@@ -178,12 +178,12 @@ class Team:
 
     def _take_part(self, work: Callable[[int], None], number: int, errors: list[BaseException]) -> None:
         """A helper's part; what it raises is handed to the caller."""
-        if self.barrier[CALLED_OFF // 8]:
+        if self.barrier[CANCELLED // 8]:
             return
         try:
             work(number)
         except BaseException as error:
-            self.barrier[CALLED_OFF // 8] = 1
+            self.barrier[CANCELLED // 8] = 1
             errors.append(error)
 
     def _gather(self) -> None:

@@ -11,9 +11,9 @@ from helpers.guarded import assert_lines_are_zero
 from fastmlp.compiler.numba_backend import INTEGERS, SIZE, unit
 from fastmlp.engine.threads import Team
 from fastmlp.engine.workspace import LINE
-from fastmlp.kernels.lowlevel.barrier import meet, thread_range
+from fastmlp.kernels.lowlevel.barrier import barrier_wait, thread_range
 from fastmlp.kernels.lowlevel.pointers import shift
-from fastmlp.kernels.lowlevel.records import ARRIVED, CALLED_OFF, PAGE, TASK, TEAM_BYTES, WORD_STRIDE
+from fastmlp.kernels.lowlevel.records import ARRIVED, CANCELLED, GENERATION, TASK, TEAM_BYTES, WORD_STRIDE
 
 N_PARTS = 2
 
@@ -23,12 +23,12 @@ def make_rounds(team, thread, n_threads, rounds, made, early):
     """made[thread] counts this thread's rounds; early[thread] those after which another was not as far, or farther."""
     for _ in range(rounds):
         made[thread] += 1
-        if not meet(team, n_threads):
+        if not barrier_wait(team, n_threads):
             break
         for other in range(n_threads):
             if made[other] != made[thread]:
                 early[thread] += 1
-        if not meet(team, n_threads):
+        if not barrier_wait(team, n_threads):
             break
 
 
@@ -88,7 +88,7 @@ def test_who_waits_is_let_go_when_the_team_is_called_off():
         thread.start()
     while counted.team.barrier[ARRIVED // 8] < 2:
         pass
-    counted.team.barrier[CALLED_OFF // 8] = 1
+    counted.team.barrier[CANCELLED // 8] = 1
     for thread in waiting:
         thread.join()
     counted.part(10)(3)
@@ -98,15 +98,15 @@ def test_who_waits_is_let_go_when_the_team_is_called_off():
 
 def test_a_team_that_was_called_off_can_run_again():
     counted = Rounds(2)
-    counted.team.barrier[[ARRIVED // 8, PAGE // 8, CALLED_OFF // 8]] = [1, 5, 1]
+    counted.team.barrier[[ARRIVED // 8, GENERATION // 8, CANCELLED // 8]] = [1, 5, 1]
     counted.team.run(counted.part(10))
     assert counted.made.tolist() == [10, 10]
     assert not counted.early.any()
 
 
 def test_the_barriers_words_lie_on_lines_of_their_own():
-    assert len({ARRIVED // LINE, PAGE // LINE, CALLED_OFF // LINE}) == 3
-    assert max(ARRIVED, PAGE, CALLED_OFF) + WORD_STRIDE <= TEAM_BYTES
+    assert len({ARRIVED // LINE, GENERATION // LINE, CANCELLED // LINE}) == 3
+    assert max(ARRIVED, GENERATION, CANCELLED) + WORD_STRIDE <= TEAM_BYTES
     assert Team(2).address % LINE == 0
 
 
@@ -210,7 +210,7 @@ def test_an_error_comes_when_the_others_are_done(size, guilty):
         begun.wait()
         if thread == guilty % size:
             raise ZeroDivisionError
-        while not team.barrier[CALLED_OFF // 8]:
+        while not team.barrier[CANCELLED // 8]:
             pass
         done.append(thread)
 
@@ -308,7 +308,7 @@ def test_long_work_is_left_in_the_middle(size):
     def work(number):
         if number == 0:
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-        while not team.barrier[CALLED_OFF // 8]:
+        while not team.barrier[CANCELLED // 8]:
             pass
         ended.append(threading.current_thread())
 

@@ -206,7 +206,7 @@ def test_an_interrupted_join_does_not_take_the_living_for_dead(monkeypatch):
             raise KeyboardInterrupt
         working.append(number)
         begun.set()
-        while not team.barrier[fastmlp.engine.threads.CALLED_OFF // 8]:
+        while not team.barrier[fastmlp.engine.threads.CANCELLED // 8]:
             pass
         working.pop()
 

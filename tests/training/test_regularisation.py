@@ -15,7 +15,7 @@ from fastmlp.engine.dataset import Rows
 from fastmlp.engine.model import TrainableModel
 from fastmlp.kernels.loop import global_phases as phases
 from fastmlp.kernels.lowlevel import records
-from fastmlp.kernels.lowlevel.records import CALLED_OFF
+from fastmlp.kernels.lowlevel.records import CANCELLED
 from fastmlp.kernels.optimizers import penalties
 from fastmlp.optimizers import LAMB, SGD
 from fastmlp.regularization import Regularisation
@@ -345,12 +345,12 @@ def test_a_team_that_is_called_off_between_phases_comes_back():
     phase = ctypes.CFUNCTYPE(None, *[ctypes.c_ssize_t] * 3)
 
     @phase
-    def call_off(task, layers, like):
+    def cancel(task, layers, like):
         seen.append(task)
         if task == epoch.workspace.arguments(1)[0]:
-            epoch.team.barrier[CALLED_OFF // 8] = 1
+            epoch.team.barrier[CANCELLED // 8] = 1
 
-    epoch.workspace.buffers["phases"][0] = ctypes.cast(call_off, ctypes.c_void_p).value
+    epoch.workspace.buffers["phases"][0] = ctypes.cast(cancel, ctypes.c_void_p).value
     epoch.run(L2)
     assert sorted(seen) == [epoch.workspace.arguments(thread)[0] for thread in range(3)]
     assert np.array_equal(problem.network.params, before)

@@ -15,7 +15,7 @@ computed by one thread in a fixed order, so the bits are the same whatever the n
 """
 
 from ...compiler.numba_backend import POINTER, SIZE, inline_ir, unit
-from ..lowlevel.barrier import meet, thread_range
+from ..lowlevel.barrier import barrier_wait, thread_range
 from ..lowlevel.pointers import call, carray, doubles_at, integers_at, min_size, shift
 from ..lowlevel.records import L2, LAYER_POINTER, N_HYPER, N_RATES, ROW_TILE, SCALE, TASK_POINTER
 from ..lowlevel.subnormals import flush_subnormals, restore_mode
@@ -44,7 +44,7 @@ def train_steps(task_record, layer_records, first_step, stop_step, dtype_ptr):
             call(task.part_gradients, (task_record, layer_records, order, rows, dtype_ptr))
         else:
             compute_deltas(task_record, layer_records, order, rows, dtype_ptr)
-        if not meet(task.team, task.n_threads):
+        if not barrier_wait(task.team, task.n_threads):
             break
         set_hyper(task, total_weight)
         for number in range(task.n_layers):
@@ -54,7 +54,7 @@ def train_steps(task_record, layer_records, first_step, stop_step, dtype_ptr):
         losses = sum_losses(task, rows) if task.thread == 0 else 0.0  # others overwrite them once all have met
         if task.go_on != 0:
             call(task.go_on, (task_record, layer_records, dtype_ptr))
-        if not meet(task.team, task.n_threads):
+        if not barrier_wait(task.team, task.n_threads):
             break
         if task.thread == 0:
             loss = (losses + 0.5 * task.l2 * sum_squares(task) + task.penalty) / total_weight

@@ -6,7 +6,7 @@ Called by the epoch, by the full-batch gradient and by prediction. Task and laye
 
 from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, inline_reduction, unit
 from ..linalg.register_tiles import copy_every_other, copy_row, lanes
-from ..lowlevel.barrier import called_off
+from ..lowlevel.barrier import cancelled
 from ..lowlevel.pointers import call, carray, doubles_at, indices_at, integers_at, min_size, pointer_at, shift
 from ..lowlevel.records import FROM_BIAS, LAYER_POINTER, MULTIPLY, MULTIPLY_BY_SLOPE, RECTIFY, TASK_POINTER
 
@@ -178,7 +178,7 @@ def pass_rows(task_record, layer_records, order, begin, end, dtype_ptr):
     if not task.sparse:
         gather_inputs(task, order, begin, end, 0, task.n_features, dtype_ptr)
     for first in range(begin, end, task.block_rows):
-        if called_off(task.team):
+        if cancelled(task.team):
             return
         count = min_size(task.block_rows, end - first)
         call(task.forward, (task_record, layer_records, order, first, count, dtype_ptr))

@@ -1,7 +1,7 @@
 """Loss and gradient over all rows, in chunks of rows that are added up in order: no buffer of all rows."""
 
 from ...compiler.numba_backend import POINTER, SIZE, inline_ir, unit
-from ..lowlevel.barrier import meet, thread_range
+from ..lowlevel.barrier import barrier_wait, thread_range
 from ..lowlevel.pointers import call, carray, integers_at, min_size, pointer_at, shift
 from ..lowlevel.records import COLUMN_TILE, LAYER_POINTER, ROW_TILE, TASK_POINTER
 from ..lowlevel.subnormals import flush_subnormals, restore_mode
@@ -23,14 +23,14 @@ def add_gradients(task_record, layer_records, first_step, stop_step, gradient):
         rows = min_size(task.batch_size, task.n_rows - start)
         order = shift(integers_at(task.order), start)
         compute_deltas(task_record, layer_records, order, rows, gradient)
-        if not meet(task.team, task.n_threads):
+        if not barrier_wait(task.team, task.n_threads):
             break
         for number in range(task.n_layers):
             add_layer_gradient(task_record, layer_records, number, order, rows, gradient)
         if task.thread == 0:
             task.weight_sum += sum_weights(task, order, rows, gradient)
             task.loss_sum += sum_losses(task, rows)
-        if not meet(task.team, task.n_threads):
+        if not barrier_wait(task.team, task.n_threads):
             break
     restore_mode(mode)
 

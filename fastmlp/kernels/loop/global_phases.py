@@ -18,7 +18,7 @@ import numpy as np
 
 from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inline_ir, unit
 from ..linalg.norms import sum_of_squares_in_double
-from ..lowlevel.barrier import meet, thread_range
+from ..lowlevel.barrier import barrier_wait, thread_range
 from ..lowlevel.pointers import call, carray, doubles_at, integers_at, min_size, pointer_at, shift
 from ..lowlevel.records import (
     COLUMN_TILE,
@@ -47,7 +47,7 @@ def go_on(task_record, layer_records, dtype_ptr):
     shrinkage = task.l1 * carray(doubles_at(task.hyper), N_HYPER)[SCALE]
     task.shrinkage = shrinkage if shrinkage > 0.0 else 0.0
     for number in range(task.n_phases):
-        if not meet(task.team, task.n_threads):
+        if not barrier_wait(task.team, task.n_threads):
             return
         call(integers_at(task.phases)[number], (task_record, layer_records, dtype_ptr))
 

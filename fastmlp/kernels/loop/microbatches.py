@@ -13,7 +13,7 @@ cache. The parts depend on the batch's size alone, so the sums have the same bit
 """
 
 from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, unit
-from ..lowlevel.barrier import called_off, thread_range
+from ..lowlevel.barrier import cancelled, thread_range
 from ..lowlevel.pointers import call, carray, doubles_at, min_size, pointer_at, shift
 from ..lowlevel.records import LAYER_POINTER, TASK_POINTER
 from .forward_backward import sum_doubles
@@ -30,7 +30,7 @@ def part_gradients(task_record, layer_records, order, rows, dtype_ptr):
     begin, end = thread_range((rows + task.part_rows - 1) // task.part_rows, 1, task.thread, task.n_threads)
     base = task.thread * task.part_rows
     for part in range(begin, end):
-        if called_off(task.team):
+        if cancelled(task.team):
             return
         start = part * task.part_rows
         count = min_size(task.part_rows, rows - start)

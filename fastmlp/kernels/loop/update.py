@@ -1,7 +1,7 @@
 """Phase two of a step for one layer: the gradient of a tile of weights, and straight after it the tile's update."""
 
 from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, inline_reduction, unit
-from ..lowlevel.barrier import called_off, thread_range
+from ..lowlevel.barrier import cancelled, thread_range
 from ..lowlevel.pointers import call, carray, doubles_at, min_size, pointer_at, shift
 from ..lowlevel.records import COLUMN_TILE, LAYER_POINTER, N_HYPER, ROW_TILE, TASK_POINTER
 from .weight_gradient import bias_gradient, sort_batch
@@ -27,7 +27,7 @@ def update_layer(task_record, layer_records, number, order, rows, dtype_ptr):
         sorted_from = begin
     for first in range(begin, end, layer.update_rows):
         count = min_size(layer.update_rows, end - first)
-        if column < stop and not called_off(task.team):
+        if column < stop and not cancelled(task.team):
             if task.part_rows > 0:
                 offset = layer.weight_offset + first * layer.fan_out + column
                 d_tile = pointer_at(task.d_tile, dtype_ptr)

@@ -20,7 +20,7 @@ from numba.extending import intrinsic
 
 from ...compiler.cpu import TRIPLE
 from ...compiler.numba_backend import inline_llvm
-from .records import ARRIVED, CALLED_OFF, PAGE
+from .records import ARRIVED, CANCELLED, GENERATION
 
 #: Looks at the page before a core is given away: some microseconds.
 SPINS = 500
@@ -69,31 +69,31 @@ def pause(typingctx):
 
 
 @intrinsic
-def called_off(typingctx, team):
+def cancelled(typingctx, team):
     """Whether the work is to be left where it is."""
 
     def codegen(context, builder, signature, args):
-        word = builder.inttoptr(builder.add(args[0], ir.Constant(_I64, CALLED_OFF)), _I64.as_pointer())
+        word = builder.inttoptr(builder.add(args[0], ir.Constant(_I64, CANCELLED)), _I64.as_pointer())
         return builder.icmp_signed("!=", builder.load_atomic(word, "seq_cst", 8), ir.Constant(_I64, 0))
 
     return types.boolean(types.intp), codegen
 
 
 @inline_llvm
-def meet(team, n_threads):
+def barrier_wait(team, n_threads):
     """Wait until all threads have come; False if the team was called off."""
-    if called_off(team):
+    if cancelled(team):
         return False
     if n_threads == 1:
         return True
-    page = atomic_load(team + PAGE)
+    page = atomic_load(team + GENERATION)
     if atomic_add(team + ARRIVED, 1) == n_threads - 1:
         atomic_add(team + ARRIVED, -n_threads)
-        atomic_add(team + PAGE, 1)
+        atomic_add(team + GENERATION, 1)
         return True
     spins = 0
-    while atomic_load(team + PAGE) == page:
-        if called_off(team):
+    while atomic_load(team + GENERATION) == page:
+        if cancelled(team):
             return False
         spins += 1
         if spins < SPINS:

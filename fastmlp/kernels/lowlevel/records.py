@@ -32,7 +32,7 @@ TILE_VECTORS = 3
 ENTRY_VECTORS = 4
 #: Bytes between the words of a team's barrier, the words (see `team`), and the bytes of all.
 WORD_STRIDE = 64
-ARRIVED, PAGE, CALLED_OFF = 0, WORD_STRIDE, 2 * WORD_STRIDE
+ARRIVED, GENERATION, CANCELLED = 0, WORD_STRIDE, 2 * WORD_STRIDE
 TEAM_BYTES = 3 * WORD_STRIDE
 #: Where a NumPy array keeps, from the address of the object on, its data and the address of its lengths (its C struct,
 #: ``PyArrayObject_fields``). `fastmlp.engine.prediction` makes sure of it before it calls `predict_few`.
