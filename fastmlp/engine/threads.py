@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .dataset import Rows
     from .model import Model
 
-__all__ = ["Helper", "Team", "count_threads", "rows_of_one_thread", "slow_seconds", "takes_long", "useful_threads"]
+__all__ = ["Team", "Worker", "count_threads", "rows_of_one_thread", "slow_seconds", "takes_long", "useful_threads"]
 
 #: Multiplications and additions of a step for each thread, below which a second one only waits (some 40 µs).
 OPERATIONS_WORTH_A_THREAD = 3_000_000
@@ -127,7 +127,7 @@ class Team:
         self.address = self.barrier.ctypes.data  # for the task records
         self.tasks: np.ndarray | None = None
         self._stays = False
-        self._helpers: list[Helper] = []
+        self._workers: list[Worker] = []
         self._process = 0
 
     def attach(self, tasks: np.ndarray) -> None:
@@ -143,7 +143,7 @@ class Team:
         if error and error[0] is not None:
             self.barrier[CANCELLED // 8] = 1
         self._stays = False
-        self._dismiss()
+        self._shutdown()
 
     def run(self, work: Callable[[int], None]) -> None:
         """``work(thread)`` in every thread; returns (or raises what one of them raised) when nobody works any more."""
@@ -160,20 +160,20 @@ class Team:
         errors: list[BaseException] = []
         try:
             self._gather()
-            first = self.size - len(self._helpers)  # 0 if all parts are the helpers'
-            for number, helper in enumerate(self._helpers, start=first):
-                helper.give(functools.partial(self._take_part, work, number, errors))
+            first = self.size - len(self._workers)  # 0 if all parts are the helpers'
+            for number, worker in enumerate(self._workers, start=first):
+                worker.submit(functools.partial(self._take_part, work, number, errors))
             if first:
                 work(0)
-            for helper in self._helpers:
-                helper.wait()
+            for worker in self._workers:
+                worker.wait()
         except BaseException:
             # Without a call before it: Python serves a second Ctrl-C only after it, and nobody waits at the barrier.
             self.barrier[CANCELLED // 8] = 1
-            self._dismiss()
+            self._shutdown()
             raise
         if errors:
-            self._dismiss()
+            self._shutdown()
             raise errors[0]
 
     def _take_part(self, work: Callable[[int], None], number: int, errors: list[BaseException]) -> None:
@@ -188,14 +188,14 @@ class Team:
 
     def _gather(self) -> None:
         """Start the helpers, if they do not wait already. After a fork they are in the other process."""
-        if self._helpers and self._process == os.getpid():
+        if self._workers and self._process == os.getpid():
             return
-        self._helpers, self._process = [], os.getpid()
+        self._workers, self._process = [], os.getpid()
         for number in range(self.size if self.long else self.size - 1):
-            helper = Helper()
-            self._helpers.append(helper)  # first: an interrupt may come while it starts
-            if not helper.start():
-                self._helpers.pop()
+            worker = Worker()
+            self._workers.append(worker)  # first: an interrupt may come while it starts
+            if not worker.start():
+                self._workers.pop()
                 self._shrink(max(1, number if self.long else number + 1))
                 return
 
@@ -205,26 +205,26 @@ class Team:
         if self.tasks is not None:
             self.tasks["n_threads"] = size
 
-    def _dismiss(self) -> None:
+    def _shutdown(self) -> None:
         """Wait until the helpers have ended, and only then let go on what was raised meanwhile.
 
         That may be Ctrl-C, or whatever else a program's handlers of signals raise: SystemExit, TimeoutError.
         """
         raised: BaseException | None = None
-        while self._helpers:
+        while self._workers:
             try:
-                for helper in self._helpers:
-                    helper.give(None)
-                for helper in self._helpers:
-                    helper.join()
-                self._helpers.clear()
+                for worker in self._workers:
+                    worker.submit(None)
+                for worker in self._workers:
+                    worker.join()
+                self._workers.clear()
             except BaseException as error:
                 raised = error
         if raised is not None:
             raise raised
 
 
-class Helper:
+class Worker:
     """A thread that does the jobs it is given, one after the other, until it is given None or is needed no more.
 
     The second is told to it by the death of this object, which puts into its queue what is no job. No line of Python
@@ -254,7 +254,7 @@ class Helper:
             return False
         return self.thread.native_id not in (None, threading.get_native_id())
 
-    def give(self, job: Callable[[], None] | None) -> None:
+    def submit(self, job: Callable[[], None] | None) -> None:
         """The next job, or the end."""
         self._jobs.put(job)
 

@@ -13,7 +13,7 @@ from helpers.fits import assert_same_bits, draw, ignores_max_iter, make, results
 from test_team import Rounds
 
 import fastmlp.engine.threads
-from fastmlp.engine.threads import Helper, Team
+from fastmlp.engine.threads import Team, Worker
 
 pytestmark = ignores_max_iter
 
@@ -144,8 +144,8 @@ def test_signals_that_come_in_a_row(gap, nobody_left, monkeypatch):
 
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
-@pytest.mark.parametrize("second", [("give", 1), ("give", 2), ("join", 1), ("join", 2)])
-@pytest.mark.parametrize("first", [("give", 3), ("wait", 2), ("wait", 3), ("join", 1)])
+@pytest.mark.parametrize("second", [("submit", 1), ("submit", 2), ("join", 1), ("join", 2)])
+@pytest.mark.parametrize("first", [("submit", 3), ("wait", 2), ("wait", 3), ("join", 1)])
 def test_a_second_interrupt_while_the_first_is_served(first, second, solver, monkeypatch, nobody_left):
     """Of a fit: it says that it was interrupted, and the next one has the same bits as any other."""
     monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
@@ -168,8 +168,8 @@ def test_a_second_interrupt_while_the_first_is_served(first, second, solver, mon
         return call
 
     with monkeypatch.context() as patch:
-        for name in ("give", "wait", "join"):
-            patch.setattr(Helper, name, failing(name, getattr(Helper, name)))
+        for name in ("submit", "wait", "join"):
+            patch.setattr(Worker, name, failing(name, getattr(Worker, name)))
         try:
             with pytest.warns(UserWarning, match=r"^Training interrupted by user\.$"):
                 model.fit(X, y)
@@ -181,10 +181,10 @@ def test_a_second_interrupt_while_the_first_is_served(first, second, solver, mon
 
 def test_a_helper_ends_with_its_object():
     """Without a line of Python, which an interrupt could keep from running."""
-    helper = Helper()
-    assert helper.start()
-    thread = helper.thread
-    del helper
+    worker = Worker()
+    assert worker.start()
+    thread = worker.thread
+    del worker
     thread.join(20)
     assert not thread.is_alive()
 

@@ -16,7 +16,7 @@ from helpers.fits import assert_same_bits, draw, ignores_max_iter, make, results
 from helpers.lanes import TESTS, environment
 from helpers.problems import make_problem
 
-from fastmlp.engine.threads import Helper, Team
+from fastmlp.engine.threads import Team, Worker
 from fastmlp.optimizers import SGD, Adam
 from fastmlp.training.minibatch import Epoch
 
@@ -25,9 +25,9 @@ pytestmark = ignores_max_iter
 #: What a team does with its helpers, by name: who does it, and what it is called.
 STEPS = {
     "start": (threading.Thread, "start"),
-    "job": (Helper, "give"),
-    "wait": (Helper, "wait"),
-    "end": (Helper, "join"),
+    "job": (Worker, "submit"),
+    "wait": (Worker, "wait"),
+    "end": (Worker, "join"),
 }
 #: Where something goes wrong. Of three threads two are started, and do every piece of compiled work: the first, its
 #: second, and so on.
@@ -86,20 +86,20 @@ def assert_usable(model, options):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, TimeoutError, GeneratorExit])
-@pytest.mark.parametrize("step", ["give", "join"])
+@pytest.mark.parametrize("step", ["submit", "join"])
 def test_whatever_is_raised_while_helpers_are_waited_for(step, error, monkeypatch):
     """Three times, as by a handler of a timer's signals: nobody goes on while a helper works."""
     team, begun, go_on, working, n_raised = Team(2), threading.Event(), threading.Event(), [], 0
-    do = getattr(Helper, step)
+    do = getattr(Worker, step)
 
-    def failing(helper, *arguments):
+    def failing(worker, *arguments):
         nonlocal n_raised
         if working and n_raised < 3:
             n_raised += 1
             if n_raised == 3:
                 go_on.set()
             raise error
-        return do(helper, *arguments)
+        return do(worker, *arguments)
 
     def work(number):
         if number == 0:
@@ -110,7 +110,7 @@ def test_whatever_is_raised_while_helpers_are_waited_for(step, error, monkeypatc
         go_on.wait()
         working.clear()
 
-    monkeypatch.setattr(Helper, step, failing)
+    monkeypatch.setattr(Worker, step, failing)
     try:
         with pytest.raises(error):
             team.run(work)

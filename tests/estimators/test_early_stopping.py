@@ -10,7 +10,7 @@ from sklearn.metrics import r2_score
 
 from fastmlp import Focal, Gamma, Huber, LogLoss, MLPClassifier, MLPRegressor, Quantile, Tweedie
 from fastmlp.engine.dataset import Rows
-from fastmlp.engine.threads import Helper
+from fastmlp.engine.threads import Worker
 from fastmlp.training.full_batch_loss import FullBatch
 from fastmlp.training.validation_loss import ValidationLoss
 
@@ -65,13 +65,13 @@ def test_threads_that_cannot_be_started(started, monkeypatch):
     order = np.random.RandomState(1).permutation(410)[:333]
     alone, together = (ValidationLoss(problem.network, problem.rows, order, threads) for threads in (1, 4))
     assert together.team.size == 4
-    start, asked = Helper.start, []
+    start, asked = Worker.start, []
 
     def start_some(helper):
         asked.append(helper)
         return len(asked) <= started and start(helper)
 
-    monkeypatch.setattr(Helper, "start", start_some)
+    monkeypatch.setattr(Worker, "start", start_some)
     for _ in range(2):
         assert together() == alone()
         problem.network.params *= 0.75
