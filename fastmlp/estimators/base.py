@@ -106,7 +106,7 @@ class BaseMLP(Preparation):
             draft = self._draft()
             X, y, sample_weight = draft._check_rows(X, y, sample_weight, True, False, classes)
             rows = Rows(X, y, sample_weight, kept.network.dtype)
-        going_on = kept.go_on(self, rows) if rows.n_rows == n_rows else None
+        going_on = kept.resume(self, rows) if rows.n_rows == n_rows else None
         if draft is not None and going_on is not None:
             draft.__dict__["_continuation"] = kept
             self.__dict__ = draft.__dict__

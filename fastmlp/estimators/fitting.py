@@ -148,7 +148,7 @@ class Continuation:
             return False
         return clip_batch_size(estimator.batch_size, n_rows) == self.batch_size
 
-    def go_on(self, estimator: BaseMLP, rows: Rows) -> MinibatchFitting | None:
+    def resume(self, estimator: BaseMLP, rows: Rows) -> MinibatchFitting | None:
         """The fitting for rows that it suits; None if they, or their weights, turned out to be of another kind."""
         if rows.weight_divisor != self.weight_divisor or not self.epoch.workspace.takes(rows):
             return None

@@ -135,16 +135,16 @@ class RunningOptimizer:
 
     def after_epoch(self, rows_seen: int) -> None:
         """An epoch is over, `rows_seen` rows into the training."""
-        self._go_on_with(self.schedule.after_epoch(rows_seen))
+        self._continue_with(self.schedule.after_epoch(rows_seen))
 
     def after_plateau(self) -> bool:
         """Nothing improves: lower the rate and return True, or return False to stop."""
         lowered = self.schedule.after_plateau()
         if lowered is not None:
-            self._go_on_with(lowered)
+            self._continue_with(lowered)
         return lowered is not None
 
-    def _go_on_with(self, schedule: Schedule) -> None:
+    def _continue_with(self, schedule: Schedule) -> None:
         if schedule is not self.schedule:
             self.schedule, self._exchanged = schedule, self.t
 

@@ -122,7 +122,7 @@ class Hooks:
         self.tasks["phases"] = self.workspace.buffer("phases", len(units), np.int64)
         self.workspace.buffers["phases"][:] = [unit.address(self.dtype) for unit in units]
         self.tasks["n_phases"] = len(units)
-        self.tasks["go_on"] = phases.go_on.address(self.dtype)
+        self.tasks["run_global_phases"] = phases.run_global_phases.address(self.dtype)
 
     def _drop_out(self, settings: Regularisation) -> None:
         """Dropout of what comes into each layer."""

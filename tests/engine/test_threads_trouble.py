@@ -89,7 +89,7 @@ def assert_usable(model, options):
 @pytest.mark.parametrize("step", ["submit", "join"])
 def test_whatever_is_raised_while_helpers_are_waited_for(step, error, monkeypatch):
     """Three times, as by a handler of a timer's signals: nobody goes on while a helper works."""
-    team, begun, go_on, working, n_raised = Team(2), threading.Event(), threading.Event(), [], 0
+    team, begun, run_global_phases, working, n_raised = Team(2), threading.Event(), threading.Event(), [], 0
     do = getattr(Worker, step)
 
     def failing(worker, *arguments):
@@ -97,7 +97,7 @@ def test_whatever_is_raised_while_helpers_are_waited_for(step, error, monkeypatc
         if working and n_raised < 3:
             n_raised += 1
             if n_raised == 3:
-                go_on.set()
+                run_global_phases.set()
             raise error
         return do(worker, *arguments)
 
@@ -107,7 +107,7 @@ def test_whatever_is_raised_while_helpers_are_waited_for(step, error, monkeypatc
             raise ZeroDivisionError
         working.append(number)
         begun.set()
-        go_on.wait()
+        run_global_phases.wait()
         working.clear()
 
     monkeypatch.setattr(Worker, step, failing)
@@ -117,7 +117,7 @@ def test_whatever_is_raised_while_helpers_are_waited_for(step, error, monkeypatc
         assert not working
         assert n_raised == 3
     finally:
-        go_on.set()
+        run_global_phases.set()
 
 
 # A thread that cannot be started

@@ -29,14 +29,14 @@ def forget(model):
 def taken(monkeypatch):
     """For each call that asked whether it may go on: whether it did."""
     answers = []
-    go_on = Continuation.go_on
+    resume = Continuation.resume
 
     def remember(continuation, estimator, rows):
-        fitting = go_on(continuation, estimator, rows)
+        fitting = resume(continuation, estimator, rows)
         answers.append(fitting is not None)
         return fitting
 
-    monkeypatch.setattr(_fitting.Continuation, "go_on", remember)
+    monkeypatch.setattr(_fitting.Continuation, "resume", remember)
     return answers
 
 

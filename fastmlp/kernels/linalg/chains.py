@@ -39,13 +39,13 @@ def _emit_chain(builder, bits, columns, sums, x, x_stride, w, w_stride, rows):
     splats = [v.splat(builder.load(builder.gep(w, [builder.mul(k, w_stride)]))) for k in numbers]
     places = [builder.mul(k, x_stride) for k in numbers]
 
-    def go_on(i, mask=None):
+    def run_global_phases(i, mask=None):
         total = v.load(sums, i, mask)
         for splat, place in zip(splats, places, strict=True):
             total = v.multiply_add(splat, v.load(x, builder.add(place, i), mask), total)
         v.store(total, sums, i, mask)
 
-    _for_vectors(builder, v, rows, go_on)
+    _for_vectors(builder, v, rows, run_global_phases)
 
 
 def _for_vectors(builder, v, rows, emit):

@@ -52,8 +52,8 @@ def train_steps(task_record, layer_records, first_step, stop_step, dtype_ptr):
         task.steps_made += 1
         task.rows_counted += rows
         losses = sum_losses(task, rows) if task.thread == 0 else 0.0  # others overwrite them once all have met
-        if task.go_on != 0:
-            call(task.go_on, (task_record, layer_records, dtype_ptr))
+        if task.run_global_phases != 0:
+            call(task.run_global_phases, (task_record, layer_records, dtype_ptr))
         if not barrier_wait(task.team, task.n_threads):
             break
         if task.thread == 0:

@@ -45,7 +45,7 @@ def multiply_fortran(task_record, layer_records, order, rows, dtype_ptr):
             for lane in range(min_size(width, fan_in - k)):
                 count = min_size((fan_in - k - lane + width - 1) // width, COLUMNS_AT_ONCE)
                 a, b = shift(x, (k + lane) * x_stride), shift(weight, k + lane)
-                go_on(shift(chains, lane * stride), a, width * x_stride, b, width, count, rows)
+                run_global_phases(shift(chains, lane * stride), a, width * x_stride, b, width, count, rows)
         add_lanes(chains, stride, bias, fan_in % width, rows)
     else:
         begin_chains(chains, stride, fan_out, rows, bias, 1)
@@ -53,7 +53,7 @@ def multiply_fortran(task_record, layer_records, order, rows, dtype_ptr):
             count = min_size(fan_in - k, COLUMNS_AT_ONCE)
             for j in range(fan_out):
                 a, b = shift(x, k * x_stride), shift(weight, k * fan_out + j)
-                go_on(shift(chains, j * stride), a, x_stride, b, fan_out, count, rows)
+                run_global_phases(shift(chains, j * stride), a, x_stride, b, fan_out, count, rows)
     if task.not_finite != 0 and sum_products(chains, rows) != 0:  # an input, or a sum beyond the largest number
         for k in range(fan_in):
             if sum_products(shift(x, k * x_stride), rows) != 0:
@@ -74,7 +74,7 @@ def begin_chains(chains, stride, count, rows, bias, biased):
 
 
 @inline_ir
-def go_on(sums, x, x_stride, w, w_stride, count, rows):
+def run_global_phases(sums, x, x_stride, w, w_stride, count, rows):
     """sums (rows,) go on with up to COLUMNS_AT_ONCE columns of x, each times its number of w."""
     if count == COLUMNS_AT_ONCE:
         _many_columns(sums, x, x_stride, w, w_stride, rows)

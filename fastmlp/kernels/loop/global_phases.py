@@ -36,7 +36,7 @@ from .update import copy_twins
 
 
 @unit(TASK_POINTER, LAYER_POINTER, POINTER)
-def go_on(task_record, layer_records, dtype_ptr):
+def run_global_phases(task_record, layer_records, dtype_ptr):
     """This thread's part of all later phases, a barrier before each.
 
     Overwritten in the task: the penalty, by thread 0; the shrinkage, never below 0.

@@ -93,7 +93,7 @@ _TASK_FIELDS = [
     # After phase two: a unit that goes on with later phases, and theirs; the whole gradient (n_params,), the rule that
     # takes it from there, its hyper and its moments; sums of tiles, room for those of a few columns; the largest norms
     # of a gradient and of a unit's weights.
-    ("go_on", "i8"), ("phases", "i8"), ("n_phases", "i8"),
+    ("run_global_phases", "i8"), ("phases", "i8"), ("n_phases", "i8"),
     ("gradient", "i8"), ("rule", "i8"), ("rule_hyper", "i8"), ("moments", "i8"),
     ("sums", "i8"), ("column_sums", "i8"), ("clip_norm", "f8"), ("max_norm", "f8"),
     # Dropout: a key for each layer of each step; the batch's row that stands in the buffers' first (of a part, not 0);
