@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ..kernels.linalg import packing as panels
     from ..kernels.loop import blocks, csc, fortran
     from ..kernels.loop import forward_backward as network_kernels
-    from ..kernels.loop import microbatches as parts
+    from ..kernels.loop import microbatches as microbatches
     from ..kernels.loop import weight_gradient as gradient
 else:
     activations = KernelModule("activations.basic")
@@ -46,7 +46,7 @@ else:
     csc = KernelModule("loop.csc")
     fortran = KernelModule("loop.fortran")
     network_kernels = KernelModule("loop.forward_backward")
-    parts = KernelModule("loop.microbatches")
+    microbatches = KernelModule("loop.microbatches")
     gradient = KernelModule("loop.weight_gradient")
 
 #: Bytes of a cache line: buffers begin on one, and lie one apart.
@@ -64,7 +64,7 @@ NARROW = 2 * ROW_TILE
 #: Weights whose gradient is computed before they are updated, in bytes: it stays in the first cache.
 UPDATE_BYTES = 1 << 14
 #: A batch of so many rows goes in so many parts, if a part's gradient has at most so many bytes.
-LARGE_BATCH_ROWS, PARTS, PART_BYTES = 2048, 16, 1 << 17
+LARGE_BATCH_ROWS, MICROBATCHES, MICROBATCH_BYTES = 2048, 16, 1 << 17
 #: Rows of a large layer's weights that are updated together: their inputs fit the second cache beside much else.
 STRIP_ROWS = 64
 #: Prediction. Rows that go through all layers together, at the least and at the most: of a small network; of one with
@@ -166,7 +166,7 @@ class Workspace:
         *,
         training: bool,
         n_threads: int = 1,
-        in_parts: bool = False,
+        in_microbatches: bool = False,
     ) -> None:
         self.network, self.rows, self.dtype = network, rows, network.dtype
         self.kind = _kind_of(rows)
@@ -174,8 +174,8 @@ class Workspace:
             raise ValueError(
                 f"X has {rows.n_features} columns, but the network reads {network.layout.units[0]}: give it as many."
             )
-        self.part_rows = self._choose_parts(batch_rows) if in_parts else 0
-        self.batch_rows = self.part_rows * n_threads or batch_rows
+        self.microbatch_rows = self._choose_microbatch_rows(batch_rows) if in_microbatches else 0
+        self.batch_rows = self.microbatch_rows * n_threads or batch_rows
         self.buffers: dict[str, np.ndarray] = {}
         self.tasks = np.zeros(n_threads, TASK)
         self.task = self.tasks[0]
@@ -192,8 +192,8 @@ class Workspace:
             self._allocate_prediction()
             if not rows.sparse and rows.X.strides[0] < rows.X.strides[1]:
                 self.use_fortran_order()
-        if in_parts:
-            self._allocate_parts()
+        if in_microbatches:
+            self._allocate_microbatches()
         self._choose_modes(training)
         if rows.sparse and not rows.by_column:
             self.task["sparse_forward"] = sparse.sparse_forward.address(self.dtype)
@@ -202,23 +202,23 @@ class Workspace:
         for thread in range(n_threads):
             self._allocate_scratch(thread, training)
 
-    def _choose_parts(self, batch_rows: int) -> int:
+    def _choose_microbatch_rows(self, batch_rows: int) -> int:
         """Rows of a part, 0 where the batch stays whole: whatever the number of threads."""
         params = self.network.layout.size * self.dtype.itemsize
-        if self.rows.sparse or batch_rows < LARGE_BATCH_ROWS or params > PART_BYTES:
+        if self.rows.sparse or batch_rows < LARGE_BATCH_ROWS or params > MICROBATCH_BYTES:
             return 0
-        return -(-batch_rows // PARTS // ROW_TILE) * ROW_TILE
+        return -(-batch_rows // MICROBATCHES // ROW_TILE) * ROW_TILE
 
-    def _allocate_parts(self) -> None:
+    def _allocate_microbatches(self) -> None:
         task = self.task
         # Whatever the batch's size: a fit with another shall not compile anything.
-        task["part_gradients"] = parts.part_gradients.address(self.dtype)
-        task["add_parts"] = parts.add_parts.address(self.dtype)
-        if not self.part_rows:
+        task["microbatch_gradients"] = microbatches.microbatch_gradients.address(self.dtype)
+        task["add_microbatches"] = microbatches.add_microbatches.address(self.dtype)
+        if not self.microbatch_rows:
             return
-        task["part_rows"] = self.part_rows
-        task["partials"] = self.buffer("partial gradients", (PARTS, self.network.layout.size))
-        task["part_losses"] = self.buffer("losses of the parts", PARTS, np.float64)
+        task["microbatch_rows"] = self.microbatch_rows
+        task["partial_gradients"] = self.buffer("partial gradients", (MICROBATCHES, self.network.layout.size))
+        task["microbatch_losses"] = self.buffer("losses of the parts", MICROBATCHES, np.float64)
 
     def buffer(self, name: str, shape: Any, dtype: Any = None) -> int:
         """Allocate, keep, and return the address."""
@@ -346,7 +346,7 @@ class Workspace:
             self.layers["narrow"][0] = self.layers["short"][0] = False
         weight_bytes = self.layers["fan_in"] * self.layers["fan_out"] * item
         plain = (self.layers["narrow"] == 0) & (self.layers["short"] == 0) & (self.layers["input"] != 0)
-        self.large = plain & (weight_bytes > PANEL_BYTES) & (not self.part_rows)
+        self.large = plain & (weight_bytes > PANEL_BYTES) & (not self.microbatch_rows)
         fitting = UPDATE_BYTES // (item * self.layers["fan_out"]) // ROW_TILE * ROW_TILE
         few = np.clip(fitting, ROW_TILE, -(-self.layers["fan_in"] // ROW_TILE) * ROW_TILE)
         few = np.where(self.large, STRIP_ROWS, few)

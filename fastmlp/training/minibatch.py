@@ -172,7 +172,9 @@ class Epoch:
         self.steps = -(-order.size // batch_size)
         threads = useful_threads(network, batch_size, n_threads, order.size, order.size * epochs)
         self.team = Team(threads, takes_long(network, batch_size))
-        self.workspace = Workspace(network, rows, batch_size, training=True, n_threads=self.team.size, in_parts=True)
+        self.workspace = Workspace(
+            network, rows, batch_size, training=True, n_threads=self.team.size, in_microbatches=True
+        )
         self.workspace.use_order(order)
         self.slicer = Slicer(slow_seconds(network, batch_size))
         self.train_steps = _epoch_kernels.train_steps.entry(network.dtype)

@@ -28,7 +28,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from fastmlp import MLPClassifier, MLPRegressor
-from fastmlp.engine.workspace import NARROW, PART_BYTES, PARTS, STRIP_ROWS
+from fastmlp.engine.workspace import MICROBATCH_BYTES, MICROBATCHES, NARROW, STRIP_ROWS
 from fastmlp.training.full_batch_loss import CHUNK_ROWS
 from fastmlp.training.minibatch import Epoch
 
@@ -214,9 +214,9 @@ def test_a_large_batch_in_parts(dtype, threads, draw):
     peak, model = peak_of_fit(
         MLPRegressor, X, y, hidden_layer_sizes=(100, 16), batch_size=20_000, n_jobs=threads, max_iter=1
     )
-    part = -(-20_000 // PARTS // 8) * 8
-    assert peak <= allowed(model, X, threads * part, 2, threads) + PARTS * n_params(model) * X.dtype.itemsize
-    assert n_params(model) * X.dtype.itemsize <= PART_BYTES
+    part = -(-20_000 // MICROBATCHES // 8) * 8
+    assert peak <= allowed(model, X, threads * part, 2, threads) + MICROBATCHES * n_params(model) * X.dtype.itemsize
+    assert n_params(model) * X.dtype.itemsize <= MICROBATCH_BYTES
 
 
 # The inputs

@@ -7,7 +7,7 @@ from helpers.guarded import Guarded, call
 from fastmlp.kernels.linalg import register_tiles as simd
 from fastmlp.kernels.linalg.dense import transpose
 from fastmlp.kernels.linalg.transpose import TRANSPOSED_ROWS
-from fastmlp.kernels.loop.microbatches import add_parts
+from fastmlp.kernels.loop.microbatches import add_microbatches
 from fastmlp.kernels.lowlevel.records import TASK
 
 TYPES = [np.float32, np.float64]
@@ -60,28 +60,28 @@ def test_any_bits_go_through(dtype):
     assert got.tobytes() == np.ascontiguousarray(values.T).tobytes()
 
 
-@pytest.mark.parametrize(("rows", "part_rows"), [(1, 8), (8, 8), (9, 8), (40, 16), (128, 8)])
+@pytest.mark.parametrize(("rows", "microbatch_rows"), [(1, 8), (8, 8), (9, 8), (40, 16), (128, 8)])
 @pytest.mark.parametrize(("count", "columns", "stride"), [(1, 1, 1), (1, 13, 13), (3, 17, 17), (5, 7, 19), (2, 33, 40)])
 @pytest.mark.parametrize("dtype", TYPES)
-def test_sum_of_parts(dtype, count, columns, stride, rows, part_rows):
+def test_sum_of_parts(dtype, count, columns, stride, rows, microbatch_rows):
     """As many parts as the rows make, in order, from their place in the flat gradient alone."""
-    offset, n_parts = 11, -(-rows // part_rows)
+    offset, n_parts = 11, -(-rows // microbatch_rows)
     n_params = offset + (count - 1) * stride + columns + 5
-    partials = np.random.RandomState(3).standard_normal((n_parts, n_params)).astype(dtype)
+    partial_gradients = np.random.RandomState(3).standard_normal((n_parts, n_params)).astype(dtype)
     wanted = offset + stride * np.arange(count)[:, np.newaxis] + np.arange(columns)
     others = np.ones(n_params, bool)
     others[wanted.ravel()] = False
-    partials[:, others] = np.nan
-    guarded, out = Guarded(partials, dtype), Guarded(np.full((count, columns), 0.5), dtype)
+    partial_gradients[:, others] = np.nan
+    guarded, out = Guarded(partial_gradients, dtype), Guarded(np.full((count, columns), 0.5), dtype)
     task = np.zeros(1, TASK)
-    task["partials"], task["part_rows"], task["n_params"] = guarded.address, part_rows, n_params
+    task["partial_gradients"], task["microbatch_rows"], task["n_params"] = guarded.address, microbatch_rows, n_params
     call(
-        add_parts, dtype, task_record=task.ctypes.data, out=out, offset=offset, count=count, columns=columns,
+        add_microbatches, dtype, task_record=task.ctypes.data, out=out, offset=offset, count=count, columns=columns,
         stride=stride, rows=rows,
     )  # fmt: skip
     guarded.assert_untouched()
     out.assert_only_inside_written()
-    expected = partials[0, wanted]
-    for partial in partials[1:]:
+    expected = partial_gradients[0, wanted]
+    for partial in partial_gradients[1:]:
         expected = expected + partial[wanted]
     assert np.array_equal(out.array, expected)

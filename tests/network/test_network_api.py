@@ -437,11 +437,11 @@ class TestTrain:
 
     def test_an_optimizer_goes_on_where_it_was(self):
         problem = Problem("log loss of classes")
-        at_once, in_parts, adam = problem.net, copy.copy(problem.net), Adam(0.01).begin()
+        at_once, in_microbatches, adam = problem.net, copy.copy(problem.net), Adam(0.01).begin()
         losses = at_once.train(problem.X, problem.y, Adam(0.01), epochs=4)
-        again = [in_parts.train(problem.X, problem.y, adam, epochs=2) for _ in range(2)]
+        again = [in_microbatches.train(problem.X, problem.y, adam, epochs=2) for _ in range(2)]
         assert losses == again[0] + again[1]
-        assert np.array_equal(at_once.params, in_parts.params)
+        assert np.array_equal(at_once.params, in_microbatches.params)
 
     @pytest.mark.parametrize("sparse", [False, True])
     @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -120,7 +120,7 @@ def test_a_large_batch_in_parts(monkeypatch, task, batch_size, dtype):
     for threads in (1, 2, 3, 20):
         problem = make_problem(task, features=19, hidden=(33, 5), rows=260, weighted=True, dtype=dtype)
         workspace = Epoch(problem.network, problem.rows, SGD(), np.arange(260), batch_size).workspace
-        assert 0 < workspace.task["part_rows"] <= 24
+        assert 0 < workspace.task["microbatch_rows"] <= 24
         check_training(problem, "momentum", batch_size, threads=threads)
         found.append(problem.network.params.tobytes())
     assert len(set(found)) == 1

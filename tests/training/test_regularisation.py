@@ -297,13 +297,13 @@ def test_a_large_batch_in_parts(monkeypatch, name, optimizer, dtype, activation)
     problem = {"features": 19, "hidden": (33, 5), "rows": 260, "weighted": True, "dtype": dtype}
     problem, regularisation = {**problem, "activation": activation}, Regularisation(**EACH.get(name, {}))
     whole = make_problem("softmax log loss", **problem)
-    assert not check_training(whole, regularisation, optimizer, 131).workspace.task["part_rows"]
+    assert not check_training(whole, regularisation, optimizer, 131).workspace.task["microbatch_rows"]
     monkeypatch.setattr("fastmlp.engine.workspace.LARGE_BATCH_ROWS", 100)
     found = set()
     for threads in (1, 2, 3, 20):
         parts = make_problem("softmax log loss", **problem)
         epoch = check_training(parts, regularisation, optimizer, 131, threads)
-        assert 0 < epoch.workspace.task["part_rows"] <= 16
+        assert 0 < epoch.workspace.task["microbatch_rows"] <= 16
         found.add(parts.network.params.tobytes())
     assert len(found) == 1
     eps = 200 * np.finfo(dtype).eps

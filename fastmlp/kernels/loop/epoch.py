@@ -40,8 +40,8 @@ def train_steps(task_record, layer_records, first_step, stop_step, dtype_ptr):
             continue
         if task.note_magnitudes != 0:
             call(task.note_magnitudes, (task_record, layer_records, dtype_ptr))
-        if task.part_rows > 0:
-            call(task.part_gradients, (task_record, layer_records, order, rows, dtype_ptr))
+        if task.microbatch_rows > 0:
+            call(task.microbatch_gradients, (task_record, layer_records, order, rows, dtype_ptr))
         else:
             compute_deltas(task_record, layer_records, order, rows, dtype_ptr)
         if not barrier_wait(task.team, task.n_threads):

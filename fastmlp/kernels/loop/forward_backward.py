@@ -189,8 +189,8 @@ def pass_rows(task_record, layer_records, order, begin, end, dtype_ptr):
 def sum_losses(task, rows):
     """The batch's losses, added up in an order that depends on their number alone."""
     n, address = rows * task.n_targets, task.losses
-    if task.part_rows > 0:
-        n, address = (rows + task.part_rows - 1) // task.part_rows, task.part_losses
+    if task.microbatch_rows > 0:
+        n, address = (rows + task.microbatch_rows - 1) // task.microbatch_rows, task.microbatch_losses
     return sum_doubles(doubles_at(address), n)
 
 

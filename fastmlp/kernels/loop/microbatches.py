@@ -21,19 +21,19 @@ from .weight_gradient import bias_gradient
 
 
 @unit(TASK_POINTER, LAYER_POINTER, INTEGERS, SIZE, POINTER)
-def part_gradients(task_record, layer_records, order, rows, dtype_ptr):
+def microbatch_gradients(task_record, layer_records, order, rows, dtype_ptr):
     """Phase one: this thread's parts of the batch; partials (parts, n_params) and part_losses (parts,) are overwritten.
 
     Thread t's parts go through rows t · part_rows … of the layers' buffers. Dense input only.
     """
     task = carray(task_record, 1)[0]
-    begin, end = thread_range((rows + task.part_rows - 1) // task.part_rows, 1, task.thread, task.n_threads)
-    base = task.thread * task.part_rows
+    begin, end = thread_range((rows + task.microbatch_rows - 1) // task.microbatch_rows, 1, task.thread, task.n_threads)
+    base = task.thread * task.microbatch_rows
     for part in range(begin, end):
         if cancelled(task.team):
             return
-        start = part * task.part_rows
-        count = min_size(task.part_rows, rows - start)
+        start = part * task.microbatch_rows
+        count = min_size(task.microbatch_rows, rows - start)
         rows_of_part = shift(order, start - base)
         task.first_row = start - base
         call(task.pass_rows, (task_record, layer_records, rows_of_part, base, base + count, dtype_ptr))
@@ -46,7 +46,7 @@ def part_gradients(task_record, layer_records, order, rows, dtype_ptr):
 def note_loss(task, part, base, count):
     """part_losses[part] is overwritten with the sum of the part's losses."""
     losses = shift(doubles_at(task.losses), base * task.n_targets)
-    carray(doubles_at(task.part_losses), part + 1)[part] = sum_doubles(losses, count * task.n_targets)
+    carray(doubles_at(task.microbatch_losses), part + 1)[part] = sum_doubles(losses, count * task.n_targets)
 
 
 @inline_ir
@@ -54,7 +54,7 @@ def note_gradient(task_record, layer_records, number, part, base, count, dtype_p
     """partials[part] is overwritten where one layer's weights and biases lie."""
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
-    partial = shift(pointer_at(task.partials, dtype_ptr), part * task.n_params)
+    partial = shift(pointer_at(task.partial_gradients, dtype_ptr), part * task.n_params)
     fan_out = layer.fan_out
     for first in range(0, layer.fan_in, layer.update_rows):
         n = min_size(layer.update_rows, layer.fan_in - first)
@@ -70,15 +70,15 @@ def note_gradient(task_record, layer_records, number, part, base, count, dtype_p
 
 
 @unit(TASK_POINTER, POINTER, SIZE, SIZE, SIZE, SIZE, SIZE)
-def add_parts(task_record, out, offset, count, columns, stride, rows):
+def add_microbatches(task_record, out, offset, count, columns, stride, rows):
     """out (count, columns) is overwritten with the partials' sum, from element `offset` on, rows `stride` apart."""
     task = carray(task_record, 1)[0]
-    parts = (rows + task.part_rows - 1) // task.part_rows
+    microbatches = (rows + task.microbatch_rows - 1) // task.microbatch_rows
     for i in range(count):
         to = carray(shift(out, i * columns), columns)
-        for part in range(parts):
+        for part in range(microbatches):
             at = part * task.n_params + offset + i * stride
-            partial = carray(shift(pointer_at(task.partials, out), at), columns)
+            partial = carray(shift(pointer_at(task.partial_gradients, out), at), columns)
             if part == 0:
                 for j in range(columns):
                     to[j] = partial[j]

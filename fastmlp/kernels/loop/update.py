@@ -28,10 +28,10 @@ def update_layer(task_record, layer_records, number, order, rows, dtype_ptr):
     for first in range(begin, end, layer.update_rows):
         count = min_size(layer.update_rows, end - first)
         if column < stop and not cancelled(task.team):
-            if task.part_rows > 0:
+            if task.microbatch_rows > 0:
                 offset = layer.weight_offset + first * layer.fan_out + column
                 d_tile = pointer_at(task.d_tile, dtype_ptr)
-                call(task.add_parts, (task_record, d_tile, offset, count, stop - column, layer.fan_out, rows))
+                call(task.add_microbatches, (task_record, d_tile, offset, count, stop - column, layer.fan_out, rows))
             else:
                 columns = stop - column
                 call(
@@ -127,9 +127,9 @@ def update_biases(task_record, layer_records, number, rows, dtype_ptr):
     if column == stop:
         return
     d_tile = pointer_at(task.d_tile, dtype_ptr)
-    if task.part_rows > 0:
+    if task.microbatch_rows > 0:
         offset, columns = layer.bias_offset + column, stop - column
-        call(task.add_parts, (task_record, d_tile, offset, 1, columns, columns, rows))
+        call(task.add_microbatches, (task_record, d_tile, offset, 1, columns, columns, rows))
     else:
         bias_gradient(layer, d_tile, 0, column, stop - column, rows, dtype_ptr)
     bias = shift(pointer_at(layer.bias, dtype_ptr), column)

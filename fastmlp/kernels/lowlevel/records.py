@@ -57,7 +57,7 @@ _TASK_FIELDS = [
     ("d_tile", "i8"), ("d_transposed", "i8"), ("strip", "i8"),
     ("feature_starts", "i8"), ("entry_rows", "i8"), ("entry_values", "i8"),
     # A large batch in parts: rows of each (0: the batch is one), their gradients (parts, n_params) and losses (parts,).
-    ("part_rows", "i8"), ("partials", "i8"), ("part_losses", "i8"), ("part_gradients", "i8"), ("add_parts", "i8"),
+    ("microbatch_rows", "i8"), ("partial_gradients", "i8"), ("microbatch_losses", "i8"), ("microbatch_gradients", "i8"), ("add_microbatches", "i8"),
     # Which thread of how many this record is for, and their barrier.
     ("thread", "i8"), ("n_threads", "i8"), ("team", "i8"),
     # Units, by address.
