@@ -390,7 +390,7 @@ class Workspace:
             layer["transposed_stride"] = padded(fan_in, self.dtype)
             layer["transposed"] = self.buffer(f"transposed {number}", (fan_out, layer["transposed_stride"]))
         self._allocate_panels()
-        self.copy_twins()
+        self.refresh_weight_copies()
         self._allocate_squares()
         if self.rows.sparse:
             task["sort_by_feature"] = sparse.sort_by_feature.address(self.dtype)
@@ -446,7 +446,7 @@ class Workspace:
         if not training:
             return
         if self.large.any():
-            task["strip"] = self.buffer(f"strip {thread}", (self.batch_rows, STRIP_ROWS))
+            task["packed_inputs"] = self.buffer(f"strip {thread}", (self.batch_rows, STRIP_ROWS))
         most = int((layers["update_rows"] * layers["fan_out"]).max())
         task["d_tile"] = self.buffer(f"weight gradients {thread}", most)
         task["hyper"] = self.buffer(f"hyper {thread}", (2, N_HYPER), np.float64)
@@ -489,7 +489,7 @@ class Workspace:
             if entries > self.buffers["entry rows 0"].size:
                 for thread in range(len(self.tasks)):
                     self._allocate_entries(thread, entries)
-        self.copy_twins()
+        self.refresh_weight_copies()
 
     def takes(self, rows: Rows) -> bool:
         """Whether `rebind` can go on with these rows, as far as their kind is concerned."""
@@ -499,7 +499,7 @@ class Workspace:
         """Let go of the caller's arrays: until `rebind`, no kernel may run."""
         self.__dict__.pop("rows", None)
 
-    def copy_twins(self) -> None:
+    def refresh_weight_copies(self) -> None:
         """Copy the weights into their twins, transposed or in panels, after they were changed from outside."""
         transpose = dense.transpose.entry(self.dtype)
         for number, shape in enumerate(self.network.layout.shapes):

@@ -59,7 +59,7 @@ class FullBatch:
         """The loss at `params`, which become the network's; out (n_params,), of any type, becomes the gradient."""
         network, task = self.network, self.workspace.task
         network.params[...] = params
-        self.workspace.copy_twins()
+        self.workspace.refresh_weight_copies()
         self.gradient[...] = 0
         self.workspace.tasks["loss_sum"] = self.workspace.tasks["weight_sum"] = 0
         self.slicer.run(self._chunks, self.steps)

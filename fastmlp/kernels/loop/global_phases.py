@@ -32,7 +32,7 @@ from ..lowlevel.records import (
     TASK_POINTER,
 )
 from ..math.lanes import prefer_wide_vectors
-from .update import copy_twins
+from .update import refresh_weight_copies
 
 
 @unit(TASK_POINTER, LAYER_POINTER, POINTER)
@@ -163,4 +163,4 @@ def transpose_all(task_record, layer_records, dtype_ptr):
         layer = layers[number]
         begin, end = thread_range(layer.fan_in, ROW_TILE, task.thread, task.n_threads)
         if begin < end:
-            copy_twins(task_record, layer_records, number, begin, end - begin, 0, layer.fan_out, dtype_ptr)
+            refresh_weight_copies(task_record, layer_records, number, begin, end - begin, 0, layer.fan_out, dtype_ptr)

@@ -52,7 +52,9 @@ def update_layer(task_record, layer_records, number, order, rows, dtype_ptr):
                 )
             update_weights(task, layer, first, count, column, stop - column, dtype_ptr)
             if task.n_phases == 0:
-                copy_twins(task_record, layer_records, number, first, count, column, stop - column, dtype_ptr)
+                refresh_weight_copies(
+                    task_record, layer_records, number, first, count, column, stop - column, dtype_ptr
+                )
     update_biases(task_record, layer_records, number, rows, dtype_ptr)
 
 
@@ -104,7 +106,7 @@ def sum_of_squares(pointer, n):
 
 
 @inline_ir
-def copy_twins(task_record, layer_records, number, first, count, column, columns, dtype_ptr):
+def refresh_weight_copies(task_record, layer_records, number, first, count, column, columns, dtype_ptr):
     """transposed[column : …, first : first + count] is overwritten with the weights of the block; so are panels."""
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]

@@ -67,10 +67,10 @@ def copy_strip(task, layer, inp, count, rows, dtype_ptr):
 
     Each of the product's tiles would else fetch a page for every row of the batch.
     """
-    strip = pointer_at(task.strip, dtype_ptr)
+    packed_inputs = pointer_at(task.packed_inputs, dtype_ptr)
     for i in range(rows):
-        copy_row(shift(strip, i * layer.update_rows), shift(inp, i * layer.input_stride), count)
-    return strip
+        copy_row(shift(packed_inputs, i * layer.update_rows), shift(inp, i * layer.input_stride), count)
+    return packed_inputs
 
 
 @inline_ir

@@ -54,7 +54,7 @@ _TASK_FIELDS = [
     # One batch, gathered: inputs (B, stride); targets, their weights and losses (B, n_targets).
     ("inputs", "i8"), ("input_stride", "i8"), ("targets", "i8"), ("target_weights", "i8"), ("losses", "i8"),
     # Weight gradients of a few rows, room for the inputs of these rows, and a batch of sparse input sorted by feature.
-    ("d_tile", "i8"), ("d_transposed", "i8"), ("strip", "i8"),
+    ("d_tile", "i8"), ("d_transposed", "i8"), ("packed_inputs", "i8"),
     ("feature_starts", "i8"), ("entry_rows", "i8"), ("entry_values", "i8"),
     # A large batch in parts: rows of each (0: the batch is one), their gradients (parts, n_params) and losses (parts,).
     ("microbatch_rows", "i8"), ("partial_gradients", "i8"), ("microbatch_losses", "i8"), ("microbatch_gradients", "i8"), ("add_microbatches", "i8"),
