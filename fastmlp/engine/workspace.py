@@ -340,17 +340,21 @@ class Workspace:
         """
         item = self.dtype.itemsize
         row_bytes = 2 * item * int(self.layers["stride"].sum() + self.task["input_stride"])
-        self.layers["narrow"] = self.layers["fan_out"] <= NARROW
-        self.layers["short"] = (self.layers["fan_in"] <= 4 * ROW_TILE) & (self.layers["fan_out"] >= 2 * COLUMN_TILE)
+        self.layers["narrow_output"] = self.layers["fan_out"] <= NARROW
+        self.layers["split_by_columns"] = (self.layers["fan_in"] <= 4 * ROW_TILE) & (
+            self.layers["fan_out"] >= 2 * COLUMN_TILE
+        )
         if self.rows.sparse:  # the first layer has kernels of its own
-            self.layers["narrow"][0] = self.layers["short"][0] = False
+            self.layers["narrow_output"][0] = self.layers["split_by_columns"][0] = False
         weight_bytes = self.layers["fan_in"] * self.layers["fan_out"] * item
-        plain = (self.layers["narrow"] == 0) & (self.layers["short"] == 0) & (self.layers["input"] != 0)
+        plain = (
+            (self.layers["narrow_output"] == 0) & (self.layers["split_by_columns"] == 0) & (self.layers["input"] != 0)
+        )
         self.large = plain & (weight_bytes > PANEL_BYTES) & (not self.microbatch_rows)
         fitting = UPDATE_BYTES // (item * self.layers["fan_out"]) // ROW_TILE * ROW_TILE
         few = np.clip(fitting, ROW_TILE, -(-self.layers["fan_in"] // ROW_TILE) * ROW_TILE)
         few = np.where(self.large, STRIP_ROWS, few)
-        self.layers["update_rows"] = np.where(self.layers["narrow"], self.layers["fan_in"], few)
+        self.layers["update_rows"] = np.where(self.layers["narrow_output"], self.layers["fan_in"], few)
         params = self.network.layout.size * item
         fitting = max(BLOCK_BYTES // row_bytes // ROW_TILE, 4) * ROW_TILE
         rows = -(-self.batch_rows // ROW_TILE) * ROW_TILE
@@ -434,7 +438,9 @@ class Workspace:
     def _allocate_squares(self) -> None:
         """Room for Σ w² of each tile of weights, layer after layer."""
         in_row = -(-self.layers["fan_out"] // COLUMN_TILE)
-        tiles = np.where(self.layers["short"], self.layers["fan_in"] * in_row, -(-self.layers["fan_in"] // ROW_TILE))
+        tiles = np.where(
+            self.layers["split_by_columns"], self.layers["fan_in"] * in_row, -(-self.layers["fan_in"] // ROW_TILE)
+        )
         address = self.buffer("squares", int(tiles.sum()), np.float64)
         self.task["squares"], self.task["n_squares"] = address, tiles.sum()
         self.layers["squares"] = address + 8 * (np.cumsum(tiles) - tiles)
@@ -450,8 +456,8 @@ class Workspace:
         most = int((layers["update_rows"] * layers["fan_out"]).max())
         task["d_tile"] = self.buffer(f"weight gradients {thread}", most)
         task["hyper"] = self.buffer(f"hyper {thread}", (2, N_HYPER), np.float64)
-        if layers["narrow"].any():
-            fan_in = int((layers["narrow"] * layers["fan_in"]).max())
+        if layers["narrow_output"].any():
+            fan_in = int((layers["narrow_output"] * layers["fan_in"]).max())
             task["d_transposed"] = self.buffer(f"transposed weight gradients {thread}", (NARROW, fan_in))
         if self.rows.sparse:
             task["feature_starts"] = self.buffer(f"feature starts {thread}", self.rows.n_features + 1, np.int64)

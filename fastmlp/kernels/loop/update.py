@@ -16,7 +16,7 @@ def update_layer(task_record, layer_records, number, order, rows, dtype_ptr):
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
     sorted_from = -1
-    if layer.short:
+    if layer.split_by_columns:
         begin, end = 0, layer.fan_in
         column, stop = thread_range(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
     else:
@@ -81,7 +81,7 @@ def note_squares(layer, first, count, column, columns, dtype_ptr):
     """
     fan_out = layer.fan_out
     weight = pointer_at(layer.weight, dtype_ptr)
-    if layer.short:
+    if layer.split_by_columns:
         in_row = (fan_out + COLUMN_TILE - 1) // COLUMN_TILE
         squares = carray(doubles_at(layer.squares), layer.fan_in * in_row)
         for i in range(first, first + count):

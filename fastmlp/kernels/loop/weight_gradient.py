@@ -40,7 +40,7 @@ def weight_gradient(
         return
     inp = shift(pointer_at(layer.input, dtype_ptr), base * layer.input_stride + first)
     nothing = delta  # no bias, so its pointer is never followed
-    if layer.narrow:
+    if layer.narrow_output:
         transposed = d_tile if columns == 1 else pointer_at(task.d_transposed, dtype_ptr)
         call(
             task.multiply,

@@ -117,7 +117,7 @@ _LAYER_FIELDS = [
     ("in_blocks", "i8"), ("depth_in_place", "i8"), ("packed_depth", "i8"),
     # Rows of weights whose gradient is computed before they are updated; whether the layer is narrower than a vector;
     # whether its weights are dealt by columns; where Σ w² of its tiles go.
-    ("update_rows", "i8"), ("narrow", "i8"), ("short", "i8"), ("squares", "i8"),
+    ("update_rows", "i8"), ("narrow_output", "i8"), ("split_by_columns", "i8"), ("squares", "i8"),
     # Dropout of what comes in: a unit or 0, the smallest of 32 random bits that keep a number, and what it is kept as.
     ("mask", "i8"), ("kept_from", "i8"), ("kept_as", "f8"),
 ]  # fmt: skip
