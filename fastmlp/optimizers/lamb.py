@@ -80,7 +80,7 @@ class LAMB(Optimizer):
 
     @property
     def phases(self) -> tuple[Unit, ...]:
-        return _kernels.note_trust, _kernels.apply_trust
+        return _kernels.store_trust, _kernels.apply_trust
 
     @property
     def shrinking(self) -> Shrinking:

@@ -73,7 +73,7 @@ class History:
         if self.not_finite is None and not math.isfinite(value):
             self.not_finite = what, value, self.n_iter
 
-    def note_loss(self, loss: float, tol: float) -> None:
+    def store_loss(self, loss: float, tol: float) -> None:
         """An epoch's training loss decides whether there is improvement."""
         best = np.inf if self.best_loss is None else self.best_loss
         self.no_improvement_count = self.no_improvement_count + 1 if loss > best - tol else 0
@@ -371,7 +371,7 @@ def _judge(
     if finite:
         history.note_finite("training loss", history.loss_curve[-1])
     if validate is None:
-        history.note_loss(history.loss_curve[-1], tol)
+        history.store_loss(history.loss_curve[-1], tol)
     else:
         score = validate.score() if finite else math.nan
         if finite:

@@ -59,19 +59,19 @@ class Hooks:
         self.masks = masks if regularisation.drops else None
         self.tasks["rule"], self.tasks["moments"] = self.tasks["update"], self.tasks["state"]
         self.tasks["rule_hyper"] = self.tasks["hyper"]
-        self._note_penalty(regularisation)
+        self._store_penalty(regularisation)
         self._add_phases(regularisation, optimizer)
         if regularisation.clip_value is not None:
             self._clip_by_value(regularisation.clip_value)
         self._drop_out(regularisation)
 
-    def _note_penalty(self, settings: Regularisation) -> None:
+    def _store_penalty(self, settings: Regularisation) -> None:
         """What L1 adds to the loss."""
         if settings.l1:
             tiles = sum(-(-fan_in * fan_out // FLAT_TILE) for fan_in, fan_out in self.layout.shapes)
             self.tasks["l1"], self.tasks["n_magnitudes"] = settings.l1, tiles
             self.tasks["magnitudes"] = self.workspace.buffer("magnitudes", tiles, np.float64)
-            self.tasks["note_magnitudes"] = penalties.note_magnitudes.address(self.dtype)
+            self.tasks["store_magnitudes"] = penalties.store_magnitudes.address(self.dtype)
 
     def _clip_by_value(self, largest: float) -> None:
         """A rule in front of what phase two calls, and its numbers in front of that rule's."""
@@ -105,7 +105,7 @@ class Hooks:
             self.tasks["clip_norm"] = settings.clip_norm
             self.tasks["gradient"] = self.tasks["state"] = self.workspace.buffer("gradient", self.layout.size)
             self.tasks["update"] = phases.collect.address(self.dtype)
-            units += [phases.note_norm, phases.apply_gradient]
+            units += [phases.store_norm, phases.apply_gradient]
         units += optimizer.phases
         if settings.l1:
             units.append(self._shrink(optimizer))

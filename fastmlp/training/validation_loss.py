@@ -48,7 +48,7 @@ class ValidationLoss:
         self.losses = np.zeros((order.size, rows.n_targets))
         weights = None if rows.sample_weight is None else rows.sample_weight[self.order]
         self.total = float(order.size if weights is None else weights.sum(dtype=np.float64))
-        self.entry = _kernels.note_losses.entry(network.dtype)
+        self.entry = _kernels.store_losses.entry(network.dtype)
 
     def __call__(self) -> float:
         """The loss now; infinite or NaN where that is what it comes to."""

@@ -38,8 +38,8 @@ def train_steps(task_record, layer_records, first_step, stop_step, dtype_ptr):
         total_weight = sum_weights(task, order, rows, dtype_ptr)
         if total_weight == 0.0:
             continue
-        if task.note_magnitudes != 0:
-            call(task.note_magnitudes, (task_record, layer_records, dtype_ptr))
+        if task.store_magnitudes != 0:
+            call(task.store_magnitudes, (task_record, layer_records, dtype_ptr))
         if task.microbatch_rows > 0:
             call(task.microbatch_gradients, (task_record, layer_records, order, rows, dtype_ptr))
         else:

@@ -73,7 +73,7 @@ def collect(param, d_param, state, n_params, n, hyper):
 
 
 @unit(TASK_POINTER, LAYER_POINTER, POINTER)
-def note_norm(task_record, layer_records, dtype_ptr):
+def store_norm(task_record, layer_records, dtype_ptr):
     """sums is overwritten with Σ g² of this thread's tiles of the whole gradient, weights and biases together."""
     task = carray(task_record, 1)[0]
     sums = carray(doubles_at(task.sums), (task.n_params + FLAT_TILE - 1) // FLAT_TILE)

@@ -37,20 +37,20 @@ def microbatch_gradients(task_record, layer_records, order, rows, dtype_ptr):
         rows_of_part = shift(order, start - base)
         task.first_row = start - base
         call(task.pass_rows, (task_record, layer_records, rows_of_part, base, base + count, dtype_ptr))
-        note_loss(task, part, base, count)
+        store_loss(task, part, base, count)
         for number in range(task.n_layers):
-            note_gradient(task_record, layer_records, number, part, base, count, dtype_ptr)
+            store_gradient(task_record, layer_records, number, part, base, count, dtype_ptr)
 
 
 @inline_ir
-def note_loss(task, part, base, count):
+def store_loss(task, part, base, count):
     """part_losses[part] is overwritten with the sum of the part's losses."""
     losses = shift(doubles_at(task.losses), base * task.n_targets)
     carray(doubles_at(task.microbatch_losses), part + 1)[part] = sum_doubles(losses, count * task.n_targets)
 
 
 @inline_ir
-def note_gradient(task_record, layer_records, number, part, base, count, dtype_ptr):
+def store_gradient(task_record, layer_records, number, part, base, count, dtype_ptr):
     """partials[part] is overwritten where one layer's weights and biases lie."""
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]

@@ -64,7 +64,7 @@ def update_weights(task, layer, first, count, column, columns, dtype_ptr):
     d_tile, state, hyper = pointer_at(task.d_tile, dtype_ptr), pointer_at(task.state, dtype_ptr), doubles_at(task.hyper)
     at = first * layer.fan_out + column
     weight, moments = shift(pointer_at(layer.weight, dtype_ptr), at), shift(state, layer.weight_offset + at)
-    note_squares(layer, first, count, column, columns, dtype_ptr)
+    store_squares(layer, first, count, column, columns, dtype_ptr)
     if columns == layer.fan_out:
         call(task.update, (weight, d_tile, moments, task.n_params, count * columns, hyper))
         return
@@ -74,7 +74,7 @@ def update_weights(task, layer, first, count, column, columns, dtype_ptr):
 
 
 @inline_ir
-def note_squares(layer, first, count, column, columns, dtype_ptr):
+def store_squares(layer, first, count, column, columns, dtype_ptr):
     """squares is overwritten with Σ w² of the block's weights before their step, for the penalty in the loss.
 
     One sum for ROW_TILE rows (COLUMN_TILE columns of a row in a short layer), however the block was cut.

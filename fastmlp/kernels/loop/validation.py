@@ -8,7 +8,7 @@ from .forward_backward import compute_losses, gather_targets
 
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, DOUBLES, POINTER)
-def note_losses(task_record, layer_records, first, stop, losses, dtype_ptr):
+def store_losses(task_record, layer_records, first, stop, losses, dtype_ptr):
     """losses (stop, n_targets) is overwritten with the weighted losses of the rows first … stop of the task's order.
 
     The last layer's outputs and deltas are overwritten, too; with what, is the loss's business.

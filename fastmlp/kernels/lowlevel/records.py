@@ -88,7 +88,7 @@ _TASK_FIELDS = [
     ("squares", "i8"), ("n_squares", "i8"),
     # What hooks into a step, 0 where nothing does (`training.step_options`). L1: a unit that notes Σ |w| of each tile,
     # where to, how many tiles; what the batch's loss grows by; a unit that shrinks weights, l1 / Σ weights, its mean.
-    ("l1", "f8"), ("note_magnitudes", "i8"), ("magnitudes", "i8"), ("n_magnitudes", "i8"), ("penalty", "f8"),
+    ("l1", "f8"), ("store_magnitudes", "i8"), ("magnitudes", "i8"), ("n_magnitudes", "i8"), ("penalty", "f8"),
     ("shrink", "i8"), ("shrinkage", "f8"), ("mean_shrinkage", "f8"),
     # After phase two: a unit that goes on with later phases, and theirs; the whole gradient (n_params,), the rule that
     # takes it from there, its hyper and its moments; sums of tiles, room for those of a few columns; the largest norms

@@ -1,6 +1,6 @@
 """LAMB: Adam's direction first, for all parameters; then each layer's weights take a step as long as they deserve.
 
-The direction is an update rule like the others, but moves nothing; `note_trust` and `apply_trust` are phases that
+The direction is an update rule like the others, but moves nothing; `store_trust` and `apply_trust` are phases that
 follow it (see `phases`).
 """
 
@@ -51,7 +51,7 @@ def lamb(param, d_param, state, n_params, n, hyper):
 
 
 @unit(TASK_POINTER, LAYER_POINTER, POINTER)
-def note_trust(task_record, layer_records, dtype_ptr):
+def store_trust(task_record, layer_records, dtype_ptr):
     """sums is overwritten with Σ w² and Σ u² of this thread's tiles of each layer's weights, layer after layer."""
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
@@ -89,7 +89,7 @@ def apply_trust(task_record, layer_records, dtype_ptr):
 
 @inline_ir
 def trust_of(sums, size):
-    """A layer's ‖w‖ / ‖u‖ from what `note_trust` noted of its `size` weights; 1 where one of them is 0."""
+    """A layer's ‖w‖ / ‖u‖ from what `store_trust` noted of its `size` weights; 1 where one of them is 0."""
     tiles = (size + FLAT_TILE - 1) // FLAT_TILE
     pairs = carray(sums, 2 * tiles)
     of_weight = of_direction = 0.0

@@ -39,7 +39,7 @@ def clip_by_value(param, d_param, state, n_params, n, hyper):
 
 
 @unit(TASK_POINTER, LAYER_POINTER, POINTER)
-def note_magnitudes(task_record, layer_records, dtype_ptr):
+def store_magnitudes(task_record, layer_records, dtype_ptr):
     """magnitudes is overwritten with Σ |w| of this thread's tiles of the weights, FLAT_TILE numbers or fewer each."""
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)

@@ -20,7 +20,7 @@ zero from far away.
 
 `shrink_weights` is a phase (see `phases`); the other units are what it calls, with the signature of update rules (of
 which `d_param` is not read). hyper holds SHRINKAGE = λ, MEAN, MOMENT (which of the rule's moments is read) and KEPT;
-the rates GIVEN and MOST: see `Optimizer.note_shrinkage`.
+the rates GIVEN and MOST: see `Optimizer.store_shrinkage`.
 
 Source: Yun, Lozano and Yang (2021), "Adaptive proximal gradient methods for structured neural networks"; for plain
 descent Duchi and Singer (2009), "Efficient online and batch learning using forward backward splitting".
