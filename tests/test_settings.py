@@ -47,7 +47,7 @@ class Heavy(SGD):
     factor: float = 2.0
 
     def rates(self, t, eta):
-        return super().rates(t, self.factor * eta)
+        return super().step_rates(t, self.factor * eta)
 
 @dataclass(frozen=True)
 class Heavier(Heavy):

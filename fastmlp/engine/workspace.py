@@ -14,7 +14,7 @@ from ..kernels.lowlevel.records import (
     ENTRY_VECTORS,
     FROM_BIAS,
     LAYER,
-    N_HYPER,
+    N_HYPERPARAMETERS,
     RECTIFY,
     ROW_TILE,
     TASK,
@@ -455,7 +455,7 @@ class Workspace:
             task["packed_inputs"] = self.buffer(f"strip {thread}", (self.batch_rows, STRIP_ROWS))
         most = int((layers["update_rows"] * layers["fan_out"]).max())
         task["d_tile"] = self.buffer(f"weight gradients {thread}", most)
-        task["hyper"] = self.buffer(f"hyper {thread}", (2, N_HYPER), np.float64)
+        task["hyperparameters"] = self.buffer(f"hyper {thread}", (2, N_HYPERPARAMETERS), np.float64)
         if layers["narrow_output"].any():
             fan_in = int((layers["narrow_output"] * layers["fan_in"]).max())
             task["d_transposed"] = self.buffer(f"transposed weight gradients {thread}", (NARROW, fan_in))
@@ -527,10 +527,10 @@ class Workspace:
         self.order = order
         self.tasks["order"], self.tasks["n_rows"] = order.ctypes.data, order.size
 
-    def set_hyper(self, hyper: np.ndarray) -> None:
+    def set_hyper(self, hyperparameters: np.ndarray) -> None:
         """The update rule's numbers, for weights and for biases."""
         for thread in range(len(self.tasks)):
-            self.buffers[f"hyper {thread}"][...] = hyper
+            self.buffers[f"hyper {thread}"][...] = hyperparameters
 
     def arguments(self, thread: int = 0) -> tuple[int, int]:
         """The addresses of the records, as every entry kernel takes them."""

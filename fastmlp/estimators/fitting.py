@@ -156,7 +156,7 @@ class Continuation:
         plan = replace(self.plan, shuffle=False) if shuffled else self.plan
         check_batch_size(estimator.batch_size, rows.n_rows)  # warns
         warn_of_early_end(self.optimizer, plan, rows.n_rows)
-        self.epoch.rates.address(-(-rows.n_rows // self.batch_size))  # a schedule of the user's own may raise
+        self.epoch.step_rates.address(-(-rows.n_rows // self.batch_size))  # a schedule of the user's own may raise
         self.epoch.rebind(rows, order)
         return MinibatchFitting(self.network, rows, random_state, plan, order, self.epoch, None, self.masks)
 

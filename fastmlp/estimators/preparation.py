@@ -159,7 +159,7 @@ class Preparation(ForwardPass, ABC):
         )  # fmt: skip
         masks = self._dropout_masks(regularisation, random_state, incremental)
         epoch = Epoch.planned(network, rows, self._optimizer, order, plan, ask_threads(self.n_jobs), masks)
-        epoch.rates.address(epoch.steps)  # a schedule of the user's own may raise
+        epoch.step_rates.address(epoch.steps)  # a schedule of the user's own may raise
         return MinibatchFitting(network, rows, random_state, plan, order, epoch, validate, masks)
 
     def _dropout_masks(

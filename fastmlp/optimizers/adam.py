@@ -69,7 +69,7 @@ class Adam(Optimizer):
     def unit(self) -> Unit:
         return _plain_kernels.adam
 
-    def hyper(self) -> np.ndarray:
+    def hyperparameters(self) -> np.ndarray:
         return numbers(self.beta_1, self.beta_2, epsilon=self.epsilon)
 
     @property
@@ -79,7 +79,7 @@ class Adam(Optimizer):
     def _shrinking_by(self, unit: Unit, moment: int) -> Shrinking:
         return Shrinking(unit, moment, kept=self.beta_1, given=1.0 - self.beta_1)
 
-    def rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
+    def step_rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
         return in_columns(eta * self._correction(t))
 
     def _correction(self, t: np.ndarray) -> np.ndarray:
@@ -164,7 +164,7 @@ class AdaMax(Adam):
     def shrinking(self) -> Shrinking:
         return self._shrinking_by(_shrinkage.shrink_by_size, moment=1)
 
-    def rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
+    def step_rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
         return in_columns(eta / (1.0 - power(self.beta_1, t)))
 
 
@@ -210,7 +210,7 @@ class NAdam(Adam):
     def shrinking(self) -> Shrinking:
         return self._shrinking_by(_shrinkage.shrink_by_root_ahead, moment=1)
 
-    def rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
+    def step_rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
         mu, mu_next, product = self._momentum(t), self._momentum(t + 1.0), self._product(t)
         eta = eta * np.sqrt(1.0 - power(self.beta_2, t))
         return in_columns(eta * mu_next / (1.0 - product * mu_next), eta * (1.0 - mu) / (1.0 - product))
@@ -264,7 +264,7 @@ class RAdam(Adam):
     def shrinking(self) -> Shrinking:
         return self._shrinking_by(_shrinkage.shrink_by_root_or_plainly, moment=1)
 
-    def rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
+    def step_rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
         most, kept = 2.0 / (1.0 - self.beta_2) - 1.0, power(self.beta_2, t)
         rho = most - 2.0 * t * kept / (1.0 - kept)
         ready = rho > 5.0
@@ -318,10 +318,10 @@ class AdamW(Adam):
     def unit(self) -> Unit:
         return _kernels.adamw
 
-    def hyper(self) -> np.ndarray:
+    def hyperparameters(self) -> np.ndarray:
         return numbers(self.beta_1, self.beta_2, decay=self.weight_decay, epsilon=self.epsilon)
 
-    def rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
+    def step_rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
         return in_columns(eta * self._correction(t), eta)
 
 

@@ -64,7 +64,7 @@ class AdaGrad(Optimizer):
     def unit(self) -> Unit:
         return _kernels.adagrad
 
-    def hyper(self) -> np.ndarray:
+    def hyperparameters(self) -> np.ndarray:
         return numbers(epsilon=self.epsilon)
 
     @property
@@ -114,7 +114,7 @@ class AdaDelta(Optimizer):
     def unit(self) -> Unit:
         return _kernels.adadelta
 
-    def hyper(self) -> np.ndarray:
+    def hyperparameters(self) -> np.ndarray:
         return numbers(self.decay, epsilon=self.epsilon)
 
     @property
@@ -173,7 +173,7 @@ class RMSProp(Optimizer):
             return _kernels.rmsprop_centred
         return _kernels.rmsprop_momentum if self.momentum else _kernels.rmsprop
 
-    def hyper(self) -> np.ndarray:
+    def hyperparameters(self) -> np.ndarray:
         return numbers(self.decay, self.momentum, epsilon=self.epsilon)
 
     @property

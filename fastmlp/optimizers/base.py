@@ -9,7 +9,7 @@ import numpy as np
 
 from ..common.frozen_params import Settings
 from ..compiler.kernel import KernelModule, Unit
-from ..kernels.lowlevel.records import EPSILON, FIRST, LEARNING_RATE, N_HYPER, N_RATES, SECOND, THIRD
+from ..kernels.lowlevel.records import EPSILON, FIRST, LEARNING_RATE, N_HYPERPARAMETERS, N_STEP_RATES, SECOND, THIRD
 from ..schedules import Rate, Schedule, as_schedule
 from .state import RunningOptimizer
 
@@ -70,11 +70,11 @@ class Optimizer(Settings):
         """Kernels in which the rule goes on once it has run for all parameters (see `kernels.loop.global_phases`)."""
         return ()
 
-    def hyper(self) -> np.ndarray:
+    def hyperparameters(self) -> np.ndarray:
         """The rule's own numbers, where the kernel looks for them: (2, N_HYPER), for weights and for biases."""
-        return np.zeros((2, N_HYPER))
+        return np.zeros((2, N_HYPERPARAMETERS))
 
-    def rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
+    def step_rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
         """What changes from step to step, (steps, N_RATES).
 
         Parameters
@@ -103,15 +103,15 @@ class Optimizer(Settings):
 
 def in_columns(*columns: np.ndarray) -> np.ndarray:
     """(steps, N_RATES), with these in the first places."""
-    rates = np.zeros((columns[0].size, N_RATES))
+    step_rates = np.zeros((columns[0].size, N_STEP_RATES))
     for place, column in enumerate(columns, start=LEARNING_RATE):
-        rates[:, place] = column
-    return rates
+        step_rates[:, place] = column
+    return step_rates
 
 
 def numbers(first: float = 0.0, second: float = 0.0, decay: float = 0.0, epsilon: float = 0.0) -> np.ndarray:
     """(2, N_HYPER), with these in the rule's places; the decay, in THIRD, is for weights alone."""
-    hyper = np.zeros((2, N_HYPER))
-    hyper[:, FIRST], hyper[:, SECOND], hyper[:, EPSILON] = first, second, epsilon
-    hyper[0, THIRD] = decay
-    return hyper
+    hyperparameters = np.zeros((2, N_HYPERPARAMETERS))
+    hyperparameters[:, FIRST], hyperparameters[:, SECOND], hyperparameters[:, EPSILON] = first, second, epsilon
+    hyperparameters[0, THIRD] = decay
+    return hyperparameters

@@ -86,8 +86,8 @@ class LAMB(Optimizer):
     def shrinking(self) -> Shrinking:
         return Shrinking(None, phase=_shrinkage.shrink_by_trust)
 
-    def hyper(self) -> np.ndarray:
+    def hyperparameters(self) -> np.ndarray:
         return numbers(self.beta_1, self.beta_2, decay=self.weight_decay, epsilon=self.epsilon)
 
-    def rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
+    def step_rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
         return in_columns(eta, 1.0 / (1.0 - power(self.beta_1, t)), 1.0 / np.sqrt(1.0 - power(self.beta_2, t)))

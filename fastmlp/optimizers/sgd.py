@@ -71,7 +71,7 @@ class SGD(Optimizer):
             return _kernels.sgd
         return _kernels.nesterov if self.nesterov else _kernels.momentum
 
-    def hyper(self) -> np.ndarray:
+    def hyperparameters(self) -> np.ndarray:
         return numbers(self.momentum)
 
     @property
@@ -126,7 +126,7 @@ class Lion(Optimizer):
     def unit(self) -> Unit:
         return _family_kernels.lion
 
-    def hyper(self) -> np.ndarray:
+    def hyperparameters(self) -> np.ndarray:
         return numbers(self.beta_1, self.beta_2, decay=self.weight_decay)
 
     @property

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..compiler.kernel import Unit
-from ..kernels.lowlevel.records import GIVEN, LEARNING_RATE, MOST, N_RATES, SCALE
+from ..kernels.lowlevel.records import GIVEN, LEARNING_RATE, MOST, N_STEP_RATES, SCALE
 from ..schedules import Schedule
 
 if TYPE_CHECKING:
@@ -82,9 +82,9 @@ class RunningOptimizer:
         """Kernels in which the rule goes on once it has run for all parameters."""
         return self.settings.phases
 
-    def hyper(self) -> np.ndarray:
+    def hyperparameters(self) -> np.ndarray:
         """The rule's own numbers, (2, N_HYPER): for weights and for biases."""
-        return self.settings.hyper()
+        return self.settings.hyperparameters()
 
     def prepare(self, n_params: int, dtype: np.dtype) -> np.ndarray:
         """The moments of a network of `n_params` parameters: zeros, or those of the training that goes on.
@@ -105,19 +105,19 @@ class RunningOptimizer:
         self.state = np.require(self.state, dtype, ["C", "A", "W", "O"])
         return self.state
 
-    def rates(self, steps: int, shrinks: bool = False) -> np.ndarray:
+    def step_rates(self, steps: int, shrinks: bool = False) -> np.ndarray:
         """What changes from step to step, for the next `steps` steps, (steps, N_RATES); the learning rate first.
 
         With `shrinks` also what L1's thresholds need.
         """
         t = np.arange(self.t, self.t + steps, dtype=np.float64)
         eta = self.schedule.at(t)
-        rates = self.settings.rates(t + 1.0, eta)
+        step_rates = self.settings.step_rates(t + 1.0, eta)
         shrinking = self.settings.shrinking if shrinks else None
         if shrinking is not None and shrinking.unit is not None:
-            rates[:, GIVEN] = eta if shrinking.given is None else shrinking.given
-            rates[:, MOST] = 2.0 * eta  # rules that divide by the gradients' size hardly take longer steps than η
-        return rates
+            step_rates[:, GIVEN] = eta if shrinking.given is None else shrinking.given
+            step_rates[:, MOST] = 2.0 * eta  # rules that divide by the gradients' size hardly take longer steps than η
+        return step_rates
 
     def advance(self, steps: int) -> None:
         """So many steps have been made."""
@@ -131,7 +131,7 @@ class RunningOptimizer:
         if self.t == self._exchanged:
             return float(self.schedule(self.t))
         last = np.array([self.t], np.float64)
-        return float(self.settings.rates(last, self.schedule.at(last - 1.0))[0, LEARNING_RATE])
+        return float(self.settings.step_rates(last, self.schedule.at(last - 1.0))[0, LEARNING_RATE])
 
     def after_epoch(self, rows_seen: int) -> None:
         """An epoch is over, `rows_seen` rows into the training."""
@@ -173,9 +173,9 @@ class RunningOptimizer:
         readable = gradient.flags.c_contiguous and gradient.flags.aligned
         if gradient.dtype != params.dtype or gradient.shape != params.shape or not readable:
             raise ValueError(f"gradient must be a contiguous vector of {params.dtype}, {params.shape}, as params is.")
-        hyper = self.hyper()
-        hyper[:, :N_RATES], hyper[:, SCALE] = self.rates(1), 1.0
+        hyperparameters = self.hyperparameters()
+        hyperparameters[:, :N_STEP_RATES], hyperparameters[:, SCALE] = self.step_rates(1), 1.0
         state = self.prepare(params.size, params.dtype)
         pointers = (array.ctypes.data for array in (params, gradient, state))
-        self.unit().entry(params.dtype)(*pointers, params.size, params.size, hyper.ctypes.data)
+        self.unit().entry(params.dtype)(*pointers, params.size, params.size, hyperparameters.ctypes.data)
         self.advance(1)

@@ -18,7 +18,7 @@ from ..engine.model import TrainableModel
 from ..engine.slicing import Slicer
 from ..engine.threads import Team, slow_seconds, takes_long, useful_threads
 from ..engine.workspace import Workspace
-from ..kernels.lowlevel.records import N_RATES
+from ..kernels.lowlevel.records import N_STEP_RATES
 from ..optimizers import Optimizer, RunningOptimizer
 from ..regularization import Regularisation
 from ..schedules import Adaptive, Schedule
@@ -179,7 +179,7 @@ class Epoch:
         self.slicer = Slicer(slow_seconds(network, batch_size))
         self.train_steps = _epoch_kernels.train_steps.entry(network.dtype)
         self.params = network.params.ctypes.data
-        self.rates = RatesAhead(self.optimizer, regularisation.l1 > 0)
+        self.step_rates = RatesAhead(self.optimizer, regularisation.l1 > 0)
         self.state = self.optimizer.prepare(network.layout.size, network.dtype)
         tasks = self.workspace.tasks
         self.results = tasks[["steps_made", "rows_counted", "loss_sum"]]
@@ -188,7 +188,7 @@ class Epoch:
         tasks["state"] = self.state.ctypes.data
         tasks["update_layer"] = _update_kernels.update_layer.address(network.dtype)
         tasks["update"] = self.optimizer.unit().address(network.dtype)
-        self.workspace.set_hyper(self.optimizer.hyper())
+        self.workspace.set_hyper(self.optimizer.hyperparameters())
         self.hooks = Hooks(self.workspace, regularisation, self.optimizer, masks)
 
     @classmethod
@@ -225,7 +225,7 @@ class Epoch:
     def run(self, l2: float) -> float:
         """Make every step of the pass; the mean loss over the rows that counted."""
         tasks, task = self.workspace.tasks, self.workspace.task
-        tasks["rates"], tasks["l2"] = self.rates.address(self.steps), l2 / self.rows.weight_divisor
+        tasks["step_rates"], tasks["l2"] = self.step_rates.address(self.steps), l2 / self.rows.weight_divisor
         self.hooks.before_epoch(self.steps)
         self.results[...] = 0
         try:
@@ -243,7 +243,7 @@ class Epoch:
 
 
 class RatesAhead:
-    """What changes from step to step (`RunningOptimizer.rates`), computed for many steps at a time.
+    """What changes from step to step (`RunningOptimizer.step_rates`), computed for many steps at a time.
 
     `shrinks` says whether weights are shrunk after each step (L1).
     """
@@ -252,17 +252,17 @@ class RatesAhead:
         self.optimizer, self.shrinks = optimizer, shrinks
         self.schedule: Schedule | None = None
         self.first = 0
-        self.rates = np.zeros((0, N_RATES))
+        self.step_rates = np.zeros((0, N_STEP_RATES))
 
     def address(self, steps: int) -> int:
         """Where those of the next `steps` steps lie, until it is asked again."""
         optimizer = self.optimizer
         at = optimizer.t - self.first
-        if optimizer.schedule is not self.schedule or not 0 <= at <= len(self.rates) - steps:
-            self.rates = optimizer.rates(max(steps, STEPS_AHEAD), self.shrinks)
+        if optimizer.schedule is not self.schedule or not 0 <= at <= len(self.step_rates) - steps:
+            self.step_rates = optimizer.step_rates(max(steps, STEPS_AHEAD), self.shrinks)
             self.schedule, self.first, at = optimizer.schedule, optimizer.t, 0
-            self.start = self.rates.ctypes.data
-        return self.start + at * self.rates.strides[0]
+            self.start = self.step_rates.ctypes.data
+        return self.start + at * self.step_rates.strides[0]
 
 
 def train(

@@ -11,7 +11,17 @@ import numpy as np
 
 from ..compiler.kernel import KernelModule, Unit
 from ..engine.workspace import Workspace
-from ..kernels.lowlevel.records import BEHIND, COLUMN_TILE, FLAT_TILE, KEPT, LARGEST, MOMENT, N_HYPER, RULE, SCALE
+from ..kernels.lowlevel.records import (
+    BEHIND,
+    COLUMN_TILE,
+    FLAT_TILE,
+    KEPT,
+    LARGEST,
+    MOMENT,
+    N_HYPERPARAMETERS,
+    RULE,
+    SCALE,
+)
 from ..optimizers import RunningOptimizer
 from ..regularization import Regularisation
 from .dropout_keys import Masks
@@ -58,7 +68,7 @@ class Hooks:
         self.dtype, self.layout = workspace.dtype, workspace.network.layout
         self.masks = masks if regularisation.drops else None
         self.tasks["rule"], self.tasks["moments"] = self.tasks["update"], self.tasks["state"]
-        self.tasks["rule_hyper"] = self.tasks["hyper"]
+        self.tasks["rule_hyperparameters"] = self.tasks["hyperparameters"]
         self._store_penalty(regularisation)
         self._add_phases(regularisation, optimizer)
         if regularisation.clip_value is not None:
@@ -78,14 +88,14 @@ class Hooks:
         behind = int(self.tasks["update"][0])
         if int(float(behind)) != behind:  # the kernel calls the address that it finds there
             raise RuntimeError(f"The update rule lies at {behind:#x}, an address that float64 does not hold exactly.")
-        hyper = np.zeros((2, 2, N_HYPER))
-        hyper[0, :, LARGEST], hyper[0, :, RULE] = largest, behind
+        hyperparameters = np.zeros((2, 2, N_HYPERPARAMETERS))
+        hyperparameters[0, :, LARGEST], hyperparameters[0, :, RULE] = largest, behind
         for thread, task in enumerate(self.tasks):
-            hyper[1] = self.workspace.buffers[f"hyper {thread}"]
-            hyper[1, :, SCALE] = 1.0
-            task["hyper"] = self.workspace.buffer(f"hyper {thread}", hyper.shape, np.float64)
-            task["rule_hyper"] = task["hyper"] + 8 * BEHIND
-            self.workspace.buffers[f"hyper {thread}"][...] = hyper
+            hyperparameters[1] = self.workspace.buffers[f"hyper {thread}"]
+            hyperparameters[1, :, SCALE] = 1.0
+            task["hyperparameters"] = self.workspace.buffer(f"hyper {thread}", hyperparameters.shape, np.float64)
+            task["rule_hyperparameters"] = task["hyperparameters"] + 8 * BEHIND
+            self.workspace.buffers[f"hyper {thread}"][...] = hyperparameters
         self.tasks["update"] = penalties.clip_by_value.address(self.dtype)
 
     def _shrink(self, optimizer: RunningOptimizer) -> Unit:

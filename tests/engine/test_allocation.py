@@ -22,7 +22,7 @@ from fastmlp.engine.workspace import LARGE_BATCH_ROWS, Workspace
 from fastmlp.kernels.loop.epoch import train_steps
 from fastmlp.kernels.loop.full_batch import add_gradients
 from fastmlp.kernels.loop.predict import predict_few, predict_rows
-from fastmlp.kernels.lowlevel.records import N_RATES
+from fastmlp.kernels.lowlevel.records import N_STEP_RATES
 from fastmlp.optimizers import LAMB, SGD, Adam
 from fastmlp.regularization import Regularisation
 from fastmlp.training.dropout_keys import Masks
@@ -94,7 +94,7 @@ class TestSteps:
         epoch = Epoch(problem.network, problem.rows, optimizer(), np.arange(1200), 12, *hooks)
         epoch.run(0.1)
         task, entry = epoch.workspace.task, train_steps.entry(dtype)
-        rates = np.full((100, N_RATES), 1e-3)
+        rates = np.full((100, N_STEP_RATES), 1e-3)
         task["rates"] = rates.ctypes.data
         arguments = (*epoch.workspace.arguments(), 0, 100, problem.network.params.ctypes.data)
 
@@ -112,7 +112,7 @@ class TestSteps:
         problem = self.problem(dtype, sparse)
         epoch = Epoch(problem.network, problem.rows, Adam(), np.arange(1200), 24, n_threads=3)
         epoch.run(0.1)
-        tasks, entry, rates = epoch.workspace.tasks, train_steps.entry(dtype), np.full((50, N_RATES), 1e-3)
+        tasks, entry, rates = epoch.workspace.tasks, train_steps.entry(dtype), np.full((50, N_STEP_RATES), 1e-3)
         tasks["rates"] = rates.ctypes.data
         params = problem.network.params.ctypes.data
         arguments = [(*epoch.workspace.arguments(thread), 0, 50, params) for thread in range(3)]

@@ -221,7 +221,7 @@ def test_whole_steps_were_made_or_none(optimizer, after, sharing, monkeypatch):
     sharing()
     assert np.array_equal(problems[0].network.params, problems[1].network.params)
     assert np.array_equal(plain.state, ours.state)
-    assert plain.optimizer.rates(3).tolist() == ours.optimizer.rates(3).tolist()
+    assert plain.optimizer.step_rates(3).tolist() == ours.optimizer.step_rates(3).tolist()
 
 
 def test_an_interrupt_before_a_thread_has_begun(monkeypatch):

@@ -29,12 +29,12 @@ def test_direction(dtype, n):
     rng = np.random.RandomState(n)
     param, d_param = rng.standard_normal(n).astype(dtype), (rng.standard_normal(n) * 9).astype(dtype)
     moments = rng.uniform(0.1, 1.0, (3, n)).astype(dtype)
-    hyper = np.zeros(records.N_HYPER)
-    hyper[[records.RATE_1, records.RATE_2, records.L2, records.SCALE]] = 1.5, 1.25, 0.5, 0.0625
-    hyper[[records.FIRST, records.SECOND, records.THIRD, records.EPSILON]] = 0.75, 0.96875, 0.125, 1e-3
+    hyperparameters = np.zeros(records.N_HYPERPARAMETERS)
+    hyperparameters[[records.RATE_1, records.RATE_2, records.L2, records.SCALE]] = 1.5, 1.25, 0.5, 0.0625
+    hyperparameters[[records.FIRST, records.SECOND, records.THIRD, records.EPSILON]] = 0.75, 0.96875, 0.125, 1e-3
     p, d, state = Guarded(param, dtype), Guarded(d_param, dtype), Guarded(moments, dtype, stride=n + 9)
-    h = Guarded(hyper, np.float64)
-    call(kernels.lamb, dtype, param=p, d_param=d, state=state, n_params=state.stride, n=n, hyper=h)
+    h = Guarded(hyperparameters, np.float64)
+    call(kernels.lamb, dtype, param=p, d_param=d, state=state, n_params=state.stride, n=n, hyperparameters=h)
     param, moments = param.astype(float), moments.astype(float)
     g = (d_param + 0.5 * param) * 0.0625
     m, v = 0.75 * moments[0] + 0.25 * g, 0.96875 * moments[1] + 0.03125 * g**2

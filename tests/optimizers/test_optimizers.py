@@ -88,12 +88,12 @@ def check_update(optimizer, t, n, dtype, weights):
     param, d_param = in_type(rng.standard_normal(n), dtype), in_type(rng.standard_normal(n) * 9, dtype)
     moments = in_type(rng.uniform([[1.0], [0.1], [1.0]], [[2.0], [0.9], [2.0]], (3, n)), dtype)
     moments = moments[: optimizer.n_moments or 1]  # whoever has none leaves alone what lies there
-    hyper = optimizer.hyper()
-    hyper[:, : records.N_RATES] = optimizer.rates(np.array([float(t)]), np.array([0.125]))
-    hyper[:, records.L2], hyper[:, records.SCALE] = 0.5, 0.0625
+    hyperparameters = optimizer.hyperparameters()
+    hyperparameters[:, : records.N_STEP_RATES] = optimizer.step_rates(np.array([float(t)]), np.array([0.125]))
+    hyperparameters[:, records.L2], hyperparameters[:, records.SCALE] = 0.5, 0.0625
     p, d, state = Guarded(param, dtype), Guarded(d_param, dtype), Guarded(moments, dtype, stride=n + 9)
-    h = Guarded(hyper[0 if weights else 1], np.float64)
-    call(optimizer.unit(), dtype, param=p, d_param=d, state=state, n_params=state.stride, n=n, hyper=h)
+    h = Guarded(hyperparameters[0 if weights else 1], np.float64)
+    call(optimizer.unit(), dtype, param=p, d_param=d, state=state, n_params=state.stride, n=n, hyperparameters=h)
     gradient = (d_param + 0.5 * param) * 0.0625
     expected, after = reference_optimizers.update(optimizer, param, gradient, moments, t, 0.125, weights)
     np.testing.assert_allclose(p.array, expected, err_msg=f"step {t}", **tolerance(dtype))
@@ -245,14 +245,14 @@ def test_how_training_is_cut_changes_no_bit(rule, monkeypatch):
 @pytest.mark.parametrize("rule", OF_NETWORKS)
 def test_rates_do_not_depend_on_how_many_are_asked_for(rule):
     whole, parts = (replace(OF_NETWORKS[rule], learning_rate=SCHEDULE).begin() for _ in range(2))
-    expected = whole.rates(500)
+    expected = whole.step_rates(500)
     for steps in (1, 0, 2, 13, 484):
-        got = parts.rates(steps)
-        assert got.shape == (steps, records.N_RATES)
+        got = parts.step_rates(steps)
+        assert got.shape == (steps, records.N_STEP_RATES)
         assert np.array_equal(got, expected[parts.t : parts.t + steps])
         parts.advance(steps)
     assert np.isfinite(expected).all()
-    assert np.isfinite(OF_NETWORKS[rule].rates(np.array([1e12]), np.array([0.1]))).all()
+    assert np.isfinite(OF_NETWORKS[rule].step_rates(np.array([1e12]), np.array([0.1]))).all()
 
 
 @pytest.mark.parametrize("rule", OF_NETWORKS)
@@ -266,7 +266,7 @@ def test_rates_ahead_are_those_of_their_steps(rule):
                 optimizer.schedule = Cosine(0.5, steps=1000)
             elif steps == 3:
                 optimizer.advance(100)
-        address, expected = ahead.address(steps), plain.rates(steps)
+        address, expected = ahead.address(steps), plain.step_rates(steps)
         got = (ctypes.c_double * expected.size).from_address(address)
         assert np.array_equal(np.reshape(got, expected.shape), expected)
         running.advance(steps)
@@ -293,7 +293,7 @@ def test_schedules_of_epochs_and_plateaus():
     running.advance(3)
     running.after_epoch(rows_seen=24)
     assert running.learning_rate == 0.1
-    assert running.rates(2)[:, 0].tolist() == [0.1, 0.1]
+    assert running.step_rates(2)[:, 0].tolist() == [0.1, 0.1]
     assert not running.after_plateau()
     running = Adam(Adaptive(0.5, smallest=0.1)).begin()
     assert running.after_plateau()

@@ -42,12 +42,12 @@ def test_the_threshold(dtype, n):
     """Nearer to zero, and no further than zero; what has diverged stays so."""
     param = np.linspace(-1, 1, n).astype(dtype)
     param[n // 2 :: 7] = np.nan
-    hyper = np.zeros(records.N_HYPER)
-    hyper[records.MEAN] = 0.25
+    hyperparameters = np.zeros(records.N_HYPERPARAMETERS)
+    hyperparameters[records.MEAN] = 0.25
     p, unread = Guarded(param, dtype), Guarded([np.nan], dtype)
     call(
         shrinkage.shrink, dtype, param=p, d_param=unread, state=unread, n_params=n, n=n,
-        hyper=Guarded(hyper, np.float64),
+        hyperparameters=Guarded(hyperparameters, np.float64),
     )  # fmt: skip
     np.testing.assert_allclose(p.array, plain.soft(param.astype(float), 0.25), rtol=4 * np.finfo(dtype).eps)
     np.testing.assert_array_equal(p.array == 0, abs(param) <= 0.25)

@@ -104,12 +104,12 @@ def test_dropout_needs_masks():
 
 def in_front_of_collect(dtype, **numbers):
     """Rows of hyper for `clip_by_value`, with numbers by name, and for `collect` behind it."""
-    hyper = np.zeros((2, 2, records.N_HYPER))
-    hyper[0, :, penalties.RULE] = phases.collect.address(dtype)
-    hyper[1, :, records.SCALE] = 1.0
+    hyperparameters = np.zeros((2, 2, records.N_HYPERPARAMETERS))
+    hyperparameters[0, :, penalties.RULE] = phases.collect.address(dtype)
+    hyperparameters[1, :, records.SCALE] = 1.0
     for name, number in numbers.items():
-        hyper[0, 0, getattr(records, name)] = number
-    return Guarded(hyper.ravel(), np.float64)
+        hyperparameters[0, 0, getattr(records, name)] = number
+    return Guarded(hyperparameters.ravel(), np.float64)
 
 
 @pytest.mark.parametrize("n", [1, 2, 15, 33, 131])
@@ -119,15 +119,24 @@ def test_clip_by_value(dtype, n):
     rng = np.random.RandomState(n)
     param = (rng.standard_normal(n) * (np.arange(n) > 0)).astype(dtype)  # the first is zero
     d_param = (rng.standard_normal(n) * 9).astype(dtype)
-    hyper = in_front_of_collect(dtype, LEARNING_RATE=0.5, L2=0.5, SCALE=0.0625, LARGEST=0.375)
+    hyperparameters = in_front_of_collect(dtype, LEARNING_RATE=0.5, L2=0.5, SCALE=0.0625, LARGEST=0.375)
     p, d, state = Guarded(param, dtype), Guarded(d_param, dtype), Guarded(np.zeros(n), dtype)
-    call(penalties.clip_by_value, dtype, param=p, d_param=d, state=state, n_params=n, n=n, hyper=hyper)
+    call(
+        penalties.clip_by_value,
+        dtype,
+        param=p,
+        d_param=d,
+        state=state,
+        n_params=n,
+        n=n,
+        hyperparameters=hyperparameters,
+    )
     param, d_param = param.astype(float), d_param.astype(float)
     (expected,) = plain.clip_by_value([(d_param + 0.5 * param) * 0.0625], 0.375)
     np.testing.assert_allclose(d.array, expected, rtol=8 * np.finfo(dtype).eps, atol=8 * np.finfo(dtype).eps)
     np.testing.assert_array_equal(state.array, d.array)
-    assert hyper.array[penalties.BEHIND + records.LEARNING_RATE] == 0.5
-    for written in (d, state, hyper):
+    assert hyperparameters.array[penalties.BEHIND + records.LEARNING_RATE] == 0.5
+    for written in (d, state, hyperparameters):
         written.assert_only_inside_written()
     p.assert_untouched()
 
@@ -135,10 +144,19 @@ def test_clip_by_value(dtype, n):
 @pytest.mark.parametrize("dtype", TYPES)
 def test_clip_by_value_keeps_what_diverged(dtype):
     """NaN stays NaN, and is not clipped away."""
-    hyper = in_front_of_collect(dtype, SCALE=1.0, LARGEST=2.0)
+    hyperparameters = in_front_of_collect(dtype, SCALE=1.0, LARGEST=2.0)
     p, state = Guarded(np.zeros(4), dtype), Guarded(np.zeros(4), dtype)
     d = Guarded([np.nan, np.inf, -np.inf, 1.0], dtype)
-    call(penalties.clip_by_value, dtype, param=p, d_param=d, state=state, n_params=4, n=4, hyper=hyper)
+    call(
+        penalties.clip_by_value,
+        dtype,
+        param=p,
+        d_param=d,
+        state=state,
+        n_params=4,
+        n=4,
+        hyperparameters=hyperparameters,
+    )
     np.testing.assert_array_equal(state.array, [np.nan, 2.0, -2.0, 1.0])
 
 
@@ -148,10 +166,19 @@ def test_collect(dtype, n):
     """An update rule that notes the gradient and changes nothing."""
     rng = np.random.RandomState(n)
     param, d_param = rng.standard_normal(n).astype(dtype), rng.standard_normal(n).astype(dtype)
-    hyper = np.zeros(records.N_HYPER)
-    hyper[[records.L2, records.SCALE]] = 0.5, 0.0625
+    hyperparameters = np.zeros(records.N_HYPERPARAMETERS)
+    hyperparameters[[records.L2, records.SCALE]] = 0.5, 0.0625
     p, d, g = Guarded(param, dtype), Guarded(d_param, dtype), Guarded(np.zeros(n), dtype)
-    call(phases.collect, dtype, param=p, d_param=d, state=g, n_params=n, n=n, hyper=Guarded(hyper, np.float64))
+    call(
+        phases.collect,
+        dtype,
+        param=p,
+        d_param=d,
+        state=g,
+        n_params=n,
+        n=n,
+        hyperparameters=Guarded(hyperparameters, np.float64),
+    )
     expected = (d_param.astype(float) + 0.5 * param.astype(float)) * 0.0625
     np.testing.assert_allclose(g.array, expected, rtol=8 * np.finfo(dtype).eps, atol=8 * np.finfo(dtype).eps)
     g.assert_only_inside_written()

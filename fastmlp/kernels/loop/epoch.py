@@ -17,7 +17,7 @@ computed by one thread in a fixed order, so the bits are the same whatever the n
 from ...compiler.numba_backend import POINTER, SIZE, inline_ir, unit
 from ..lowlevel.barrier import barrier_wait, thread_range
 from ..lowlevel.pointers import call, carray, doubles_at, integers_at, min_size, shift
-from ..lowlevel.records import L2, LAYER_POINTER, N_HYPER, N_RATES, ROW_TILE, SCALE, TASK_POINTER
+from ..lowlevel.records import L2, LAYER_POINTER, N_HYPERPARAMETERS, N_STEP_RATES, ROW_TILE, SCALE, TASK_POINTER
 from ..lowlevel.subnormals import flush_subnormals, restore_mode
 from .forward_backward import sum_losses, sum_weights
 
@@ -73,12 +73,12 @@ def compute_deltas(task_record, layer_records, order, rows, dtype_ptr):
 @inline_ir
 def set_hyper(task, total_weight):
     """This step's rates and 1 / Σ weights, for weights and biases (whose L2 stays zero)."""
-    hyper = carray(doubles_at(task.hyper), 2 * N_HYPER)
-    rates = carray(doubles_at(task.rates), (task.steps_made + 1) * N_RATES)
-    for i in range(N_RATES):
-        hyper[i] = hyper[N_HYPER + i] = rates[task.steps_made * N_RATES + i]
-    hyper[L2] = task.l2
-    hyper[SCALE] = hyper[N_HYPER + SCALE] = 1.0 / total_weight
+    hyperparameters = carray(doubles_at(task.hyperparameters), 2 * N_HYPERPARAMETERS)
+    step_rates = carray(doubles_at(task.step_rates), (task.steps_made + 1) * N_STEP_RATES)
+    for i in range(N_STEP_RATES):
+        hyperparameters[i] = hyperparameters[N_HYPERPARAMETERS + i] = step_rates[task.steps_made * N_STEP_RATES + i]
+    hyperparameters[L2] = task.l2
+    hyperparameters[SCALE] = hyperparameters[N_HYPERPARAMETERS + SCALE] = 1.0 / total_weight
 
 
 @inline_ir

@@ -25,8 +25,8 @@ from ..lowlevel.records import (
     FLAT_TILE,
     L2,
     LAYER_POINTER,
-    N_HYPER,
-    N_RATES,
+    N_HYPERPARAMETERS,
+    N_STEP_RATES,
     ROW_TILE,
     SCALE,
     TASK_POINTER,
@@ -44,7 +44,7 @@ def run_global_phases(task_record, layer_records, dtype_ptr):
     task = carray(task_record, 1)[0]
     if task.thread == 0:
         task.penalty = task.l1 * add_up(task.magnitudes, task.n_magnitudes)
-    shrinkage = task.l1 * carray(doubles_at(task.hyper), N_HYPER)[SCALE]
+    shrinkage = task.l1 * carray(doubles_at(task.hyperparameters), N_HYPERPARAMETERS)[SCALE]
     task.shrinkage = shrinkage if shrinkage > 0.0 else 0.0
     for number in range(task.n_phases):
         if not barrier_wait(task.team, task.n_threads):
@@ -63,11 +63,11 @@ def add_up(address, n):
 
 
 @unit(POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)
-def collect(param, d_param, state, n_params, n, hyper):
+def collect(param, d_param, state, n_params, n, hyperparameters):
     """An update rule that changes nothing: state (n,) is overwritten with the gradient, (d_param + L2 param) SCALE."""
     prefer_wide_vectors()
     p, d, g = carray(param, n), carray(d_param, n), carray(state, n)
-    l2, scale = p.dtype.type(hyper[L2]), p.dtype.type(hyper[SCALE])
+    l2, scale = p.dtype.type(hyperparameters[L2]), p.dtype.type(hyperparameters[SCALE])
     for i in range(n):
         g[i] = (d[i] + l2 * p[i]) * scale
 
@@ -93,19 +93,26 @@ def apply_gradient(task_record, layer_records, dtype_ptr):
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
     norm = np.sqrt(add_up(task.sums, (task.n_params + FLAT_TILE - 1) // FLAT_TILE))
-    rates, hyper = doubles_at(task.hyper), carray(doubles_at(task.rule_hyper), 2 * N_HYPER)
-    for i in range(N_RATES):
-        hyper[i] = hyper[N_HYPER + i] = rates[i]
-    hyper[L2] = 0.0
-    hyper[SCALE] = hyper[N_HYPER + SCALE] = task.clip_norm / norm if norm > task.clip_norm else 1.0
-    task.shrinkage *= hyper[SCALE]
+    step_rates, hyperparameters = (
+        doubles_at(task.hyperparameters),
+        carray(doubles_at(task.rule_hyperparameters), 2 * N_HYPERPARAMETERS),
+    )
+    for i in range(N_STEP_RATES):
+        hyperparameters[i] = hyperparameters[N_HYPERPARAMETERS + i] = step_rates[i]
+    hyperparameters[L2] = 0.0
+    hyperparameters[SCALE] = hyperparameters[N_HYPERPARAMETERS + SCALE] = (
+        task.clip_norm / norm if norm > task.clip_norm else 1.0
+    )
+    task.shrinkage *= hyperparameters[SCALE]
     for number in range(task.n_layers):
         layer = layers[number]
         begin, end = thread_range(layer.fan_in * layer.fan_out, FLAT_TILE, task.thread, task.n_threads)
         apply_to(task, layer.weight, layer.weight_offset, begin, end - begin, 0, dtype_ptr)
         begin, end = thread_range(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
-        apply_to(task, layer.bias, layer.bias_offset, begin, end - begin, N_HYPER, dtype_ptr)
-    hyper[SCALE] = hyper[N_HYPER + SCALE] = 1.0  # as `collect` wants it behind `clip_by_value`
+        apply_to(task, layer.bias, layer.bias_offset, begin, end - begin, N_HYPERPARAMETERS, dtype_ptr)
+    hyperparameters[SCALE] = hyperparameters[N_HYPERPARAMETERS + SCALE] = (
+        1.0  # as `collect` wants it behind `clip_by_value`
+    )
 
 
 @inline_ir
@@ -114,7 +121,7 @@ def apply_to(task, params, offset, first, n, row, dtype_ptr):
     param = shift(pointer_at(params, dtype_ptr), first)
     gradient = shift(pointer_at(task.gradient, dtype_ptr), offset + first)
     moments = shift(pointer_at(task.moments, dtype_ptr), offset + first)
-    call(task.rule, (param, gradient, moments, task.n_params, n, shift(doubles_at(task.rule_hyper), row)))
+    call(task.rule, (param, gradient, moments, task.n_params, n, shift(doubles_at(task.rule_hyperparameters), row)))
 
 
 @unit(TASK_POINTER, LAYER_POINTER, POINTER)

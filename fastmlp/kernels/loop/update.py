@@ -3,7 +3,7 @@
 from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, inline_reduction, unit
 from ..lowlevel.barrier import cancelled, thread_range
 from ..lowlevel.pointers import call, carray, doubles_at, min_size, pointer_at, shift
-from ..lowlevel.records import COLUMN_TILE, LAYER_POINTER, N_HYPER, ROW_TILE, TASK_POINTER
+from ..lowlevel.records import COLUMN_TILE, LAYER_POINTER, N_HYPERPARAMETERS, ROW_TILE, TASK_POINTER
 from .weight_gradient import bias_gradient, sort_batch
 
 
@@ -61,16 +61,20 @@ def update_layer(task_record, layer_records, number, order, rows, dtype_ptr):
 @inline_ir
 def update_weights(task, layer, first, count, column, columns, dtype_ptr):
     """weight[first : first + count, column : column + columns] and its moments take their step; d_tile is read."""
-    d_tile, state, hyper = pointer_at(task.d_tile, dtype_ptr), pointer_at(task.state, dtype_ptr), doubles_at(task.hyper)
+    d_tile, state, hyperparameters = (
+        pointer_at(task.d_tile, dtype_ptr),
+        pointer_at(task.state, dtype_ptr),
+        doubles_at(task.hyperparameters),
+    )
     at = first * layer.fan_out + column
     weight, moments = shift(pointer_at(layer.weight, dtype_ptr), at), shift(state, layer.weight_offset + at)
     store_squares(layer, first, count, column, columns, dtype_ptr)
     if columns == layer.fan_out:
-        call(task.update, (weight, d_tile, moments, task.n_params, count * columns, hyper))
+        call(task.update, (weight, d_tile, moments, task.n_params, count * columns, hyperparameters))
         return
     for i in range(count):
         w, m = shift(weight, i * layer.fan_out), shift(moments, i * layer.fan_out)
-        call(task.update, (w, shift(d_tile, i * columns), m, task.n_params, columns, hyper))
+        call(task.update, (w, shift(d_tile, i * columns), m, task.n_params, columns, hyperparameters))
 
 
 @inline_ir
@@ -136,5 +140,5 @@ def update_biases(task_record, layer_records, number, rows, dtype_ptr):
         bias_gradient(layer, d_tile, 0, column, stop - column, rows, dtype_ptr)
     bias = shift(pointer_at(layer.bias, dtype_ptr), column)
     moments = shift(pointer_at(task.state, dtype_ptr), layer.bias_offset + column)
-    hyper = shift(doubles_at(task.hyper), N_HYPER)
-    call(task.update, (bias, d_tile, moments, task.n_params, stop - column, hyper))
+    hyperparameters = shift(doubles_at(task.hyperparameters), N_HYPERPARAMETERS)
+    call(task.update, (bias, d_tile, moments, task.n_params, stop - column, hyperparameters))

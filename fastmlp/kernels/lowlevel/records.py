@@ -12,11 +12,11 @@ from ...compiler.kernel import Argument
 #: Where in a row of hyper-parameters each number stands. The first N_RATES change from step to step; what RATE_1 …
 #: RATE_3 and the numbers from FIRST on mean is the update rule's.
 LEARNING_RATE, RATE_1, RATE_2, RATE_3, L2, SCALE, FIRST, SECOND, THIRD, EPSILON = range(10)
-N_RATES, N_HYPER = 4, 16
+N_STEP_RATES, N_HYPERPARAMETERS = 4, 16
 #: Of `penalties`, in rows 0 and 1: the largest size of a gradient's element, the address of the rule behind; and how
 #: many numbers further on that rule's row is.
 LARGEST, RULE = FIRST, SECOND
-BEHIND = 2 * N_HYPER
+BEHIND = 2 * N_HYPERPARAMETERS
 #: Of `shrinkage`, in the rule's first row: two of the step's rates, and four numbers more.
 GIVEN, MOST, SHRINKAGE, MEAN, KEPT, MOMENT = RATE_2, RATE_3, 10, 11, 12, 13
 #: Rows are padded to whole tiles; weights are dealt to threads by so many rows, or by so many columns.
@@ -69,7 +69,7 @@ _TASK_FIELDS = [
     # mixes a row's outputs (a unit, or 0); the loss's own numbers.
     ("activate_output", "i8"), ("output_backward", "i8"), ("loss_settings", "i8"),
     # Hyper-parameters: two rows of N_HYPER (weights, biases); N_RATES numbers for each step.
-    ("hyper", "i8"), ("rates", "i8"), ("l2", "f8"),
+    ("hyperparameters", "i8"), ("step_rates", "i8"), ("l2", "f8"),
     # Prediction: room for the row numbers of a block; whether one output becomes two, 1 − p and p;
     # where it counts what is not finite (0: nobody asks); a unit.
     # input_rows: as many rows as a first layer that is not large reads at a time (else 0).
@@ -94,7 +94,7 @@ _TASK_FIELDS = [
     # takes it from there, its hyper and its moments; sums of tiles, room for those of a few columns; the largest norms
     # of a gradient and of a unit's weights.
     ("run_global_phases", "i8"), ("phases", "i8"), ("n_phases", "i8"),
-    ("gradient", "i8"), ("rule", "i8"), ("rule_hyper", "i8"), ("moments", "i8"),
+    ("gradient", "i8"), ("rule", "i8"), ("rule_hyperparameters", "i8"), ("moments", "i8"),
     ("sums", "i8"), ("column_sums", "i8"), ("clip_norm", "f8"), ("max_norm", "f8"),
     # Dropout: a key for each layer of each step; the batch's row that stands in the buffers' first (of a part, not 0);
     # the values of sparse input as they were given.

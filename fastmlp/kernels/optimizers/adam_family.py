@@ -14,16 +14,16 @@ from .sgd_adam import SIGNATURE
 
 
 @unit(*SIGNATURE)
-def amsgrad(param, d_param, state, n_params, n, hyper):
+def amsgrad(param, d_param, state, n_params, n, hyperparameters):
     """m, v as Adam's, h ← max(h, v), param ← param − η m / (√h + ε)."""
     prefer_wide_vectors()
     p, d = carray(param, n), carray(d_param, n)
     m, v = carray(state, n), carray(shift(state, n_params), n)
     h = carray(shift(state, 2 * n_params), n)
-    eta, l2 = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[L2])
-    scale, epsilon = p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[EPSILON])
-    beta_1, beta_2 = p.dtype.type(hyper[FIRST]), p.dtype.type(hyper[SECOND])
-    rest_1, rest_2 = p.dtype.type(1.0 - hyper[FIRST]), p.dtype.type(1.0 - hyper[SECOND])
+    eta, l2 = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[L2])
+    scale, epsilon = p.dtype.type(hyperparameters[SCALE]), p.dtype.type(hyperparameters[EPSILON])
+    beta_1, beta_2 = p.dtype.type(hyperparameters[FIRST]), p.dtype.type(hyperparameters[SECOND])
+    rest_1, rest_2 = p.dtype.type(1.0 - hyperparameters[FIRST]), p.dtype.type(1.0 - hyperparameters[SECOND])
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         first = beta_1 * m[i] + rest_1 * g
@@ -36,15 +36,15 @@ def amsgrad(param, d_param, state, n_params, n, hyper):
 
 
 @unit(*SIGNATURE)
-def adamax(param, d_param, state, n_params, n, hyper):
+def adamax(param, d_param, state, n_params, n, hyperparameters):
     """m ← β₁ m + (1 − β₁) g, u ← max(β₂ u, |g| + ε), param ← param − η m / u."""
     prefer_wide_vectors()
     p, d = carray(param, n), carray(d_param, n)
     m, u = carray(state, n), carray(shift(state, n_params), n)
-    eta, l2 = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[L2])
-    scale, epsilon = p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[EPSILON])
-    beta_1, beta_2 = p.dtype.type(hyper[FIRST]), p.dtype.type(hyper[SECOND])
-    rest_1 = p.dtype.type(1.0 - hyper[FIRST])
+    eta, l2 = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[L2])
+    scale, epsilon = p.dtype.type(hyperparameters[SCALE]), p.dtype.type(hyperparameters[EPSILON])
+    beta_1, beta_2 = p.dtype.type(hyperparameters[FIRST]), p.dtype.type(hyperparameters[SECOND])
+    rest_1 = p.dtype.type(1.0 - hyperparameters[FIRST])
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         first = beta_1 * m[i] + rest_1 * g
@@ -56,15 +56,19 @@ def adamax(param, d_param, state, n_params, n, hyper):
 
 
 @unit(*SIGNATURE)
-def nadam(param, d_param, state, n_params, n, hyper):
-    """m, v as Adam's, param ← param − (η m + RATE_1 g) / (√v + ε): both rates corrected, see `NAdam.rates`."""
+def nadam(param, d_param, state, n_params, n, hyperparameters):
+    """m, v as Adam's, param ← param − (η m + RATE_1 g) / (√v + ε): both rates corrected, see `NAdam.step_rates`."""
     prefer_wide_vectors()
     p, d = carray(param, n), carray(d_param, n)
     m, v = carray(state, n), carray(shift(state, n_params), n)
-    eta, rate_of_g = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[RATE_1])
-    l2, scale, epsilon = p.dtype.type(hyper[L2]), p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[EPSILON])
-    beta_1, beta_2 = p.dtype.type(hyper[FIRST]), p.dtype.type(hyper[SECOND])
-    rest_1, rest_2 = p.dtype.type(1.0 - hyper[FIRST]), p.dtype.type(1.0 - hyper[SECOND])
+    eta, rate_of_g = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[RATE_1])
+    l2, scale, epsilon = (
+        p.dtype.type(hyperparameters[L2]),
+        p.dtype.type(hyperparameters[SCALE]),
+        p.dtype.type(hyperparameters[EPSILON]),
+    )
+    beta_1, beta_2 = p.dtype.type(hyperparameters[FIRST]), p.dtype.type(hyperparameters[SECOND])
+    rest_1, rest_2 = p.dtype.type(1.0 - hyperparameters[FIRST]), p.dtype.type(1.0 - hyperparameters[SECOND])
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         first = beta_1 * m[i] + rest_1 * g
@@ -75,15 +79,19 @@ def nadam(param, d_param, state, n_params, n, hyper):
 
 
 @unit(*SIGNATURE)
-def radam(param, d_param, state, n_params, n, hyper):
-    """m, v as Adam's, param ← param − η m / (√v + ε) − RATE_1 m: one of the two rates is zero, see `RAdam.rates`."""
+def radam(param, d_param, state, n_params, n, hyperparameters):
+    """m, v as Adam's, param ← param − η m / (√v + ε) − RATE_1 m: one of the two rates is zero, see `RAdam.step_rates`."""
     prefer_wide_vectors()
     p, d = carray(param, n), carray(d_param, n)
     m, v = carray(state, n), carray(shift(state, n_params), n)
-    eta, plain_rate = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[RATE_1])
-    l2, scale, epsilon = p.dtype.type(hyper[L2]), p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[EPSILON])
-    beta_1, beta_2 = p.dtype.type(hyper[FIRST]), p.dtype.type(hyper[SECOND])
-    rest_1, rest_2 = p.dtype.type(1.0 - hyper[FIRST]), p.dtype.type(1.0 - hyper[SECOND])
+    eta, plain_rate = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[RATE_1])
+    l2, scale, epsilon = (
+        p.dtype.type(hyperparameters[L2]),
+        p.dtype.type(hyperparameters[SCALE]),
+        p.dtype.type(hyperparameters[EPSILON]),
+    )
+    beta_1, beta_2 = p.dtype.type(hyperparameters[FIRST]), p.dtype.type(hyperparameters[SECOND])
+    rest_1, rest_2 = p.dtype.type(1.0 - hyperparameters[FIRST]), p.dtype.type(1.0 - hyperparameters[SECOND])
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         first = beta_1 * m[i] + rest_1 * g
@@ -94,15 +102,22 @@ def radam(param, d_param, state, n_params, n, hyper):
 
 
 @unit(*SIGNATURE)
-def adamw(param, d_param, state, n_params, n, hyper):
+def adamw(param, d_param, state, n_params, n, hyperparameters):
     """m, v as Adam's, param ← (1 − RATE_1 λ) param − η m / (√v + ε), with RATE_1 the rate as it is, THIRD = λ."""
     prefer_wide_vectors()
     p, d = carray(param, n), carray(d_param, n)
     m, v = carray(state, n), carray(shift(state, n_params), n)
-    eta, kept = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(1.0 - hyper[RATE_1] * hyper[THIRD])
-    l2, scale, epsilon = p.dtype.type(hyper[L2]), p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[EPSILON])
-    beta_1, beta_2 = p.dtype.type(hyper[FIRST]), p.dtype.type(hyper[SECOND])
-    rest_1, rest_2 = p.dtype.type(1.0 - hyper[FIRST]), p.dtype.type(1.0 - hyper[SECOND])
+    eta, kept = (
+        p.dtype.type(hyperparameters[LEARNING_RATE]),
+        p.dtype.type(1.0 - hyperparameters[RATE_1] * hyperparameters[THIRD]),
+    )
+    l2, scale, epsilon = (
+        p.dtype.type(hyperparameters[L2]),
+        p.dtype.type(hyperparameters[SCALE]),
+        p.dtype.type(hyperparameters[EPSILON]),
+    )
+    beta_1, beta_2 = p.dtype.type(hyperparameters[FIRST]), p.dtype.type(hyperparameters[SECOND])
+    rest_1, rest_2 = p.dtype.type(1.0 - hyperparameters[FIRST]), p.dtype.type(1.0 - hyperparameters[SECOND])
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         first = beta_1 * m[i] + rest_1 * g
@@ -113,17 +128,20 @@ def adamw(param, d_param, state, n_params, n, hyper):
 
 
 @unit(*SIGNATURE)
-def lion(param, d_param, state, n_params, n, hyper):
+def lion(param, d_param, state, n_params, n, hyperparameters):
     """c = β₁ m + (1 − β₁) g, param ← (1 − η λ) param − η sign(c), m ← β₂ m + (1 − β₂) g, with THIRD = λ.
 
     The sign of zero is zero, and NaN stays NaN.
     """
     prefer_wide_vectors()
     p, d, m = carray(param, n), carray(d_param, n), carray(state, n)
-    eta, kept = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(1.0 - hyper[LEARNING_RATE] * hyper[THIRD])
-    l2, scale, zero = p.dtype.type(hyper[L2]), p.dtype.type(hyper[SCALE]), p.dtype.type(0)
-    beta_1, beta_2 = p.dtype.type(hyper[FIRST]), p.dtype.type(hyper[SECOND])
-    rest_1, rest_2 = p.dtype.type(1.0 - hyper[FIRST]), p.dtype.type(1.0 - hyper[SECOND])
+    eta, kept = (
+        p.dtype.type(hyperparameters[LEARNING_RATE]),
+        p.dtype.type(1.0 - hyperparameters[LEARNING_RATE] * hyperparameters[THIRD]),
+    )
+    l2, scale, zero = p.dtype.type(hyperparameters[L2]), p.dtype.type(hyperparameters[SCALE]), p.dtype.type(0)
+    beta_1, beta_2 = p.dtype.type(hyperparameters[FIRST]), p.dtype.type(hyperparameters[SECOND])
+    rest_1, rest_2 = p.dtype.type(1.0 - hyperparameters[FIRST]), p.dtype.type(1.0 - hyperparameters[SECOND])
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         c = beta_1 * m[i] + rest_1 * g

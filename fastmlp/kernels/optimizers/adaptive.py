@@ -10,12 +10,12 @@ from .sgd_adam import SIGNATURE
 
 
 @unit(*SIGNATURE)
-def adagrad(param, d_param, state, n_params, n, hyper):
+def adagrad(param, d_param, state, n_params, n, hyperparameters):
     """s ← s + g², param ← param − η g / (√s + ε)."""
     prefer_wide_vectors()
     p, d, s = carray(param, n), carray(d_param, n), carray(state, n)
-    eta, l2 = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[L2])
-    scale, epsilon = p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[EPSILON])
+    eta, l2 = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[L2])
+    scale, epsilon = p.dtype.type(hyperparameters[SCALE]), p.dtype.type(hyperparameters[EPSILON])
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         total = s[i] + g * g
@@ -24,14 +24,14 @@ def adagrad(param, d_param, state, n_params, n, hyper):
 
 
 @unit(*SIGNATURE)
-def adadelta(param, d_param, state, n_params, n, hyper):
+def adadelta(param, d_param, state, n_params, n, hyperparameters):
     """v ← ρ v + (1 − ρ) g², Δ = √(u + ε) / √(v + ε) g, u ← ρ u + (1 − ρ) Δ², param ← param − η Δ, with FIRST = ρ."""
     prefer_wide_vectors()
     p, d = carray(param, n), carray(d_param, n)
     v, u = carray(state, n), carray(shift(state, n_params), n)
-    eta, l2 = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[L2])
-    scale, epsilon = p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[EPSILON])
-    rho, rest = p.dtype.type(hyper[FIRST]), p.dtype.type(1.0 - hyper[FIRST])
+    eta, l2 = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[L2])
+    scale, epsilon = p.dtype.type(hyperparameters[SCALE]), p.dtype.type(hyperparameters[EPSILON])
+    rho, rest = p.dtype.type(hyperparameters[FIRST]), p.dtype.type(1.0 - hyperparameters[FIRST])
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         second = rho * v[i] + rest * (g * g)
@@ -42,13 +42,13 @@ def adadelta(param, d_param, state, n_params, n, hyper):
 
 
 @unit(*SIGNATURE)
-def rmsprop(param, d_param, state, n_params, n, hyper):
+def rmsprop(param, d_param, state, n_params, n, hyperparameters):
     """v ← ρ v + (1 − ρ) g², param ← param − η g / √(v + ε), with FIRST = ρ."""
     prefer_wide_vectors()
     p, d, v = carray(param, n), carray(d_param, n), carray(state, n)
-    eta, l2 = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[L2])
-    scale, epsilon = p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[EPSILON])
-    rho, rest = p.dtype.type(hyper[FIRST]), p.dtype.type(1.0 - hyper[FIRST])
+    eta, l2 = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[L2])
+    scale, epsilon = p.dtype.type(hyperparameters[SCALE]), p.dtype.type(hyperparameters[EPSILON])
+    rho, rest = p.dtype.type(hyperparameters[FIRST]), p.dtype.type(1.0 - hyperparameters[FIRST])
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         second = rho * v[i] + rest * (g * g)
@@ -57,15 +57,15 @@ def rmsprop(param, d_param, state, n_params, n, hyper):
 
 
 @unit(*SIGNATURE)
-def rmsprop_momentum(param, d_param, state, n_params, n, hyper):
+def rmsprop_momentum(param, d_param, state, n_params, n, hyperparameters):
     """v ← ρ v + (1 − ρ) g², Δ ← μ Δ − η g / √(v + ε), param ← param + Δ, with FIRST = ρ, SECOND = μ."""
     prefer_wide_vectors()
     p, d = carray(param, n), carray(d_param, n)
     v, velocity = carray(state, n), carray(shift(state, n_params), n)
-    eta, l2 = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[L2])
-    scale, epsilon = p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[EPSILON])
-    rho, rest = p.dtype.type(hyper[FIRST]), p.dtype.type(1.0 - hyper[FIRST])
-    mu = p.dtype.type(hyper[SECOND])
+    eta, l2 = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[L2])
+    scale, epsilon = p.dtype.type(hyperparameters[SCALE]), p.dtype.type(hyperparameters[EPSILON])
+    rho, rest = p.dtype.type(hyperparameters[FIRST]), p.dtype.type(1.0 - hyperparameters[FIRST])
+    mu = p.dtype.type(hyperparameters[SECOND])
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         second = rho * v[i] + rest * (g * g)
@@ -76,7 +76,7 @@ def rmsprop_momentum(param, d_param, state, n_params, n, hyper):
 
 
 @unit(*SIGNATURE)
-def rmsprop_centred(param, d_param, state, n_params, n, hyper):
+def rmsprop_centred(param, d_param, state, n_params, n, hyperparameters):
     """v ← ρ v + (1 − ρ) g², m ← ρ m + (1 − ρ) g, Δ ← μ Δ − η g / √(v − m² + ε), param ← param + Δ.
 
     FIRST = ρ, SECOND = μ. Rounding can bring v − m² below zero, which counts as zero; NaN stays NaN.
@@ -85,10 +85,10 @@ def rmsprop_centred(param, d_param, state, n_params, n, hyper):
     p, d = carray(param, n), carray(d_param, n)
     v, m = carray(state, n), carray(shift(state, n_params), n)
     velocity = carray(shift(state, 2 * n_params), n)
-    eta, l2 = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[L2])
-    scale, epsilon = p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[EPSILON])
-    rho, rest = p.dtype.type(hyper[FIRST]), p.dtype.type(1.0 - hyper[FIRST])
-    mu, zero = p.dtype.type(hyper[SECOND]), p.dtype.type(0)
+    eta, l2 = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[L2])
+    scale, epsilon = p.dtype.type(hyperparameters[SCALE]), p.dtype.type(hyperparameters[EPSILON])
+    rho, rest = p.dtype.type(hyperparameters[FIRST]), p.dtype.type(1.0 - hyperparameters[FIRST])
+    mu, zero = p.dtype.type(hyperparameters[SECOND]), p.dtype.type(0)
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         second = rho * v[i] + rest * (g * g)

@@ -29,18 +29,26 @@ from ..math.lanes import prefer_wide_vectors
 
 
 @unit(POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)
-def lamb(param, d_param, state, n_params, n, hyper):
+def lamb(param, d_param, state, n_params, n, hyperparameters):
     """m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², u ← RATE_1 m / (RATE_2 √v + ε) + λ param; param stays.
 
-    FIRST = β₁, SECOND = β₂, THIRD = λ; the rates correct the moments' bias, see `LAMB.rates`.
+    FIRST = β₁, SECOND = β₂, THIRD = λ; the rates correct the moments' bias, see `LAMB.step_rates`.
     """
     prefer_wide_vectors()
     p, d = carray(param, n), carray(d_param, n)
     m, v, u = carray(state, n), carray(shift(state, n_params), n), carray(shift(state, 2 * n_params), n)
-    l2, scale, epsilon = p.dtype.type(hyper[L2]), p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[EPSILON])
-    correct_1, correct_2 = p.dtype.type(hyper[RATE_1]), p.dtype.type(hyper[RATE_2])
-    beta_1, beta_2, decay = p.dtype.type(hyper[FIRST]), p.dtype.type(hyper[SECOND]), p.dtype.type(hyper[THIRD])
-    rest_1, rest_2 = p.dtype.type(1.0 - hyper[FIRST]), p.dtype.type(1.0 - hyper[SECOND])
+    l2, scale, epsilon = (
+        p.dtype.type(hyperparameters[L2]),
+        p.dtype.type(hyperparameters[SCALE]),
+        p.dtype.type(hyperparameters[EPSILON]),
+    )
+    correct_1, correct_2 = p.dtype.type(hyperparameters[RATE_1]), p.dtype.type(hyperparameters[RATE_2])
+    beta_1, beta_2, decay = (
+        p.dtype.type(hyperparameters[FIRST]),
+        p.dtype.type(hyperparameters[SECOND]),
+        p.dtype.type(hyperparameters[THIRD]),
+    )
+    rest_1, rest_2 = p.dtype.type(1.0 - hyperparameters[FIRST]), p.dtype.type(1.0 - hyperparameters[SECOND])
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         first = beta_1 * m[i] + rest_1 * g
@@ -73,7 +81,7 @@ def apply_trust(task_record, layer_records, dtype_ptr):
     """This thread's weights ← w − η ‖w‖ / ‖u‖ u, norms of the layer's (the ratio is 1 where one is 0); biases − η u."""
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
-    eta = doubles_at(task.hyper)[LEARNING_RATE]
+    eta = doubles_at(task.hyperparameters)[LEARNING_RATE]
     at = 0
     for number in range(task.n_layers):
         layer = layers[number]

@@ -14,12 +14,12 @@ import numpy as np
 from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inline_reduction, unit
 from ..lowlevel.barrier import thread_range
 from ..lowlevel.pointers import call, carray, doubles_at, min_size, pointer_at, shift
-from ..lowlevel.records import BEHIND, FLAT_TILE, L2, LARGEST, LAYER_POINTER, N_RATES, RULE, SCALE, TASK_POINTER
+from ..lowlevel.records import BEHIND, FLAT_TILE, L2, LARGEST, LAYER_POINTER, N_STEP_RATES, RULE, SCALE, TASK_POINTER
 from ..math.lanes import prefer_wide_vectors
 
 
 @unit(POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)
-def clip_by_value(param, d_param, state, n_params, n, hyper):
+def clip_by_value(param, d_param, state, n_params, n, hyperparameters):
     """d_param (n,) is overwritten with the gradient, each element clipped, and handed to the rule behind.
 
     g = (d_param + L2 p) SCALE within ±LARGEST. NaN stays NaN. The rates of the rule behind are overwritten with this
@@ -27,15 +27,15 @@ def clip_by_value(param, d_param, state, n_params, n, hyper):
     """
     prefer_wide_vectors()
     p, d = carray(param, n), carray(d_param, n)
-    l2, scale = p.dtype.type(hyper[L2]), p.dtype.type(hyper[SCALE])
-    largest = p.dtype.type(hyper[LARGEST])
+    l2, scale = p.dtype.type(hyperparameters[L2]), p.dtype.type(hyperparameters[SCALE])
+    largest = p.dtype.type(hyperparameters[LARGEST])
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         g = largest if g > largest else g
         d[i] = -largest if g < -largest else g
-    for i in range(N_RATES):
-        hyper[BEHIND + i] = hyper[i]
-    call(np.int64(hyper[RULE]), (param, d_param, state, n_params, n, shift(hyper, BEHIND)))
+    for i in range(N_STEP_RATES):
+        hyperparameters[BEHIND + i] = hyperparameters[i]
+    call(np.int64(hyperparameters[RULE]), (param, d_param, state, n_params, n, shift(hyperparameters, BEHIND)))
 
 
 @unit(TASK_POINTER, LAYER_POINTER, POINTER)

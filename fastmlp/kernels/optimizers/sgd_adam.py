@@ -18,23 +18,23 @@ SIGNATURE = (POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)
 
 
 @unit(*SIGNATURE)
-def sgd(param, d_param, state, n_params, n, hyper):
+def sgd(param, d_param, state, n_params, n, hyperparameters):
     """param ← param − η g. There is no state: its pointer is never followed."""
     prefer_wide_vectors()
     p, d = carray(param, n), carray(d_param, n)
-    eta, l2 = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[L2])
-    scale = p.dtype.type(hyper[SCALE])
+    eta, l2 = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[L2])
+    scale = p.dtype.type(hyperparameters[SCALE])
     for i in range(n):
         p[i] -= eta * ((d[i] + l2 * p[i]) * scale)
 
 
 @unit(*SIGNATURE)
-def momentum(param, d_param, state, n_params, n, hyper):
+def momentum(param, d_param, state, n_params, n, hyperparameters):
     """v ← μ v − η g, param ← param + v, with FIRST = μ."""
     prefer_wide_vectors()
     p, d, v = carray(param, n), carray(d_param, n), carray(state, n)
-    eta, l2 = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[L2])
-    scale, mu = p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[FIRST])
+    eta, l2 = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[L2])
+    scale, mu = p.dtype.type(hyperparameters[SCALE]), p.dtype.type(hyperparameters[FIRST])
     for i in range(n):
         velocity = mu * v[i] - eta * ((d[i] + l2 * p[i]) * scale)
         v[i] = velocity
@@ -42,12 +42,12 @@ def momentum(param, d_param, state, n_params, n, hyper):
 
 
 @unit(*SIGNATURE)
-def nesterov(param, d_param, state, n_params, n, hyper):
+def nesterov(param, d_param, state, n_params, n, hyperparameters):
     """v ← μ v − η g, param ← param + μ v − η g, with FIRST = μ."""
     prefer_wide_vectors()
     p, d, v = carray(param, n), carray(d_param, n), carray(state, n)
-    eta, l2 = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[L2])
-    scale, mu = p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[FIRST])
+    eta, l2 = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[L2])
+    scale, mu = p.dtype.type(hyperparameters[SCALE]), p.dtype.type(hyperparameters[FIRST])
     for i in range(n):
         step = eta * ((d[i] + l2 * p[i]) * scale)
         velocity = mu * v[i] - step
@@ -56,7 +56,7 @@ def nesterov(param, d_param, state, n_params, n, hyper):
 
 
 @unit(*SIGNATURE)
-def adam(param, d_param, state, n_params, n, hyper):
+def adam(param, d_param, state, n_params, n, hyperparameters):
     """m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², param ← param − η m / (√v + ε).
 
     FIRST = β₁, SECOND = β₂. The correction of the moments' bias, √(1 − β₂ᵗ) / (1 − β₁ᵗ), is in the learning rate.
@@ -64,10 +64,10 @@ def adam(param, d_param, state, n_params, n, hyper):
     prefer_wide_vectors()
     p, d = carray(param, n), carray(d_param, n)
     m, v = carray(state, n), carray(shift(state, n_params), n)
-    eta, l2 = p.dtype.type(hyper[LEARNING_RATE]), p.dtype.type(hyper[L2])
-    scale, epsilon = p.dtype.type(hyper[SCALE]), p.dtype.type(hyper[EPSILON])
-    beta_1, beta_2 = p.dtype.type(hyper[FIRST]), p.dtype.type(hyper[SECOND])
-    rest_1, rest_2 = p.dtype.type(1.0 - hyper[FIRST]), p.dtype.type(1.0 - hyper[SECOND])
+    eta, l2 = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[L2])
+    scale, epsilon = p.dtype.type(hyperparameters[SCALE]), p.dtype.type(hyperparameters[EPSILON])
+    beta_1, beta_2 = p.dtype.type(hyperparameters[FIRST]), p.dtype.type(hyperparameters[SECOND])
+    rest_1, rest_2 = p.dtype.type(1.0 - hyperparameters[FIRST]), p.dtype.type(1.0 - hyperparameters[SECOND])
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         first = beta_1 * m[i] + rest_1 * g

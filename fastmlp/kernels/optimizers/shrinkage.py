@@ -42,8 +42,8 @@ from ..lowlevel.records import (
     MEAN,
     MOMENT,
     MOST,
-    N_HYPER,
-    N_RATES,
+    N_HYPERPARAMETERS,
+    N_STEP_RATES,
     RATE_1,
     RATE_2,
     SHRINKAGE,
@@ -70,17 +70,20 @@ def shrink_weights(task_record, layer_records, dtype_ptr):
     """
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
-    rates, hyper = carray(doubles_at(task.hyper), N_RATES), carray(doubles_at(task.rule_hyper), N_HYPER)
-    for i in range(N_RATES):  # who had no tile in phase two was not told
-        hyper[i] = rates[i]
-    task.mean_shrinkage = hyper[KEPT] * task.mean_shrinkage + hyper[GIVEN] * task.shrinkage
-    hyper[SHRINKAGE], hyper[MEAN] = task.shrinkage, task.mean_shrinkage
+    step_rates, hyperparameters = (
+        carray(doubles_at(task.hyperparameters), N_STEP_RATES),
+        carray(doubles_at(task.rule_hyperparameters), N_HYPERPARAMETERS),
+    )
+    for i in range(N_STEP_RATES):  # who had no tile in phase two was not told
+        hyperparameters[i] = step_rates[i]
+    task.mean_shrinkage = hyperparameters[KEPT] * task.mean_shrinkage + hyperparameters[GIVEN] * task.shrinkage
+    hyperparameters[SHRINKAGE], hyperparameters[MEAN] = task.shrinkage, task.mean_shrinkage
     for number in range(task.n_layers):
         layer = layers[number]
         begin, end = thread_range(layer.fan_in * layer.fan_out, FLAT_TILE, task.thread, task.n_threads)
         weight = shift(pointer_at(layer.weight, dtype_ptr), begin)
         moments = shift(pointer_at(task.moments, dtype_ptr), layer.weight_offset + begin)
-        call(task.shrink, (weight, weight, moments, task.n_params, end - begin, doubles_at(task.rule_hyper)))
+        call(task.shrink, (weight, weight, moments, task.n_params, end - begin, doubles_at(task.rule_hyperparameters)))
 
 
 # D = 1
@@ -97,26 +100,34 @@ def shrink_all(param, n, threshold):
 
 
 @unit(*SIGNATURE)
-def shrink(param, d_param, state, n_params, n, hyper):
+def shrink(param, d_param, state, n_params, n, hyperparameters):
     """By MEAN, whose GIVEN is the learning rate: plain descent, and momentum."""
-    shrink_all(param, n, hyper[MEAN])
+    shrink_all(param, n, hyperparameters[MEAN])
 
 
 @unit(*SIGNATURE)
-def shrink_ahead(param, d_param, state, n_params, n, hyper):
+def shrink_ahead(param, d_param, state, n_params, n, hyperparameters):
     """By μ MEAN + η λ: Nesterov's momentum, FIRST = μ."""
-    shrink_all(param, n, hyper[FIRST] * hyper[MEAN] + hyper[LEARNING_RATE] * hyper[SHRINKAGE])
+    shrink_all(
+        param,
+        n,
+        hyperparameters[FIRST] * hyperparameters[MEAN] + hyperparameters[LEARNING_RATE] * hyperparameters[SHRINKAGE],
+    )
 
 
 # D = √s + ε
 
 
 @inline_ir
-def shrink_by_root_of(param, moment, n, reach, plain, hyper):
+def shrink_by_root_of(param, moment, n, reach, plain, hyperparameters):
     """param (n,) is shrunk by reach / (√s + ε), at the most MOST, and by `plain` beside it; moment (n,) is s."""
     prefer_wide_vectors()
     p, s = carray(param, n), carray(moment, n)
-    far, most, epsilon = p.dtype.type(reach), p.dtype.type(hyper[MOST]), p.dtype.type(hyper[EPSILON])
+    far, most, epsilon = (
+        p.dtype.type(reach),
+        p.dtype.type(hyperparameters[MOST]),
+        p.dtype.type(hyperparameters[EPSILON]),
+    )
     always, zero = p.dtype.type(plain), p.dtype.type(0)
     for i in range(n):
         threshold = far / (np.sqrt(s[i]) + epsilon)
@@ -125,40 +136,49 @@ def shrink_by_root_of(param, moment, n, reach, plain, hyper):
 
 
 @unit(*SIGNATURE)
-def shrink_by_root(param, d_param, state, n_params, n, hyper):
+def shrink_by_root(param, d_param, state, n_params, n, hyperparameters):
     """By η MEAN / (√s + ε): Adam, AMSGrad, AdamW, AdaGrad."""
-    moment = shift(state, np.int64(hyper[MOMENT]) * n_params)
-    shrink_by_root_of(param, moment, n, hyper[LEARNING_RATE] * hyper[MEAN], 0.0, hyper)
+    moment = shift(state, np.int64(hyperparameters[MOMENT]) * n_params)
+    shrink_by_root_of(param, moment, n, hyperparameters[LEARNING_RATE] * hyperparameters[MEAN], 0.0, hyperparameters)
 
 
 @unit(*SIGNATURE)
-def shrink_by_root_ahead(param, d_param, state, n_params, n, hyper):
+def shrink_by_root_ahead(param, d_param, state, n_params, n, hyperparameters):
     """By (η MEAN + RATE_1 λ) / (√v + ε): NAdam."""
-    reach = hyper[LEARNING_RATE] * hyper[MEAN] + hyper[RATE_1] * hyper[SHRINKAGE]
-    shrink_by_root_of(param, shift(state, n_params), n, reach, 0.0, hyper)
+    reach = (
+        hyperparameters[LEARNING_RATE] * hyperparameters[MEAN] + hyperparameters[RATE_1] * hyperparameters[SHRINKAGE]
+    )
+    shrink_by_root_of(param, shift(state, n_params), n, reach, 0.0, hyperparameters)
 
 
 @unit(*SIGNATURE)
-def shrink_by_root_or_plainly(param, d_param, state, n_params, n, hyper):
+def shrink_by_root_or_plainly(param, d_param, state, n_params, n, hyperparameters):
     """By η MEAN / (√v + ε) + RATE_1 MEAN: RAdam, where one of the two rates is zero."""
-    reach, plain = hyper[LEARNING_RATE] * hyper[MEAN], hyper[RATE_1] * hyper[MEAN]
-    shrink_by_root_of(param, shift(state, n_params), n, reach, plain, hyper)
+    reach, plain = (
+        hyperparameters[LEARNING_RATE] * hyperparameters[MEAN],
+        hyperparameters[RATE_1] * hyperparameters[MEAN],
+    )
+    shrink_by_root_of(param, shift(state, n_params), n, reach, plain, hyperparameters)
 
 
 # Other D
 
 
 @unit(*SIGNATURE)
-def shrink_by_deviation(param, d_param, state, n_params, n, hyper):
+def shrink_by_deviation(param, d_param, state, n_params, n, hyperparameters):
     """By MEAN / √(v + ε), GIVEN being the learning rate, at the most 2 MEAN / λ: RMSProp.
 
     With MOMENT = 1, centred, by MEAN / √(v − m² + ε) without limit: so long may its steps become.
     """
     prefer_wide_vectors()
-    p, v, m = carray(param, n), carray(state, n), carray(shift(state, np.int64(hyper[MOMENT]) * n_params), n)
-    longest = np.inf if hyper[MOMENT] > 0.0 else 2.0 * (hyper[MEAN] / hyper[SHRINKAGE])
-    reach, most, epsilon = p.dtype.type(hyper[MEAN]), p.dtype.type(longest), p.dtype.type(hyper[EPSILON])
-    centred, zero = p.dtype.type(hyper[MOMENT]), p.dtype.type(0)
+    p, v, m = carray(param, n), carray(state, n), carray(shift(state, np.int64(hyperparameters[MOMENT]) * n_params), n)
+    longest = np.inf if hyperparameters[MOMENT] > 0.0 else 2.0 * (hyperparameters[MEAN] / hyperparameters[SHRINKAGE])
+    reach, most, epsilon = (
+        p.dtype.type(hyperparameters[MEAN]),
+        p.dtype.type(longest),
+        p.dtype.type(hyperparameters[EPSILON]),
+    )
+    centred, zero = p.dtype.type(hyperparameters[MOMENT]), p.dtype.type(0)
     for i in range(n):
         variance = v[i] - centred * (m[i] * m[i])
         variance = zero if variance < zero else variance
@@ -167,11 +187,14 @@ def shrink_by_deviation(param, d_param, state, n_params, n, hyper):
 
 
 @unit(*SIGNATURE)
-def shrink_by_size(param, d_param, state, n_params, n, hyper):
+def shrink_by_size(param, d_param, state, n_params, n, hyperparameters):
     """By η MEAN / |s|, where s is zero by MOST: AdaMax; and Lion, whose η sign(c) is η / |c| times c, with m for c."""
     prefer_wide_vectors()
-    p, s = carray(param, n), carray(shift(state, np.int64(hyper[MOMENT]) * n_params), n)
-    reach, most = p.dtype.type(hyper[LEARNING_RATE] * hyper[MEAN]), p.dtype.type(hyper[MOST])
+    p, s = carray(param, n), carray(shift(state, np.int64(hyperparameters[MOMENT]) * n_params), n)
+    reach, most = (
+        p.dtype.type(hyperparameters[LEARNING_RATE] * hyperparameters[MEAN]),
+        p.dtype.type(hyperparameters[MOST]),
+    )
     zero = p.dtype.type(0)
     for i in range(n):
         size = abs(s[i])
@@ -180,12 +203,15 @@ def shrink_by_size(param, d_param, state, n_params, n, hyper):
 
 
 @unit(*SIGNATURE)
-def shrink_by_steps(param, d_param, state, n_params, n, hyper):
+def shrink_by_steps(param, d_param, state, n_params, n, hyperparameters):
     """By η MEAN √(u + ε) / √(v + ε), at the most MOST √(u + ε): AdaDelta."""
     prefer_wide_vectors()
     p, v, u = carray(param, n), carray(state, n), carray(shift(state, n_params), n)
-    reach, epsilon = p.dtype.type(hyper[LEARNING_RATE] * hyper[MEAN]), p.dtype.type(hyper[EPSILON])
-    most, zero = p.dtype.type(hyper[MOST]), p.dtype.type(0)
+    reach, epsilon = (
+        p.dtype.type(hyperparameters[LEARNING_RATE] * hyperparameters[MEAN]),
+        p.dtype.type(hyperparameters[EPSILON]),
+    )
+    most, zero = p.dtype.type(hyperparameters[MOST]), p.dtype.type(0)
     for i in range(n):
         threshold = reach / np.sqrt(v[i] + epsilon)
         threshold = most if threshold > most else threshold
@@ -203,18 +229,21 @@ def shrink_by_trust(task_record, layer_records, dtype_ptr):
     """
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
-    rates, hyper = carray(doubles_at(task.hyper), N_RATES), carray(doubles_at(task.rule_hyper), N_HYPER)
-    task.mean_shrinkage = hyper[FIRST] * task.mean_shrinkage + (1.0 - hyper[FIRST]) * task.shrinkage
-    mean = rates[RATE_1] * task.mean_shrinkage
+    step_rates, hyperparameters = (
+        carray(doubles_at(task.hyperparameters), N_STEP_RATES),
+        carray(doubles_at(task.rule_hyperparameters), N_HYPERPARAMETERS),
+    )
+    task.mean_shrinkage = hyperparameters[FIRST] * task.mean_shrinkage + (1.0 - hyperparameters[FIRST]) * task.shrinkage
+    mean = step_rates[RATE_1] * task.mean_shrinkage
     at = 0
     for number in range(task.n_layers):
         layer = layers[number]
         size = layer.fan_in * layer.fan_out
-        eta = rates[LEARNING_RATE] * trust_of(shift(doubles_at(task.sums), at), size)
+        eta = step_rates[LEARNING_RATE] * trust_of(shift(doubles_at(task.sums), at), size)
         begin, end = thread_range(size, FLAT_TILE, task.thread, task.n_threads)
         weight = shift(pointer_at(layer.weight, dtype_ptr), begin)
         moments = shift(pointer_at(task.moments, dtype_ptr), task.n_params + layer.weight_offset + begin)
-        shrink_trusted(weight, moments, end - begin, eta, mean, rates[RATE_2], hyper[EPSILON])
+        shrink_trusted(weight, moments, end - begin, eta, mean, step_rates[RATE_2], hyperparameters[EPSILON])
         at += 2 * ((size + FLAT_TILE - 1) // FLAT_TILE)
 
 
