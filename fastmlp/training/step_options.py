@@ -144,8 +144,8 @@ class Hooks:
         for layer, rate in zip(self.workspace.layers, rates, strict=True):
             if rate:
                 layer["mask"] = dropout.mask_rows.address(self.dtype)
-                layer["kept_from"] = min(round(rate * 2**32), 2**32 - 1)
-                layer["kept_as"] = 1.0 / (1.0 - rate)
+                layer["keep_threshold"] = min(round(rate * 2**32), 2**32 - 1)
+                layer["keep_scale"] = 1.0 / (1.0 - rate)
         rows = self.workspace.rows
         if rows.sparse and rates[0]:
             self.workspace.layers[0]["mask"] = dropout.mask_entries.address(self.dtype)

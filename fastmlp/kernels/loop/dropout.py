@@ -31,10 +31,10 @@ def mask_rows(task_record, layer_records, number, order, first, rows, dtype_ptr)
     at, position = first * layer.input_stride, (task.first_row + first) * layer.input_stride
     n = rows * layer.input_stride
     a = carray(shift(pointer_at(layer.input, dtype_ptr), at), n)
-    kept_from, kept_as, zero = np.uint32(layer.kept_from), a.dtype.type(layer.kept_as), a.dtype.type(0)
+    keep_threshold, keep_scale, zero = np.uint32(layer.keep_threshold), a.dtype.type(layer.keep_scale), a.dtype.type(0)
     if number == 0:
         for i in range(n):
-            a[i] *= kept_as if random_bits(key, position, i) >= kept_from else zero
+            a[i] *= keep_scale if random_bits(key, position, i) >= keep_threshold else zero
         return
     below = carray(layer_records, task.n_layers)[number - 1]
     d = carray(shift(pointer_at(below.delta, dtype_ptr), at), n)
@@ -42,7 +42,7 @@ def mask_rows(task_record, layer_records, number, order, first, rows, dtype_ptr)
         for i in range(n):
             d[i] = zero if a[i] <= zero else a.dtype.type(1)
     for i in range(n):
-        mask = kept_as if random_bits(key, position, i) >= kept_from else zero
+        mask = keep_scale if random_bits(key, position, i) >= keep_threshold else zero
         a[i] *= mask
         d[i] *= mask
 
@@ -56,9 +56,9 @@ def mask_entries(task_record, layer_records, number, order, first, rows, dtype_p
     which, indptr, indices = carray(order, first + rows), integers_at(task.indptr), indices_at(task.indices)
     given, values = pointer_at(task.given_values, dtype_ptr), pointer_at(task.values, dtype_ptr)
     one = carray(dtype_ptr, 1)[0]
-    kept_from, kept_as, zero = np.uint32(layer.kept_from), type(one)(layer.kept_as), type(one)(0)
+    keep_threshold, keep_scale, zero = np.uint32(layer.keep_threshold), type(one)(layer.keep_scale), type(one)(0)
     for i in range(first, first + rows):
         at = i * layer.input_stride
         for e in range(indptr[which[i]], indptr[which[i] + 1]):
-            mask = kept_as if random_bits(key, at, indices[e]) >= kept_from else zero
+            mask = keep_scale if random_bits(key, at, indices[e]) >= keep_threshold else zero
             values[e] = given[e] * mask

@@ -119,7 +119,7 @@ _LAYER_FIELDS = [
     # whether its weights are dealt by columns; where Σ w² of its tiles go.
     ("update_rows", "i8"), ("narrow_output", "i8"), ("split_by_columns", "i8"), ("squares", "i8"),
     # Dropout of what comes in: a unit or 0, the smallest of 32 random bits that keep a number, and what it is kept as.
-    ("mask", "i8"), ("kept_from", "i8"), ("kept_as", "f8"),
+    ("mask", "i8"), ("keep_threshold", "i8"), ("keep_scale", "f8"),
 ]  # fmt: skip
 
 TASK = np.dtype(_TASK_FIELDS)
