@@ -30,7 +30,7 @@ ROOFLINE = ("medium", "wide")
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingConfig:
     """What to measure; None stands for everything."""
 
     threads: int
@@ -86,7 +86,7 @@ class Session:
         return self.settings["threads"]
 
 
-def run_session(plan: Plan) -> Session:
+def run_session(plan: TrainingConfig) -> Session:
     """Measure what the plan says, printing as it goes."""
     plan.check()
     with placed(plan.threads) as cores:
@@ -114,7 +114,7 @@ def run_session(plan: Plan) -> Session:
     return session
 
 
-def train_all(session: Session, plan: Plan, cases: list[Case], peers: list[Peer]) -> None:
+def train_all(session: Session, plan: TrainingConfig, cases: list[Case], peers: list[Peer]) -> None:
     """Every case in every type, and the geometric means."""
     print(report.format_header(), flush=True)
     for dtype in plan.dtypes:
@@ -140,7 +140,7 @@ def train_all(session: Session, plan: Plan, cases: list[Case], peers: list[Peer]
     print(report.NOTE, flush=True)
 
 
-def measure_rest(session: Session, plan: Plan) -> None:
+def measure_rest(session: Session, plan: TrainingConfig) -> None:
     """What is no training."""
     suites = {
         "roofline": lambda: _rooflines(plan),
@@ -166,7 +166,7 @@ def measure_suite(session: Session, name: str, findings: Iterator[Finding]) -> N
         print(f"  FAILED: {session.errors[-1]}", flush=True)
 
 
-def _sweep(session: Session, plan: Plan) -> Iterator[Finding]:
+def _sweep(session: Session, plan: TrainingConfig) -> Iterator[Finding]:
     """Prints the cells that scikit-learn is faster in, and those below their limit or with a wrong answer."""
     cells = choose_cells(make_grid(), plan.cells, plan.dtypes)
 
@@ -181,7 +181,7 @@ def _sweep(session: Session, plan: Plan) -> Iterator[Finding]:
     print(report.format_sweep(session.timings))
 
 
-def _rooflines(plan: Plan) -> Iterator[Finding]:
+def _rooflines(plan: TrainingConfig) -> Iterator[Finding]:
     if plan.threads > 1:
         raise ValueError("the roofline is of one core: --threads 1")
     for case in find_cases(list(ROOFLINE)):

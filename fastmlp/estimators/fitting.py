@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 from ..engine.cores import count_threads
 from ..engine.dataset import Rows
 from ..training.dropout_keys import Masks
-from ..training.minibatch import Epoch, Plan, Validation, warn_of_early_end
+from ..training.minibatch import Epoch, TrainingConfig, Validation, warn_of_early_end
 from ..training.shuffling import shuffle
 from .parameters import CONSTRAINTS
 from .validation import check_batch_size, clip_batch_size
@@ -51,7 +51,7 @@ class Fitting:
 class MinibatchFitting(Fitting):
     """That of a training batch by batch, with what `training.train` takes."""
 
-    plan: Plan
+    plan: TrainingConfig
     order: np.ndarray
     epoch: Epoch
     validate: Validation | None = None

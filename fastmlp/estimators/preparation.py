@@ -22,7 +22,7 @@ from ..losses.base import name_of
 from ..optimizers import RunningOptimizer
 from ..regularization import Regularisation
 from ..training.dropout_keys import Masks
-from ..training.minibatch import Epoch, History, Plan, Validation
+from ..training.minibatch import Epoch, History, TrainingConfig, Validation
 from ..training.validation_loss import ValidationLoss
 from .fitting import Fitting, MinibatchFitting
 from .forward import ForwardPass
@@ -153,7 +153,7 @@ class Preparation(ForwardPass, ABC):
         else:  # a shallow copy of the model, or another thread, may go on with the former
             self._optimizer = self._optimizer.twin()
         order, validate = self._split(network, rows, random_state)
-        plan = Plan(
+        plan = TrainingConfig(
             check_batch_size(self.batch_size, order.size), self.max_iter, self.shuffle, self.tol, self.n_iter_no_change,
             one_epoch=incremental, regularisation=regularisation,
         )  # fmt: skip

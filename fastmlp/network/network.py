@@ -20,7 +20,7 @@ from ..losses import BaseLoss, as_loss
 from ..optimizers import Optimizer, RunningOptimizer, as_optimizer
 from ..training.full_batch_loss import FullBatch
 from ..training.mean_loss import mean_loss
-from ..training.minibatch import Diverged, History, Plan, train
+from ..training.minibatch import Diverged, History, TrainingConfig, train
 from ..training.progress import Progress
 from .validation import (
     as_numbers,
@@ -389,7 +389,7 @@ class Network(TrainableModel):
             )
         X, y, weights = self._checked(X, y, sample_weight)
         history, order = History.new(early_stopping=False), np.arange(len(y), dtype=np.int64)
-        plan = Plan(min(batch_size or len(y), len(y)), epochs, bool(shuffle), n_iter_no_change=np.inf)
+        plan = TrainingConfig(min(batch_size or len(y), len(y)), epochs, bool(shuffle), n_iter_no_change=np.inf)
         try:
             train(
                 self, Rows(X, y, weights, self.dtype), settings, plan, history,

@@ -90,7 +90,7 @@ class History:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingConfig:
     """How to train: the estimator's parameters of the same names."""
 
     batch_size: int
@@ -198,7 +198,7 @@ class Epoch:
         rows: Rows,
         optimizer: Optimizer | RunningOptimizer,
         order: np.ndarray,
-        plan: Plan,
+        plan: TrainingConfig,
         n_threads: Threads = 1,
         masks: Masks | None = None,
     ) -> Epoch:
@@ -269,7 +269,7 @@ def train(
     network: TrainableModel,
     rows: Rows,
     optimizer: Optimizer | RunningOptimizer,
-    plan: Plan,
+    plan: TrainingConfig,
     history: History,
     *,
     l2: float,
@@ -327,7 +327,7 @@ def train(
     return False
 
 
-def warn_of_early_end(optimizer: RunningOptimizer, plan: Plan, rows: int) -> None:
+def warn_of_early_end(optimizer: RunningOptimizer, plan: TrainingConfig, rows: int) -> None:
     """Warn of a schedule whose end these epochs may pass; not where it was passed before.
 
     Raises
@@ -384,7 +384,9 @@ def _judge(
         raise Diverged(history.n_iter, history.best_epoch)
 
 
-def _plateau(optimizer: RunningOptimizer, plan: Plan, history: History, progress: Progress, metric: str | None) -> bool:
+def _plateau(
+    optimizer: RunningOptimizer, plan: TrainingConfig, history: History, progress: Progress, metric: str | None
+) -> bool:
     """Nothing improves: lower the learning rate if the schedule does, else stop (True)."""
     going_on = optimizer.after_plateau()
     outcome = "Stopping."

@@ -17,7 +17,7 @@ from benchmarks import report, session
 from benchmarks.findings import Finding
 from benchmarks.ratios import Spread
 from benchmarks.record import read_record
-from benchmarks.session import SUITES, Plan
+from benchmarks.session import SUITES, TrainingConfig
 from benchmarks.sweep import grid, judge, timing, walk
 from benchmarks.sweep.cells import GROUPS, NAMED, PREDICTING, TRAINING, Cell, find_group
 from benchmarks.sweep.cost import BYTES, SECONDS, estimate_bytes, estimate_seconds, stored_in_row
@@ -407,13 +407,15 @@ class TestCommand:
         assert {plan.cells for plan in asked} == {"5"}
 
     def test_what_is_measured_where_nobody_says(self):
-        one, both = Plan(1, ["float32"], 5, cores=2), Plan(2, ["float32"], 5, cores=2)
+        one, both = TrainingConfig(1, ["float32"], 5, cores=2), TrainingConfig(2, ["float32"], 5, cores=2)
         assert [name for name in SUITES if not one.wants(name)] == ["defaults"]
         assert [name for name in SUITES if both.wants(name)] == ["training", "predicting", "defaults"]
-        alone = Plan(1, ["float32"], 5, cores=1)
+        alone = TrainingConfig(1, ["float32"], 5, cores=1)
         assert all(alone.wants(name) for name in SUITES)
-        assert [name for name in SUITES if Plan(1, [], 5, cells="9").wants(name)] == ["sweep"]
-        assert [name for name in SUITES if Plan(2, [], 5, cases=["tiny"], cores=2).wants(name)] == ["training"]
+        assert [name for name in SUITES if TrainingConfig(1, [], 5, cells="9").wants(name)] == ["sweep"]
+        assert [name for name in SUITES if TrainingConfig(2, [], 5, cases=["tiny"], cores=2).wants(name)] == [
+            "training"
+        ]
 
     def test_a_line_of_the_table(self):
         line = report.format_timing(Timing(CALLS["values"], 1, [2e-6, 2e-6], [3e-6, 5e-6]))
