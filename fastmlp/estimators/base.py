@@ -15,7 +15,7 @@ from ..engine.dataset import Rows
 from ..losses import BaseLoss, Loss
 from ..training.full_batch_loss import lbfgs
 from ..training.levenberg_marquardt import levenberg_marquardt
-from ..training.minibatch import Diverged, train
+from ..training.minibatch import DivergenceError, train
 from ..training.newton_cg import newton_cg
 from ..training.progress import Progress
 from .fitting import Continuation, Fitting, MinibatchFitting
@@ -120,7 +120,7 @@ class BaseMLP(Preparation):
                 order=fitting.order, random_state=fitting.random_state, progress=Progress(self.verbose),
                 validate=fitting.validate, masks=fitting.masks, epoch=fitting.epoch,
             )  # fmt: skip
-        except Diverged as error:
+        except DivergenceError as error:
             self._report_divergence(error.epoch, error.best_epoch)
             converged, history.not_finite = True, None  # which came before it
         finally:

@@ -20,7 +20,7 @@ from ..losses import BaseLoss, as_loss
 from ..optimizers import Optimizer, RunningOptimizer, as_optimizer
 from ..training.full_batch_loss import FullBatch
 from ..training.mean_loss import mean_loss
-from ..training.minibatch import Diverged, History, TrainingConfig, train
+from ..training.minibatch import DivergenceError, History, TrainingConfig, train
 from ..training.progress import Progress
 from .validation import (
     as_numbers,
@@ -395,7 +395,7 @@ class Network(TrainableModel):
                 self, Rows(X, y, weights, self.dtype), settings, plan, history,
                 l2=0.0, order=order, random_state=as_random_state(random_state), progress=Progress(False),
             )  # fmt: skip
-        except Diverged as error:
+        except DivergenceError as error:
             raise ValueError(
                 f"The parameters became infinite or NaN in epoch {error.epoch}: lower the learning rate, or scale X."
             ) from None

@@ -123,7 +123,7 @@ class Validation:
         return "validation loss" if self.metric == "neg_loss" else "validation score"
 
 
-class Diverged(ArithmeticError):
+class DivergenceError(ArithmeticError):
     """Parameters became infinite or NaN in this epoch; those put back are of `best_epoch`, or the first (0)."""
 
     def __init__(self, epoch: int, best_epoch: int = 0) -> None:
@@ -381,7 +381,7 @@ def _judge(
             history.best_epoch = history.n_iter
         progress.validation(score, validate.metric)
     if not finite:
-        raise Diverged(history.n_iter, history.best_epoch)
+        raise DivergenceError(history.n_iter, history.best_epoch)
 
 
 def _plateau(
