@@ -21,7 +21,7 @@ from fastmlp.engine.dataset import Rows
 from fastmlp.optimizers import Adam
 from fastmlp.training.full_batch_loss import FullBatch
 from fastmlp.training.levenberg_marquardt import levenberg_marquardt
-from fastmlp.training.minibatch import Epoch
+from fastmlp.training.minibatch import EpochRunner
 from fastmlp.training.newton_cg import newton_cg
 from fastmlp.training.progress import Progress
 
@@ -56,7 +56,7 @@ def run_adam(rate: float, seed: int, budgets: list[float], batch_size: int, rows
     """The lowest loss that Adam had within each of these numbers of seconds, in rising order."""
     network, rng = make_network(seed), np.random.RandomState(seed)
     order = np.tile(np.arange(N_ROWS), PASSES)
-    epoch = Epoch(network, rows, Adam(rate), order, batch_size)
+    epoch = EpochRunner(network, rows, Adam(rate), order, batch_size)
     loss_and_gradient = FullBatch(network, rows, l2=0.0)
     seconds, lowest = 0.0, loss_and_gradient(network.params)[0]
     for budget in budgets:

@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 from ..engine.cores import count_threads
 from ..engine.dataset import Rows
 from ..training.dropout_keys import Masks
-from ..training.minibatch import Epoch, TrainingConfig, Validation, warn_of_early_end
+from ..training.minibatch import EpochRunner, TrainingConfig, Validation, warn_of_early_end
 from ..training.shuffling import shuffle
 from .parameters import CONSTRAINTS
 from .validation import check_batch_size, clip_batch_size
@@ -53,7 +53,7 @@ class MinibatchFitting(Fitting):
 
     plan: TrainingConfig
     order: np.ndarray
-    epoch: Epoch
+    epoch: EpochRunner
     validate: Validation | None = None
     masks: Masks | None = None
 

@@ -22,7 +22,7 @@ from ..losses.base import name_of
 from ..optimizers import RunningOptimizer
 from ..regularization import Regularisation
 from ..training.dropout_keys import Masks
-from ..training.minibatch import Epoch, History, TrainingConfig, Validation
+from ..training.minibatch import EpochRunner, History, TrainingConfig, Validation
 from ..training.validation_loss import ValidationLoss
 from .fitting import Fitting, MinibatchFitting
 from .forward import ForwardPass
@@ -158,7 +158,7 @@ class Preparation(ForwardPass, ABC):
             one_epoch=incremental, regularisation=regularisation,
         )  # fmt: skip
         masks = self._dropout_masks(regularisation, random_state, incremental)
-        epoch = Epoch.planned(network, rows, self._optimizer, order, plan, ask_threads(self.n_jobs), masks)
+        epoch = EpochRunner.planned(network, rows, self._optimizer, order, plan, ask_threads(self.n_jobs), masks)
         epoch.step_rates.address(epoch.steps)  # a schedule of the user's own may raise
         return MinibatchFitting(network, rows, random_state, plan, order, epoch, validate, masks)
 

@@ -131,7 +131,7 @@ class DivergenceError(ArithmeticError):
         self.epoch, self.best_epoch = epoch, best_epoch
 
 
-class Epoch:
+class EpochRunner:
     """One pass over the rows in compiled code, a few steps at a time.
 
     Parameters
@@ -179,7 +179,7 @@ class Epoch:
         self.slicer = Slicer(slow_seconds(network, batch_size))
         self.train_steps = _epoch_kernels.train_steps.entry(network.dtype)
         self.params = network.params.ctypes.data
-        self.step_rates = RatesAhead(self.optimizer, regularisation.l1 > 0)
+        self.step_rates = RateBuffer(self.optimizer, regularisation.l1 > 0)
         self.state = self.optimizer.prepare(network.layout.size, network.dtype)
         tasks = self.workspace.tasks
         self.results = tasks[["steps_made", "rows_counted", "loss_sum"]]
@@ -201,7 +201,7 @@ class Epoch:
         plan: TrainingConfig,
         n_threads: Threads = 1,
         masks: Masks | None = None,
-    ) -> Epoch:
+    ) -> EpochRunner:
         """The one that a training by this plan runs, with as many threads as pay for all its epochs.
 
         A schedule that may end before the training does is warned of.
@@ -242,7 +242,7 @@ class Epoch:
         self.team.run(steps_of)
 
 
-class RatesAhead:
+class RateBuffer:
     """What changes from step to step (`RunningOptimizer.step_rates`), computed for many steps at a time.
 
     `shrinks` says whether weights are shrunk after each step (L1).
@@ -279,13 +279,13 @@ def train(
     validate: Validation | None = None,
     n_threads: Threads = 1,
     masks: Masks | None = None,
-    epoch: Epoch | None = None,
+    epoch: EpochRunner | None = None,
 ) -> bool:
     """Train `network` in place until nothing improves or every epoch is used up.
 
     With `validate` the parameters with the best score are put back in the end. `masks` is where dropout's random bits
     come from; it goes on with the training. `epoch` is one that was made from these arguments before, as
-    `Epoch.planned` does.
+    `EpochRunner.planned` does.
 
     Returns
     -------
@@ -301,7 +301,7 @@ def train(
     best = network.params.copy() if validate else None
     optimizer = optimizer.begin()
     if epoch is None:
-        epoch = Epoch.planned(network, rows, optimizer, order, plan, n_threads, masks)
+        epoch = EpochRunner.planned(network, rows, optimizer, order, plan, n_threads, masks)
     history.n_iter = 0
     try:
         with epoch.team:

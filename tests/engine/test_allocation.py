@@ -27,7 +27,7 @@ from fastmlp.optimizers import LAMB, SGD, Adam
 from fastmlp.regularization import Regularisation
 from fastmlp.training.dropout_keys import Masks
 from fastmlp.training.full_batch_loss import FullBatch
-from fastmlp.training.minibatch import Epoch
+from fastmlp.training.minibatch import EpochRunner
 
 #: What Python itself needs for a call: boxed integers. Any array of the networks here is many times as large.
 CALL_BYTES = 2048
@@ -91,7 +91,7 @@ class TestSteps:
     def test_training(self, dtype, sparse, optimizer):
         problem = self.problem(dtype, sparse)
         hooks = (1, Regularisation(0.1, 0.5, 0.2, 1.0, 1.0, 0.1), Masks(0)) if optimizer is LAMB else ()
-        epoch = Epoch(problem.network, problem.rows, optimizer(), np.arange(1200), 12, *hooks)
+        epoch = EpochRunner(problem.network, problem.rows, optimizer(), np.arange(1200), 12, *hooks)
         epoch.run(0.1)
         task, entry = epoch.workspace.task, train_steps.entry(dtype)
         rates = np.full((100, N_STEP_RATES), 1e-3)
@@ -110,7 +110,7 @@ class TestSteps:
         """Python's own threads are all that is allocated, once for a hundred steps."""
         monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
         problem = self.problem(dtype, sparse)
-        epoch = Epoch(problem.network, problem.rows, Adam(), np.arange(1200), 24, n_threads=3)
+        epoch = EpochRunner(problem.network, problem.rows, Adam(), np.arange(1200), 24, n_threads=3)
         epoch.run(0.1)
         tasks, entry, rates = epoch.workspace.tasks, train_steps.entry(dtype), np.full((50, N_STEP_RATES), 1e-3)
         tasks["rates"] = rates.ctypes.data

@@ -30,7 +30,7 @@ from sklearn.model_selection import train_test_split
 from fastmlp import MLPClassifier, MLPRegressor
 from fastmlp.engine.workspace import MICROBATCH_BYTES, MICROBATCHES, NARROW, STRIP_ROWS
 from fastmlp.training.full_batch_loss import CHUNK_ROWS
-from fastmlp.training.minibatch import Epoch
+from fastmlp.training.minibatch import EpochRunner
 
 TYPES = [np.float32, np.float64]
 SPARE = 1 << 18
@@ -138,13 +138,13 @@ def test_many_parameters(dtype, solver, threads, sparse, draw):
 
 
 def test_one_copy_more_would_be_seen(draw, monkeypatch):
-    run = Epoch.run
+    run = EpochRunner.run
 
     def run_and_keep(epoch, l2):
         epoch.kept = epoch.workspace.network.params.copy()
         return run(epoch, l2)
 
-    monkeypatch.setattr(Epoch, "run", run_and_keep)
+    monkeypatch.setattr(EpochRunner, "run", run_and_keep)
     X, y = draw(300, 40, np.float32)
     peak, model = peak_of_fit(MLPRegressor, X, y, hidden_layer_sizes=WIDE)
     assert peak > allowed(model, X, 200, 2) + n_params(model)
@@ -267,12 +267,12 @@ def resident():
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith("RssAnon"))
 
-seen, run = [], fastmlp.training.minibatch.Epoch.run
+seen, run = [], fastmlp.training.minibatch.EpochRunner.run
 def watched(self, l2):
     loss = run(self, l2)
     seen.append(resident())
     return loss
-fastmlp.training.minibatch.Epoch.run = watched
+fastmlp.training.minibatch.EpochRunner.run = watched
 
 X = np.memmap(sys.argv[1], np.float32, "r", shape=(int(sys.argv[2]), int(sys.argv[3])))
 y = np.arange(len(X), dtype=np.float32) % 2

@@ -18,7 +18,7 @@ from helpers.problems import make_problem
 
 from fastmlp.engine.threads import Team, Worker
 from fastmlp.optimizers import SGD, Adam
-from fastmlp.training.minibatch import Epoch
+from fastmlp.training.minibatch import EpochRunner
 
 pytestmark = ignores_max_iter
 
@@ -210,9 +210,9 @@ def test_whole_steps_were_made_or_none(optimizer, after, sharing, monkeypatch):
     """The second slice is called off before anything is updated: the parameters are those after the first step."""
     problems = [make_problem("softmax log loss", features=20, hidden=(30,), rows=96) for _ in range(2)]
     order = np.arange(96)
-    plain = Epoch(problems[0].network, problems[0].rows, optimizer(), order[:32], 32)
+    plain = EpochRunner(problems[0].network, problems[0].rows, optimizer(), order[:32], 32)
     plain.run(0.1)
-    ours = Epoch(problems[1].network, problems[1].rows, optimizer(), order, 32, n_threads=3)
+    ours = EpochRunner(problems[1].network, problems[1].rows, optimizer(), order, 32, n_threads=3)
     assert ours.team.size == 3
     with monkeypatch.context() as patch:
         fail_at(patch, ("job", 4), KeyboardInterrupt(), after)
@@ -271,7 +271,7 @@ import numpy as np
 from helpers.problems import make_problem
 from fastmlp.training.full_batch_loss import FullBatch
 from fastmlp.optimizers import Adam
-from fastmlp.training.minibatch import Epoch
+from fastmlp.training.minibatch import EpochRunner
 
 guilty, error = int(sys.argv[1]), getattr(__builtins__, sys.argv[2])
 for solver, when, stay in itertools.product(["adam", "lbfgs"], ["before", "after"], [False, True]):
@@ -281,7 +281,7 @@ for solver, when, stay in itertools.product(["adam", "lbfgs"], ["before", "after
         worker = FullBatch(problem.network, problem.rows, 0.1, 3)
         name, run = "add_gradients", lambda: worker(problem.network.params.copy())
     else:
-        worker = Epoch(problem.network, problem.rows, Adam(), np.arange(96), 96, 3)
+        worker = EpochRunner(problem.network, problem.rows, Adam(), np.arange(96), 96, 3)
         name, run = "train_steps", lambda: worker.run(0.1)
     assert worker.team.size == 3
     compiled, caught = getattr(worker, name), False

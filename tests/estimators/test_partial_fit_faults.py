@@ -24,7 +24,7 @@ from fastmlp import Cosine, MLPClassifier, MLPRegressor
 from fastmlp.estimators.fitting import PARAMETERS, Continuation
 from fastmlp.optimizers import Adam
 from fastmlp.schedules import Schedule
-from fastmlp.training.minibatch import Epoch
+from fastmlp.training.minibatch import EpochRunner
 
 pytestmark = ignores_max_iter
 
@@ -140,7 +140,7 @@ def test_a_workspace_refuses_rows_of_another_kind(what):
 
     X, y = draw("regression")
     rows = Rows(X, y[:, np.newaxis], None, np.float64)
-    epoch = Epoch(TrainableModel([20, 5, 1], ["relu", "identity"], "squared_error", np.float64), rows,
+    epoch = EpochRunner(TrainableModel([20, 5, 1], ["relu", "identity"], "squared_error", np.float64), rows,
                   Adam(), np.arange(len(y)), 32)  # fmt: skip
     change_X, change_y = OTHER_ROWS[what]
     other = Rows(change_X(X, y), change_y(y[:, np.newaxis]), None, np.float64)

@@ -24,7 +24,7 @@ from fastmlp.optimizers import LAMB, OPTIMIZERS, RMSProp
 from fastmlp.regularization import Regularisation
 from fastmlp.training.dropout_keys import Masks
 from fastmlp.training.full_batch_loss import FullBatch
-from fastmlp.training.minibatch import Epoch
+from fastmlp.training.minibatch import EpochRunner
 
 SOLVERS = {
     "adam": {"solver": "adam"},
@@ -91,7 +91,7 @@ def use_every_activation(dtype):
     hidden = [activation for activation in ACTIVATIONS.values() if activation.hidden]
     network = TrainableModel([2] * (len(hidden) + 1) + [1], [*hidden, "identity"], "squared_error", dtype)
     rows = Rows(np.ones((2048, 2), dtype), np.ones((2048, 1), dtype))
-    Epoch(network, rows, OPTIMIZERS["sgd"], np.arange(2048), 2048).run(0.1)
+    EpochRunner(network, rows, OPTIMIZERS["sgd"], np.arange(2048), 2048).run(0.1)
 
 
 def judge_without_gradients(dtype):
@@ -108,7 +108,7 @@ def train_with_all_hooks(dtype, sparse):
     """One epoch with everything that hooks into a step."""
     problem = make_problem("multi-label", rows=N_ROWS, dtype=dtype, sparse=sparse)
     settings = Regularisation(0.1, dropout=0.5, input_dropout=0.2, max_norm=1.0, clip_norm=1.0, clip_value=0.1)
-    Epoch(problem.network, problem.rows, LAMB(), np.arange(N_ROWS), 17, 1, settings, Masks(0)).run(0.1)
+    EpochRunner(problem.network, problem.rows, LAMB(), np.arange(N_ROWS), 17, 1, settings, Masks(0)).run(0.1)
 
 
 def origins():
@@ -132,7 +132,7 @@ if __name__ == "__main__":
                 estimator.predict(np.asfortranarray(X))
     for rule, dtype in itertools.product(RULES, (np.float32, np.float64)):
         problem = make_problem("poisson", dtype=dtype)
-        Epoch(problem.network, problem.rows, rule, np.arange(7), 3, 1, Regularisation(0.1)).run(0.1)
+        EpochRunner(problem.network, problem.rows, rule, np.arange(7), 3, 1, Regularisation(0.1)).run(0.1)
     for dtype in (np.float32, np.float64):
         use_every_loss(dtype)
         use_every_activation(dtype)

@@ -11,7 +11,7 @@ from oracles import reference_regularisation as plain
 from fastmlp.optimizers import LAMB, SGD, AdaDelta, AdaGrad, Adam, AdaMax, AdamW, AMSGrad, Lion, NAdam, RAdam, RMSProp
 from fastmlp.schedules import Polynomial
 from fastmlp.training.dropout_keys import Masks
-from fastmlp.training.minibatch import Epoch
+from fastmlp.training.minibatch import EpochRunner
 
 RATE = 0.002  # so small that nothing diverges and roundings do not grow
 SEED = 12345678901234567890
@@ -46,7 +46,7 @@ def make_epoch(problem, settings, optimizer="momentum", batch_size=None, threads
     order = shuffled(problem)
     rows, masks = rows or problem.rows, masks or Masks(SEED)
     optimizer = RULES.get(optimizer, optimizer)
-    return Epoch(problem.network, rows, optimizer, order, batch_size or len(order), threads, settings, masks)
+    return EpochRunner(problem.network, rows, optimizer, order, batch_size or len(order), threads, settings, masks)
 
 
 def shuffled(problem):

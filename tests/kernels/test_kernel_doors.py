@@ -19,7 +19,7 @@ from fastmlp.losses import names_for
 from fastmlp.optimizers import SGD
 from fastmlp.regularization import Regularisation
 from fastmlp.training.full_batch_loss import FullBatch
-from fastmlp.training.minibatch import Epoch
+from fastmlp.training.minibatch import EpochRunner
 from fastmlp.training.step_options import Hooks
 
 pytestmark = ignores_max_iter
@@ -117,7 +117,7 @@ def test_classes_that_have_no_output(y, message):
         with pytest.raises(ValueError, match=message):
             full_batch(model, np.array(y))
         with pytest.raises(ValueError, match=message):
-            Epoch(model, Rows(np.ones((len(y), 2)), np.array(y)), SGD(0.1), np.arange(len(y)), 1)
+            EpochRunner(model, Rows(np.ones((len(y), 2)), np.array(y)), SGD(0.1), np.arange(len(y)), 1)
 
 
 def test_targets_of_another_shape():
@@ -153,7 +153,7 @@ def test_classes_put_into_another_order_by_hand(classes):
 
 def test_an_address_that_float64_does_not_hold():
     model = TrainableModel([2, 1], ["identity"], "half_squared_error", np.float64)
-    epoch = Epoch(model, Rows(np.ones((3, 2)), np.ones((3, 1))), SGD(0.1), np.arange(3), 3)
+    epoch = EpochRunner(model, Rows(np.ones((3, 2)), np.ones((3, 1))), SGD(0.1), np.arange(3), 3)
     epoch.workspace.tasks["update"] = 2**60 + 1
     with pytest.raises(RuntimeError, match="0x1000000000000001, an address that float64 does not hold"):
         Hooks(epoch.workspace, Regularisation(clip_value=1.0), epoch.optimizer)

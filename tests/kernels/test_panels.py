@@ -15,7 +15,7 @@ from fastmlp.engine.workspace import STRIP_ROWS
 from fastmlp.kernels.linalg.packing import copy_panels
 from fastmlp.optimizers import Adam
 from fastmlp.regularization import Regularisation
-from fastmlp.training.minibatch import Epoch
+from fastmlp.training.minibatch import EpochRunner
 
 TYPES = [np.float32, np.float64]
 LARGE = {"fastmlp.engine.workspace.PANEL_BYTES": 1 << 10, "fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD": 1}
@@ -54,7 +54,7 @@ def make_epoch(dtype, threads, regularisation, hidden=(70, 131), features=37):
     X, y = rng.standard_normal((57, features)).astype(dtype), rng.standard_normal((57, 1)).astype(dtype)
     model = MLPRegressor(hidden_layer_sizes=hidden, random_state=rng)
     network = model._prepare(X, y.ravel(), None, incremental=False, classes=None).network
-    return Epoch(network, Rows(X, y, None, X.dtype), Adam(0.01), np.arange(57), 20, threads, regularisation)
+    return EpochRunner(network, Rows(X, y, None, X.dtype), Adam(0.01), np.arange(57), 20, threads, regularisation)
 
 
 @pytest.mark.parametrize("regularisation", [Regularisation(), Regularisation(clip_norm=0.1, max_norm=0.5)], ids=str)

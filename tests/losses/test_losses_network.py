@@ -31,7 +31,7 @@ from fastmlp.losses import (
 from fastmlp.network import Network
 from fastmlp.optimizers import SGD
 from fastmlp.training.full_batch_loss import FullBatch
-from fastmlp.training.minibatch import Epoch
+from fastmlp.training.minibatch import EpochRunner
 
 L2 = 0.3
 HIDDEN = ["identity", "logistic", "tanh", "relu"]
@@ -46,7 +46,7 @@ def make_step(problem, rows=None, n_threads=1, batch_size=None, rate=1.0):
     rows = problem.rows if rows is None else rows
     before = problem.network.params.copy()
     order = np.arange(rows.n_rows, dtype=np.int64)
-    epoch = Epoch(problem.network, rows, SGD(rate, momentum=0.0), order, batch_size or rows.n_rows, n_threads)
+    epoch = EpochRunner(problem.network, rows, SGD(rate, momentum=0.0), order, batch_size or rows.n_rows, n_threads)
     loss = epoch.run(L2)
     change = problem.network.params - before
     problem.network.params[...] = before
@@ -243,7 +243,7 @@ def test_perceptron_rule_separates_what_can_be_separated():
     y = (X @ [[1.0], [-2.0]] + 0.5 > 0).astype(float)
     for output in ("step", "identity"):
         network = Network([2, 1], [activation(output)], "perceptron", np.float64)
-        epoch = Epoch(network, Rows(X, y), SGD(1.0, momentum=0.0), np.arange(len(X)), 1)
+        epoch = EpochRunner(network, Rows(X, y), SGD(1.0, momentum=0.0), np.arange(len(X)), 1)
         losses = [epoch.run(0.0) for _ in range(100)]
         assert losses[0] > 0
         assert losses[-1] == 0
@@ -261,6 +261,6 @@ def test_training_makes_every_loss_small(name):
     classes = z.argmax(axis=1)[:, None].astype(float)
     y = classes if task == "multi-class" else np.exp(z) if output == "exp" else z
     loss.check(output, n_outputs, y)
-    epoch = Epoch(problem.network, Rows(problem.X, y), SGD(0.05, momentum=0.9), np.arange(40), 10)
+    epoch = EpochRunner(problem.network, Rows(problem.X, y), SGD(0.05, momentum=0.9), np.arange(40), 10)
     losses = [epoch.run(0.0) for _ in range(150)]
     assert losses[-1] < 0.35 * losses[0]

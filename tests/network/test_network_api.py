@@ -16,7 +16,7 @@ from fastmlp.initializers import Uniform
 from fastmlp.losses import as_loss
 from fastmlp.optimizers import SGD, Adam
 from fastmlp.scalar import Value
-from fastmlp.training.minibatch import Epoch
+from fastmlp.training.minibatch import EpochRunner
 
 SCALAR = {
     "identity": lambda z: z,
@@ -462,7 +462,7 @@ class TestTrain:
         assert np.array_equal(by_name.params, by_object.params)
 
     def test_ctrl_c_ends_it_early(self, monkeypatch):
-        problem, run, epochs = Problem("log loss of classes"), Epoch.run, []
+        problem, run, epochs = Problem("log loss of classes"), EpochRunner.run, []
 
         def interrupted(self, l2):
             if len(epochs) == 3:
@@ -470,7 +470,7 @@ class TestTrain:
             epochs.append(run(self, l2))
             return epochs[-1]
 
-        monkeypatch.setattr(Epoch, "run", interrupted)
+        monkeypatch.setattr(EpochRunner, "run", interrupted)
         with pytest.warns(UserWarning, match="Training interrupted by user"):
             losses = problem.net.train(problem.X, problem.y, Adam(), epochs=9)
         assert losses == epochs

@@ -35,7 +35,7 @@ from fastmlp.optimizers import (
     as_optimizer,
 )
 from fastmlp.schedules import Adaptive, Cosine, Exponential, InverseScaling, WarmUp
-from fastmlp.training.minibatch import STEPS_AHEAD, Epoch, RatesAhead
+from fastmlp.training.minibatch import STEPS_AHEAD, EpochRunner, RateBuffer
 
 TYPES = [np.float32, np.float64]
 #: One for each way through the kernels, with numbers that are exact in float32.
@@ -225,7 +225,7 @@ def train(optimizer, orders, between=lambda running: running):
     running = optimizer.begin()
     for order in orders:
         running = between(running)
-        Epoch(problem.network, problem.rows, running, order, 7).run(0.1)
+        EpochRunner(problem.network, problem.rows, running, order, 7).run(0.1)
     return problem.network.params.tobytes(), running.state.tobytes(), running.t, running.learning_rate
 
 
@@ -259,7 +259,7 @@ def test_rates_do_not_depend_on_how_many_are_asked_for(rule):
 def test_rates_ahead_are_those_of_their_steps(rule):
     """Whether or not they were computed before: epochs of one step and many, a schedule that changes, steps between."""
     running, plain = (replace(OF_NETWORKS[rule], learning_rate=SCHEDULE).begin() for _ in range(2))
-    ahead = RatesAhead(running)
+    ahead = RateBuffer(running)
     for steps in (1, 2, 1, STEPS_AHEAD - 4, 1, 3, STEPS_AHEAD + 7, 1, 0, 5):
         for optimizer in (running, plain):
             if steps == 2:
@@ -277,11 +277,11 @@ def test_training_leaves_settings_alone(problem):
     """One object may serve many trainings: each begins anew."""
     optimizer = AdamW(SCHEDULE)
     before, params = pickle.dumps(optimizer), problem.network.params.copy()
-    first = Epoch(problem.network, problem.rows, optimizer, np.arange(90), 7)
+    first = EpochRunner(problem.network, problem.rows, optimizer, np.arange(90), 7)
     first.run(0.1)
     after_first = problem.network.params.copy()
     problem.network.params[...] = params
-    Epoch(problem.network, problem.rows, optimizer, np.arange(90), 7).run(0.1)
+    EpochRunner(problem.network, problem.rows, optimizer, np.arange(90), 7).run(0.1)
     assert np.array_equal(problem.network.params, after_first)
     assert pickle.dumps(optimizer) == before
     assert first.optimizer.begin() is first.optimizer
@@ -322,7 +322,7 @@ def asked_for(monkeypatch):
 def test_another_optimizer_or_schedule_compiles_its_own_unit_alone(problem, asked_for, monkeypatch):
     def run(optimizer):
         asked_for.clear()
-        Epoch(problem.network, problem.rows, optimizer, np.arange(90), 7).run(0.1)
+        EpochRunner(problem.network, problem.rows, optimizer, np.arange(90), 7).run(0.1)
         return list(asked_for)
 
     run(Adam())

@@ -15,7 +15,7 @@ from fastmlp.initializers import glorot_uniform
 from fastmlp.network import Network
 from fastmlp.optimizers import OPTIMIZERS, AdaDelta, AdamW, RMSProp
 from fastmlp.schedules import Cosine
-from fastmlp.training.minibatch import Epoch
+from fastmlp.training.minibatch import EpochRunner
 
 #: The optimizer, and its rate for the parabola, for Rosenbrock's function and for the network.
 TABLE = {
@@ -85,7 +85,7 @@ def test_network(name, dtype):
     glorot_uniform(network.layout, "tanh", np.random.RandomState(0), network.params)
     X = np.linspace(-1, 1, 60, dtype=dtype)[:, None]
     order = np.random.RandomState(1).permutation(60)
-    epoch = Epoch(network, Rows(X, np.sin(3 * X)), optimizer_of(name, 2, 1200), order, 10)
+    epoch = EpochRunner(network, Rows(X, np.sin(3 * X)), optimizer_of(name, 2, 1200), order, 10)
     losses = [epoch.run(0.0) for _ in range(200)]
     assert epoch.optimizer.t == 1200
     assert losses[0] > 0.05

@@ -9,7 +9,7 @@ from helpers.problems import make_problem
 
 from fastmlp.optimizers import SGD, AdaDelta, AdaGrad, Adam, AdaMax, AdamW, AMSGrad, NAdam, RAdam, RMSProp
 from fastmlp.schedules import Cosine, CosineRestarts, Exponential, OneCycle, Polynomial, StepDecay, WarmUp
-from fastmlp.training.minibatch import Epoch
+from fastmlp.training.minibatch import EpochRunner
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing is compared with it")
 lr_scheduler = torch.optim.lr_scheduler
@@ -88,7 +88,7 @@ def test_ten_steps(name):
     problem = make_problem("softmax log loss", features=5, hidden=(7, 6), rows=10 * BATCH, seed=3)
     before = problem.network.params.copy()
     expected = ten_steps_of_torch(problem, theirs, settings)
-    epoch = Epoch(problem.network, problem.rows, optimizer, np.arange(10 * BATCH), BATCH)
+    epoch = EpochRunner(problem.network, problem.rows, optimizer, np.arange(10 * BATCH), BATCH)
     epoch.run(L2)
     assert epoch.optimizer.t == 10
     assert abs(problem.network.params - before).max() > 0.02  # they went somewhere

@@ -10,7 +10,7 @@ from fastmlp.engine.dataset import Rows
 from fastmlp.engine.model import TrainableModel
 from fastmlp.optimizers import SGD
 from fastmlp.regularization import Regularisation
-from fastmlp.training.minibatch import Epoch
+from fastmlp.training.minibatch import EpochRunner
 
 TYPES = [np.float32, np.float64]
 
@@ -116,7 +116,7 @@ def test_ten_steps_as_torch_makes_them(kind):
     descent = torch.optim.SGD(parameters, lr=0.1, momentum=0.9)
     limits = {"clip_norm": 2.0} if kind == "norm" else {"clip_value": 1.5}
     mine = SGD(0.1, momentum=0.9)
-    epoch = Epoch(network, Rows(X, y), mine, np.arange(30), 30, 1, Regularisation(**limits))
+    epoch = EpochRunner(network, Rows(X, y), mine, np.arange(30), 30, 1, Regularisation(**limits))
     clipped = 0
     for _ in range(10):
         descent.zero_grad()

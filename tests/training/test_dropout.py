@@ -14,7 +14,7 @@ from fastmlp.regularization import Regularisation
 from fastmlp.scalar import Value
 from fastmlp.training.dropout_keys import Masks
 from fastmlp.training.full_batch_loss import FullBatch
-from fastmlp.training.minibatch import Epoch
+from fastmlp.training.minibatch import EpochRunner
 
 TYPES = [np.float32, np.float64]
 #: A rate at which no weight changes.
@@ -33,7 +33,7 @@ def collect_masks(rate, steps, rows, width, dtype=np.float64, seed=SEED, batch_s
         intercept[...] = 1
     rows_of_ones = Rows(np.ones((rows, width), dtype), np.zeros((rows, 1), dtype))
     settings = Regularisation(dropout=rate, input_dropout=rate)
-    epoch = Epoch(network, rows_of_ones, STILL, np.arange(rows), rows, 1, settings, Masks(seed))
+    epoch = EpochRunner(network, rows_of_ones, STILL, np.arange(rows), rows, 1, settings, Masks(seed))
     found = []
     for _ in range(steps):
         epoch.run(0.0)
