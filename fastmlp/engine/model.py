@@ -160,7 +160,7 @@ class _Views(tuple):
             raise ValueError(f"Layer {number} has an array of shape {self[number].shape} here, got {np.shape(value)}.")
 
 
-class BorrowedModel(Model):
+class ModelView(Model):
     """Arrays as they are, for prediction: copied only where type or order do not serve.
 
     Parameters

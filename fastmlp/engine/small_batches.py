@@ -18,7 +18,7 @@ from ..kernels.lowlevel.records import DATA_AT, SHAPE_AT
 from .cores import Threads
 from .csc_input import rows_to_predict
 from .dataset import Rows
-from .model import BorrowedModel
+from .model import ModelView
 from .prediction import predict
 from .threads import rows_of_one_thread
 from .workspace import BLOCK_ROWS, Workspace, group_rows, has_large_layers, prediction_rows
@@ -58,7 +58,7 @@ class SmallBatchPredictor:
     coefs, intercepts : sequence of ndarray
         The user's own arrays; edits in place count from the next call on.
     make_model : callable
-        dtype ↦ `BorrowedModel` on these arrays, for arithmetic in that type.
+        dtype ↦ `ModelView` on these arrays, for arithmetic in that type.
     arithmetic_type : callable
         dtype of the rows ↦ type of the arithmetic.
     both_classes : bool
@@ -77,7 +77,7 @@ class SmallBatchPredictor:
         self,
         coefs: Sequence[np.ndarray],
         intercepts: Sequence[np.ndarray],
-        make_model: Callable[[np.dtype], BorrowedModel],
+        make_model: Callable[[np.dtype], ModelView],
         arithmetic_type: Callable[[np.dtype], np.dtype],
         both_classes: bool,
         feature_names: np.ndarray | None,
@@ -187,7 +187,7 @@ class _Engine:
     """
 
     def __init__(
-        self, model: BorrowedModel, both_classes: bool, sparse_format: str, n_threads: int, threads: Threads
+        self, model: ModelView, both_classes: bool, sparse_format: str, n_threads: int, threads: Threads
     ) -> None:
         self.model, self.dtype, self.both_classes = model, model.dtype, both_classes
         self.sparse, self.sparse_format, self.first_width = sparse_format != "", sparse_format, model.layout.units[1]

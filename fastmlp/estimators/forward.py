@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ..activations import Activation, as_activation
 from ..engine.cores import ask_threads, most_threads
 from ..engine.csc_input import rows_to_predict
-from ..engine.model import BorrowedModel
+from ..engine.model import ModelView
 from ..engine.prediction import predict
 from ..engine.small_batches import SmallBatchPredictor
 from ..engine.sparse_input import check_sparse
@@ -37,9 +37,9 @@ class _Arrays:
         """The type that rows of this type are computed in."""
         return arithmetic_type(dtype, *self.coefs)
 
-    def borrow(self, dtype: np.dtype) -> BorrowedModel:
+    def borrow(self, dtype: np.dtype) -> ModelView:
         """The network on these arrays, for rows of this type."""
-        return BorrowedModel(self.coefs, self.intercepts, self.activations, self.loss, self.arithmetic_type(dtype))
+        return ModelView(self.coefs, self.intercepts, self.activations, self.loss, self.arithmetic_type(dtype))
 
 
 class ForwardPass(BaseEstimator):

@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from fastmlp import MLPClassifier
 from fastmlp.compiler import kernel as units
 from fastmlp.compiler.numba_backend import POINTER, unit
-from fastmlp.engine.model import BorrowedModel
+from fastmlp.engine.model import ModelView
 from fastmlp.engine.prediction import predict
 from fastmlp.engine.small_batches import SmallBatchPredictor
 from fastmlp.engine.workspace import LARGE_BATCH_ROWS, Workspace
@@ -154,7 +154,7 @@ def test_prediction_of_few_rows(dtype):
     coefs, intercepts = network.coefs, network.intercepts
     predictor = SmallBatchPredictor(
         coefs, intercepts,
-        lambda dtype: BorrowedModel(coefs, intercepts, ["tanh", "tanh", "softmax"], "log_loss", dtype),
+        lambda dtype: ModelView(coefs, intercepts, ["tanh", "tanh", "softmax"], "log_loss", dtype),
         lambda dtype: dtype, both_classes=False, feature_names=None, depends_on=(), n_threads=1,
     )  # fmt: skip
     X = np.ones((5, 70), dtype)

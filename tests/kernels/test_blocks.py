@@ -12,7 +12,7 @@ from oracles import reference
 from fastmlp.engine import workspace as sizes
 from fastmlp.engine.dataset import Rows
 from fastmlp.engine.layout import Layout
-from fastmlp.engine.model import BorrowedModel
+from fastmlp.engine.model import ModelView
 from fastmlp.engine.prediction import predict
 from fastmlp.engine.small_batches import SmallBatchPredictor, arrays_are_as_expected
 from fastmlp.engine.workspace import Workspace, prediction_rows
@@ -178,7 +178,7 @@ def test_columns_in_guarded_memory(dtype, features, hidden):
     X = Guarded(problem.X.T, dtype, stride=44)
     weights = [Guarded(array, dtype) for array in (*network.coefs, *network.intercepts)]
     arrays, layers = [guarded.array for guarded in weights], len(network.coefs)
-    borrowed = BorrowedModel(arrays[:layers], arrays[layers:], network.activations, "log_loss", dtype)
+    borrowed = ModelView(arrays[:layers], arrays[layers:], network.activations, "log_loss", dtype)
     for count in (1, 2, 7, 8, 41):
         rows = Rows(X.array.T[:count])
         workspace = Workspace(borrowed, rows, 41, training=False)
@@ -222,7 +222,7 @@ def test_nothing_outside_is_read_or_written(dtype, order, blocks, cut):
         inputs = X.array.T
     weights = [Guarded(array, dtype) for array in (*network.coefs, *network.intercepts)]
     arrays = [guarded.array for guarded in weights]
-    borrowed = BorrowedModel(
+    borrowed = ModelView(
         arrays[: len(network.coefs)], arrays[len(network.coefs) :], network.activations, "log_loss", dtype
     )
     assert borrowed.coefs[0] is arrays[0]
@@ -251,7 +251,7 @@ def test_a_few_rows(dtype, blocks, cut):
     coefs, intercepts = network.coefs, network.intercepts
     few_rows = SmallBatchPredictor(
         coefs, intercepts,
-        lambda dtype: BorrowedModel(coefs, intercepts, network.activations, "log_loss", dtype),
+        lambda dtype: ModelView(coefs, intercepts, network.activations, "log_loss", dtype),
         lambda dtype: dtype, both_classes=False, feature_names=None, depends_on=(), n_threads=1,
     )  # fmt: skip
     for rows in (1, 2, 8, 9, 41):
