@@ -118,7 +118,7 @@ class BaseMLP(Preparation):
             converged = train(
                 fitting.network, fitting.rows, fitting.epoch.optimizer, fitting.plan, history, l2=self.alpha,
                 order=fitting.order, random_state=fitting.random_state, progress=Progress(self.verbose),
-                validate=fitting.validate, masks=fitting.masks, epoch=fitting.epoch,
+                validate=fitting.validate, dropout_keys=fitting.dropout_keys, epoch=fitting.epoch,
             )  # fmt: skip
         except DivergenceError as error:
             self._report_divergence(error.epoch, error.best_epoch)

@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 
 from ..engine.cores import count_threads
 from ..engine.dataset import Rows
-from ..training.dropout_keys import Masks
+from ..training.dropout_keys import DropoutKeys
 from ..training.minibatch import EpochRunner, TrainingConfig, Validation, warn_of_early_end
 from ..training.shuffling import shuffle
 from .parameters import CONSTRAINTS
@@ -55,7 +55,7 @@ class MinibatchFitting(Fitting):
     order: np.ndarray
     epoch: EpochRunner
     validate: Validation | None = None
-    masks: Masks | None = None
+    dropout_keys: DropoutKeys | None = None
 
 
 def current_parameters(estimator: BaseMLP) -> tuple:
@@ -87,7 +87,12 @@ class Continuation:
     """
 
     def __init__(self, estimator: BaseMLP, fitting: MinibatchFitting) -> None:
-        self.network, self.plan, self.epoch, self.masks = fitting.network, fitting.plan, fitting.epoch, fitting.masks
+        self.network, self.plan, self.epoch, self.dropout_keys = (
+            fitting.network,
+            fitting.plan,
+            fitting.epoch,
+            fitting.dropout_keys,
+        )
         self.optimizer = estimator._optimizer
         self.arrays = (*estimator.coefs_, *estimator.intercepts_)
         self.described = _describe(self.arrays)
@@ -158,7 +163,7 @@ class Continuation:
         warn_of_early_end(self.optimizer, plan, rows.n_rows)
         self.epoch.step_rates.address(-(-rows.n_rows // self.batch_size))  # a schedule of the user's own may raise
         self.epoch.rebind(rows, order)
-        return MinibatchFitting(self.network, rows, random_state, plan, order, self.epoch, None, self.masks)
+        return MinibatchFitting(self.network, rows, random_state, plan, order, self.epoch, None, self.dropout_keys)
 
     def _draw(self, estimator: BaseMLP, n_rows: int) -> tuple[np.ndarray, np.random.RandomState, bool]:
         """The rows' order, what it was or will be drawn from, and whether it is shuffled already.

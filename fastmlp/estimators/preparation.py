@@ -21,7 +21,7 @@ from ..losses import BaseLoss
 from ..losses.base import name_of
 from ..optimizers import RunningOptimizer
 from ..regularization import Regularisation
-from ..training.dropout_keys import Masks
+from ..training.dropout_keys import DropoutKeys
 from ..training.minibatch import EpochRunner, History, TrainingConfig, Validation
 from ..training.validation_loss import ValidationLoss
 from .fitting import Fitting, MinibatchFitting
@@ -157,22 +157,22 @@ class Preparation(ForwardPass, ABC):
             check_batch_size(self.batch_size, order.size), self.max_iter, self.shuffle, self.tol, self.n_iter_no_change,
             one_epoch=incremental, regularisation=regularisation,
         )  # fmt: skip
-        masks = self._dropout_masks(regularisation, random_state, incremental)
-        epoch = EpochRunner.planned(network, rows, self._optimizer, order, plan, ask_threads(self.n_jobs), masks)
+        dropout_keys = self._dropout_keys(regularisation, random_state, incremental)
+        epoch = EpochRunner.planned(network, rows, self._optimizer, order, plan, ask_threads(self.n_jobs), dropout_keys)
         epoch.step_rates.address(epoch.steps)  # a schedule of the user's own may raise
-        return MinibatchFitting(network, rows, random_state, plan, order, epoch, validate, masks)
+        return MinibatchFitting(network, rows, random_state, plan, order, epoch, validate, dropout_keys)
 
-    def _dropout_masks(
+    def _dropout_keys(
         self, regularisation: Regularisation, random_state: np.random.RandomState, incremental: bool
-    ) -> Masks | None:
+    ) -> DropoutKeys | None:
         """Where dropout's bits come from; None, and nothing drawn, without dropout."""
         if not regularisation.drops:
             return None
-        if not incremental or not hasattr(self, "_masks"):
-            self._masks = Masks.draw(random_state)
+        if not incremental or not hasattr(self, "_dropout_keys_"):
+            self._dropout_keys_ = DropoutKeys.draw(random_state)
         else:
-            self._masks = replace(self._masks)
-        return self._masks
+            self._dropout_keys_ = replace(self._dropout_keys_)
+        return self._dropout_keys_
 
     def _split(
         self, network: TrainableModel, rows: Rows, random_state: np.random.RandomState

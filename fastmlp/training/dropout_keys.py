@@ -10,7 +10,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass
-class Masks:
+class DropoutKeys:
     """The masks of a training, one for each layer of each step: functions of the seed, the step and the layer.
 
     A training that goes on (another epoch, warm start, ``partial_fit``) goes on with the same object.
@@ -35,7 +35,7 @@ class Masks:
     step: int = 0
 
     @classmethod
-    def draw(cls, random_state: np.random.RandomState) -> Masks:
+    def draw(cls, random_state: np.random.RandomState) -> DropoutKeys:
         """With a seed drawn from `random_state`: one number, at the start of a fit."""
         return cls(int(random_state.randint(2**63 - 1, dtype=np.int64)))
 

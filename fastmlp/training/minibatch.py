@@ -22,7 +22,7 @@ from ..kernels.lowlevel.records import N_STEP_RATES
 from ..optimizers import Optimizer, RunningOptimizer
 from ..regularization import Regularisation
 from ..schedules import Adaptive, Schedule
-from .dropout_keys import Masks
+from .dropout_keys import DropoutKeys
 from .progress import Progress
 from .shuffling import shuffle
 from .step_options import Hooks
@@ -147,7 +147,7 @@ class EpochRunner:
         Threads at the most; the bits do not depend on it.
     regularisation : Regularisation
         What a step does beside the L2 penalty.
-    masks : Masks, optional
+    masks : DropoutKeys, optional
         Where dropout's random bits come from.
     epochs : float, default=inf
         How many passes will be made, as far as that is known: threads must pay for their start.
@@ -162,7 +162,7 @@ class EpochRunner:
         batch_size: int,
         n_threads: Threads = 1,
         regularisation: Regularisation = _PLAIN,
-        masks: Masks | None = None,
+        dropout_keys: DropoutKeys | None = None,
         epochs: float = math.inf,
     ) -> None:
         self.network, self.optimizer, self.rows = network, optimizer.begin(), rows
@@ -189,7 +189,7 @@ class EpochRunner:
         tasks["update_layer"] = _update_kernels.update_layer.address(network.dtype)
         tasks["update"] = self.optimizer.unit().address(network.dtype)
         self.workspace.set_hyper(self.optimizer.hyperparameters())
-        self.hooks = Hooks(self.workspace, regularisation, self.optimizer, masks)
+        self.hooks = Hooks(self.workspace, regularisation, self.optimizer, dropout_keys)
 
     @classmethod
     def planned(
@@ -200,7 +200,7 @@ class EpochRunner:
         order: np.ndarray,
         plan: TrainingConfig,
         n_threads: Threads = 1,
-        masks: Masks | None = None,
+        dropout_keys: DropoutKeys | None = None,
     ) -> EpochRunner:
         """The one that a training by this plan runs, with as many threads as pay for all its epochs.
 
@@ -208,7 +208,7 @@ class EpochRunner:
         """
         epochs, running = 1 if plan.one_epoch else plan.max_iter, optimizer.begin()
         warn_of_early_end(running, plan, order.size)
-        return cls(network, rows, running, order, plan.batch_size, n_threads, plan.regularisation, masks, epochs)
+        return cls(network, rows, running, order, plan.batch_size, n_threads, plan.regularisation, dropout_keys, epochs)
 
     def rebind(self, rows: Rows, order: np.ndarray) -> None:
         """Go on with other rows of the same kind, after the parameters may have been changed from outside."""
@@ -278,12 +278,12 @@ def train(
     progress: Progress,
     validate: Validation | None = None,
     n_threads: Threads = 1,
-    masks: Masks | None = None,
+    dropout_keys: DropoutKeys | None = None,
     epoch: EpochRunner | None = None,
 ) -> bool:
     """Train `network` in place until nothing improves or every epoch is used up.
 
-    With `validate` the parameters with the best score are put back in the end. `masks` is where dropout's random bits
+    With `validate` the parameters with the best score are put back in the end. `dropout_keys` is where dropout's random bits
     come from; it goes on with the training. `epoch` is one that was made from these arguments before, as
     `EpochRunner.planned` does.
 
@@ -301,7 +301,7 @@ def train(
     best = network.params.copy() if validate else None
     optimizer = optimizer.begin()
     if epoch is None:
-        epoch = EpochRunner.planned(network, rows, optimizer, order, plan, n_threads, masks)
+        epoch = EpochRunner.planned(network, rows, optimizer, order, plan, n_threads, dropout_keys)
     history.n_iter = 0
     try:
         with epoch.team:

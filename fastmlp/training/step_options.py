@@ -24,7 +24,7 @@ from ..kernels.lowlevel.records import (
 )
 from ..optimizers import RunningOptimizer
 from ..regularization import Regularisation
-from .dropout_keys import Masks
+from .dropout_keys import DropoutKeys
 
 if TYPE_CHECKING:
     from ..kernels.loop import dropout
@@ -48,7 +48,7 @@ class Hooks:
     regularisation : Regularisation
     optimizer : RunningOptimizer
         May go on in phases once its rule has run everywhere, and knows how L1 shrinks weights beside it.
-    masks : Masks, optional
+    masks : DropoutKeys, optional
         For dropout.
 
     Raises
@@ -62,11 +62,11 @@ class Hooks:
         workspace: Workspace,
         regularisation: Regularisation,
         optimizer: RunningOptimizer,
-        masks: Masks | None = None,
+        dropout_keys: DropoutKeys | None = None,
     ) -> None:
         self.workspace, self.tasks, self.optimizer = workspace, workspace.tasks, optimizer
         self.dtype, self.layout = workspace.dtype, workspace.network.layout
-        self.masks = masks if regularisation.drops else None
+        self.dropout_keys = dropout_keys if regularisation.drops else None
         self.tasks["rule"], self.tasks["moments"] = self.tasks["update"], self.tasks["state"]
         self.tasks["rule_hyperparameters"] = self.tasks["hyperparameters"]
         self._store_penalty(regularisation)
@@ -139,7 +139,7 @@ class Hooks:
         rates = settings.input_rates(len(self.layout.shapes) - 1)
         if not any(rates):
             return
-        if self.masks is None:
+        if self.dropout_keys is None:
             raise ValueError("Dropout needs masks, such as Masks.draw(random_state), that go on with the training.")
         for layer, rate in zip(self.workspace.layers, rates, strict=True):
             if rate:
@@ -154,12 +154,12 @@ class Hooks:
 
     def before_epoch(self, steps: int) -> None:
         """The next `steps` steps are about to be made."""
-        if self.masks is not None:
-            self.keys = self.masks.keys(steps, len(self.layout.shapes))  # kept: the tasks hold its address
+        if self.dropout_keys is not None:
+            self.keys = self.dropout_keys.keys(steps, len(self.layout.shapes))  # kept: the tasks hold its address
             self.tasks["mask_keys"] = self.keys.ctypes.data
 
     def advance(self, steps: int) -> None:
         """So many steps have been made."""
         self.optimizer.mean_shrinkage = float(self.workspace.task["mean_shrinkage"])
-        if self.masks is not None:
-            self.masks.advance(steps)
+        if self.dropout_keys is not None:
+            self.dropout_keys.advance(steps)

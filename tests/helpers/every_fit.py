@@ -22,7 +22,7 @@ from fastmlp.engine.model import TrainableModel
 from fastmlp.losses import Perceptron
 from fastmlp.optimizers import LAMB, OPTIMIZERS, RMSProp
 from fastmlp.regularization import Regularisation
-from fastmlp.training.dropout_keys import Masks
+from fastmlp.training.dropout_keys import DropoutKeys
 from fastmlp.training.full_batch_loss import FullBatch
 from fastmlp.training.minibatch import EpochRunner
 
@@ -108,7 +108,7 @@ def train_with_all_hooks(dtype, sparse):
     """One epoch with everything that hooks into a step."""
     problem = make_problem("multi-label", rows=N_ROWS, dtype=dtype, sparse=sparse)
     settings = Regularisation(0.1, dropout=0.5, input_dropout=0.2, max_norm=1.0, clip_norm=1.0, clip_value=0.1)
-    EpochRunner(problem.network, problem.rows, LAMB(), np.arange(N_ROWS), 17, 1, settings, Masks(0)).run(0.1)
+    EpochRunner(problem.network, problem.rows, LAMB(), np.arange(N_ROWS), 17, 1, settings, DropoutKeys(0)).run(0.1)
 
 
 def origins():

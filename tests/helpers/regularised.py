@@ -10,7 +10,7 @@ from oracles import reference_regularisation as plain
 
 from fastmlp.optimizers import LAMB, SGD, AdaDelta, AdaGrad, Adam, AdaMax, AdamW, AMSGrad, Lion, NAdam, RAdam, RMSProp
 from fastmlp.schedules import Polynomial
-from fastmlp.training.dropout_keys import Masks
+from fastmlp.training.dropout_keys import DropoutKeys
 from fastmlp.training.minibatch import EpochRunner
 
 RATE = 0.002  # so small that nothing diverges and roundings do not grow
@@ -44,7 +44,7 @@ RULES = {
 def make_epoch(problem, settings, optimizer="momentum", batch_size=None, threads=1, rows=None, masks=None):
     """Over all rows of the problem, in a fixed order of no order."""
     order = shuffled(problem)
-    rows, masks = rows or problem.rows, masks or Masks(SEED)
+    rows, masks = rows or problem.rows, masks or DropoutKeys(SEED)
     optimizer = RULES.get(optimizer, optimizer)
     return EpochRunner(problem.network, rows, optimizer, order, batch_size or len(order), threads, settings, masks)
 

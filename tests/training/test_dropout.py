@@ -12,7 +12,7 @@ from fastmlp.engine.prediction import predict
 from fastmlp.optimizers import SGD
 from fastmlp.regularization import Regularisation
 from fastmlp.scalar import Value
-from fastmlp.training.dropout_keys import Masks
+from fastmlp.training.dropout_keys import DropoutKeys
 from fastmlp.training.full_batch_loss import FullBatch
 from fastmlp.training.minibatch import EpochRunner
 
@@ -33,7 +33,7 @@ def collect_masks(rate, steps, rows, width, dtype=np.float64, seed=SEED, batch_s
         intercept[...] = 1
     rows_of_ones = Rows(np.ones((rows, width), dtype), np.zeros((rows, 1), dtype))
     settings = Regularisation(dropout=rate, input_dropout=rate)
-    epoch = EpochRunner(network, rows_of_ones, STILL, np.arange(rows), rows, 1, settings, Masks(seed))
+    epoch = EpochRunner(network, rows_of_ones, STILL, np.arange(rows), rows, 1, settings, DropoutKeys(seed))
     found = []
     for _ in range(steps):
         epoch.run(0.0)
@@ -68,11 +68,11 @@ def test_splitmix_by_hand():
 
 
 def test_keys():
-    keys = Masks(SEED, step=5).keys(4, 3)
+    keys = DropoutKeys(SEED, step=5).keys(4, 3)
     assert keys.shape == (4, 3) and keys.dtype == np.int64
     expected = [[plain.mask_key(SEED, step, layer) for layer in range(3)] for step in range(5, 9)]
     assert keys.view(np.uint64).tolist() == expected
-    assert len(np.unique(Masks(0).keys(1000, 5))) == 5000
+    assert len(np.unique(DropoutKeys(0).keys(1000, 5))) == 5000
 
 
 def assert_standard(z, within=5.0):
@@ -127,7 +127,7 @@ def test_seeds_differ():
 
 def test_a_seed_is_one_number():
     ours, plain_state = np.random.RandomState(3), np.random.RandomState(3)
-    assert Masks.draw(ours) == Masks(int(plain_state.randint(2**63 - 1, dtype=np.int64)))
+    assert DropoutKeys.draw(ours) == DropoutKeys(int(plain_state.randint(2**63 - 1, dtype=np.int64)))
     assert ours.randint(10**9) == plain_state.randint(10**9)
 
 
@@ -250,7 +250,7 @@ def test_goes_on_over_epochs_and_fits():
     """Two epochs of one object are those of two objects with the same masks."""
     settings = Regularisation(dropout=0.5)
     together = results(make_problem("poisson", rows=48), settings, epochs=2)
-    problem, masks, descent = make_problem("poisson", rows=48), Masks(SEED), SGD(0.002, momentum=0.9).begin()
+    problem, masks, descent = make_problem("poisson", rows=48), DropoutKeys(SEED), SGD(0.002, momentum=0.9).begin()
     losses = []
     for made in (3, 6):
         losses.append(make_epoch(problem, settings, descent, batch_size=16, masks=masks).run(L2))
@@ -260,7 +260,7 @@ def test_goes_on_over_epochs_and_fits():
 
 def test_an_interrupt_leaves_the_counter_where_the_parameters_are(monkeypatch):
     monkeypatch.setattr("fastmlp.engine.slicing.SLICE", 0.0)
-    problem, masks = make_problem("poisson", rows=64), Masks(SEED)
+    problem, masks = make_problem("poisson", rows=64), DropoutKeys(SEED)
     epoch = make_epoch(problem, Regularisation(dropout=0.5), batch_size=16, masks=masks)
     steps, calls = epoch._steps, []
 
@@ -278,7 +278,7 @@ def test_an_interrupt_leaves_the_counter_where_the_parameters_are(monkeypatch):
 
 def test_what_drops_nothing_needs_no_masks():
     problem = make_problem("poisson")
-    masks = Masks(SEED)
+    masks = DropoutKeys(SEED)
     epoch = make_epoch(problem, Regularisation(dropout=(0.0, 0.0)), masks=masks)
     epoch.run(L2)
     assert masks.step == 0
