@@ -25,7 +25,7 @@ from ..schedules import Adaptive, Schedule
 from .dropout_keys import DropoutKeys
 from .progress import Progress
 from .shuffling import shuffle
-from .step_options import Hooks
+from .step_options import StepOptions
 
 if TYPE_CHECKING:
     from ..kernels.loop import epoch as _epoch_kernels
@@ -189,7 +189,7 @@ class EpochRunner:
         tasks["update_layer"] = _update_kernels.update_layer.address(network.dtype)
         tasks["update"] = self.optimizer.unit().address(network.dtype)
         self.workspace.set_hyper(self.optimizer.hyperparameters())
-        self.hooks = Hooks(self.workspace, regularisation, self.optimizer, dropout_keys)
+        self.hooks = StepOptions(self.workspace, regularisation, self.optimizer, dropout_keys)
 
     @classmethod
     def planned(

@@ -36,7 +36,7 @@ else:
     penalties = KernelModule("optimizers.penalties")
 
 
-class Hooks:
+class StepOptions:
     """Clipping, L1, max-norm, dropout, and the later phases of an update rule, for one workspace.
 
     To be made once the tasks hold the update rule's unit and its state.
