@@ -9,7 +9,7 @@ import scipy.sparse
 
 from ..engine.model import TrainableModel
 from ..losses import curvature_times
-from .recorded_forward import Trace, through_softmax
+from .recorded_forward import RecordedForward, through_softmax
 
 
 class Hessian:
@@ -47,7 +47,7 @@ class Hessian:
         check_twice_differentiable(model)
         total = weights.sum(dtype=np.float64)
         weights = (weights / total).astype(model.dtype)
-        trace = Trace(model, X)
+        trace = RecordedForward(model, X)
         deltas = trace.pull_back(trace.loss_delta(y, weights))
         ones = np.ones((len(y), 1), model.dtype)
         self.l2 = l2 / total
@@ -84,7 +84,7 @@ class _Layer:
         deltas (B, 2 O)      = [ R{delta}  delta ]             transposed (2 O, I)   = [ Wᵀ  Vᵀ ], below each other
     """
 
-    def __init__(self, trace: Trace, delta: np.ndarray, number: int) -> None:
+    def __init__(self, trace: RecordedForward, delta: np.ndarray, number: int) -> None:
         coef, a, z = trace.model.coefs[number], trace.inputs[number], trace.pre_activations[number - 1]
         fan_in, fan_out = coef.shape
         ones, nothing = np.ones((len(a), 1), a.dtype), np.zeros_like(coef)
@@ -121,12 +121,12 @@ class _Output:
 
     Parameters
     ----------
-    trace : Trace
+    trace : RecordedForward
     y : ndarray of shape (B, n_targets)
     weights : ndarray of shape (B, 1)
     """
 
-    def __init__(self, trace: Trace, y: np.ndarray, weights: np.ndarray) -> None:
+    def __init__(self, trace: RecordedForward, y: np.ndarray, weights: np.ndarray) -> None:
         loss, output, z = trace.model.loss_function, trace.model.output_activation, trace.pre_activations[-1]
         self.a, self.slope, self.weights = trace.outputs[-1], trace.derivatives[-1], weights
         self.softmax, self.times = output.name == "softmax", None

@@ -25,7 +25,7 @@ def activate(activation: Activation, z: np.ndarray) -> tuple[np.ndarray, np.ndar
     return a, derivative
 
 
-class Trace:
+class RecordedForward:
     """One forward pass of B rows; layer l goes from I to O units.
 
     Parameters

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..activations import Activation
 from ..derivatives.hessian import Hessian
-from ..derivatives.recorded_forward import Trace
+from ..derivatives.recorded_forward import RecordedForward
 from ..engine.csc_input import rows_to_predict
 from ..engine.dataset import Rows
 from ..engine.model import TrainableModel
@@ -196,7 +196,7 @@ class Network(TrainableModel):
         >>> activations
         [array([[2., 0.]]), array([[2.]])]
         """
-        trace = Trace(self, check_inputs(X, self))
+        trace = RecordedForward(self, check_inputs(X, self))
         return trace.pre_activations, trace.outputs
 
     def loss(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -233,7 +233,7 @@ class Network(TrainableModel):
     def input_gradients(self, X: Any, y: Any, sample_weight: Any = None) -> np.ndarray:
         """d loss / d X, (n, n_features), of the mean loss; arguments as in `loss`."""
         X, y, weights = self._checked(X, y, sample_weight)
-        trace = Trace(self, X)
+        trace = RecordedForward(self, X)
         weights = _share(weights, len(y), self.dtype)
         return trace.pull_back(trace.loss_delta(y, weights))[0] @ self.coefs[0].T
 
@@ -271,7 +271,7 @@ class Network(TrainableModel):
                 f"output_delta must have shape {(X.shape[0], n_outputs)}, a number for each row of X and each output, "
                 f"got {output_delta.shape}."
             )
-        trace = Trace(self, X)
+        trace = RecordedForward(self, X)
         deltas = trace.pull_back(trace.output_delta(output_delta))
         gradient = trace.gradient(deltas)
         return self.layout.coefs(gradient), self.layout.intercepts(gradient), deltas[0] @ self.coefs[0].T
@@ -287,7 +287,7 @@ class Network(TrainableModel):
         array([[[3., 5.]]])
         """
         X = check_inputs(X, self)
-        trace, n_outputs = Trace(self, X), self.layout.units[-1]
+        trace, n_outputs = RecordedForward(self, X), self.layout.units[-1]
         each = np.broadcast_to(np.eye(n_outputs, dtype=self.dtype), (X.shape[0], n_outputs, n_outputs))
         return trace.pull_back(trace.output_delta(each))[0] @ self.coefs[0].T
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from ..derivatives.recorded_forward import Trace
+from ..derivatives.recorded_forward import RecordedForward
 from ..engine.cores import Threads
 from ..engine.dataset import Rows
 from ..engine.model import TrainableModel
@@ -145,17 +145,17 @@ class DampedSteps:
         model.params[...] = params
         return "No step lowers the loss any more."
 
-    def _evaluate(self) -> tuple[list[Trace], float]:
+    def _evaluate(self) -> tuple[list[RecordedForward], float]:
         """A forward pass over all rows at the model's parameters, and the loss."""
         objective, total = self.objective, 0.0
-        traces = [Trace(objective.model, objective.X[chunk]) for chunk in self.chunks]
+        traces = [RecordedForward(objective.model, objective.X[chunk]) for chunk in self.chunks]
         for trace, chunk in zip(traces, self.chunks, strict=True):
             residuals = self._residuals(trace, chunk)
             total += 0.5 * float(residuals @ residuals)
         self.evaluations += 1
         return traces, total / objective.total + objective.penalty()
 
-    def _residuals(self, trace: Trace, chunk: slice) -> np.ndarray:
+    def _residuals(self, trace: RecordedForward, chunk: slice) -> np.ndarray:
         """√(c w) (a − y), output by output, (n_outputs * rows of the chunk,)."""
         return ((trace.outputs[-1] - self.objective.y[chunk]).T * self.roots[chunk]).ravel()
 
@@ -170,7 +170,7 @@ class DampedSteps:
         return matrix, slope
 
 
-def residual_jacobian(trace: Trace, scale: np.ndarray) -> np.ndarray:
+def residual_jacobian(trace: RecordedForward, scale: np.ndarray) -> np.ndarray:
     """Jᵀ: d (scaleᵢ a of row i and output k) / d params, (n_params, n_outputs * B), rows running fastest.
 
     Parameters first and rows last, so that every product runs along the rows. With the derivatives of all K outputs
@@ -180,7 +180,7 @@ def residual_jacobian(trace: Trace, scale: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    trace : Trace
+    trace : RecordedForward
     scale : ndarray of shape (B,)
     """
     model, layout, n_rows = trace.model, trace.model.layout, len(scale)

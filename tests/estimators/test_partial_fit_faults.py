@@ -334,7 +334,7 @@ def solver_without_memory(monkeypatch):
         raise MemoryError("no memory")
 
     monkeypatch.setattr("fastmlp.training.full_batch_loss.FullBatch.__init__", fail)
-    monkeypatch.setattr("fastmlp.training.levenberg_marquardt.Trace", fail)
+    monkeypatch.setattr("fastmlp.training.levenberg_marquardt.RecordedForward", fail)
 
 
 #: Parameters, factor of y, what is raised.

@@ -11,7 +11,7 @@ import fastmlp
 from fastmlp import Network
 from fastmlp.activations import as_activation
 from fastmlp.derivatives.hessian import _Output
-from fastmlp.derivatives.recorded_forward import Trace, through_softmax
+from fastmlp.derivatives.recorded_forward import RecordedForward, through_softmax
 from fastmlp.initializers import Uniform
 from fastmlp.losses import as_loss
 from fastmlp.optimizers import SGD, Adam
@@ -184,7 +184,7 @@ class Squares:
 def test_second_derivatives_of_squares_behind_softmax(matrix):
     problem, rng = Problem("log loss of classes"), np.random.RandomState(0)
     y, weights = rng.uniform(size=(7, 3)), problem.weights[:, np.newaxis]
-    trace = Trace(problem.net, problem.X)
+    trace = RecordedForward(problem.net, problem.X)
     z, change, step = trace.pre_activations[-1], rng.standard_normal((7, 3)), 1e-6
     vars(problem.net)["loss_function"] = Squares(matrix)
 

@@ -9,7 +9,7 @@ import scipy.sparse
 from helpers.second_order import ANGLES, SINES, Noted, adam_on_sines, gradient_with_penalty, sine_network, solve
 
 from fastmlp import Network
-from fastmlp.derivatives.recorded_forward import Trace
+from fastmlp.derivatives.recorded_forward import RecordedForward
 from fastmlp.training import levenberg_marquardt as module
 from fastmlp.training.levenberg_marquardt import levenberg_marquardt, residual_jacobian
 
@@ -37,7 +37,7 @@ class TestJacobian:
         loss = "log_loss" if output == "softmax" else "half_squared_error"
         network, X, _, weights = problem((*hidden, output), loss, outputs=3)
         inputs = scipy.sparse.csr_matrix(X) if sparse else X
-        jacobian = residual_jacobian(Trace(network, inputs), weights)
+        jacobian = residual_jacobian(RecordedForward(network, inputs), weights)
         assert jacobian.shape == (network.params.size, 90)
         for number in range(network.params.size):
             outputs = []
@@ -52,7 +52,7 @@ class TestJacobian:
         network, X, y, weights = problem()
         root = np.sqrt(weights)
         residuals = (root[:, np.newaxis] * (network.forward(X) - y)).T.ravel()
-        slope = residual_jacobian(Trace(network, X), root) @ residuals / weights.sum()
+        slope = residual_jacobian(RecordedForward(network, X), root) @ residuals / weights.sum()
         _, coef_grads, intercept_grads = network.loss_and_gradients(X, y, weights)
         exact = np.concatenate([g.ravel() for pair in zip(coef_grads, intercept_grads, strict=True) for g in pair])
         np.testing.assert_allclose(slope, exact, rtol=1e-9, atol=1e-14)
