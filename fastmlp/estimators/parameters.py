@@ -97,10 +97,10 @@ def choose_output(
         If loss, output activation and task do not fit together, with a message that says what does.
     """
     chosen = as_loss(loss)
-    output = chosen.natural_output(task) if output_activation is None else output_activation
+    output = chosen.default_output_activation(task) if output_activation is None else output_activation
     if task == "binary" and name_of(output) == "softmax":
         task, width = "multi-class", 2
-    chosen.natural_output(task)
+    chosen.default_output_activation(task)
     if task == "multi-label" and name_of(output) == "softmax":
         raise ValueError(
             "output_activation='softmax' makes one class of several: its outputs add up to one, and several labels a "
@@ -130,11 +130,11 @@ def keep_output(estimator: BaseMLP, task: str, width: int) -> tuple[int, str | A
         otherwise: with a Poisson loss, and where targets stand behind softmax.
     """
     output, chosen = estimator.out_activation_, as_loss(estimator.loss)
-    by_hand = name_of(output) != name_of(estimator.output_activation or chosen.natural_output(task))
+    by_hand = name_of(output) != name_of(estimator.output_activation or chosen.default_output_activation(task))
     if by_hand and (isinstance(chosen, Poisson) or (task == "regression" and name_of(output) == "softmax")):
         raise ValueError(
             f"out_activation_={name_of(output)!r} was set by hand, behind which loss={chosen.name!r} cannot go on "
-            f"training as scikit-learn would: set it back to {chosen.natural_output(task)!r}, or fit anew with "
+            f"training as scikit-learn would: set it back to {chosen.default_output_activation(task)!r}, or fit anew with "
             f"output_activation={name_of(output)!r}, which trains with its derivative."
         )
     if not by_hand or name_of(output) == "softmax":

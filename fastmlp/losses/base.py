@@ -57,7 +57,7 @@ class BaseLoss:
     name: ClassVar[str]
     natural: ClassVar[dict[str, str]]
     fused: ClassVar[dict[str, Unit]] = {}
-    of_outputs: ClassVar[Unit]
+    unfused: ClassVar[Unit]
     #: 'accuracy' or 'r2', where scikit-learn has the loss and its early stopping goes by that score.
     score: ClassVar[str | None] = None
 
@@ -69,7 +69,7 @@ class BaseLoss:
 
     def unit(self, output: str | Activation) -> Unit:
         """The kernel for this output activation."""
-        return self.fused.get(name_of(output)) or self.of_outputs
+        return self.fused.get(name_of(output)) or self.unfused
 
     def judging_unit(self, output: str | Activation) -> Unit:
         """The kernel for rows that are not trained on, whose deltas nobody reads: the loss of what `arrange` gives."""
@@ -109,7 +109,7 @@ class BaseLoss:
         kinds = ("classifier", "binary"), ("regressor", "regression")
         return tuple(kind for kind, task in kinds if task in self.natural)
 
-    def natural_output(self, task: str) -> str:
+    def default_output_activation(self, task: str) -> str:
         """The name of the output activation that goes with this loss in this kind of task, one of `TASKS`.
 
         Raises

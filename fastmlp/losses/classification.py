@@ -88,7 +88,7 @@ class LogLoss(ProbabilityLoss):
     label_smoothing: float = 0.0
     name: ClassVar[str] = "log_loss"
     score: ClassVar[str | None] = "accuracy"
-    of_outputs: ClassVar[Unit] = _kernels.log_loss_of_outputs
+    unfused: ClassVar[Unit] = _kernels.log_loss_of_outputs
 
     @property
     def fused(self) -> dict[str, Unit]:  # type: ignore[override]
@@ -157,7 +157,7 @@ class Focal(ProbabilityLoss):
     alpha: float | tuple[float, ...] | None = None
     name: ClassVar[str] = "focal"
     fused: ClassVar[dict[str, Unit]] = {"softmax": _kernels.focal_softmax, "logistic": _kernels.focal_logistic}
-    of_outputs: ClassVar[Unit] = _kernels.focal_of_outputs
+    unfused: ClassVar[Unit] = _kernels.focal_of_outputs
 
     def __post_init__(self) -> None:
         if isinstance(self.alpha, (list, np.ndarray)):

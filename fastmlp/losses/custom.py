@@ -109,7 +109,7 @@ class Loss(BaseLoss):
                         break  # said once
 
     @property
-    def of_outputs(self) -> Unit:  # type: ignore[override]
+    def unfused(self) -> Unit:  # type: ignore[override]
         with loading:  # a fork does not find the compiler half imported
             if "unit" not in self._made:
                 from ..kernels.custom import loss as own_loss

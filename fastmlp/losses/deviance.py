@@ -80,7 +80,7 @@ class Poisson(DevianceLoss):
     name: ClassVar[str] = "poisson"
     score: ClassVar[str | None] = "r2"
     fused: ClassVar[dict[str, Unit]] = {"exp": _sklearn_kernels.poisson}
-    of_outputs: ClassVar[Unit] = _kernels.poisson_of_outputs
+    unfused: ClassVar[Unit] = _kernels.poisson_of_outputs
     _p = 1.0
 
 
@@ -106,7 +106,7 @@ class Gamma(DevianceLoss):
 
     name: ClassVar[str] = "gamma"
     fused: ClassVar[dict[str, Unit]] = {"exp": _kernels.gamma}
-    of_outputs: ClassVar[Unit] = _kernels.gamma_of_outputs
+    unfused: ClassVar[Unit] = _kernels.gamma_of_outputs
     _p = 2.0
 
 
@@ -155,7 +155,7 @@ class Tweedie(DevianceLoss):
         return {"exp": {1.0: _sklearn_kernels.poisson, 2.0: _kernels.gamma}.get(self._p, _kernels.tweedie)}
 
     @property
-    def of_outputs(self) -> Unit:  # type: ignore[override]
+    def unfused(self) -> Unit:  # type: ignore[override]
         special = {0.0: _squares.squares_of_outputs, 1.0: _kernels.poisson_of_outputs, 2.0: _kernels.gamma_of_outputs}
         return special.get(self._p, _kernels.tweedie_of_outputs)
 

@@ -21,7 +21,7 @@ class MarginLoss(ClassLoss):
     """What losses of margins share: one label a row, and outputs of both signs."""
 
     natural: ClassVar[dict[str, str]] = {"binary": "identity", "multi-class": "identity"}
-    of_outputs: ClassVar[Unit] = _kernels.margin
+    unfused: ClassVar[Unit] = _kernels.margin
     margin: ClassVar[float] = 1.0
     squared: ClassVar[bool] = False
 
@@ -31,13 +31,13 @@ class MarginLoss(ClassLoss):
     def settings(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
         return (self.margin, float(self.squared))
 
-    def natural_output(self, task: str) -> str:
+    def default_output_activation(self, task: str) -> str:
         if task == "multi-label":
             raise ValueError(
                 f"loss={self.name!r} takes one class a row, not several labels: use loss='log_loss' or 'focal', or fit "
                 "a model for each label."
             )
-        return super().natural_output(task)
+        return super().default_output_activation(task)
 
     def _check_output(self, output: str | Activation, n_outputs: int) -> None:
         if name_of(output) in NEVER_NEGATIVE:

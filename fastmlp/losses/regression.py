@@ -31,7 +31,7 @@ class SquareLoss(DifferenceLoss):
     """What squares share: loss = s Σ (a − y)², delta that of s′ Σ (a − y)² / 2."""
 
     fused: ClassVar[dict[str, Unit]] = {"identity": _kernels.squares}
-    of_outputs: ClassVar[Unit] = _kernels.squares_of_outputs
+    unfused: ClassVar[Unit] = _kernels.squares_of_outputs
     scale: ClassVar[float] = 0.5
     slope: ClassVar[float] = 1.0
 
@@ -76,7 +76,7 @@ class SquaredErrorByHand(SquaredError):
     As in scikit-learn, whose backward pass knows of none: delta is a − y, without the activation's derivative.
     """
 
-    of_outputs: ClassVar[Unit] = _sklearn_kernels.squared_error
+    unfused: ClassVar[Unit] = _sklearn_kernels.squared_error
 
     def settings(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
         return ()
@@ -135,7 +135,7 @@ class AbsoluteError(DifferenceLoss):
     """
 
     name: ClassVar[str] = "absolute_error"
-    of_outputs: ClassVar[Unit] = _kernels.absolute
+    unfused: ClassVar[Unit] = _kernels.absolute
 
     def output_derivatives(self, a: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.sign(a - target), np.zeros(a.shape)
@@ -168,7 +168,7 @@ class Huber(DifferenceLoss):
 
     delta: float = 1.0
     name: ClassVar[str] = "huber"
-    of_outputs: ClassVar[Unit] = _kernels.huber
+    unfused: ClassVar[Unit] = _kernels.huber
 
     def settings(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
         return (float(self.delta),)
@@ -203,7 +203,7 @@ class LogCosh(DifferenceLoss):
     """
 
     name: ClassVar[str] = "log_cosh"
-    of_outputs: ClassVar[Unit] = _kernels.log_cosh
+    unfused: ClassVar[Unit] = _kernels.log_cosh
 
     def output_derivatives(self, a: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         t = np.tanh(a - target)
@@ -254,7 +254,7 @@ class Quantile(DifferenceLoss):
     quantiles: float | tuple[float, ...] = 0.5
     crossing: bool = True
     name: ClassVar[str] = "quantile"
-    of_outputs: ClassVar[Unit] = _kernels.quantile
+    unfused: ClassVar[Unit] = _kernels.quantile
 
     def __post_init__(self) -> None:
         if isinstance(self.quantiles, (list, np.ndarray)):

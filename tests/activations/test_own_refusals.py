@@ -285,7 +285,7 @@ def test_functions_known_by_their_address():
             Activation(function, lambda z: 2.0)
         loss = Loss(lambda a, y, function=function: function(a), lambda a, y: 2.0)
         with pytest.raises(ValueError, match="cannot be compiled"):
-            loss.of_outputs.load(np.float64)
+            loss.unfused.load(np.float64)
 
 
 def test_functions_that_numba_has_compiled_for_c():

@@ -104,7 +104,7 @@ def test_of_outputs(dtype, name, n_outputs):
     y = in_type(draw_targets(rng, loss, output, 13, n_outputs), dtype)
     w, derivative = in_type(rng.uniform(0.5, 2.0, 13), dtype), in_type(rng.standard_normal(a.shape), dtype)
     _, delta, losses = compute(loss, output, a, y, w, dtype, derivative)
-    plain_losses, slope = reference_losses.of_outputs(loss, a, y)
+    plain_losses, slope = reference_losses.unfused(loss, a, y)
     assert_close(delta, slope * derivative * w[:, None], dtype, 64, "delta")
     assert_close(losses, plain_losses * w[:, None], dtype, 64, "losses")
 

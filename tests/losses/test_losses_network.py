@@ -254,7 +254,7 @@ def test_training_makes_every_loss_small(name):
     """By plain gradient descent, with its natural output activation."""
     loss = LOSSES[name]
     task = "multi-class" if "classifier" in loss.kinds else "regression"
-    output, n_outputs = loss.natural_output(task), loss.n_outputs(task, 3)
+    output, n_outputs = loss.default_output_activation(task), loss.n_outputs(task, 3)
     problem = make_problem((loss, output, n_outputs), rows=40, weighted=False)
     truth = make_problem((loss, output, n_outputs), rows=40, weighted=False, seed=5)
     z = np.tanh(problem.X @ truth.network.coefs[0]) @ truth.network.coefs[1]

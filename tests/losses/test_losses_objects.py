@@ -75,15 +75,15 @@ def test_what_goes_with_it_by_nature(loss):
     for task in TASKS:
         if task not in loss.natural:
             with pytest.raises(ValueError, match=r"loss='\w+' (does not serve|takes one class a row)"):
-                loss.natural_output(task)
+                loss.default_output_activation(task)
             continue
-        output = loss.natural_output(task)
+        output = loss.default_output_activation(task)
         assert output in ACTIVATIONS
         n_outputs = loss.n_outputs(task, 1 if task == "binary" else 2)
         y = draw_targets(np.random.RandomState(0), loss, output, 5, n_outputs)
         if not (task == "multi-label" and isinstance(loss, Hinge)):
             loss.check(output, n_outputs, y)
-            assert loss.unit(output) is loss.fused.get(output, loss.of_outputs)
+            assert loss.unit(output) is loss.fused.get(output, loss.unfused)
 
 
 # Refusals
@@ -183,7 +183,7 @@ def test_output_derivatives(loss):
         a, output = rng.uniform(0.1, 0.9, (7, n_outputs)), "of a user"
         y = draw_targets(rng, loss, output, 7, n_outputs)
         g, h = loss.output_derivatives(a, y)
-        np.testing.assert_allclose(g, reference_losses.of_outputs(loss, a, y)[1], rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(g, reference_losses.unfused(loss, a, y)[1], rtol=1e-10, atol=1e-12)
         matrix = slopes_of(lambda x, y=y: loss.output_derivatives(x, y)[0], a)
         r = rng.standard_normal(a.shape)
         expected = np.einsum("nij,nj->ni", matrix, r)

@@ -119,7 +119,7 @@ TWINS = {f.__name__: f for f in (
 TWINS["Loss"] = user
 
 
-def of_outputs(loss, a, y):
+def unfused(loss, a, y):
     return TWINS[loss.name](loss, a, y)
 
 
@@ -135,7 +135,7 @@ def activate(output, z):
 def through(loss, output, z, y):
     """(outputs, losses, delta), from pre-activations."""
     a, backward = activate(output, z)
-    losses, slope = of_outputs(loss, a, y)
+    losses, slope = unfused(loss, a, y)
     return a, losses, backward(slope)
 
 
