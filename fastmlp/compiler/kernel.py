@@ -53,7 +53,7 @@ POINTER = Argument()
 DOUBLES, INTEGERS, INDICES = (Argument(np.dtype(kind)) for kind in (np.float64, np.int64, np.int32))
 
 
-class Source(NamedTuple):
+class KernelSource(NamedTuple):
     """What a unit is compiled from.
 
     Attributes
@@ -81,19 +81,19 @@ class Unit:
     ----------
     module, name : str
         Where it is defined.
-    source : Source or None
+    source : KernelSource or None
         What it is compiled from; None for a kernel of the package, whose module says it when it must.
     """
 
-    def __init__(self, module: str, name: str, source: Source | None = None) -> None:
+    def __init__(self, module: str, name: str, source: KernelSource | None = None) -> None:
         self.__module__, self.__name__ = module, name
         self.named = source is None
         self._source = source
-        self.compiled: dict[np.dtype, Code] = {}
+        self.compiled: dict[np.dtype, LoadedCode] = {}
         self._entries: dict[np.dtype, Callable] = {}
 
     @property
-    def source(self) -> Source:
+    def source(self) -> KernelSource:
         """What it is compiled from."""
         if self._source is None:
             importlib.import_module(self.__module__)
@@ -101,11 +101,11 @@ class Unit:
             raise AttributeError(f"{self.__module__} has no unit {self.__name__!r}")
         return self._source
 
-    def define(self, source: Source) -> None:
+    def define(self, source: KernelSource) -> None:
         """Say what a kernel of the package is compiled from."""
         self._source, self.__doc__ = source, source.function.__doc__
 
-    def load(self, dtype: Any) -> Code:
+    def load(self, dtype: Any) -> LoadedCode:
         """The machine code for elements of type `dtype`, from memory, from the cache or from the compiler."""
         dtype = np.dtype(dtype)
         if dtype not in self.compiled:
@@ -114,24 +114,24 @@ class Unit:
                     self.compiled[dtype] = self._from_cache(dtype) or self._from_compiler(dtype)
         return self.compiled[dtype]
 
-    def _from_cache(self, dtype: np.dtype) -> Code | None:
+    def _from_cache(self, dtype: np.dtype) -> LoadedCode | None:
         if not self._may_be_kept():
             return None
         for content in code_cache.read(self._file(dtype)):
             try:
-                return Code(content, cache_hits=1)
+                return LoadedCode(content, cache_hits=1)
             except Exception:  # whatever a foreign file raises, the compiler is the answer
                 continue
         return None
 
-    def _from_compiler(self, dtype: np.dtype) -> Code:
+    def _from_compiler(self, dtype: np.dtype) -> LoadedCode:
         if not self._may_be_kept():
-            return Code(self._compile(dtype))
+            return LoadedCode(self._compile(dtype))
         with code_cache.Turn(self._file(dtype)) as turn:
             if code := self._from_cache(dtype):  # another process has made it meanwhile
                 return code
             content = self._compile(dtype)
-            code = Code(content)
+            code = LoadedCode(content)
             turn.keep(content)
         return code
 
@@ -179,7 +179,7 @@ class Unit:
 _lock = forking.loading
 
 
-class Code:
+class LoadedCode:
     """Machine code in memory, for as long as this object lives.
 
     Parameters
@@ -192,11 +192,11 @@ class Code:
 
     def __init__(self, content: bytes, cache_hits: int = 0) -> None:
         header, _, machine_code = content.partition(b"\n")
-        symbol, n_arguments, *outside = header.decode().split()
+        symbol, n_arguments, *external_symbols = header.decode().split()
         self.n_arguments, self.cache_hits = int(n_arguments), cache_hits
         self._engine = _make_engine()
-        if unknown := [name for name in outside if llvm.address_of_symbol(name) is None]:
-            _compiler().offer_symbols()  # they may be Numba's; LLVM itself would end the process
+        if unknown := [name for name in external_symbols if llvm.address_of_symbol(name) is None]:
+            _compiler().register_numba_symbols()  # they may be Numba's; LLVM itself would end the process
             if any(llvm.address_of_symbol(name) is None for name in unknown):
                 raise ImportError(f"nobody offers {', '.join(unknown)}")
         self._engine.add_object_file(llvm.ObjectFileRef.from_data(machine_code))
@@ -211,9 +211,9 @@ def _compiler() -> Any:
     return importlib.import_module(f"{__package__}.numba_backend")
 
 
-def pack(symbol: str, n_arguments: int, outside: list[str], machine_code: bytes) -> bytes:
+def pack(symbol: str, n_arguments: int, external_symbols: list[str], machine_code: bytes) -> bytes:
     """Machine code, with its entry, the number of its arguments and the functions outside that it needs."""
-    return f"{symbol} {n_arguments} {' '.join(outside)}\n".encode() + machine_code
+    return f"{symbol} {n_arguments} {' '.join(external_symbols)}\n".encode() + machine_code
 
 
 def _make_engine() -> Any:

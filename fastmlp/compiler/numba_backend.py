@@ -36,7 +36,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 
 from .forking import undone
-from .kernel import DOUBLES, INDICES, INTEGERS, KERNELS, POINTER, SIZE, Argument, Size, Source, Unit, find, pack
+from .kernel import DOUBLES, INDICES, INTEGERS, KERNELS, POINTER, SIZE, Argument, KernelSource, Size, Unit, find, pack
 
 __all__ = [
     "DOUBLES",
@@ -55,8 +55,8 @@ __all__ = [
     "inline_ir",
     "inline_llvm",
     "inline_reduction",
-    "offer_symbols",
     "reach",
+    "register_numba_symbols",
     "unit",
 ]  # fmt: skip
 
@@ -116,10 +116,10 @@ def inline_ir(function: Callable) -> Callable:
 
 def unit(*arguments: Any, fastmath: set[str] = ELEMENTWISE) -> Callable[[Callable], Unit]:
     """Decorate a kernel with its signature; it returns nothing and writes through its pointers."""
-    return lambda function: make_unit(Source(function, arguments, fastmath))
+    return lambda function: make_unit(KernelSource(function, arguments, fastmath))
 
 
-def make_unit(source: Source) -> Unit:
+def make_unit(source: KernelSource) -> Unit:
     """The unit of this source: a kernel of the package, or somebody else's."""
     function = source.function
     if function.__closure__:
@@ -140,7 +140,7 @@ _UNUSED = (
 )  # fmt: skip
 
 
-class _Lean(Compiler):
+class MinimalPipeline(Compiler):
     """Numba's pipeline without the passes that look in vain, each of them through all of the code."""
 
     def define_pipelines(self) -> list:
@@ -238,37 +238,37 @@ class _Library(JITCodeLibrary):
         self._finalized = True
 
 
-def compile_source(source: Source, dtype: np.dtype, ours: bool) -> bytes:
-    """Machine code for elements of type `dtype`, as `units.Code` takes it; `ours` by what `build` says."""
-    library, symbol = build(source, dtype, ours)
+def compile_source(source: KernelSource, dtype: np.dtype, is_package_kernel: bool) -> bytes:
+    """Machine code for elements of type `dtype`, as `units.LoadedCode` takes it; `is_package_kernel` by what `build` says."""
+    library, symbol = build(source, dtype, is_package_kernel)
     module = library._final_module
     names = [value.name for value in (*module.functions, *module.global_variables) if value.is_declaration]
-    outside = [name for name in names if not name.startswith("llvm.")]
-    if not ours:
+    external_symbols = [name for name in names if not name.startswith("llvm.")]
+    if not is_package_kernel:
         reached = reach(str(module))(symbol)
-        refused = sorted(name for name in reached & set(outside) if _is_pythons(name))
+        refused = sorted(name for name in reached & set(external_symbols) if _is_pythons(name))
         if _checks_bounds():
             refused = [name for name in refused if not _FOR_EXCEPTIONS.match(name)]
         if RAISES in reached and any(EXCEPTION in name for name in reached):
             refused.append(RAISES)
         if refused:
             raise NeedsPython(refused, reached)
-    return pack(symbol, len(source.arguments), outside, library._codegen._tm.emit_object(module))
+    return pack(symbol, len(source.arguments), external_symbols, library._codegen._tm.emit_object(module))
 
 
 def _checks_bounds() -> bool:
     return bool(getattr(config, "BOUNDSCHECK", None))
 
 
-def build(source: Source, dtype: Any, ours: bool = True) -> tuple[_Library, str]:
+def build(source: KernelSource, dtype: Any, is_package_kernel: bool = True) -> tuple[_Library, str]:
     """Optimised code and the name of its entry.
 
-    `ours` are the package's kernels: they hold no objects, and cannot raise unless bounds are checked; what is raised
+    `is_package_kernel` are the package's kernels: they hold no objects, and cannot raise unless bounds are checked; what is raised
     then goes to `sys.unraisablehook`. Of somebody else's functions `compile_source` makes sure of that.
     """
     signature = tuple(_numba_type(argument, np.dtype(dtype)) for argument in source.arguments)
     silent = not _checks_bounds()
-    options = {"nopython": True, "fastmath": source.flags, "error_model": "numpy", "_nrt": not ours}
+    options = {"nopython": True, "fastmath": source.flags, "error_model": "numpy", "_nrt": not is_package_kernel}
     flags: Any = compiler.Flags()
     cpu_target.options.parse_as_flags(flags, options)
     flags.no_cpython_wrapper, flags.no_cfunc_wrapper, flags.no_compile = True, silent, True
@@ -276,16 +276,20 @@ def build(source: Source, dtype: Any, ours: bool = True) -> tuple[_Library, str]
     typing, target = cpu_target.typing_context, cpu_target.target_context
     with _collecting_no_garbage(), global_compiler_lock, _compiling():
         library = _Library(target.codegen(), source.function.__qualname__)
-        pipeline = _Lean if ours else Compiler
+        pipeline = MinimalPipeline if is_package_kernel else Compiler
         compiled = compiler.compile_extra(
             typing, target, source.function, signature, types.void, flags, {}, library, pipeline
         )
-        symbol = _add_entry(library, compiled.fndesc, ours) if silent else compiled.fndesc.llvm_cfunc_wrapper_name
+        symbol = (
+            _add_entry(library, compiled.fndesc, is_package_kernel)
+            if silent
+            else compiled.fndesc.llvm_cfunc_wrapper_name
+        )
         library.finalize()
     return library, symbol
 
 
-def _add_entry(library: _Library, described: Any, ours: bool) -> str:
+def _add_entry(library: _Library, described: Any, is_package_kernel: bool) -> str:
     """A C function that calls Numba's; returns its name. If that raises and is not ours, it calls `RAISES`."""
     target = cpu_target.target_context
     module = library.create_ir_module("entry")
@@ -295,11 +299,11 @@ def _add_entry(library: _Library, described: Any, ours: bool) -> str:
     kind = ir.FunctionType(ir.VoidType(), [target.get_value_type(one) for one in described.argtypes])
     entry = ir.Function(module, kind, "entry")
     builder = ir.IRBuilder(entry.append_basic_block())
-    attributes = ("noinline",) if ours else ("alwaysinline",)
+    attributes = ("noinline",) if is_package_kernel else ("alwaysinline",)
     status, _ = target.call_conv.call_function(
         builder, called, described.restype, described.argtypes, entry.args, attrs=attributes
     )
-    if not ours:
+    if not is_package_kernel:
         with builder.if_then(status.is_error, likely=False):
             _call_raises(builder, status.excinfoptr)
     builder.ret_void()
@@ -307,7 +311,7 @@ def _add_entry(library: _Library, described: Any, ours: bool) -> str:
     return "entry"
 
 
-def offer_symbols() -> None:
+def register_numba_symbols() -> None:
     """Make known what compiled code may call of Numba's."""
     cpu_target.target_context.refresh()
 

@@ -61,7 +61,7 @@ def test_what_python_computes(dtype, name):
 def test_float32_stays_float32(name):
     """No literal, integer, constant or number of the module makes the loop compute in float64; and it is vectors."""
     activation = Activation(*map(without_a_file, PAIRS[name]))
-    code = build(activation.unit.source, np.float32, ours=False)[0].get_llvm_str()
+    code = build(activation.unit.source, np.float32, is_package_kernel=False)[0].get_llvm_str()
     assert "fpext" not in code and "fptrunc" not in code
     if name not in ("cubic", "arctan"):  # a loop inside, a call into libm
         assert re.search(r"fmul .*<\d+ x float>", code) or name == "relu"

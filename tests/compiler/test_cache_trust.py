@@ -17,7 +17,7 @@ from helpers.other_users import NOBODY, SOMEBODY, needs_root, run_as
 
 from fastmlp.compiler import cache as code_cache
 from fastmlp.compiler import trusted_paths
-from fastmlp.compiler.kernel import Source, Unit
+from fastmlp.compiler.kernel import KernelSource, Unit
 from fastmlp.compiler.numba_backend import compile_source
 from fastmlp.kernels.linalg import dense
 
@@ -36,7 +36,7 @@ def evil(out, out_stride, inp, inp_stride, rows, columns):
 @pytest.fixture(scope="module")
 def planted():
     """The content of the planted file."""
-    source = Source(evil, dense.transpose.source.arguments, {"contract"})
+    source = KernelSource(evil, dense.transpose.source.arguments, {"contract"})
     content = compile_source(source, np.dtype(np.float64), True)
     return hashlib.sha256(content).digest() + content
 

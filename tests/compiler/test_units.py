@@ -13,7 +13,7 @@ import fastmlp
 from fastmlp.compiler import cache as code_cache
 from fastmlp.compiler import cpu as host
 from fastmlp.compiler import kernel as units
-from fastmlp.compiler.kernel import Code, KernelModule, Unit, pack
+from fastmlp.compiler.kernel import KernelModule, LoadedCode, Unit, pack
 from fastmlp.kernels.linalg import dense
 from fastmlp.warmup import all_units
 
@@ -109,11 +109,11 @@ def test_code_that_needs_what_nobody_offers_is_refused():
     content = dense_code()
     header, _, machine_code = content.partition(b"\n")
     symbol, n_arguments, *outside = header.decode().split()
-    assert Code(content).address
+    assert LoadedCode(content).address
     with pytest.raises(ImportError, match="nobody offers no_such_function"):
-        Code(pack(symbol, int(n_arguments), [*outside, "no_such_function"], machine_code))
+        LoadedCode(pack(symbol, int(n_arguments), [*outside, "no_such_function"], machine_code))
     with pytest.raises(ImportError, match="there is no other in it"):
-        Code(pack("other", int(n_arguments), outside, machine_code))
+        LoadedCode(pack("other", int(n_arguments), outside, machine_code))
 
 
 def dense_code():

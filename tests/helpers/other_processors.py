@@ -40,14 +40,14 @@ def exponentials(out, n):
 
 def write_all(folder, chosen):
     """`chosen` are types, each with the units' names behind a colon or with none for all."""
-    from fastmlp.compiler.kernel import Source
+    from fastmlp.compiler.kernel import KernelSource
     from fastmlp.compiler.numba_backend import POINTER, SIZE, make_unit
     from fastmlp.kernels.linalg import register_tiles as simd
     from fastmlp.warmup import all_units
 
     print(simd.VECTOR_BITS, simd.TILE_ROWS)
     units = {unit.__name__: unit for unit in all_units()}
-    units["exponentials"] = make_unit(Source(exponentials, (POINTER, SIZE), {"contract"}))
+    units["exponentials"] = make_unit(KernelSource(exponentials, (POINTER, SIZE), {"contract"}))
     for dtype, _, names in (choice.partition(":") for choice in chosen):
         for name in names.split(",") if names else units:
             (folder / f"{name}.{dtype}.s").write_text(assembly(units[name], dtype))

@@ -30,7 +30,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
 from numba.core.types import WrapperAddressProtocol
 
-from ...compiler.kernel import Source, Unit
+from ...compiler.kernel import KernelSource, Unit
 from ...compiler.numba_backend import ELEMENTWISE, NeedsPython, inline_llvm
 from .blame import Watch
 from .compiler import FUNCTIONS, READ, UserCompiler, our_name
@@ -180,7 +180,9 @@ class OwnUnit(Unit):
     """A unit with a user's functions in it: what Numba says about them becomes a ValueError."""
 
     def __init__(self, function, arguments, functions, identity):
-        super().__init__(function.__module__, function.__name__, Source(function, arguments, ELEMENTWISE, identity))
+        super().__init__(
+            function.__module__, function.__name__, KernelSource(function, arguments, ELEMENTWISE, identity)
+        )
         self.functions = functions
 
         self.watch = Watch()
