@@ -15,7 +15,7 @@ from .csc_input import Columns
 from .dataset import Rows
 from .model import Model
 from .slicing import Slicer
-from .threads import Team, slow_seconds, useful_for_prediction
+from .threads import Team, estimated_step_seconds, useful_for_prediction
 from .workspace import Workspace, group_rows, prediction_rows
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def predict(
             not_finite[0] = sum(count[0] for count in counts)
 
     with team:
-        Slicer(slow_seconds(network, block)).run(blocks, -(-share // block))
+        Slicer(estimated_step_seconds(network, block)).run(blocks, -(-share // block))
     return out
 
 

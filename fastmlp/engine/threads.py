@@ -27,7 +27,15 @@ if TYPE_CHECKING:
     from .dataset import Rows
     from .model import Model
 
-__all__ = ["Team", "Worker", "count_threads", "rows_of_one_thread", "slow_seconds", "takes_long", "useful_threads"]
+__all__ = [
+    "Team",
+    "Worker",
+    "count_threads",
+    "estimated_step_seconds",
+    "rows_of_one_thread",
+    "takes_long",
+    "useful_threads",
+]
 
 #: Multiplications and additions of a step for each thread, below which a second one only waits (some 40 µs).
 OPERATIONS_WORTH_A_THREAD = 3_000_000
@@ -39,14 +47,14 @@ LONG_OPERATIONS = 1_000_000_000
 PATIENCE = 0.1
 
 
-def slow_seconds(network: Model, batch_rows: int) -> float:
+def estimated_step_seconds(network: Model, batch_rows: int) -> float:
     """What one step of `batch_rows` rows takes on a slow core, its overhead included."""
     return 2e-5 + 0.1 * 6 * network.layout.size * batch_rows / LONG_OPERATIONS
 
 
 def takes_long(network: Model, batch_rows: int) -> bool:
     """Whether one step of `batch_rows` rows may take longer than Ctrl-C may wait, a tenth of a second."""
-    return slow_seconds(network, batch_rows) > PATIENCE
+    return estimated_step_seconds(network, batch_rows) > PATIENCE
 
 
 def useful_threads(

@@ -16,7 +16,7 @@ from ..engine.cores import Threads
 from ..engine.dataset import Rows
 from ..engine.model import TrainableModel
 from ..engine.slicing import Slicer
-from ..engine.threads import Team, slow_seconds, takes_long, useful_threads
+from ..engine.threads import Team, estimated_step_seconds, takes_long, useful_threads
 from ..engine.workspace import Workspace
 from ..kernels.lowlevel.records import N_STEP_RATES
 from ..optimizers import Optimizer, RunningOptimizer
@@ -176,7 +176,7 @@ class EpochRunner:
             network, rows, batch_size, training=True, n_threads=self.team.size, in_microbatches=True
         )
         self.workspace.use_order(order)
-        self.slicer = Slicer(slow_seconds(network, batch_size))
+        self.slicer = Slicer(estimated_step_seconds(network, batch_size))
         self.train_steps = _epoch_kernels.train_steps.entry(network.dtype)
         self.params = network.params.ctypes.data
         self.step_rates = RateBuffer(self.optimizer, regularisation.l1 > 0)
