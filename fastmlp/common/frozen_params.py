@@ -103,11 +103,11 @@ class OrNone:
 
 Positive = Annotated[float, Range(0, brackets="()")]
 NotNegative = Annotated[float, Range(0)]
-Share = Annotated[float, Range(0, 1)]
+UnitInterval = Annotated[float, Range(0, 1)]
 #: How much of a running mean is kept at each step.
-Kept = Annotated[float, Range(0, 1, "[)")]
+Decay = Annotated[float, Range(0, 1, "[)")]
 Count = Annotated[int, Range(1, whole=True)]
-Switch = Annotated[bool, YesOrNo()]
+Bool = Annotated[bool, YesOrNo()]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..common.frozen_params import Kept, NotNegative, Positive
+from ..common.frozen_params import Decay, NotNegative, Positive
 from ..compiler.kernel import KernelModule, Unit
 from ..schedules import Rate
 from .base import Optimizer, Shrinking, in_columns, numbers
@@ -58,8 +58,8 @@ class Adam(Optimizer):
     array([-0.2499, -0.25  ,  0.25  ])
     """
 
-    beta_1: Kept = 0.9
-    beta_2: Kept = 0.999
+    beta_1: Decay = 0.9
+    beta_2: Decay = 0.999
     epsilon: Positive = 1e-8
 
     @property

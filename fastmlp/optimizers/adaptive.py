@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..common.frozen_params import Kept, Positive, Share, Switch
+from ..common.frozen_params import Bool, Decay, Positive, UnitInterval
 from ..compiler.kernel import KernelModule, Unit
 from ..schedules import Rate
 from .base import Optimizer, Shrinking, numbers
@@ -104,7 +104,7 @@ class AdaDelta(Optimizer):
     """
 
     learning_rate: Rate = 1.0
-    decay: Kept = 0.95
+    decay: Decay = 0.95
     epsilon: Positive = 1e-6
 
     @property
@@ -159,10 +159,10 @@ class RMSProp(Optimizer):
     """
 
     learning_rate: Rate = 1e-3
-    decay: Kept = 0.9
-    momentum: Share = 0.0
+    decay: Decay = 0.9
+    momentum: UnitInterval = 0.0
     epsilon: Positive = 1e-8
-    centred: Switch = False
+    centred: Bool = False
 
     @property
     def n_moments(self) -> int:

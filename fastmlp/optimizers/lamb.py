@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..common.frozen_params import Kept, NotNegative, Positive
+from ..common.frozen_params import Decay, NotNegative, Positive
 from ..compiler.kernel import KernelModule, Unit
 from .adam import power
 from .base import Optimizer, Shrinking, in_columns, numbers
@@ -66,8 +66,8 @@ class LAMB(Optimizer):
     take a rule that needs no layers, such as AdamW.
     """
 
-    beta_1: Kept = 0.9
-    beta_2: Kept = 0.999
+    beta_1: Decay = 0.9
+    beta_2: Decay = 0.999
     epsilon: Positive = 1e-6
     weight_decay: NotNegative = 1e-2
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..common.frozen_params import Kept, NotNegative, Share, Switch
+from ..common.frozen_params import Bool, Decay, NotNegative, UnitInterval
 from ..compiler.kernel import KernelModule, Unit
 from ..schedules import Rate
 from .base import Optimizer, Shrinking, numbers
@@ -59,8 +59,8 @@ class SGD(Optimizer):
     array([0.5, 2.5])
     """
 
-    momentum: Share = 0.0
-    nesterov: Switch = False
+    momentum: UnitInterval = 0.0
+    nesterov: Bool = False
 
     @property
     def n_moments(self) -> int:
@@ -115,8 +115,8 @@ class Lion(Optimizer):
     """
 
     learning_rate: Rate = 1e-4
-    beta_1: Kept = 0.9
-    beta_2: Kept = 0.99
+    beta_1: Decay = 0.9
+    beta_2: Decay = 0.99
     weight_decay: NotNegative = 0.0
 
     @property

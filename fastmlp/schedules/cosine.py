@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..common.frozen_params import Count, NotNegative, Positive, Share
+from ..common.frozen_params import Count, NotNegative, Positive, UnitInterval
 from .base import Schedule
 
 
@@ -137,7 +137,7 @@ class OneCycle(Schedule):
 
     learning_rate: Positive
     steps: Count
-    warm_up: Share = 0.3
+    warm_up: UnitInterval = 0.3
     div_factor: Positive = 25.0
     final_div_factor: Positive = 1e4
 
