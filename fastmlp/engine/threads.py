@@ -44,7 +44,7 @@ WAKE, START = 0.4, 3.0
 #: Those of a tenth of a second on a slow core.
 LONG_OPERATIONS = 1_000_000_000
 #: Seconds that Ctrl-C may wait.
-PATIENCE = 0.1
+INTERRUPT_LATENCY = 0.1
 
 
 def estimated_step_seconds(network: Model, batch_rows: int) -> float:
@@ -54,7 +54,7 @@ def estimated_step_seconds(network: Model, batch_rows: int) -> float:
 
 def takes_long(network: Model, batch_rows: int) -> bool:
     """Whether one step of `batch_rows` rows may take longer than Ctrl-C may wait, a tenth of a second."""
-    return estimated_step_seconds(network, batch_rows) > PATIENCE
+    return estimated_step_seconds(network, batch_rows) > INTERRUPT_LATENCY
 
 
 def useful_threads(
@@ -267,10 +267,10 @@ class Worker:
         self._jobs.put(job)
 
     def wait(self) -> None:
-        """Until a job is done; Ctrl-C is served within `PATIENCE`, even one that comes just before the wait begins."""
+        """Until a job is done; Ctrl-C is served within `INTERRUPT_LATENCY`, even one that comes just before the wait begins."""
         while True:
             try:
-                return self._done.get(timeout=PATIENCE)
+                return self._done.get(timeout=INTERRUPT_LATENCY)
             except Empty:
                 continue
 
@@ -279,7 +279,7 @@ class Worker:
         # `Thread.join`, interrupted, may take a thread for dead that works on: it waits for its last lines alone.
         while self.thread.is_alive():
             try:
-                if self._done.get(timeout=PATIENCE):
+                if self._done.get(timeout=INTERRUPT_LATENCY):
                     return self.thread.join()
             except Empty:
                 continue
