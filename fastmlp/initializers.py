@@ -115,7 +115,7 @@ class Initializer:
 
 @dataclass(frozen=True)
 class _Named(Initializer):
-    """An initialiser without numbers that a user could set; there is one object for each name."""
+    """An initializer without numbers that a user could set; there is one object for each name."""
 
     name: str
 
@@ -243,7 +243,7 @@ class GivenArrays(Initializer):
     Raises
     ------
     ValueError
-        If one of them is no array of finite real numbers; when the network is initialised, if they are not its.
+        If one of them is no array of finite real numbers; when the network is initialized, if they are not its.
 
     Examples
     --------
@@ -292,7 +292,7 @@ def _copies(name: str, arrays: Any) -> tuple[np.ndarray, ...]:
 
 
 def _check_numbers(initializer: Any, right: bool, allowed: str) -> None:
-    """Whether an initialiser's numbers are `right`, and finite; they become floats."""
+    """Whether an initializer's numbers are `right`, and finite; they become floats."""
     numbers = vars(initializer)
     if not right or any(isinstance(n, bool) or not math.isfinite(n) for n in numbers.values()):
         raise ValueError(f"{initializer!r}: {' and '.join(numbers)} must be {allowed}.")
@@ -309,12 +309,12 @@ INITIALIZERS: dict[str, Initializer] = {
 
 
 def as_initializer(initializer: str | Initializer) -> Initializer:
-    """The initialiser of this name, or the object itself.
+    """The initializer of this name, or the object itself.
 
     Raises
     ------
     UnknownName
-        A ValueError and a KeyError, if there is no such initialiser.
+        A ValueError and a KeyError, if there is no such initializer.
 
     Examples
     --------

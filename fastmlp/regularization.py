@@ -45,7 +45,7 @@ Limit = Annotated[float | None, _LimitOrNone()]
 
 
 @dataclass(frozen=True)
-class Regularisation(Settings):
+class Regularization(Settings):
     """Penalty, dropout, max-norm and clipping; nothing of it unless asked for.
 
     With the L2 penalty α, which every training has, a batch's loss is
@@ -88,12 +88,12 @@ class Regularisation(Settings):
 
     Examples
     --------
-    >>> Regularisation(dropout=(0.5, 0.2), input_dropout=0.1).input_rates(hidden_layers=2)
+    >>> Regularization(dropout=(0.5, 0.2), input_dropout=0.1).input_rates(hidden_layers=2)
     (0.1, 0.5, 0.2)
-    >>> Regularisation(input_dropout=1.5)
+    >>> Regularization(input_dropout=1.5)
     Traceback (most recent call last):
     ...
-    ValueError: Regularisation: input_dropout must be a number in [0, 1), but 1.5 was given.
+    ValueError: Regularization: input_dropout must be a number in [0, 1), but 1.5 was given.
     """
 
     l1: NotNegative = 0.0
@@ -139,8 +139,8 @@ class Regularisation(Settings):
 
         Examples
         --------
-        >>> Regularisation().check_full_batch("lbfgs")
-        >>> Regularisation(l1=0.1, max_norm=3.0).check_full_batch("lbfgs")  # doctest: +NORMALIZE_WHITESPACE
+        >>> Regularization().check_full_batch("lbfgs")
+        >>> Regularization(l1=0.1, max_norm=3.0).check_full_batch("lbfgs")  # doctest: +NORMALIZE_WHITESPACE
         Traceback (most recent call last):
         ...
         ValueError: solver='lbfgs' descends one smooth function of all rows, and cannot take l1=0.1, max_norm=3.0: leave

@@ -1,4 +1,4 @@
-"""Initialisers: bounds, variances, orthogonality, seeds; scikit-learn's numbers; what they refuse."""
+"""Initializers: bounds, variances, orthogonality, seeds; scikit-learn's numbers; what they refuse."""
 
 import copy
 import pickle
@@ -269,7 +269,7 @@ def test_copies_are_equal(number):
     lambda: Orthogonal(True), lambda: Uniform(1, 1), lambda: Uniform(1, -1), lambda: Uniform(-np.inf, 0),
     lambda: Uniform(np.nan, 1), lambda: Uniform(None, 1),
 ])  # fmt: skip
-def test_numbers_that_make_no_initialiser(made):
+def test_numbers_that_make_no_initializer(made):
     with pytest.raises(ValueError, match=r"(gain|low and high) must be (a )?finite number"):
         made()
 

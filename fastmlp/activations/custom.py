@@ -22,7 +22,7 @@ class Activation:
     """An activation of your own, from plain functions of one number.
 
     They are compiled and run at the speed of the built-in ones: ``math.exp``, ``np.tanh`` and the like become the
-    package's vectorised functions, and numbers are rounded to the network's type. What needs Python itself is refused
+    package's vectorized functions, and numbers are rounded to the network's type. What needs Python itself is refused
     when it is compiled: printing, strings and lists, exceptions, random numbers. A function may use arithmetic,
     comparisons, ``if``, loops over ``range``, ``math`` and NumPy for one number, numbers of its module or of the
     function around it, and other functions of that kind. All of these are read when the activation is made; what

@@ -12,7 +12,7 @@ Two kinds of compiled function, and no third:
     for another activation, loss or update rule.
 
 Numba is asked for less than it offers, since every part of it costs time in a process that starts with an empty cache:
-no reference counts (kernels hold no objects), no entry for Python, each module optimised once instead of three times.
+no reference counts (kernels hold no objects), no entry for Python, each module optimized once instead of three times.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ __all__ = [
 
 #: Rounding once instead of twice, no more: results do not depend on how a loop is cut into vectors.
 ELEMENTWISE = {"contract"}
-#: Sums in any order and the rest that vectorising a sum asks for. Never ``nnan`` or ``ninf``: NaN must survive.
+#: Sums in any order and the rest that vectorizing a sum asks for. Never ``nnan`` or ``ninf``: NaN must survive.
 REDUCTION = {"contract", "reassoc", "nsz", "arcp", "afn"}
 
 
@@ -159,7 +159,7 @@ class NeedsPython(Exception):
     symbols : list of str
         What it calls of them; `RAISES` if it can raise.
     names : set of str
-        What its code, once optimised, reaches by name.
+        What its code, once optimized, reaches by name.
     """
 
     def __init__(self, symbols: list[str], names: set[str]) -> None:
@@ -167,7 +167,7 @@ class NeedsPython(Exception):
         self.symbols, self.names = symbols, names
 
 
-#: What the entry of somebody's function calls if that has raised; where nothing can raise, the call is optimised away.
+#: What the entry of somebody's function calls if that has raised; where nothing can raise, the call is optimized away.
 RAISES = "fastmlp_raises"
 #: What stands in the names of Numba's exceptions.
 EXCEPTION = ".picklebuf."
@@ -221,9 +221,9 @@ def reach(text: str) -> Callable[[str], set[str]]:
 
 
 class _Library(JITCodeLibrary):
-    """A unit's code, optimised once, with what it needs linked in, and left for `units` to load.
+    """A unit's code, optimized once, with what it needs linked in, and left for `units` to load.
 
-    Numba optimises each function, then cheaply the module (so that reference counts can be pruned), then the module.
+    Numba optimizes each function, then cheaply the module (so that reference counts can be pruned), then the module.
     """
 
     def _optimize_functions(self, ll_module: Any) -> None:
@@ -261,7 +261,7 @@ def _checks_bounds() -> bool:
 
 
 def build(source: KernelSource, dtype: Any, is_package_kernel: bool = True) -> tuple[_Library, str]:
-    """Optimised code and the name of its entry.
+    """Optimized code and the name of its entry.
 
     `is_package_kernel` are the package's kernels: they hold no objects, and cannot raise unless bounds are checked; what is raised
     then goes to `sys.unraisablehook`. Of somebody else's functions `compile_source` makes sure of that.

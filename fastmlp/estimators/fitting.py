@@ -106,7 +106,7 @@ class Continuation:
             rows.weight_divisor,
         )
         # Dropout of sparse inputs keeps a copy of the very values that it was prepared for.
-        self.masks_values = rows.sparse and bool(fitting.plan.regularisation.input_dropout)
+        self.masks_values = rows.sparse and bool(fitting.plan.regularization.input_dropout)
         self.batch_size = fitting.plan.batch_size
         # The rows' order that a seed draws for their number, and the state of the generator behind it.
         self.drawn: tuple[np.ndarray, np.random.RandomState] | None = None

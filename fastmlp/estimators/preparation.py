@@ -20,14 +20,14 @@ from ..initializers import as_initializer
 from ..losses import BaseLoss
 from ..losses.base import name_of
 from ..optimizers import RunningOptimizer
-from ..regularization import Regularisation
+from ..regularization import Regularization
 from ..training.dropout_keys import DropoutKeys
 from ..training.minibatch import EpochRunner, History, TrainingConfig, Validation
 from ..training.validation_loss import ValidationLoss
 from .fitting import Fitting, MinibatchFitting
 from .forward import ForwardPass
 from .parameters import FULL_BATCH, choose_output, hidden_activations, keep_output
-from .solver_parameters import adopt_optimizer, build_optimizer, build_regularisation, check_full_batch, check_used
+from .solver_parameters import adopt_optimizer, build_optimizer, build_regularization, check_full_batch, check_used
 from .validation import (
     arithmetic_type,
     check_batch_size,
@@ -99,8 +99,8 @@ class Preparation(ForwardPass, ABC):
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True; use fit, or early_stopping=False.")
-        regularisation = build_regularisation(self)
-        regularisation.input_rates(len(hidden))
+        regularization = build_regularization(self)
+        regularization.input_rates(len(hidden))
         ask_threads(self.n_jobs)
         check_used(self)
         if self.solver not in FULL_BATCH:
@@ -112,7 +112,7 @@ class Preparation(ForwardPass, ABC):
         if self.solver in FULL_BATCH:
             check_full_batch(self.solver, network, rows)
             return Fitting(network, rows, random_state)
-        return self._prepare_stochastic(network, rows, regularisation, random_state, incremental)
+        return self._prepare_stochastic(network, rows, regularization, random_state, incremental)
 
     def _build_network(
         self, units: list[int], n_targets: int, dtype: np.dtype, first: bool, random_state: np.random.RandomState
@@ -142,7 +142,7 @@ class Preparation(ForwardPass, ABC):
         self,
         network: TrainableModel,
         rows: Rows,
-        regularisation: Regularisation,
+        regularization: Regularization,
         random_state: np.random.RandomState,
         incremental: bool,
     ) -> MinibatchFitting:
@@ -155,18 +155,18 @@ class Preparation(ForwardPass, ABC):
         order, validate = self._split(network, rows, random_state)
         plan = TrainingConfig(
             check_batch_size(self.batch_size, order.size), self.max_iter, self.shuffle, self.tol, self.n_iter_no_change,
-            one_epoch=incremental, regularisation=regularisation,
+            one_epoch=incremental, regularization=regularization,
         )  # fmt: skip
-        dropout_keys = self._dropout_keys(regularisation, random_state, incremental)
+        dropout_keys = self._dropout_keys(regularization, random_state, incremental)
         epoch = EpochRunner.planned(network, rows, self._optimizer, order, plan, ask_threads(self.n_jobs), dropout_keys)
         epoch.step_rates.address(epoch.steps)  # a schedule of the user's own may raise
         return MinibatchFitting(network, rows, random_state, plan, order, epoch, validate, dropout_keys)
 
     def _dropout_keys(
-        self, regularisation: Regularisation, random_state: np.random.RandomState, incremental: bool
+        self, regularization: Regularization, random_state: np.random.RandomState, incremental: bool
     ) -> DropoutKeys | None:
         """Where dropout's bits come from; None, and nothing drawn, without dropout."""
-        if not regularisation.drops:
+        if not regularization.drops:
             return None
         if not incremental or not hasattr(self, "_dropout_keys_"):
             self._dropout_keys_ = DropoutKeys.draw(random_state)

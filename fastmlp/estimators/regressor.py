@@ -105,7 +105,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     l1 : float, default=0.0
         Strength of the L1 penalty on weights, divided by the rows of the batch as `alpha` is. Weights that nothing
         needs become exactly zero, by a proximal step after each update: w ← sign(w) max(|w| − τ, 0), with
-        τ = η l1 / rows for plain descent; see `fastmlp.regularization.Regularisation` for other solvers.
+        τ = η l1 / rows for plain descent; see `fastmlp.regularization.Regularization` for other solvers.
     dropout : float or list of float, default=0.0
         Rate at which outputs of hidden layers are left out in training, in [0, 1): one for all, or one for each.
     input_dropout : float, default=0.0

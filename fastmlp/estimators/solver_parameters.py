@@ -15,7 +15,7 @@ from ..engine.dataset import Rows
 from ..engine.layout import Layout
 from ..engine.model import TrainableModel
 from ..optimizers import OPTIMIZERS, SGD, Adam, Optimizer, RunningOptimizer, as_optimizer
-from ..regularization import Regularisation
+from ..regularization import Regularization
 from ..schedules import Adaptive, Schedule, schedule_by_name
 from ..training.levenberg_marquardt import check_least_squares
 
@@ -143,7 +143,7 @@ def check_full_batch(solver: str, network: TrainableModel, rows: Rows) -> None:
     network.compile_custom(network.dtype if solver == "lbfgs" else np.float64)
 
 
-def build_regularisation(estimator: BaseMLP) -> Regularisation:
+def build_regularization(estimator: BaseMLP) -> Regularization:
     """Penalties, dropout and limits beside `alpha`.
 
     Raises
@@ -153,7 +153,7 @@ def build_regularisation(estimator: BaseMLP) -> Regularisation:
     """
     e = estimator
     dropout: float | Sequence[float] = tuple(e.dropout) if isinstance(e.dropout, list | tuple) else e.dropout
-    chosen = Regularisation(e.l1, dropout, e.input_dropout, e.max_norm, e.clip_norm, e.clip_value)
+    chosen = Regularization(e.l1, dropout, e.input_dropout, e.max_norm, e.clip_norm, e.clip_value)
     if e.solver in FULL_BATCH:
         chosen.check_full_batch(e.solver)
         if e.weight_decay is not None:

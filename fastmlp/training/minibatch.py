@@ -20,7 +20,7 @@ from ..engine.threads import Team, estimated_step_seconds, takes_long, useful_th
 from ..engine.workspace import Workspace
 from ..kernels.lowlevel.records import N_STEP_RATES
 from ..optimizers import Optimizer, RunningOptimizer
-from ..regularization import Regularisation
+from ..regularization import Regularization
 from ..schedules import Adaptive, Schedule
 from .dropout_keys import DropoutKeys
 from .progress import Progress
@@ -34,7 +34,7 @@ else:
     _epoch_kernels = KernelModule("loop.epoch")
     _update_kernels = KernelModule("loop.update")
 
-_PLAIN = Regularisation()
+_PLAIN = Regularization()
 #: Steps whose rates are computed together: those of many epochs, where an epoch is one step or a few.
 STEPS_AHEAD = 256
 
@@ -99,7 +99,7 @@ class TrainingConfig:
     tol: float = 1e-4
     n_iter_no_change: float = 10
     one_epoch: bool = False
-    regularisation: Regularisation = _PLAIN
+    regularization: Regularization = _PLAIN
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class EpochRunner:
     batch_size : int
     n_threads : int
         Threads at the most; the bits do not depend on it.
-    regularisation : Regularisation
+    regularization : Regularization
         What a step does beside the L2 penalty.
     masks : DropoutKeys, optional
         Where dropout's random bits come from.
@@ -161,13 +161,13 @@ class EpochRunner:
         order: np.ndarray,
         batch_size: int,
         n_threads: Threads = 1,
-        regularisation: Regularisation = _PLAIN,
+        regularization: Regularization = _PLAIN,
         dropout_keys: DropoutKeys | None = None,
         epochs: float = math.inf,
     ) -> None:
         self.network, self.optimizer, self.rows = network, optimizer.begin(), rows
         if rows.weight_divisor != 1:
-            regularisation = replace(regularisation, l1=regularisation.l1 / rows.weight_divisor)
+            regularization = replace(regularization, l1=regularization.l1 / rows.weight_divisor)
         self.batch_size = batch_size
         self.steps = -(-order.size // batch_size)
         threads = useful_threads(network, batch_size, n_threads, order.size, order.size * epochs)
@@ -179,7 +179,7 @@ class EpochRunner:
         self.slicer = Slicer(estimated_step_seconds(network, batch_size))
         self.train_steps = _epoch_kernels.train_steps.entry(network.dtype)
         self.params = network.params.ctypes.data
-        self.step_rates = RateBuffer(self.optimizer, regularisation.l1 > 0)
+        self.step_rates = RateBuffer(self.optimizer, regularization.l1 > 0)
         self.state = self.optimizer.prepare(network.layout.size, network.dtype)
         tasks = self.workspace.tasks
         self.results = tasks[["steps_made", "rows_counted", "loss_sum"]]
@@ -189,7 +189,7 @@ class EpochRunner:
         tasks["update_layer"] = _update_kernels.update_layer.address(network.dtype)
         tasks["update"] = self.optimizer.unit().address(network.dtype)
         self.workspace.set_hyper(self.optimizer.hyperparameters())
-        self.hooks = StepOptions(self.workspace, regularisation, self.optimizer, dropout_keys)
+        self.hooks = StepOptions(self.workspace, regularization, self.optimizer, dropout_keys)
 
     @classmethod
     def planned(
@@ -208,7 +208,7 @@ class EpochRunner:
         """
         epochs, running = 1 if plan.one_epoch else plan.max_iter, optimizer.begin()
         warn_of_early_end(running, plan, order.size)
-        return cls(network, rows, running, order, plan.batch_size, n_threads, plan.regularisation, dropout_keys, epochs)
+        return cls(network, rows, running, order, plan.batch_size, n_threads, plan.regularization, dropout_keys, epochs)
 
     def rebind(self, rows: Rows, order: np.ndarray) -> None:
         """Go on with other rows of the same kind, after the parameters may have been changed from outside."""

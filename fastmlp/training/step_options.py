@@ -23,7 +23,7 @@ from ..kernels.lowlevel.records import (
     SCALE,
 )
 from ..optimizers import RunningOptimizer
-from ..regularization import Regularisation
+from ..regularization import Regularization
 from .dropout_keys import DropoutKeys
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class StepOptions:
     ----------
     workspace : Workspace
         For training.
-    regularisation : Regularisation
+    regularization : Regularization
     optimizer : RunningOptimizer
         May go on in phases once its rule has run everywhere, and knows how L1 shrinks weights beside it.
     masks : DropoutKeys, optional
@@ -60,22 +60,22 @@ class StepOptions:
     def __init__(
         self,
         workspace: Workspace,
-        regularisation: Regularisation,
+        regularization: Regularization,
         optimizer: RunningOptimizer,
         dropout_keys: DropoutKeys | None = None,
     ) -> None:
         self.workspace, self.tasks, self.optimizer = workspace, workspace.tasks, optimizer
         self.dtype, self.layout = workspace.dtype, workspace.network.layout
-        self.dropout_keys = dropout_keys if regularisation.drops else None
+        self.dropout_keys = dropout_keys if regularization.drops else None
         self.tasks["rule"], self.tasks["moments"] = self.tasks["update"], self.tasks["state"]
         self.tasks["rule_hyperparameters"] = self.tasks["hyperparameters"]
-        self._store_penalty(regularisation)
-        self._add_phases(regularisation, optimizer)
-        if regularisation.clip_value is not None:
-            self._clip_by_value(regularisation.clip_value)
-        self._drop_out(regularisation)
+        self._store_penalty(regularization)
+        self._add_phases(regularization, optimizer)
+        if regularization.clip_value is not None:
+            self._clip_by_value(regularization.clip_value)
+        self._drop_out(regularization)
 
-    def _store_penalty(self, settings: Regularisation) -> None:
+    def _store_penalty(self, settings: Regularization) -> None:
         """What L1 adds to the loss."""
         if settings.l1:
             tiles = sum(-(-fan_in * fan_out // FLAT_TILE) for fan_in, fan_out in self.layout.shapes)
@@ -108,7 +108,7 @@ class StepOptions:
             self.workspace.buffers[f"hyper {thread}"][0, [MOMENT, KEPT]] = shrinking.moment, shrinking.kept
         return shrinking.phase
 
-    def _add_phases(self, settings: Regularisation, optimizer: RunningOptimizer) -> None:
+    def _add_phases(self, settings: Regularization, optimizer: RunningOptimizer) -> None:
         """Those that need all of phase two, in their order."""
         units: list[Unit] = []
         if settings.clip_norm is not None:
@@ -134,7 +134,7 @@ class StepOptions:
         self.tasks["n_phases"] = len(units)
         self.tasks["run_global_phases"] = phases.run_global_phases.address(self.dtype)
 
-    def _drop_out(self, settings: Regularisation) -> None:
+    def _drop_out(self, settings: Regularization) -> None:
         """Dropout of what comes into each layer."""
         rates = settings.input_rates(len(self.layout.shapes) - 1)
         if not any(rates):

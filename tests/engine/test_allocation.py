@@ -24,7 +24,7 @@ from fastmlp.kernels.loop.full_batch import add_gradients
 from fastmlp.kernels.loop.predict import predict_few, predict_rows
 from fastmlp.kernels.lowlevel.records import N_STEP_RATES
 from fastmlp.optimizers import LAMB, SGD, Adam
-from fastmlp.regularization import Regularisation
+from fastmlp.regularization import Regularization
 from fastmlp.training.dropout_keys import DropoutKeys
 from fastmlp.training.full_batch_loss import FullBatch
 from fastmlp.training.minibatch import EpochRunner
@@ -90,7 +90,7 @@ class TestSteps:
     @pytest.mark.parametrize("optimizer", [SGD, Adam, LAMB])
     def test_training(self, dtype, sparse, optimizer):
         problem = self.problem(dtype, sparse)
-        hooks = (1, Regularisation(0.1, 0.5, 0.2, 1.0, 1.0, 0.1), DropoutKeys(0)) if optimizer is LAMB else ()
+        hooks = (1, Regularization(0.1, 0.5, 0.2, 1.0, 1.0, 0.1), DropoutKeys(0)) if optimizer is LAMB else ()
         epoch = EpochRunner(problem.network, problem.rows, optimizer(), np.arange(1200), 12, *hooks)
         epoch.run(0.1)
         task, entry = epoch.workspace.task, train_steps.entry(dtype)

@@ -21,7 +21,7 @@ from fastmlp.engine.dataset import Rows
 from fastmlp.engine.model import TrainableModel
 from fastmlp.losses import Perceptron
 from fastmlp.optimizers import LAMB, OPTIMIZERS, RMSProp
-from fastmlp.regularization import Regularisation
+from fastmlp.regularization import Regularization
 from fastmlp.training.dropout_keys import DropoutKeys
 from fastmlp.training.full_batch_loss import FullBatch
 from fastmlp.training.minibatch import EpochRunner
@@ -107,7 +107,7 @@ def judge_without_gradients(dtype):
 def train_with_all_hooks(dtype, sparse):
     """One epoch with everything that hooks into a step."""
     problem = make_problem("multi-label", rows=N_ROWS, dtype=dtype, sparse=sparse)
-    settings = Regularisation(0.1, dropout=0.5, input_dropout=0.2, max_norm=1.0, clip_norm=1.0, clip_value=0.1)
+    settings = Regularization(0.1, dropout=0.5, input_dropout=0.2, max_norm=1.0, clip_norm=1.0, clip_value=0.1)
     EpochRunner(problem.network, problem.rows, LAMB(), np.arange(N_ROWS), 17, 1, settings, DropoutKeys(0)).run(0.1)
 
 
@@ -132,7 +132,7 @@ if __name__ == "__main__":
                 estimator.predict(np.asfortranarray(X))
     for rule, dtype in itertools.product(RULES, (np.float32, np.float64)):
         problem = make_problem("poisson", dtype=dtype)
-        EpochRunner(problem.network, problem.rows, rule, np.arange(7), 3, 1, Regularisation(0.1)).run(0.1)
+        EpochRunner(problem.network, problem.rows, rule, np.arange(7), 3, 1, Regularization(0.1)).run(0.1)
     for dtype in (np.float32, np.float64):
         use_every_loss(dtype)
         use_every_activation(dtype)

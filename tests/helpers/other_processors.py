@@ -23,7 +23,7 @@ def pretend(triple):
 
 
 def assembly(unit, dtype):
-    """Of a unit, as it would run: optimised, with its helpers linked in, and not loaded into this process."""
+    """Of a unit, as it would run: optimized, with its helpers linked in, and not loaded into this process."""
     from numba.core.codegen import JITCodeLibrary
 
     from fastmlp.compiler.numba_backend import build

@@ -17,7 +17,7 @@ from fastmlp.engine.model import TrainableModel
 from fastmlp.engine.prediction import predict
 from fastmlp.losses import names_for
 from fastmlp.optimizers import SGD
-from fastmlp.regularization import Regularisation
+from fastmlp.regularization import Regularization
 from fastmlp.training.full_batch_loss import FullBatch
 from fastmlp.training.minibatch import EpochRunner
 from fastmlp.training.step_options import StepOptions
@@ -156,7 +156,7 @@ def test_an_address_that_float64_does_not_hold():
     epoch = EpochRunner(model, Rows(np.ones((3, 2)), np.ones((3, 1))), SGD(0.1), np.arange(3), 3)
     epoch.workspace.tasks["update"] = 2**60 + 1
     with pytest.raises(RuntimeError, match="0x1000000000000001, an address that float64 does not hold"):
-        StepOptions(epoch.workspace, Regularisation(clip_value=1.0), epoch.optimizer)
+        StepOptions(epoch.workspace, Regularization(clip_value=1.0), epoch.optimizer)
 
 
 def test_a_regressor_has_any_output_activation():

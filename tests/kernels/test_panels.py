@@ -14,7 +14,7 @@ from fastmlp.engine.dataset import Rows
 from fastmlp.engine.workspace import STRIP_ROWS
 from fastmlp.kernels.linalg.packing import copy_panels
 from fastmlp.optimizers import Adam
-from fastmlp.regularization import Regularisation
+from fastmlp.regularization import Regularization
 from fastmlp.training.minibatch import EpochRunner
 
 TYPES = [np.float32, np.float64]
@@ -49,20 +49,20 @@ def test_some_rows_of_every_width(dtype, rows):
         inp.assert_untouched()
 
 
-def make_epoch(dtype, threads, regularisation, hidden=(70, 131), features=37):
+def make_epoch(dtype, threads, regularization, hidden=(70, 131), features=37):
     rng = np.random.RandomState(0)
     X, y = rng.standard_normal((57, features)).astype(dtype), rng.standard_normal((57, 1)).astype(dtype)
     model = MLPRegressor(hidden_layer_sizes=hidden, random_state=rng)
     network = model._prepare(X, y.ravel(), None, incremental=False, classes=None).network
-    return EpochRunner(network, Rows(X, y, None, X.dtype), Adam(0.01), np.arange(57), 20, threads, regularisation)
+    return EpochRunner(network, Rows(X, y, None, X.dtype), Adam(0.01), np.arange(57), 20, threads, regularization)
 
 
-@pytest.mark.parametrize("regularisation", [Regularisation(), Regularisation(clip_norm=0.1, max_norm=0.5)], ids=str)
+@pytest.mark.parametrize("regularization", [Regularization(), Regularization(clip_norm=0.1, max_norm=0.5)], ids=str)
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("dtype", TYPES)
-def test_steps_keep_them_current(dtype, threads, regularisation, large):
+def test_steps_keep_them_current(dtype, threads, regularization, large):
     """After an epoch, whose last batch is short, panels and transposed panels hold the new weights."""
-    epoch = make_epoch(dtype, threads, regularisation)
+    epoch = make_epoch(dtype, threads, regularization)
     workspace, network = epoch.workspace, epoch.network
     before = network.params.copy()
     epoch.run(1e-3)
@@ -95,6 +95,6 @@ def test_no_bit_is_another(dtype, hidden, options, monkeypatch):
 
 def test_which_layers_are_large(large):
     """Those alone have strips of rows, wherever they stand."""
-    workspace = make_epoch(np.float64, 1, Regularisation(), hidden=(5, 9, 70, 33)).workspace
+    workspace = make_epoch(np.float64, 1, Regularization(), hidden=(5, 9, 70, 33)).workspace
     assert list(workspace.layers["panels"] != 0) == [False, False, True, True, False]
     assert list(workspace.layers["update_rows"] == STRIP_ROWS) == [False, False, True, True, False]

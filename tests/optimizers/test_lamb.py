@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 from helpers.guarded import Guarded, call
 from helpers.problems import make_problem
-from helpers.regularised import L2, check_training, make_epoch
+from helpers.regularized import L2, check_training, make_epoch
 from oracles import reference_optimizers
 
 from fastmlp.kernels.lowlevel import records
 from fastmlp.kernels.optimizers import lamb as kernels
 from fastmlp.optimizers import LAMB
-from fastmlp.regularization import Regularisation
+from fastmlp.regularization import Regularization
 from fastmlp.training.full_batch_loss import FullBatch
 
 TYPES = [np.float32, np.float64]
-NOTHING = Regularisation()
+NOTHING = Regularization()
 
 
 @pytest.fixture(autouse=True)

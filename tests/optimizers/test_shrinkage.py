@@ -8,8 +8,8 @@ import pytest
 import scipy.sparse
 from helpers.guarded import Guarded, call
 from helpers.problems import make_problem
-from helpers.regularised import L2, RULES, check_training, make_epoch, results
-from oracles import reference_regularisation as plain
+from helpers.regularized import L2, RULES, check_training, make_epoch, results
+from oracles import reference_regularization as plain
 from sklearn.linear_model import Lasso, LogisticRegression
 
 from fastmlp import MLPClassifier, MLPRegressor
@@ -18,13 +18,13 @@ from fastmlp.engine.model import TrainableModel
 from fastmlp.kernels.lowlevel import records
 from fastmlp.kernels.optimizers import shrinkage
 from fastmlp.optimizers import OPTIMIZERS, SGD, Adam
-from fastmlp.regularization import Regularisation
+from fastmlp.regularization import Regularization
 from fastmlp.schedules import Cosine
 from fastmlp.training.minibatch import EpochRunner
 
 TYPES = [np.float32, np.float64]
 #: So strong that some weights are zero after a few steps.
-STRONG = Regularisation(l1=30.0)
+STRONG = Regularization(l1=30.0)
 
 
 @pytest.fixture(autouse=True)
@@ -59,9 +59,9 @@ def test_the_threshold(dtype, n):
 @pytest.mark.parametrize("rule", RULES)
 def test_training_steps(rule, dtype, settings):
     problem = make_problem("softmax log loss", features=9, hidden=(11, 5), rows=40, dtype=dtype, weighted=True)
-    regularisation = replace(STRONG, **settings)
+    regularization = replace(STRONG, **settings)
     before = zeros_of(problem.network)
-    check_training(problem, regularisation, rule, 16, threads=2)
+    check_training(problem, regularization, rule, 16, threads=2)
     assert settings or zeros_of(problem.network) > before
 
 
@@ -82,8 +82,8 @@ def test_threads_change_no_bit(rule, dtype):
     found = []
     for threads in (1, 2, 3, 7):
         problem = make_problem("softmax log loss", features=70, hidden=(131, 67), rows=130, dtype=dtype, weighted=True)
-        regularisation = replace(STRONG, clip_norm=0.1)
-        found.append(results(problem, regularisation, rule, batch_size=64, threads=threads))
+        regularization = replace(STRONG, clip_norm=0.1)
+        found.append(results(problem, regularization, rule, batch_size=64, threads=threads))
     assert found[0] == found[1] == found[2] == found[3]
 
 
@@ -106,7 +106,7 @@ def test_weights_in_sum_below_zero_do_not_let_weights_grow():
     problem = make_problem("squared error, 1 output", hidden=(), rows=8, weighted=True)
     problem.weights[...] = -1.0
     problem.network.coefs[0][...] = [[0.5], [-0.5], [0.25]]
-    plainly, shrunk = (make_epoch(problem, settings, SGD(1e-9)) for settings in (Regularisation(), STRONG))
+    plainly, shrunk = (make_epoch(problem, settings, SGD(1e-9)) for settings in (Regularization(), STRONG))
     plainly.run(0.0)
     before = problem.network.params.copy()
     shrunk.run(0.0)
@@ -115,7 +115,7 @@ def test_weights_in_sum_below_zero_do_not_let_weights_grow():
 
 def test_biases_are_not_shrunk():
     problem = make_problem("softmax log loss", hidden=(5,), rows=40)
-    make_epoch(problem, Regularisation(l1=1e6), SGD(0.1)).run(0.0)
+    make_epoch(problem, Regularization(l1=1e6), SGD(0.1)).run(0.0)
     assert zeros_of(problem.network) == problem.network.layout.size - 5 - 3
     assert all(np.all(intercept != 0) for intercept in problem.network.intercepts)
 
@@ -146,7 +146,7 @@ def test_a_linear_network_is_the_lasso(rule):
         optimizer = replace(optimizer, weight_decay=0.0)
     network = TrainableModel([20, 1], ["identity"], "squared_error", np.float64)
     network.params[...] = 0.3 * np.random.RandomState(1).standard_normal(21)
-    epoch = EpochRunner(network, Rows(X, y), optimizer, np.arange(200), 200, 1, Regularisation(l1=0.2 * 200))
+    epoch = EpochRunner(network, Rows(X, y), optimizer, np.arange(200), 200, 1, Regularization(l1=0.2 * 200))
     for _ in range(3000):
         epoch.run(0.0)
     coef = network.coefs[0][:, 0]
@@ -200,5 +200,5 @@ def test_the_loss_counts_the_penalty_before_the_step():
     network.params[:20] = np.linspace(-1, 1, 20)
     errors = X @ network.params[:20] - y[:, 0]
     expected = 0.5 * np.mean(errors**2) + 3.0 / 200 * abs(network.params[:20]).sum()
-    epoch = EpochRunner(network, Rows(X, y), Adam(), np.arange(200), 200, 1, Regularisation(l1=3.0))
+    epoch = EpochRunner(network, Rows(X, y), Adam(), np.arange(200), 200, 1, Regularization(l1=3.0))
     assert epoch.run(0.0) == pytest.approx(expected, rel=1e-12)

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 from helpers.problems import make_problem
-from helpers.regularised import L2, make_epoch
-from oracles import reference_regularisation as plain
+from helpers.regularized import L2, make_epoch
+from oracles import reference_regularization as plain
 
 from fastmlp.engine.dataset import Rows
 from fastmlp.engine.model import TrainableModel
 from fastmlp.optimizers import SGD
-from fastmlp.regularization import Regularisation
+from fastmlp.regularization import Regularization
 from fastmlp.training.minibatch import EpochRunner
 
 TYPES = [np.float32, np.float64]
@@ -20,14 +20,14 @@ def small_networks_share_their_work(monkeypatch):
     monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
 
 
-def step_of(regularisation, dtype=np.float64, threads=1, scale=1.0, sparse=False):
+def step_of(regularization, dtype=np.float64, threads=1, scale=1.0, sparse=False):
     """What plain descent with rate 1 takes off the parameters: the gradient, as clipped. Targets are scaled."""
     problem = make_problem(
         "squared error, 3 outputs", features=9, hidden=(70, 5), rows=40, dtype=dtype, weighted=True, sparse=sparse
     )
     problem.y *= scale
     before = problem.network.params.astype(float)
-    make_epoch(problem, regularisation, SGD(1.0), threads=threads).run(L2)
+    make_epoch(problem, regularization, SGD(1.0), threads=threads).run(L2)
     return before - problem.network.params
 
 
@@ -36,13 +36,13 @@ def step_of(regularisation, dtype=np.float64, threads=1, scale=1.0, sparse=False
 @pytest.mark.parametrize("dtype", TYPES)
 def test_by_norm(dtype, threads, sparse):
     """The direction stays, weights and biases together; what is shorter stays as it is."""
-    gradient = step_of(Regularisation(), dtype, threads, sparse=sparse)
+    gradient = step_of(Regularization(), dtype, threads, sparse=sparse)
     norm = np.sqrt((gradient**2).sum())
     eps = 50 * np.finfo(dtype).eps
     for share in (0.1, 0.999):
-        clipped = step_of(Regularisation(clip_norm=share * norm), dtype, threads, sparse=sparse)
+        clipped = step_of(Regularization(clip_norm=share * norm), dtype, threads, sparse=sparse)
         np.testing.assert_allclose(clipped, share * gradient, rtol=eps, atol=eps)
-    kept = step_of(Regularisation(clip_norm=1.001 * norm), dtype, threads, sparse=sparse)
+    kept = step_of(Regularization(clip_norm=1.001 * norm), dtype, threads, sparse=sparse)
     np.testing.assert_allclose(kept, gradient, rtol=eps, atol=eps)
 
 
@@ -50,9 +50,9 @@ def test_by_norm(dtype, threads, sparse):
 @pytest.mark.parametrize("dtype", TYPES)
 def test_by_value(dtype, threads):
     """Weights and biases, each element by itself."""
-    gradient = step_of(Regularisation(), dtype, threads)
+    gradient = step_of(Regularization(), dtype, threads)
     largest = np.median(abs(gradient))
-    clipped = step_of(Regularisation(clip_value=largest), dtype, threads)
+    clipped = step_of(Regularization(clip_value=largest), dtype, threads)
     eps = 50 * np.finfo(dtype).eps
     np.testing.assert_allclose(clipped, np.clip(gradient, -largest, largest), rtol=eps, atol=eps)
     biases = clipped[9 * 70 : 10 * 70]
@@ -60,18 +60,18 @@ def test_by_value(dtype, threads):
 
 
 def test_by_value_comes_before_by_norm():
-    gradient = step_of(Regularisation())
+    gradient = step_of(Regularization())
     largest = np.median(abs(gradient))
     (expected,) = plain.clip_by_norm(plain.clip_by_value([gradient], largest), 0.01)
     np.testing.assert_allclose(
-        step_of(Regularisation(clip_value=largest, clip_norm=0.01)), expected, rtol=1e-10, atol=1e-15
+        step_of(Regularization(clip_value=largest, clip_norm=0.01)), expected, rtol=1e-10, atol=1e-15
     )
 
 
 @pytest.mark.parametrize("dtype", TYPES)
 def test_gradients_whose_squares_overflow_in_float32(dtype):
     """The norm is taken in float64: the step is as long as it should be, and not zero."""
-    clipped = step_of(Regularisation(clip_norm=1.0), dtype, scale=1e22)
+    clipped = step_of(Regularization(clip_norm=1.0), dtype, scale=1e22)
     assert np.sqrt((clipped**2).sum()) == pytest.approx(1.0, rel=1e-5)
 
 
@@ -81,7 +81,7 @@ def test_what_diverged_is_seen(dtype, settings):
     """A NaN in the gradient is one in the parameters, whatever it is clipped to."""
     problem = make_problem("squared error, 3 outputs", rows=9, dtype=dtype)
     problem.y[4, 1] = np.nan
-    loss = make_epoch(problem, Regularisation(**settings)).run(L2)
+    loss = make_epoch(problem, Regularization(**settings)).run(L2)
     assert np.isnan(loss)
     assert np.isnan(problem.network.coefs[-1]).any()
 
@@ -116,7 +116,7 @@ def test_ten_steps_as_torch_makes_them(kind):
     descent = torch.optim.SGD(parameters, lr=0.1, momentum=0.9)
     limits = {"clip_norm": 2.0} if kind == "norm" else {"clip_value": 1.5}
     mine = SGD(0.1, momentum=0.9)
-    epoch = EpochRunner(network, Rows(X, y), mine, np.arange(30), 30, 1, Regularisation(**limits))
+    epoch = EpochRunner(network, Rows(X, y), mine, np.arange(30), 30, 1, Regularization(**limits))
     clipped = 0
     for _ in range(10):
         descent.zero_grad()

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 from helpers.problems import make_problem
-from helpers.regularised import L2, SEED, check_training, make_epoch, masks_of_step, results, shuffled, strides_of
-from oracles import reference_regularisation as plain
+from helpers.regularized import L2, SEED, check_training, make_epoch, masks_of_step, results, shuffled, strides_of
+from oracles import reference_regularization as plain
 
 from fastmlp.engine.dataset import Rows
 from fastmlp.engine.model import TrainableModel
 from fastmlp.engine.prediction import predict
 from fastmlp.optimizers import SGD
-from fastmlp.regularization import Regularisation
+from fastmlp.regularization import Regularization
 from fastmlp.scalar import Value
 from fastmlp.training.dropout_keys import DropoutKeys
 from fastmlp.training.full_batch_loss import FullBatch
@@ -32,7 +32,7 @@ def collect_masks(rate, steps, rows, width, dtype=np.float64, seed=SEED, batch_s
     for intercept in network.intercepts[:-1]:
         intercept[...] = 1
     rows_of_ones = Rows(np.ones((rows, width), dtype), np.zeros((rows, 1), dtype))
-    settings = Regularisation(dropout=rate, input_dropout=rate)
+    settings = Regularization(dropout=rate, input_dropout=rate)
     epoch = EpochRunner(network, rows_of_ones, STILL, np.arange(rows), rows, 1, settings, DropoutKeys(seed))
     found = []
     for _ in range(steps):
@@ -49,7 +49,7 @@ def collect_masks(rate, steps, rows, width, dtype=np.float64, seed=SEED, batch_s
 @pytest.mark.parametrize("dtype", TYPES)
 def test_masks_are_those_of_their_twin(dtype, rate):
     found, strides = collect_masks(rate, 3, 19, 37, dtype)
-    settings = Regularisation(dropout=rate, input_dropout=rate)
+    settings = Regularization(dropout=rate, input_dropout=rate)
     for step in range(3):
         expected = masks_of_step(settings, [37, 37, 37, 1], strides, step, 19)
         np.testing.assert_allclose(found[step], expected, rtol=np.finfo(dtype).eps)
@@ -76,7 +76,7 @@ def test_keys():
 
 
 def assert_standard(z, within=5.0):
-    """Standardised sums of independent things: none far out, and as far from zero as they should be."""
+    """Standardized sums of independent things: none far out, and as far from zero as they should be."""
     z = np.ravel(z)
     assert abs(z).max() < within
     if z.size >= 100:
@@ -85,7 +85,7 @@ def assert_standard(z, within=5.0):
 
 @pytest.mark.parametrize("rate", [0.5, 0.1, 0.8])
 class TestStatistics:
-    """50 steps, 3 layers, 64 rows, 48 columns: each test standardises, so that what is independent has variance 1."""
+    """50 steps, 3 layers, 64 rows, 48 columns: each test standardizes, so that what is independent has variance 1."""
 
     @pytest.fixture
     def z(self, rate):
@@ -139,7 +139,7 @@ def test_a_seed_is_one_number():
 def test_gradient_against_scalars(hidden, sparse):
     """Plain descent with rate 1 steps by the gradient of the masked network's loss."""
     problem = make_problem("softmax log loss", features=6, hidden=hidden, rows=9, sparse=sparse, weighted=True)
-    settings = Regularisation(dropout=0.4, input_dropout=0.3)
+    settings = Regularization(dropout=0.4, input_dropout=0.3)
     epoch = make_epoch(problem, settings, SGD(1.0))
     coefs, intercepts, (X, y, weights) = problem.in_float64()
     as_values = np.vectorize(Value, otypes=[object])
@@ -165,7 +165,7 @@ def test_gradient_against_scalars(hidden, sparse):
 @pytest.mark.parametrize("activation", ["relu", "logistic"])
 def test_gradient_against_central_differences(activation):
     """Of the reported loss itself, the masks of the first step held; no weight comes as near to zero as a step."""
-    settings = Regularisation(dropout=(0.5, 0.2), input_dropout=0.3, l1=0.1)
+    settings = Regularization(dropout=(0.5, 0.2), input_dropout=0.3, l1=0.1)
 
     def loss_and_step(shift, rate):
         problem = make_problem("multi-label", features=4, activation=activation, rows=8, weighted=True, seed=4)
@@ -189,7 +189,7 @@ def test_outputs_keep_their_expectation(sparse):
     )
     problem.X[...] = problem.X[0] + 0.5
     expected = predict(problem.network, problem.rows)[0]
-    epoch = make_epoch(problem, Regularisation(dropout=0.5, input_dropout=0.2), STILL)
+    epoch = make_epoch(problem, Regularization(dropout=0.5, input_dropout=0.2), STILL)
     epoch.run(0.0)
     outputs = epoch.workspace.buffers["output 2"][:2000]
     spread = outputs.std(axis=0)
@@ -202,7 +202,7 @@ def test_predictions_and_whole_gradients_leave_out_nothing():
     problem = make_problem("multi-label", rows=40)
     expected = predict(problem.network, problem.rows), FullBatch(problem.network, problem.rows, L2)
     expected = expected[0], expected[1](problem.network.params.copy())
-    epoch = make_epoch(problem, Regularisation(dropout=0.5, input_dropout=0.5), STILL)
+    epoch = make_epoch(problem, Regularization(dropout=0.5, input_dropout=0.5), STILL)
     epoch.run(L2)
     np.testing.assert_array_equal(predict(problem.network, problem.rows), expected[0])
     loss, gradient = FullBatch(problem.network, problem.rows, L2)(problem.network.params.copy())
@@ -218,7 +218,7 @@ def test_sparse_inputs_have_the_masks_of_dense_ones(dtype, weighted):
         problem = make_problem(
             "softmax log loss", features=29, hidden=(11,), rows=60, dtype=dtype, sparse=sparse, weighted=weighted
         )
-        make_epoch(problem, Regularisation(input_dropout=0.5, dropout=0.2), batch_size=17).run(L2)
+        make_epoch(problem, Regularization(input_dropout=0.5, dropout=0.2), batch_size=17).run(L2)
         found.append(problem.network.params)
     eps = 200 * np.finfo(dtype).eps
     np.testing.assert_allclose(*found, rtol=eps, atol=eps)
@@ -228,7 +228,7 @@ def test_sparse_inputs_stay_as_they_are():
     problem = make_problem("poisson", features=13, rows=60, sparse=True)
     rows = problem.rows
     before = rows.values.copy()
-    make_epoch(problem, Regularisation(input_dropout=0.5), rows=rows, batch_size=16).run(L2)
+    make_epoch(problem, Regularization(input_dropout=0.5), rows=rows, batch_size=16).run(L2)
     np.testing.assert_array_equal(rows.values, before)
 
 
@@ -240,7 +240,7 @@ def test_wide_layers(dtype, sparse, monkeypatch):
     problem = make_problem(
         "softmax log loss", features=130, hidden=(270, 33), rows=24, dtype=dtype, sparse=sparse, weighted=True
     )
-    check_training(problem, Regularisation(dropout=(0.5, 0.25), input_dropout=0.2), batch_size=24, threads=3)
+    check_training(problem, Regularization(dropout=(0.5, 0.25), input_dropout=0.2), batch_size=24, threads=3)
 
 
 # Where they go on
@@ -248,7 +248,7 @@ def test_wide_layers(dtype, sparse, monkeypatch):
 
 def test_goes_on_over_epochs_and_fits():
     """Two epochs of one object are those of two objects with the same masks."""
-    settings = Regularisation(dropout=0.5)
+    settings = Regularization(dropout=0.5)
     together = results(make_problem("poisson", rows=48), settings, epochs=2)
     problem, masks, descent = make_problem("poisson", rows=48), DropoutKeys(SEED), SGD(0.002, momentum=0.9).begin()
     losses = []
@@ -261,7 +261,7 @@ def test_goes_on_over_epochs_and_fits():
 def test_an_interrupt_leaves_the_counter_where_the_parameters_are(monkeypatch):
     monkeypatch.setattr("fastmlp.engine.slicing.SLICE", 0.0)
     problem, masks = make_problem("poisson", rows=64), DropoutKeys(SEED)
-    epoch = make_epoch(problem, Regularisation(dropout=0.5), batch_size=16, masks=masks)
+    epoch = make_epoch(problem, Regularization(dropout=0.5), batch_size=16, masks=masks)
     steps, calls = epoch._steps, []
 
     def interrupted(start, stop):
@@ -279,7 +279,7 @@ def test_an_interrupt_leaves_the_counter_where_the_parameters_are(monkeypatch):
 def test_what_drops_nothing_needs_no_masks():
     problem = make_problem("poisson")
     masks = DropoutKeys(SEED)
-    epoch = make_epoch(problem, Regularisation(dropout=(0.0, 0.0)), masks=masks)
+    epoch = make_epoch(problem, Regularization(dropout=(0.0, 0.0)), masks=masks)
     epoch.run(L2)
     assert masks.step == 0
     assert not epoch.workspace.layers["mask"].any()

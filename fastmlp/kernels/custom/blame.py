@@ -1,7 +1,7 @@
 """Which line of a user's function is to blame, when the function cannot be compiled or asks for Python.
 
 While Numba compiles a user's functions, `Watch` notes what fails in which of them, and what each line asks for by name:
-functions called, and Python's interface. If the code, once linked and optimised, still needs something that is
+functions called, and Python's interface. If the code, once linked and optimized, still needs something that is
 refused, the first line that leads to it is named.
 """
 

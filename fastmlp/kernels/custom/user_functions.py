@@ -5,7 +5,7 @@ of it with the user's functions in these places. They are copied first, together
 the numbers that they use, so that nothing that changes later can make two compilations differ. While Numba compiles
 the copies, `own_compiler` looks at every line:
 
-- ``math.exp``, ``np.exp`` and the like become the vectorised ones of `elementary` and `erf`;
+- ``math.exp``, ``np.exp`` and the like become the vectorized ones of `elementary` and `erf`;
 - for a network in float32, ``0.5``, ``math.pi`` and the numbers of the module become float32, ``2`` becomes a small
   integer (float32 times a 64-bit integer would be float64): otherwise a single literal would make the loop compute in
   float64, at half the speed.

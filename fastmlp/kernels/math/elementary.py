@@ -1,4 +1,4 @@
-"""exp, log, tanh, logistic, expm1, log1p: scalar functions for compiled code, which LLVM's loop vectoriser takes whole.
+"""exp, log, tanh, logistic, expm1, log1p: scalar functions for compiled code, which LLVM's loop vectorizer takes whole.
 
 ``x`` is float32 or float64, and so is the result. The loops of activations and losses call them.
 

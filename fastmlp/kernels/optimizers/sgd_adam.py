@@ -1,4 +1,4 @@
-"""Update rules: regularisation, moments and parameters in one pass, in place; one unit each, reached by address.
+"""Update rules: regularization, moments and parameters in one pass, in place; one unit each, reached by address.
 
 Plain descent, with momentum, and Adam here; others in `adaptive` and `adam_family`.
 

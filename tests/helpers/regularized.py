@@ -6,7 +6,7 @@ import numpy as np
 from helpers.guarded import assert_lines_are_zero
 from helpers.guarded_rows import GuardedRows, assert_nothing_written_beside, take_step
 from helpers.problems import assert_twins_are_current
-from oracles import reference_regularisation as plain
+from oracles import reference_regularization as plain
 
 from fastmlp.optimizers import LAMB, SGD, AdaDelta, AdaGrad, Adam, AdaMax, AdamW, AMSGrad, Lion, NAdam, RAdam, RMSProp
 from fastmlp.schedules import Polynomial

@@ -1,4 +1,4 @@
-"""Regularisation: settings and their messages, L1, max-norm, and everything together against plain twins."""
+"""Regularization: settings and their messages, L1, max-norm, and everything together against plain twins."""
 
 import ctypes
 
@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from helpers.guarded import Guarded, call
 from helpers.problems import HIDDEN, TASKS, make_problem
-from helpers.regularised import L2, OPTIMIZERS, check_training, make_epoch, results
+from helpers.regularized import L2, OPTIMIZERS, check_training, make_epoch, results
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles import reference_regularisation as plain
+from oracles import reference_regularization as plain
 
 from fastmlp.engine.dataset import Rows
 from fastmlp.engine.model import TrainableModel
@@ -18,7 +18,7 @@ from fastmlp.kernels.lowlevel import records
 from fastmlp.kernels.lowlevel.records import CANCELLED
 from fastmlp.kernels.optimizers import penalties
 from fastmlp.optimizers import LAMB, SGD
-from fastmlp.regularization import Regularisation
+from fastmlp.regularization import Regularization
 from fastmlp.scalar import Value
 from fastmlp.training.minibatch import EpochRunner
 
@@ -46,57 +46,57 @@ def small_networks_share_their_work(monkeypatch):
 @pytest.mark.parametrize("name", ["dropout", "input_dropout"])
 @pytest.mark.parametrize("rate", [-0.1, 1, 1.5, np.nan, "half", None, True])
 def test_rates_that_are_none(name, rate):
-    with pytest.raises(ValueError, match=rf"^Regularisation: {name} must be a number in \[0, 1\).*, but {rate!r} was"):
-        Regularisation(**{name: rate})
+    with pytest.raises(ValueError, match=rf"^Regularization: {name} must be a number in \[0, 1\).*, but {rate!r} was"):
+        Regularization(**{name: rate})
 
 
 @pytest.mark.parametrize("rates", [(0.1, 1.0), [0.5, "x"], (0.5, None)])
 def test_lists_of_rates_that_hold_none(rates):
     with pytest.raises(ValueError, match=r"dropout must be a number in \[0, 1\), or a sequence of such, one for each"):
-        Regularisation(dropout=rates)
+        Regularization(dropout=rates)
 
 
 @pytest.mark.parametrize("l1", [-1e-9, np.nan, np.inf, "1", None])
 def test_penalties_that_are_none(l1):
     with pytest.raises(ValueError, match=r"l1 must be a number of at least 0, but .* was given"):
-        Regularisation(l1=l1)
+        Regularization(l1=l1)
 
 
 @pytest.mark.parametrize("name", ["max_norm", "clip_norm", "clip_value"])
 @pytest.mark.parametrize("limit", [0, -1.0, np.nan, np.inf, "1", False])
 def test_limits_that_are_none(name, limit):
-    with pytest.raises(ValueError, match=rf"^Regularisation: {name} must be a number greater than 0, or None, but "):
-        Regularisation(**{name: limit})
+    with pytest.raises(ValueError, match=rf"^Regularization: {name} must be a number greater than 0, or None, but "):
+        Regularization(**{name: limit})
 
 
 def test_rates_of_each_layer():
-    assert Regularisation().input_rates(2) == (0.0, 0.0, 0.0)
-    assert Regularisation(dropout=0.5).input_rates(3) == (0.0, 0.5, 0.5, 0.5)
-    assert Regularisation(dropout=0.5).input_rates(0) == (0.0,)
-    assert Regularisation(dropout=[0.5, 0], input_dropout=0.2).input_rates(2) == (0.2, 0.5, 0)
+    assert Regularization().input_rates(2) == (0.0, 0.0, 0.0)
+    assert Regularization(dropout=0.5).input_rates(3) == (0.0, 0.5, 0.5, 0.5)
+    assert Regularization(dropout=0.5).input_rates(0) == (0.0,)
+    assert Regularization(dropout=[0.5, 0], input_dropout=0.2).input_rates(2) == (0.2, 0.5, 0)
     with pytest.raises(ValueError, match=r"dropout=\(0.5, 0.2\) has 2 rates, but there are 1 hidden layers"):
-        Regularisation(dropout=(0.5, 0.2)).input_rates(1)
+        Regularization(dropout=(0.5, 0.2)).input_rates(1)
 
 
 def test_settings_are_values():
-    assert Regularisation(dropout=[0.5]) == Regularisation(dropout=(0.5,))
-    assert hash(Regularisation(dropout=[0.5], l1=1)) == hash(Regularisation(dropout=(0.5,), l1=1.0))
+    assert Regularization(dropout=[0.5]) == Regularization(dropout=(0.5,))
+    assert hash(Regularization(dropout=[0.5], l1=1)) == hash(Regularization(dropout=(0.5,), l1=1.0))
     with pytest.raises(AttributeError):
-        Regularisation().l1 = 1.0
+        Regularization().l1 = 1.0
 
 
 @pytest.mark.parametrize("name", EACH)
 def test_a_solver_on_the_whole_gradient_refuses(name):
-    settings = Regularisation(**EACH[name])
+    settings = Regularization(**EACH[name])
     with pytest.raises(ValueError, match=f"solver='lbfgs' .* cannot take .*{'l1' if name == 'all' else name}="):
         settings.check_full_batch("lbfgs")
-    Regularisation(dropout=(0.0, 0.0)).check_full_batch("lbfgs")
+    Regularization(dropout=(0.0, 0.0)).check_full_batch("lbfgs")
 
 
 def test_dropout_needs_masks():
     problem = make_problem("poisson")
     with pytest.raises(ValueError, match="Dropout needs masks"):
-        EpochRunner(problem.network, problem.rows, SGD(), np.arange(7), 7, 1, Regularisation(dropout=0.5))
+        EpochRunner(problem.network, problem.rows, SGD(), np.arange(7), 7, 1, Regularization(dropout=0.5))
 
 
 # Each unit by itself
@@ -211,7 +211,7 @@ def test_l1_against_scalars(hidden, sparse):
     objective /= weights.sum()
     objective.backward()
     before = problem.network.params.copy()
-    epoch = make_epoch(problem, Regularisation(l1=0.3), SGD(1.0))
+    epoch = make_epoch(problem, Regularization(l1=0.3), SGD(1.0))
     assert epoch.run(L2) == pytest.approx(objective.data + penalty, rel=1e-12)
     network, layout = problem.network, problem.network.layout
     read = np.vectorize(lambda node: node.grad, otypes=[float])
@@ -234,7 +234,7 @@ def test_l1_against_scalars(hidden, sparse):
 def test_no_units_weights_are_longer_than_max_norm(dtype, threads):
     problem = make_problem("softmax log loss", features=33, hidden=(67, 131), rows=70, dtype=dtype)
     problem.network.coefs[0][...] *= np.linspace(0.01, 2.0, 67).astype(dtype)  # some are longer, some are not
-    make_epoch(problem, Regularisation(max_norm=0.75), batch_size=70, threads=threads).run(L2)
+    make_epoch(problem, Regularization(max_norm=0.75), batch_size=70, threads=threads).run(L2)
     for coef in problem.network.coefs:
         norms = np.sqrt((coef.astype(float) ** 2).sum(axis=0))
         assert norms.max() < 0.75 * (1 + 4 * np.finfo(dtype).eps)
@@ -269,8 +269,8 @@ def test_no_units_weights_are_longer_than_max_norm(dtype, threads):
 def test_training_steps(
     task, optimizer, batch_size, threads, l1, clip_value, clip_norm, max_norm, dropout, input_dropout, **shape
 ):
-    regularisation = Regularisation(l1, dropout, input_dropout, max_norm, clip_norm, clip_value)
-    check_training(make_problem(task, **shape), regularisation, optimizer, batch_size, threads)
+    regularization = Regularization(l1, dropout, input_dropout, max_norm, clip_norm, clip_value)
+    check_training(make_problem(task, **shape), regularization, optimizer, batch_size, threads)
 
 
 @pytest.mark.parametrize("sparse", [False, True])
@@ -283,8 +283,8 @@ def test_training_steps_of_wide_layers(features, hidden, optimizer, dtype, spars
     problem = make_problem(
         "softmax log loss", features=features, hidden=hidden, rows=50, dtype=dtype, sparse=sparse, weighted=True
     )
-    regularisation = Regularisation(**{**EACH["all"], "dropout": 0.0, "input_dropout": 0.0})
-    check_training(problem, regularisation, optimizer, 30, threads=3)
+    regularization = Regularization(**{**EACH["all"], "dropout": 0.0, "input_dropout": 0.0})
+    check_training(problem, regularization, optimizer, 30, threads=3)
 
 
 @pytest.mark.parametrize("sparse", [False, True])
@@ -297,7 +297,7 @@ def test_threads_change_no_bit(optimizer, name, dtype, sparse):
         problem = make_problem(
             "softmax log loss", features=70, hidden=(131, 67), rows=130, dtype=dtype, sparse=sparse, weighted=True
         )
-        found.append(results(problem, Regularisation(**EACH[name]), optimizer, batch_size=64, threads=threads))
+        found.append(results(problem, Regularization(**EACH[name]), optimizer, batch_size=64, threads=threads))
     assert found[0] == found[1] == found[2] == found[3]
 
 
@@ -310,7 +310,7 @@ def test_how_the_work_is_cut_changes_no_bit(monkeypatch, optimizer, dtype):
         monkeypatch.setattr("fastmlp.engine.workspace.BLOCK_BYTES", block_bytes)
         monkeypatch.setattr("fastmlp.engine.slicing.SLICE", seconds)
         problem = make_problem("multi-label", hidden=(37, 5), rows=259, dtype=dtype, weighted=True)
-        found.append(results(problem, Regularisation(**EACH["all"]), optimizer, batch_size=101))
+        found.append(results(problem, Regularization(**EACH["all"]), optimizer, batch_size=101))
     assert found[0] == found[1] == found[2]
 
 
@@ -322,14 +322,14 @@ def test_how_the_work_is_cut_changes_no_bit(monkeypatch, optimizer, dtype):
 def test_a_large_batch_in_parts(monkeypatch, name, optimizer, dtype, activation):
     """A row has the mask of its place in the batch, whatever part it lies in: the same as in a batch that is whole."""
     problem = {"features": 19, "hidden": (33, 5), "rows": 260, "weighted": True, "dtype": dtype}
-    problem, regularisation = {**problem, "activation": activation}, Regularisation(**EACH.get(name, {}))
+    problem, regularization = {**problem, "activation": activation}, Regularization(**EACH.get(name, {}))
     whole = make_problem("softmax log loss", **problem)
-    assert not check_training(whole, regularisation, optimizer, 131).workspace.task["microbatch_rows"]
+    assert not check_training(whole, regularization, optimizer, 131).workspace.task["microbatch_rows"]
     monkeypatch.setattr("fastmlp.engine.workspace.LARGE_BATCH_ROWS", 100)
     found = set()
     for threads in (1, 2, 3, 20):
         parts = make_problem("softmax log loss", **problem)
-        epoch = check_training(parts, regularisation, optimizer, 131, threads)
+        epoch = check_training(parts, regularization, optimizer, 131, threads)
         assert 0 < epoch.workspace.task["microbatch_rows"] <= 16
         found.add(parts.network.params.tobytes())
     assert len(found) == 1
@@ -344,7 +344,7 @@ def test_threads_that_have_no_tile_in_phase_two():
         network = TrainableModel([40, 2000], ["logistic"], "log_loss", np.float32)
         rng = np.random.RandomState(0)
         X, y = rng.standard_normal((56, 40)).astype(np.float32), rng.randint(2, size=(56, 2000)).astype(np.float32)
-        settings = Regularisation(clip_value=0.01, clip_norm=0.1)
+        settings = Regularization(clip_value=0.01, clip_norm=0.1)
         epoch = EpochRunner(network, Rows(X, y), LAMB(0.1), np.arange(56), 56, threads, settings)
         assert epoch.team.size == threads
         epoch.run(L2)
@@ -359,14 +359,14 @@ def test_batches_without_weight_make_no_step(name, threads):
     problem.weights[...] = np.random.RandomState(1).uniform(0.5, 2.0, 96)
     order = np.random.RandomState(3).permutation(96)  # as `make_epoch` has it
     problem.weights[order[:16]] = problem.weights[order[48:64]] = 0.0
-    epoch = check_training(problem, Regularisation(**EACH[name]), "lamb", 16, threads)
+    epoch = check_training(problem, Regularization(**EACH[name]), "lamb", 16, threads)
     assert epoch.workspace.tasks["steps_made"].tolist() == [4] * threads
 
 
 def test_a_team_that_is_called_off_between_phases_comes_back():
     """Nobody waits at the barrier for ever, and no later phase is begun: the gradient stands, the step is not made."""
     problem = make_problem("multi-label", hidden=(37, 5), rows=96)
-    epoch = make_epoch(problem, Regularisation(clip_norm=1.0, max_norm=0.1), threads=3)
+    epoch = make_epoch(problem, Regularization(clip_norm=1.0, max_norm=0.1), threads=3)
     assert epoch.team.size == 3
     seen, before = [], problem.network.params.copy()
     phase = ctypes.CFUNCTYPE(None, *[ctypes.c_ssize_t] * 3)
@@ -388,7 +388,7 @@ def test_a_team_that_is_called_off_between_phases_comes_back():
 def test_nothing_asked_for_costs_nothing(dtype):
     """No unit, no memory, and the bits of a training that never heard of it."""
     problems = [make_problem("multi-label", rows=40, dtype=dtype) for _ in range(2)]
-    epoch = make_epoch(problems[0], Regularisation(), SGD())
+    epoch = make_epoch(problems[0], Regularization(), SGD())
     bare = EpochRunner(problems[1].network, problems[1].rows, SGD(), np.random.RandomState(3).permutation(40), 40)
     assert epoch.run(L2) == bare.run(L2)
     assert problems[0].network.params.tobytes() == problems[1].network.params.tobytes()

@@ -139,7 +139,7 @@ def threshold(optimizer, weight, moments, etas, lambdas):
 
 
 def train_step(coefs, intercepts, moments, rule, shrink, batch, l2, settings, masks, activation, loss, epsilon):
-    """One step with `settings`, a Regularisation; rule(p, g, moments, weights) updates weights or biases.
+    """One step with `settings`, a Regularization; rule(p, g, moments, weights) updates weights or biases.
 
     shrink(λ)(p before, p after the rule, moments after it) is L1's step of weights. Lists are changed in place;
     `moments` holds one for each weight matrix, then for each bias vector. The batch's loss.
