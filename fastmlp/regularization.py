@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated, Any
 
-from .common.frozen_params import NotNegative, Range, Settings
+from .common.frozen_params import FrozenParams, NotNegative, Range
 
 _RATE, _LIMIT = Range(0, 1, "[)"), Range(0, brackets="()")
 
@@ -45,7 +45,7 @@ Limit = Annotated[float | None, _LimitOrNone()]
 
 
 @dataclass(frozen=True)
-class Regularization(Settings):
+class Regularization(FrozenParams):
     """Penalty, dropout, max-norm and clipping; nothing of it unless asked for.
 
     With the L2 penalty α, which every training has, a batch's loss is

@@ -111,7 +111,7 @@ Bool = Annotated[bool, YesOrNo()]
 
 
 @dataclass(frozen=True)
-class Settings:
+class FrozenParams:
     """What all classes of settings share: each field is checked, and becomes a plain number.
 
     Raises
@@ -128,7 +128,7 @@ class Settings:
                 raise ValueError(f"{kind.__name__}: {name} must be {rule}, but {value!r} was given.")
             object.__setattr__(self, name, rule.convert(value))
 
-    def __sklearn_clone__(self) -> Settings:
+    def __sklearn_clone__(self) -> FrozenParams:
         """scikit-learn's clone of what nobody can change is the same object."""
         return self
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..common.frozen_params import Settings
+from ..common.frozen_params import FrozenParams
 from ..compiler.kernel import KernelModule, Unit
 from ..kernels.lowlevel.records import EPSILON, FIRST, LEARNING_RATE, N_HYPERPARAMETERS, N_STEP_RATES, SECOND, THIRD
 from ..schedules import Rate, Schedule, as_schedule
@@ -45,7 +45,7 @@ class Shrinking:
 
 
 @dataclass(frozen=True)
-class Optimizer(Settings):
+class Optimizer(FrozenParams):
     """An update rule and its numbers. Training leaves it as it is: what moves stands in a `RunningOptimizer`.
 
     Parameters

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from ..common.frozen_params import Positive, Range, Settings
+from ..common.frozen_params import FrozenParams, Positive, Range
 
 
 @dataclass(frozen=True)
-class Schedule(Settings):
+class Schedule(FrozenParams):
     """What all schedules share: called with steps, they answer with learning rates."""
 
     def __call__(self, step: Any) -> np.ndarray:
