@@ -72,11 +72,11 @@ def _named(
     name: str,
     unit: Unit,
     second_derivative: Callable | None = None,
-    settings: tuple[float, ...] = (),
+    constants: tuple[float, ...] = (),
     hidden: bool = True,
 ) -> Named:
     activation = Named(name)
-    activation._complete(unit, settings, second_derivative)
+    activation._complete(unit, constants, second_derivative)
     vars(activation)["hidden"] = hidden
     return activation
 

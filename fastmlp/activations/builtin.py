@@ -31,10 +31,10 @@ else:
 class BuiltIn(Activation):
     """An activation whose kernel is the package's."""
 
-    def _complete(self, unit: Unit, settings: tuple[float, ...], second_derivative: Callable | None) -> None:
+    def _complete(self, unit: Unit, constants: tuple[float, ...], second_derivative: Callable | None) -> None:
         """Say what computes it; `second_derivative` (z, *settings) is one of `second_derivatives`."""
-        curvature = second_derivative and functools.partial(_curvature, second_derivative, settings)
-        vars(self).update(unit=unit, settings=settings, curvature=curvature)  # past __setattr__, which refuses
+        curvature = second_derivative and functools.partial(_curvature, second_derivative, constants)
+        vars(self).update(unit=unit, constants=constants, curvature=curvature)  # past __setattr__, which refuses
 
     def _check(self, name: str, above: float = -math.inf, or_equal: bool = False) -> None:
         """Whether one of its numbers is finite and above a bound, or equal to it."""
@@ -49,10 +49,10 @@ class BuiltIn(Activation):
         return type(self), astuple(self)  # type: ignore[call-overload]
 
 
-def _curvature(second_derivative: Callable, settings: tuple[float, ...], z: Any) -> np.ndarray:
+def _curvature(second_derivative: Callable, constants: tuple[float, ...], z: Any) -> np.ndarray:
     """f″ of an array, float32 if that is, else float64."""
     z = np.asarray(z)
-    result = second_derivative(z.astype(np.float64), *settings)
+    result = second_derivative(z.astype(np.float64), *constants)
     return result.astype(np.float32 if z.dtype == np.float32 else np.float64)
 
 

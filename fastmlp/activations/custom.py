@@ -85,7 +85,7 @@ class Activation:
 
     name: str
     unit: Unit
-    settings: tuple[float, ...] = ()
+    constants: tuple[float, ...] = ()
     hidden: bool = True
     curvature: Callable[[Any], np.ndarray] | None
     functions: tuple[Callable | None, ...]
@@ -116,7 +116,7 @@ class Activation:
 
     def __call__(self, z: Any) -> np.ndarray:
         """f of an array of pre-activations; softmax row by row."""
-        return run(self.unit, self.settings, z, rows=not self.hidden)[0]
+        return run(self.unit, self.constants, z, rows=not self.hidden)[0]
 
     def derivative(self, z: Any) -> np.ndarray:
         """f′ of an array of pre-activations, as the backward pass multiplies by it.
@@ -128,7 +128,7 @@ class Activation:
         """
         if not self.hidden:
             raise ValueError(f"the derivative of {self.name!r} is a matrix for each row, not a number for each output.")
-        return run(self.unit, self.settings, z)[1]
+        return run(self.unit, self.constants, z)[1]
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
@@ -172,7 +172,7 @@ def _second_result(unit: Unit, z: Any) -> np.ndarray:
     return run(unit, (), z)[1]
 
 
-def run(unit: Unit, settings: tuple[float, ...], z: Any, rows: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def run(unit: Unit, constants: tuple[float, ...], z: Any, rows: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """What an activation's unit makes of an array: f and f′, float32 if z is, else float64.
 
     By `rows`, it works along the last axis.
@@ -181,7 +181,7 @@ def run(unit: Unit, settings: tuple[float, ...], z: Any, rows: bool = False) -> 
     a = np.array(z, np.float32 if z.dtype == np.float32 else np.float64, order="C")
     derivative = np.empty_like(a)
     columns = a.shape[-1] if rows and a.ndim else a.size
-    numbers = np.array(settings or (0.0,))
+    numbers = np.array(constants or (0.0,))
     addresses = a.ctypes.data, derivative.ctypes.data
     unit.entry(a.dtype)(*addresses, a.size // max(columns, 1), columns, columns, numbers.ctypes.data)
     return a, derivative

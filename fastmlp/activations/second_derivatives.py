@@ -25,7 +25,7 @@ def _logistic(u: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.where(u < 0, e, 1) / (1 + e), slope, -slope * np.tanh(u / 2)
 
 
-def zero(z: np.ndarray, *settings: float) -> np.ndarray:
+def zero(z: np.ndarray, *constants: float) -> np.ndarray:
     """Of what is made of straight pieces."""
     return np.where(np.isnan(z), np.nan, 0.0)
 

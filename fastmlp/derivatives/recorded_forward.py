@@ -18,10 +18,10 @@ from ..engine.model import Model
 def activate(activation: Activation, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """f(z) and f′(z) of pre-activations z (B, O); behind softmax, which mixes a row's outputs, f′ is ones."""
     a, derivative = z.copy(), np.ones_like(z)
-    settings = np.array(activation.settings, np.float64)
+    constants = np.array(activation.constants, np.float64)
     if a.size:
         entry = activation.unit.entry(a.dtype)
-        entry(a.ctypes.data, derivative.ctypes.data, len(a), a.shape[1], a.shape[1], settings.ctypes.data)
+        entry(a.ctypes.data, derivative.ctypes.data, len(a), a.shape[1], a.shape[1], constants.ctypes.data)
     return a, derivative
 
 
@@ -69,9 +69,9 @@ class RecordedForward:
         delta = self.derivatives[-1].copy()
         target, weight = np.ascontiguousarray(y), np.repeat(weights[:, np.newaxis], y.shape[1], axis=1)
         losses = np.empty(y.shape)
-        settings = np.array(loss.settings(output, z.shape[1]), np.float64)
+        constants = np.array(loss.constants(output, z.shape[1]), np.float64)
         addresses = [array.ctypes.data for array in (z, delta, target, weight, losses)]
-        loss.unit(output).entry(z.dtype)(*addresses, *z.shape, y.shape[1], settings.ctypes.data)
+        loss.unit(output).entry(z.dtype)(*addresses, *z.shape, y.shape[1], constants.ctypes.data)
         return through_softmax(self.outputs[-1], delta) if reads_outputs and output.name == "softmax" else delta
 
     def output_delta(self, d_outputs: np.ndarray) -> np.ndarray:

@@ -375,7 +375,7 @@ class Workspace:
             layer["mode"] = FROM_BIAS
             if number < last or not training or apart:
                 layer["activation"] = activation.unit.address(self.dtype)
-                layer["activation_settings"] = self._numbers(f"activation settings {number}", activation.settings)
+                layer["activation_constants"] = self._numbers(f"activation settings {number}", activation.constants)
         if apart:
             self._let_the_loss_read_outputs()
 
@@ -410,7 +410,7 @@ class Workspace:
         self.buffers["target weights"][...] = 1  # what stays there when every row counts as one
         task["losses"] = self.buffer("losses", (loss_rows, n_targets), np.float64)
         task["loss"] = loss.unit(output).address(self.dtype)
-        task["loss_settings"] = self._numbers("loss settings", loss.settings(output, n_outputs))
+        task["loss_constants"] = self._numbers("loss settings", loss.constants(output, n_outputs))
 
     def prepare_losses(self, loss_rows: int) -> None:
         """Losses without gradients: for a workspace that was made for outputs alone."""

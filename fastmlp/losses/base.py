@@ -79,7 +79,7 @@ class BaseLoss:
         """What the network predicts, from its outputs (n, n_outputs): these themselves, if the loss wants no more."""
         return outputs
 
-    def settings(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
+    def constants(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
         """The loss's own numbers, as its kernel for this output activation reads them."""
         return ()
 

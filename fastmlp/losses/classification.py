@@ -99,7 +99,7 @@ class LogLoss(ProbabilityLoss):
     def validation_metric(self, output: str | Activation, task: str) -> str:
         return "neg_loss" if self.label_smoothing else super().validation_metric(output, task)
 
-    def settings(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
+    def constants(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
         return () if self.is_fused(output) and not self.label_smoothing else (float(self.label_smoothing),)
 
     def _check_numbers(self) -> None:
@@ -170,7 +170,7 @@ class Focal(ProbabilityLoss):
             return tuple(map(float, self.alpha))
         return (1.0 - self.alpha, float(self.alpha))
 
-    def settings(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
+    def constants(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
         return (float(self.gamma), *self._weights(n_outputs if name_of(output) == "softmax" else 2))
 
     def _check_numbers(self) -> None:

@@ -159,7 +159,7 @@ class Tweedie(DevianceLoss):
         special = {0.0: _squares.squares_of_outputs, 1.0: _kernels.poisson_of_outputs, 2.0: _kernels.gamma_of_outputs}
         return special.get(self._p, _kernels.tweedie_of_outputs)
 
-    def settings(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
+    def constants(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
         return (0.5, 1.0) if self.power == 0 else (self._p,)
 
     def _check_numbers(self) -> None:

@@ -28,7 +28,7 @@ class MarginLoss(ClassLoss):
     def _reads_classes(self, output: str | Activation, n_outputs: int) -> bool:
         return n_outputs > 1
 
-    def settings(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
+    def constants(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
         return (self.margin, float(self.squared))
 
     def default_output_activation(self, task: str) -> str:

@@ -35,7 +35,7 @@ class SquareLoss(DifferenceLoss):
     scale: ClassVar[float] = 0.5
     slope: ClassVar[float] = 1.0
 
-    def settings(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
+    def constants(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
         return (self.scale, self.slope)
 
     def output_derivatives(self, a: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -66,7 +66,7 @@ class SquaredError(SquareLoss):
     score: ClassVar[str | None] = "r2"
     fused: ClassVar[dict[str, Unit]] = {"identity": _sklearn_kernels.squared_error}
 
-    def settings(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
+    def constants(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
         return () if self.is_fused(output) else (self.scale / n_outputs, self.slope)
 
 
@@ -78,7 +78,7 @@ class SquaredErrorByHand(SquaredError):
 
     unfused: ClassVar[Unit] = _sklearn_kernels.squared_error
 
-    def settings(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
+    def constants(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
         return ()
 
 
@@ -170,7 +170,7 @@ class Huber(DifferenceLoss):
     name: ClassVar[str] = "huber"
     unfused: ClassVar[Unit] = _kernels.huber
 
-    def settings(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
+    def constants(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
         return (float(self.delta),)
 
     def _check_numbers(self) -> None:
@@ -282,7 +282,7 @@ class Quantile(DifferenceLoss):
             return outputs
         return np.sort(outputs.reshape(len(outputs), -1, len(self._each)), axis=2).reshape(outputs.shape)
 
-    def settings(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
+    def constants(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
         return tuple(map(float, self._each))
 
     def n_targets(self, output: str | Activation, n_outputs: int) -> int:

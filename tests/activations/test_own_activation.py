@@ -135,8 +135,8 @@ def test_numbers_from_outside_are_those_of_when_it_was_made(monkeypatch):
 
 def test_arrays_and_modules_are_those_of_when_it_was_made():
     """Whatever changes before the first use, or between two types; small, large, strided, default, in a package."""
-    settings, package = types.ModuleType("settings"), types.ModuleType("package")
-    package.settings, settings.slope, settings.table = settings, 2.0, np.full(3, 2.0)
+    constants, package = types.ModuleType("constants"), types.ModuleType("package")
+    package.constants, constants.slope, constants.table = constants, 2.0, np.full(3, 2.0)
     small, large, strided = np.full(2, 2.0), np.full(200_000, 2.0), np.full(10, 2.0)[::2]
     pair = (np.full(2, 2.0), 1.0)
 
@@ -145,14 +145,14 @@ def test_arrays_and_modules_are_those_of_when_it_was_made():
 
     functions = [
         lambda z: small[1] * z, lambda z: large[1] * z, lambda z: strided[1] * z, with_default,
-        lambda z: pair[0][1] * z, lambda z: settings.slope * z, lambda z: settings.table[1] * z,
-        lambda z: package.settings.slope * z,
+        lambda z: pair[0][1] * z, lambda z: constants.slope * z, lambda z: constants.table[1] * z,
+        lambda z: package.constants.slope * z,
     ]  # fmt: skip
     activations = [Activation(function, lambda z: 2.0) for function in functions]
     for dtype, changed in zip(TYPES, (3.0, 4.0), strict=True):
-        for table in (small, large, strided, settings.table, pair[0]):
+        for table in (small, large, strided, constants.table, pair[0]):
             table[:] = changed
-        settings.slope = changed
+        constants.slope = changed
         assert [activation(np.ones(1, dtype)).tolist() for activation in activations] == [[2.0]] * len(functions)
     assert quietly(functions[1])([1.0]).tolist() == [4.0]
 

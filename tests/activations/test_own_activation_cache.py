@@ -121,12 +121,12 @@ def test_what_is_not_kept(cache):
     space = {}
     exec("def f(z): return 2.0 * z\ndef derivative(z): return 2.0", space)
     table = np.array([1.0, 2.0])
-    settings = types.ModuleType("settings")
-    settings.slope = 2.0
+    constants = types.ModuleType("constants")
+    constants.slope = 2.0
     for activation in (
         Activation(space["f"], space["derivative"]),
         Activation(lambda z: table[1] * z, lambda z: table[1]),
-        Activation(lambda z: settings.slope * z, lambda z: settings.slope),
+        Activation(lambda z: constants.slope * z, lambda z: constants.slope),
     ):
         for _ in range(2):
             assert answer(activation)[0].tolist() == [[-2.0, 4.0], [2.0, 2.0]]

@@ -107,8 +107,8 @@ def judge_without_gradients(dtype):
 def train_with_all_hooks(dtype, sparse):
     """One epoch with everything that hooks into a step."""
     problem = make_problem("multi-label", rows=N_ROWS, dtype=dtype, sparse=sparse)
-    settings = Regularization(0.1, dropout=0.5, input_dropout=0.2, max_norm=1.0, clip_norm=1.0, clip_value=0.1)
-    EpochRunner(problem.network, problem.rows, LAMB(), np.arange(N_ROWS), 17, 1, settings, DropoutKeys(0)).run(0.1)
+    constants = Regularization(0.1, dropout=0.5, input_dropout=0.2, max_norm=1.0, clip_norm=1.0, clip_value=0.1)
+    EpochRunner(problem.network, problem.rows, LAMB(), np.arange(N_ROWS), 17, 1, constants, DropoutKeys(0)).run(0.1)
 
 
 def origins():

@@ -21,11 +21,11 @@ def in_type(values, dtype):
 def activate(activation, z, dtype, stride):
     """The unit's (f, f′) through its address, once it is sure that it wrote nothing else."""
     z, derivative = Guarded(z, dtype, stride), Guarded(np.full(z.shape, 0.25), dtype, stride)
-    settings = Guarded(np.array(activation.settings or (np.nan,)), np.float64)
+    constants = Guarded(np.array(activation.constants or (np.nan,)), np.float64)
     rows, columns = z.shape
     shape = {"rows": rows, "stride": stride, "columns": columns}
-    call(activation.unit, dtype, z=z, derivative=derivative, **shape, settings=settings)
+    call(activation.unit, dtype, z=z, derivative=derivative, **shape, constants=constants)
     for guarded in (z, derivative):
         guarded.assert_only_inside_written(columns=stride)  # the padding is computed along
-    settings.assert_untouched()
+    constants.assert_untouched()
     return z.array, derivative.array

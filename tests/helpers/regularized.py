@@ -41,12 +41,12 @@ RULES = {
 }
 
 
-def make_epoch(problem, settings, optimizer="momentum", batch_size=None, threads=1, rows=None, masks=None):
+def make_epoch(problem, constants, optimizer="momentum", batch_size=None, threads=1, rows=None, masks=None):
     """Over all rows of the problem, in a fixed order of no order."""
     order = shuffled(problem)
     rows, masks = rows or problem.rows, masks or DropoutKeys(SEED)
     optimizer = RULES.get(optimizer, optimizer)
-    return EpochRunner(problem.network, rows, optimizer, order, batch_size or len(order), threads, settings, masks)
+    return EpochRunner(problem.network, rows, optimizer, order, batch_size or len(order), threads, constants, masks)
 
 
 def shuffled(problem):
@@ -57,16 +57,16 @@ def strides_of(epoch):
     return [int(stride) for stride in epoch.workspace.layers["input_stride"]]
 
 
-def masks_of_step(settings, units, strides, step, rows):
+def masks_of_step(constants, units, strides, step, rows):
     """Plain masks of what comes into each layer, (rows, columns), or None."""
-    rates = settings.input_rates(len(units) - 2)
+    rates = constants.input_rates(len(units) - 2)
     return [
         plain.mask(plain.mask_key(SEED, step, layer), rate, rows, columns, stride) if rate else None
         for layer, (rate, columns, stride) in enumerate(zip(rates, units[:-1], strides, strict=True))
     ]
 
 
-def train_plainly(problem, settings, optimizer, batch_size, strides, epochs=1):
+def train_plainly(problem, constants, optimizer, batch_size, strides, epochs=1):
     """Losses of the epochs, and the parameters after them, by plain twins alone."""
     coefs, intercepts, (X, y, weights) = problem.in_float64()
     moments = [[0.0, 0.0, 0.0] for _ in range(2 * len(coefs))]
@@ -84,12 +84,12 @@ def train_plainly(problem, settings, optimizer, batch_size, strides, epochs=1):
             batch = X[which], y[which], weights[which]
             if not batch[2].sum():
                 continue
-            masks = masks_of_step(settings, units, strides, t, len(which))
+            masks = masks_of_step(constants, units, strides, t, len(which))
             etas.append(float(rule.schedule(t)))
             t += 1
             update = partial(take_step, rule, t, etas[-1])
             loss = plain.train_step(
-                coefs, intercepts, moments, update, shrink, batch, L2, settings, masks, problem.activation,
+                coefs, intercepts, moments, update, shrink, batch, L2, constants, masks, problem.activation,
                 problem.loss, np.finfo(problem.network.dtype).eps,
             )  # fmt: skip
             sum_of_losses += loss * len(which)
@@ -98,13 +98,13 @@ def train_plainly(problem, settings, optimizer, batch_size, strides, epochs=1):
     return losses, coefs, intercepts
 
 
-def check_training(problem, settings, optimizer="momentum", batch_size=16, threads=1):
+def check_training(problem, constants, optimizer="momentum", batch_size=16, threads=1):
     """Two epochs in compiled code against two of plain twins; everything that is read lies in guarded memory."""
     batch_size = min(batch_size, len(problem.X))
     guarded = GuardedRows(problem)
     before = problem.in_float64()
-    epoch = make_epoch(problem, settings, optimizer, batch_size, threads, guarded.rows)
-    expected, coefs, intercepts = train_plainly(problem, settings, optimizer, batch_size, strides_of(epoch), epochs=2)
+    epoch = make_epoch(problem, constants, optimizer, batch_size, threads, guarded.rows)
+    expected, coefs, intercepts = train_plainly(problem, constants, optimizer, batch_size, strides_of(epoch), epochs=2)
     losses = [epoch.run(L2), epoch.run(L2)]
     tolerance = 1e-9 if problem.network.dtype == np.float64 else 2e-5
     np.testing.assert_allclose(losses, expected, rtol=tolerance)
@@ -119,8 +119,8 @@ def check_training(problem, settings, optimizer="momentum", batch_size=16, threa
     return epoch
 
 
-def results(problem, settings, optimizer="momentum", batch_size=16, threads=1, epochs=2):
+def results(problem, constants, optimizer="momentum", batch_size=16, threads=1, epochs=2):
     """Losses and the bits of all parameters and moments."""
-    epoch = make_epoch(problem, settings, optimizer, batch_size, threads)
+    epoch = make_epoch(problem, constants, optimizer, batch_size, threads)
     losses = [epoch.run(L2) for _ in range(epochs)]
     return losses, problem.network.params.tobytes(), epoch.state.tobytes()

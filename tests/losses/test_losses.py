@@ -47,13 +47,20 @@ def compute(loss, output, z, y, w, dtype, derivative=np.nan):
     guarded_z, delta = Guarded(z, dtype), Guarded(np.broadcast_to(derivative, z.shape), dtype)
     target, weight = Guarded(y, dtype), Guarded(np.repeat(w[:, None], y.shape[1], axis=1), dtype)
     losses = Guarded(np.full(y.shape, np.nan), np.float64)
-    settings = Guarded(np.array(loss.settings(output, n_outputs)), np.float64)
+    constants = Guarded(np.array(loss.constants(output, n_outputs)), np.float64)
     shape = {"rows": len(z), "columns": n_outputs, "n_targets": y.shape[1]}
-    arrays = {"z": guarded_z, "delta": delta, "target": target, "weight": weight, "loss": losses, "settings": settings}
+    arrays = {
+        "z": guarded_z,
+        "delta": delta,
+        "target": target,
+        "weight": weight,
+        "loss": losses,
+        "constants": constants,
+    }
     call(loss.unit(output), dtype, **arrays, **shape)
     for written in (delta, losses):
         written.assert_only_inside_written()
-    for read in (target, weight, settings):
+    for read in (target, weight, constants):
         read.assert_untouched()
     guarded_z.assert_only_inside_written() if loss.is_fused(output) else guarded_z.assert_untouched()
     return guarded_z.array, delta.array, losses.array
@@ -67,7 +74,7 @@ def compute_through(loss, output, z, y, w, dtype):
     name = activation(output)
     unit = softmax.softmax_beside_ones if output == "softmax" else getattr(name, "unit", None) or ACTIVATIONS[name].unit
     rows, columns = z.shape
-    call(unit, dtype, z=a, derivative=derivative, rows=rows, stride=columns, columns=columns, settings=0)
+    call(unit, dtype, z=a, derivative=derivative, rows=rows, stride=columns, columns=columns, constants=0)
     a, delta, losses = compute(loss, output, a.array, y, w, dtype, derivative.array)
     if output == "softmax":
         outputs, slopes = Guarded(a, dtype), Guarded(delta, dtype)

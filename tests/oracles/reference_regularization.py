@@ -138,31 +138,31 @@ def threshold(optimizer, weight, moments, etas, lambdas):
 # A step of it all
 
 
-def train_step(coefs, intercepts, moments, rule, shrink, batch, l2, settings, masks, activation, loss, epsilon):
-    """One step with `settings`, a Regularization; rule(p, g, moments, weights) updates weights or biases.
+def train_step(coefs, intercepts, moments, rule, shrink, batch, l2, constants, masks, activation, loss, epsilon):
+    """One step with `constants`, a Regularization; rule(p, g, moments, weights) updates weights or biases.
 
     shrink(λ)(p before, p after the rule, moments after it) is L1's step of weights. Lists are changed in place;
     `moments` holds one for each weight matrix, then for each bias vector. The batch's loss.
     """
     value, d_coefs, d_intercepts = masked_loss_and_gradients(
-        coefs, intercepts, batch, l2, settings.l1, masks, activation, loss, epsilon
+        coefs, intercepts, batch, l2, constants.l1, masks, activation, loss, epsilon
     )
     gradients = [*d_coefs, *d_intercepts]
-    if settings.clip_value is not None:
-        gradients = clip_by_value(gradients, settings.clip_value)
-    strength = settings.l1 / batch[2].sum()
-    if settings.clip_norm is not None:
+    if constants.clip_value is not None:
+        gradients = clip_by_value(gradients, constants.clip_value)
+    strength = constants.l1 / batch[2].sum()
+    if constants.clip_norm is not None:
         norm = np.sqrt(sum((g**2).sum() for g in gradients))
-        gradients = clip_by_norm(gradients, settings.clip_norm)
-        strength *= min(1.0, settings.clip_norm / norm) if norm else 1.0
+        gradients = clip_by_norm(gradients, constants.clip_norm)
+        strength *= min(1.0, constants.clip_norm / norm) if norm else 1.0
     n_layers, before = len(coefs), list(coefs)
     for number, gradient in enumerate(gradients):
         is_bias = number >= n_layers
         where, layer = (intercepts, number - n_layers) if is_bias else (coefs, number)
         where[layer], moments[number] = rule(where[layer], gradient, moments[number], not is_bias)
-    if settings.l1:
+    if constants.l1:
         shrunk = shrink(strength)
         coefs[:] = [shrunk(*each) for each in zip(before, coefs, moments[:n_layers], strict=True)]
-    if settings.max_norm is not None:
-        coefs[:] = [limit_columns(coef, settings.max_norm) for coef in coefs]
+    if constants.max_norm is not None:
+        coefs[:] = [limit_columns(coef, constants.max_norm) for coef in coefs]
     return value

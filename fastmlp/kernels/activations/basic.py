@@ -18,7 +18,7 @@ SIGNATURE = (POINTER, POINTER, SIZE, SIZE, SIZE, DOUBLES)
 
 
 @unit(*SIGNATURE)
-def identity(z, derivative, rows, stride, columns, settings):
+def identity(z, derivative, rows, stride, columns, constants):
     """f(z) = z, f′ = 1."""
     prefer_wide_vectors()
     d = carray(derivative, rows * stride)
@@ -28,7 +28,7 @@ def identity(z, derivative, rows, stride, columns, settings):
 
 
 @unit(*SIGNATURE)
-def relu(z, derivative, rows, stride, columns, settings):
+def relu(z, derivative, rows, stride, columns, constants):
     """f(z) = max(z, 0); f′ = 1 where z > 0, else 0. NaN stays NaN."""
     prefer_wide_vectors()
     a, d = carray(z, rows * stride), carray(derivative, rows * stride)
@@ -40,7 +40,7 @@ def relu(z, derivative, rows, stride, columns, settings):
 
 
 @unit(*SIGNATURE)
-def logistic(z, derivative, rows, stride, columns, settings):
+def logistic(z, derivative, rows, stride, columns, constants):
     """f(z) = 1 / (1 + exp(−z)), f′ = f (1 − f)."""
     prefer_wide_vectors()
     a, d = carray(z, rows * stride), carray(derivative, rows * stride)
@@ -52,7 +52,7 @@ def logistic(z, derivative, rows, stride, columns, settings):
 
 
 @unit(*SIGNATURE)
-def tanh(z, derivative, rows, stride, columns, settings):
+def tanh(z, derivative, rows, stride, columns, constants):
     """f(z) = tanh(z), f′ = 1 − f²."""
     prefer_wide_vectors()
     a, d = carray(z, rows * stride), carray(derivative, rows * stride)
@@ -64,7 +64,7 @@ def tanh(z, derivative, rows, stride, columns, settings):
 
 
 @unit(*SIGNATURE)
-def exponential(z, derivative, rows, stride, columns, settings):
+def exponential(z, derivative, rows, stride, columns, constants):
     """f(z) = exp(z) = f′."""
     prefer_wide_vectors()
     a, d = carray(z, rows * stride), carray(derivative, rows * stride)
@@ -75,7 +75,7 @@ def exponential(z, derivative, rows, stride, columns, settings):
 
 
 @unit(*SIGNATURE)
-def softmax(z, derivative, rows, stride, columns, settings):
+def softmax(z, derivative, rows, stride, columns, constants):
     """f(z)ⱼ = exp(zⱼ − max z) / Σ exp(z − max z), row by row; for outputs, whose rows are contiguous."""
     prefer_wide_vectors()
     softmax_rows(carray(z, rows * columns), rows, columns)

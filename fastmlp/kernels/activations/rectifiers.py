@@ -13,12 +13,12 @@ from .basic import SIGNATURE
 
 
 @unit(*SIGNATURE)
-def leaky_relu(z, derivative, rows, stride, columns, settings):
+def leaky_relu(z, derivative, rows, stride, columns, constants):
     """f(z) = z where z > 0, else slope z; f′ = 1 or slope. settings: slope."""
     prefer_wide_vectors()
     a, d = carray(z, rows * stride), carray(derivative, rows * stride)
     zero, one = a.dtype.type(0), a.dtype.type(1)
-    slope = a.dtype.type(carray(settings, 1)[0])
+    slope = a.dtype.type(carray(constants, 1)[0])
     for i in range(rows * stride):
         v = a[i]
         a[i] = v if v > zero else v * slope
@@ -26,14 +26,14 @@ def leaky_relu(z, derivative, rows, stride, columns, settings):
 
 
 @unit(*SIGNATURE)
-def elu(z, derivative, rows, stride, columns, settings):
+def elu(z, derivative, rows, stride, columns, constants):
     """f(z) = scale z where z > 0, else scale α (exp(rate z) − 1); f′ = scale, or scale α rate exp(rate z).
 
     settings: α, scale, rate. ELU has scale = rate = 1, CELU rate = 1 / α, SELU its own α and scale.
     """
     prefer_wide_vectors()
     a, d = carray(z, rows * stride), carray(derivative, rows * stride)
-    numbers = carray(settings, 3)
+    numbers = carray(constants, 3)
     zero, scale, rate = a.dtype.type(0), a.dtype.type(numbers[1]), a.dtype.type(numbers[2])
     depth = a.dtype.type(numbers[0] * numbers[1])
     slope = a.dtype.type(numbers[0] * numbers[1] * numbers[2])
@@ -44,7 +44,7 @@ def elu(z, derivative, rows, stride, columns, settings):
 
 
 @unit(*SIGNATURE)
-def clipped(z, derivative, rows, stride, columns, settings):
+def clipped(z, derivative, rows, stride, columns, constants):
     """f(z) = scale (z clipped to [low, high] + shift); f′ = scale between them, else 0.
 
     settings: low, high, shift, scale. ReLU6 clips to [0, 6], hard tanh to [−1, 1]; the hard sigmoid clips to [−3, 3],
@@ -52,7 +52,7 @@ def clipped(z, derivative, rows, stride, columns, settings):
     """
     prefer_wide_vectors()
     a, d = carray(z, rows * stride), carray(derivative, rows * stride)
-    numbers = carray(settings, 4)
+    numbers = carray(constants, 4)
     zero, low, high = a.dtype.type(0), a.dtype.type(numbers[0]), a.dtype.type(numbers[1])
     shift, scale = a.dtype.type(numbers[2]), a.dtype.type(numbers[3])
     for i in range(rows * stride):
@@ -64,7 +64,7 @@ def clipped(z, derivative, rows, stride, columns, settings):
 
 
 @unit(*SIGNATURE)
-def hard_swish(z, derivative, rows, stride, columns, settings):
+def hard_swish(z, derivative, rows, stride, columns, constants):
     """f(z) = 0 where z ≤ −3, z where z ≥ 3, else z (z + 3) / 6; f′ = 0, 1 or (2 z + 3) / 6."""
     prefer_wide_vectors()
     a, d = carray(z, rows * stride), carray(derivative, rows * stride)
@@ -79,7 +79,7 @@ def hard_swish(z, derivative, rows, stride, columns, settings):
 
 
 @unit(*SIGNATURE)
-def step(z, derivative, rows, stride, columns, settings):
+def step(z, derivative, rows, stride, columns, constants):
     """f(z) = 1 where z > 0, else 0 (at 0 too). f′ = 1, which it is not.
 
     The true derivative is zero and teaches nothing. Passed straight through, the delta of ½ (a − y)² is a − y: the

@@ -29,7 +29,7 @@ def logistics(u):
 
 
 @unit(*SIGNATURE)
-def gelu(z, derivative, rows, stride, columns, settings):
+def gelu(z, derivative, rows, stride, columns, constants):
     """f(z) = z Φ(z), f′ = Φ(z) + z φ(z), with the normal distribution's Φ and its density φ."""
     prefer_wide_vectors()
     a, d = carray(z, rows * stride), carray(derivative, rows * stride)
@@ -44,7 +44,7 @@ def gelu(z, derivative, rows, stride, columns, settings):
 
 
 @unit(*SIGNATURE)
-def gelu_tanh(z, derivative, rows, stride, columns, settings):
+def gelu_tanh(z, derivative, rows, stride, columns, constants):
     """f(z) = ½ z (1 + tanh u) = z σ(2u), u = √(2/π) (z + 0.044715 z³); f′ = σ(2u) + z σ(2u) σ(−2u) 2u′."""
     prefer_wide_vectors()
     a, d = carray(z, rows * stride), carray(derivative, rows * stride)
@@ -67,11 +67,11 @@ def gelu_tanh(z, derivative, rows, stride, columns, settings):
 
 
 @unit(*SIGNATURE)
-def silu(z, derivative, rows, stride, columns, settings):
+def silu(z, derivative, rows, stride, columns, constants):
     """f(z) = z σ(βz), f′ = σ(βz) (1 + βz σ(−βz)). settings: β."""
     prefer_wide_vectors()
     a, d = carray(z, rows * stride), carray(derivative, rows * stride)
-    zero, one, beta = a.dtype.type(0), a.dtype.type(1), a.dtype.type(carray(settings, 1)[0])
+    zero, one, beta = a.dtype.type(0), a.dtype.type(1), a.dtype.type(carray(constants, 1)[0])
     for i in range(rows * stride):
         v = a[i]
         u = v * beta
@@ -82,7 +82,7 @@ def silu(z, derivative, rows, stride, columns, settings):
 
 
 @unit(*SIGNATURE)
-def mish(z, derivative, rows, stride, columns, settings):
+def mish(z, derivative, rows, stride, columns, constants):
     """f(z) = z t, t = tanh(softplus z); f′ = t + z (1 − t²) σ(z).
 
     With e = exp(−|z|), t is a quotient of sums of positive numbers, n / (n + 2 g)::
@@ -107,11 +107,11 @@ def mish(z, derivative, rows, stride, columns, settings):
 
 
 @unit(*SIGNATURE)
-def softplus(z, derivative, rows, stride, columns, settings):
+def softplus(z, derivative, rows, stride, columns, constants):
     """f(z) = ln(1 + exp(βz)) / β = (max(βz, 0) + ln(1 + exp(−|βz|))) / β, f′ = σ(βz). settings: β."""
     prefer_wide_vectors()
     a, d = carray(z, rows * stride), carray(derivative, rows * stride)
-    zero, one, beta = a.dtype.type(0), a.dtype.type(1), a.dtype.type(carray(settings, 1)[0])
+    zero, one, beta = a.dtype.type(0), a.dtype.type(1), a.dtype.type(carray(constants, 1)[0])
     inverse = one / beta
     for i in range(rows * stride):
         u = a[i] * beta
@@ -122,7 +122,7 @@ def softplus(z, derivative, rows, stride, columns, settings):
 
 
 @unit(*SIGNATURE)
-def softsign(z, derivative, rows, stride, columns, settings):
+def softsign(z, derivative, rows, stride, columns, constants):
     """f(z) = z / (1 + |z|), f′ = 1 / (1 + |z|)²."""
     prefer_wide_vectors()
     a, d = carray(z, rows * stride), carray(derivative, rows * stride)

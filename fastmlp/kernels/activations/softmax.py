@@ -11,7 +11,7 @@ from .basic import softmax_rows
 
 
 @unit(POINTER, POINTER, SIZE, SIZE, SIZE, DOUBLES)
-def softmax_beside_ones(z, derivative, rows, stride, columns, settings):
+def softmax_beside_ones(z, derivative, rows, stride, columns, constants):
     """z (rows, columns), contiguous, is overwritten with each row's softmax, derivative with ones."""
     prefer_wide_vectors()
     n = rows * columns

@@ -7,7 +7,7 @@ from ..math.lanes import prefer_wide_vectors
 function = derivative_of = None
 
 
-def activate(z, derivative, rows, stride, columns, settings):
+def activate(z, derivative, rows, stride, columns, constants):
     """f(z) = function(z), f′ = derivative_of(z); settings unused."""
     prefer_wide_vectors()
     a, d = carray(z, rows * stride), carray(derivative, rows * stride)

@@ -9,7 +9,7 @@ from ..math.lanes import prefer_wide_vectors
 value_of = slope_of = None
 
 
-def loss_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, settings):
+def loss_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """Of outputs, as `losses` describes it: loss = value_of(a, y), slope slope_of(a, y); settings unused.
 
     In one loop, so that what both functions compute is computed once.

@@ -117,7 +117,7 @@ def activate_rows(layer, first, rows, dtype_ptr):
     """output (rows, stride) is overwritten with f of itself, delta with f′."""
     z = shift(pointer_at(layer.output, dtype_ptr), first * layer.stride)
     derivative = shift(pointer_at(layer.delta, dtype_ptr), first * layer.stride)
-    call(layer.activation, (z, derivative, rows, layer.stride, layer.fan_out, doubles_at(layer.activation_settings)))
+    call(layer.activation, (z, derivative, rows, layer.stride, layer.fan_out, doubles_at(layer.activation_constants)))
 
 
 @unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
@@ -144,8 +144,8 @@ def compute_losses(task, last, losses, first, rows, dtype_ptr):
     weight = shift(pointer_at(task.target_weights, dtype_ptr), first * task.n_targets)
     if task.activate_output:
         activate_rows(last, first, rows, dtype_ptr)
-    settings = doubles_at(task.loss_settings)
-    call(task.loss, (z, delta, target, weight, losses, rows, last.fan_out, task.n_targets, settings))
+    constants = doubles_at(task.loss_constants)
+    call(task.loss, (z, delta, target, weight, losses, rows, last.fan_out, task.n_targets, constants))
 
 
 @inline_ir

@@ -39,7 +39,7 @@ def clip(p, epsilon):
 
 
 @unit(*SIGNATURE)
-def softmax_log_loss(z, delta, target, weight, loss, rows, columns, n_targets, settings):
+def softmax_log_loss(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """a = softmax(z), loss = −log a[y] with the class y as the row's only target."""
     prefer_wide_vectors()
     y, w, row_loss = carray(target, rows), carray(weight, rows), carray(loss, rows)
@@ -57,7 +57,7 @@ def softmax_log_loss(z, delta, target, weight, loss, rows, columns, n_targets, s
 
 
 @unit(*SIGNATURE)
-def logistic_log_loss(z, delta, target, weight, loss, rows, columns, n_targets, settings):
+def logistic_log_loss(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """a = logistic(z), loss = −(y log a + (1 − y) log(1 − a)), each output a label of its own, y 0 or 1."""
     prefer_wide_vectors()
     n = rows * columns
@@ -74,7 +74,7 @@ def logistic_log_loss(z, delta, target, weight, loss, rows, columns, n_targets, 
 
 
 @unit(*SIGNATURE)
-def squared_error(z, delta, target, weight, loss, rows, columns, n_targets, settings):
+def squared_error(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """a = z, loss = ½ mean over the outputs of (a − y)², delta that of ½ the *sum*: scikit-learn's habit."""
     n = rows * columns
     a, d, y = carray(z, n), carray(delta, n), carray(target, n)
@@ -87,7 +87,7 @@ def squared_error(z, delta, target, weight, loss, rows, columns, n_targets, sett
 
 
 @unit(*SIGNATURE)
-def poisson(z, delta, target, weight, loss, rows, columns, n_targets, settings):
+def poisson(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """a = exp(z), loss = y log(y / a) − y + a, half the Poisson deviance (y log y = 0 at y = 0)."""
     n = rows * columns
     a, d, y = carray(z, n), carray(delta, n), carray(target, n)

@@ -24,7 +24,7 @@ def smoothed(y, smoothing):
 
 
 @unit(*SIGNATURE)
-def smoothed_logistic(z, delta, target, weight, loss, rows, columns, n_targets, settings):
+def smoothed_logistic(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """Fused with logistic: loss = −(t log a + (1 − t) log(1 − a)), delta = a − t, t = (1 − s) y + ½ s; settings: s.
 
     In terms of z the loss is (1 − t) z + ln(1 + e⁻ᶻ) where z > 0, and −t z + ln(1 + eᶻ) elsewhere.
@@ -34,7 +34,7 @@ def smoothed_logistic(z, delta, target, weight, loss, rows, columns, n_targets, 
     a, d, y = carray(z, n), carray(delta, n), carray(target, n)
     w, losses = carray(weight, n), carray(loss, n)
     zero, one = w.dtype.type(0), w.dtype.type(1)
-    smoothing = w.dtype.type(carray(settings, 1)[0])
+    smoothing = w.dtype.type(carray(constants, 1)[0])
     for i in range(n):
         v, t = a[i], smoothed(y[i], smoothing)
         value = (one - t if v > zero else -t) * v + log_one_plus(exp(-abs(v)))
@@ -55,7 +55,7 @@ def largest_of(a, begin, end):
 
 
 @unit(*SIGNATURE)
-def smoothed_softmax(z, delta, target, weight, loss, rows, columns, n_targets, settings):
+def smoothed_softmax(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """Fused with softmax: loss = −Σⱼ tⱼ log aⱼ, delta = a − t, tⱼ = (1 − s) [j = y] + s / columns; settings: s.
 
     With zⱼ counted from the row's largest, log aⱼ = zⱼ + log(largest a), and the largest a is no less than 1 / columns.
@@ -63,7 +63,7 @@ def smoothed_softmax(z, delta, target, weight, loss, rows, columns, n_targets, s
     prefer_wide_vectors()
     y, w, row_loss = carray(target, rows), carray(weight, rows), carray(loss, rows)
     a, d = carray(z, rows * columns), carray(delta, rows * columns)
-    smoothing = carray(settings, 1)[0]
+    smoothing = carray(constants, 1)[0]
     share, rest = w.dtype.type(smoothing / columns), w.dtype.type(1.0 - smoothing)
     for i in range(rows):
         begin, end = i * columns, (i + 1) * columns
@@ -82,7 +82,7 @@ def smoothed_softmax(z, delta, target, weight, loss, rows, columns, n_targets, s
 
 
 @unit(*SIGNATURE)
-def log_loss_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, settings):
+def log_loss_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """loss = −(t log p + (1 − t) log(1 − p)), p = a clipped, t = (1 − s) y + ½ s; slope (p − t) / (p (1 − p)).
 
     settings: s.
@@ -92,7 +92,7 @@ def log_loss_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets
     a, d, y = carray(z, n), carray(delta, n), carray(target, n)
     w, losses = carray(weight, n), carray(loss, n)
     epsilon, one = epsilon_of(w.dtype.type(0)), w.dtype.type(1)
-    smoothing = w.dtype.type(carray(settings, 1)[0])
+    smoothing = w.dtype.type(carray(constants, 1)[0])
     for i in range(n):
         p, t = clip(a[i], epsilon), smoothed(y[i], smoothing)
         q = one - p
@@ -105,7 +105,7 @@ def log_loss_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets
 
 
 @unit(*SIGNATURE)
-def focal_logistic(z, delta, target, weight, loss, rows, columns, n_targets, settings):
+def focal_logistic(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """Fused with logistic: loss = −α q^γ log p, delta = ∓ α q^γ (q − γ p log p), − where y is 1.
 
     With v = z where y is 1 and −z elsewhere: −log p = ln(1 + e⁻ᵛ) and −log q = ln(1 + eᵛ).
@@ -113,7 +113,7 @@ def focal_logistic(z, delta, target, weight, loss, rows, columns, n_targets, set
     prefer_wide_vectors()
     n = rows * columns
     a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses, numbers = carray(weight, n), carray(loss, n), carray(settings, 3)
+    w, losses, numbers = carray(weight, n), carray(loss, n), carray(constants, 3)
     zero, one = w.dtype.type(0), w.dtype.type(1)
     gamma, alpha_0, alpha_1 = w.dtype.type(numbers[0]), w.dtype.type(numbers[1]), w.dtype.type(numbers[2])
     for i in range(n):
@@ -139,11 +139,11 @@ def power_and_ratio(log_p, q, gamma, smallest):
 
 
 @unit(*SIGNATURE)
-def focal_softmax(z, delta, target, weight, loss, rows, columns, n_targets, settings):
+def focal_softmax(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """Fused with softmax, p = a_y: loss = −α q^γ log p, deltaⱼ = G ([j = y] − aⱼ), G = α q^γ (γ p log p / q − 1)."""
     prefer_wide_vectors()
     y, w, row_loss = carray(target, rows), carray(weight, rows), carray(loss, rows)
-    a, d, numbers = carray(z, rows * columns), carray(delta, rows * columns), carray(settings, 1 + columns)
+    a, d, numbers = carray(z, rows * columns), carray(delta, rows * columns), carray(constants, 1 + columns)
     half, one, smallest = w.dtype.type(0.5), w.dtype.type(1), np.finfo(w.dtype).tiny
     gamma = w.dtype.type(numbers[0])
     for i in range(rows):
@@ -170,12 +170,12 @@ def focal_softmax(z, delta, target, weight, loss, rows, columns, n_targets, sett
 
 
 @unit(*SIGNATURE)
-def focal_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, settings):
+def focal_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """loss = −α q^γ log p, slope ± α q^γ (γ log p / q − 1 / p), + where y is 1; p = a there, else 1 − a; clipped."""
     prefer_wide_vectors()
     n = rows * columns
     a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses, numbers = carray(weight, n), carray(loss, n), carray(settings, 3)
+    w, losses, numbers = carray(weight, n), carray(loss, n), carray(constants, 3)
     epsilon, zero, one = epsilon_of(w.dtype.type(0)), w.dtype.type(0), w.dtype.type(1)
     gamma, alpha_0, alpha_1 = w.dtype.type(numbers[0]), w.dtype.type(numbers[1]), w.dtype.type(numbers[2])
     for i in range(n):

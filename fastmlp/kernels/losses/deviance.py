@@ -23,7 +23,7 @@ def positive(a):
 
 
 @unit(*SIGNATURE)
-def poisson_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, settings):
+def poisson_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """loss = y log(y / a) − y + a (y log y = 0 at y = 0), slope 1 − y / a."""
     prefer_wide_vectors()
     n = rows * columns
@@ -36,7 +36,7 @@ def poisson_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets,
 
 
 @unit(*SIGNATURE)
-def gamma(z, delta, target, weight, loss, rows, columns, n_targets, settings):
+def gamma(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """Fused with exp: loss = log(a / y) + y / a − 1, delta = 1 − y / a, y > 0."""
     prefer_wide_vectors()
     n = rows * columns
@@ -52,7 +52,7 @@ def gamma(z, delta, target, weight, loss, rows, columns, n_targets, settings):
 
 
 @unit(*SIGNATURE)
-def gamma_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, settings):
+def gamma_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """loss = log(a / y) + y / a − 1, slope (1 − y / a) / a, y > 0."""
     prefer_wide_vectors()
     n = rows * columns
@@ -75,7 +75,7 @@ def tweedie_terms(log_mean, y, p):
 
 
 @unit(*SIGNATURE)
-def tweedie(z, delta, target, weight, loss, rows, columns, n_targets, settings):
+def tweedie(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """Fused with exp: loss = max(y, 0)^(2 − p) / ((1 − p)(2 − p)) − y a^(1 − p) / (1 − p) + a^(2 − p) / (2 − p).
 
     delta = a^(2 − p) − y a^(1 − p); settings: the power p, neither 0, 1 nor 2.
@@ -83,7 +83,7 @@ def tweedie(z, delta, target, weight, loss, rows, columns, n_targets, settings):
     prefer_wide_vectors()
     n = rows * columns
     a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses, p = carray(weight, n), carray(loss, n), carray(settings, 1)[0]
+    w, losses, p = carray(weight, n), carray(loss, n), carray(constants, 1)[0]
     for i in range(n):
         value, slope = tweedie_terms(np.float64(a[i]), np.float64(y[i]), p)
         losses[i] = value * np.float64(w[i])
@@ -93,12 +93,12 @@ def tweedie(z, delta, target, weight, loss, rows, columns, n_targets, settings):
 
 
 @unit(*SIGNATURE)
-def tweedie_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, settings):
+def tweedie_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """The same loss as `tweedie`, slope (a^(2 − p) − y a^(1 − p)) / a; settings: the power p, neither 0, 1 nor 2."""
     prefer_wide_vectors()
     n = rows * columns
     a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses, p = carray(weight, n), carray(loss, n), carray(settings, 1)[0]
+    w, losses, p = carray(weight, n), carray(loss, n), carray(constants, 1)[0]
     for i in range(n):
         mean = positive(a[i])
         value, slope = tweedie_terms(log(mean), np.float64(y[i]), p)

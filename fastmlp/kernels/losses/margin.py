@@ -19,7 +19,7 @@ def loss_and_slope(violation, squared):
 
 
 @unit(*SIGNATURE)
-def margin(z, delta, target, weight, loss, rows, columns, n_targets, settings):
+def margin(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """loss = max(0, v) or max(0, v)², v by how much the margin m is missed; settings: m, and whether to square.
 
     One column: v = m − y a, with y = 1 where target is positive and −1 elsewhere. Several: target is the class y of
@@ -27,7 +27,7 @@ def margin(z, delta, target, weight, loss, rows, columns, n_targets, settings):
     """
     prefer_wide_vectors()
     y, w, losses = carray(target, rows), carray(weight, rows), carray(loss, rows)
-    a, d, numbers = carray(z, rows * columns), carray(delta, rows * columns), carray(settings, 2)
+    a, d, numbers = carray(z, rows * columns), carray(delta, rows * columns), carray(constants, 2)
     zero, one = w.dtype.type(0), w.dtype.type(1)
     wanted, squared = w.dtype.type(numbers[0]), numbers[1] != 0.0
     if columns == 1:
@@ -52,7 +52,7 @@ def margin(z, delta, target, weight, loss, rows, columns, n_targets, settings):
 
 
 @unit(*SIGNATURE)
-def perceptron_rule(z, delta, target, weight, loss, rows, columns, n_targets, settings):
+def perceptron_rule(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """Behind step: loss = |a − y|, a mistake or none; delta = a − y, overwritten, as step's own slope is 0."""
     prefer_wide_vectors()
     n = rows * columns

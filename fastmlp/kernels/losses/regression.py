@@ -16,12 +16,12 @@ from .canonical import SIGNATURE
 
 
 @unit(*SIGNATURE)
-def squares(z, delta, target, weight, loss, rows, columns, n_targets, settings):
+def squares(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """Fused with identity: loss = s (a − y)², delta = s′ (a − y); settings: s and s′, which are ½ and 1, or 1 and 2."""
     prefer_wide_vectors()
     n = rows * columns
     a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses, numbers = carray(weight, n), carray(loss, n), carray(settings, 2)
+    w, losses, numbers = carray(weight, n), carray(loss, n), carray(constants, 2)
     scale, slope = numbers[0], w.dtype.type(numbers[1])
     for i in range(n):
         difference = a[i] - y[i]
@@ -30,12 +30,12 @@ def squares(z, delta, target, weight, loss, rows, columns, n_targets, settings):
 
 
 @unit(*SIGNATURE)
-def squares_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, settings):
+def squares_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """loss = s (a − y)², slope s′ (a − y); settings: s and s′ (scikit-learn's habit is ½ / columns beside 1)."""
     prefer_wide_vectors()
     n = rows * columns
     a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses, numbers = carray(weight, n), carray(loss, n), carray(settings, 2)
+    w, losses, numbers = carray(weight, n), carray(loss, n), carray(constants, 2)
     scale, slope = numbers[0], w.dtype.type(numbers[1])
     for i in range(n):
         difference = a[i] - y[i]
@@ -44,7 +44,7 @@ def squares_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets,
 
 
 @unit(*SIGNATURE)
-def absolute(z, delta, target, weight, loss, rows, columns, n_targets, settings):
+def absolute(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """loss = |a − y|, slope its sign."""
     prefer_wide_vectors()
     n = rows * columns
@@ -58,13 +58,13 @@ def absolute(z, delta, target, weight, loss, rows, columns, n_targets, settings)
 
 
 @unit(*SIGNATURE)
-def huber(z, delta, target, weight, loss, rows, columns, n_targets, settings):
+def huber(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """With s = a − y cut to [−δ, δ]: loss = s (a − y) − ½ s², slope s; settings: δ."""
     prefer_wide_vectors()
     n = rows * columns
     a, d, y = carray(z, n), carray(delta, n), carray(target, n)
     w, losses = carray(weight, n), carray(loss, n)
-    limit = w.dtype.type(carray(settings, 1)[0])
+    limit = w.dtype.type(carray(constants, 1)[0])
     for i in range(n):
         r = a[i] - y[i]
         s = limit if r > limit else -limit if r < -limit else r
@@ -73,7 +73,7 @@ def huber(z, delta, target, weight, loss, rows, columns, n_targets, settings):
 
 
 @unit(*SIGNATURE)
-def log_cosh(z, delta, target, weight, loss, rows, columns, n_targets, settings):
+def log_cosh(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """loss = ln cosh(a − y), slope t = tanh(a − y).
 
     From t, so that nothing overflows: −½ ln(1 − t²) where |a − y| < 1, else |a − y| − ln(1 + |t|).
@@ -93,7 +93,7 @@ def log_cosh(z, delta, target, weight, loss, rows, columns, n_targets, settings)
 
 
 @unit(*SIGNATURE)
-def quantile(z, delta, target, weight, loss, rows, columns, n_targets, settings):
+def quantile(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """loss = Σ q (y − a) where a ≤ y, (1 − q) (a − y) where a > y; slope −q or 1 − q.
 
     settings: the quantiles q, columns / n_targets of them; a target's outputs stand side by side, one for each.
@@ -101,7 +101,7 @@ def quantile(z, delta, target, weight, loss, rows, columns, n_targets, settings)
     prefer_wide_vectors()
     each = columns // n_targets
     a, d, y = carray(z, rows * columns), carray(delta, rows * columns), carray(target, rows * n_targets)
-    w, losses, quantiles = carray(weight, y.size), carray(loss, y.size), carray(settings, each)
+    w, losses, quantiles = carray(weight, y.size), carray(loss, y.size), carray(constants, each)
     zero, one = w.dtype.type(0), w.dtype.type(1)
     for i in range(y.size):
         losses[i] = 0
@@ -116,14 +116,14 @@ def quantile(z, delta, target, weight, loss, rows, columns, n_targets, settings)
 
 
 @unit(*SIGNATURE)
-def quantile_in_order(z, delta, target, weight, loss, rows, columns, n_targets, settings):
+def quantile_in_order(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """The loss of outputs that are sorted first: a target's own, ascending, stay in z; delta is not written.
 
     Losses, target and settings as `quantile` has them. A NaN stays where it is, and makes a loss of NaN.
     """
     each = columns // n_targets
     a, y = carray(z, rows * columns), carray(target, rows * n_targets)
-    w, losses, quantiles = carray(weight, y.size), carray(loss, y.size), carray(settings, each)
+    w, losses, quantiles = carray(weight, y.size), carray(loss, y.size), carray(constants, each)
     for i in range(y.size):
         first = i * each
         for k in range(first + 1, first + each):

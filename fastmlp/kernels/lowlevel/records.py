@@ -67,7 +67,7 @@ _TASK_FIELDS = [
     ("sparse_forward", "i8"), ("sort_by_feature", "i8"), ("sparse_weight_gradient", "i8"),
     # The loss: whether it reads outputs and f′ (else pre-activations); from d loss / d output to delta where that
     # mixes a row's outputs (a unit, or 0); the loss's own numbers.
-    ("activate_output", "i8"), ("output_backward", "i8"), ("loss_settings", "i8"),
+    ("activate_output", "i8"), ("output_backward", "i8"), ("loss_constants", "i8"),
     # Hyper-parameters: two rows of N_HYPER (weights, biases); N_RATES numbers for each step.
     ("hyperparameters", "i8"), ("step_rates", "i8"), ("l2", "f8"),
     # Prediction: room for the row numbers of a block; whether one output becomes two, 1 − p and p;
@@ -109,7 +109,7 @@ _LAYER_FIELDS = [
     # What comes in (B, input_stride) and goes out (B, stride); delta holds f′, then d loss / d pre-activation.
     ("input", "i8"), ("input_stride", "i8"), ("output", "i8"), ("delta", "i8"), ("stride", "i8"),
     # A unit, and its own numbers; the forward product's mode, which says whether the product applies it itself.
-    ("activation", "i8"), ("activation_settings", "i8"), ("mode", "i8"),
+    ("activation", "i8"), ("activation_constants", "i8"), ("mode", "i8"),
     # A large layer's weights once more, in panels (0 for none); then the transposed twin is in panels, too.
     ("panels", "i8"),
     # Prediction's product: a unit, 0 where the network's own serves; the depth of its blocks, where the weights are
