@@ -33,8 +33,10 @@ class BuiltIn(Activation):
 
     def _complete(self, unit: Unit, constants: tuple[float, ...], second_derivative: Callable | None) -> None:
         """Say what computes it; `second_derivative` (z, *settings) is one of `second_derivatives`."""
-        curvature = second_derivative and functools.partial(_curvature, second_derivative, constants)
-        vars(self).update(unit=unit, constants=constants, curvature=curvature)  # past __setattr__, which refuses
+        second_derivative = second_derivative and functools.partial(_second_derivative, second_derivative, constants)
+        vars(self).update(
+            unit=unit, constants=constants, second_derivative=second_derivative
+        )  # past __setattr__, which refuses
 
     def _check(self, name: str, above: float = -math.inf, or_equal: bool = False) -> None:
         """Whether one of its numbers is finite and above a bound, or equal to it."""
@@ -49,7 +51,7 @@ class BuiltIn(Activation):
         return type(self), astuple(self)  # type: ignore[call-overload]
 
 
-def _curvature(second_derivative: Callable, constants: tuple[float, ...], z: Any) -> np.ndarray:
+def _second_derivative(second_derivative: Callable, constants: tuple[float, ...], z: Any) -> np.ndarray:
     """f″ of an array, float32 if that is, else float64."""
     z = np.asarray(z)
     result = second_derivative(z.astype(np.float64), *constants)

@@ -87,7 +87,7 @@ class Activation:
     unit: Unit
     constants: tuple[float, ...] = ()
     hidden: bool = True
-    curvature: Callable[[Any], np.ndarray] | None
+    second_derivative: Callable[[Any], np.ndarray] | None
     functions: tuple[Callable | None, ...]
 
     def __init__(
@@ -103,10 +103,10 @@ class Activation:
         self._fill(f, derivative, second_derivative)
 
     def _fill(self, f: Callable, derivative: Callable, second_derivative: Callable | None) -> None:
-        vars(self).update(functions=(f, derivative, second_derivative), curvature=None)  # past __setattr__
+        vars(self).update(functions=(f, derivative, second_derivative), second_derivative=None)  # past __setattr__
         vars(self).update(name=repr(self), unit=_unit(f, derivative))  # a name that no built-in one has
         if second_derivative is not None:
-            vars(self)["curvature"] = functools.partial(_second_result, _unit(derivative, second_derivative))
+            vars(self)["second_derivative"] = functools.partial(_second_result, _unit(derivative, second_derivative))
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"{self!r} cannot be changed: make another one.")

@@ -66,8 +66,8 @@ def gelu_tanh(z: np.ndarray) -> np.ndarray:
     """f = z σ(u): f″ = 2 u′ σ′ + z (u″ σ′ + u′² σ″), u = 2 √(2/π) (z + 0.044715 z³)."""
     z = _clip(z)
     _, first, second = _logistic(2 * _C * (z + 0.044715 * z**3))
-    slope, bend = 2 * _C * (1 + 3 * 0.044715 * z**2), 2 * _C * 6 * 0.044715 * z
-    return 2 * slope * first + z * (bend * first + slope**2 * second)
+    slope, second_derivative = 2 * _C * (1 + 3 * 0.044715 * z**2), 2 * _C * 6 * 0.044715 * z
+    return 2 * slope * first + z * (second_derivative * first + slope**2 * second)
 
 
 def silu(z: np.ndarray, beta: float) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse
 
 from ..engine.model import TrainableModel
-from ..losses import curvature_times
+from ..losses import second_derivative_times
 from .recorded_forward import RecordedForward, through_softmax
 
 
@@ -91,7 +91,7 @@ class _Layer:
         self.inputs, self.weights = np.concatenate([a, a, ones], 1), np.concatenate([coef, nothing, nothing[:1]])
         self.deltas, self.transposed = np.concatenate([delta, delta], 1), np.concatenate([coef.T, nothing.T])
         self.derivative = trace.derivatives[number - 1]
-        self.bend = (delta @ coef.T) * trace.model.activations[number - 1].curvature(z)  # type: ignore[misc]
+        self.second_derivative = (delta @ coef.T) * trace.model.activations[number - 1].second_derivative(z)  # type: ignore[misc]
         # Views of the parts.
         self.change_below, self.below = self.inputs[:, :fan_in], self.inputs[:, fan_in:]
         self.change, self.delta = self.deltas[:, :fan_out], self.deltas[:, fan_out:]
@@ -112,7 +112,7 @@ class _Layer:
         self.direction_transposed[...] = self.direction[:-1].T
         below = self.deltas @ self.transposed
         below *= self.derivative
-        below += self.bend * self.change_of_z
+        below += self.second_derivative * self.change_of_z
         return below
 
 
@@ -128,14 +128,14 @@ class _Output:
 
     def __init__(self, trace: RecordedForward, y: np.ndarray, weights: np.ndarray) -> None:
         loss, output, z = trace.model.loss_function, trace.model.output_activation, trace.pre_activations[-1]
-        self.a, self.slope, self.weights = trace.outputs[-1], trace.derivatives[-1], weights
+        self.a, self.derivative, self.weights = trace.outputs[-1], trace.derivatives[-1], weights
         self.softmax, self.times = output.name == "softmax", None
         if loss.is_fused(output):
             self.times = loss.fused_derivatives(output, z, y)[1]
             return
         self.first, self.second = loss.output_derivatives(self.a, y)
         if not self.softmax:
-            self.bend = self.first * output.curvature(z)  # type: ignore[misc]
+            self.second_derivative = self.first * output.second_derivative(z)  # type: ignore[misc]
 
     def change_of_delta(self, change: np.ndarray) -> np.ndarray:
         """R{delta} from R{z}."""
@@ -144,11 +144,14 @@ class _Output:
         elif self.softmax:  # delta = a (g − Σ a g)
             a, g = self.a, self.first
             change_a = through_softmax(a, change)
-            change_g = curvature_times(self.second, change_a)
+            change_g = second_derivative_times(self.second, change_a)
             changed = through_softmax(a, change_g) + change_a * (g - (a * g).sum(axis=1, keepdims=True))
             changed -= a * (change_a * g).sum(axis=1, keepdims=True)
         else:  # delta = g f′
-            changed = curvature_times(self.second, change * self.slope) * self.slope + self.bend * change
+            changed = (
+                second_derivative_times(self.second, change * self.derivative) * self.derivative
+                + self.second_derivative * change
+            )
         return (self.weights * changed).astype(change.dtype, copy=False)
 
 
@@ -162,7 +165,7 @@ def check_twice_differentiable(model: TrainableModel) -> None:
     """
     fused = model.loss_function.is_fused(model.output_activation)
     for activation in model.activations[:-1] if fused else model.activations:
-        if activation.curvature is None and activation.hidden:
+        if activation.second_derivative is None and activation.hidden:
             raise ValueError(
                 f"activation={activation.name!r} brings no second derivative, which a Hessian needs: give it one, or "
                 "use a solver that needs none."

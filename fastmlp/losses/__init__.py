@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .base import TASKS, BaseLoss, curvature_times
+from .base import TASKS, BaseLoss, second_derivative_times
 from .classification import Focal, LogLoss
 from .custom import Loss
 from .deviance import Gamma, Poisson, Tweedie
@@ -10,9 +10,28 @@ from .margin import Hinge, Perceptron, SquaredHinge
 from .regression import AbsoluteError, HalfSquaredError, Huber, LogCosh, Quantile, SquaredError, SumSquaredError
 
 __all__ = [
-    "LOSSES", "TASKS", "AbsoluteError", "BaseLoss", "Focal", "Gamma", "HalfSquaredError", "Hinge", "Huber", "LogCosh",
-    "LogLoss", "Loss", "Perceptron", "Poisson", "Quantile", "SquaredError", "SquaredHinge", "SumSquaredError",
-    "Tweedie", "as_loss", "curvature_times", "names_for",
+    "LOSSES",
+    "TASKS",
+    "AbsoluteError",
+    "BaseLoss",
+    "Focal",
+    "Gamma",
+    "HalfSquaredError",
+    "Hinge",
+    "Huber",
+    "LogCosh",
+    "LogLoss",
+    "Loss",
+    "Perceptron",
+    "Poisson",
+    "Quantile",
+    "SquaredError",
+    "SquaredHinge",
+    "SumSquaredError",
+    "Tweedie",
+    "as_loss",
+    "names_for",
+    "second_derivative_times",
 ]  # fmt: skip
 
 #: Every loss that can be had by name, with its usual numbers.

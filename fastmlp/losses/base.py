@@ -190,7 +190,7 @@ class BaseLoss:
         g : ndarray of shape (n, n_outputs)
             d loss / d a; 0 where the loss has a corner, but for hinge and perceptron.
         h : ndarray of shape (n, n_outputs), or (n, n_outputs, n_outputs)
-            d² loss / d a²: its diagonal where everything else is zero, else the matrix. See `curvature_times`.
+            d² loss / d a²: its diagonal where everything else is zero, else the matrix. See `second_derivative_times`.
         """
         raise NotImplementedError  # pragma: no cover
 
@@ -236,7 +236,7 @@ class ClassLoss(BaseLoss):
             )
 
 
-def curvature_times(h: np.ndarray, r: np.ndarray) -> np.ndarray:
+def second_derivative_times(h: np.ndarray, r: np.ndarray) -> np.ndarray:
     """Row by row h r, for h as `BaseLoss.output_derivatives` gives it and r (n, n_outputs).
 
     Examples

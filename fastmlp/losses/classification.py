@@ -220,11 +220,11 @@ class Focal(ProbabilityLoss):
             log_p = np.where(p > 0.5, -np.log1p(q / p), (log_a * hot).sum(axis=1, keepdims=True))
         safe = np.maximum(q, np.finfo(np.float64).tiny)
         ratio, power = log_p / safe, np.take(self._weights(z.shape[1]), target.astype(np.intp)) * safe**c
-        slope, away = power * (c * p * ratio - 1), np.where(hot > 0, q, -a)
-        bend = power * c * p * (2 + ratio * (1 - c * p)) / safe  # d slope / d log p
+        derivative, away = power * (c * p * ratio - 1), np.where(hot > 0, q, -a)
+        second_derivative = power * c * p * (2 + ratio * (1 - c * p)) / safe  # d slope / d log p
 
         def times(r: np.ndarray) -> np.ndarray:
             along = (away * r).sum(axis=1, keepdims=True)
-            return bend * along * away - slope * a * (r - (a * r).sum(axis=1, keepdims=True))
+            return second_derivative * along * away - derivative * a * (r - (a * r).sum(axis=1, keepdims=True))
 
-        return slope * away, times
+        return derivative * away, times

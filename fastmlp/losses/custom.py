@@ -62,7 +62,7 @@ class Loss(BaseLoss):
         (a, y) ↦ the loss.
     derivative : callable
         (a, y) ↦ d value / d a.
-    curvature : callable, optional
+    second_derivative : callable, optional
         (a, y) ↦ d² value / d a², for solvers that need it.
 
     Raises
@@ -76,7 +76,7 @@ class Loss(BaseLoss):
     Warns
     -----
     UserWarning
-        If `derivative` differs from what `value` does between two near outputs, for a target of 0 or 1, or `curvature`
+        If `derivative` differs from what `value` does between two near outputs, for a target of 0 or 1, or `second_derivative`
         from what `derivative` does. At a kink, either side's slope is right, and all between.
 
     Examples
@@ -93,7 +93,7 @@ class Loss(BaseLoss):
 
     value: Callable
     derivative: Callable
-    curvature: Callable | None = None
+    second_derivative: Callable | None = None
     _made: dict[str, Unit] = field(default_factory=dict, init=False, repr=False, compare=False)
     name: ClassVar[str] = "Loss"
     natural: ClassVar[dict[str, str]] = {
@@ -101,7 +101,10 @@ class Loss(BaseLoss):
     }  # fmt: skip
 
     def __post_init__(self) -> None:
-        pairs = [(self.value, self.derivative), *([(self.derivative, self.curvature)] if self.curvature else [])]
+        pairs = [
+            (self.value, self.derivative),
+            *([(self.derivative, self.second_derivative)] if self.second_derivative else []),
+        ]
         for f, slope in pairs:
             if _is_plain(f, 2) and _is_plain(slope, 2) and _can_be_called(f) and _can_be_called(slope):
                 for target in _TARGETS:
@@ -116,34 +119,41 @@ class Loss(BaseLoss):
                 from ..kernels.custom.user_functions import own_unit
                 from ..kernels.losses.canonical import SIGNATURE
 
-                functions = {"value_of": self.value, "slope_of": self.derivative}
+                functions = {"value_of": self.value, "derivative_of": self.derivative}
                 self._made["unit"] = own_unit(own_loss.loss_of_outputs, SIGNATURE, **functions)
             return self._made["unit"]
 
     def __reduce__(self) -> tuple:
-        return _restore, (self.value, self.derivative, self.curvature)
+        return _restore, (self.value, self.derivative, self.second_derivative)
 
     def _check_numbers(self) -> None:
         for function in (self.value, self.derivative):
             check_plain(function, 2)
 
     def output_derivatives(self, a: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        if self.curvature is None:
+        if self.second_derivative is None:
             raise ValueError(
                 f"{self!r} has no second derivative: give it one, Loss(value, derivative, curvature), or choose a "
                 "solver that needs none."
             )
-        first, second = (np.frompyfunc(function, 2, 1)(a, target) for function in (self.derivative, self.curvature))
+        first, second = (
+            np.frompyfunc(function, 2, 1)(a, target) for function in (self.derivative, self.second_derivative)
+        )
         return first.astype(np.float64), second.astype(np.float64)
 
     def __repr__(self) -> str:
-        functions = [self.value, self.derivative, *([self.curvature] if self.curvature else [])]
+        functions = [self.value, self.derivative, *([self.second_derivative] if self.second_derivative else [])]
         return f"Loss({', '.join(getattr(function, '__name__', repr(function)) for function in functions)})"
 
 
-def _restore(value: Callable, derivative: Callable, curvature: Callable | None) -> Loss:
+def _restore(value: Callable, derivative: Callable, second_derivative: Callable | None) -> Loss:
     """A loss out of a pickle, whose functions have been checked when it was made."""
     loss = Loss.__new__(Loss)
-    for name, function in (("value", value), ("derivative", derivative), ("curvature", curvature), ("_made", {})):
+    for name, function in (
+        ("value", value),
+        ("derivative", derivative),
+        ("second_derivative", second_derivative),
+        ("_made", {}),
+    ):
         object.__setattr__(loss, name, function)
     return loss

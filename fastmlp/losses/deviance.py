@@ -55,8 +55,8 @@ class DevianceLoss(BaseLoss):
         p = self._p
         with np.errstate(over="ignore"):
             upper, lower = np.exp((2 - p) * z), target * np.exp((1 - p) * z)
-        curvature = (2 - p) * upper - (1 - p) * lower
-        return upper - lower, lambda r: curvature * r
+        second_derivative = (2 - p) * upper - (1 - p) * lower
+        return upper - lower, lambda r: second_derivative * r
 
 
 @dataclass(frozen=True)

@@ -53,16 +53,16 @@ class MarginLoss(ClassLoss):
         rows = np.arange(len(a))
         if a.shape[1] == 1:
             sign = np.where(target > 0, 1.0, -1.0)
-            slope, bend = self._slopes(self.margin - sign * a)
-            return -sign * slope, bend
+            derivative, second_derivative = self._slopes(self.margin - sign * a)
+            return -sign * derivative, second_derivative
         own = target[:, 0].astype(np.intp)
         others = a.astype(np.float64)
         others[rows, own] = -np.inf
         rival = others.argmax(axis=1)
-        slope, bend = self._slopes(self.margin + a[rows, rival] - a[rows, own])
+        derivative, second_derivative = self._slopes(self.margin + a[rows, rival] - a[rows, own])
         direction = np.zeros(a.shape)
         direction[rows, rival], direction[rows, own] = 1.0, -1.0
-        return direction * slope[:, None], np.einsum("n,ni,nj->nij", bend, direction, direction)
+        return direction * derivative[:, None], np.einsum("n,ni,nj->nij", second_derivative, direction, direction)
 
     def _slopes(self, violation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """First and second derivative with respect to the violation."""

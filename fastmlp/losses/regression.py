@@ -33,18 +33,18 @@ class SquareLoss(DifferenceLoss):
     fused: ClassVar[dict[str, Unit]] = {"identity": _kernels.squares}
     unfused: ClassVar[Unit] = _kernels.squares_of_outputs
     scale: ClassVar[float] = 0.5
-    slope: ClassVar[float] = 1.0
+    delta_scale: ClassVar[float] = 1.0
 
     def constants(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
-        return (self.scale, self.slope)
+        return (self.scale, self.delta_scale)
 
     def output_derivatives(self, a: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return self.slope * (a - target), np.full(a.shape, self.slope)
+        return self.delta_scale * (a - target), np.full(a.shape, self.delta_scale)
 
     def fused_derivatives(
         self, output: str | Activation, z: np.ndarray, target: np.ndarray
     ) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
-        return self.slope * (z - target), lambda r: self.slope * r
+        return self.delta_scale * (z - target), lambda r: self.delta_scale * r
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class SquaredError(SquareLoss):
     fused: ClassVar[dict[str, Unit]] = {"identity": _sklearn_kernels.squared_error}
 
     def constants(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
-        return () if self.is_fused(output) else (self.scale / n_outputs, self.slope)
+        return () if self.is_fused(output) else (self.scale / n_outputs, self.delta_scale)
 
 
 class SquaredErrorByHand(SquaredError):
@@ -115,7 +115,7 @@ class SumSquaredError(SquareLoss):
 
     name: ClassVar[str] = "sum_squared_error"
     scale: ClassVar[float] = 1.0
-    slope: ClassVar[float] = 2.0
+    delta_scale: ClassVar[float] = 2.0
 
 
 @dataclass(frozen=True)

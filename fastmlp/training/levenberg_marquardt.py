@@ -108,7 +108,7 @@ class DampedSteps:
         self.chunks = [slice(start, start + chunk) for start in range(0, n_rows, chunk)]
         loss = objective.model.loss_function
         assert isinstance(loss, SquareLoss)
-        self.roots = np.sqrt(loss.slope * objective.weights)
+        self.roots = np.sqrt(loss.delta_scale * objective.weights)
         penalty = np.zeros(layout.size)
         for coef in layout.coefs(penalty):
             coef[...] = objective.l2

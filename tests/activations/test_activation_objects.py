@@ -34,7 +34,7 @@ def test_copies_are_equal(number):
     for other in copies:
         assert other == one and hash(other) == hash(one) and repr(other) == repr(one)
         assert other.unit is one.unit and other.constants == one.constants and other.name == one.name
-        assert other.hidden == one.hidden and (other.curvature is None) == (one.curvature is None)
+        assert other.hidden == one.hidden and (other.second_derivative is None) == (one.second_derivative is None)
     assert sum(other == one for other in everyone()) == 1 + (one.name == "silu" and one == ACTIVATIONS["swish"])
     assert one != one.name and one != (one,)
     assert isinstance(one, Activation)

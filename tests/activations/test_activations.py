@@ -127,31 +127,31 @@ def test_second_derivatives_against_differences(case):
     kinks = KINKS.get(activation.name, [])
     z = POINTS[[all(abs(point - kink) > 0.01 for kink in kinks) for point in POINTS]]
     near, far = ((activation.derivative(z + h) - activation.derivative(z - h)) / (2 * h) for h in (1e-3, 2e-3))
-    np.testing.assert_allclose(activation.curvature(z), (4 * near - far) / 3, rtol=1e-9, atol=3e-10)
+    np.testing.assert_allclose(activation.second_derivative(z), (4 * near - far) / 3, rtol=1e-9, atol=3e-10)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_second_derivatives_at_kinks_and_far_out(case):
     activation = CASES[case][0]
     for kink in KINKS.get(activation.name, []):
-        assert activation.curvature(np.array([float(kink)])).tolist() == [0.0]
-    far = activation.curvature(np.array([-np.inf, -1e300, 1e300, np.inf]))
+        assert activation.second_derivative(np.array([float(kink)])).tolist() == [0.0]
+    far = activation.second_derivative(np.array([-np.inf, -1e300, 1e300, np.inf]))
     assert far.tolist() == [0, 0, np.inf if case == "exp" else 0, np.inf if case == "exp" else 0]
-    assert np.isnan(activation.curvature(np.array([np.nan]))).all()
+    assert np.isnan(activation.second_derivative(np.array([np.nan]))).all()
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_second_derivatives_have_type_and_shape(case):
     activation = CASES[case][0]
     z = np.random.RandomState(0).standard_normal((3, 2, 5))
-    wide = activation.curvature(z)
-    narrow = activation.curvature(z.astype(np.float32))
+    wide = activation.second_derivative(z)
+    narrow = activation.second_derivative(z.astype(np.float32))
     assert wide.dtype == np.float64 and narrow.dtype == np.float32 and wide.shape == narrow.shape == z.shape
-    np.testing.assert_allclose(narrow, activation.curvature(z.astype(np.float32).astype(np.float64)), rtol=1e-7)
+    np.testing.assert_allclose(narrow, activation.second_derivative(z.astype(np.float32).astype(np.float64)), rtol=1e-7)
 
 
 def test_softmax_has_no_second_derivative_of_single_numbers():
-    assert ACTIVATIONS["softmax"].curvature is None
+    assert ACTIVATIONS["softmax"].second_derivative is None
 
 
 # Against PyTorch
@@ -187,4 +187,4 @@ def test_against_pytorch(dtype, case):
     if dtype == np.float64 and slope.requires_grad and case != "hard_sigmoid":  # of which it has no second one
         (bend,) = torch.autograd.grad(slope.sum(), z)
         smooth = slice(None, POINTS.size)
-        np.testing.assert_allclose(activation.curvature(numbers)[smooth], bend[smooth], rtol=1e-12, atol=1e-13)
+        np.testing.assert_allclose(activation.second_derivative(numbers)[smooth], bend[smooth], rtol=1e-12, atol=1e-13)

@@ -182,11 +182,13 @@ def test_in_a_network(dtype):
 def test_its_second_derivative():
     """Compiled like the others; None where it was not given."""
     first_two = own_functions.tanh, own_functions.tanh_derivative
-    assert Activation(*first_two).curvature is None
+    assert Activation(*first_two).second_derivative is None
     activation = Activation(*first_two, own_functions.tanh_second_derivative)
     z = np.linspace(-3, 3, 24).reshape(2, 3, 4)
-    np.testing.assert_allclose(activation.curvature(z), ACTIVATIONS["tanh"].curvature(z), rtol=1e-13, atol=1e-15)
-    assert activation.curvature(z.astype(np.float32)).dtype == np.float32
+    np.testing.assert_allclose(
+        activation.second_derivative(z), ACTIVATIONS["tanh"].second_derivative(z), rtol=1e-13, atol=1e-15
+    )
+    assert activation.second_derivative(z.astype(np.float32)).dtype == np.float32
 
 
 # What is said

@@ -14,7 +14,9 @@ from fastmlp.training.full_batch_loss import FullBatch
 
 L2 = 0.3
 #: A step is trained by a derivative that is not its own.
-HIDDEN = [name for name, activation in ACTIVATIONS.items() if activation.curvature is not None and name != "step"]
+HIDDEN = [
+    name for name, activation in ACTIVATIONS.items() if activation.second_derivative is not None and name != "step"
+]
 #: Those whose output activation has a curvature, if it is needed.
 TWICE = {
     name: case

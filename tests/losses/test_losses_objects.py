@@ -27,8 +27,8 @@ from fastmlp.losses import (
     SquaredHinge,
     Tweedie,
     as_loss,
-    curvature_times,
     names_for,
+    second_derivative_times,
 )
 from fastmlp.training.full_batch_loss import FullBatch
 
@@ -187,7 +187,7 @@ def test_output_derivatives(loss):
         matrix = slopes_of(lambda x, y=y: loss.output_derivatives(x, y)[0], a)
         r = rng.standard_normal(a.shape)
         expected = np.einsum("nij,nj->ni", matrix, r)
-        np.testing.assert_allclose(curvature_times(h, r), expected, rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(second_derivative_times(h, r), expected, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("case", [name for name, (loss, output, _) in CASES.items() if loss.is_fused(output)])

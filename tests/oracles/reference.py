@@ -31,7 +31,7 @@ MULTIPLY = {  # what becomes of out, from itself, the product, the bias and a re
     "FROM_BIAS": lambda out, product, bias, rectified: bias + product,
     "OVERWRITE": lambda out, product, bias, rectified: product,
     "MULTIPLY": lambda out, product, bias, rectified: out * product,
-    "MULTIPLY_BY_SLOPE": lambda out, product, bias, rectified: np.where(rectified > 0, product, 0),
+    "MULTIPLY_BY_DERIVATIVE": lambda out, product, bias, rectified: np.where(rectified > 0, product, 0),
     "RECTIFY": lambda out, product, bias, rectified: np.maximum(bias + product, 0),
     "FROM_OUT": lambda out, product, bias, rectified: out + product,
     "RECTIFY_FROM_OUT": lambda out, product, bias, rectified: np.maximum(out + product, 0),

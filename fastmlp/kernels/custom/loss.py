@@ -6,7 +6,7 @@ from ..lowlevel.pointers import carray
 from ..math.lanes import prefer_wide_vectors
 
 #: The gaps.
-value_of = slope_of = None
+value_of = derivative_of = None
 
 
 def loss_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, constants):
@@ -20,4 +20,4 @@ def loss_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, co
     w, losses = carray(weight, n), carray(loss, n)
     for i in range(n):
         losses[i] = np.float64(value_of(a[i], y[i])) * np.float64(w[i])
-        d[i] *= slope_of(a[i], y[i]) * w[i]
+        d[i] *= derivative_of(a[i], y[i]) * w[i]

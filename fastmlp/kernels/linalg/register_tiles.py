@@ -31,7 +31,7 @@ from numba.extending import intrinsic
 from ...compiler.cpu import MANY_REGISTERS, VECTOR_BITS
 from ...compiler.numba_backend import inline_ir
 from ..lowlevel.pointers import shift
-from ..lowlevel.records import FROM_BIAS, FROM_OUT, MULTIPLY, MULTIPLY_BY_SLOPE, RECTIFY, RECTIFY_FROM_OUT
+from ..lowlevel.records import FROM_BIAS, FROM_OUT, MULTIPLY, MULTIPLY_BY_DERIVATIVE, RECTIFY, RECTIFY_FROM_OUT
 from ..lowlevel.vectors import I64, Vectors, opaque
 
 #: 24 accumulators, 3 columns and a splat fit 32 registers; 16 registers take half the rows.
@@ -239,8 +239,8 @@ def _emit_results(builder, v, sums, places, out, rectified, mode):
     with builder.if_else(is_mode(MULTIPLY)) as (multiply, other):
         with multiply:
             write([builder.fmul(f, s) for f, s in zip(load(out), sums, strict=True)])
-        with other, builder.if_else(is_mode(MULTIPLY_BY_SLOPE)) as (by_slope, other):
-            with by_slope:
+        with other, builder.if_else(is_mode(MULTIPLY_BY_DERIVATIVE)) as (by_derivative, other):
+            with by_derivative:
                 write(above_zero(load(rectified)))
             with other, builder.if_else(builder.or_(is_mode(RECTIFY), is_mode(RECTIFY_FROM_OUT))) as (rectify, plain):
                 with rectify:

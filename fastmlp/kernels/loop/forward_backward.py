@@ -8,7 +8,7 @@ from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, inline
 from ..linalg.register_tiles import copy_every_other, copy_row, lanes
 from ..lowlevel.barrier import cancelled
 from ..lowlevel.pointers import call, carray, doubles_at, indices_at, integers_at, min_size, pointer_at, shift
-from ..lowlevel.records import FROM_BIAS, LAYER_POINTER, MULTIPLY, MULTIPLY_BY_SLOPE, RECTIFY, TASK_POINTER
+from ..lowlevel.records import FROM_BIAS, LAYER_POINTER, MULTIPLY, MULTIPLY_BY_DERIVATIVE, RECTIFY, TASK_POINTER
 
 
 @inline_ir
@@ -157,7 +157,7 @@ def multiply_backward(task, layer, below, first, rows, dtype_ptr):
     delta = shift(pointer_at(layer.delta, dtype_ptr), first * layer.stride)
     d_inp = shift(pointer_at(below.delta, dtype_ptr), first * below.stride)
     rectified = shift(pointer_at(below.output, dtype_ptr), first * below.stride)
-    mode = MULTIPLY_BY_SLOPE if below.mode == RECTIFY and layer.mask == 0 else MULTIPLY
+    mode = MULTIPLY_BY_DERIVATIVE if below.mode == RECTIFY and layer.mask == 0 else MULTIPLY
     transposed = pointer_at(layer.transposed, dtype_ptr)
     depth = layer.fan_out if layer.panels != 0 else 0
     call(

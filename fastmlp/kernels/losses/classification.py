@@ -163,10 +163,10 @@ def focal_softmax(z, delta, target, weight, loss, rows, columns, n_targets, cons
         alpha = w.dtype.type(numbers[1 + int(y[i])]) * w[i]
         power, ratio = power_and_ratio(log_p, q, gamma, smallest)
         row_loss[i] = -np.float64(alpha * power * log_p)
-        slope = alpha * power * (gamma * p * ratio - one)
+        derivative = alpha * power * (gamma * p * ratio - one)
         for j in range(begin, begin + columns):
-            d[j] = -slope * a[j]
-        d[own] = slope * q
+            d[j] = -derivative * a[j]
+        d[own] = derivative * q
 
 
 @unit(*SIGNATURE)

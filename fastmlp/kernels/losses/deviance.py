@@ -85,9 +85,9 @@ def tweedie(z, delta, target, weight, loss, rows, columns, n_targets, constants)
     a, d, y = carray(z, n), carray(delta, n), carray(target, n)
     w, losses, p = carray(weight, n), carray(loss, n), carray(constants, 1)[0]
     for i in range(n):
-        value, slope = tweedie_terms(np.float64(a[i]), np.float64(y[i]), p)
+        value, derivative = tweedie_terms(np.float64(a[i]), np.float64(y[i]), p)
         losses[i] = value * np.float64(w[i])
-        d[i] = slope * np.float64(w[i])
+        d[i] = derivative * np.float64(w[i])
     for i in range(n):
         a[i] = exp(a[i])
 
@@ -101,6 +101,6 @@ def tweedie_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets,
     w, losses, p = carray(weight, n), carray(loss, n), carray(constants, 1)[0]
     for i in range(n):
         mean = positive(a[i])
-        value, slope = tweedie_terms(log(mean), np.float64(y[i]), p)
+        value, derivative = tweedie_terms(log(mean), np.float64(y[i]), p)
         losses[i] = value * np.float64(w[i])
-        d[i] = np.float64(d[i]) / mean * slope * np.float64(w[i])
+        d[i] = np.float64(d[i]) / mean * derivative * np.float64(w[i])

@@ -33,8 +33,8 @@ def margin(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     if columns == 1:
         for i in range(rows):
             sign = one if y[i] > zero else -one
-            value, slope = loss_and_slope(wanted - sign * a[i], squared)
-            d[i] *= -sign * slope * w[i]
+            value, derivative = loss_and_slope(wanted - sign * a[i], squared)
+            d[i] *= -sign * derivative * w[i]
             losses[i] = value * np.float64(w[i])
         return
     for i in range(rows):
@@ -43,8 +43,8 @@ def margin(z, delta, target, weight, loss, rows, columns, n_targets, constants):
         for j in range(i * columns, (i + 1) * columns):
             if j != own and (a[j] > a[rival] or a[j] != a[j]):  # a NaN is the strongest rival: it must be seen
                 rival = j
-        value, slope = loss_and_slope(wanted + a[rival] - a[own], squared)
-        of_rival, of_own = d[rival] * slope * w[i], -d[own] * slope * w[i]
+        value, derivative = loss_and_slope(wanted + a[rival] - a[own], squared)
+        of_rival, of_own = d[rival] * derivative * w[i], -d[own] * derivative * w[i]
         for j in range(i * columns, (i + 1) * columns):
             d[j] = zero
         d[rival], d[own] = of_rival, of_own

@@ -22,10 +22,10 @@ def squares(z, delta, target, weight, loss, rows, columns, n_targets, constants)
     n = rows * columns
     a, d, y = carray(z, n), carray(delta, n), carray(target, n)
     w, losses, numbers = carray(weight, n), carray(loss, n), carray(constants, 2)
-    scale, slope = numbers[0], w.dtype.type(numbers[1])
+    scale, derivative = numbers[0], w.dtype.type(numbers[1])
     for i in range(n):
         difference = a[i] - y[i]
-        d[i] = slope * difference * w[i]
+        d[i] = derivative * difference * w[i]
         losses[i] = scale * np.float64(difference) * np.float64(difference) * np.float64(w[i])
 
 
@@ -36,10 +36,10 @@ def squares_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets,
     n = rows * columns
     a, d, y = carray(z, n), carray(delta, n), carray(target, n)
     w, losses, numbers = carray(weight, n), carray(loss, n), carray(constants, 2)
-    scale, slope = numbers[0], w.dtype.type(numbers[1])
+    scale, derivative = numbers[0], w.dtype.type(numbers[1])
     for i in range(n):
         difference = a[i] - y[i]
-        d[i] *= slope * difference * w[i]
+        d[i] *= derivative * difference * w[i]
         losses[i] = scale * np.float64(difference) * np.float64(difference) * np.float64(w[i])
 
 
@@ -110,9 +110,9 @@ def quantile(z, delta, target, weight, loss, rows, columns, n_targets, constants
         for i in range(y.size):
             at = i * each + k
             r = y[i] - a[at]
-            slope = -q if r > zero else one - q if r < zero else r
-            d[at] *= slope * w[i]
-            losses[i] -= np.float64(slope) * np.float64(r) * np.float64(w[i])
+            derivative = -q if r > zero else one - q if r < zero else r
+            d[at] *= derivative * w[i]
+            losses[i] -= np.float64(derivative) * np.float64(r) * np.float64(w[i])
 
 
 @unit(*SIGNATURE)

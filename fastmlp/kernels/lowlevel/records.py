@@ -25,7 +25,7 @@ COLUMN_TILE = 64
 #: What a tile starts from and does in the end: out = a b; out *= a b; out = a b where a rectifier let something
 #: through, else 0; out = bias + a b; the same with max(…, 0) over it, while it is still in registers; out += a b, which
 #: goes on with a chain of multiply-adds that another block of depth began; the same with max(…, 0) over it.
-OVERWRITE, MULTIPLY, MULTIPLY_BY_SLOPE, FROM_BIAS, RECTIFY, FROM_OUT, RECTIFY_FROM_OUT = range(7)
+OVERWRITE, MULTIPLY, MULTIPLY_BY_DERIVATIVE, FROM_BIAS, RECTIFY, FROM_OUT, RECTIFY_FROM_OUT = range(7)
 #: Vectors a full tile is wide.
 TILE_VECTORS = 3
 #: Vectors of weights that a column of CSC input is multiplied by at a time.
