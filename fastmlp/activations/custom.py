@@ -97,9 +97,9 @@ class Activation:
             raise ValueError(
                 f"Activation({_name(f)}) has no derivative, which training needs: Activation(f, derivative)."
             )
-        check_slope(f, derivative)
+        check_derivative(f, derivative)
         if second_derivative is not None:
-            check_slope(derivative, second_derivative)
+            check_derivative(derivative, second_derivative)
         self._fill(f, derivative, second_derivative)
 
     def _fill(self, f: Callable, derivative: Callable, second_derivative: Callable | None) -> None:
@@ -162,10 +162,10 @@ def _restore(f: Callable, derivative: Callable, second_derivative: Callable | No
 def _unit(f: Callable, derivative: Callable) -> Unit:
     with loading:  # a fork does not find the compiler half imported
         from ..kernels.activations import basic as activations
-        from ..kernels.custom import activation as own_activation
-        from ..kernels.custom.user_functions import own_unit
+        from ..kernels.custom import activation as custom_activation
+        from ..kernels.custom.user_functions import custom_kernel
 
-        return own_unit(own_activation.activate, activations.SIGNATURE, function=f, derivative_of=derivative)
+        return custom_kernel(custom_activation.activate, activations.SIGNATURE, function=f, derivative_of=derivative)
 
 
 def _second_result(unit: Unit, z: Any) -> np.ndarray:
@@ -191,7 +191,7 @@ def _name(function: Any) -> str:
     return getattr(function, "__qualname__", repr(function)).rpartition("<locals>.")[2]
 
 
-def check_slope(f: Any, derivative: Any, others: tuple[float, ...] = (), stacklevel: int = 3) -> bool:
+def check_derivative(f: Any, derivative: Any, others: tuple[float, ...] = (), stacklevel: int = 3) -> bool:
     """Whether both are functions of a number, and `derivative` is that of `f`; `Activation` says what is raised.
 
     At a kink the slope of either side will do, and everything between them. `others` are further arguments, and stay

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..activations.custom import check_slope
+from ..activations.custom import check_derivative
 from ..compiler.forking import loading
 from ..compiler.kernel import Unit
 from .base import BaseLoss
@@ -108,19 +108,19 @@ class Loss(BaseLoss):
         for f, slope in pairs:
             if _is_plain(f, 2) and _is_plain(slope, 2) and _can_be_called(f) and _can_be_called(slope):
                 for target in _TARGETS:
-                    if not check_slope(f, slope, (target,), stacklevel=4):
+                    if not check_derivative(f, slope, (target,), stacklevel=4):
                         break  # said once
 
     @property
     def unfused(self) -> Unit:  # type: ignore[override]
         with loading:  # a fork does not find the compiler half imported
             if "unit" not in self._made:
-                from ..kernels.custom import loss as own_loss
-                from ..kernels.custom.user_functions import own_unit
+                from ..kernels.custom import loss as custom_loss
+                from ..kernels.custom.user_functions import custom_kernel
                 from ..kernels.losses.canonical import SIGNATURE
 
                 functions = {"value_of": self.value, "derivative_of": self.derivative}
-                self._made["unit"] = own_unit(own_loss.loss_of_outputs, SIGNATURE, **functions)
+                self._made["unit"] = custom_kernel(custom_loss.loss_of_outputs, SIGNATURE, **functions)
             return self._made["unit"]
 
     def __reduce__(self) -> tuple:

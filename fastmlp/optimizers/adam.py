@@ -14,11 +14,11 @@ from .base import Optimizer, Shrinking, in_columns, numbers
 
 if TYPE_CHECKING:
     from ..kernels.optimizers import adam_family as _kernels
-    from ..kernels.optimizers import sgd_adam as _plain_kernels
+    from ..kernels.optimizers import sgd_adam as _sgd_adam_kernels
     from ..kernels.optimizers import shrinkage as _shrinkage
 else:
     _kernels = KernelModule("optimizers.adam_family")
-    _plain_kernels = KernelModule("optimizers.sgd_adam")
+    _sgd_adam_kernels = KernelModule("optimizers.sgd_adam")
     _shrinkage = KernelModule("optimizers.shrinkage")
 
 
@@ -67,7 +67,7 @@ class Adam(Optimizer):
         return 2
 
     def unit(self) -> Unit:
-        return _plain_kernels.adam
+        return _sgd_adam_kernels.adam
 
     def hyperparameters(self) -> np.ndarray:
         return numbers(self.beta_1, self.beta_2, epsilon=self.epsilon)

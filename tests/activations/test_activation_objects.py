@@ -5,8 +5,8 @@ import pickle
 
 import numpy as np
 import pytest
-from helpers import own_functions
-from helpers.own_functions import PAIRS
+from helpers import custom_functions
+from helpers.custom_functions import PAIRS
 from sklearn.base import clone
 
 import fastmlp
@@ -41,7 +41,7 @@ def test_copies_are_equal(number):
 
 
 def test_they_are_printed_as_they_are_typed():
-    names = {**vars(fastmlp), **vars(own_functions), "as_activation": as_activation}
+    names = {**vars(fastmlp), **vars(custom_functions), "as_activation": as_activation}
     names.update({name: getattr(fastmlp, name) for name in fastmlp.__all__})
     for activation in everyone():
         assert eval(repr(activation), names) == activation

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import own_functions
+from helpers import custom_functions
 from helpers.problems import make_problem
 from oracles import scalar_networks
 from oracles.reference_activations import CASES
@@ -14,7 +14,7 @@ from fastmlp.optimizers import SGD
 from fastmlp.training.full_batch_loss import FullBatch
 
 GRAPHS = {case: (activation, graph) for case, (activation, _, graph) in CASES.items() if graph}
-GRAPHS["own silu"] = (Activation(own_functions.silu, own_functions.silu_derivative), CASES["silu"][2])
+GRAPHS["own silu"] = (Activation(custom_functions.silu, custom_functions.silu_derivative), CASES["silu"][2])
 
 
 @pytest.mark.parametrize("case", GRAPHS)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse
-from helpers.own_functions import tanh, tanh_derivative
+from helpers.custom_functions import tanh, tanh_derivative
 
 from fastmlp import Activation, Loss, Network
 from fastmlp.optimizers import SGD, Adam

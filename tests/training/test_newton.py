@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 import scipy.sparse
-from helpers.own_functions import tanh, tanh_derivative
+from helpers.custom_functions import tanh, tanh_derivative
 from helpers.second_order import ANGLES, SINES, Noted, adam_on_sines, gradient_with_penalty, sine_network, solve
 
 from fastmlp import Activation, Network

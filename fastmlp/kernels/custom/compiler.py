@@ -104,11 +104,11 @@ def _make_float(element):
 _FLOAT = _make_float(types.float64), _make_float(types.float32)
 
 
-def our_name(value):
+def package_name(value):
     """The name of the function of ours that takes the place of this one, or None."""
     for module in (math, np, sys.modules.get("scipy.special")):
         for name in FUNCTIONS:
-            if getattr(module, name, our_name) is value:
+            if getattr(module, name, package_name) is value:
                 return name
     return None
 
@@ -181,7 +181,7 @@ class _Adapt(FunctionPass):
                     raise UnsupportedError("it uses a string", line.loc)
                 if found[0] is float and line.target.name in called:
                     line.value = ir.Global("float", _FLOAT[single], line.loc)
-                elif name := our_name(found[0]):
+                elif name := package_name(found[0]):
                     line.value = ir.Global(name, FUNCTIONS[name], line.loc)
                 elif isinstance(found[0], int | float) and line.target.name not in indices:
                     line.value = ir.Const(_number(found[0], single), line.loc)
@@ -201,7 +201,7 @@ class _Adapt(FunctionPass):
                 raise UnsupportedError("a function defined inside takes its arguments by position here", call.loc)
             found = self._value(function, made, arguments)
             name = found and (
-                our_name(found[0]) or next((n for n, ours in FUNCTIONS.items() if ours is found[0]), None)
+                package_name(found[0]) or next((n for n, ours in FUNCTIONS.items() if ours is found[0]), None)
             )
             if name and (len(call.args) != (3 if name == "where" else 1) or call.kws):
                 number = "three numbers" if name == "where" else "one number"
@@ -248,7 +248,7 @@ class _Adapt(FunctionPass):
                 call = getattr(line, "value", None)
                 if isinstance(call, ir.Expr) and call.op == "call" and len(call.args) in (1, 2):
                     found = self._value(function, guard(get_definition, function, call.func), arguments)
-                    if found and isinstance(found[0], np.ufunc) and not our_name(found[0]):
+                    if found and isinstance(found[0], np.ufunc) and not package_name(found[0]):
                         call.args = [_widened(one, call.args, line, body) for one in call.args]
                 body.append(line)
             block.body = body

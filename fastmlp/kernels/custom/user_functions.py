@@ -1,6 +1,6 @@
 """A user's plain functions of numbers, inside a kernel, at the speed of our own.
 
-A kernel with gaps, such as `own_activation.activate`, calls names that its module leaves empty. `own_unit` makes a unit
+A kernel with gaps, such as `custom_activation.activate`, calls names that its module leaves empty. `custom_kernel` makes a unit
 of it with the user's functions in these places. They are copied first, together with the functions that they call and
 the numbers that they use, so that nothing that changes later can make two compilations differ. While Numba compiles
 the copies, `own_compiler` looks at every line:
@@ -33,7 +33,7 @@ from numba.core.types import WrapperAddressProtocol
 from ...compiler.kernel import KernelSource, Unit
 from ...compiler.numba_backend import ELEMENTWISE, NeedsPython, inline_llvm
 from .blame import Watch
-from .compiler import FUNCTIONS, READ, UserCompiler, our_name
+from .compiler import FUNCTIONS, READ, UserCompiler, package_name
 
 #: What the messages say that a function may do.
 ALLOWED = (
@@ -71,7 +71,7 @@ class _Reading:
         if isinstance(value, python.FunctionType):
             return self._copy_function(value)
         self.description.append(self._describe(value))
-        name = our_name(value)
+        name = package_name(value)
         return FUNCTIONS[name] if name else _frozen(value)
 
     def _copy_function(self, function):
@@ -109,7 +109,7 @@ class _Reading:
             return tuple(self._describe(one) for one in value)
         if value is math or value is np:
             return "module", value.__name__
-        if name := our_name(value):
+        if name := package_name(value):
             return "ours", name
         name = getattr(value, "__name__", "")
         for module in (builtins, math, np):
@@ -218,7 +218,7 @@ def _passing(error):
 _units: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
 
 
-def own_unit(kernel, arguments, **functions):
+def custom_kernel(kernel, arguments, **functions):
     """The unit of a kernel with gaps, these functions in them.
 
     Parameters

@@ -7,9 +7,9 @@ import warnings
 
 import numpy as np
 import pytest
-from helpers import own_functions
+from helpers import custom_functions
+from helpers.custom_functions import PAIRS
 from helpers.kernel_cases import TYPES, activate, in_type
-from helpers.own_functions import PAIRS
 
 from fastmlp import Activation
 from fastmlp.activations import ACTIVATIONS
@@ -121,16 +121,16 @@ def test_what_functions_may_contain():
 
 def test_numbers_from_outside_are_those_of_when_it_was_made(monkeypatch):
     """Both types have the same numbers, whenever they are compiled; another activation sees what has changed."""
-    before = Activation(own_functions.elu, own_functions.elu_derivative)
+    before = Activation(custom_functions.elu, custom_functions.elu_derivative)
     assert before([-1000.0]).tolist() == [-1.5]
-    monkeypatch.setattr(own_functions, "DEPTH", 2.5)
-    after = Activation(own_functions.elu, own_functions.elu_derivative)
+    monkeypatch.setattr(custom_functions, "DEPTH", 2.5)
+    after = Activation(custom_functions.elu, custom_functions.elu_derivative)
     for dtype in TYPES:
         assert before(np.array([-1000.0], dtype)).tolist() == [-1.5]
         assert after(np.array([-1000.0], dtype)).tolist() == [-2.5]
     assert before != after
     monkeypatch.undo()
-    assert Activation(own_functions.elu, own_functions.elu_derivative) == before
+    assert Activation(custom_functions.elu, custom_functions.elu_derivative) == before
 
 
 def test_arrays_and_modules_are_those_of_when_it_was_made():
@@ -172,7 +172,7 @@ def test_in_a_network(dtype):
     """It is reached by its address, as the built-in ones are: the same formulas give the same bits."""
     X = np.random.RandomState(0).standard_normal((37, 4)).astype(dtype)
     outputs = []
-    for activation in ("tanh", Activation(own_functions.tanh, own_functions.tanh_derivative)):
+    for activation in ("tanh", Activation(custom_functions.tanh, custom_functions.tanh_derivative)):
         network = Network([4, 11, 3], [activation, "identity"], "squared_error", dtype)
         network.params[...] = np.random.RandomState(1).standard_normal(network.params.size)
         outputs.append(predict(network, Rows(X)))
@@ -181,9 +181,9 @@ def test_in_a_network(dtype):
 
 def test_its_second_derivative():
     """Compiled like the others; None where it was not given."""
-    first_two = own_functions.tanh, own_functions.tanh_derivative
+    first_two = custom_functions.tanh, custom_functions.tanh_derivative
     assert Activation(*first_two).second_derivative is None
-    activation = Activation(*first_two, own_functions.tanh_second_derivative)
+    activation = Activation(*first_two, custom_functions.tanh_second_derivative)
     z = np.linspace(-3, 3, 24).reshape(2, 3, 4)
     np.testing.assert_allclose(
         activation.second_derivative(z), ACTIVATIONS["tanh"].second_derivative(z), rtol=1e-13, atol=1e-15
@@ -235,7 +235,7 @@ def test_what_is_no_function_of_a_number(function):
     with pytest.raises(TypeError, match="What is allowed: functions take numbers and return one"):
         Activation(function, slope_one)
     with pytest.raises(TypeError, match="What is allowed"):
-        Activation(own_functions.tanh, function)
+        Activation(custom_functions.tanh, function)
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_what_cannot_be_compiled(function, reason):
 
 def test_a_derivative_is_asked_for():
     with pytest.raises(ValueError, match=r"Activation\(tanh\) has no derivative, .*: Activation\(f, derivative\)"):
-        Activation(own_functions.tanh)
+        Activation(custom_functions.tanh)
 
 
 @pytest.mark.parametrize("name", PAIRS)
