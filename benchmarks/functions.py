@@ -16,13 +16,13 @@ ALLOWED_ULP = 4  # between the two answers: each may be off by two
 
 def measure_functions(dtypes: list[str], pairs: int, threads: int, seconds: float = SECONDS) -> Iterator[Finding]:
     """The ratio of NumPy's time to ours, for each function and type; both write into an array that is there."""
-    from . import units
+    from . import kernels
 
     for dtype in dtypes:
         for name, (low, high) in RANGES.items():
             inp = np.random.default_rng(0).uniform(low, high, SIZE).astype(dtype)
             ours, theirs = np.empty_like(inp), np.empty_like(inp)
-            entry = getattr(units, name).entry(dtype)
+            entry = getattr(kernels, name).entry(dtype)
             calls = {
                 "fastmlp": partial(entry, ours.ctypes.data, inp.ctypes.data, SIZE),
                 "numpy": partial(getattr(np, name), inp, out=theirs),

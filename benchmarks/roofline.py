@@ -51,7 +51,7 @@ def make_tile_call(dtype: str, rows: int, depth: int):
     from fastmlp.kernels.linalg.dense import multiply
     from fastmlp.kernels.lowlevel.records import TILE_VECTORS
 
-    from .units import multiply_often
+    from .kernels import multiply_often
 
     columns = TILE_VECTORS * VECTOR_BITS // (8 * np.dtype(dtype).itemsize)
     rng = np.random.default_rng(0)
@@ -72,7 +72,7 @@ def make_step_calls(case: Case, dtype: str):
     """Two calls, each with its number of operations: one epoch of training, and the products of STEPS full batches."""
     from fastmlp.training.shuffling import shuffle
 
-    from .units import products_of_steps
+    from .kernels import products_of_steps
 
     epoch, order, random_state = make_epoch(case, dtype)
 

@@ -6,14 +6,14 @@ import importlib
 
 from . import kernels
 from .compiler import source_hash
-from .compiler.kernel import Unit
+from .compiler.kernel import Kernel
 
 
-def all_units() -> list[Unit]:
+def all_kernels() -> list[Kernel]:
     """Every unit of the package."""
     modules = [importlib.import_module(name) for name in source_hash.modules_below(kernels.__name__)]
-    units = {id(value): value for module in modules for value in vars(module).values() if isinstance(value, Unit)}
-    return list(units.values())
+    found = {id(value): value for module in modules for value in vars(module).values() if isinstance(value, Kernel)}
+    return list(found.values())
 
 
 def compile_all(dtypes: list[str]) -> tuple[int, int]:
@@ -21,12 +21,12 @@ def compile_all(dtypes: list[str]) -> tuple[int, int]:
 
     What another process compiles just now comes last, so that several share the work.
     """
-    wanted = [(unit, dtype) for unit in all_units() for dtype in dtypes]
+    wanted = [(kernel, dtype) for kernel in all_kernels() for dtype in dtypes]
     hits, left = [], []
-    for unit, dtype in wanted:
-        if unit.is_being_made(dtype):
-            left.append((unit, dtype))
+    for kernel, dtype in wanted:
+        if kernel.is_being_made(dtype):
+            left.append((kernel, dtype))
         else:
-            hits.append(unit.load(dtype).cache_hits)
-    hits += [unit.load(dtype).cache_hits for unit, dtype in left]
+            hits.append(kernel.load(dtype).cache_hits)
+    hits += [kernel.load(dtype).cache_hits for kernel, dtype in left]
     return len(hits) - sum(hits), sum(hits)

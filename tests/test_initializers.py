@@ -152,7 +152,7 @@ def test_equal_names_are_one_name(name, activation):
 def test_estimators_and_network_draw_alike(names):
     """What a fit starts from: a step of a rate that changes nothing."""
     expected = draw("sklearn", MIXED_LAYOUT, 3, activation=names)[0]
-    net = Network(MIXED_LAYOUT.units, [*names, "identity"], "half_squared_error")
+    net = Network(MIXED_LAYOUT.layer_sizes, [*names, "identity"], "half_squared_error")
     net.initialize(random_state=3)
     X = np.random.RandomState(0).standard_normal((9, 20))
     options = {"hidden_layer_sizes": (30, 25, 40), "solver": "sgd", "learning_rate_init": 1e-300, "random_state": 3}
@@ -167,7 +167,7 @@ def test_no_hidden_layer():
     layout = Layout([30, 40])
     assert largest_of_scale(draw("sklearn", layout, activation=[])[0][0]) > 1.6
     for output, top in (("logistic", 1), ("identity", np.sqrt(3))):
-        net = Network(layout.units, [output], "half_squared_error")
+        net = Network(layout.layer_sizes, [output], "half_squared_error")
         net.initialize(random_state=0)
         assert 0.95 * top < largest_of_scale(net.coefs[0]) <= top
 

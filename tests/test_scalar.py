@@ -32,7 +32,7 @@ def logistic_network(x, coefs, intercepts):
     z_of_layers, h_of_layers, h = [], [], values_of(x)
     for coef, intercept in zip(coefs, intercepts, strict=True):
         z = h @ coef + intercept
-        h = np.array([unit.logistic() for unit in z])
+        h = np.array([kernel.logistic() for kernel in z])
         z_of_layers.append(z)
         h_of_layers.append(h)
     return z_of_layers, h_of_layers

@@ -40,7 +40,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..common.lookup import look_up
-from ..compiler.kernel import KernelModule, Unit
+from ..compiler.kernel import Kernel, KernelModule
 from . import second_derivatives as _second
 from .builtin import CELU, ELU, BuiltIn, LeakyReLU, SiLU, Softplus
 from .custom import Activation
@@ -70,13 +70,13 @@ class Named(BuiltIn):
 
 def _named(
     name: str,
-    unit: Unit,
+    kernel: Kernel,
     second_derivative: Callable | None = None,
     constants: tuple[float, ...] = (),
     hidden: bool = True,
 ) -> Named:
     activation = Named(name)
-    activation._complete(unit, constants, second_derivative)
+    activation._complete(kernel, constants, second_derivative)
     vars(activation)["hidden"] = hidden
     return activation
 

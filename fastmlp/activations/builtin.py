@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..compiler.kernel import KernelModule, Unit
+from ..compiler.kernel import Kernel, KernelModule
 from . import second_derivatives
 from .custom import Activation
 
@@ -31,11 +31,11 @@ else:
 class BuiltIn(Activation):
     """An activation whose kernel is the package's."""
 
-    def _complete(self, unit: Unit, constants: tuple[float, ...], second_derivative: Callable | None) -> None:
+    def _complete(self, kernel: Kernel, constants: tuple[float, ...], second_derivative: Callable | None) -> None:
         """Say what computes it; `second_derivative` (z, *settings) is one of `second_derivatives`."""
         second_derivative = second_derivative and functools.partial(_second_derivative, second_derivative, constants)
         vars(self).update(
-            unit=unit, constants=constants, second_derivative=second_derivative
+            kernel=kernel, constants=constants, second_derivative=second_derivative
         )  # past __setattr__, which refuses
 
     def _check(self, name: str, above: float = -math.inf, or_equal: bool = False) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..compiler.forking import loading
-from ..compiler.kernel import Unit
+from ..compiler.kernel import Kernel
 
 #: Where a derivative is compared with differences: no round numbers, at which functions have their kinks.
 _PROBES = (-4.6703, -2.2807, -1.3127, -0.5821, -0.1319, 0.0917, 0.4783, 1.2183, 2.7081, 5.1273)
@@ -41,7 +41,7 @@ class Activation:
     Attributes
     ----------
     name : str
-    unit : Unit
+    unit : Kernel
         The kernel for f and f′.
     settings : tuple of float
         The function's own numbers, where the kernel looks for them.
@@ -84,7 +84,7 @@ class Activation:
     """
 
     name: str
-    unit: Unit
+    kernel: Kernel
     constants: tuple[float, ...] = ()
     hidden: bool = True
     second_derivative: Callable[[Any], np.ndarray] | None
@@ -104,7 +104,7 @@ class Activation:
 
     def _fill(self, f: Callable, derivative: Callable, second_derivative: Callable | None) -> None:
         vars(self).update(functions=(f, derivative, second_derivative), second_derivative=None)  # past __setattr__
-        vars(self).update(name=repr(self), unit=_unit(f, derivative))  # a name that no built-in one has
+        vars(self).update(name=repr(self), kernel=_unit(f, derivative))  # a name that no built-in one has
         if second_derivative is not None:
             vars(self)["second_derivative"] = functools.partial(_second_result, _unit(derivative, second_derivative))
 
@@ -116,7 +116,7 @@ class Activation:
 
     def __call__(self, z: Any) -> np.ndarray:
         """f of an array of pre-activations; softmax row by row."""
-        return run(self.unit, self.constants, z, rows=not self.hidden)[0]
+        return run(self.kernel, self.constants, z, rows=not self.hidden)[0]
 
     def derivative(self, z: Any) -> np.ndarray:
         """f′ of an array of pre-activations, as the backward pass multiplies by it.
@@ -128,13 +128,13 @@ class Activation:
         """
         if not self.hidden:
             raise ValueError(f"the derivative of {self.name!r} is a matrix for each row, not a number for each output.")
-        return run(self.unit, self.constants, z)[1]
+        return run(self.kernel, self.constants, z)[1]
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return False
         assert isinstance(other, Activation)
-        return self.functions == other.functions and self.unit is other.unit  # numbers outside may have changed
+        return self.functions == other.functions and self.kernel is other.kernel  # numbers outside may have changed
 
     def __hash__(self) -> int:
         return hash(self.functions)
@@ -159,7 +159,7 @@ def _restore(f: Callable, derivative: Callable, second_derivative: Callable | No
     return activation
 
 
-def _unit(f: Callable, derivative: Callable) -> Unit:
+def _unit(f: Callable, derivative: Callable) -> Kernel:
     with loading:  # a fork does not find the compiler half imported
         from ..kernels.activations import basic as activations
         from ..kernels.custom import activation as custom_activation
@@ -168,11 +168,11 @@ def _unit(f: Callable, derivative: Callable) -> Unit:
         return custom_kernel(custom_activation.activate, activations.SIGNATURE, function=f, derivative_of=derivative)
 
 
-def _second_result(unit: Unit, z: Any) -> np.ndarray:
-    return run(unit, (), z)[1]
+def _second_result(kernel: Kernel, z: Any) -> np.ndarray:
+    return run(kernel, (), z)[1]
 
 
-def run(unit: Unit, constants: tuple[float, ...], z: Any, rows: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def run(kernel: Kernel, constants: tuple[float, ...], z: Any, rows: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """What an activation's unit makes of an array: f and f′, float32 if z is, else float64.
 
     By `rows`, it works along the last axis.
@@ -183,7 +183,7 @@ def run(unit: Unit, constants: tuple[float, ...], z: Any, rows: bool = False) ->
     columns = a.shape[-1] if rows and a.ndim else a.size
     numbers = np.array(constants or (0.0,))
     addresses = a.ctypes.data, derivative.ctypes.data
-    unit.entry(a.dtype)(*addresses, a.size // max(columns, 1), columns, columns, numbers.ctypes.data)
+    kernel.entry(a.dtype)(*addresses, a.size // max(columns, 1), columns, columns, numbers.ctypes.data)
     return a, derivative
 
 

@@ -24,7 +24,7 @@ except ImportError:  # Windows
 SUFFIX = ".draft"
 #: Of a draft that no lock protects, behind what makes its name its process's own.
 _UNLOCKED = ".unlocked"
-#: Of entries, as `units` names them, and of their drafts: what else lies there is somebody's own.
+#: Of entries, as `kernels` names them, and of their drafts: what else lies there is somebody's own.
 _NAMES = re.compile(rf"\w+\.\w+\.\w+(-[0-9a-f]{{12}})?\.o({re.escape(SUFFIX)}|\.[0-9a-f]{{16}}{re.escape(_UNLOCKED)})?")
 #: Seconds that one entry is waited for: its maker may have been stopped.
 PATIENCE = 60.0

@@ -3,7 +3,7 @@
 A process whose kernels lie in the cache never imports the kernels' modules, nor Numba: with
 ``dense = KernelModule("linalg.dense")``, ``dense.multiply`` stands for the kernel, and its machine code is loaded by
 LLVM alone (1 ms each). Only what the cache does not hold is compiled: then the kernel's module is imported, whose
-`unit` decorators say what the names stand for, and `numba_backend` takes over::
+`kernel` decorators say what the names stand for, and `numba_backend` takes over::
 
     dense.multiply ──► the cache's file ─────────────────────────────► machine code
                   └──► kernels/linalg/dense.py ──► numba_backend (Numba) ──► file ──┘
@@ -74,7 +74,7 @@ class KernelSource(NamedTuple):
     identity: str | None = ""
 
 
-class Unit:
+class Kernel:
     """A kernel reached by its address; see the module's docstring.
 
     Parameters
@@ -229,9 +229,9 @@ def _initialize() -> None:
 
 
 @functools.cache
-def find(module: str, name: str) -> Unit:
+def find(module: str, name: str) -> Kernel:
     """The package's one unit of this name."""
-    return Unit(module, name)
+    return Kernel(module, name)
 
 
 class KernelModule:
@@ -246,7 +246,7 @@ class KernelModule:
     def __init__(self, name: str) -> None:
         self._module = f"{KERNELS}.{name}"
 
-    def __getattr__(self, name: str) -> Unit:
+    def __getattr__(self, name: str) -> Kernel:
         if name.startswith("_"):
             raise AttributeError(name)
         return find(self._module, name)

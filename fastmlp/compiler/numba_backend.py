@@ -4,7 +4,7 @@ Two kinds of compiled function, and no third:
 
 ``inline_llvm``, ``inline_reduction``, ``inline_ir``
     a helper that disappears into its callers.
-``unit``
+``kernel``
     a C function with one fixed signature, reached through its *address*, from Python as well as from other
     kernels. It is compiled when its address is first asked for, for that type of element alone, and cached by
     itself. As arguments are pointers and sizes, neither strides, nor read-only arrays, nor the depth of a network
@@ -36,7 +36,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 
 from .forking import undone
-from .kernel import DOUBLES, INDICES, INTEGERS, KERNELS, POINTER, SIZE, Argument, KernelSource, Size, Unit, find, pack
+from .kernel import DOUBLES, INDICES, INTEGERS, KERNELS, POINTER, SIZE, Argument, Kernel, KernelSource, Size, find, pack
 
 __all__ = [
     "DOUBLES",
@@ -48,16 +48,16 @@ __all__ = [
     "RAISES",
     "REDUCTION",
     "SIZE",
+    "Kernel",
     "NeedsPython",
-    "Unit",
     "build",
     "compile_source",
     "inline_ir",
     "inline_llvm",
     "inline_reduction",
+    "kernel",
     "reach",
     "register_numba_symbols",
-    "unit",
 ]  # fmt: skip
 
 #: Rounding once instead of twice, no more: results do not depend on how a loop is cut into vectors.
@@ -114,18 +114,18 @@ def inline_ir(function: Callable) -> Callable:
     return _dispatcher(function, inline="always", fastmath=ELEMENTWISE, **_FROM_COMPILED_CODE)
 
 
-def unit(*arguments: Any, fastmath: set[str] = ELEMENTWISE) -> Callable[[Callable], Unit]:
+def kernel(*arguments: Any, fastmath: set[str] = ELEMENTWISE) -> Callable[[Callable], Kernel]:
     """Decorate a kernel with its signature; it returns nothing and writes through its pointers."""
-    return lambda function: make_unit(KernelSource(function, arguments, fastmath))
+    return lambda function: make_kernel(KernelSource(function, arguments, fastmath))
 
 
-def make_unit(source: KernelSource) -> Unit:
+def make_kernel(source: KernelSource) -> Kernel:
     """The unit of this source: a kernel of the package, or somebody else's."""
     function = source.function
     if function.__closure__:
         raise ValueError(f"{function.__qualname__} is a closure: a unit's code must stand in its source alone.")
     if not function.__module__.startswith(f"{KERNELS}."):
-        return Unit(function.__module__, function.__name__, source)
+        return Kernel(function.__module__, function.__name__, source)
     made = find(function.__module__, function.__name__)
     made.define(source)
     return made
@@ -221,7 +221,7 @@ def reach(text: str) -> Callable[[str], set[str]]:
 
 
 class _Library(JITCodeLibrary):
-    """A unit's code, optimized once, with what it needs linked in, and left for `units` to load.
+    """A unit's code, optimized once, with what it needs linked in, and left for `kernels` to load.
 
     Numba optimizes each function, then cheaply the module (so that reference counts can be pruned), then the module.
     """
@@ -239,7 +239,7 @@ class _Library(JITCodeLibrary):
 
 
 def compile_source(source: KernelSource, dtype: np.dtype, is_package_kernel: bool) -> bytes:
-    """Machine code for elements of type `dtype`, as `units.LoadedCode` takes it; `is_package_kernel` by what `build` says."""
+    """Machine code for elements of type `dtype`, as `kernels.LoadedCode` takes it; `is_package_kernel` by what `build` says."""
     library, symbol = build(source, dtype, is_package_kernel)
     module = library._final_module
     names = [value.name for value in (*module.functions, *module.global_variables) if value.is_declaration]

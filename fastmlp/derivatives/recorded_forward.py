@@ -20,7 +20,7 @@ def activate(activation: Activation, z: np.ndarray) -> tuple[np.ndarray, np.ndar
     a, derivative = z.copy(), np.ones_like(z)
     constants = np.array(activation.constants, np.float64)
     if a.size:
-        entry = activation.unit.entry(a.dtype)
+        entry = activation.kernel.entry(a.dtype)
         entry(a.ctypes.data, derivative.ctypes.data, len(a), a.shape[1], a.shape[1], constants.ctypes.data)
     return a, derivative
 
@@ -71,7 +71,7 @@ class RecordedForward:
         losses = np.empty(y.shape)
         constants = np.array(loss.constants(output, z.shape[1]), np.float64)
         addresses = [array.ctypes.data for array in (z, delta, target, weight, losses)]
-        loss.unit(output).entry(z.dtype)(*addresses, *z.shape, y.shape[1], constants.ctypes.data)
+        loss.kernel(output).entry(z.dtype)(*addresses, *z.shape, y.shape[1], constants.ctypes.data)
         return through_softmax(self.outputs[-1], delta) if reads_outputs and output.name == "softmax" else delta
 
     def output_delta(self, d_outputs: np.ndarray) -> np.ndarray:

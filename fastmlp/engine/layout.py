@@ -25,9 +25,9 @@ class Layout:
     [(2, 3), (3, 1)]
     """
 
-    def __init__(self, units: Sequence[int]) -> None:
-        self.units = [int(width) for width in units]
-        self.shapes = list(pairwise(self.units))
+    def __init__(self, layer_sizes: Sequence[int]) -> None:
+        self.layer_sizes = [int(width) for width in layer_sizes]
+        self.shapes = list(pairwise(self.layer_sizes))
         self.weight_offsets: list[int] = []
         self.bias_offsets: list[int] = []
         self.size = 0
@@ -69,10 +69,10 @@ class Layout:
         for name, arrays, shapes in (("coefs_", coefs, self.shapes), ("intercepts_", intercepts, bias_shapes)):
             if len(arrays) != len(shapes):
                 raise ValueError(
-                    f"{name} holds {len(arrays)} arrays; a network of layers {self.units} needs {len(shapes)}."
+                    f"{name} holds {len(arrays)} arrays; a network of layers {self.layer_sizes} needs {len(shapes)}."
                 )
             for number, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
                 if np.shape(array) != shape:
                     raise ValueError(
-                        f"{name}[{number}] has shape {np.shape(array)}; a network of layers {self.units} needs {shape}."
+                        f"{name}[{number}] has shape {np.shape(array)}; a network of layers {self.layer_sizes} needs {shape}."
                     )

@@ -46,8 +46,8 @@ class Model:
 
     def compile_custom(self, dtype: Any = None) -> None:
         """Compile the user's own functions for a type (the model's), so that what is wrong with them is said now."""
-        loss = self.loss_function.unit(self.output_activation)
-        for kernel in (*(activation.unit for activation in self.activations), loss):
+        loss = self.loss_function.kernel(self.output_activation)
+        for kernel in (*(activation.kernel for activation in self.activations), loss):
             if not kernel.named:
                 kernel.address(self.dtype if dtype is None else dtype)
 
@@ -71,16 +71,16 @@ class TrainableModel(Model):
     """
 
     def __init__(
-        self, units: Sequence[int], activations: Sequence[str | Activation], loss: str | BaseLoss, dtype: Any
+        self, layer_sizes: Sequence[int], activations: Sequence[str | Activation], loss: str | BaseLoss, dtype: Any
     ) -> None:
-        layout = Layout(units)
+        layout = Layout(layer_sizes)
         self.params = aligned(layout.size, dtype)
         coefs, intercepts = _Views(layout.coefs(self.params)), _Views(layout.intercepts(self.params))
         super().__init__(layout, activations, loss, dtype, coefs, intercepts)
 
     def twin(self, dtype: Any) -> TrainableModel:
         """The same network with parameters of its own, in another type."""
-        twin = TrainableModel(self.layout.units, self.activations, self.loss_function, dtype)
+        twin = TrainableModel(self.layout.layer_sizes, self.activations, self.loss_function, dtype)
         twin.params[...] = self.params
         return twin
 
@@ -133,7 +133,7 @@ class TrainableModel(Model):
             super().__setattr__(name, value)
 
     def __reduce__(self) -> tuple:
-        arguments = self.layout.units, self.activations, self.loss_function, self.dtype.name
+        arguments = self.layout.layer_sizes, self.activations, self.loss_function, self.dtype.name
         return type(self), arguments, np.array(self.params)
 
     def __setstate__(self, params: np.ndarray) -> None:

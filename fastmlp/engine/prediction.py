@@ -39,7 +39,7 @@ def predict(
     or a NaN, and then the outputs are of no use.
     """
     n_rows = rows.n_rows if order is None else order.size
-    out = np.empty((n_rows, 2 if both_classes else network.layout.units[-1]), network.dtype)
+    out = np.empty((n_rows, 2 if both_classes else network.layout.layer_sizes[-1]), network.dtype)
     if not n_rows:
         return out
     team = Team(useful_for_prediction(network, rows, n_rows, n_threads))

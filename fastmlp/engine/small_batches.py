@@ -143,7 +143,7 @@ class SmallBatchPredictor:
 
     @staticmethod
     def _predict_sparse(X: Any, engine: _Engine) -> np.ndarray | None:
-        rows = rows_to_predict(X, engine.model.layout.units[1], engine.dtype)
+        rows = rows_to_predict(X, engine.model.layout.layer_sizes[1], engine.dtype)
         with np.errstate(over="ignore", invalid="ignore"):
             finite = np.isfinite(rows.values.sum())  # a sum beyond the type's range takes the long way, too
         return engine.predict_sparse(rows) if finite else None
@@ -190,7 +190,11 @@ class _Engine:
         self, model: ModelView, both_classes: bool, sparse_format: str, n_threads: int, threads: Threads
     ) -> None:
         self.model, self.dtype, self.both_classes = model, model.dtype, both_classes
-        self.sparse, self.sparse_format, self.first_width = sparse_format != "", sparse_format, model.layout.units[1]
+        self.sparse, self.sparse_format, self.first_width = (
+            sparse_format != "",
+            sparse_format,
+            model.layout.layer_sizes[1],
+        )
         self.n_threads, self.threads = n_threads, threads
         used = (*model.coefs, *model.intercepts)
         # Arrays of another type or order are copies, which follow the user's at each call.
@@ -204,7 +208,7 @@ class _Engine:
             self.max_rows = BLOCK_ROWS  # more of them go through such a layer together
         elif not self.sparse:
             self.block_rows = prediction_rows(model.layout, self.dtype, self.max_rows)
-        self.width = 2 if both_classes else model.layout.units[-1]
+        self.width = 2 if both_classes else model.layout.layer_sizes[-1]
         self.predict_few = _kernels.predict_few.entry(self.dtype)
         self.predict_rows = _kernels.predict_rows.entry(self.dtype)
         self.pointer = model.coefs[0].ctypes.data
@@ -285,7 +289,7 @@ class _Engine:
         return out
 
     def _make_workspace(self, block_rows: int) -> tuple[int, int, np.ndarray, Workspace]:
-        row = np.zeros((1, self.model.layout.units[0]), self.dtype)
+        row = np.zeros((1, self.model.layout.layer_sizes[0]), self.dtype)
         rows = rows_to_predict(sp.coo_array(row).asformat(self.sparse_format) if self.sparse else row, self.first_width)
         workspace = Workspace(self.model, rows, block_rows, training=False)
         workspace.task["both_classes"] = self.both_classes

@@ -80,7 +80,7 @@ def useful_for_prediction(network: Model, rows: Rows, count: int, n_threads: Thr
     """Threads that pay for the outputs of `count` of these rows, for which they are started and ended."""
     weights = network.layout.size
     if rows.sparse:  # the first layer has work for the values that are stored
-        weights -= (rows.n_features - rows.values.size // rows.n_rows) * network.layout.units[1]
+        weights -= (rows.n_features - rows.values.size // rows.n_rows) * network.layout.layer_sizes[1]
     return _ask(n_threads, min(count // ROW_TILE, _root(2 * weights * count, START)))
 
 

@@ -109,7 +109,7 @@ def padded(width: int, dtype: np.dtype) -> int:
 
 def prediction_rows(layout: Layout, dtype: np.dtype, rows: int) -> int:
     """How many of `rows` rows go through all layers together, so that all blocks are about as large."""
-    row_bytes = 3 * dtype.itemsize * max(padded(width, dtype) for width in layout.units[1:])
+    row_bytes = 3 * dtype.itemsize * max(padded(width, dtype) for width in layout.layer_sizes[1:])
     most = min(max(BLOCK_BYTES // row_bytes // ROW_TILE * ROW_TILE, BLOCK_ROWS), MOST_ROWS)
     if has_large_layers(layout, dtype):
         fitting = PREDICTION_BYTES // row_bytes // ROW_TILE * ROW_TILE
@@ -126,7 +126,7 @@ def tile_width(columns: int, widest: int) -> int:
 
 def group_rows(layout: Layout, dtype: np.dtype, block_rows: int) -> int:
     """Rows of CSC input whose first products are computed together: whole blocks, at least one."""
-    row_bytes = tile_width(layout.units[1], ENTRY_VECTORS * VECTOR_BITS // (8 * dtype.itemsize)) * dtype.itemsize
+    row_bytes = tile_width(layout.layer_sizes[1], ENTRY_VECTORS * VECTOR_BITS // (8 * dtype.itemsize)) * dtype.itemsize
     return max(PRODUCT_BYTES // row_bytes // block_rows, 1) * block_rows
 
 
@@ -170,9 +170,9 @@ class Workspace:
     ) -> None:
         self.network, self.rows, self.dtype = network, rows, network.dtype
         self.kind = _kind_of(rows)
-        if rows.n_features != network.layout.units[0]:
+        if rows.n_features != network.layout.layer_sizes[0]:
             raise ValueError(
-                f"X has {rows.n_features} columns, but the network reads {network.layout.units[0]}: give it as many."
+                f"X has {rows.n_features} columns, but the network reads {network.layout.layer_sizes[0]}: give it as many."
             )
         self.microbatch_rows = self._choose_microbatch_rows(batch_rows) if in_microbatches else 0
         self.batch_rows = self.microbatch_rows * n_threads or batch_rows
@@ -235,20 +235,23 @@ class Workspace:
 
     def _describe_network(self) -> None:
         network, task, layout = self.network, self.task, self.network.layout
-        task["n_layers"], task["n_outputs"], task["n_params"] = len(layout.shapes), layout.units[-1], layout.size
+        task["n_layers"], task["n_outputs"], task["n_params"] = len(layout.shapes), layout.layer_sizes[-1], layout.size
         task["multiply"] = dense.multiply.address(self.dtype)
         task["forward"] = network_kernels.forward_rows.address(self.dtype)
         layers = self.layers
-        layers["fan_in"], layers["fan_out"] = layout.units[:-1], layout.units[1:]
+        layers["fan_in"], layers["fan_out"] = layout.layer_sizes[:-1], layout.layer_sizes[1:]
         layers["weight_offset"], layers["bias_offset"] = layout.weight_offsets, layout.bias_offsets
         layers["weight"] = [coef.ctypes.data for coef in network.coefs]
         layers["bias"] = [intercept.ctypes.data for intercept in network.intercepts]
 
     def _allocate_layers(self) -> None:
         """One batch: inputs, and each layer's output and delta, in rows padded to whole tiles and cache lines."""
-        units = self.network.layout.units
+        layer_sizes = self.network.layout.layer_sizes
         rows = -(-self.batch_rows // ROW_TILE) * ROW_TILE
-        strides = [*(padded(width, self.dtype) for width in units[:-1]), units[-1]]  # losses want flat outputs
+        strides = [
+            *(padded(width, self.dtype) for width in layer_sizes[:-1]),
+            layer_sizes[-1],
+        ]  # losses want flat outputs
         task = self.task
         if not self.rows.sparse:
             task["inputs"] = self.buffer("inputs", (rows, strides[0]))
@@ -272,11 +275,11 @@ class Workspace:
             packed.append(min(fan_in, PACKED_DEPTH) if large else 0)
         in_blocks = [depth > 0 for depth in packed]
         in_blocks[0] = not self.rows.sparse  # gathers its inputs as well; sparse ones have a kernel of their own
-        if self.network.layout.units[1] > 1:  # one output adds up along the whole depth
+        if self.network.layout.layer_sizes[1] > 1:  # one output adds up along the whole depth
             in_place[0] = min(in_place[0], GATHERED_COLUMNS)
         # Whatever the widths: a prediction with others shall not compile anything.
-        unit = blocks.multiply_in_blocks.address(self.dtype)
-        self.layers["in_blocks"] = [unit if wanted else 0 for wanted in in_blocks]
+        kernel = blocks.multiply_in_blocks.address(self.dtype)
+        self.layers["in_blocks"] = [kernel if wanted else 0 for wanted in in_blocks]
         self.layers["depth_in_place"], self.layers["packed_depth"] = in_place, packed
         task["copy_panels"] = panels.copy_panels.address(self.dtype)
         task["transpose"] = dense.transpose.address(self.dtype)
@@ -291,9 +294,9 @@ class Workspace:
 
         f′ is asked of nobody and written by every activation: one place for all of it.
         """
-        layers, task, units = self.layers, self.task, self.network.layout.units
+        layers, task, layer_sizes = self.layers, self.task, self.network.layout.layer_sizes
         rows = gathered = -(-self.batch_rows // ROW_TILE) * ROW_TILE
-        strides = [*(padded(width, self.dtype) for width in units[1:-1]), units[-1]]
+        strides = [*(padded(width, self.dtype) for width in layer_sizes[1:-1]), layer_sizes[-1]]
         task["block_rows"] = self.batch_rows
         task["block_order"] = self.buffer("block order", self.batch_rows, np.int64)
         if not self.rows.sparse:
@@ -311,7 +314,7 @@ class Workspace:
 
     def _allocate_products(self) -> None:
         """CSC input: a group of rows' products with the first layer's weights, and where the next group begins."""
-        task, width = self.task, self.network.layout.units[1]
+        task, width = self.task, self.network.layout.layer_sizes[1]
         widest = ENTRY_VECTORS * VECTOR_BITS // (8 * self.dtype.itemsize)
         task["product_tile"], task["product_stride"] = widest, tile_width(width, widest)
         task["product_rows"] = group_rows(self.network.layout, self.dtype, self.batch_rows)
@@ -325,7 +328,7 @@ class Workspace:
 
     def use_fortran_order(self) -> None:
         """Read inputs in Fortran order as they lie, if the first layer is so narrow that it pays; others may follow."""
-        task, fan_out = self.task, self.network.layout.units[1]
+        task, fan_out = self.task, self.network.layout.layer_sizes[1]
         lanes = VECTOR_BITS // (8 * self.dtype.itemsize)
         if task["chains"] or fan_out > TILE_VECTORS * lanes:
             return
@@ -368,13 +371,13 @@ class Workspace:
         last = len(self.layers) - 1
         apart = training and not self.network.loss_function.is_fused(self.network.output_activation)
         for number, (layer, activation) in enumerate(zip(self.layers, self.network.activations, strict=True)):
-            product_rectifies = activation.unit is activations.relu and number < last and layer["input"] != 0
+            product_rectifies = activation.kernel is activations.relu and number < last and layer["input"] != 0
             if product_rectifies:
                 layer["mode"] = RECTIFY
                 continue
             layer["mode"] = FROM_BIAS
             if number < last or not training or apart:
-                layer["activation"] = activation.unit.address(self.dtype)
+                layer["activation"] = activation.kernel.address(self.dtype)
                 layer["activation_constants"] = self._numbers(f"activation settings {number}", activation.constants)
         if apart:
             self._let_the_loss_read_outputs()
@@ -402,14 +405,14 @@ class Workspace:
 
     def _allocate_losses(self, loss_rows: int) -> None:
         """Targets of a batch, and room for the losses of so many rows."""
-        task, n_targets, n_outputs = self.task, self.rows.n_targets, self.network.layout.units[-1]
+        task, n_targets, n_outputs = self.task, self.rows.n_targets, self.network.layout.layer_sizes[-1]
         loss, output = self.network.loss_function, self.network.output_activation
         require_targets(loss, output, n_outputs, self.rows.y)
         task["targets"] = self.buffer("targets", (self.batch_rows, n_targets))
         task["target_weights"] = self.buffer("target weights", (self.batch_rows, n_targets))
         self.buffers["target weights"][...] = 1  # what stays there when every row counts as one
         task["losses"] = self.buffer("losses", (loss_rows, n_targets), np.float64)
-        task["loss"] = loss.unit(output).address(self.dtype)
+        task["loss"] = loss.kernel(output).address(self.dtype)
         task["loss_constants"] = self._numbers("loss settings", loss.constants(output, n_outputs))
 
     def prepare_losses(self, loss_rows: int) -> None:
@@ -487,7 +490,7 @@ class Workspace:
             ]
             raise ValueError(f"This workspace was made for other rows ({', '.join(differ)}): make another.")
         network = self.network
-        require_targets(network.loss_function, network.output_activation, network.layout.units[-1], rows.y)
+        require_targets(network.loss_function, network.output_activation, network.layout.layer_sizes[-1], rows.y)
         self.rows = rows
         rows.describe(self.tasks)
         if rows.sparse:

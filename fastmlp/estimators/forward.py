@@ -68,9 +68,9 @@ class ForwardPass(BaseEstimator):
             return outputs
         arrays = self._arrays()
         network = arrays.borrow(X.dtype)
-        if network.layout.units[0] != X.shape[1]:
+        if network.layout.layer_sizes[0] != X.shape[1]:
             raise ValueError(
-                f"X has {X.shape[1]} features, but coefs_[0] has {network.layout.units[0]} rows: "
+                f"X has {X.shape[1]} features, but coefs_[0] has {network.layout.layer_sizes[0]} rows: "
                 "put an array with a row for each feature into coefs_[0]."
             )
         if predictor is None and SmallBatchPredictor.supports(arrays.coefs, arrays.intercepts):
@@ -78,7 +78,7 @@ class ForwardPass(BaseEstimator):
                 arrays.coefs, arrays.intercepts, arrays.borrow, arrays.arithmetic_type, both_classes, names,
                 self._answers_depend_on(), most_threads(self.n_jobs), ask_threads(self.n_jobs),
             )  # fmt: skip
-        rows = rows_to_predict(X, network.layout.units[1], network.dtype, checked=True)
+        rows = rows_to_predict(X, network.layout.layer_sizes[1], network.dtype, checked=True)
         return predict(network, rows, None, ask_threads(self.n_jobs), both_classes)
 
     def _small_batch_predictor(self, both_classes: bool) -> SmallBatchPredictor | None:

@@ -76,12 +76,12 @@ class Preparation(ForwardPass, ABC):
 
     def _plain_rows(self, X: Any, y: Any, sample_weight: Any, classes: Any, network: TrainableModel) -> Rows | None:
         """The rows as kernels read them, where scikit-learn's validation would return them as they are; else None."""
-        if hasattr(self, "feature_names_in_") or not is_plain_matrix(X, network.layout.units[0]):
+        if hasattr(self, "feature_names_in_") or not is_plain_matrix(X, network.layout.layer_sizes[0]):
             return None
         encoded = self._encode_plain(X, y, classes)
         if encoded is None:
             return None
-        network.loss_function.check(network.output_activation, network.layout.units[-1], encoded)
+        network.loss_function.check(network.output_activation, network.layout.layer_sizes[-1], encoded)
         return Rows(X, encoded, check_sample_weight(sample_weight, X), network.dtype)
 
     def _check_rows(
@@ -115,16 +115,16 @@ class Preparation(ForwardPass, ABC):
         return self._prepare_stochastic(network, rows, regularization, random_state, incremental)
 
     def _build_network(
-        self, units: list[int], n_targets: int, dtype: np.dtype, first: bool, random_state: np.random.RandomState
+        self, layer_sizes: list[int], n_targets: int, dtype: np.dtype, first: bool, random_state: np.random.RandomState
     ) -> TrainableModel:
         """A network with fresh parameters, or with those of the training that goes on."""
         n_outputs, out_activation, loss = self._output(n_targets, first)
-        activations = [*hidden_activations(self.activation, len(units) - 1), as_activation(out_activation)]
-        units = [*units, n_outputs]
+        activations = [*hidden_activations(self.activation, len(layer_sizes) - 1), as_activation(out_activation)]
+        layer_sizes = [*layer_sizes, n_outputs]
         if not first:
             self._check_coefs()
         dtype = dtype if first else arithmetic_type(*self.coefs_)
-        network = TrainableModel(units, activations, loss, dtype)
+        network = TrainableModel(layer_sizes, activations, loss, dtype)
         if first:
             one = not isinstance(self.activation, list | tuple)
             names = name_of(self.activation) if one else [name_of(each) for each in self.activation]
@@ -132,7 +132,7 @@ class Preparation(ForwardPass, ABC):
             self._store_history(History.new(self.early_stopping))
         else:
             network.layout.fill(network.params, self.coefs_, self.intercepts_)
-        self.n_layers_, self.n_outputs_, self.out_activation_ = len(units), n_outputs, out_activation
+        self.n_layers_, self.n_outputs_, self.out_activation_ = len(layer_sizes), n_outputs, out_activation
         self._fitted_output = self.loss, self.output_activation
         self.coefs_, self.intercepts_ = list(network.coefs), list(network.intercepts)
         self._small_batches: dict = {}

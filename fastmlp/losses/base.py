@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..activations import ACTIVATIONS, Activation
-from ..compiler.kernel import Unit
+from ..compiler.kernel import Kernel
 
 #: The kinds of task, as far as a loss is concerned; classes and labels are targets 0, 1, …
 TASKS = ("binary", "multi-label", "multi-class", "regression")
@@ -50,14 +50,14 @@ class BaseLoss:
         activation that it goes with by nature.
     fused : dict of str to Unit
         For some output activations, by name: the kernel from pre-activations to outputs, losses and delta.
-    of_outputs : Unit
+    of_outputs : Kernel
         The kernel behind every other activation: from outputs and f′ to losses and delta.
     """
 
     name: ClassVar[str]
     natural: ClassVar[dict[str, str]]
-    fused: ClassVar[dict[str, Unit]] = {}
-    unfused: ClassVar[Unit]
+    fused: ClassVar[dict[str, Kernel]] = {}
+    unfused: ClassVar[Kernel]
     #: 'accuracy' or 'r2', where scikit-learn has the loss and its early stopping goes by that score.
     score: ClassVar[str | None] = None
 
@@ -67,13 +67,13 @@ class BaseLoss:
         """Whether its kernel begins with pre-activations, and does the output activation's work too."""
         return name_of(output) in self.fused
 
-    def unit(self, output: str | Activation) -> Unit:
+    def kernel(self, output: str | Activation) -> Kernel:
         """The kernel for this output activation."""
         return self.fused.get(name_of(output)) or self.unfused
 
-    def judging_unit(self, output: str | Activation) -> Unit:
+    def judging_unit(self, output: str | Activation) -> Kernel:
         """The kernel for rows that are not trained on, whose deltas nobody reads: the loss of what `arrange` gives."""
-        return self.unit(output)
+        return self.kernel(output)
 
     def arrange(self, outputs: np.ndarray) -> np.ndarray:
         """What the network predicts, from its outputs (n, n_outputs): these themselves, if the loss wants no more."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from ..activations import Activation
-from ..compiler.kernel import KernelModule, Unit
+from ..compiler.kernel import Kernel, KernelModule
 from .base import PROBABILITIES, ClassLoss, is_number, name_of, values_may_be
 
 if TYPE_CHECKING:
@@ -88,10 +88,10 @@ class LogLoss(ProbabilityLoss):
     label_smoothing: float = 0.0
     name: ClassVar[str] = "log_loss"
     score: ClassVar[str | None] = "accuracy"
-    unfused: ClassVar[Unit] = _kernels.log_loss_of_outputs
+    unfused: ClassVar[Kernel] = _kernels.log_loss_of_outputs
 
     @property
-    def fused(self) -> dict[str, Unit]:  # type: ignore[override]
+    def fused(self) -> dict[str, Kernel]:  # type: ignore[override]
         if self.label_smoothing:
             return {"softmax": _kernels.smoothed_softmax, "logistic": _kernels.smoothed_logistic}
         return {"softmax": _sklearn_kernels.softmax_log_loss, "logistic": _sklearn_kernels.logistic_log_loss}
@@ -156,8 +156,8 @@ class Focal(ProbabilityLoss):
     gamma: float = 2.0
     alpha: float | tuple[float, ...] | None = None
     name: ClassVar[str] = "focal"
-    fused: ClassVar[dict[str, Unit]] = {"softmax": _kernels.focal_softmax, "logistic": _kernels.focal_logistic}
-    unfused: ClassVar[Unit] = _kernels.focal_of_outputs
+    fused: ClassVar[dict[str, Kernel]] = {"softmax": _kernels.focal_softmax, "logistic": _kernels.focal_logistic}
+    unfused: ClassVar[Kernel] = _kernels.focal_of_outputs
 
     def __post_init__(self) -> None:
         if isinstance(self.alpha, (list, np.ndarray)):

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..activations.custom import check_derivative
 from ..compiler.forking import loading
-from ..compiler.kernel import Unit
+from ..compiler.kernel import Kernel
 from .base import BaseLoss
 
 #: For which derivatives are compared with differences: a loss of labels means nothing by other targets.
@@ -94,7 +94,7 @@ class Loss(BaseLoss):
     value: Callable
     derivative: Callable
     second_derivative: Callable | None = None
-    _made: dict[str, Unit] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _made: dict[str, Kernel] = field(default_factory=dict, init=False, repr=False, compare=False)
     name: ClassVar[str] = "Loss"
     natural: ClassVar[dict[str, str]] = {
         "binary": "logistic", "multi-label": "logistic", "multi-class": "softmax", "regression": "identity",
@@ -112,16 +112,16 @@ class Loss(BaseLoss):
                         break  # said once
 
     @property
-    def unfused(self) -> Unit:  # type: ignore[override]
+    def unfused(self) -> Kernel:  # type: ignore[override]
         with loading:  # a fork does not find the compiler half imported
-            if "unit" not in self._made:
+            if "kernel" not in self._made:
                 from ..kernels.custom import loss as custom_loss
                 from ..kernels.custom.user_functions import custom_kernel
                 from ..kernels.losses.canonical import SIGNATURE
 
                 functions = {"value_of": self.value, "derivative_of": self.derivative}
-                self._made["unit"] = custom_kernel(custom_loss.loss_of_outputs, SIGNATURE, **functions)
-            return self._made["unit"]
+                self._made["kernel"] = custom_kernel(custom_loss.loss_of_outputs, SIGNATURE, **functions)
+            return self._made["kernel"]
 
     def __reduce__(self) -> tuple:
         return _restore, (self.value, self.derivative, self.second_derivative)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from ..activations import Activation
-from ..compiler.kernel import KernelModule, Unit
+from ..compiler.kernel import Kernel, KernelModule
 from .base import POSITIVE, BaseLoss, is_number, values_may_be
 
 if TYPE_CHECKING:
@@ -79,8 +79,8 @@ class Poisson(DevianceLoss):
 
     name: ClassVar[str] = "poisson"
     score: ClassVar[str | None] = "r2"
-    fused: ClassVar[dict[str, Unit]] = {"exp": _sklearn_kernels.poisson}
-    unfused: ClassVar[Unit] = _kernels.poisson_of_outputs
+    fused: ClassVar[dict[str, Kernel]] = {"exp": _sklearn_kernels.poisson}
+    unfused: ClassVar[Kernel] = _kernels.poisson_of_outputs
     _p = 1.0
 
 
@@ -105,8 +105,8 @@ class Gamma(DevianceLoss):
     """
 
     name: ClassVar[str] = "gamma"
-    fused: ClassVar[dict[str, Unit]] = {"exp": _kernels.gamma}
-    unfused: ClassVar[Unit] = _kernels.gamma_of_outputs
+    fused: ClassVar[dict[str, Kernel]] = {"exp": _kernels.gamma}
+    unfused: ClassVar[Kernel] = _kernels.gamma_of_outputs
     _p = 2.0
 
 
@@ -149,13 +149,13 @@ class Tweedie(DevianceLoss):
         return float(self.power)
 
     @property
-    def fused(self) -> dict[str, Unit]:  # type: ignore[override]
+    def fused(self) -> dict[str, Kernel]:  # type: ignore[override]
         if self.power == 0:
             return {"identity": _squares.squares}
         return {"exp": {1.0: _sklearn_kernels.poisson, 2.0: _kernels.gamma}.get(self._p, _kernels.tweedie)}
 
     @property
-    def unfused(self) -> Unit:  # type: ignore[override]
+    def unfused(self) -> Kernel:  # type: ignore[override]
         special = {0.0: _squares.squares_of_outputs, 1.0: _kernels.poisson_of_outputs, 2.0: _kernels.gamma_of_outputs}
         return special.get(self._p, _kernels.tweedie_of_outputs)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from ..activations import ACTIVATIONS, Activation
-from ..compiler.kernel import KernelModule, Unit
+from ..compiler.kernel import Kernel, KernelModule
 from .base import NEVER_NEGATIVE, ClassLoss, name_of
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class MarginLoss(ClassLoss):
     """What losses of margins share: one label a row, and outputs of both signs."""
 
     natural: ClassVar[dict[str, str]] = {"binary": "identity", "multi-class": "identity"}
-    unfused: ClassVar[Unit] = _kernels.margin
+    unfused: ClassVar[Kernel] = _kernels.margin
     margin: ClassVar[float] = 1.0
     squared: ClassVar[bool] = False
 
@@ -149,7 +149,7 @@ class Perceptron(MarginLoss):
     def _reads_classes(self, output: str | Activation, n_outputs: int) -> bool:
         return n_outputs > 1 and name_of(output) != "step"
 
-    def unit(self, output: str | Activation) -> Unit:
+    def kernel(self, output: str | Activation) -> Kernel:
         return _kernels.perceptron_rule if name_of(output) == "step" else _kernels.margin
 
     def _check_output(self, output: str | Activation, n_outputs: int) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from ..activations import Activation
-from ..compiler.kernel import KernelModule, Unit
+from ..compiler.kernel import Kernel, KernelModule
 from .base import BaseLoss, is_number
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ class DifferenceLoss(BaseLoss):
 class SquareLoss(DifferenceLoss):
     """What squares share: loss = s Σ (a − y)², delta that of s′ Σ (a − y)² / 2."""
 
-    fused: ClassVar[dict[str, Unit]] = {"identity": _kernels.squares}
-    unfused: ClassVar[Unit] = _kernels.squares_of_outputs
+    fused: ClassVar[dict[str, Kernel]] = {"identity": _kernels.squares}
+    unfused: ClassVar[Kernel] = _kernels.squares_of_outputs
     scale: ClassVar[float] = 0.5
     delta_scale: ClassVar[float] = 1.0
 
@@ -64,7 +64,7 @@ class SquaredError(SquareLoss):
 
     name: ClassVar[str] = "squared_error"
     score: ClassVar[str | None] = "r2"
-    fused: ClassVar[dict[str, Unit]] = {"identity": _sklearn_kernels.squared_error}
+    fused: ClassVar[dict[str, Kernel]] = {"identity": _sklearn_kernels.squared_error}
 
     def constants(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
         return () if self.is_fused(output) else (self.scale / n_outputs, self.delta_scale)
@@ -76,7 +76,7 @@ class SquaredErrorByHand(SquaredError):
     As in scikit-learn, whose backward pass knows of none: delta is a − y, without the activation's derivative.
     """
 
-    unfused: ClassVar[Unit] = _sklearn_kernels.squared_error
+    unfused: ClassVar[Kernel] = _sklearn_kernels.squared_error
 
     def constants(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
         return ()
@@ -135,7 +135,7 @@ class AbsoluteError(DifferenceLoss):
     """
 
     name: ClassVar[str] = "absolute_error"
-    unfused: ClassVar[Unit] = _kernels.absolute
+    unfused: ClassVar[Kernel] = _kernels.absolute
 
     def output_derivatives(self, a: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.sign(a - target), np.zeros(a.shape)
@@ -168,7 +168,7 @@ class Huber(DifferenceLoss):
 
     delta: float = 1.0
     name: ClassVar[str] = "huber"
-    unfused: ClassVar[Unit] = _kernels.huber
+    unfused: ClassVar[Kernel] = _kernels.huber
 
     def constants(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
         return (float(self.delta),)
@@ -203,7 +203,7 @@ class LogCosh(DifferenceLoss):
     """
 
     name: ClassVar[str] = "log_cosh"
-    unfused: ClassVar[Unit] = _kernels.log_cosh
+    unfused: ClassVar[Kernel] = _kernels.log_cosh
 
     def output_derivatives(self, a: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         t = np.tanh(a - target)
@@ -254,7 +254,7 @@ class Quantile(DifferenceLoss):
     quantiles: float | tuple[float, ...] = 0.5
     crossing: bool = True
     name: ClassVar[str] = "quantile"
-    unfused: ClassVar[Unit] = _kernels.quantile
+    unfused: ClassVar[Kernel] = _kernels.quantile
 
     def __post_init__(self) -> None:
         if isinstance(self.quantiles, (list, np.ndarray)):
@@ -274,8 +274,8 @@ class Quantile(DifferenceLoss):
     def _each(self) -> tuple[float, ...]:
         return self.quantiles if isinstance(self.quantiles, tuple) else (self.quantiles,)
 
-    def judging_unit(self, output: str | Activation) -> Unit:
-        return self.unit(output) if self.crossing else _kernels.quantile_in_order
+    def judging_unit(self, output: str | Activation) -> Kernel:
+        return self.kernel(output) if self.crossing else _kernels.quantile_in_order
 
     def arrange(self, outputs: np.ndarray) -> np.ndarray:
         if self.crossing or len(self._each) == 1:

@@ -28,8 +28,8 @@ from .validation import (
     check_count,
     check_dtype,
     check_inputs,
+    check_layer_sizes,
     check_targets,
-    check_units,
     check_weights,
 )
 
@@ -104,16 +104,16 @@ class Network(TrainableModel):
 
     def __init__(
         self,
-        units: Sequence[int],
+        layer_sizes: Sequence[int],
         activations: Sequence[str | Activation],
         loss: str | BaseLoss,
         dtype: Any = "float64",
     ) -> None:
-        units = check_units(units)
-        activations = check_activations(activations, len(units) - 1)
+        layer_sizes = check_layer_sizes(layer_sizes)
+        activations = check_activations(activations, len(layer_sizes) - 1)
         loss = as_loss(loss)
-        loss.check(activations[-1], units[-1])
-        super().__init__(units, activations, loss, check_dtype(dtype))
+        loss.check(activations[-1], layer_sizes[-1])
+        super().__init__(layer_sizes, activations, loss, check_dtype(dtype))
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Shape, type and functions stay: the kernels trust them."""
@@ -176,7 +176,7 @@ class Network(TrainableModel):
     def forward(self, X: Any) -> np.ndarray:
         """The outputs a^L, (n, n_outputs), for inputs X (n, n_features)."""
         X = check_inputs(X, self, formats=("csr", "csc"))
-        return predict(self, rows_to_predict(X, self.layout.units[1], self.dtype, checked=True))
+        return predict(self, rows_to_predict(X, self.layout.layer_sizes[1], self.dtype, checked=True))
 
     def activations_of(self, X: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """What every unit of every layer computes.
@@ -264,7 +264,7 @@ class Network(TrainableModel):
         [0.020000000000000004, -0.1, 1.0]
         """
         X = check_inputs(X, self)
-        n_outputs = self.layout.units[-1]
+        n_outputs = self.layout.layer_sizes[-1]
         output_delta = as_numbers("output_delta", output_delta, self.dtype)
         if output_delta.shape != (X.shape[0], n_outputs):
             raise ValueError(
@@ -287,7 +287,7 @@ class Network(TrainableModel):
         array([[[3., 5.]]])
         """
         X = check_inputs(X, self)
-        trace, n_outputs = RecordedForward(self, X), self.layout.units[-1]
+        trace, n_outputs = RecordedForward(self, X), self.layout.layer_sizes[-1]
         each = np.broadcast_to(np.eye(n_outputs, dtype=self.dtype), (X.shape[0], n_outputs, n_outputs))
         return trace.pull_back(trace.output_delta(each))[0] @ self.coefs[0].T
 
@@ -420,7 +420,7 @@ class Network(TrainableModel):
     def __repr__(self) -> str:
         activations = [activation.name for activation in self.activations]
         return (
-            f"Network({self.layout.units}, activations={activations}, loss={self.loss_function.name!r}, "
+            f"Network({self.layout.layer_sizes}, activations={activations}, loss={self.loss_function.name!r}, "
             f"dtype={self.dtype.name!r})"
         )
 

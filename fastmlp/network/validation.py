@@ -18,7 +18,7 @@ from ..engine.sparse_input import check_sparse
 _NO_NUMBERS = (str, bytes, np.timedelta64, np.datetime64)
 
 
-def check_units(units: Iterable) -> list[int]:
+def check_layer_sizes(layer_sizes: Iterable) -> list[int]:
     """Widths of all layers, as integers.
 
     Raises
@@ -28,9 +28,9 @@ def check_units(units: Iterable) -> list[int]:
     ValueError
         If there are fewer than two, or one is not positive.
     """
-    if isinstance(units, str) or not isinstance(units, Iterable):
-        raise TypeError(f"units must be a list of integers such as [2, 3, 1], got {units!r}.")
-    widths = list(units)
+    if isinstance(layer_sizes, str) or not isinstance(layer_sizes, Iterable):
+        raise TypeError(f"units must be a list of integers such as [2, 3, 1], got {layer_sizes!r}.")
+    widths = list(layer_sizes)
     if any(not isinstance(width, Integral) or isinstance(width, bool) for width in widths):
         raise TypeError(f"units must be integers, the width of every layer, got {widths!r}.")
     if len(widths) < 2 or any(width < 1 for width in widths):
@@ -89,7 +89,7 @@ def check_inputs(X: Any, model: TrainableModel, name: str = "X", formats: tuple[
         If it has another shape, holds an infinity or a NaN, or is a damaged sparse matrix (see `check_sparse`).
     """
     model.check_memory()
-    n_features = model.layout.units[0]
+    n_features = model.layout.layer_sizes[0]
     if sp.issparse(X):
         check_sparse(X, name)
         X = X if X.format in formats else X.tocsr()
@@ -163,7 +163,7 @@ def check_targets(y: Any, n_rows: int, model: Model) -> np.ndarray:
     ValueError
         If it has another shape, or holds what the loss has no meaning for.
     """
-    loss, output, n_outputs = model.loss_function, model.output_activation, model.layout.units[-1]
+    loss, output, n_outputs = model.loss_function, model.output_activation, model.layout.layer_sizes[-1]
     n_targets = loss.n_targets(output, n_outputs)
     array = as_numbers("y", y, model.dtype)
     allowed = [(n_rows, n_targets), *([(n_rows,)] if n_targets == 1 else [])]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..common.frozen_params import Decay, NotNegative, Positive
-from ..compiler.kernel import KernelModule, Unit
+from ..compiler.kernel import Kernel, KernelModule
 from ..schedules import Rate
 from .base import Optimizer, Shrinking, in_columns, numbers
 
@@ -66,7 +66,7 @@ class Adam(Optimizer):
     def n_moments(self) -> int:
         return 2
 
-    def unit(self) -> Unit:
+    def kernel(self) -> Kernel:
         return _sgd_adam_kernels.adam
 
     def hyperparameters(self) -> np.ndarray:
@@ -76,8 +76,8 @@ class Adam(Optimizer):
     def shrinking(self) -> Shrinking:
         return self._shrinking_by(_shrinkage.shrink_by_root, moment=1)
 
-    def _shrinking_by(self, unit: Unit, moment: int) -> Shrinking:
-        return Shrinking(unit, moment, kept=self.beta_1, given=1.0 - self.beta_1)
+    def _shrinking_by(self, kernel: Kernel, moment: int) -> Shrinking:
+        return Shrinking(kernel, moment, kept=self.beta_1, given=1.0 - self.beta_1)
 
     def step_rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
         return in_columns(eta * self._correction(t))
@@ -116,7 +116,7 @@ class AMSGrad(Adam):
     def n_moments(self) -> int:
         return 3
 
-    def unit(self) -> Unit:
+    def kernel(self) -> Kernel:
         return _kernels.amsgrad
 
     @property
@@ -157,7 +157,7 @@ class AdaMax(Adam):
 
     learning_rate: Rate = 2e-3
 
-    def unit(self) -> Unit:
+    def kernel(self) -> Kernel:
         return _kernels.adamax
 
     @property
@@ -203,7 +203,7 @@ class NAdam(Adam):
     learning_rate: Rate = 2e-3
     momentum_decay: NotNegative = 0.004
 
-    def unit(self) -> Unit:
+    def kernel(self) -> Kernel:
         return _kernels.nadam
 
     @property
@@ -257,7 +257,7 @@ class RAdam(Adam):
     RAdam(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-08)
     """
 
-    def unit(self) -> Unit:
+    def kernel(self) -> Kernel:
         return _kernels.radam
 
     @property
@@ -315,7 +315,7 @@ class AdamW(Adam):
 
     weight_decay: NotNegative = 1e-2
 
-    def unit(self) -> Unit:
+    def kernel(self) -> Kernel:
         return _kernels.adamw
 
     def hyperparameters(self) -> np.ndarray:

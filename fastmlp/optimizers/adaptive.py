@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..common.frozen_params import Bool, Decay, Positive, UnitInterval
-from ..compiler.kernel import KernelModule, Unit
+from ..compiler.kernel import Kernel, KernelModule
 from ..schedules import Rate
 from .base import Optimizer, Shrinking, numbers
 
@@ -61,7 +61,7 @@ class AdaGrad(Optimizer):
     def n_moments(self) -> int:
         return 1
 
-    def unit(self) -> Unit:
+    def kernel(self) -> Kernel:
         return _kernels.adagrad
 
     def hyperparameters(self) -> np.ndarray:
@@ -111,7 +111,7 @@ class AdaDelta(Optimizer):
     def n_moments(self) -> int:
         return 2
 
-    def unit(self) -> Unit:
+    def kernel(self) -> Kernel:
         return _kernels.adadelta
 
     def hyperparameters(self) -> np.ndarray:
@@ -168,7 +168,7 @@ class RMSProp(Optimizer):
     def n_moments(self) -> int:
         return 3 if self.centred else 1 + bool(self.momentum)
 
-    def unit(self) -> Unit:
+    def kernel(self) -> Kernel:
         if self.centred:
             return _kernels.rmsprop_centred
         return _kernels.rmsprop_momentum if self.momentum else _kernels.rmsprop

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..common.frozen_params import FrozenParams
-from ..compiler.kernel import KernelModule, Unit
+from ..compiler.kernel import Kernel, KernelModule
 from ..kernels.lowlevel.records import EPSILON, FIRST, LEARNING_RATE, N_HYPERPARAMETERS, N_STEP_RATES, SECOND, THIRD
 from ..schedules import Rate, Schedule, as_schedule
 from .state import RunningOptimizer
@@ -25,7 +25,7 @@ class Shrinking:
 
     Parameters
     ----------
-    unit : Unit or None
+    unit : Kernel or None
         What shrinks the weights of a tile; None where the phase does it by itself.
     moment : int, default=0
         Which of the rule's moments the unit reads.
@@ -33,15 +33,15 @@ class Shrinking:
         What the rule's mean of the gradients keeps of itself at each step.
     given : float, optional
         What is added of a new gradient; the learning rate if left out.
-    phase : Unit, optional
+    phase : Kernel, optional
         In which all weights are shrunk.
     """
 
-    unit: Unit | None
+    kernel: Kernel | None
     moment: int = 0
     kept: float = 0.0
     given: float | None = None
-    phase: Unit = _shrinkage.shrink_weights
+    phase: Kernel = _shrinkage.shrink_weights
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,12 @@ class Optimizer(FrozenParams):
         """Numbers that the rule remembers for each parameter."""
         raise NotImplementedError  # pragma: no cover
 
-    def unit(self) -> Unit:
+    def kernel(self) -> Kernel:
         """The update's kernel."""
         raise NotImplementedError  # pragma: no cover
 
     @property
-    def phases(self) -> tuple[Unit, ...]:
+    def phases(self) -> tuple[Kernel, ...]:
         """Kernels in which the rule goes on once it has run for all parameters (see `kernels.loop.global_phases`)."""
         return ()
 

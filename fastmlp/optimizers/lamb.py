@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..common.frozen_params import Decay, NotNegative, Positive
-from ..compiler.kernel import KernelModule, Unit
+from ..compiler.kernel import Kernel, KernelModule
 from .adam import power
 from .base import Optimizer, Shrinking, in_columns, numbers
 
@@ -75,11 +75,11 @@ class LAMB(Optimizer):
     def n_moments(self) -> int:
         return 3  # the last is the direction u
 
-    def unit(self) -> Unit:
+    def kernel(self) -> Kernel:
         return _kernels.lamb
 
     @property
-    def phases(self) -> tuple[Unit, ...]:
+    def phases(self) -> tuple[Kernel, ...]:
         return _kernels.store_trust, _kernels.apply_trust
 
     @property

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..common.frozen_params import Bool, Decay, NotNegative, UnitInterval
-from ..compiler.kernel import KernelModule, Unit
+from ..compiler.kernel import Kernel, KernelModule
 from ..schedules import Rate
 from .base import Optimizer, Shrinking, numbers
 
@@ -66,7 +66,7 @@ class SGD(Optimizer):
     def n_moments(self) -> int:
         return 1 if self.momentum else 0
 
-    def unit(self) -> Unit:
+    def kernel(self) -> Kernel:
         if not self.momentum:
             return _kernels.sgd
         return _kernels.nesterov if self.nesterov else _kernels.momentum
@@ -76,8 +76,8 @@ class SGD(Optimizer):
 
     @property
     def shrinking(self) -> Shrinking:
-        unit = _shrinkage.shrink_ahead if self.momentum and self.nesterov else _shrinkage.shrink
-        return Shrinking(unit, kept=self.momentum)
+        kernel = _shrinkage.shrink_ahead if self.momentum and self.nesterov else _shrinkage.shrink
+        return Shrinking(kernel, kept=self.momentum)
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Lion(Optimizer):
     def n_moments(self) -> int:
         return 1
 
-    def unit(self) -> Unit:
+    def kernel(self) -> Kernel:
         return _family_kernels.lion
 
     def hyperparameters(self) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..compiler.kernel import Unit
+from ..compiler.kernel import Kernel
 from ..kernels.lowlevel.records import GIVEN, LEARNING_RATE, MOST, N_STEP_RATES, SCALE
 from ..schedules import Schedule
 
@@ -73,12 +73,12 @@ class RunningOptimizer:
         """Itself: it has begun, and goes on."""
         return self
 
-    def unit(self) -> Unit:
+    def kernel(self) -> Kernel:
         """The update's kernel."""
-        return self.settings.unit()
+        return self.settings.kernel()
 
     @property
-    def phases(self) -> tuple[Unit, ...]:
+    def phases(self) -> tuple[Kernel, ...]:
         """Kernels in which the rule goes on once it has run for all parameters."""
         return self.settings.phases
 
@@ -114,7 +114,7 @@ class RunningOptimizer:
         eta = self.schedule.at(t)
         step_rates = self.settings.step_rates(t + 1.0, eta)
         shrinking = self.settings.shrinking if shrinks else None
-        if shrinking is not None and shrinking.unit is not None:
+        if shrinking is not None and shrinking.kernel is not None:
             step_rates[:, GIVEN] = eta if shrinking.given is None else shrinking.given
             step_rates[:, MOST] = 2.0 * eta  # rules that divide by the gradients' size hardly take longer steps than η
         return step_rates
@@ -177,5 +177,5 @@ class RunningOptimizer:
         hyperparameters[:, :N_STEP_RATES], hyperparameters[:, SCALE] = self.step_rates(1), 1.0
         state = self.prepare(params.size, params.dtype)
         pointers = (array.ctypes.data for array in (params, gradient, state))
-        self.unit().entry(params.dtype)(*pointers, params.size, params.size, hyperparameters.ctypes.data)
+        self.kernel().entry(params.dtype)(*pointers, params.size, params.size, hyperparameters.ctypes.data)
         self.advance(1)

@@ -73,7 +73,7 @@ class FullBatch:
     def _complete(self, out: np.ndarray, total: np.floating) -> None:
         """out is overwritten with the mean gradient, L2 included: a piece at a time, through memory once."""
         layout, params = self.network.layout, self.network.params
-        places = zip(layout.weight_offsets, layout.bias_offsets, layout.units[1:], strict=True)
+        places = zip(layout.weight_offsets, layout.bias_offsets, layout.layer_sizes[1:], strict=True)
         for weights, biases, fan_out in places:
             for start in range(weights, biases, PASS):
                 piece = slice(start, min(start + PASS, biases))
@@ -96,8 +96,8 @@ class FullBatch:
 
 def chunk_rows(network: Model, rows: Rows) -> int:
     """Rows of a chunk: by the sizes of network and rows alone."""
-    units = network.layout.units
-    numbers_of_a_row = 2 * sum(units[1:]) + (0 if rows.sparse else units[0])
+    layer_sizes = network.layout.layer_sizes
+    numbers_of_a_row = 2 * sum(layer_sizes[1:]) + (0 if rows.sparse else layer_sizes[0])
     as_large_as_the_weights = min(network.layout.size // numbers_of_a_row, MOST_CHUNK_ROWS)
     return min(max(CHUNK_ROWS, as_large_as_the_weights), rows.n_rows)
 

@@ -104,7 +104,7 @@ class DampedSteps:
     def __init__(self, objective: Objective, tol: float) -> None:
         self.objective, self.tol = objective, tol
         n_rows, layout = len(objective.y), objective.model.layout
-        chunk = max(1, CHUNK_NUMBERS // (layout.size * layout.units[-1]))
+        chunk = max(1, CHUNK_NUMBERS // (layout.size * layout.layer_sizes[-1]))
         self.chunks = [slice(start, start + chunk) for start in range(0, n_rows, chunk)]
         loss = objective.model.loss_function
         assert isinstance(loss, SquareLoss)
@@ -184,7 +184,7 @@ def residual_jacobian(trace: RecordedForward, scale: np.ndarray) -> np.ndarray:
     scale : ndarray of shape (B,)
     """
     model, layout, n_rows = trace.model, trace.model.layout, len(scale)
-    n_outputs = layout.units[-1]
+    n_outputs = layout.layer_sizes[-1]
     jacobian = np.empty((layout.size, n_outputs * n_rows), model.dtype)
     each = np.eye(n_outputs, dtype=model.dtype)
     delta = trace.output_delta(scale[:, np.newaxis, np.newaxis] * each).transpose(2, 1, 0)

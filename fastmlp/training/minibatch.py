@@ -187,7 +187,7 @@ class EpochRunner:
         tasks["batch_size"] = batch_size
         tasks["state"] = self.state.ctypes.data
         tasks["update_layer"] = _update_kernels.update_layer.address(network.dtype)
-        tasks["update"] = self.optimizer.unit().address(network.dtype)
+        tasks["update"] = self.optimizer.kernel().address(network.dtype)
         self.workspace.set_hyper(self.optimizer.hyperparameters())
         self.hooks = StepOptions(self.workspace, regularization, self.optimizer, dropout_keys)
 

@@ -40,7 +40,7 @@ class Objective:
         assert rows.y is not None
         self.model = network.twin(np.float64)
         # scikit-learn reports a k-th of what it descends, for k outputs.
-        self.parts = network.layout.units[-1] if isinstance(network.loss_function, SquaredError) else 1
+        self.parts = network.layout.layer_sizes[-1] if isinstance(network.loss_function, SquaredError) else 1
         if self.parts > 1:
             self.model.loss_function = HalfSquaredError()
         self.X = rows.matrix().astype(np.float64, copy=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..compiler.kernel import KernelModule, Unit
+from ..compiler.kernel import Kernel, KernelModule
 from ..engine.workspace import Workspace
 from ..kernels.lowlevel.records import (
     BEHIND,
@@ -98,11 +98,11 @@ class StepOptions:
             self.workspace.buffers[f"hyper {thread}"][...] = hyperparameters
         self.tasks["update"] = penalties.clip_by_value.address(self.dtype)
 
-    def _shrink(self, optimizer: RunningOptimizer) -> Unit:
+    def _shrink(self, optimizer: RunningOptimizer) -> Kernel:
         """The phase in which L1 shrinks the weights, and what it calls."""
         shrinking = optimizer.settings.shrinking
-        if shrinking.unit is not None:
-            self.tasks["shrink"] = shrinking.unit.address(self.dtype)
+        if shrinking.kernel is not None:
+            self.tasks["shrink"] = shrinking.kernel.address(self.dtype)
         self.tasks["mean_shrinkage"] = optimizer.mean_shrinkage
         for thread in range(len(self.tasks)):
             self.workspace.buffers[f"hyper {thread}"][0, [MOMENT, KEPT]] = shrinking.moment, shrinking.kept
@@ -110,28 +110,28 @@ class StepOptions:
 
     def _add_phases(self, settings: Regularization, optimizer: RunningOptimizer) -> None:
         """Those that need all of phase two, in their order."""
-        units: list[Unit] = []
+        kernels: list[Kernel] = []
         if settings.clip_norm is not None:
             self.tasks["clip_norm"] = settings.clip_norm
             self.tasks["gradient"] = self.tasks["state"] = self.workspace.buffer("gradient", self.layout.size)
             self.tasks["update"] = phases.collect.address(self.dtype)
-            units += [phases.store_norm, phases.apply_gradient]
-        units += optimizer.phases
+            kernels += [phases.store_norm, phases.apply_gradient]
+        kernels += optimizer.phases
         if settings.l1:
-            units.append(self._shrink(optimizer))
+            kernels.append(self._shrink(optimizer))
         if settings.max_norm is not None:
             self.tasks["max_norm"] = settings.max_norm
             for thread, task in enumerate(self.tasks):
                 task["column_sums"] = self.workspace.buffer(f"column sums {thread}", COLUMN_TILE, np.float64)
-            units.append(phases.limit_columns)
-        if not units:
+            kernels.append(phases.limit_columns)
+        if not kernels:
             return
-        units.append(phases.transpose_all)
+        kernels.append(phases.transpose_all)
         most = 2 * sum(-(-fan_in * fan_out // FLAT_TILE) for fan_in, fan_out in self.layout.shapes)
         self.tasks["sums"] = self.workspace.buffer("sums", max(most, -(-self.layout.size // FLAT_TILE)), np.float64)
-        self.tasks["phases"] = self.workspace.buffer("phases", len(units), np.int64)
-        self.workspace.buffers["phases"][:] = [unit.address(self.dtype) for unit in units]
-        self.tasks["n_phases"] = len(units)
+        self.tasks["phases"] = self.workspace.buffer("phases", len(kernels), np.int64)
+        self.workspace.buffers["phases"][:] = [kernel.address(self.dtype) for kernel in kernels]
+        self.tasks["n_phases"] = len(kernels)
         self.tasks["run_global_phases"] = phases.run_global_phases.address(self.dtype)
 
     def _drop_out(self, settings: Regularization) -> None:

@@ -33,7 +33,7 @@ def test_copies_are_equal(number):
     copies = copy.copy(one), copy.deepcopy(one), clone(one, safe=False), pickle.loads(pickle.dumps(one)), again
     for other in copies:
         assert other == one and hash(other) == hash(one) and repr(other) == repr(one)
-        assert other.unit is one.unit and other.constants == one.constants and other.name == one.name
+        assert other.kernel is one.kernel and other.constants == one.constants and other.name == one.name
         assert other.hidden == one.hidden and (other.second_derivative is None) == (one.second_derivative is None)
     assert sum(other == one for other in everyone()) == 1 + (one.name == "silu" and one == ACTIVATIONS["swish"])
     assert one != one.name and one != (one,)
@@ -50,11 +50,11 @@ def test_they_are_printed_as_they_are_typed():
 
 def test_they_cannot_be_changed():
     for activation in everyone():
-        for name in ("name", "unit", "constants", "alpha", "anything"):
+        for name in ("name", "kernel", "constants", "alpha", "anything"):
             with pytest.raises(AttributeError):
                 setattr(activation, name, 1)
         with pytest.raises(AttributeError):
-            del activation.unit
+            del activation.kernel
 
 
 @pytest.mark.parametrize("made", [
@@ -105,5 +105,5 @@ def test_calling_them():
 
 def test_another_slope_compiles_nothing():
     """Objects of one kind differ by their settings alone."""
-    assert ELU(0.5).unit is ELU(2).unit is fastmlp.CELU().unit is ACTIVATIONS["selu"].unit
+    assert ELU(0.5).kernel is ELU(2).kernel is fastmlp.CELU().kernel is ACTIVATIONS["selu"].kernel
     assert ELU(0.5).constants != ELU(2).constants

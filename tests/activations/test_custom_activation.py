@@ -61,7 +61,7 @@ def test_what_python_computes(dtype, name):
 def test_float32_stays_float32(name):
     """No literal, integer, constant or number of the module makes the loop compute in float64; and it is vectors."""
     activation = Activation(*map(without_a_file, PAIRS[name]))
-    code = build(activation.unit.source, np.float32, is_package_kernel=False)[0].get_llvm_str()
+    code = build(activation.kernel.source, np.float32, is_package_kernel=False)[0].get_llvm_str()
     assert "fpext" not in code and "fptrunc" not in code
     if name not in ("cubic", "arctan"):  # a loop inside, a call into libm
         assert re.search(r"fmul .*<\d+ x float>", code) or name == "relu"
@@ -252,7 +252,7 @@ def test_what_cannot_be_compiled(function, reason):
     activation = Activation(function, slope_one)
     for dtype in TYPES:
         with pytest.raises(ValueError, match=reason) as caught:
-            activation.unit.load(dtype)
+            activation.kernel.load(dtype)
         assert str(caught.value).startswith(f"{function.__name__}, slope_one cannot be compiled: ")
         assert "What is allowed: functions take numbers and return one" in str(caught.value)
 

@@ -55,7 +55,7 @@ def kept(cache):
 def answer(activation):
     """(f, f′) and whether they came from the disk; nothing of the activation stays in memory."""
     result = np.stack([activation(Z), activation.derivative(Z)])
-    return result, activation.unit.load(np.float64).cache_hits
+    return result, activation.kernel.load(np.float64).cache_hits
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ sys.path.insert(0, sys.argv[1])
 import own_module
 
 activation = fastmlp.Activation(own_module.f, own_module.derivative)
-hits = [activation.unit.load(dtype).cache_hits for dtype in ("float32", "float64")]
+hits = [activation.kernel.load(dtype).cache_hits for dtype in ("float32", "float64")]
 print(json.dumps([activation(np.array([-1.0, 2.0])).tolist(), hits]))
 """
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from fastmlp import Activation, Loss, MLPClassifier, Network
-from fastmlp.compiler.kernel import Unit
+from fastmlp.compiler.kernel import Kernel
 from fastmlp.compiler.numba_backend import _is_pythons
 
 TABLE = np.array([0.5, 2.0])
@@ -220,7 +220,7 @@ def test_what_needs_python_is_refused(function):
     activation = quietly(function)
     for dtype in (np.float64, np.float32, np.float64):
         with pytest.raises(ValueError, match="cannot be compiled: ") as caught:
-            activation.unit.load(dtype)
+            activation.kernel.load(dtype)
         message = str(caught.value)
         place = f"(in {function.__name__}, test_own_refusals.py, line {line + 1}: `{lines[line].strip()}`)"
         assert message.startswith(f"{function.__qualname__}, one cannot be compiled: ")
@@ -242,7 +242,7 @@ def test_arguments_by_name_behind_all_others():
 
 def test_the_helper_is_named_that_asks_for_it():
     with pytest.raises(ValueError, match=r"^prints_in_a_helper, one .*\(in prints, .*: `print\(z\)  # here`\)"):
-        quietly(prints_in_a_helper).unit.load(np.float64)
+        quietly(prints_in_a_helper).kernel.load(np.float64)
 
 
 def prints_too(a, y):
@@ -262,7 +262,7 @@ def prints_the_slope(a, y):
 def test_functions_that_numba_has_compiled():
     """They are compiled anew from their plain form: the same line is named, and what is ours takes its place."""
     with pytest.raises(ValueError, match=r"in prints, .*`print\(z\)  # here`\)"):
-        quietly(numba.njit(prints)).unit.load(np.float64)
+        quietly(numba.njit(prints)).kernel.load(np.float64)
     leaky = numba.njit(lambda z: np.where(z > 0, z, 0.5 * z))
     assert quietly(leaky)([-1.0, 2.0]).tolist() == [-0.5, 2.0]
     assert quietly(lambda z: 2 * leaky(z))([-1.0, 2.0]).tolist() == [-1.0, 4.0]
@@ -294,7 +294,7 @@ def test_functions_that_numba_has_compiled_for_c():
     assert quietly(lambda z: doubled(z))([1.5]).tolist() == [3.0]
     printing = numba.cfunc("float64(float64)")(prints)
     with pytest.raises(ValueError, match=r"in prints, .*`print\(z\)  # here`\)"):
-        quietly(lambda z: printing(z)).unit.load(np.float64)
+        quietly(lambda z: printing(z)).kernel.load(np.float64)
 
 
 def test_functions_that_call_one_another_in_a_circle():
@@ -336,9 +336,9 @@ def test_functions_of_objects():
 @pytest.mark.parametrize("error", [MemoryError, RecursionError, OSError, TimeoutError])
 def test_what_passes_is_no_refusal(error, wrapped, monkeypatch):
     """Also if Numba has wrapped it: it says nothing of the functions, and the next call compiles them."""
-    compile_one = Unit._compile
+    compile_one = Kernel._compile
 
-    def fail(unit, dtype):
+    def fail(kernel, dtype):
         if not wrapped:
             raise error
         try:
@@ -347,11 +347,11 @@ def test_what_passes_is_no_refusal(error, wrapped, monkeypatch):
             raise numba.core.errors.LoweringError("stumbled") from None
 
     activation = quietly(lambda z: 3.25 * z)
-    monkeypatch.setattr(Unit, "_compile", fail)
+    monkeypatch.setattr(Kernel, "_compile", fail)
     with pytest.raises(error):
-        activation.unit._compile(np.dtype(np.float64))
-    monkeypatch.setattr(Unit, "_compile", compile_one)
-    assert activation.unit._compile(np.dtype(np.float64))
+        activation.kernel._compile(np.dtype(np.float64))
+    monkeypatch.setattr(Kernel, "_compile", compile_one)
+    assert activation.kernel._compile(np.dtype(np.float64))
 
 
 def test_a_fit_is_refused_before_it_begins(capsys):

@@ -177,7 +177,7 @@ class TestStarting:
             return next(seconds)
 
         cold, warm = starting.measure_starting(3, 1, start)
-        assert (cold.what, cold.unit) == ("first fit, cold cache, above scikit-learn", "s")
+        assert (cold.what, cold.kernel) == ("first fit, cold cache, above scikit-learn", "s")
         assert (cold.value.low, cold.value.median, cold.value.high) == (4.5, 5.0, 6.0)
         assert (warm.value.low, warm.value.median, warm.value.high) == (0.25, 0.5, 0.75)
         assert [module for module, _, _ in seen] == ["sklearn.neural_network", "fastmlp", "fastmlp"] * 3

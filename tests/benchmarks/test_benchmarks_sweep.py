@@ -332,7 +332,7 @@ class TestWalk:
         assert [one.cell for one in seen] == list(CALLS.values())
         assert [one.wrong for one in seen] == [None] * len(CALLS)
         assert all(one.ratio.median > 0 for one in seen)
-        assert all(one.unit == "×" and one.peer == "scikit-learn" for one in found)
+        assert all(one.kernel == "×" and one.peer == "scikit-learn" for one in found)
         assert {one.dtype for one in found} == {"float32", "float64"}
 
     def test_frames_are_left_out_without_pandas(self, monkeypatch):

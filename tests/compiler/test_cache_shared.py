@@ -12,7 +12,7 @@ from helpers.other_users import NOBODY, needs_root, run_as
 from fastmlp import MLPClassifier, __main__, warmup
 from fastmlp.compiler import cache as code_cache
 from fastmlp.compiler import drafts, trusted_paths
-from fastmlp.compiler.kernel import Unit
+from fastmlp.compiler.kernel import Kernel
 from fastmlp.kernels.activations import basic as activations
 from fastmlp.kernels.linalg import dense
 from fastmlp.kernels.losses import canonical as losses
@@ -24,14 +24,14 @@ FEW = [dense.transpose, activations.tanh, losses.squared_error]
 
 def forget(monkeypatch):
     """As in a new process: no code in memory, and nothing is known of any folder."""
-    for unit in all_units():
-        monkeypatch.setattr(unit, "compiled", {})
-        monkeypatch.setattr(unit, "_entries", {})
+    for kernel in all_kernels():
+        monkeypatch.setattr(kernel, "compiled", {})
+        monkeypatch.setattr(kernel, "_entries", {})
     monkeypatch.setattr(trusted_paths, "_passed", {})
 
 
-def all_units():
-    return [unit for unit in gc.get_objects() if issubclass(type(unit), Unit)]  # asks no proxy of the dead
+def all_kernels():
+    return [kernel for kernel in gc.get_objects() if issubclass(type(kernel), Kernel)]  # asks no proxy of the dead
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +55,7 @@ def package(open_folder, monkeypatch):
 
 def sources():
     """How each loaded kernel was come by: how many by the compiler, how many from the cache."""
-    hits = [code.cache_hits for unit in all_units() for code in unit.compiled.values()]
+    hits = [code.cache_hits for kernel in all_kernels() for code in kernel.compiled.values()]
     return len(hits) - sum(hits), sum(hits)
 
 
@@ -67,14 +67,14 @@ def fit():
 
 def warm_up(monkeypatch, capsys):
     """Of a few kernels; returns what it prints."""
-    monkeypatch.setattr(warmup, "all_units", lambda: FEW)
+    monkeypatch.setattr(warmup, "all_kernels", lambda: FEW)
     __main__.main(["warmup", "--dtype", "float64"])
     return capsys.readouterr().out
 
 
 def load_few():
-    for unit in FEW:
-        unit.load(np.float64)
+    for kernel in FEW:
+        kernel.load(np.float64)
     return sources()
 
 
@@ -150,8 +150,8 @@ def test_a_users_own_warmup_is_their_own(open_folder, monkeypatch):
     """Nobody else would load it."""
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(open_folder / "cache"))
     open_folder.chmod(0o1777)
-    for unit in FEW:
-        unit._compile(np.dtype(np.float64))  # imports what the compiler needs: the user may be unable to
+    for kernel in FEW:
+        kernel._compile(np.dtype(np.float64))  # imports what the compiler needs: the user may be unable to
     assert run_as(NOBODY, share_and_load) == (3, 0)
     assert mode(open_folder / "cache") == 0o700
     assert (open_folder / "cache").stat().st_uid == NOBODY
@@ -164,15 +164,15 @@ def test_warmups_share_the_work(tmp_path, monkeypatch, capsys):
     (folder,) = map(str, tmp_path.iterdir())
     held = drafts.begin(folder, FEW[0]._file(np.dtype(np.float64)))
     order = []
-    compile_one = Unit._compile
+    compile_one = Kernel._compile
 
-    def watch(unit, dtype):
-        order.append(unit)
+    def watch(kernel, dtype):
+        order.append(kernel)
         if len(order) == 2:
             held.discard()
-        return compile_one(unit, dtype)
+        return compile_one(kernel, dtype)
 
-    monkeypatch.setattr(Unit, "_compile", watch)
+    monkeypatch.setattr(Kernel, "_compile", watch)
     warm_up(monkeypatch, capsys)
     assert order == [*FEW[1:], FEW[0]]
 

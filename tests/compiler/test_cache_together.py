@@ -91,9 +91,9 @@ def test_each_kernel_is_compiled_once(tmp_path):
     """By four processes on an empty cache, all told; each of them has every kernel."""
     processes = [start_python("-c", ANSWER, cache=tmp_path) for _ in range(4)]
     found = [json.loads(finish(process)) for process in processes]
-    n_units = found[0]["units"]
-    assert [one["units"] for one in found] == [n_units] * 4
-    assert sum(one["units"] - one["from cache"] for one in found) == n_units
+    n_units = found[0]["kernels"]
+    assert [one["kernels"] for one in found] == [n_units] * 4
+    assert sum(one["kernels"] - one["from cache"] for one in found) == n_units
     assert len({tuple(one["outputs"]) for one in found}) == 1
     assert len(files(tmp_path)) == n_units
 

@@ -8,7 +8,7 @@ import pytest
 from helpers.lanes import copy_package, start_python
 
 from fastmlp.compiler import cache as code_cache
-from fastmlp.compiler import kernel as units
+from fastmlp.compiler import kernel as kernels
 from fastmlp.compiler import source_hash
 
 NAME = "some.kernel.float64.o"
@@ -55,13 +55,15 @@ def test_sources_that_cannot_be_read(owner, name, error, since, folder, monkeypa
     if since == "the beginning":
         monkeypatch.setattr(code_cache, "cache_key", code_cache.cache_key.__wrapped__)
         monkeypatch.setattr(code_cache.cache_key, "__wrapped__", code_cache.cache_key, raising=False)
-    unit = units.Unit("fastmlp.kernels.linalg.dense", "transpose", units.KernelModule("linalg.dense").transpose.source)
-    unit.named = True
+    kernel = kernels.Kernel(
+        "fastmlp.kernels.linalg.dense", "transpose", kernels.KernelModule("linalg.dense").transpose.source
+    )
+    kernel.named = True
     with pytest.warns(RuntimeWarning, match="the sources and flags they are made from cannot be read") as caught:
-        assert unit.load("float64").cache_hits == 0
+        assert kernel.load("float64").cache_hits == 0
     assert len(caught) == 1
-    assert unit.address("float64")
-    assert not unit.is_being_made("float32")
+    assert kernel.address("float64")
+    assert not kernel.is_being_made("float32")
     assert not files(folder)
 
 

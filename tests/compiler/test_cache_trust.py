@@ -17,7 +17,7 @@ from helpers.other_users import NOBODY, SOMEBODY, needs_root, run_as
 
 from fastmlp.compiler import cache as code_cache
 from fastmlp.compiler import trusted_paths
-from fastmlp.compiler.kernel import KernelSource, Unit
+from fastmlp.compiler.kernel import Kernel, KernelSource
 from fastmlp.compiler.numba_backend import compile_source
 from fastmlp.kernels.linalg import dense
 
@@ -66,13 +66,13 @@ def found():
 
 def run_kernel():
     """(the first element of a transposed 1, whether the code came from the cache, what was warned of)."""
-    unit = Unit("fastmlp.kernels.linalg.dense", "transpose")
-    unit.define(dense.transpose.source)
+    kernel = Kernel("fastmlp.kernels.linalg.dense", "transpose")
+    kernel.define(dense.transpose.source)
     inp, out = np.ones((1, 1)), np.zeros((1, 1))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        hits = unit.load(np.float64).cache_hits
-    unit.entry(np.float64)(out.ctypes.data, 1, inp.ctypes.data, 1, 1, 1)
+        hits = kernel.load(np.float64).cache_hits
+    kernel.entry(np.float64)(out.ctypes.data, 1, inp.ctypes.data, 1, 1, 1)
     return out[0, 0], hits, [str(one.message) for one in caught]
 
 

@@ -26,7 +26,7 @@ STRESS = """
 import itertools, os, signal, sys, threading, warnings
 import numpy as np
 from fastmlp import Activation, MLPRegressor
-from fastmlp.compiler.kernel import KernelModule, Unit; dense = KernelModule('linalg.dense')
+from fastmlp.compiler.kernel import KernelModule, Kernel; dense = KernelModule('linalg.dense')
 
 warnings.simplefilter("ignore")
 busy, n_forks, in_child = sys.argv[1], int(sys.argv[2]), sys.argv[3]
@@ -44,7 +44,7 @@ def fit():
 
 def load():
     for name, dtype in itertools.product(("multiply", "transpose"), ("float32", "float64")):
-        assert Unit("fastmlp.kernels.linalg.dense", name).load(dtype).cache_hits  # not the one in memory
+        assert Kernel("fastmlp.kernels.linalg.dense", name).load(dtype).cache_hits  # not the one in memory
 
 def compile_own():
     own()([1.0])
@@ -58,8 +58,8 @@ def work():
         begun.set()
         globals()[busy]()
 
-for unit, dtype in itertools.product((dense.multiply, dense.transpose), ("float32", "float64")):
-    unit.load(dtype)
+for kernel, dtype in itertools.product((dense.multiply, dense.transpose), ("float32", "float64")):
+    kernel.load(dtype)
 expected = fit()
 threads = [threading.Thread(target=work, daemon=True) for _ in range(2)]
 for thread in threads:

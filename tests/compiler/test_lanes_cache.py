@@ -16,7 +16,7 @@ ANSWER = """
 import gc, json, warnings
 import numpy as np
 import fastmlp
-from fastmlp.compiler.numba_backend import Unit
+from fastmlp.compiler.numba_backend import Kernel
 from fastmlp.engine.dataset import Rows
 from fastmlp.engine.model import TrainableModel
 from fastmlp.engine.prediction import predict
@@ -26,11 +26,11 @@ network.params[...] = np.linspace(-1, 1, network.params.size)
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     outputs = predict(network, Rows(np.array([[1.0, 2.0], [-3.0, 0.5]])))
-compiled = [c for unit in gc.get_objects() if isinstance(unit, Unit) for c in unit.compiled.values()]
+compiled = [c for kernel in gc.get_objects() if isinstance(kernel, Kernel) for c in kernel.compiled.values()]
 print(json.dumps({
     "outputs": outputs.ravel().tolist(),
     "from cache": sum(c.cache_hits for c in compiled),
-    "units": len(compiled),
+    "kernels": len(compiled),
     "warnings": [str(warning.message) for warning in caught],
     "package": fastmlp.__file__,
 }))
@@ -52,8 +52,8 @@ def answer(cache, **variables):
 def assert_right(found, from_cache, activation="tanh"):
     """The right answer, and all of its kernels from the cache, or none."""
     np.testing.assert_allclose(found["outputs"], outputs(activation), rtol=1e-12)
-    assert found["units"] >= 4
-    assert found["from cache"] == (found["units"] if from_cache else 0)
+    assert found["kernels"] >= 4
+    assert found["from cache"] == (found["kernels"] if from_cache else 0)
 
 
 @pytest.fixture(scope="module")
@@ -214,5 +214,5 @@ def test_processes_that_start_together_on_an_empty_cache(tmp_path):
     np.testing.assert_allclose(found[0]["outputs"], outputs(), rtol=1e-12)
     files = [file for file in tmp_path.rglob("*") if file.is_file()]
     assert {file.suffix for file in files} == {".o"}
-    assert len(files) == found[0]["units"]
+    assert len(files) == found[0]["kernels"]
     assert_right(answer(tmp_path), from_cache=True)

@@ -13,8 +13,8 @@ from numba.core.runtime import _nrt_python, rtsys
 from sklearn.exceptions import ConvergenceWarning
 
 from fastmlp import MLPClassifier
-from fastmlp.compiler import kernel as units
-from fastmlp.compiler.numba_backend import POINTER, unit
+from fastmlp.compiler import kernel as kernels
+from fastmlp.compiler.numba_backend import POINTER, kernel
 from fastmlp.engine.model import ModelView
 from fastmlp.engine.prediction import predict
 from fastmlp.engine.small_batches import SmallBatchPredictor
@@ -199,10 +199,10 @@ def compiler_refuses(data, monkeypatch):
         for _ in range(2):  # the short way from the second time on
             model.predict_proba(X.astype(dtype))
 
-    def refuse(unit, dtype):
-        raise AssertionError(f"{unit.__name__} is compiled once more")
+    def refuse(kernel, dtype):
+        raise AssertionError(f"{kernel.__name__} is compiled once more")
 
-    monkeypatch.setattr(units.Unit, "_from_cache", refuse)
+    monkeypatch.setattr(kernels.Kernel, "_from_cache", refuse)
 
 
 def read_only(X):
@@ -288,7 +288,7 @@ def test_threads_and_few_rows(solver, data, compiler_refuses, monkeypatch):
 
 
 def test_another_compilation_would_be_seen(compiler_refuses):
-    @unit(POINTER)
+    @kernel(POINTER)
     def new(out):
         pass
 

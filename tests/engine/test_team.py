@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from helpers.guarded import assert_lines_are_zero
 
-from fastmlp.compiler.numba_backend import INTEGERS, SIZE, unit
+from fastmlp.compiler.numba_backend import INTEGERS, SIZE, kernel
 from fastmlp.engine.threads import Team
 from fastmlp.engine.workspace import LINE
 from fastmlp.kernels.lowlevel.barrier import barrier_wait, thread_range
@@ -18,7 +18,7 @@ from fastmlp.kernels.lowlevel.records import ARRIVED, CANCELLED, GENERATION, TAS
 N_PARTS = 2
 
 
-@unit(SIZE, SIZE, SIZE, SIZE, INTEGERS, INTEGERS)
+@kernel(SIZE, SIZE, SIZE, SIZE, INTEGERS, INTEGERS)
 def make_rounds(team, thread, n_threads, rounds, made, early):
     """made[thread] counts this thread's rounds; early[thread] those after which another was not as far, or farther."""
     for _ in range(rounds):
@@ -32,7 +32,7 @@ def make_rounds(team, thread, n_threads, rounds, made, early):
             break
 
 
-@unit(SIZE, SIZE, SIZE, INTEGERS)
+@kernel(SIZE, SIZE, SIZE, INTEGERS)
 def deal(total, each, n_threads, parts):
     """parts (n_threads, 2) is overwritten with every thread's first and stop."""
     for thread in range(n_threads):
@@ -121,8 +121,8 @@ def test_shares(total, each, n_threads):
     assert np.array_equal(first[1:], stop[:-1])
     assert (first[0], stop[-1]) == (0, total)
     assert np.all((stop % each == 0) | (stop == total))
-    units = -(-(stop - first) // each)
-    assert units.max() - units.min() <= 1
+    layer_sizes = -(-(stop - first) // each)
+    assert layer_sizes.max() - layer_sizes.min() <= 1
 
 
 # The team

@@ -172,8 +172,8 @@ def loss_of(model, X, y, weights):
         y = np.searchsorted(model.classes_, y)
         if getattr(loss, "name", loss) == "Loss":
             y = y[:, np.newaxis] == np.arange(model.n_outputs_)
-    units = [X.shape[1], *(len(bias) for bias in model.intercepts_)]
-    network = Network(units, [model.activation, model.out_activation_], loss, X.dtype)
+    layer_sizes = [X.shape[1], *(len(bias) for bias in model.intercepts_)]
+    network = Network(layer_sizes, [model.activation, model.out_activation_], loss, X.dtype)
     network.set_weights(model.coefs_, model.intercepts_)
     return network.loss(X, np.asarray(y, X.dtype), weights)
 

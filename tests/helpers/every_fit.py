@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastmlp import MLPClassifier, MLPRegressor, Network, Quantile
 from fastmlp.activations import ACTIVATIONS
-from fastmlp.compiler.numba_backend import Unit
+from fastmlp.compiler.numba_backend import Kernel
 from fastmlp.engine.dataset import Rows
 from fastmlp.engine.model import TrainableModel
 from fastmlp.losses import Perceptron
@@ -114,11 +114,11 @@ def train_with_all_hooks(dtype, sparse):
 def origins():
     """Unit and type → "cache" or "compiler", for all that were asked for; None for a unit that was not."""
     found = {}
-    for unit in (thing for thing in gc.get_objects() if isinstance(thing, Unit)):
-        if not unit.compiled:
-            found[unit.__name__] = None
-        for dtype, compiled in unit.compiled.items():
-            found[f"{unit.__name__}, {dtype}"] = "cache" if compiled.cache_hits else "compiler"
+    for kernel in (thing for thing in gc.get_objects() if isinstance(thing, Kernel)):
+        if not kernel.compiled:
+            found[kernel.__name__] = None
+        for dtype, compiled in kernel.compiled.items():
+            found[f"{kernel.__name__}, {dtype}"] = "cache" if compiled.cache_hits else "compiler"
     return found
 
 

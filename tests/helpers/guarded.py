@@ -62,19 +62,19 @@ class Guarded:
 
 
 @functools.cache
-def parameters_of(unit):
-    return tuple(inspect.signature(unit.source.function).parameters)
+def parameters_of(kernel):
+    return tuple(inspect.signature(kernel.source.function).parameters)
 
 
-def call(unit, dtype, **arguments):
+def call(kernel, dtype, **arguments):
     """Call a unit through its address, arguments by name: arrays in guarded memory, or numbers.
 
     As C takes whatever it is given, a unit whose signature has changed must be noticed here.
     """
-    names = parameters_of(unit)
-    assert arguments.keys() == set(names), f"{unit.__name__} takes {names}"
+    names = parameters_of(kernel)
+    assert arguments.keys() == set(names), f"{kernel.__name__} takes {names}"
     values = (arguments[name] for name in names)
-    unit.entry(dtype)(*(value.address if isinstance(value, Guarded) else int(value) for value in values))
+    kernel.entry(dtype)(*(value.address if isinstance(value, Guarded) else int(value) for value in values))
 
 
 def assert_lines_are_zero(buffer):

@@ -24,7 +24,7 @@ def activate(activation, z, dtype, stride):
     constants = Guarded(np.array(activation.constants or (np.nan,)), np.float64)
     rows, columns = z.shape
     shape = {"rows": rows, "stride": stride, "columns": columns}
-    call(activation.unit, dtype, z=z, derivative=derivative, **shape, constants=constants)
+    call(activation.kernel, dtype, z=z, derivative=derivative, **shape, constants=constants)
     for guarded in (z, derivative):
         guarded.assert_only_inside_written(columns=stride)  # the padding is computed along
     constants.assert_untouched()

@@ -2,7 +2,7 @@
 
     python other_processors.py aarch64-unknown-linux-gnu folder float32 float64:multiply,tanh
 
-writes ``folder/<unit>.<type>.s`` for every unit, or for those that are named. Numba is told of the other processor
+writes ``folder/<kernel>.<type>.s`` for every unit, or for those that are named. Numba is told of the other processor
 before it makes its code generator, so that everything that asks it (vector width, rows of a tile, how to wait, how to
 flush subnormals) answers for that one; its name and features come as NUMBA_CPU_NAME and NUMBA_CPU_FEATURES. Nothing
 is run.
@@ -22,14 +22,14 @@ def pretend(triple):
     llvm.get_process_triple = lambda: triple
 
 
-def assembly(unit, dtype):
+def assembly(kernel, dtype):
     """Of a unit, as it would run: optimized, with its helpers linked in, and not loaded into this process."""
     from numba.core.codegen import JITCodeLibrary
 
     from fastmlp.compiler.numba_backend import build
 
     JITCodeLibrary._finalize_specific = lambda library: None  # helpers' own code cannot run here either
-    return build(unit.source, dtype)[0].get_asm_str()
+    return build(kernel.source, dtype)[0].get_asm_str()
 
 
 def exponentials(out, n):
@@ -41,16 +41,16 @@ def exponentials(out, n):
 def write_all(folder, chosen):
     """`chosen` are types, each with the units' names behind a colon or with none for all."""
     from fastmlp.compiler.kernel import KernelSource
-    from fastmlp.compiler.numba_backend import POINTER, SIZE, make_unit
+    from fastmlp.compiler.numba_backend import POINTER, SIZE, make_kernel
     from fastmlp.kernels.linalg import register_tiles as simd
-    from fastmlp.warmup import all_units
+    from fastmlp.warmup import all_kernels
 
     print(simd.VECTOR_BITS, simd.TILE_ROWS)
-    units = {unit.__name__: unit for unit in all_units()}
-    units["exponentials"] = make_unit(KernelSource(exponentials, (POINTER, SIZE), {"contract"}))
+    kernels = {kernel.__name__: kernel for kernel in all_kernels()}
+    kernels["exponentials"] = make_kernel(KernelSource(exponentials, (POINTER, SIZE), {"contract"}))
     for dtype, _, names in (choice.partition(":") for choice in chosen):
-        for name in names.split(",") if names else units:
-            (folder / f"{name}.{dtype}.s").write_text(assembly(units[name], dtype))
+        for name in names.split(",") if names else kernels:
+            (folder / f"{name}.{dtype}.s").write_text(assembly(kernels[name], dtype))
 
 
 if __name__ == "__main__":

@@ -57,12 +57,12 @@ def strides_of(epoch):
     return [int(stride) for stride in epoch.workspace.layers["input_stride"]]
 
 
-def masks_of_step(constants, units, strides, step, rows):
+def masks_of_step(constants, layer_sizes, strides, step, rows):
     """Plain masks of what comes into each layer, (rows, columns), or None."""
-    rates = constants.input_rates(len(units) - 2)
+    rates = constants.input_rates(len(layer_sizes) - 2)
     return [
         plain.mask(plain.mask_key(SEED, step, layer), rate, rows, columns, stride) if rate else None
-        for layer, (rate, columns, stride) in enumerate(zip(rates, units[:-1], strides, strict=True))
+        for layer, (rate, columns, stride) in enumerate(zip(rates, layer_sizes[:-1], strides, strict=True))
     ]
 
 
@@ -76,7 +76,7 @@ def train_plainly(problem, constants, optimizer, batch_size, strides, epochs=1):
         lambdas.append(strength)
         return lambda before, after, kept: plain.soft(after, plain.threshold(rule, before, kept, etas, lambdas))
 
-    order, units, losses, t = shuffled(problem), problem.network.layout.units, [], 0
+    order, layer_sizes, losses, t = shuffled(problem), problem.network.layout.layer_sizes, [], 0
     for _ in range(epochs):
         sum_of_losses, rows_counted = 0.0, 0
         for start in range(0, len(order), batch_size):
@@ -84,7 +84,7 @@ def train_plainly(problem, constants, optimizer, batch_size, strides, epochs=1):
             batch = X[which], y[which], weights[which]
             if not batch[2].sum():
                 continue
-            masks = masks_of_step(constants, units, strides, t, len(which))
+            masks = masks_of_step(constants, layer_sizes, strides, t, len(which))
             etas.append(float(rule.schedule(t)))
             t += 1
             update = partial(take_step, rule, t, etas[-1])

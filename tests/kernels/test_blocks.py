@@ -265,15 +265,15 @@ def test_a_few_rows(dtype, blocks, cut):
 
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize(
-    "units", [[20_000, 4096, 4096, 10], [20_000, 100, 10], [20_000, 1], [4, 4096, 4096, 1]], ids=str
+    "kernels", [[20_000, 4096, 4096, 10], [20_000, 100, 10], [20_000, 1], [4, 4096, 4096, 1]], ids=str
 )
-def test_memory_is_bounded(units, dtype):
+def test_memory_is_bounded(kernels, dtype):
     """However many rows there are: a block's outputs, of two layers and their f′; and its inputs' block of depth."""
-    dtype, layout = np.dtype(dtype), Layout(units)
+    dtype, layout = np.dtype(dtype), Layout(kernels)
     for rows in (1, 63, 300, 513, 100_000):
         together = prediction_rows(layout, dtype, rows)
         assert 0 < together <= min(rows, sizes.MOST_ROWS)
-        outputs = 3 * together * max(units[1:]) * dtype.itemsize
+        outputs = 3 * together * max(kernels[1:]) * dtype.itemsize
         assert outputs <= sizes.PREDICTION_BYTES or together <= sizes.LEAST_LARGE_ROWS
 
 

@@ -19,7 +19,7 @@ def activate(name, z, dtype, stride, whole_rows):
     derivative = Guarded(np.full(z.shape, 0.25), dtype, stride)
     rows, columns = z.shape
     shape = {"rows": rows, "stride": stride, "columns": columns}
-    call(ACTIVATIONS[name].unit, dtype, z=z, derivative=derivative, **shape, constants=0)
+    call(ACTIVATIONS[name].kernel, dtype, z=z, derivative=derivative, **shape, constants=0)
     for guarded in (z, derivative):
         guarded.assert_only_inside_written(columns=stride if whole_rows else None)
     return z.array, derivative.array
@@ -70,8 +70,8 @@ def compute_loss(loss, z, y, w, dtype):
     w = Guarded(np.repeat(w[:, None], y.shape[1], axis=1), dtype)
     losses = Guarded(np.zeros(y.shape), np.float64)
     shape = {"rows": rows, "columns": columns, "n_targets": y.shape[1]}
-    unit = LOSSES[loss[0]].fused[loss[1]]
-    call(unit, dtype, z=z, delta=delta, target=y, weight=w, loss=losses, **shape, constants=0)
+    kernel = LOSSES[loss[0]].fused[loss[1]]
+    call(kernel, dtype, z=z, delta=delta, target=y, weight=w, loss=losses, **shape, constants=0)
     for written in (z, delta, losses):
         written.assert_only_inside_written()
     for read in (y, w):

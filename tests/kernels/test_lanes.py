@@ -21,12 +21,12 @@ import numpy as np
 import pytest
 from numba import carray
 
-from fastmlp.compiler.numba_backend import POINTER, SIZE, inline_llvm, unit
+from fastmlp.compiler.numba_backend import POINTER, SIZE, inline_llvm, kernel
 from fastmlp.kernels.lowlevel.pointers import call
 
 EXTRA = {extra}
 
-@unit(POINTER, SIZE)
+@kernel(POINTER, SIZE)
 def write_all(out, n):
     values = carray(out, n)
     for i in range(n + EXTRA):
@@ -36,13 +36,13 @@ def write_all(out, n):
 def add(total, values, i):
     total[0] += values[i]
 
-@unit(POINTER, SIZE)
+@kernel(POINTER, SIZE)
 def read_all(out, n):
     values = carray(out, n)
     for i in range(n + EXTRA):
         add(values, values, i)
 
-@unit(SIZE, POINTER, SIZE)
+@kernel(SIZE, POINTER, SIZE)
 def call_another(address, out, n):
     call(address, (out, n))
 

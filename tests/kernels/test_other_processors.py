@@ -8,7 +8,7 @@ import re
 import pytest
 from helpers.lanes import TESTS, finish, start_python
 
-from fastmlp.warmup import all_units
+from fastmlp.warmup import all_kernels
 
 #: Triple, Numba's names for the processor, and what `simd` is to make of it: bits in a vector, rows of a tile.
 PROCESSORS = {
@@ -57,10 +57,10 @@ def loops(text):
 @pytest.mark.parametrize("name", PROCESSORS)
 class TestEveryUnit:
     def test_is_there(self, folders, name):
-        for unit in all_units():
-            if name == "x86" and unit.__name__ not in ARITHMETIC:
+        for kernel in all_kernels():
+            if name == "x86" and kernel.__name__ not in ARITHMETIC:
                 continue
-            assert "\n" in (folders[name] / f"{unit.__name__}.float32.s").read_text()
+            assert "\n" in (folders[name] / f"{kernel.__name__}.float32.s").read_text()
 
     def test_calls_no_library_for_an_element(self, folders, name):
         for file in sorted(folders[name].glob("*.s")):
@@ -75,10 +75,10 @@ class TestEveryUnit:
             "arm": {"float32": r"\b(?:fmla|fmul|fadd)\s+v\d+\.4s", "float64": r"\b(?:fmla|fmul|fadd)\s+v\d+\.2d"},
             "x86": {"float32": r"\b(?:mulps|addps)\s", "float64": r"\b(?:mulpd|addpd)\s"},
         }[name]
-        for unit in set(ARITHMETIC) - {"transpose"}:
+        for kernel in set(ARITHMETIC) - {"transpose"}:
             for dtype, pattern in wanted.items():
-                text = (folders[name] / f"{unit}.{dtype}.s").read_text()
-                assert len(re.findall(pattern, text)) >= 4, (unit, dtype)
+                text = (folders[name] / f"{kernel}.{dtype}.s").read_text()
+                assert len(re.findall(pattern, text)) >= 4, (kernel, dtype)
 
 
 @pytest.mark.parametrize(("dtype", "lanes"), [("float32", "4s"), ("float64", "2d")])

@@ -57,7 +57,7 @@ def compute(loss, output, z, y, w, dtype, derivative=np.nan):
         "loss": losses,
         "constants": constants,
     }
-    call(loss.unit(output), dtype, **arrays, **shape)
+    call(loss.kernel(output), dtype, **arrays, **shape)
     for written in (delta, losses):
         written.assert_only_inside_written()
     for read in (target, weight, constants):
@@ -72,9 +72,13 @@ def compute_through(loss, output, z, y, w, dtype):
         return compute(loss, output, z, y, w, dtype)
     a, derivative = Guarded(z, dtype), Guarded(np.full(z.shape, np.nan), dtype)
     name = activation(output)
-    unit = softmax.softmax_beside_ones if output == "softmax" else getattr(name, "unit", None) or ACTIVATIONS[name].unit
+    kernel = (
+        softmax.softmax_beside_ones
+        if output == "softmax"
+        else getattr(name, "kernel", None) or ACTIVATIONS[name].kernel
+    )
     rows, columns = z.shape
-    call(unit, dtype, z=a, derivative=derivative, rows=rows, stride=columns, columns=columns, constants=0)
+    call(kernel, dtype, z=a, derivative=derivative, rows=rows, stride=columns, columns=columns, constants=0)
     a, delta, losses = compute(loss, output, a.array, y, w, dtype, derivative.array)
     if output == "softmax":
         outputs, slopes = Guarded(a, dtype), Guarded(delta, dtype)

@@ -143,16 +143,16 @@ def test_sparse_input_and_weights(case):
 
 def test_another_loss_compiles_its_own_unit_alone(monkeypatch):
     """Counted over all units, as if none had been asked for before."""
-    units = warmup.all_units()
-    for unit in units:
-        monkeypatch.setattr(unit, "compiled", {})
-        monkeypatch.setattr(unit, "_entries", {})
+    layer_sizes = warmup.all_kernels()
+    for kernel in layer_sizes:
+        monkeypatch.setattr(kernel, "compiled", {})
+        monkeypatch.setattr(kernel, "_entries", {})
 
     def asked_for(case):
         """The units that a training with this loss asks for and that no other has asked for yet."""
-        before = {unit.__name__ for unit in units if unit.compiled}
+        before = {kernel.__name__ for kernel in layer_sizes if kernel.compiled}
         full_batch(make_problem(case))
-        return {unit.__name__ for unit in units if unit.compiled} - before
+        return {kernel.__name__ for kernel in layer_sizes if kernel.compiled} - before
 
     activations = ("identity", "logistic", "tanh", "relu", "exp", "softmax")
     assert len(set().union(*(asked_for((HalfSquaredError(), output, 3)) for output in activations))) > 10
@@ -160,8 +160,8 @@ def test_another_loss_compiles_its_own_unit_alone(monkeypatch):
     for name, (loss, output, n_outputs) in CASES.items():
         if output not in OWN and loss is not QUARTIC:
             new = asked_for((loss, output, n_outputs))
-            own = {loss.unit(output).__name__}
-            assert new <= own | {as_activation(output).unit.__name__}, name  # fused, it needs no activation's unit
+            own = {loss.kernel(output).__name__}
+            assert new <= own | {as_activation(output).kernel.__name__}, name  # fused, it needs no activation's unit
             counted |= new & own
     assert len(counted) > 15
 

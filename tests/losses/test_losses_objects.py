@@ -44,7 +44,7 @@ def test_copies_are_equal(loss):
     for same in (pickle.loads(pickle.dumps(loss)), copy.deepcopy(loss), clone(loss, safe=False)):
         assert same == loss
         assert hash(same) == hash(loss)
-        assert same.unit("tanh") is loss.unit("tanh")
+        assert same.kernel("tanh") is loss.kernel("tanh")
     assert [other for other in OBJECTS if other == loss] == [loss]
     with pytest.raises(AttributeError):
         loss.gamma = 3.0
@@ -83,7 +83,7 @@ def test_what_goes_with_it_by_nature(loss):
         y = draw_targets(np.random.RandomState(0), loss, output, 5, n_outputs)
         if not (task == "multi-label" and isinstance(loss, Hinge)):
             loss.check(output, n_outputs, y)
-            assert loss.unit(output) is loss.fused.get(output, loss.unfused)
+            assert loss.kernel(output) is loss.fused.get(output, loss.unfused)
 
 
 # Refusals
@@ -232,11 +232,11 @@ def test_crossings_are_counted():
 
 
 def test_user_functions_are_compiled_once():
-    assert Loss(quartic, quartic_slope).unit("tanh") is QUARTIC.unit("identity")
+    assert Loss(quartic, quartic_slope).kernel("tanh") is QUARTIC.kernel("identity")
     other = Loss(quartic, lambda a, y: (a - y) ** 3 * 4)
     assert other != QUARTIC
-    assert other.unit("tanh") is not QUARTIC.unit("tanh")
-    assert all(loss.unit("tanh").source.identity for loss in (other, QUARTIC))  # what the cache tells them apart by
+    assert other.kernel("tanh") is not QUARTIC.kernel("tanh")
+    assert all(loss.kernel("tanh").source.identity for loss in (other, QUARTIC))  # what the cache tells them apart by
 
 
 def test_two_losses_of_a_user_are_not_mixed_up():
@@ -262,7 +262,7 @@ def test_user_functions_that_cannot_be_compiled():
         with pytest.raises(ValueError, match=r"must be a plain Python function of 2 numbers"):
             Loss(quartic, wrong).check("identity", 1)
     with pytest.raises(ValueError, match=r"quartic_slope cannot be compiled: .*What is allowed"):
-        Loss(uses_a_list, quartic_slope).unit("identity").address(np.float64)
+        Loss(uses_a_list, quartic_slope).kernel("identity").address(np.float64)
 
 
 @pytest.mark.parametrize(

@@ -206,7 +206,7 @@ class TestForward:
         assert (
             [z.shape for z in pre_activations]
             == [a.shape for a in activations]
-            == [(7, w) for w in net.layout.units[1:]]
+            == [(7, w) for w in net.layout.layer_sizes[1:]]
         )
         values = np.vectorize(Value, otypes=[object])
         for depth in range(1, len(names) + 1):
@@ -239,7 +239,7 @@ class TestOutputDerivatives:
         """Of s = Σ c a for some numbers c: central differences of the forward pass."""
         problem = Problem(case, seed=2)
         net = problem.net
-        c = np.random.RandomState(0).standard_normal((7, net.layout.units[-1]))
+        c = np.random.RandomState(0).standard_normal((7, net.layout.layer_sizes[-1]))
         coef_grads, intercept_grads, input_gradients = net.backward(problem.X, c)
         gradient = np.concatenate([g.ravel() for pair in zip(coef_grads, intercept_grads, strict=True) for g in pair])
         params, step = net.params.copy(), 1e-6
@@ -257,7 +257,7 @@ class TestOutputDerivatives:
     def test_jacobian(self, case):
         problem = Problem(case)
         jacobian = problem.net.jacobian(problem.X)
-        assert jacobian.shape == (7, problem.net.layout.units[-1], 3)
+        assert jacobian.shape == (7, problem.net.layout.layer_sizes[-1], 3)
         for feature in range(3):
             shift = 1e-6 * np.eye(3)[feature]
             slope = (problem.net.forward(problem.X + shift) - problem.net.forward(problem.X - shift)) / 2e-6

@@ -137,9 +137,9 @@ def test_damaged_rows_of_a_sparse_matrix(change):
 
 def test_an_optimizer_stays_with_its_network():
     running = Adam().begin()
-    for units in ([2, 1], [2, 3, 1]):
-        net = Network(units, ["identity"] * (len(units) - 1), "half_squared_error")
-        if len(units) == 3:
+    for layer_sizes in ([2, 1], [2, 3, 1]):
+        net = Network(layer_sizes, ["identity"] * (len(layer_sizes) - 1), "half_squared_error")
+        if len(layer_sizes) == 3:
             with pytest.raises(ValueError, match="cannot go on with 13"):
                 net.train([[1, 2]], [[1]], running)
         else:

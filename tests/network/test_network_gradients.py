@@ -91,13 +91,13 @@ def test_rows_go_through_in_chunks(monkeypatch):
 
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize(
-    "units", [[3, 4, 1], [2000, 2048, 3], [20_000, 100, 1], [2, 4096, 1], [100_000, 2000, 1]], ids=str
+    "layer_sizes", [[3, 4, 1], [2000, 2048, 3], [20_000, 100, 1], [2, 4096, 1], [100_000, 2000, 1]], ids=str
 )
-def test_rows_of_a_chunk(units, sparse):
+def test_rows_of_a_chunk(layer_sizes, sparse):
     """Of a network with many weights more, but with buffers no larger than the weights."""
-    size = Layout(units).size
-    network = SimpleNamespace(layout=Layout(units))
-    numbers = 2 * sum(units[1:]) + (0 if sparse else units[0])
+    size = Layout(layer_sizes).size
+    network = SimpleNamespace(layout=Layout(layer_sizes))
+    numbers = 2 * sum(layer_sizes[1:]) + (0 if sparse else layer_sizes[0])
     for n_rows in (1, 512, 700, 100_000):
         chunk = chunk_rows(network, SimpleNamespace(n_rows=n_rows, sparse=sparse))
         assert min(n_rows, CHUNK_ROWS) <= chunk <= min(n_rows, MOST_CHUNK_ROWS)

@@ -16,7 +16,7 @@ from oracles import reference_optimizers
 from sklearn.base import clone
 
 from fastmlp import MLPClassifier, optimizers, schedules
-from fastmlp.compiler import kernel as units
+from fastmlp.compiler import kernel as kernels
 from fastmlp.kernels.lowlevel import records
 from fastmlp.optimizers import (
     LAMB,
@@ -93,7 +93,7 @@ def check_update(optimizer, t, n, dtype, weights):
     hyperparameters[:, records.L2], hyperparameters[:, records.SCALE] = 0.5, 0.0625
     p, d, state = Guarded(param, dtype), Guarded(d_param, dtype), Guarded(moments, dtype, stride=n + 9)
     h = Guarded(hyperparameters[0 if weights else 1], np.float64)
-    call(optimizer.unit(), dtype, param=p, d_param=d, state=state, n_params=state.stride, n=n, hyperparameters=h)
+    call(optimizer.kernel(), dtype, param=p, d_param=d, state=state, n_params=state.stride, n=n, hyperparameters=h)
     gradient = (d_param + 0.5 * param) * 0.0625
     expected, after = reference_optimizers.update(optimizer, param, gradient, moments, t, 0.125, weights)
     np.testing.assert_allclose(p.array, expected, err_msg=f"step {t}", **tolerance(dtype))
@@ -309,13 +309,13 @@ def test_schedules_of_epochs_and_plateaus():
 @pytest.fixture
 def asked_for(monkeypatch):
     """The names of the units that the compiler, or its cache, is asked for."""
-    names, find = [], units.Unit._from_cache
+    names, find = [], kernels.Kernel._from_cache
 
-    def count(unit, dtype):
-        names.append(unit.__name__)
-        return find(unit, dtype)
+    def count(kernel, dtype):
+        names.append(kernel.__name__)
+        return find(kernel, dtype)
 
-    monkeypatch.setattr(units.Unit, "_from_cache", count)
+    monkeypatch.setattr(kernels.Kernel, "_from_cache", count)
     return names
 
 
@@ -327,12 +327,12 @@ def test_another_optimizer_or_schedule_compiles_its_own_unit_alone(problem, aske
 
     run(Adam())
     assert run(Adam()) == []
-    units = {optimizer.unit().__name__: optimizer.unit() for optimizer in RULES.values()}
-    assert len(units) == len(RULES) - 1  # centred with momentum and without is the same
+    kernels = {optimizer.kernel().__name__: optimizer.kernel() for optimizer in RULES.values()}
+    assert len(kernels) == len(RULES) - 1  # centred with momentum and without is the same
     for optimizer in RULES.values():
         with monkeypatch.context() as patch:
-            patch.setattr(optimizer.unit(), "compiled", {})  # as if it had never been used
-            assert run(optimizer) == [optimizer.unit().__name__]
+            patch.setattr(optimizer.kernel(), "compiled", {})  # as if it had never been used
+            assert run(optimizer) == [optimizer.kernel().__name__]
             assert run(replace(optimizer, learning_rate=SCHEDULE)) == []
     for schedule in (Cosine(0.1, 9), Exponential(0.1, 0.9), WarmUp(Adaptive(0.1), 3), InverseScaling(0.1)):
         assert run(Adam(schedule)) == []

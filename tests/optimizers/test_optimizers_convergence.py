@@ -54,8 +54,8 @@ def descend(optimizer, gradient, start, steps):
 
 
 def test_nobody_is_left_out():
-    units = {optimizer_of(name, 2, 1).unit().__name__ for name in TABLE}
-    assert units >= {optimizer.unit().__name__ for optimizer in OPTIMIZERS.values()}
+    layer_sizes = {optimizer_of(name, 2, 1).kernel().__name__ for name in TABLE}
+    assert layer_sizes >= {optimizer.kernel().__name__ for optimizer in OPTIMIZERS.values()}
 
 
 @pytest.mark.parametrize("name", FOR_ANY_FUNCTION)

@@ -144,7 +144,7 @@ def test_gradient_against_scalars(hidden, sparse):
     coefs, intercepts, (X, y, weights) = problem.in_float64()
     as_values = np.vectorize(Value, otypes=[object])
     coefs, intercepts = [as_values(c) for c in coefs], [as_values(b) for b in intercepts]
-    masks = masks_of_step(settings, problem.network.layout.units, strides_of(epoch), 0, 9)
+    masks = masks_of_step(settings, problem.network.layout.layer_sizes, strides_of(epoch), 0, 9)
     objective = sum((L2 / 2 * w**2 for coef in coefs for w in coef.ravel()), start=Value(0))
     for row, number in enumerate(shuffled(problem)):
         h = X[number] * masks[0][row]

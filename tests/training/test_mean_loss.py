@@ -29,8 +29,10 @@ def slope_of_quartic(a, y):
 def data(net, n_rows, container="dense", seed=0):
     """Inputs with many zeros, and targets that go with the network's loss."""
     rng = np.random.RandomState(seed)
-    X = rng.standard_normal((n_rows, net.layout.units[0])) * rng.randint(2, size=(n_rows, net.layout.units[0]))
-    n_outputs = net.layout.units[-1]
+    X = rng.standard_normal((n_rows, net.layout.layer_sizes[0])) * rng.randint(
+        2, size=(n_rows, net.layout.layer_sizes[0])
+    )
+    n_outputs = net.layout.layer_sizes[-1]
     width = net.loss_function.n_targets(net.output_activation, n_outputs)
     highest = n_outputs if net.output_activation.name == "softmax" else 2
     return CONTAINERS[container](X), rng.randint(highest, size=(n_rows, width)), rng.uniform(0, 2, n_rows)
@@ -70,10 +72,10 @@ def test_same_bits_for_every_loss(loss, output, container, dtype):
 
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("n_rows", [1, 2, 7, 64, 255, 256, 257, 511, 512, 513, 1025])
-@pytest.mark.parametrize("units", [[4, 1], [30, 17, 1], [3, 64, 9, 4]], ids=str)
-def test_same_bits_for_any_number_of_rows(units, n_rows, dtype):
+@pytest.mark.parametrize("layer_sizes", [[4, 1], [30, 17, 1], [3, 64, 9, 4]], ids=str)
+def test_same_bits_for_any_number_of_rows(layer_sizes, n_rows, dtype):
     for output, loss in (("identity", "half_squared_error"), ("softmax", "log_loss")):
-        net = Network(units, [*["tanh"] * (len(units) - 2), output], loss, dtype)
+        net = Network(layer_sizes, [*["tanh"] * (len(layer_sizes) - 2), output], loss, dtype)
         for container in CONTAINERS:
             assert_same_bits(net, *data(net, n_rows, container))
 

@@ -17,8 +17,8 @@ from fastmlp.training.second_order import Objective
 RATES = (0.01, 0.003, 0.001)
 
 
-def make(units, activations, loss, dtype="float64", seed=0):
-    network = Network(units, activations, loss, dtype)
+def make(layer_sizes, activations, loss, dtype="float64", seed=0):
+    network = Network(layer_sizes, activations, loss, dtype)
     network.initialize(random_state=seed)
     return network
 

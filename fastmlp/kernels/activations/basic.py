@@ -7,7 +7,7 @@ The padding between `columns` and `stride` is computed along (nobody reads it), 
 `softmax` serves outputs alone, whose rows are contiguous; it leaves derivative untouched, as the loss knows its delta.
 """
 
-from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inline_llvm, unit
+from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inline_llvm, kernel
 from ..lowlevel.pointers import carray
 from ..math.elementary import exp
 from ..math.elementary import logistic as _logistic
@@ -17,7 +17,7 @@ from ..math.lanes import prefer_wide_vectors
 SIGNATURE = (POINTER, POINTER, SIZE, SIZE, SIZE, DOUBLES)
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def identity(z, derivative, rows, stride, columns, constants):
     """f(z) = z, f′ = 1."""
     prefer_wide_vectors()
@@ -27,7 +27,7 @@ def identity(z, derivative, rows, stride, columns, constants):
         d[i] = one
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def relu(z, derivative, rows, stride, columns, constants):
     """f(z) = max(z, 0); f′ = 1 where z > 0, else 0. NaN stays NaN."""
     prefer_wide_vectors()
@@ -39,7 +39,7 @@ def relu(z, derivative, rows, stride, columns, constants):
         d[i] = zero if v <= zero else one
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def logistic(z, derivative, rows, stride, columns, constants):
     """f(z) = 1 / (1 + exp(−z)), f′ = f (1 − f)."""
     prefer_wide_vectors()
@@ -51,7 +51,7 @@ def logistic(z, derivative, rows, stride, columns, constants):
         d[i] = v * (one - v)
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def tanh(z, derivative, rows, stride, columns, constants):
     """f(z) = tanh(z), f′ = 1 − f²."""
     prefer_wide_vectors()
@@ -63,7 +63,7 @@ def tanh(z, derivative, rows, stride, columns, constants):
         d[i] = one - v * v
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def exponential(z, derivative, rows, stride, columns, constants):
     """f(z) = exp(z) = f′."""
     prefer_wide_vectors()
@@ -74,7 +74,7 @@ def exponential(z, derivative, rows, stride, columns, constants):
         d[i] = v
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def softmax(z, derivative, rows, stride, columns, constants):
     """f(z)ⱼ = exp(zⱼ − max z) / Σ exp(z − max z), row by row; for outputs, whose rows are contiguous."""
     prefer_wide_vectors()

@@ -5,14 +5,14 @@ takes the branch that computes with it. At a kink f′ is that of the left side 
 in PyTorch.
 """
 
-from ...compiler.numba_backend import unit
+from ...compiler.numba_backend import kernel
 from ..lowlevel.pointers import carray
 from ..math.elementary import exp, expm1
 from ..math.lanes import prefer_wide_vectors
 from .basic import SIGNATURE
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def leaky_relu(z, derivative, rows, stride, columns, constants):
     """f(z) = z where z > 0, else slope z; f′ = 1 or slope. settings: slope."""
     prefer_wide_vectors()
@@ -25,7 +25,7 @@ def leaky_relu(z, derivative, rows, stride, columns, constants):
         d[i] = one if v > zero else slope
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def elu(z, derivative, rows, stride, columns, constants):
     """f(z) = scale z where z > 0, else scale α (exp(rate z) − 1); f′ = scale, or scale α rate exp(rate z).
 
@@ -43,7 +43,7 @@ def elu(z, derivative, rows, stride, columns, constants):
         d[i] = scale if v > zero else slope * exp(v * rate)
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def clipped(z, derivative, rows, stride, columns, constants):
     """f(z) = scale (z clipped to [low, high] + shift); f′ = scale between them, else 0.
 
@@ -63,7 +63,7 @@ def clipped(z, derivative, rows, stride, columns, constants):
         d[i] = zero if v <= low or v >= high else scale
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def hard_swish(z, derivative, rows, stride, columns, constants):
     """f(z) = 0 where z ≤ −3, z where z ≥ 3, else z (z + 3) / 6; f′ = 0, 1 or (2 z + 3) / 6."""
     prefer_wide_vectors()
@@ -78,7 +78,7 @@ def hard_swish(z, derivative, rows, stride, columns, constants):
         d[i] = zero if v <= -three else slope
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def step(z, derivative, rows, stride, columns, constants):
     """f(z) = 1 where z > 0, else 0 (at 0 too). f′ = 1, which it is not.
 

@@ -7,7 +7,7 @@ Signature and habits are those of `activations`. All are exact far out as well: 
 
 import math
 
-from ...compiler.numba_backend import inline_llvm, unit
+from ...compiler.numba_backend import inline_llvm, kernel
 from ..lowlevel.pointers import carray
 from ..math.elementary import exp, log1p
 from ..math.erf import normal_cdf, normal_density
@@ -28,7 +28,7 @@ def logistics(u):
     return (e * inverse, inverse) if u < type(u)(0) else (inverse, e * inverse)
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def gelu(z, derivative, rows, stride, columns, constants):
     """f(z) = z Φ(z), f′ = Φ(z) + z φ(z), with the normal distribution's Φ and its density φ."""
     prefer_wide_vectors()
@@ -43,7 +43,7 @@ def gelu(z, derivative, rows, stride, columns, constants):
         d[i] = p + clipped * normal_density(v)
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def gelu_tanh(z, derivative, rows, stride, columns, constants):
     """f(z) = ½ z (1 + tanh u) = z σ(2u), u = √(2/π) (z + 0.044715 z³); f′ = σ(2u) + z σ(2u) σ(−2u) 2u′."""
     prefer_wide_vectors()
@@ -66,7 +66,7 @@ def gelu_tanh(z, derivative, rows, stride, columns, constants):
         d[i] = s * (one + v * rest * (c + quadratic * square))
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def silu(z, derivative, rows, stride, columns, constants):
     """f(z) = z σ(βz), f′ = σ(βz) (1 + βz σ(−βz)). settings: β."""
     prefer_wide_vectors()
@@ -81,7 +81,7 @@ def silu(z, derivative, rows, stride, columns, constants):
         d[i] = zero if s == zero else s * (one + bend)
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def mish(z, derivative, rows, stride, columns, constants):
     """f(z) = z t, t = tanh(softplus z); f′ = t + z (1 − t²) σ(z).
 
@@ -106,7 +106,7 @@ def mish(z, derivative, rows, stride, columns, constants):
         d[i] = t + v * (g2 * inverse) * (one + t) * s
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def softplus(z, derivative, rows, stride, columns, constants):
     """f(z) = ln(1 + exp(βz)) / β = (max(βz, 0) + ln(1 + exp(−|βz|))) / β, f′ = σ(βz). settings: β."""
     prefer_wide_vectors()
@@ -121,7 +121,7 @@ def softplus(z, derivative, rows, stride, columns, constants):
         d[i] = (e if u < zero else one) / (one + e)
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def softsign(z, derivative, rows, stride, columns, constants):
     """f(z) = z / (1 + |z|), f′ = 1 / (1 + |z|)²."""
     prefer_wide_vectors()

@@ -30,7 +30,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
 from numba.core.types import WrapperAddressProtocol
 
-from ...compiler.kernel import KernelSource, Unit
+from ...compiler.kernel import Kernel, KernelSource
 from ...compiler.numba_backend import ELEMENTWISE, NeedsPython, inline_llvm
 from .blame import Watch
 from .compiler import FUNCTIONS, READ, UserCompiler, package_name
@@ -176,7 +176,7 @@ def _describe_code(code):
     return code.co_code, code.co_exceptiontable, constants, counts, names
 
 
-class OwnUnit(Unit):
+class OwnUnit(Kernel):
     """A unit with a user's functions in it: what Numba says about them becomes a ValueError."""
 
     def __init__(self, function, arguments, functions, identity):
@@ -226,7 +226,7 @@ def custom_kernel(kernel, arguments, **functions):
     kernel : callable
         A kernel without decorator, which calls names that are empty in its module.
     arguments : tuple of Numba types
-        As `unit` takes them.
+        As `kernel` takes them.
     **functions : callable
         Name of a gap → plain function, or a function of ``math`` or NumPy.
 
@@ -243,7 +243,7 @@ def custom_kernel(kernel, arguments, **functions):
     if not reading.complete:
         return OwnUnit(filled, arguments, tuple(functions.values()), None)
     key = identity, reading.in_files
-    if (unit := _units.get(key)) is None:
+    if (kernel := _units.get(key)) is None:
         kept = identity if reading.in_files else None
-        unit = _units[key] = OwnUnit(filled, arguments, tuple(functions.values()), kept)
-    return unit
+        kernel = _units[key] = OwnUnit(filled, arguments, tuple(functions.values()), kept)
+    return kernel

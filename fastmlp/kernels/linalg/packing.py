@@ -14,7 +14,7 @@ Phase two writes the panels of the weights and of their transposed twins while t
 matrices need none of this.
 """
 
-from ...compiler.numba_backend import POINTER, SIZE, inline_ir, unit
+from ...compiler.numba_backend import POINTER, SIZE, inline_ir, kernel
 from ..lowlevel.pointers import call, carray, min_size, pointer_at, shift
 from ..lowlevel.records import LAYER_POINTER, TASK_POINTER, TILE_VECTORS
 from .register_tiles import copy_row, lanes
@@ -31,7 +31,7 @@ def tile_vectors(columns, width):
     return min_size((columns + width - 1) // width, TILE_VECTORS)
 
 
-@unit(POINTER, SIZE, POINTER, SIZE, SIZE, SIZE, SIZE)
+@kernel(POINTER, SIZE, POINTER, SIZE, SIZE, SIZE, SIZE)
 def copy_panels(panels, depth, b, b_stride, first, count, columns):
     """Rows first … first + count of the panels of a (depth, columns) matrix are overwritten with b (count, columns)."""
     width = lanes(b)
@@ -45,7 +45,7 @@ def copy_panels(panels, depth, b, b_stride, first, count, columns):
         j += take
 
 
-@unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, SIZE, POINTER)
+@kernel(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, SIZE, POINTER)
 def copy_weights(task_record, layer_records, number, first, count, dtype_ptr):
     """The panels of a layer's weights are overwritten with rows first … first + count, those of the transposed too."""
     task = carray(task_record, 1)[0]

@@ -14,14 +14,14 @@ as memory gives them. Dense input is gathered for a block of depth at a time: wi
 Where the first layer is not large, the copy would cost about what the product does: rows are read in place.
 """
 
-from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, unit
+from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, kernel
 from ..linalg.register_tiles import lanes, prefetch, sum_products
 from ..lowlevel.pointers import call, carray, integers_at, min_size, pointer_at, shift
 from ..lowlevel.records import FROM_BIAS, FROM_OUT, LAYER_POINTER, RECTIFY, RECTIFY_FROM_OUT, ROW_TILE, TASK_POINTER
 from .forward_backward import gather_inputs
 
 
-@unit(TASK_POINTER, LAYER_POINTER, SIZE, INTEGERS, SIZE, SIZE, POINTER)
+@kernel(TASK_POINTER, LAYER_POINTER, SIZE, INTEGERS, SIZE, SIZE, POINTER)
 def multiply_in_blocks(task_record, layer_records, number, order, first, rows, dtype_ptr):
     """output (rows, stride) of a layer is overwritten with bias + input @ weight, by the layer's mode rectified.
 

@@ -9,7 +9,7 @@ batch · row length + column: whatever thread computes it, in whatever block. De
 
 import numpy as np
 
-from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, unit
+from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, kernel
 from ..lowlevel.pointers import carray, indices_at, integers_at, pointer_at, shift
 from ..lowlevel.records import LAYER_POINTER, RECTIFY, TASK_POINTER
 from ..math.lanes import prefer_wide_vectors
@@ -18,7 +18,7 @@ from ..math.random_bits import random_bits
 _SIGNATURE = (TASK_POINTER, LAYER_POINTER, SIZE, INTEGERS, SIZE, SIZE, POINTER)
 
 
-@unit(*_SIGNATURE)
+@kernel(*_SIGNATURE)
 def mask_rows(task_record, layer_records, number, order, first, rows, dtype_ptr):
     """The layer's input and f′ of the layer below, (rows, stride), are multiplied by their mask, rows first ….
 
@@ -47,7 +47,7 @@ def mask_rows(task_record, layer_records, number, order, first, rows, dtype_ptr)
         d[i] *= mask
 
 
-@unit(*_SIGNATURE)
+@kernel(*_SIGNATURE)
 def mask_entries(task_record, layer_records, number, order, first, rows, dtype_ptr):
     """values, CSR like given_values, is overwritten with those times their mask, in rows first … of the batch."""
     task = carray(task_record, 1)[0]

@@ -14,7 +14,7 @@ Every thread runs it with a task record of its own and takes its share of the ro
 computed by one thread in a fixed order, so the bits are the same whatever the number of threads. Nothing is allocated.
 """
 
-from ...compiler.numba_backend import POINTER, SIZE, inline_ir, unit
+from ...compiler.numba_backend import POINTER, SIZE, inline_ir, kernel
 from ..lowlevel.barrier import barrier_wait, thread_range
 from ..lowlevel.pointers import call, carray, doubles_at, integers_at, min_size, shift
 from ..lowlevel.records import L2, LAYER_POINTER, N_HYPERPARAMETERS, N_STEP_RATES, ROW_TILE, SCALE, TASK_POINTER
@@ -22,7 +22,7 @@ from ..lowlevel.subnormals import flush_subnormals, restore_mode
 from .forward_backward import sum_losses, sum_weights
 
 
-@unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
+@kernel(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
 def train_steps(task_record, layer_records, first_step, stop_step, dtype_ptr):
     """Steps first_step … stop_step of one epoch: params and state are updated in place.
 

@@ -14,7 +14,7 @@ Each element is the same chain of multiply-adds as in `simd`'s tiles, and one ou
 its dot product, one for each lane: the same bits.
 """
 
-from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, unit
+from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, kernel
 from ..linalg.chains import COLUMNS_AT_ONCE, add_lanes, make_chain
 from ..linalg.register_tiles import lanes, sum_products
 from ..lowlevel.pointers import call, carray, integers_at, min_size, pointer_at, shift
@@ -23,7 +23,7 @@ from ..lowlevel.records import FROM_BIAS, LAYER_POINTER, RECTIFY, ROW_TILE, TASK
 _many_columns, _one_column = make_chain(COLUMNS_AT_ONCE), make_chain(1)
 
 
-@unit(TASK_POINTER, LAYER_POINTER, INTEGERS, SIZE, POINTER)
+@kernel(TASK_POINTER, LAYER_POINTER, INTEGERS, SIZE, POINTER)
 def multiply_fortran(task_record, layer_records, order, rows, dtype_ptr):
     """output (rows, stride) of the first layer is overwritten with bias + X @ weight, by the layer's mode rectified.
 

@@ -4,7 +4,7 @@ Called by the epoch, by the full-batch gradient and by prediction. Task and laye
 `dtype_ptr` is a pointer of the element's type and stands for that type alone.
 """
 
-from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, inline_reduction, unit
+from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, inline_reduction, kernel
 from ..linalg.register_tiles import copy_every_other, copy_row, lanes
 from ..lowlevel.barrier import cancelled
 from ..lowlevel.pointers import call, carray, doubles_at, indices_at, integers_at, min_size, pointer_at, shift
@@ -66,7 +66,7 @@ def sum_weights(task, order, rows, dtype_ptr):
     return total
 
 
-@unit(TASK_POINTER, LAYER_POINTER, INTEGERS, SIZE, SIZE, POINTER)
+@kernel(TASK_POINTER, LAYER_POINTER, INTEGERS, SIZE, SIZE, POINTER)
 def forward_rows(task_record, layer_records, order, first, rows, dtype_ptr):
     """Rows first … first + rows of the batch through all layers: every output of theirs is overwritten, and f′.
 
@@ -120,7 +120,7 @@ def activate_rows(layer, first, rows, dtype_ptr):
     call(layer.activation, (z, derivative, rows, layer.stride, layer.fan_out, doubles_at(layer.activation_constants)))
 
 
-@unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
+@kernel(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
 def backward_rows(task_record, layer_records, first, rows, dtype_ptr):
     """From the loss of rows first … first + rows back to the first layer: losses and all deltas are overwritten."""
     task = carray(task_record, 1)[0]
@@ -167,7 +167,7 @@ def multiply_backward(task, layer, below, first, rows, dtype_ptr):
     )
 
 
-@unit(TASK_POINTER, LAYER_POINTER, INTEGERS, SIZE, SIZE, POINTER)
+@kernel(TASK_POINTER, LAYER_POINTER, INTEGERS, SIZE, SIZE, POINTER)
 def pass_rows(task_record, layer_records, order, begin, end, dtype_ptr):
     """Rows begin … end of the batch through all layers and back, a block that stays in the near caches at a time.
 

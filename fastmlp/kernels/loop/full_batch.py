@@ -1,6 +1,6 @@
 """Loss and gradient over all rows, in chunks of rows that are added up in order: no buffer of all rows."""
 
-from ...compiler.numba_backend import POINTER, SIZE, inline_ir, unit
+from ...compiler.numba_backend import POINTER, SIZE, inline_ir, kernel
 from ..lowlevel.barrier import barrier_wait, thread_range
 from ..lowlevel.pointers import call, carray, integers_at, min_size, pointer_at, shift
 from ..lowlevel.records import COLUMN_TILE, LAYER_POINTER, ROW_TILE, TASK_POINTER
@@ -10,7 +10,7 @@ from .forward_backward import sum_losses, sum_weights
 from .weight_gradient import bias_gradient, sort_batch
 
 
-@unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
+@kernel(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
 def add_gradients(task_record, layer_records, first_step, stop_step, gradient):
     """Chunks first_step … stop_step of the rows: gradient (n_params,) is accumulated, a sum over rows without L2.
 

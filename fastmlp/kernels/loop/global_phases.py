@@ -16,7 +16,7 @@ Nobody who needs none of this comes here.
 
 import numpy as np
 
-from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inline_ir, unit
+from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inline_ir, kernel
 from ..linalg.norms import sum_of_squares_in_double
 from ..lowlevel.barrier import barrier_wait, thread_range
 from ..lowlevel.pointers import call, carray, doubles_at, integers_at, min_size, pointer_at, shift
@@ -35,7 +35,7 @@ from ..math.lanes import prefer_wide_vectors
 from .update import refresh_weight_copies
 
 
-@unit(TASK_POINTER, LAYER_POINTER, POINTER)
+@kernel(TASK_POINTER, LAYER_POINTER, POINTER)
 def run_global_phases(task_record, layer_records, dtype_ptr):
     """This thread's part of all later phases, a barrier before each.
 
@@ -62,7 +62,7 @@ def add_up(address, n):
     return total
 
 
-@unit(POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)
+@kernel(POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)
 def collect(param, d_param, state, n_params, n, hyperparameters):
     """An update rule that changes nothing: state (n,) is overwritten with the gradient, (d_param + L2 param) SCALE."""
     prefer_wide_vectors()
@@ -72,7 +72,7 @@ def collect(param, d_param, state, n_params, n, hyperparameters):
         g[i] = (d[i] + l2 * p[i]) * scale
 
 
-@unit(TASK_POINTER, LAYER_POINTER, POINTER)
+@kernel(TASK_POINTER, LAYER_POINTER, POINTER)
 def store_norm(task_record, layer_records, dtype_ptr):
     """sums is overwritten with Σ g² of this thread's tiles of the whole gradient, weights and biases together."""
     task = carray(task_record, 1)[0]
@@ -83,7 +83,7 @@ def store_norm(task_record, layer_records, dtype_ptr):
         sums[first // FLAT_TILE] = sum_of_squares_in_double(gradient, min_size(FLAT_TILE, end - first))
 
 
-@unit(TASK_POINTER, LAYER_POINTER, POINTER)
+@kernel(TASK_POINTER, LAYER_POINTER, POINTER)
 def apply_gradient(task_record, layer_records, dtype_ptr):
     """This thread's parameters and moments take their step by the gradient times min(1, clip_norm / ‖gradient‖).
 
@@ -124,7 +124,7 @@ def apply_to(task, params, offset, first, n, row, dtype_ptr):
     call(task.rule, (param, gradient, moments, task.n_params, n, shift(doubles_at(task.rule_hyperparameters), row)))
 
 
-@unit(TASK_POINTER, LAYER_POINTER, POINTER)
+@kernel(TASK_POINTER, LAYER_POINTER, POINTER)
 def limit_columns(task_record, layer_records, dtype_ptr):
     """What comes into each unit of this thread's, a column of weights, is scaled to the norm max_norm if it is larger.
 
@@ -161,7 +161,7 @@ def limit_tile(weight, stride, rows, columns, largest, sums):
             w[j] *= w.dtype.type(factors[j])
 
 
-@unit(TASK_POINTER, LAYER_POINTER, POINTER)
+@kernel(TASK_POINTER, LAYER_POINTER, POINTER)
 def transpose_all(task_record, layer_records, dtype_ptr):
     """The twins (transposed, panels) of this thread's rows of weights are overwritten with them."""
     task = carray(task_record, 1)[0]

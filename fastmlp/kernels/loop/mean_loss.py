@@ -1,13 +1,13 @@
 """The loss over all rows and nothing else: forward, and each row's loss, with the same bits as beside a gradient."""
 
-from ...compiler.numba_backend import POINTER, SIZE, unit
+from ...compiler.numba_backend import POINTER, SIZE, kernel
 from ..lowlevel.pointers import call, carray, doubles_at, integers_at, min_size, shift
 from ..lowlevel.records import LAYER_POINTER, TASK_POINTER
 from ..lowlevel.subnormals import flush_subnormals, restore_mode
 from .forward_backward import compute_losses, gather_targets, sum_losses, sum_weights
 
 
-@unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
+@kernel(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
 def add_losses(task_record, layer_records, first_step, stop_step, dtype_ptr):
     """Chunks first_step … stop_step of the rows through all layers, a block of rows after the other in the same memory.
 

@@ -12,7 +12,7 @@ Without parts, phase two reads every activation and delta of the batch once more
 cache. The parts depend on the batch's size alone, so the sums have the same bits for any number of threads.
 """
 
-from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, unit
+from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, kernel
 from ..lowlevel.barrier import cancelled, thread_range
 from ..lowlevel.pointers import call, carray, doubles_at, min_size, pointer_at, shift
 from ..lowlevel.records import LAYER_POINTER, TASK_POINTER
@@ -20,7 +20,7 @@ from .forward_backward import sum_doubles
 from .weight_gradient import bias_gradient
 
 
-@unit(TASK_POINTER, LAYER_POINTER, INTEGERS, SIZE, POINTER)
+@kernel(TASK_POINTER, LAYER_POINTER, INTEGERS, SIZE, POINTER)
 def microbatch_gradients(task_record, layer_records, order, rows, dtype_ptr):
     """Phase one: this thread's parts of the batch; partials (parts, n_params) and part_losses (parts,) are overwritten.
 
@@ -69,7 +69,7 @@ def store_gradient(task_record, layer_records, number, part, base, count, dtype_
     bias_gradient(layer, shift(partial, layer.bias_offset), base, 0, fan_out, count, dtype_ptr)
 
 
-@unit(TASK_POINTER, POINTER, SIZE, SIZE, SIZE, SIZE, SIZE)
+@kernel(TASK_POINTER, POINTER, SIZE, SIZE, SIZE, SIZE, SIZE)
 def add_microbatches(task_record, out, offset, count, columns, stride, rows):
     """out (count, columns) is overwritten with the partials' sum, from element `offset` on, rows `stride` apart."""
     task = carray(task_record, 1)[0]

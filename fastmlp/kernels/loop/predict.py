@@ -1,13 +1,13 @@
 """The forward pass over many rows, a block at a time."""
 
-from ...compiler.numba_backend import POINTER, SIZE, inline_ir, unit
+from ...compiler.numba_backend import POINTER, SIZE, inline_ir, kernel
 from ..lowlevel.pointers import call, carray, integers_at, min_size, pointer_at, shift
 from ..lowlevel.records import DATA_AT, LAYER_POINTER, SHAPE_AT, TASK_POINTER
 from ..lowlevel.subnormals import flush_subnormals, restore_mode
 from .forward_backward import activate_rows
 
 
-@unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, SIZE, SIZE, POINTER)
+@kernel(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, SIZE, SIZE, POINTER)
 def predict_rows(task_record, layer_records, x, x_row_stride, first, stop, out):
     """Rows first … stop: out (stop, width), contiguous, is overwritten in those rows.
 
@@ -37,7 +37,7 @@ def predict_rows(task_record, layer_records, x, x_row_stride, first, stop, out):
     restore_mode(mode)
 
 
-@unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
+@kernel(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
 def predict_few(task_record, layer_records, x_array, out_array, dtype_ptr):
     """All rows of a contiguous NumPy array, both arrays given by the addresses of their objects: see `predict_rows`.
 

@@ -7,11 +7,11 @@ Source: NumPy's ``RandomState.shuffle`` and ``random_interval``.
 
 import numpy as np
 
-from ...compiler.numba_backend import INTEGERS, SIZE, unit
+from ...compiler.numba_backend import INTEGERS, SIZE, kernel
 from ..lowlevel.pointers import call_for_uint32, carray
 
 
-@unit(INTEGERS, SIZE, SIZE, SIZE)
+@kernel(INTEGERS, SIZE, SIZE, SIZE)
 def shuffle(order, n, next_uint32, generator):
     """order (n,) is shuffled in place; the generator's state goes on as if NumPy had drawn.
 

@@ -1,13 +1,13 @@
 """Phase two of a step for one layer: the gradient of a tile of weights, and straight after it the tile's update."""
 
-from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, inline_reduction, unit
+from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, inline_reduction, kernel
 from ..lowlevel.barrier import cancelled, thread_range
 from ..lowlevel.pointers import call, carray, doubles_at, min_size, pointer_at, shift
 from ..lowlevel.records import COLUMN_TILE, LAYER_POINTER, N_HYPERPARAMETERS, ROW_TILE, TASK_POINTER
 from .weight_gradient import bias_gradient, sort_batch
 
 
-@unit(TASK_POINTER, LAYER_POINTER, SIZE, INTEGERS, SIZE, POINTER)
+@kernel(TASK_POINTER, LAYER_POINTER, SIZE, INTEGERS, SIZE, POINTER)
 def update_layer(task_record, layer_records, number, order, rows, dtype_ptr):
     """Phase two for one layer: gradient and update of this thread's tiles, and of its biases.
 

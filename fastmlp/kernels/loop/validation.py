@@ -1,13 +1,13 @@
 """The loss of rows without its gradient: forward and loss, a block at a time."""
 
-from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, unit
+from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, kernel
 from ..lowlevel.pointers import call, carray, integers_at, min_size, shift
 from ..lowlevel.records import LAYER_POINTER, TASK_POINTER
 from ..lowlevel.subnormals import flush_subnormals, restore_mode
 from .forward_backward import compute_losses, gather_targets
 
 
-@unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, DOUBLES, POINTER)
+@kernel(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, DOUBLES, POINTER)
 def store_losses(task_record, layer_records, first, stop, losses, dtype_ptr):
     """losses (stop, n_targets) is overwritten with the weighted losses of the rows first … stop of the task's order.
 

@@ -1,6 +1,6 @@
 """The weight gradient of a block of a layer, over all rows of the batch; the bias's beside it."""
 
-from ...compiler.numba_backend import POINTER, SIZE, inline_ir, unit
+from ...compiler.numba_backend import POINTER, SIZE, inline_ir, kernel
 from ..linalg.register_tiles import copy_row, lanes, sum_vectors
 from ..lowlevel.pointers import call, carray, indices_at, integers_at, pointer_at, shift
 from ..lowlevel.records import LAYER_POINTER, OVERWRITE, TASK_POINTER
@@ -18,7 +18,7 @@ def sort_batch(task, order, rows, first, stop, dtype_ptr):
     )
 
 
-@unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, SIZE, SIZE, SIZE, SIZE, SIZE, SIZE, POINTER)
+@kernel(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, SIZE, SIZE, SIZE, SIZE, SIZE, SIZE, POINTER)
 def weight_gradient(
     task_record, layer_records, number, sorted_from, base, first, count, column, columns, rows, dtype_ptr
 ):

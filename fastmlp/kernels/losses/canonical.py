@@ -21,7 +21,7 @@ In this file: scikit-learn's own four, fused with their output activations. Loga
 
 import numpy as np
 
-from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inline_llvm, unit
+from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inline_llvm, kernel
 from ..activations.basic import softmax_rows
 from ..lowlevel.pointers import carray
 from ..math.elementary import exp, log, logistic
@@ -38,7 +38,7 @@ def clip(p, epsilon):
     return highest if p > highest else p
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def softmax_log_loss(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """a = softmax(z), loss = −log a[y] with the class y as the row's only target."""
     prefer_wide_vectors()
@@ -56,7 +56,7 @@ def softmax_log_loss(z, delta, target, weight, loss, rows, columns, n_targets, c
         row_loss[i] = -log(np.float64(clip(y.dtype.type(row_loss[i]), epsilon))) * w[i]
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def logistic_log_loss(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """a = logistic(z), loss = −(y log a + (1 − y) log(1 − a)), each output a label of its own, y 0 or 1."""
     prefer_wide_vectors()
@@ -73,7 +73,7 @@ def logistic_log_loss(z, delta, target, weight, loss, rows, columns, n_targets, 
         losses[i] = -np.float64(log(p if y[i] > zero else one - p) * w[i])
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def squared_error(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """a = z, loss = ½ mean over the outputs of (a − y)², delta that of ½ the *sum*: scikit-learn's habit."""
     n = rows * columns
@@ -86,7 +86,7 @@ def squared_error(z, delta, target, weight, loss, rows, columns, n_targets, cons
         losses[i] = half * np.float64(difference) * np.float64(difference) * np.float64(w[i])
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def poisson(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """a = exp(z), loss = y log(y / a) − y + a, half the Poisson deviance (y log y = 0 at y = 0)."""
     n = rows * columns

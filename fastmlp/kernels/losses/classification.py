@@ -7,7 +7,7 @@ a probability that may have rounded to 0 or 1, and clips it to [ε, 1 − ε], �
 
 import numpy as np
 
-from ...compiler.numba_backend import inline_llvm, unit
+from ...compiler.numba_backend import inline_llvm, kernel
 from ..activations.basic import softmax_rows
 from ..lowlevel.pointers import carray
 from ..math.elementary import exp, log, logistic
@@ -23,7 +23,7 @@ def smoothed(y, smoothing):
     return y * (one - smoothing) + half * smoothing
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def smoothed_logistic(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """Fused with logistic: loss = −(t log a + (1 − t) log(1 − a)), delta = a − t, t = (1 − s) y + ½ s; settings: s.
 
@@ -54,7 +54,7 @@ def largest_of(a, begin, end):
     return largest
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def smoothed_softmax(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """Fused with softmax: loss = −Σⱼ tⱼ log aⱼ, delta = a − t, tⱼ = (1 − s) [j = y] + s / columns; settings: s.
 
@@ -81,7 +81,7 @@ def smoothed_softmax(z, delta, target, weight, loss, rows, columns, n_targets, c
         d[begin + int(y[i])] = (a[begin + int(y[i])] - share - rest) * w[i]
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def log_loss_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """loss = −(t log p + (1 − t) log(1 − p)), p = a clipped, t = (1 − s) y + ½ s; slope (p − t) / (p (1 − p)).
 
@@ -104,7 +104,7 @@ def log_loss_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets
 # (where outputs are labels: for 0 and for 1).
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def focal_logistic(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """Fused with logistic: loss = −α q^γ log p, delta = ∓ α q^γ (q − γ p log p), − where y is 1.
 
@@ -138,7 +138,7 @@ def power_and_ratio(log_p, q, gamma, smallest):
     return exp(gamma * log(q)), log_p / q
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def focal_softmax(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """Fused with softmax, p = a_y: loss = −α q^γ log p, deltaⱼ = G ([j = y] − aⱼ), G = α q^γ (γ p log p / q − 1)."""
     prefer_wide_vectors()
@@ -169,7 +169,7 @@ def focal_softmax(z, delta, target, weight, loss, rows, columns, n_targets, cons
         d[own] = derivative * q
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def focal_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """loss = −α q^γ log p, slope ± α q^γ (γ log p / q − 1 / p), + where y is 1; p = a there, else 1 − a; clipped."""
     prefer_wide_vectors()

@@ -8,7 +8,7 @@ zero counts as 10⁻²⁰⁰, so that f′, zero as well, makes a zero of the de
 
 import numpy as np
 
-from ...compiler.numba_backend import inline_llvm, unit
+from ...compiler.numba_backend import inline_llvm, kernel
 from ..lowlevel.pointers import carray
 from ..math.elementary import exp, log
 from ..math.lanes import prefer_wide_vectors
@@ -22,7 +22,7 @@ def positive(a):
     return 1e-200 if a < 1e-200 else a
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def poisson_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """loss = y log(y / a) − y + a (y log y = 0 at y = 0), slope 1 − y / a."""
     prefer_wide_vectors()
@@ -35,7 +35,7 @@ def poisson_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets,
         d[i] = np.float64(d[i]) * (1.0 - t / mean) * np.float64(w[i])
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def gamma(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """Fused with exp: loss = log(a / y) + y / a − 1, delta = 1 − y / a, y > 0."""
     prefer_wide_vectors()
@@ -51,7 +51,7 @@ def gamma(z, delta, target, weight, loss, rows, columns, n_targets, constants):
         a[i] = exp(a[i])
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def gamma_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """loss = log(a / y) + y / a − 1, slope (1 − y / a) / a, y > 0."""
     prefer_wide_vectors()
@@ -74,7 +74,7 @@ def tweedie_terms(log_mean, y, p):
     return loss, upper - y * lower
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def tweedie(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """Fused with exp: loss = max(y, 0)^(2 − p) / ((1 − p)(2 − p)) − y a^(1 − p) / (1 − p) + a^(2 − p) / (2 − p).
 
@@ -92,7 +92,7 @@ def tweedie(z, delta, target, weight, loss, rows, columns, n_targets, constants)
         a[i] = exp(a[i])
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def tweedie_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """The same loss as `tweedie`, slope (a^(2 − p) − y a^(1 − p)) / a; settings: the power p, neither 0, 1 nor 2."""
     prefer_wide_vectors()

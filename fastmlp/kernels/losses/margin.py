@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...compiler.numba_backend import inline_llvm, unit
+from ...compiler.numba_backend import inline_llvm, kernel
 from ..lowlevel.pointers import carray
 from ..math.lanes import prefer_wide_vectors
 from .canonical import SIGNATURE
@@ -18,7 +18,7 @@ def loss_and_slope(violation, squared):
     return np.float64(over), one if violation >= zero else over
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def margin(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """loss = max(0, v) or max(0, v)², v by how much the margin m is missed; settings: m, and whether to square.
 
@@ -51,7 +51,7 @@ def margin(z, delta, target, weight, loss, rows, columns, n_targets, constants):
         losses[i] = value * np.float64(w[i])
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def perceptron_rule(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """Behind step: loss = |a − y|, a mistake or none; delta = a − y, overwritten, as step's own slope is 0."""
     prefer_wide_vectors()

@@ -7,7 +7,7 @@ computed in float64, as they are stored, so that no square overflows float32.
 
 import numpy as np
 
-from ...compiler.numba_backend import unit
+from ...compiler.numba_backend import kernel
 from ..lowlevel.pointers import carray
 from ..math.elementary import log, tanh
 from ..math.lanes import prefer_wide_vectors
@@ -15,7 +15,7 @@ from ..math.logarithms import log_one_plus
 from .canonical import SIGNATURE
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def squares(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """Fused with identity: loss = s (a − y)², delta = s′ (a − y); settings: s and s′, which are ½ and 1, or 1 and 2."""
     prefer_wide_vectors()
@@ -29,7 +29,7 @@ def squares(z, delta, target, weight, loss, rows, columns, n_targets, constants)
         losses[i] = scale * np.float64(difference) * np.float64(difference) * np.float64(w[i])
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def squares_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """loss = s (a − y)², slope s′ (a − y); settings: s and s′ (scikit-learn's habit is ½ / columns beside 1)."""
     prefer_wide_vectors()
@@ -43,7 +43,7 @@ def squares_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets,
         losses[i] = scale * np.float64(difference) * np.float64(difference) * np.float64(w[i])
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def absolute(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """loss = |a − y|, slope its sign."""
     prefer_wide_vectors()
@@ -57,7 +57,7 @@ def absolute(z, delta, target, weight, loss, rows, columns, n_targets, constants
         losses[i] = np.float64(abs(r)) * np.float64(w[i])
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def huber(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """With s = a − y cut to [−δ, δ]: loss = s (a − y) − ½ s², slope s; settings: δ."""
     prefer_wide_vectors()
@@ -72,7 +72,7 @@ def huber(z, delta, target, weight, loss, rows, columns, n_targets, constants):
         losses[i] = np.float64(s) * (np.float64(r) - 0.5 * np.float64(s)) * np.float64(w[i])
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def log_cosh(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """loss = ln cosh(a − y), slope t = tanh(a − y).
 
@@ -92,7 +92,7 @@ def log_cosh(z, delta, target, weight, loss, rows, columns, n_targets, constants
         d[i] *= tanh(a[i] - y[i]) * w[i]
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def quantile(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """loss = Σ q (y − a) where a ≤ y, (1 − q) (a − y) where a > y; slope −q or 1 − q.
 
@@ -115,7 +115,7 @@ def quantile(z, delta, target, weight, loss, rows, columns, n_targets, constants
             losses[i] -= np.float64(derivative) * np.float64(r) * np.float64(w[i])
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def quantile_in_order(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """The loss of outputs that are sorted first: a target's own, ascending, stay in z; delta is not written.
 

@@ -6,14 +6,14 @@ in the rates, which stand in the first places of hyper.
 
 import numpy as np
 
-from ...compiler.numba_backend import unit
+from ...compiler.numba_backend import kernel
 from ..lowlevel.pointers import carray, shift
 from ..lowlevel.records import EPSILON, FIRST, L2, LEARNING_RATE, RATE_1, SCALE, SECOND, THIRD
 from ..math.lanes import prefer_wide_vectors
 from .sgd_adam import SIGNATURE
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def amsgrad(param, d_param, state, n_params, n, hyperparameters):
     """m, v as Adam's, h ← max(h, v), param ← param − η m / (√h + ε)."""
     prefer_wide_vectors()
@@ -35,7 +35,7 @@ def amsgrad(param, d_param, state, n_params, n, hyperparameters):
         p[i] -= eta * first / (np.sqrt(largest) + epsilon)
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def adamax(param, d_param, state, n_params, n, hyperparameters):
     """m ← β₁ m + (1 − β₁) g, u ← max(β₂ u, |g| + ε), param ← param − η m / u."""
     prefer_wide_vectors()
@@ -55,7 +55,7 @@ def adamax(param, d_param, state, n_params, n, hyperparameters):
         p[i] -= eta * first / largest
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def nadam(param, d_param, state, n_params, n, hyperparameters):
     """m, v as Adam's, param ← param − (η m + RATE_1 g) / (√v + ε): both rates corrected, see `NAdam.step_rates`."""
     prefer_wide_vectors()
@@ -78,7 +78,7 @@ def nadam(param, d_param, state, n_params, n, hyperparameters):
         p[i] -= (eta * first + rate_of_g * g) / (np.sqrt(second) + epsilon)
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def radam(param, d_param, state, n_params, n, hyperparameters):
     """m, v as Adam's, param ← param − η m / (√v + ε) − RATE_1 m: one of the two rates is zero, see `RAdam.step_rates`."""
     prefer_wide_vectors()
@@ -101,7 +101,7 @@ def radam(param, d_param, state, n_params, n, hyperparameters):
         p[i] -= eta * first / (np.sqrt(second) + epsilon) + plain_rate * first
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def adamw(param, d_param, state, n_params, n, hyperparameters):
     """m, v as Adam's, param ← (1 − RATE_1 λ) param − η m / (√v + ε), with RATE_1 the rate as it is, THIRD = λ."""
     prefer_wide_vectors()
@@ -127,7 +127,7 @@ def adamw(param, d_param, state, n_params, n, hyperparameters):
         p[i] = kept * p[i] - eta * first / (np.sqrt(second) + epsilon)
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def lion(param, d_param, state, n_params, n, hyperparameters):
     """c = β₁ m + (1 − β₁) g, param ← (1 − η λ) param − η sign(c), m ← β₂ m + (1 − β₂) g, with THIRD = λ.
 

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from ...compiler.numba_backend import unit
+from ...compiler.numba_backend import kernel
 from ..lowlevel.pointers import carray, shift
 from ..lowlevel.records import EPSILON, FIRST, L2, LEARNING_RATE, SCALE, SECOND
 from ..math.lanes import prefer_wide_vectors
 from .sgd_adam import SIGNATURE
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def adagrad(param, d_param, state, n_params, n, hyperparameters):
     """s ← s + g², param ← param − η g / (√s + ε)."""
     prefer_wide_vectors()
@@ -23,7 +23,7 @@ def adagrad(param, d_param, state, n_params, n, hyperparameters):
         p[i] -= eta * g / (np.sqrt(total) + epsilon)
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def adadelta(param, d_param, state, n_params, n, hyperparameters):
     """v ← ρ v + (1 − ρ) g², Δ = √(u + ε) / √(v + ε) g, u ← ρ u + (1 − ρ) Δ², param ← param − η Δ, with FIRST = ρ."""
     prefer_wide_vectors()
@@ -41,7 +41,7 @@ def adadelta(param, d_param, state, n_params, n, hyperparameters):
         p[i] -= eta * step
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def rmsprop(param, d_param, state, n_params, n, hyperparameters):
     """v ← ρ v + (1 − ρ) g², param ← param − η g / √(v + ε), with FIRST = ρ."""
     prefer_wide_vectors()
@@ -56,7 +56,7 @@ def rmsprop(param, d_param, state, n_params, n, hyperparameters):
         p[i] -= eta * g / np.sqrt(second + epsilon)
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def rmsprop_momentum(param, d_param, state, n_params, n, hyperparameters):
     """v ← ρ v + (1 − ρ) g², Δ ← μ Δ − η g / √(v + ε), param ← param + Δ, with FIRST = ρ, SECOND = μ."""
     prefer_wide_vectors()
@@ -75,7 +75,7 @@ def rmsprop_momentum(param, d_param, state, n_params, n, hyperparameters):
         p[i] += step
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def rmsprop_centred(param, d_param, state, n_params, n, hyperparameters):
     """v ← ρ v + (1 − ρ) g², m ← ρ m + (1 − ρ) g, Δ ← μ Δ − η g / √(v − m² + ε), param ← param + Δ.
 

@@ -9,7 +9,7 @@ each updated in place; hyper (N_HYPER,) in float64: the gradient is ``g = (d_par
 
 import numpy as np
 
-from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, unit
+from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, kernel
 from ..lowlevel.pointers import carray, shift
 from ..lowlevel.records import EPSILON, FIRST, L2, LEARNING_RATE, SCALE, SECOND
 from ..math.lanes import prefer_wide_vectors
@@ -17,7 +17,7 @@ from ..math.lanes import prefer_wide_vectors
 SIGNATURE = (POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def sgd(param, d_param, state, n_params, n, hyperparameters):
     """param ← param − η g. There is no state: its pointer is never followed."""
     prefer_wide_vectors()
@@ -28,7 +28,7 @@ def sgd(param, d_param, state, n_params, n, hyperparameters):
         p[i] -= eta * ((d[i] + l2 * p[i]) * scale)
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def momentum(param, d_param, state, n_params, n, hyperparameters):
     """v ← μ v − η g, param ← param + v, with FIRST = μ."""
     prefer_wide_vectors()
@@ -41,7 +41,7 @@ def momentum(param, d_param, state, n_params, n, hyperparameters):
         p[i] += velocity
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def nesterov(param, d_param, state, n_params, n, hyperparameters):
     """v ← μ v − η g, param ← param + μ v − η g, with FIRST = μ."""
     prefer_wide_vectors()
@@ -55,7 +55,7 @@ def nesterov(param, d_param, state, n_params, n, hyperparameters):
         p[i] += mu * velocity - step
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def adam(param, d_param, state, n_params, n, hyperparameters):
     """m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², param ← param − η m / (√v + ε).
 

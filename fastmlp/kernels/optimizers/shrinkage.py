@@ -28,7 +28,7 @@ descent Duchi and Singer (2009), "Efficient online and batch learning using forw
 
 import numpy as np
 
-from ...compiler.numba_backend import POINTER, inline_ir, inline_llvm, unit
+from ...compiler.numba_backend import POINTER, inline_ir, inline_llvm, kernel
 from ..lowlevel.barrier import thread_range
 from ..lowlevel.pointers import call, carray, doubles_at, pointer_at, shift
 from ..lowlevel.records import (
@@ -62,7 +62,7 @@ def soft(w, threshold, zero):
     return w + threshold if w < -threshold else kept
 
 
-@unit(TASK_POINTER, LAYER_POINTER, POINTER)
+@kernel(TASK_POINTER, LAYER_POINTER, POINTER)
 def shrink_weights(task_record, layer_records, dtype_ptr):
     """This thread's tiles of the weights are shrunk.
 
@@ -99,13 +99,13 @@ def shrink_all(param, n, threshold):
         p[i] = soft(p[i], tau, zero)
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def shrink(param, d_param, state, n_params, n, hyperparameters):
     """By MEAN, whose GIVEN is the learning rate: plain descent, and momentum."""
     shrink_all(param, n, hyperparameters[MEAN])
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def shrink_ahead(param, d_param, state, n_params, n, hyperparameters):
     """By μ MEAN + η λ: Nesterov's momentum, FIRST = μ."""
     shrink_all(
@@ -135,14 +135,14 @@ def shrink_by_root_of(param, moment, n, reach, plain, hyperparameters):
         p[i] = soft(p[i], threshold + always, zero)
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def shrink_by_root(param, d_param, state, n_params, n, hyperparameters):
     """By η MEAN / (√s + ε): Adam, AMSGrad, AdamW, AdaGrad."""
     moment = shift(state, np.int64(hyperparameters[MOMENT]) * n_params)
     shrink_by_root_of(param, moment, n, hyperparameters[LEARNING_RATE] * hyperparameters[MEAN], 0.0, hyperparameters)
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def shrink_by_root_ahead(param, d_param, state, n_params, n, hyperparameters):
     """By (η MEAN + RATE_1 λ) / (√v + ε): NAdam."""
     reach = (
@@ -151,7 +151,7 @@ def shrink_by_root_ahead(param, d_param, state, n_params, n, hyperparameters):
     shrink_by_root_of(param, shift(state, n_params), n, reach, 0.0, hyperparameters)
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def shrink_by_root_or_plainly(param, d_param, state, n_params, n, hyperparameters):
     """By η MEAN / (√v + ε) + RATE_1 MEAN: RAdam, where one of the two rates is zero."""
     reach, plain = (
@@ -164,7 +164,7 @@ def shrink_by_root_or_plainly(param, d_param, state, n_params, n, hyperparameter
 # Other D
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def shrink_by_deviation(param, d_param, state, n_params, n, hyperparameters):
     """By MEAN / √(v + ε), GIVEN being the learning rate, at the most 2 MEAN / λ: RMSProp.
 
@@ -186,7 +186,7 @@ def shrink_by_deviation(param, d_param, state, n_params, n, hyperparameters):
         p[i] = soft(p[i], most if threshold > most else threshold, zero)
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def shrink_by_size(param, d_param, state, n_params, n, hyperparameters):
     """By η MEAN / |s|, where s is zero by MOST: AdaMax; and Lion, whose η sign(c) is η / |c| times c, with m for c."""
     prefer_wide_vectors()
@@ -202,7 +202,7 @@ def shrink_by_size(param, d_param, state, n_params, n, hyperparameters):
         p[i] = soft(p[i], threshold, zero)
 
 
-@unit(*SIGNATURE)
+@kernel(*SIGNATURE)
 def shrink_by_steps(param, d_param, state, n_params, n, hyperparameters):
     """By η MEAN √(u + ε) / √(v + ε), at the most MOST √(u + ε): AdaDelta."""
     prefer_wide_vectors()
@@ -221,7 +221,7 @@ def shrink_by_steps(param, d_param, state, n_params, n, hyperparameters):
 # LAMB
 
 
-@unit(TASK_POINTER, LAYER_POINTER, POINTER)
+@kernel(TASK_POINTER, LAYER_POINTER, POINTER)
 def shrink_by_trust(task_record, layer_records, dtype_ptr):
     """LAMB's `shrink_weights`, r being a layer's trust ratio: by r η RATE_1 MEAN / (RATE_2 √v + ε), at the most 2 r η.
 

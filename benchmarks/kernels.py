@@ -1,8 +1,8 @@
-"""Compiled loops of the benchmarks' own, so that what they measure is not Python: one `unit` for each."""
+"""Compiled loops of the benchmarks' own, so that what they measure is not Python: one `kernel` for each."""
 
 from numba import carray
 
-from fastmlp.compiler.numba_backend import POINTER, SIZE, unit
+from fastmlp.compiler.numba_backend import POINTER, SIZE, kernel
 from fastmlp.kernels.linalg.register_tiles import FROM_BIAS
 from fastmlp.kernels.loop.forward_backward import multiply_backward, multiply_forward
 from fastmlp.kernels.lowlevel.pointers import call
@@ -13,7 +13,7 @@ from fastmlp.kernels.math import elementary
 _exp, _log, _tanh = elementary.exp, elementary.log, elementary.tanh
 
 
-@unit(POINTER, POINTER, SIZE)
+@kernel(POINTER, POINTER, SIZE)
 def exp(out, inp, n):
     """out (n,) is overwritten with exp of inp (n,)."""
     x, y = carray(inp, n), carray(out, n)
@@ -21,7 +21,7 @@ def exp(out, inp, n):
         y[i] = _exp(x[i])
 
 
-@unit(POINTER, POINTER, SIZE)
+@kernel(POINTER, POINTER, SIZE)
 def tanh(out, inp, n):
     """out (n,) is overwritten with tanh of inp (n,)."""
     x, y = carray(inp, n), carray(out, n)
@@ -29,7 +29,7 @@ def tanh(out, inp, n):
         y[i] = _tanh(x[i])
 
 
-@unit(POINTER, POINTER, SIZE)
+@kernel(POINTER, POINTER, SIZE)
 def log(out, inp, n):
     """out (n,) is overwritten with log of inp (n,)."""
     x, y = carray(inp, n), carray(out, n)
@@ -37,14 +37,14 @@ def log(out, inp, n):
         y[i] = _log(x[i])
 
 
-@unit(SIZE, POINTER, POINTER, POINTER, POINTER, SIZE, SIZE, SIZE, SIZE)
+@kernel(SIZE, POINTER, POINTER, POINTER, POINTER, SIZE, SIZE, SIZE, SIZE)
 def multiply_often(multiply, out, a, b, bias, rows, columns, depth, repeats):
     """out (rows, columns) = bias + a (rows, depth) @ b (depth, columns), all contiguous, so many times."""
     for _ in range(repeats):
         call(multiply, (out, columns, out, a, depth, 1, b, columns, 0, bias, rows, columns, depth, FROM_BIAS))
 
 
-@unit(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
+@kernel(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
 def products_of_steps(task_record, layer_records, rows, steps, dtype_ptr):
     """The matrix products of so many steps of `rows` rows and nothing else, cut as a step of one thread is.
 

@@ -12,10 +12,10 @@ from helpers.lanes import run_python
 import fastmlp
 from fastmlp.compiler import cache as code_cache
 from fastmlp.compiler import cpu as host
-from fastmlp.compiler import kernel as units
-from fastmlp.compiler.kernel import KernelModule, LoadedCode, Unit, pack
+from fastmlp.compiler import kernel as kernels
+from fastmlp.compiler.kernel import Kernel, KernelModule, LoadedCode, pack
 from fastmlp.kernels.linalg import dense
-from fastmlp.warmup import all_units
+from fastmlp.warmup import all_kernels
 
 PACKAGE = Path(fastmlp.__file__).parent
 SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if "kernels" not in path.parts)
@@ -66,9 +66,9 @@ def test_the_processor_is_the_one_that_numba_compiles_for():
 
 def test_a_name_and_a_kernel_are_one_unit():
     lazy = KernelModule("linalg.dense")
-    assert lazy.multiply is dense.multiply is units.find("fastmlp.kernels.linalg.dense", "multiply")
+    assert lazy.multiply is dense.multiply is kernels.find("fastmlp.kernels.linalg.dense", "multiply")
     assert lazy.multiply.source.function.__name__ == "multiply"
-    assert len({unit.__name__ for unit in all_units()}) > 50
+    assert len({kernel.__name__ for kernel in all_kernels()}) > 50
 
 
 def names_asked_for(path):
@@ -91,12 +91,12 @@ def test_every_name_asked_for_is_a_unit():
     asked_for = [names for path in SOURCES for names in names_asked_for(path)]
     assert len(asked_for) > 50
     for module, name in asked_for:
-        found = getattr(importlib.import_module(f"{units.KERNELS}.{module}"), name, None)
-        assert isinstance(found, Unit), f"kernels.{module} has no unit {name}"
+        found = getattr(importlib.import_module(f"{kernels.KERNELS}.{module}"), name, None)
+        assert isinstance(found, Kernel), f"kernels.{module} has no unit {name}"
 
 
 def test_what_is_not_there():
-    unknown = Unit("fastmlp.kernels.linalg.dense", "nothing")
+    unknown = Kernel("fastmlp.kernels.linalg.dense", "nothing")
     with pytest.raises(AttributeError, match=r"fastmlp\.kernels\.linalg\.dense has no unit 'nothing'"):
         str(unknown.source)
 
@@ -125,13 +125,13 @@ def dense_code():
 
 def test_code_that_cannot_be_loaded_is_compiled_again(tmp_path, monkeypatch):
     """Written by another machine, say, whose checksum is right."""
-    monkeypatch.setattr(units.code_cache, "cache_folders", lambda: [tmp_path])
+    monkeypatch.setattr(kernels.code_cache, "cache_folders", lambda: [tmp_path])
     content = pack("other", 6, [], dense_code().partition(b"\n")[2])
-    unit = Unit("fastmlp.kernels.linalg.dense", "transpose")
-    unit.define(dense.transpose.source)
-    units.code_cache.write("linalg.dense.transpose.float64.o", content)
-    assert unit.load(np.float64).cache_hits == 0
-    again = Unit("fastmlp.kernels.linalg.dense", "transpose")
+    kernel = Kernel("fastmlp.kernels.linalg.dense", "transpose")
+    kernel.define(dense.transpose.source)
+    kernels.code_cache.write("linalg.dense.transpose.float64.o", content)
+    assert kernel.load(np.float64).cache_hits == 0
+    again = Kernel("fastmlp.kernels.linalg.dense", "transpose")
     assert again.load(np.float64).cache_hits == 1
     inp, out = np.arange(6.0).reshape(2, 3), np.zeros((3, 2))
     again.entry(np.float64)(out.ctypes.data, 2, inp.ctypes.data, 3, 2, 3)
@@ -145,7 +145,7 @@ def test_numba_with_another_configuration_file(tmp_path, monkeypatch):
     for text in (None, "opt: 2\n", "opt: 3\n"):
         if text:
             (tmp_path / ".numba_config.yaml").write_text(text)
-        keys.append(units.code_cache.cache_key.__wrapped__())
+        keys.append(kernels.code_cache.cache_key.__wrapped__())
     assert len(set(keys)) == 3
 
 
