@@ -17,7 +17,7 @@ from time import perf_counter
 import numpy as np
 
 from fastmlp import Network
-from fastmlp.engine.dataset import Rows
+from fastmlp.engine.dataset import Dataset
 from fastmlp.optimizers import Adam
 from fastmlp.training.full_batch_loss import FullBatch
 from fastmlp.training.levenberg_marquardt import levenberg_marquardt
@@ -38,13 +38,13 @@ def make_network(seed: int) -> Network:
     return network
 
 
-def make_rows() -> Rows:
+def make_rows() -> Dataset:
     """One period of a sine, without noise."""
     angles = np.linspace(-np.pi, np.pi, N_ROWS)[:, np.newaxis]
-    return Rows(angles, np.sin(angles))
+    return Dataset(angles, np.sin(angles))
 
 
-def run_solver(solver: Callable, seed: int, steps: int, rows: Rows) -> tuple[float, float]:
+def run_solver(solver: Callable, seed: int, steps: int, rows: Dataset) -> tuple[float, float]:
     """(seconds, loss) after so many steps."""
     network = make_network(seed)
     began = perf_counter()
@@ -52,7 +52,7 @@ def run_solver(solver: Callable, seed: int, steps: int, rows: Rows) -> tuple[flo
     return perf_counter() - began, float(result.fun)
 
 
-def run_adam(rate: float, seed: int, budgets: list[float], batch_size: int, rows: Rows) -> Iterator[float]:
+def run_adam(rate: float, seed: int, budgets: list[float], batch_size: int, rows: Dataset) -> Iterator[float]:
     """The lowest loss that Adam had within each of these numbers of seconds, in rising order."""
     network, rng = make_network(seed), np.random.RandomState(seed)
     order = np.tile(np.arange(N_ROWS), PASSES)
@@ -99,7 +99,7 @@ def main(arguments: list[str] | None = None) -> int:
     return compare_with_adam(options, outcomes, rows)
 
 
-def compare_with_adam(options: argparse.Namespace, outcomes: dict, rows: Rows) -> int:
+def compare_with_adam(options: argparse.Namespace, outcomes: dict, rows: Dataset) -> int:
     """Print Adam's table; 0 if it ends higher than every solver at every rate."""
     names = sorted(outcomes, key=lambda name: median(seconds for seconds, _ in outcomes[name]))
     print(f"\nAdam, batches of {options.batch_size}, lowest loss in {options.times:g} times the seconds of")

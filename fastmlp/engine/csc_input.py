@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from .dataset import Rows
+from .dataset import Dataset
 from .sparse_input import MOST_COLUMNS
 
 #: Indices that are compared with their neighbours at a time.
@@ -16,8 +16,8 @@ COMPARED = 1 << 16
 WIDEST = 32
 
 
-def rows_to_predict(X: Any, fan_out: int, dtype: Any = None, checked: bool = False) -> Rows:
-    """Inputs of a prediction: a CSC matrix as `Columns` for a narrow first layer, everything else as `Rows`.
+def rows_to_predict(X: Any, fan_out: int, dtype: Any = None, checked: bool = False) -> Dataset:
+    """Inputs of a prediction: a CSC matrix as `Columns` for a narrow first layer, everything else as `Dataset`.
 
     Parameters
     ----------
@@ -32,10 +32,10 @@ def rows_to_predict(X: Any, fan_out: int, dtype: Any = None, checked: bool = Fal
     by_column = sp.issparse(X) and X.format == "csc" and fan_out <= WIDEST
     if by_column and X.shape[0] <= MOST_COLUMNS:  # kernels read row numbers as int32
         return Columns(X, dtype=dtype, checked=checked)
-    return Rows(X, dtype=dtype, checked=checked)
+    return Dataset(X, dtype=dtype, checked=checked)
 
 
-class Columns(Rows):
+class Columns(Dataset):
     """A CSC matrix without targets, of which nothing is copied whose type serves.
 
     indptr (n_features + 1,) says which of the values are a column's, and indices which rows they are in.
@@ -57,9 +57,9 @@ class Columns(Rows):
         """The inputs, (n, n_features), on the same memory."""
         return sp.csc_matrix((self.values, self.indices, self.indptr), (self.n_rows, self.n_features), copy=False)
 
-    def as_rows(self) -> Rows:
+    def as_rows(self) -> Dataset:
         """The same in CSR, for which no order of the indices matters."""
-        return Rows(self.matrix(), dtype=self.dtype, checked=True)
+        return Dataset(self.matrix(), dtype=self.dtype, checked=True)
 
     def ascend(self) -> bool:
         """Whether the row numbers of each column ascend, equal ones allowed.

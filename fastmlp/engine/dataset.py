@@ -16,7 +16,7 @@ from .sparse_input import check_sparse
 LARGEST_WEIGHT = 2.0**40
 
 
-class Rows:
+class Dataset:
     """Inputs as they are (any strides, read-only or not, dense or CSR), targets and weights contiguous.
 
     Nothing is copied whose type and order serve: dense inputs never, unless they are misaligned or of another type.

@@ -12,7 +12,7 @@ import numpy as np
 from ..compiler.kernel import KernelModule
 from .cores import Threads
 from .csc_input import Columns
-from .dataset import Rows
+from .dataset import Dataset
 from .model import Model
 from .slicing import Slicer
 from .threads import Team, estimated_step_seconds, useful_for_prediction
@@ -26,7 +26,7 @@ else:
 
 def predict(
     network: Model,
-    rows: Rows,
+    dataset: Dataset,
     order: np.ndarray | None = None,
     n_threads: Threads = 1,
     both_classes: bool = False,
@@ -38,19 +38,19 @@ def predict(
     p becomes two, 1 − p and p. `not_finite`, one integer, is overwritten: above zero if a dense row holds an infinity
     or a NaN, and then the outputs are of no use.
     """
-    n_rows = rows.n_rows if order is None else order.size
+    n_rows = dataset.n_rows if order is None else order.size
     out = np.empty((n_rows, 2 if both_classes else network.layout.layer_sizes[-1]), network.dtype)
     if not n_rows:
         return out
-    team = Team(useful_for_prediction(network, rows, n_rows, n_threads))
+    team = Team(useful_for_prediction(network, dataset, n_rows, n_threads))
     parts, share = team.size, -(-n_rows // team.size)
     together = prediction_rows(network.layout, network.dtype, share)
     in_groups = False
-    if isinstance(rows, Columns):
+    if isinstance(dataset, Columns):
         in_groups = parts > 1 or n_rows > group_rows(network.layout, network.dtype, together)
-        if order is not None or (in_groups and not rows.ascend()):
-            rows, in_groups = rows.as_rows(), False
-    workspaces = [Workspace(network, rows, together, training=False) for _ in range(parts)]
+        if order is not None or (in_groups and not dataset.ascend()):
+            dataset, in_groups = dataset.as_rows(), False
+    workspaces = [Workspace(network, dataset, together, training=False) for _ in range(parts)]
     for part, workspace in enumerate(workspaces):
         last_row = min((part + 1) * share, n_rows)
         _prepare(workspace, order, both_classes, last_row if in_groups else None)

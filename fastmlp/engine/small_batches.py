@@ -17,7 +17,7 @@ from ..compiler.kernel import KernelModule
 from ..kernels.lowlevel.records import DATA_AT, SHAPE_AT
 from .cores import Threads
 from .csc_input import rows_to_predict
-from .dataset import Rows
+from .dataset import Dataset
 from .model import ModelView
 from .prediction import predict
 from .threads import rows_of_one_thread
@@ -222,7 +222,7 @@ class _Engine:
         rows = X.shape[0]
         if rows > self.max_rows:
             damaged = np.zeros(1, np.int64)
-            out = predict(self.model, Rows(X), None, self.threads, self.both_classes, damaged)
+            out = predict(self.model, Dataset(X), None, self.threads, self.both_classes, damaged)
             return None if damaged[0] else out
         out = np.empty((rows, self.width), self.dtype)
         workspace = self._take_workspace()
@@ -276,15 +276,15 @@ class _Engine:
             whole.task["x_row_stride"], whole.task["x_column_stride"] = strides
         return not not_finite[0]
 
-    def predict_sparse(self, rows: Rows) -> np.ndarray:
+    def predict_sparse(self, dataset: Dataset) -> np.ndarray:
         """Outputs for rows in CSR or CSC whose values are finite."""
         for copy, given in self.copies:
             copy[...] = given
         workspace = self._take_workspace()
         task, layers, _, whole = workspace
-        rows.describe(whole.task)
-        out = np.empty((rows.n_rows, self.width), self.dtype)
-        self.predict_rows(task, layers, 0, 0, 0, rows.n_rows, out.ctypes.data)
+        dataset.describe(whole.task)
+        out = np.empty((dataset.n_rows, self.width), self.dtype)
+        self.predict_rows(task, layers, 0, 0, 0, dataset.n_rows, out.ctypes.data)
         self.idle.append(workspace)
         return out
 

@@ -24,7 +24,7 @@ except ImportError:  # pragma: no cover
     from queue import SimpleQueue
 
 if TYPE_CHECKING:
-    from .dataset import Rows
+    from .dataset import Dataset
     from .model import Model
 
 __all__ = [
@@ -76,11 +76,11 @@ def useful_threads(
     return _ask(n_threads, most)
 
 
-def useful_for_prediction(network: Model, rows: Rows, count: int, n_threads: Threads) -> int:
+def useful_for_prediction(network: Model, dataset: Dataset, count: int, n_threads: Threads) -> int:
     """Threads that pay for the outputs of `count` of these rows, for which they are started and ended."""
     weights = network.layout.size
-    if rows.sparse:  # the first layer has work for the values that are stored
-        weights -= (rows.n_features - rows.values.size // rows.n_rows) * network.layout.layer_sizes[1]
+    if dataset.sparse:  # the first layer has work for the values that are stored
+        weights -= (dataset.n_features - dataset.values.size // dataset.n_rows) * network.layout.layer_sizes[1]
     return _ask(n_threads, min(count // ROW_TILE, _root(2 * weights * count, START)))
 
 

@@ -23,7 +23,7 @@ from ..kernels.lowlevel.records import (
 from .dataset import require_targets
 
 if TYPE_CHECKING:
-    from .dataset import Rows
+    from .dataset import Dataset
     from .layout import Layout
     from .model import Model
 
@@ -135,10 +135,10 @@ def has_large_layers(layout: Layout, dtype: np.dtype) -> bool:
     return max(fan_in * fan_out for fan_in, fan_out in layout.shapes) * dtype.itemsize > PANEL_BYTES
 
 
-def _kind_of(rows: Rows) -> tuple:
+def _kind_of(dataset: Dataset) -> tuple:
     """What rows must have in common so that one workspace serves them."""
-    weighted = rows.sample_weight is not None
-    return rows.sparse, rows.by_column, rows.n_features, rows.n_targets, weighted, rows.dtype
+    weighted = dataset.sample_weight is not None
+    return dataset.sparse, dataset.by_column, dataset.n_features, dataset.n_targets, weighted, dataset.dtype
 
 
 class Workspace:
@@ -147,7 +147,7 @@ class Workspace:
     Parameters
     ----------
     network : Model
-    rows : Rows
+    dataset : Dataset
     batch_rows : int
         Rows of a mini-batch, of a chunk or of a block.
     training : bool
@@ -161,18 +161,18 @@ class Workspace:
     def __init__(
         self,
         network: Model,
-        rows: Rows,
+        dataset: Dataset,
         batch_rows: int,
         *,
         training: bool,
         n_threads: int = 1,
         in_microbatches: bool = False,
     ) -> None:
-        self.network, self.rows, self.dtype = network, rows, network.dtype
-        self.kind = _kind_of(rows)
-        if rows.n_features != network.layout.layer_sizes[0]:
+        self.network, self.dataset, self.dtype = network, dataset, network.dtype
+        self.kind = _kind_of(dataset)
+        if dataset.n_features != network.layout.layer_sizes[0]:
             raise ValueError(
-                f"X has {rows.n_features} columns, but the network reads {network.layout.layer_sizes[0]}: give it as many."
+                f"X has {dataset.n_features} columns, but the network reads {network.layout.layer_sizes[0]}: give it as many."
             )
         self.microbatch_rows = self._choose_microbatch_rows(batch_rows) if in_microbatches else 0
         self.batch_rows = self.microbatch_rows * n_threads or batch_rows
@@ -182,7 +182,7 @@ class Workspace:
         self.layers = np.zeros(len(network.layout.shapes), LAYER)
         self._tasks_at, self._layers_at = self.tasks.ctypes.data, self.layers.ctypes.data
         self._describe_network()
-        rows.describe(self.task)
+        dataset.describe(self.task)
         if training:
             self._allocate_layers()
             self._choose_blocks()
@@ -190,12 +190,12 @@ class Workspace:
         else:
             self._choose_depths()
             self._allocate_prediction()
-            if not rows.sparse and rows.X.strides[0] < rows.X.strides[1]:
+            if not dataset.sparse and dataset.X.strides[0] < dataset.X.strides[1]:
                 self.use_fortran_order()
         if in_microbatches:
             self._allocate_microbatches()
         self._choose_modes(training)
-        if rows.sparse and not rows.by_column:
+        if dataset.sparse and not dataset.by_column:
             self.task["sparse_forward"] = sparse.sparse_forward.address(self.dtype)
         if n_threads > 1:  # a hundred fields
             self.tasks[1:] = self.task
@@ -205,7 +205,7 @@ class Workspace:
     def _choose_microbatch_rows(self, batch_rows: int) -> int:
         """Rows of a part, 0 where the batch stays whole: whatever the number of threads."""
         params = self.network.layout.size * self.dtype.itemsize
-        if self.rows.sparse or batch_rows < LARGE_BATCH_ROWS or params > MICROBATCH_BYTES:
+        if self.dataset.sparse or batch_rows < LARGE_BATCH_ROWS or params > MICROBATCH_BYTES:
             return 0
         return -(-batch_rows // MICROBATCHES // ROW_TILE) * ROW_TILE
 
@@ -253,7 +253,7 @@ class Workspace:
             layer_sizes[-1],
         ]  # losses want flat outputs
         task = self.task
-        if not self.rows.sparse:
+        if not self.dataset.sparse:
             task["inputs"] = self.buffer("inputs", (rows, strides[0]))
             task["input_stride"] = strides[0]
         inp = task["inputs"]
@@ -274,7 +274,7 @@ class Workspace:
             in_place.append(min(fan_in, DEPTH_IN_PLACE) if large else fan_in)
             packed.append(min(fan_in, PACKED_DEPTH) if large else 0)
         in_blocks = [depth > 0 for depth in packed]
-        in_blocks[0] = not self.rows.sparse  # gathers its inputs as well; sparse ones have a kernel of their own
+        in_blocks[0] = not self.dataset.sparse  # gathers its inputs as well; sparse ones have a kernel of their own
         if self.network.layout.layer_sizes[1] > 1:  # one output adds up along the whole depth
             in_place[0] = min(in_place[0], GATHERED_COLUMNS)
         # Whatever the widths: a prediction with others shall not compile anything.
@@ -286,7 +286,7 @@ class Workspace:
         task["pack_rows"], task["strip_columns"] = PACK_ROWS, STRIP_TILES * widest_tile
         if any(packed):
             task["packed"] = self.buffer("packed", (max(packed), STRIP_TILES * widest_tile))
-        if not self.rows.sparse:
+        if not self.dataset.sparse:
             task["input_stride"] = padded(max(in_place[0], packed[0]), self.dtype)
 
     def _allocate_prediction(self) -> None:
@@ -299,7 +299,7 @@ class Workspace:
         strides = [*(padded(width, self.dtype) for width in layer_sizes[1:-1]), layer_sizes[-1]]
         task["block_rows"] = self.batch_rows
         task["block_order"] = self.buffer("block order", self.batch_rows, np.int64)
-        if not self.rows.sparse:
+        if not self.dataset.sparse:
             if not layers["packed_depth"][0]:
                 fitting = ROW_BYTES // (int(layers["depth_in_place"][0]) * self.dtype.itemsize) // ROW_TILE * ROW_TILE
                 task["input_rows"] = gathered = min(rows, max(fitting, ROW_TILE))
@@ -309,7 +309,7 @@ class Workspace:
         layers["stride"], layers["output"] = strides, sides
         layers["input"], layers["input_stride"] = [task["inputs"], *sides[:-1]], [task["input_stride"], *strides[:-1]]
         layers["delta"] = self.buffer("delta", (rows, max(strides)))
-        if self.rows.by_column:
+        if self.dataset.by_column:
             self._allocate_products()
 
     def _allocate_products(self) -> None:
@@ -324,7 +324,7 @@ class Workspace:
     def use_groups(self, last_row: int) -> None:
         """CSC input: go through several groups of rows, up to this one."""
         self.task["last_row"] = last_row
-        self.task["positions"] = self.buffer("positions", self.rows.n_features, np.int64)
+        self.task["positions"] = self.buffer("positions", self.dataset.n_features, np.int64)
 
     def use_fortran_order(self) -> None:
         """Read inputs in Fortran order as they lie, if the first layer is so narrow that it pays; others may follow."""
@@ -347,7 +347,7 @@ class Workspace:
         self.layers["split_by_columns"] = (self.layers["fan_in"] <= 4 * ROW_TILE) & (
             self.layers["fan_out"] >= 2 * COLUMN_TILE
         )
-        if self.rows.sparse:  # the first layer has kernels of its own
+        if self.dataset.sparse:  # the first layer has kernels of its own
             self.layers["narrow_output"][0] = self.layers["split_by_columns"][0] = False
         weight_bytes = self.layers["fan_in"] * self.layers["fan_out"] * item
         plain = (
@@ -399,15 +399,15 @@ class Workspace:
         self._allocate_panels()
         self.refresh_weight_copies()
         self._allocate_squares()
-        if self.rows.sparse:
+        if self.dataset.sparse:
             task["sort_by_feature"] = sparse.sort_by_feature.address(self.dtype)
             task["sparse_weight_gradient"] = sparse.sparse_weight_gradient.address(self.dtype)
 
     def _allocate_losses(self, loss_rows: int) -> None:
         """Targets of a batch, and room for the losses of so many rows."""
-        task, n_targets, n_outputs = self.task, self.rows.n_targets, self.network.layout.layer_sizes[-1]
+        task, n_targets, n_outputs = self.task, self.dataset.n_targets, self.network.layout.layer_sizes[-1]
         loss, output = self.network.loss_function, self.network.output_activation
-        require_targets(loss, output, n_outputs, self.rows.y)
+        require_targets(loss, output, n_outputs, self.dataset.y)
         task["targets"] = self.buffer("targets", (self.batch_rows, n_targets))
         task["target_weights"] = self.buffer("target weights", (self.batch_rows, n_targets))
         self.buffers["target weights"][...] = 1  # what stays there when every row counts as one
@@ -462,16 +462,16 @@ class Workspace:
         if layers["narrow_output"].any():
             fan_in = int((layers["narrow_output"] * layers["fan_in"]).max())
             task["d_transposed"] = self.buffer(f"transposed weight gradients {thread}", (NARROW, fan_in))
-        if self.rows.sparse:
-            task["feature_starts"] = self.buffer(f"feature starts {thread}", self.rows.n_features + 1, np.int64)
-            self._allocate_entries(thread, self.rows.most_entries(self.batch_rows))
+        if self.dataset.sparse:
+            task["feature_starts"] = self.buffer(f"feature starts {thread}", self.dataset.n_features + 1, np.int64)
+            self._allocate_entries(thread, self.dataset.most_entries(self.batch_rows))
 
     def _allocate_entries(self, thread: int, entries: int) -> None:
         """Room for the stored entries of a sparse batch."""
         self.tasks[thread]["entry_rows"] = self.buffer(f"entry rows {thread}", entries, np.int32)
         self.tasks[thread]["entry_values"] = self.buffer(f"entry values {thread}", entries)
 
-    def rebind(self, rows: Rows) -> None:
+    def rebind(self, dataset: Dataset) -> None:
         """Other rows for a training: as many features and targets, weighted or not, dense or sparse as before.
 
         The parameters may have been changed from outside meanwhile.
@@ -481,28 +481,28 @@ class Workspace:
         ValueError
             If they are of another kind, or hold a class that has no output: kernels would read foreign memory.
         """
-        if not self.takes(rows):
+        if not self.takes(dataset):
             names = "sparse", "by_column", "n_features", "n_targets", "weighted", "dtype"
             differ = [
                 f"{name}={now} in place of {before}"
-                for name, now, before in zip(names, _kind_of(rows), self.kind, strict=True)
+                for name, now, before in zip(names, _kind_of(dataset), self.kind, strict=True)
                 if now != before
             ]
             raise ValueError(f"This workspace was made for other rows ({', '.join(differ)}): make another.")
         network = self.network
-        require_targets(network.loss_function, network.output_activation, network.layout.layer_sizes[-1], rows.y)
-        self.rows = rows
-        rows.describe(self.tasks)
-        if rows.sparse:
-            entries = rows.most_entries(self.batch_rows)
+        require_targets(network.loss_function, network.output_activation, network.layout.layer_sizes[-1], dataset.y)
+        self.dataset = dataset
+        dataset.describe(self.tasks)
+        if dataset.sparse:
+            entries = dataset.most_entries(self.batch_rows)
             if entries > self.buffers["entry rows 0"].size:
                 for thread in range(len(self.tasks)):
                     self._allocate_entries(thread, entries)
         self.refresh_weight_copies()
 
-    def takes(self, rows: Rows) -> bool:
+    def takes(self, dataset: Dataset) -> bool:
         """Whether `rebind` can go on with these rows, as far as their kind is concerned."""
-        return _kind_of(rows) == self.kind
+        return _kind_of(dataset) == self.kind
 
     def forget_rows(self) -> None:
         """Let go of the caller's arrays: until `rebind`, no kernel may run."""

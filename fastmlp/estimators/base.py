@@ -11,7 +11,7 @@ from sklearn.utils.optimize import _check_optimize_result
 
 from ..common.user_warnings import warn_user
 from ..engine.cores import ask_threads
-from ..engine.dataset import Rows
+from ..engine.dataset import Dataset
 from ..losses import BaseLoss, Loss
 from ..training.full_batch_loss import lbfgs
 from ..training.levenberg_marquardt import levenberg_marquardt
@@ -101,12 +101,12 @@ class BaseMLP(Preparation):
         n_rows = X.shape[0] if getattr(X, "ndim", 0) == 2 else len(X) if isinstance(X, list) else 0
         if not n_rows or not kept.suits(self, n_rows, sp.issparse(X), sample_weight is not None):
             return None
-        rows, draft = self._plain_rows(X, y, sample_weight, classes, kept.network), None
-        if rows is None:
+        dataset, draft = self._plain_rows(X, y, sample_weight, classes, kept.network), None
+        if dataset is None:
             draft = self._draft()
             X, y, sample_weight = draft._check_rows(X, y, sample_weight, True, False, classes)
-            rows = Rows(X, y, sample_weight, kept.network.dtype)
-        going_on = kept.resume(self, rows) if rows.n_rows == n_rows else None
+            dataset = Dataset(X, y, sample_weight, kept.network.dtype)
+        going_on = kept.resume(self, dataset) if dataset.n_rows == n_rows else None
         if draft is not None and going_on is not None:
             draft.__dict__["_continuation"] = kept
             self.__dict__ = draft.__dict__
@@ -116,7 +116,7 @@ class BaseMLP(Preparation):
         history = self._history()
         try:
             converged = train(
-                fitting.network, fitting.rows, fitting.epoch.optimizer, fitting.plan, history, l2=self.alpha,
+                fitting.network, fitting.dataset, fitting.epoch.optimizer, fitting.plan, history, l2=self.alpha,
                 order=fitting.order, random_state=fitting.random_state, progress=Progress(self.verbose),
                 validate=fitting.validate, dropout_keys=fitting.dropout_keys, epoch=fitting.epoch,
             )  # fmt: skip
@@ -171,15 +171,15 @@ class BaseMLP(Preparation):
 
     def _solve(self, fitting: Fitting) -> Any:
         """The network's parameters become the solver's result; raises what leaves the model as it was."""
-        network, rows = fitting.network, fitting.rows
+        network, dataset = fitting.network, fitting.dataset
         options: dict = {
             "l2": self.alpha, "max_iter": self.max_iter, "tol": self.tol,
             "progress": Progress(self.verbose), "n_threads": ask_threads(self.n_jobs),
         }  # fmt: skip
         if self.solver == "lbfgs":
-            result = lbfgs(network, rows, max_fun=self.max_fun, **options)
+            result = lbfgs(network, dataset, max_fun=self.max_fun, **options)
         else:
-            result = (newton_cg if self.solver == "newton-cg" else levenberg_marquardt)(network, rows, **options)
+            result = (newton_cg if self.solver == "newton-cg" else levenberg_marquardt)(network, dataset, **options)
         if self.solver != "lbfgs" and not result.interrupted and not np.isfinite(result.fun):
             raise ValueError(
                 f"{self.solver} has made no step: with loss={self.loss!r} the loss is {result.fun} at the weights that "

@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from ..engine.cores import count_threads
-from ..engine.dataset import Rows
+from ..engine.dataset import Dataset
 from ..training.dropout_keys import DropoutKeys
 from ..training.minibatch import EpochRunner, TrainingConfig, Validation, warn_of_early_end
 from ..training.shuffling import shuffle
@@ -43,7 +43,7 @@ class Fitting:
     """
 
     network: TrainableModel
-    rows: Rows
+    dataset: Dataset
     random_state: np.random.RandomState
 
 
@@ -99,14 +99,14 @@ class Continuation:
         self.pin = weakref.ref(self.network.params.base)  # NumPy resizes no array that has weak references
         self.out_activation = estimator.out_activation_
         self.parameters = current_parameters(estimator)
-        rows = fitting.rows
+        dataset = fitting.dataset
         self.sparse, self.weighted, self.weight_divisor = (
-            rows.sparse,
-            rows.sample_weight is not None,
-            rows.weight_divisor,
+            dataset.sparse,
+            dataset.sample_weight is not None,
+            dataset.weight_divisor,
         )
         # Dropout of sparse inputs keeps a copy of the very values that it was prepared for.
-        self.masks_values = rows.sparse and bool(fitting.plan.regularization.input_dropout)
+        self.masks_values = dataset.sparse and bool(fitting.plan.regularization.input_dropout)
         self.batch_size = fitting.plan.batch_size
         # The rows' order that a seed draws for their number, and the state of the generator behind it.
         self.drawn: tuple[np.ndarray, np.random.RandomState] | None = None
@@ -153,17 +153,17 @@ class Continuation:
             return False
         return clip_batch_size(estimator.batch_size, n_rows) == self.batch_size
 
-    def resume(self, estimator: BaseMLP, rows: Rows) -> MinibatchFitting | None:
+    def resume(self, estimator: BaseMLP, dataset: Dataset) -> MinibatchFitting | None:
         """The fitting for rows that it suits; None if they, or their weights, turned out to be of another kind."""
-        if rows.weight_divisor != self.weight_divisor or not self.epoch.workspace.takes(rows):
+        if dataset.weight_divisor != self.weight_divisor or not self.epoch.workspace.takes(dataset):
             return None
-        order, random_state, shuffled = self._draw(estimator, rows.n_rows)
+        order, random_state, shuffled = self._draw(estimator, dataset.n_rows)
         plan = replace(self.plan, shuffle=False) if shuffled else self.plan
-        check_batch_size(estimator.batch_size, rows.n_rows)  # warns
-        warn_of_early_end(self.optimizer, plan, rows.n_rows)
-        self.epoch.step_rates.address(-(-rows.n_rows // self.batch_size))  # a schedule of the user's own may raise
-        self.epoch.rebind(rows, order)
-        return MinibatchFitting(self.network, rows, random_state, plan, order, self.epoch, None, self.dropout_keys)
+        check_batch_size(estimator.batch_size, dataset.n_rows)  # warns
+        warn_of_early_end(self.optimizer, plan, dataset.n_rows)
+        self.epoch.step_rates.address(-(-dataset.n_rows // self.batch_size))  # a schedule of the user's own may raise
+        self.epoch.rebind(dataset, order)
+        return MinibatchFitting(self.network, dataset, random_state, plan, order, self.epoch, None, self.dropout_keys)
 
     def _draw(self, estimator: BaseMLP, n_rows: int) -> tuple[np.ndarray, np.random.RandomState, bool]:
         """The rows' order, what it was or will be drawn from, and whether it is shuffled already.

@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 
 from ..activations import Activation, as_activation
 from ..engine.cores import ask_threads
-from ..engine.dataset import Rows
+from ..engine.dataset import Dataset
 from ..engine.model import TrainableModel
 from ..engine.prediction import predict
 from ..engine.sparse_input import check_sparse
@@ -74,7 +74,7 @@ class Preparation(ForwardPass, ABC):
             return choose_output(self.loss, self.output_activation, task, width)
         return keep_output(self, task, width)
 
-    def _plain_rows(self, X: Any, y: Any, sample_weight: Any, classes: Any, network: TrainableModel) -> Rows | None:
+    def _plain_rows(self, X: Any, y: Any, sample_weight: Any, classes: Any, network: TrainableModel) -> Dataset | None:
         """The rows as kernels read them, where scikit-learn's validation would return them as they are; else None."""
         if hasattr(self, "feature_names_in_") or not is_plain_matrix(X, network.layout.layer_sizes[0]):
             return None
@@ -82,7 +82,7 @@ class Preparation(ForwardPass, ABC):
         if encoded is None:
             return None
         network.loss_function.check(network.output_activation, network.layout.layer_sizes[-1], encoded)
-        return Rows(X, encoded, check_sample_weight(sample_weight, X), network.dtype)
+        return Dataset(X, encoded, check_sample_weight(sample_weight, X), network.dtype)
 
     def _check_rows(
         self, X: Any, y: Any, sample_weight: Any, incremental: bool, first: bool, classes: Any
@@ -108,11 +108,11 @@ class Preparation(ForwardPass, ABC):
         X, y, sample_weight = self._check_rows(X, y, sample_weight, incremental, first, classes)
         self._random_state = random_state = check_random_state(self.random_state)
         network = self._build_network([X.shape[1], *hidden], y.shape[1], X.dtype, first, random_state)
-        rows = Rows(X, y, sample_weight, network.dtype)
+        dataset = Dataset(X, y, sample_weight, network.dtype)
         if self.solver in FULL_BATCH:
-            check_full_batch(self.solver, network, rows)
-            return Fitting(network, rows, random_state)
-        return self._prepare_stochastic(network, rows, regularization, random_state, incremental)
+            check_full_batch(self.solver, network, dataset)
+            return Fitting(network, dataset, random_state)
+        return self._prepare_stochastic(network, dataset, regularization, random_state, incremental)
 
     def _build_network(
         self, layer_sizes: list[int], n_targets: int, dtype: np.dtype, first: bool, random_state: np.random.RandomState
@@ -141,7 +141,7 @@ class Preparation(ForwardPass, ABC):
     def _prepare_stochastic(
         self,
         network: TrainableModel,
-        rows: Rows,
+        dataset: Dataset,
         regularization: Regularization,
         random_state: np.random.RandomState,
         incremental: bool,
@@ -152,15 +152,17 @@ class Preparation(ForwardPass, ABC):
             self._optimizer = adopt_optimizer(self, network.layout)
         else:  # a shallow copy of the model, or another thread, may go on with the former
             self._optimizer = self._optimizer.twin()
-        order, validate = self._split(network, rows, random_state)
+        order, validate = self._split(network, dataset, random_state)
         plan = TrainingConfig(
             check_batch_size(self.batch_size, order.size), self.max_iter, self.shuffle, self.tol, self.n_iter_no_change,
             one_epoch=incremental, regularization=regularization,
         )  # fmt: skip
         dropout_keys = self._dropout_keys(regularization, random_state, incremental)
-        epoch = EpochRunner.planned(network, rows, self._optimizer, order, plan, ask_threads(self.n_jobs), dropout_keys)
+        epoch = EpochRunner.planned(
+            network, dataset, self._optimizer, order, plan, ask_threads(self.n_jobs), dropout_keys
+        )
         epoch.step_rates.address(epoch.steps)  # a schedule of the user's own may raise
-        return MinibatchFitting(network, rows, random_state, plan, order, epoch, validate, dropout_keys)
+        return MinibatchFitting(network, dataset, random_state, plan, order, epoch, validate, dropout_keys)
 
     def _dropout_keys(
         self, regularization: Regularization, random_state: np.random.RandomState, incremental: bool
@@ -175,19 +177,19 @@ class Preparation(ForwardPass, ABC):
         return self._dropout_keys_
 
     def _split(
-        self, network: TrainableModel, rows: Rows, random_state: np.random.RandomState
+        self, network: TrainableModel, dataset: Dataset, random_state: np.random.RandomState
     ) -> tuple[np.ndarray, Validation | None]:
         """The rows to train on, and with early stopping the score on the others, or the negative of their loss."""
         if not self.early_stopping:
             self.validation_metric_ = None
-            return np.arange(rows.n_rows, dtype=np.int64), None
-        assert rows.y is not None
+            return np.arange(dataset.n_rows, dtype=np.int64), None
+        assert dataset.y is not None
         stratify = None
         if is_classifier(self) and self.n_outputs_ == 1:  # by words that scikit-learn's messages quote
-            stratify = np.array(["False", "True"], object)[rows.y[:, 0].astype(np.intp)]
-        order, validation = split_rows(rows.n_rows, self.validation_fraction, random_state, stratify)
-        y = rows.y[validation]
-        weights = None if rows.sample_weight is None else rows.sample_weight[validation]
+            stratify = np.array(["False", "True"], object)[dataset.y[:, 0].astype(np.intp)]
+        order, validation = split_rows(dataset.n_rows, self.validation_fraction, random_state, stratify)
+        y = dataset.y[validation]
+        weights = None if dataset.sample_weight is None else dataset.sample_weight[validation]
         if weights is not None and weights.sum() == 0:
             raise ValueError(
                 f"The sample weights of the {validation.size} validation rows sum to zero, so they cannot be "
@@ -195,14 +197,14 @@ class Preparation(ForwardPass, ABC):
             )
 
         n_threads = ask_threads(self.n_jobs)
-        metric = network.loss_function.validation_metric(network.output_activation, self._task(rows.n_targets)[0])
+        metric = network.loss_function.validation_metric(network.output_activation, self._task(dataset.n_targets)[0])
         self._judge_by(metric, network.loss_function)
         if metric == "neg_loss":
-            loss = ValidationLoss(network, rows, validation, n_threads)
+            loss = ValidationLoss(network, dataset, validation, n_threads)
             return order, Validation(lambda: -loss(), metric)
 
         def score() -> float:
-            return self._score_outputs(predict(network, rows, validation, n_threads), y, weights)
+            return self._score_outputs(predict(network, dataset, validation, n_threads), y, weights)
 
         return order, Validation(score, metric)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..derivatives.hessian import check_twice_differentiable
-from ..engine.dataset import Rows
+from ..engine.dataset import Dataset
 from ..engine.layout import Layout
 from ..engine.model import TrainableModel
 from ..optimizers import OPTIMIZERS, SGD, Adam, Optimizer, RunningOptimizer, as_optimizer
@@ -128,7 +128,7 @@ def _usual(kind: type) -> dict[str, Any]:
     return {name: one.default for name, one in inspect.signature(own.__init__).parameters.items()}  # type: ignore[misc]
 
 
-def check_full_batch(solver: str, network: TrainableModel, rows: Rows) -> None:
+def check_full_batch(solver: str, network: TrainableModel, dataset: Dataset) -> None:
     """Whether a solver on all rows can train this network on these rows.
 
     Raises
@@ -139,7 +139,7 @@ def check_full_batch(solver: str, network: TrainableModel, rows: Rows) -> None:
     if solver == "newton-cg":
         check_twice_differentiable(network)
     elif solver == "levenberg-marquardt":
-        check_least_squares(network, rows)
+        check_least_squares(network, dataset)
     network.compile_custom(network.dtype if solver == "lbfgs" else np.float64)
 
 

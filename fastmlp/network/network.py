@@ -12,7 +12,7 @@ from ..activations import Activation
 from ..derivatives.hessian import Hessian
 from ..derivatives.recorded_forward import RecordedForward
 from ..engine.csc_input import rows_to_predict
-from ..engine.dataset import Rows
+from ..engine.dataset import Dataset
 from ..engine.model import TrainableModel
 from ..engine.prediction import predict
 from ..initializers import Initializer, as_initializer, as_random_state
@@ -211,7 +211,7 @@ class Network(TrainableModel):
             How much each row counts; ones if left out.
         """
         X, y, weights = self._checked(X, y, sample_weight)
-        return mean_loss(self, Rows(X, y, weights, self.dtype))
+        return mean_loss(self, Dataset(X, y, weights, self.dtype))
 
     # First derivatives
 
@@ -227,7 +227,7 @@ class Network(TrainableModel):
             In the shapes of `coefs` and `intercepts`.
         """
         X, y, weights = self._checked(X, y, sample_weight)
-        loss, gradient = FullBatch(self, Rows(X, y, weights, self.dtype), l2=0.0)(self.params)
+        loss, gradient = FullBatch(self, Dataset(X, y, weights, self.dtype), l2=0.0)(self.params)
         return loss, self.layout.coefs(gradient), self.layout.intercepts(gradient)
 
     def input_gradients(self, X: Any, y: Any, sample_weight: Any = None) -> np.ndarray:
@@ -392,7 +392,7 @@ class Network(TrainableModel):
         plan = TrainingConfig(min(batch_size or len(y), len(y)), epochs, bool(shuffle), n_iter_no_change=np.inf)
         try:
             train(
-                self, Rows(X, y, weights, self.dtype), settings, plan, history,
+                self, Dataset(X, y, weights, self.dtype), settings, plan, history,
                 l2=0.0, order=order, random_state=as_random_state(random_state), progress=Progress(False),
             )  # fmt: skip
         except DivergenceError as error:

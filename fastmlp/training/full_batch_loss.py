@@ -10,7 +10,7 @@ import scipy.optimize
 from ..common.user_warnings import warn_user
 from ..compiler.kernel import KernelModule
 from ..engine.cores import Threads
-from ..engine.dataset import Rows
+from ..engine.dataset import Dataset
 from ..engine.model import Model, TrainableModel
 from ..engine.slicing import Slicer
 from ..engine.threads import Team, useful_threads
@@ -35,13 +35,13 @@ class FullBatch:
     loss = Σ wᵢ lossᵢ / Σ wᵢ + α / (2 Σ wᵢ) Σ weight², in float64; the gradient in the network's type.
     """
 
-    def __init__(self, network: TrainableModel, rows: Rows, l2: float, n_threads: Threads = 1) -> None:
-        self.network, self.l2 = network, l2 / rows.weight_divisor
-        chunk = chunk_rows(network, rows)
-        self.steps = -(-rows.n_rows // chunk)
-        self.order = np.arange(rows.n_rows, dtype=np.int64)
-        self.team = Team(useful_threads(network, chunk, n_threads, rows.n_rows))
-        self.workspace = Workspace(network, rows, chunk, training=True, n_threads=self.team.size)
+    def __init__(self, network: TrainableModel, dataset: Dataset, l2: float, n_threads: Threads = 1) -> None:
+        self.network, self.l2 = network, l2 / dataset.weight_divisor
+        chunk = chunk_rows(network, dataset)
+        self.steps = -(-dataset.n_rows // chunk)
+        self.order = np.arange(dataset.n_rows, dtype=np.int64)
+        self.team = Team(useful_threads(network, chunk, n_threads, dataset.n_rows))
+        self.workspace = Workspace(network, dataset, chunk, training=True, n_threads=self.team.size)
         self.workspace.use_order(self.order)
         self.workspace.tasks["batch_size"] = chunk
         self.team.attach(self.workspace.tasks)
@@ -94,17 +94,17 @@ class FullBatch:
         self.team.run(chunks_of)
 
 
-def chunk_rows(network: Model, rows: Rows) -> int:
+def chunk_rows(network: Model, dataset: Dataset) -> int:
     """Rows of a chunk: by the sizes of network and rows alone."""
     layer_sizes = network.layout.layer_sizes
-    numbers_of_a_row = 2 * sum(layer_sizes[1:]) + (0 if rows.sparse else layer_sizes[0])
+    numbers_of_a_row = 2 * sum(layer_sizes[1:]) + (0 if dataset.sparse else layer_sizes[0])
     as_large_as_the_weights = min(network.layout.size // numbers_of_a_row, MOST_CHUNK_ROWS)
-    return min(max(CHUNK_ROWS, as_large_as_the_weights), rows.n_rows)
+    return min(max(CHUNK_ROWS, as_large_as_the_weights), dataset.n_rows)
 
 
 def lbfgs(
     network: TrainableModel,
-    rows: Rows,
+    dataset: Dataset,
     *,
     l2: float,
     max_iter: int,
@@ -122,7 +122,7 @@ def lbfgs(
     result : scipy.optimize.OptimizeResult
         With one more entry, `interrupted`: Ctrl-C came, and the network holds the last iterate.
     """
-    loss_and_gradient = FullBatch(network, rows, l2, n_threads)
+    loss_and_gradient = FullBatch(network, dataset, l2, n_threads)
     latest = scipy.optimize.OptimizeResult(x=network.params.astype(np.float64), fun=np.inf, nit=0)
 
     gradient = np.empty(network.layout.size)  # each overwrites the one before

@@ -9,7 +9,7 @@ import scipy.linalg
 
 from ..derivatives.recorded_forward import RecordedForward
 from ..engine.cores import Threads
-from ..engine.dataset import Rows
+from ..engine.dataset import Dataset
 from ..engine.model import TrainableModel
 from ..losses import LOSSES
 from ..losses.regression import SquareLoss
@@ -26,7 +26,7 @@ FIRST_DAMPING, LARGEST_DAMPING = 1e-3, 1e12
 
 def levenberg_marquardt(
     network: TrainableModel,
-    rows: Rows,
+    dataset: Dataset,
     *,
     l2: float,
     max_iter: int,
@@ -70,14 +70,14 @@ def levenberg_marquardt(
     ValueError
         If the loss is not a squared error, the network has too many parameters, or a weight is negative.
     """
-    check_least_squares(network, rows)
-    solver = DampedSteps(Objective(network, rows, l2), tol)
+    check_least_squares(network, dataset)
+    solver = DampedSteps(Objective(network, dataset, l2), tol)
     result = iterate(solver, network, max_iter, progress)
     result.njev = solver.jacobians
     return result
 
 
-def check_least_squares(network: TrainableModel, rows: Rows) -> None:
+def check_least_squares(network: TrainableModel, dataset: Dataset) -> None:
     """Whether this is a least-squares problem of a size that can be solved; raises ValueError if not."""
     loss, n_params = network.loss_function, network.layout.size
     if not isinstance(loss, SquareLoss):
@@ -91,9 +91,9 @@ def check_least_squares(network: TrainableModel, rows: Rows) -> None:
             f"Levenberg-Marquardt solves a system as large as the network at each step; {n_params} parameters are more "
             f"than {MOST_PARAMS}: use another solver (newton-cg, lbfgs) or smaller layers."
         )
-    if rows.sample_weight is not None and (rows.sample_weight < 0).any():
+    if dataset.sample_weight is not None and (dataset.sample_weight < 0).any():
         raise ValueError(
-            f"Levenberg-Marquardt takes the root of the sample weights, and one is {rows.sample_weight.min():g}: "
+            f"Levenberg-Marquardt takes the root of the sample weights, and one is {dataset.sample_weight.min():g}: "
             "use weights that are not negative, or another solver."
         )
 

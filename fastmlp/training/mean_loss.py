@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..compiler.kernel import KernelModule
-from ..engine.dataset import Rows
+from ..engine.dataset import Dataset
 from ..engine.model import Model
 from ..engine.slicing import Slicer
 from ..engine.workspace import WIDE_BLOCK_ROWS, Workspace
@@ -19,7 +19,7 @@ else:
     _kernels = KernelModule("loop.mean_loss")
 
 
-def mean_loss(network: Model, rows: Rows) -> float:
+def mean_loss(network: Model, dataset: Dataset) -> float:
     """Σ wᵢ lossᵢ / Σ wᵢ, in float64: the bits of `FullBatch`'s loss without a penalty.
 
     One forward pass. Neither a gradient nor copies of the weights are made: what is allocated is a block of rows, and
@@ -28,7 +28,7 @@ def mean_loss(network: Model, rows: Rows) -> float:
     Parameters
     ----------
     network : Model
-    rows : Rows
+    dataset : Dataset
         With targets.
 
     Raises
@@ -36,10 +36,10 @@ def mean_loss(network: Model, rows: Rows) -> float:
     ValueError
         If targets or inputs are not of the network's width.
     """
-    chunk = chunk_rows(network, rows)
-    workspace = Workspace(network, rows, min(WIDE_BLOCK_ROWS, chunk), training=False)
+    chunk = chunk_rows(network, dataset)
+    workspace = Workspace(network, dataset, min(WIDE_BLOCK_ROWS, chunk), training=False)
     workspace.prepare_losses(chunk)
-    workspace.use_order(np.arange(rows.n_rows, dtype=np.int64))
+    workspace.use_order(np.arange(dataset.n_rows, dtype=np.int64))
     workspace.task["batch_size"] = chunk
     add_losses = _kernels.add_losses.entry(network.dtype)
     like = network.coefs[0].ctypes.data
@@ -47,5 +47,5 @@ def mean_loss(network: Model, rows: Rows) -> float:
     def chunks(start: int, stop: int) -> None:
         add_losses(*workspace.arguments(), start, stop, like)
 
-    Slicer().run(chunks, -(-rows.n_rows // chunk))
+    Slicer().run(chunks, -(-dataset.n_rows // chunk))
     return float(workspace.task["loss_sum"]) / float(workspace.task["weight_sum"])

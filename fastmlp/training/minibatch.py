@@ -13,7 +13,7 @@ import numpy as np
 from ..common.user_warnings import warn_user
 from ..compiler.kernel import KernelModule
 from ..engine.cores import Threads
-from ..engine.dataset import Rows
+from ..engine.dataset import Dataset
 from ..engine.model import TrainableModel
 from ..engine.slicing import Slicer
 from ..engine.threads import Team, estimated_step_seconds, takes_long, useful_threads
@@ -156,7 +156,7 @@ class EpochRunner:
     def __init__(
         self,
         network: TrainableModel,
-        rows: Rows,
+        dataset: Dataset,
         optimizer: Optimizer | RunningOptimizer,
         order: np.ndarray,
         batch_size: int,
@@ -165,15 +165,15 @@ class EpochRunner:
         dropout_keys: DropoutKeys | None = None,
         epochs: float = math.inf,
     ) -> None:
-        self.network, self.optimizer, self.rows = network, optimizer.begin(), rows
-        if rows.weight_divisor != 1:
-            regularization = replace(regularization, l1=regularization.l1 / rows.weight_divisor)
+        self.network, self.optimizer, self.dataset = network, optimizer.begin(), dataset
+        if dataset.weight_divisor != 1:
+            regularization = replace(regularization, l1=regularization.l1 / dataset.weight_divisor)
         self.batch_size = batch_size
         self.steps = -(-order.size // batch_size)
         threads = useful_threads(network, batch_size, n_threads, order.size, order.size * epochs)
         self.team = Team(threads, takes_long(network, batch_size))
         self.workspace = Workspace(
-            network, rows, batch_size, training=True, n_threads=self.team.size, in_microbatches=True
+            network, dataset, batch_size, training=True, n_threads=self.team.size, in_microbatches=True
         )
         self.workspace.use_order(order)
         self.slicer = Slicer(estimated_step_seconds(network, batch_size))
@@ -195,7 +195,7 @@ class EpochRunner:
     def planned(
         cls,
         network: TrainableModel,
-        rows: Rows,
+        dataset: Dataset,
         optimizer: Optimizer | RunningOptimizer,
         order: np.ndarray,
         plan: TrainingConfig,
@@ -208,12 +208,14 @@ class EpochRunner:
         """
         epochs, running = 1 if plan.one_epoch else plan.max_iter, optimizer.begin()
         warn_of_early_end(running, plan, order.size)
-        return cls(network, rows, running, order, plan.batch_size, n_threads, plan.regularization, dropout_keys, epochs)
+        return cls(
+            network, dataset, running, order, plan.batch_size, n_threads, plan.regularization, dropout_keys, epochs
+        )
 
-    def rebind(self, rows: Rows, order: np.ndarray) -> None:
+    def rebind(self, dataset: Dataset, order: np.ndarray) -> None:
         """Go on with other rows of the same kind, after the parameters may have been changed from outside."""
-        self.workspace.rebind(rows)
-        self.rows = rows
+        self.workspace.rebind(dataset)
+        self.dataset = dataset
         self.workspace.use_order(order)
         self.steps = -(-order.size // self.batch_size)
 
@@ -225,7 +227,7 @@ class EpochRunner:
     def run(self, l2: float) -> float:
         """Make every step of the pass; the mean loss over the rows that counted."""
         tasks, task = self.workspace.tasks, self.workspace.task
-        tasks["step_rates"], tasks["l2"] = self.step_rates.address(self.steps), l2 / self.rows.weight_divisor
+        tasks["step_rates"], tasks["l2"] = self.step_rates.address(self.steps), l2 / self.dataset.weight_divisor
         self.hooks.before_epoch(self.steps)
         self.results[...] = 0
         try:
@@ -267,7 +269,7 @@ class RateBuffer:
 
 def train(
     network: TrainableModel,
-    rows: Rows,
+    dataset: Dataset,
     optimizer: Optimizer | RunningOptimizer,
     plan: TrainingConfig,
     history: History,
@@ -301,7 +303,7 @@ def train(
     best = network.params.copy() if validate else None
     optimizer = optimizer.begin()
     if epoch is None:
-        epoch = EpochRunner.planned(network, rows, optimizer, order, plan, n_threads, dropout_keys)
+        epoch = EpochRunner.planned(network, dataset, optimizer, order, plan, n_threads, dropout_keys)
     history.n_iter = 0
     try:
         with epoch.team:

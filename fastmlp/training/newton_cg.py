@@ -8,7 +8,7 @@ import numpy as np
 
 from ..derivatives.hessian import Hessian, check_twice_differentiable
 from ..engine.cores import Threads
-from ..engine.dataset import Rows
+from ..engine.dataset import Dataset
 from ..engine.model import TrainableModel
 from .full_batch_loss import FullBatch
 from .progress import Progress
@@ -24,7 +24,7 @@ FIRST_RADIUS, LARGEST_RADIUS = 1.0, 1000.0
 
 def newton_cg(
     network: TrainableModel,
-    rows: Rows,
+    dataset: Dataset,
     *,
     l2: float,
     max_iter: int,
@@ -72,7 +72,7 @@ def newton_cg(
         If an activation or the loss brings no second derivative.
     """
     check_twice_differentiable(network)
-    solver = TrustRegion(Objective(network, rows, l2), tol, n_threads)
+    solver = TrustRegion(Objective(network, dataset, l2), tol, n_threads)
     with solver.loss_and_gradient.team:
         result = iterate(solver, network, max_iter, progress)
     result.nhev, result.jac = solver.products, solver.gradient
@@ -84,7 +84,7 @@ class TrustRegion:
 
     def __init__(self, objective: Objective, tol: float, n_threads: Threads) -> None:
         self.objective, self.tol = objective, tol
-        self.loss_and_gradient = FullBatch(objective.model, objective.rows, objective.l2, n_threads)
+        self.loss_and_gradient = FullBatch(objective.model, objective.dataset, objective.l2, n_threads)
         self.loss, self.gradient = self.loss_and_gradient(objective.model.params)
         self.first_norm = float(np.linalg.norm(self.gradient))
         self.radius = FIRST_RADIUS

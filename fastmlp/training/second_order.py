@@ -8,7 +8,7 @@ import numpy as np
 import scipy.optimize
 
 from ..common.user_warnings import warn_user
-from ..engine.dataset import Rows
+from ..engine.dataset import Dataset
 from ..engine.model import TrainableModel
 from ..losses import HalfSquaredError, SquaredError
 from .progress import Progress
@@ -22,7 +22,7 @@ class Objective:
     Parameters
     ----------
     network : TrainableModel
-    rows : Rows
+    dataset : Dataset
     l2 : float
         α, for weights and not for biases.
 
@@ -36,24 +36,24 @@ class Objective:
         α, divided as the rows' weights are.
     """
 
-    def __init__(self, network: TrainableModel, rows: Rows, l2: float) -> None:
-        assert rows.y is not None
+    def __init__(self, network: TrainableModel, dataset: Dataset, l2: float) -> None:
+        assert dataset.y is not None
         self.model = network.twin(np.float64)
         # scikit-learn reports a k-th of what it descends, for k outputs.
         self.parts = network.layout.layer_sizes[-1] if isinstance(network.loss_function, SquaredError) else 1
         if self.parts > 1:
             self.model.loss_function = HalfSquaredError()
-        self.X = rows.matrix().astype(np.float64, copy=False)
-        self.y = rows.y.astype(np.float64, copy=False)
-        ones = np.ones(rows.n_rows)
-        self.weights = ones if rows.sample_weight is None else rows.sample_weight.astype(np.float64, copy=False)
+        self.X = dataset.matrix().astype(np.float64, copy=False)
+        self.y = dataset.y.astype(np.float64, copy=False)
+        ones = np.ones(dataset.n_rows)
+        self.weights = ones if dataset.sample_weight is None else dataset.sample_weight.astype(np.float64, copy=False)
         self.total = float(self.weights.sum())
-        self.l2 = l2 / rows.weight_divisor
+        self.l2 = l2 / dataset.weight_divisor
 
     @property
-    def rows(self) -> Rows:
+    def dataset(self) -> Dataset:
         """The rows in float64, for kernels."""
-        return Rows(self.X, self.y, self.weights, np.float64)
+        return Dataset(self.X, self.y, self.weights, np.float64)
 
     def penalty(self) -> float:
         """½ α Σ weight² / Σ wᵢ, of the model's weights."""

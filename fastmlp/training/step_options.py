@@ -146,11 +146,11 @@ class StepOptions:
                 layer["mask"] = dropout.mask_rows.address(self.dtype)
                 layer["keep_threshold"] = min(round(rate * 2**32), 2**32 - 1)
                 layer["keep_scale"] = 1.0 / (1.0 - rate)
-        rows = self.workspace.rows
-        if rows.sparse and rates[0]:
+        dataset = self.workspace.dataset
+        if dataset.sparse and rates[0]:
             self.workspace.layers[0]["mask"] = dropout.mask_entries.address(self.dtype)
-            self.tasks["given_values"] = rows.values.ctypes.data
-            self.tasks["values"] = self.workspace.buffer("masked values", rows.values.size)
+            self.tasks["given_values"] = dataset.values.ctypes.data
+            self.tasks["values"] = self.workspace.buffer("masked values", dataset.values.size)
 
     def before_epoch(self, steps: int) -> None:
         """The next `steps` steps are about to be made."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..compiler.kernel import KernelModule
 from ..engine.cores import Threads
-from ..engine.dataset import Rows
+from ..engine.dataset import Dataset
 from ..engine.model import Model
 from ..engine.slicing import Slicer
 from ..engine.threads import Team, useful_threads
@@ -29,7 +29,7 @@ class ValidationLoss:
     ----------
     network : Model
         Its loss is what is computed, by the kernel that trains.
-    rows : Rows
+    dataset : Dataset
         With targets.
     order : ndarray of int64
         Which of the rows. Their weights do not sum to zero.
@@ -37,16 +37,16 @@ class ValidationLoss:
         At the most.
     """
 
-    def __init__(self, network: Model, rows: Rows, order: np.ndarray, n_threads: Threads = 1) -> None:
+    def __init__(self, network: Model, dataset: Dataset, order: np.ndarray, n_threads: Threads = 1) -> None:
         self.dtype, self.n_rows = network.dtype, order.size
         self.team = Team(useful_threads(network, order.size, n_threads))
         self.parts = self.team.size
         self.share = -(-order.size // self.parts)
         self.order = np.require(order, np.int64, ["C", "A"])
-        self.workspaces = [self._workspace(network, rows) for _ in range(self.parts)]
+        self.workspaces = [self._workspace(network, dataset) for _ in range(self.parts)]
         self.block = int(self.workspaces[0].task["block_rows"])
-        self.losses = np.zeros((order.size, rows.n_targets))
-        weights = None if rows.sample_weight is None else rows.sample_weight[self.order]
+        self.losses = np.zeros((order.size, dataset.n_targets))
+        weights = None if dataset.sample_weight is None else dataset.sample_weight[self.order]
         self.total = float(order.size if weights is None else weights.sum(dtype=np.float64))
         self.entry = _kernels.store_losses.entry(network.dtype)
 
@@ -68,9 +68,9 @@ class ValidationLoss:
         with np.errstate(over="ignore", invalid="ignore"):
             return float(self.losses.sum()) / self.total
 
-    def _workspace(self, network: Model, rows: Rows) -> Workspace:
+    def _workspace(self, network: Model, dataset: Dataset) -> Workspace:
         """One thread's: a forward pass's, with what a loss reads and writes beside it."""
-        workspace = Workspace(network, rows, min(BLOCK_ROWS, self.share), training=False)
+        workspace = Workspace(network, dataset, min(BLOCK_ROWS, self.share), training=False)
         workspace.prepare_losses(workspace.batch_rows)
         kernel = network.loss_function.judging_unit(network.output_activation)
         workspace.task["loss"] = kernel.address(self.dtype)

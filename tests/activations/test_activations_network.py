@@ -25,7 +25,7 @@ def test_gradients(task, case, monkeypatch):
     monkeypatch.setitem(scalar_networks.ACTIVATIONS, activation, graph)
     problem = make_problem(task, activation=activation, weighted=True)
     expected, coefs, intercepts = differentiate(problem)
-    loss, gradient = FullBatch(problem.network, problem.rows, L2)(problem.network.params.copy())
+    loss, gradient = FullBatch(problem.network, problem.dataset, L2)(problem.network.params.copy())
     assert loss == pytest.approx(expected, rel=1e-12)
     assert_gradient(problem.network.layout, gradient, coefs, intercepts, 1e-10)
     _, step = make_step(problem, SGD(1.0, momentum=0.0, nesterov=False))

@@ -14,7 +14,7 @@ from helpers.kernel_cases import TYPES, activate, in_type
 from fastmlp import Activation
 from fastmlp.activations import ACTIVATIONS
 from fastmlp.compiler.numba_backend import build
-from fastmlp.engine.dataset import Rows
+from fastmlp.engine.dataset import Dataset
 from fastmlp.engine.prediction import predict
 from fastmlp.network import Network
 
@@ -175,7 +175,7 @@ def test_in_a_network(dtype):
     for activation in ("tanh", Activation(custom_functions.tanh, custom_functions.tanh_derivative)):
         network = Network([4, 11, 3], [activation, "identity"], "squared_error", dtype)
         network.params[...] = np.random.RandomState(1).standard_normal(network.params.size)
-        outputs.append(predict(network, Rows(X)))
+        outputs.append(predict(network, Dataset(X)))
     np.testing.assert_array_equal(*outputs)
 
 

@@ -17,7 +17,7 @@ import gc, json, warnings
 import numpy as np
 import fastmlp
 from fastmlp.compiler.numba_backend import Kernel
-from fastmlp.engine.dataset import Rows
+from fastmlp.engine.dataset import Dataset
 from fastmlp.engine.model import TrainableModel
 from fastmlp.engine.prediction import predict
 
@@ -25,7 +25,7 @@ network = TrainableModel([2, 3, 1], ["tanh", "identity"], "squared_error", np.fl
 network.params[...] = np.linspace(-1, 1, network.params.size)
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
-    outputs = predict(network, Rows(np.array([[1.0, 2.0], [-3.0, 0.5]])))
+    outputs = predict(network, Dataset(np.array([[1.0, 2.0], [-3.0, 0.5]])))
 compiled = [c for kernel in gc.get_objects() if isinstance(kernel, Kernel) for c in kernel.compiled.values()]
 print(json.dumps({
     "outputs": outputs.ravel().tolist(),

@@ -27,7 +27,7 @@ TWICE = {
 
 def differences(problem, direction, l2, step=1e-5):
     """Of the gradient, along the direction."""
-    full_batch, params = FullBatch(problem.network, problem.rows, l2), problem.network.params.copy()
+    full_batch, params = FullBatch(problem.network, problem.dataset, l2), problem.network.params.copy()
     ahead, behind = (full_batch(params + sign * step * direction)[1] for sign in (1, -1))
     problem.network.params = params
     return (ahead - behind) / (2 * step)

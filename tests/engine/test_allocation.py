@@ -91,7 +91,7 @@ class TestSteps:
     def test_training(self, dtype, sparse, optimizer):
         problem = self.problem(dtype, sparse)
         hooks = (1, Regularization(0.1, 0.5, 0.2, 1.0, 1.0, 0.1), DropoutKeys(0)) if optimizer is LAMB else ()
-        epoch = EpochRunner(problem.network, problem.rows, optimizer(), np.arange(1200), 12, *hooks)
+        epoch = EpochRunner(problem.network, problem.dataset, optimizer(), np.arange(1200), 12, *hooks)
         epoch.run(0.1)
         task, entry = epoch.workspace.task, train_steps.entry(dtype)
         rates = np.full((100, N_STEP_RATES), 1e-3)
@@ -110,7 +110,7 @@ class TestSteps:
         """Python's own threads are all that is allocated, once for a hundred steps."""
         monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
         problem = self.problem(dtype, sparse)
-        epoch = EpochRunner(problem.network, problem.rows, Adam(), np.arange(1200), 24, n_threads=3)
+        epoch = EpochRunner(problem.network, problem.dataset, Adam(), np.arange(1200), 24, n_threads=3)
         epoch.run(0.1)
         tasks, entry, rates = epoch.workspace.tasks, train_steps.entry(dtype), np.full((50, N_STEP_RATES), 1e-3)
         tasks["rates"] = rates.ctypes.data
@@ -129,7 +129,7 @@ class TestSteps:
     def test_full_batch(self, dtype, sparse, monkeypatch):
         monkeypatch.setattr("fastmlp.training.full_batch_loss.CHUNK_ROWS", 12)
         problem = self.problem(dtype, sparse)
-        full_batch = FullBatch(problem.network, problem.rows, 0.1)
+        full_batch = FullBatch(problem.network, problem.dataset, 0.1)
         full_batch(problem.network.params.copy())
         arguments = (*full_batch.workspace.arguments(), 0, 100, full_batch.gradient.ctypes.data)
         entry = add_gradients.entry(dtype)
@@ -137,14 +137,14 @@ class TestSteps:
 
     def test_prediction(self, dtype, sparse):
         problem = self.problem(dtype, sparse)
-        workspace = Workspace(problem.network, problem.rows, 64, training=False)
+        workspace = Workspace(problem.network, problem.dataset, 64, training=False)
         order, out = np.arange(1200), np.empty((1200, 3), dtype)
         workspace.use_order(order)
         x, row_stride = int(workspace.task["x"]), int(workspace.task["x_row_stride"])
         arguments = (*workspace.arguments(), x, row_stride, 0, 1200, out.ctypes.data)
         entry = predict_rows.entry(dtype)
         assert_nothing_allocated(lambda: entry(*arguments))
-        assert np.array_equal(out, predict(problem.network, problem.rows))
+        assert np.array_equal(out, predict(problem.network, problem.dataset))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -13,7 +13,7 @@ from oracles import reference
 from fastmlp import MLPClassifier, MLPRegressor, Network
 from fastmlp.engine import workspace as sizes
 from fastmlp.engine.csc_input import COMPARED, WIDEST, Columns, rows_to_predict
-from fastmlp.engine.dataset import Rows
+from fastmlp.engine.dataset import Dataset
 from fastmlp.engine.prediction import predict
 from fastmlp.engine.workspace import Workspace, group_rows, tile_width
 
@@ -54,7 +54,7 @@ def test_the_bits_of_csr(dtype, width):
     plain = np.tanh(X.toarray().astype(float) @ network.coefs[0] + network.intercepts[0])
     plain = plain @ network.coefs[1] + network.intercepts[1]
     for rows in (1, 2, 31, 64, 65, ROWS):
-        expected = predict(network, Rows(X[:rows]))
+        expected = predict(network, Dataset(X[:rows]))
         assert np.array_equal(predict(network, Columns(X[:rows].tocsc())), expected)
         np.testing.assert_allclose(expected, plain[:rows], rtol=1e-4, atol=1e-5)
 
@@ -63,7 +63,7 @@ def test_the_bits_of_csr(dtype, width):
 @pytest.mark.parametrize("dtype", TYPES)
 def test_any_number_of_threads_and_groups(dtype, hidden, in_groups):
     network, X = make_network(dtype, *hidden), draw(dtype)
-    expected = predict(network, Rows(X))
+    expected = predict(network, Dataset(X))
     for threads in (1, 2, 3):
         assert np.array_equal(predict(network, Columns(X.tocsc()), n_threads=threads), expected)
     order = np.random.RandomState(0).permutation(ROWS)[:30]
@@ -121,7 +121,7 @@ def test_whatever_csc_may_hold(hidden, dtype, form, in_groups, monkeypatch):
     """In groups and as one; with threads; as SciPy's own conversion to CSR has it."""
     network = make_network(dtype, *hidden)
     X = FORMS[form](draw(dtype).tocsc())
-    expected = predict(network, Rows(X.tocsr()))
+    expected = predict(network, Dataset(X.tocsr()))
     before = X.data.copy(), X.indices.copy(), X.indptr.copy()
     for threads in (1, 3):
         assert np.array_equal(predict(network, rows_to_predict(X, 1), n_threads=threads), expected)
@@ -141,7 +141,7 @@ def test_integers_and_the_other_float():
 @pytest.mark.parametrize("shape", [(0, FEATURES), (1, FEATURES), (ROWS, FEATURES)])
 def test_nothing_stored(shape):
     network = make_network(np.float64, 5)
-    expected = predict(network, Rows(np.zeros(shape)))
+    expected = predict(network, Dataset(np.zeros(shape)))
     assert np.array_equal(network.forward(scipy.sparse.csc_matrix(shape)), expected)
 
 
@@ -171,7 +171,7 @@ def test_nothing_outside_is_read_or_written(dtype, width, bytes_of_products, mon
     monkeypatch.setattr(sizes, "PRODUCT_BYTES", bytes_of_products)
     problem = make_problem("softmax log loss", features=FEATURES, hidden=(width,), rows=131, dtype=dtype, sparse=True)
     network, X = problem.network, scipy.sparse.csc_matrix(problem.X)
-    expected = predict(network, Rows(X))
+    expected = predict(network, Dataset(X))
     rows = Columns(X)
     guarded = [Guarded(getattr(rows, name), getattr(rows, name).dtype) for name in ("indptr", "indices", "values")]
     rows.indptr, rows.indices, rows.values = (one.array for one in guarded)
@@ -199,8 +199,8 @@ def test_nothing_outside_is_read_or_written(dtype, width, bytes_of_products, mon
 def test_narrow_layers_on_csr(dtype, width):
     """Rows of all lengths, four side by side or not: as one chain of fused additions for each sum."""
     network, X = make_network(dtype, width), draw(dtype, rows=30)
-    single = [predict(network, Rows(X[i])) for i in range(30)]
-    assert np.array_equal(predict(network, Rows(X)), np.concatenate(single))
+    single = [predict(network, Dataset(X[i])) for i in range(30)]
+    assert np.array_equal(predict(network, Dataset(X)), np.concatenate(single))
     plain = reference.sparse_forward(
         X.astype(float), np.arange(30), network.coefs[0].astype(float), network.intercepts[0]
     )
@@ -267,4 +267,4 @@ def test_wide_first_layers_read_rows(width):
     network, X = make_network(np.float64, width), draw(np.float64)
     rows = rows_to_predict(X.tocsc(), width)
     assert isinstance(rows, Columns) == (width == WIDEST)
-    assert np.array_equal(predict(network, rows), predict(network, Rows(X)))
+    assert np.array_equal(predict(network, rows), predict(network, Dataset(X)))

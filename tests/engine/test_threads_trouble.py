@@ -210,9 +210,9 @@ def test_whole_steps_were_made_or_none(optimizer, after, sharing, monkeypatch):
     """The second slice is called off before anything is updated: the parameters are those after the first step."""
     problems = [make_problem("softmax log loss", features=20, hidden=(30,), rows=96) for _ in range(2)]
     order = np.arange(96)
-    plain = EpochRunner(problems[0].network, problems[0].rows, optimizer(), order[:32], 32)
+    plain = EpochRunner(problems[0].network, problems[0].dataset, optimizer(), order[:32], 32)
     plain.run(0.1)
-    ours = EpochRunner(problems[1].network, problems[1].rows, optimizer(), order, 32, n_threads=3)
+    ours = EpochRunner(problems[1].network, problems[1].dataset, optimizer(), order, 32, n_threads=3)
     assert ours.team.size == 3
     with monkeypatch.context() as patch:
         fail_at(patch, ("job", 4), KeyboardInterrupt(), after)
@@ -278,10 +278,10 @@ for solver, when, stay in itertools.product(["adam", "lbfgs"], ["before", "after
     print(solver, when, stay, flush=True)
     problem = make_problem("softmax log loss", rows=96)
     if solver == "lbfgs":
-        worker = FullBatch(problem.network, problem.rows, 0.1, 3)
+        worker = FullBatch(problem.network, problem.dataset, 0.1, 3)
         name, run = "add_gradients", lambda: worker(problem.network.params.copy())
     else:
-        worker = EpochRunner(problem.network, problem.rows, Adam(), np.arange(96), 96, 3)
+        worker = EpochRunner(problem.network, problem.dataset, Adam(), np.arange(96), 96, 3)
         name, run = "train_steps", lambda: worker.run(0.1)
     assert worker.team.size == 3
     compiled, caught = getattr(worker, name), False

@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
 
 from fastmlp import Focal, Gamma, Huber, LogLoss, MLPClassifier, MLPRegressor, Quantile, Tweedie
-from fastmlp.engine.dataset import Rows
+from fastmlp.engine.dataset import Dataset
 from fastmlp.engine.threads import Worker
 from fastmlp.training.full_batch_loss import FullBatch
 from fastmlp.training.validation_loss import ValidationLoss
@@ -32,10 +32,10 @@ def test_it_is_the_loss_that_is_trained(name, dtype, weighted):
     """Of these rows and no others, in whatever order, with the parameters as they are now."""
     problem = make_problem(CASES[name], rows=150, dtype=dtype, weighted=weighted)
     order = np.random.RandomState(1).permutation(150)[:131]
-    loss = ValidationLoss(problem.network, problem.rows, order)
+    loss = ValidationLoss(problem.network, problem.dataset, order)
     weights = problem.weights[order] if weighted else None
     for _ in range(2):
-        rows = Rows(problem.X[order], problem.y[order], weights)
+        rows = Dataset(problem.X[order], problem.y[order], weights)
         expected, _ = FullBatch(problem.network, rows, l2=0.0)(problem.network.params)
         assert loss() == pytest.approx(expected, rel=1e-5 if dtype == np.float32 else 1e-11)
         problem.network.params *= dtype(0.75)
@@ -51,7 +51,7 @@ def test_threads_and_layout_change_no_bit(dtype, sparse, monkeypatch):
     problem = make_problem(CASES["Huber(delta=0.5), identity, 3"], hidden=(33, 70), rows=410, dtype=dtype)
     order = np.random.RandomState(1).permutation(410)[:333]
     inputs = scipy.sparse.csr_matrix(problem.X) if sparse else np.asfortranarray(problem.X)
-    rows = Rows(inputs, problem.y, problem.weights)
+    rows = Dataset(inputs, problem.y, problem.weights)
     losses = [ValidationLoss(problem.network, rows, order, threads) for threads in (1, 2, 3, 7)]
     assert [loss.team.size for loss in losses] == [1, 2, 3, 7]
     assert len({loss() for loss in losses}) == 1
@@ -63,7 +63,7 @@ def test_threads_that_cannot_be_started(started, monkeypatch):
     monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
     problem = make_problem(CASES["Huber(delta=0.5), identity, 3"], hidden=(33, 70), rows=410)
     order = np.random.RandomState(1).permutation(410)[:333]
-    alone, together = (ValidationLoss(problem.network, problem.rows, order, threads) for threads in (1, 4))
+    alone, together = (ValidationLoss(problem.network, problem.dataset, order, threads) for threads in (1, 4))
     assert together.team.size == 4
     start, asked = Worker.start, []
 
@@ -81,7 +81,7 @@ def test_threads_that_cannot_be_started(started, monkeypatch):
 def test_what_is_not_finite_is_said():
     problem = make_problem(CASES["Huber(delta=0.5), identity, 3"], rows=9)
     problem.network.params[0] = np.nan
-    assert np.isnan(ValidationLoss(problem.network, problem.rows, np.arange(9))())
+    assert np.isnan(ValidationLoss(problem.network, problem.dataset, np.arange(9))())
 
 
 # What decides
@@ -275,7 +275,7 @@ def test_the_loss_of_sorted_quantiles(n_targets, dtype, weighted):
     q = np.array(case[0].quantiles)
     each = np.maximum(q * gap, (q - 1) * gap).sum(axis=(1, 2))
     expected = np.average(each, weights=problem.weights)
-    judged = ValidationLoss(problem.network, problem.rows, np.arange(100))()
+    judged = ValidationLoss(problem.network, problem.dataset, np.arange(100))()
     assert judged == pytest.approx(expected, rel=1e-5 if dtype == np.float32 else 1e-12)
     assert judged < problem.network.loss(problem.X, problem.y, problem.weights)
 
@@ -283,7 +283,7 @@ def test_the_loss_of_sorted_quantiles(n_targets, dtype, weighted):
 def test_sorting_lets_nan_through():
     problem = make_problem((Quantile((0.2, 0.5), crossing=False), "identity", 2), rows=9)
     problem.network.params[-1] = np.nan
-    assert np.isnan(ValidationLoss(problem.network, problem.rows, np.arange(9))())
+    assert np.isnan(ValidationLoss(problem.network, problem.dataset, np.arange(9))())
 
 
 def test_one_quantile_has_nothing_to_sort():

@@ -135,21 +135,21 @@ OTHER_ROWS = {
 
 @pytest.mark.parametrize("what", OTHER_ROWS)
 def test_a_workspace_refuses_rows_of_another_kind(what):
-    from fastmlp.engine.dataset import Rows
+    from fastmlp.engine.dataset import Dataset
     from fastmlp.engine.model import TrainableModel
 
     X, y = draw("regression")
-    rows = Rows(X, y[:, np.newaxis], None, np.float64)
+    rows = Dataset(X, y[:, np.newaxis], None, np.float64)
     epoch = EpochRunner(TrainableModel([20, 5, 1], ["relu", "identity"], "squared_error", np.float64), rows,
                   Adam(), np.arange(len(y)), 32)  # fmt: skip
     change_X, change_y = OTHER_ROWS[what]
-    other = Rows(change_X(X, y), change_y(y[:, np.newaxis]), None, np.float64)
+    other = Dataset(change_X(X, y), change_y(y[:, np.newaxis]), None, np.float64)
     with pytest.raises(ValueError, match="made for other rows"):
         epoch.rebind(other, np.arange(len(y)))
     with pytest.raises(ValueError, match="weighted=True"):
-        epoch.rebind(Rows(X, y[:, np.newaxis], np.ones(len(y)), np.float64), np.arange(len(y)))
+        epoch.rebind(Dataset(X, y[:, np.newaxis], np.ones(len(y)), np.float64), np.arange(len(y)))
     with pytest.raises(ValueError, match="dtype=float32"):
-        epoch.rebind(Rows(X, y[:, np.newaxis], None, np.float32), np.arange(len(y)))
+        epoch.rebind(Dataset(X, y[:, np.newaxis], None, np.float32), np.arange(len(y)))
 
 
 @pytest.mark.parametrize("kind", [MLPRegressor, MLPClassifier])

@@ -10,7 +10,7 @@ import sklearn.neural_network
 from helpers.fits import CONTAINERS, draw, ignores_max_iter, make, results
 
 from fastmlp import MLPClassifier, MLPRegressor, Network
-from fastmlp.engine.dataset import Rows, balance
+from fastmlp.engine.dataset import Dataset, balance
 
 pytestmark = ignores_max_iter
 
@@ -138,7 +138,7 @@ def test_the_divisor_is_exact(factor, sign):
 
 def test_weights_of_another_shape_or_none():
     with pytest.raises(ValueError, match=r"sample_weight must have shape \(3,\), got \(2,\)"):
-        Rows(np.ones((3, 2)), np.ones((3, 1)), np.ones(2))
+        Dataset(np.ones((3, 2)), np.ones((3, 1)), np.ones(2))
     with pytest.raises(ValueError, match="at least one non-zero number"):
         MLPRegressor().fit(np.ones((3, 2)), np.ones(3), np.zeros(3))
     with pytest.raises(ValueError, match="sample_weight sums to zero"):

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from fastmlp import MLPClassifier, MLPRegressor, Network
-from fastmlp.engine.dataset import Rows
+from fastmlp.engine.dataset import Dataset
 from fastmlp.engine.model import TrainableModel
 from fastmlp.optimizers import SGD
 from fastmlp.training.full_batch_loss import FullBatch
@@ -181,12 +181,12 @@ def network_doors():
 
 
 def solver_doors():
-    """What works on `Rows`, whoever made them."""
+    """What works on `Dataset`, whoever made them."""
     model = TrainableModel([N_FEATURES, 4, 1], ["tanh", "identity"], "half_squared_error", np.float64)
     options = {"l2": 0.0, "max_iter": 1, "tol": 0.0, "progress": Progress(False)}
 
     def rows(X, dtype=np.float64):
-        return Rows(X, VALUES[:, np.newaxis], None, dtype)
+        return Dataset(X, VALUES[:, np.newaxis], None, dtype)
 
     return {
         "rows": rows,

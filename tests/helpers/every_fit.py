@@ -17,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from fastmlp import MLPClassifier, MLPRegressor, Network, Quantile
 from fastmlp.activations import ACTIVATIONS
 from fastmlp.compiler.numba_backend import Kernel
-from fastmlp.engine.dataset import Rows
+from fastmlp.engine.dataset import Dataset
 from fastmlp.engine.model import TrainableModel
 from fastmlp.losses import Perceptron
 from fastmlp.optimizers import LAMB, OPTIMIZERS, RMSProp
@@ -83,14 +83,14 @@ def use_every_loss(dtype):
     for case in [*loss_cases.CASES.values(), (Perceptron(), "step", 3)]:
         if case[0] is not loss_cases.QUARTIC:
             problem = loss_cases.make_problem(case, dtype=dtype)
-            FullBatch(problem.network, problem.rows, 0.1)(problem.network.params.copy())
+            FullBatch(problem.network, problem.dataset, 0.1)(problem.network.params.copy())
 
 
 def use_every_activation(dtype):
     """One hidden layer of each, and a batch that goes in parts."""
     hidden = [activation for activation in ACTIVATIONS.values() if activation.hidden]
     network = TrainableModel([2] * (len(hidden) + 1) + [1], [*hidden, "identity"], "squared_error", dtype)
-    rows = Rows(np.ones((2048, 2), dtype), np.ones((2048, 1), dtype))
+    rows = Dataset(np.ones((2048, 2), dtype), np.ones((2048, 1), dtype))
     EpochRunner(network, rows, OPTIMIZERS["sgd"], np.arange(2048), 2048).run(0.1)
 
 
@@ -108,7 +108,7 @@ def train_with_all_hooks(dtype, sparse):
     """One epoch with everything that hooks into a step."""
     problem = make_problem("multi-label", rows=N_ROWS, dtype=dtype, sparse=sparse)
     constants = Regularization(0.1, dropout=0.5, input_dropout=0.2, max_norm=1.0, clip_norm=1.0, clip_value=0.1)
-    EpochRunner(problem.network, problem.rows, LAMB(), np.arange(N_ROWS), 17, 1, constants, DropoutKeys(0)).run(0.1)
+    EpochRunner(problem.network, problem.dataset, LAMB(), np.arange(N_ROWS), 17, 1, constants, DropoutKeys(0)).run(0.1)
 
 
 def origins():
@@ -132,7 +132,7 @@ if __name__ == "__main__":
                 estimator.predict(np.asfortranarray(X))
     for rule, dtype in itertools.product(RULES, (np.float32, np.float64)):
         problem = make_problem("poisson", dtype=dtype)
-        EpochRunner(problem.network, problem.rows, rule, np.arange(7), 3, 1, Regularization(0.1)).run(0.1)
+        EpochRunner(problem.network, problem.dataset, rule, np.arange(7), 3, 1, Regularization(0.1)).run(0.1)
     for dtype in (np.float32, np.float64):
         use_every_loss(dtype)
         use_every_activation(dtype)

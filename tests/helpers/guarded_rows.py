@@ -5,7 +5,7 @@ import scipy.sparse
 from helpers.guarded import Guarded, assert_lines_are_zero
 from oracles import reference_optimizers
 
-from fastmlp.engine.dataset import Rows
+from fastmlp.engine.dataset import Dataset
 
 
 class GuardedRows:
@@ -20,14 +20,14 @@ class GuardedRows:
             weights = self.guarded[-1].array
         if problem.sparse:
             X = scipy.sparse.csr_matrix(problem.X)
-            self.rows = Rows(X, self.guarded[0].array, weights)
+            self.dataset = Dataset(X, self.guarded[0].array, weights)
             for name, kind in (("indptr", np.int64), ("indices", np.int32), ("values", dtype)):
-                self.guarded.append(Guarded(getattr(self.rows, name), kind))
-                setattr(self.rows, name, self.guarded[-1].array)
+                self.guarded.append(Guarded(getattr(self.dataset, name), kind))
+                setattr(self.dataset, name, self.guarded[-1].array)
         else:
             self.guarded.append(Guarded(problem.X, dtype, stride=problem.X.shape[1] + 2))
-            self.rows = Rows(self.guarded[-1].array, self.guarded[0].array, weights)
-            assert np.shares_memory(self.rows.X, self.guarded[-1].memory)
+            self.dataset = Dataset(self.guarded[-1].array, self.guarded[0].array, weights)
+            assert np.shares_memory(self.dataset.X, self.guarded[-1].memory)
 
     def assert_untouched(self):
         for guarded in self.guarded:

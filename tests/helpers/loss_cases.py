@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastmlp import Activation
-from fastmlp.engine.dataset import Rows
+from fastmlp.engine.dataset import Dataset
 from fastmlp.losses import (
     LOSSES,
     Focal,
@@ -104,8 +104,8 @@ class Problem:
     output: str
 
     @property
-    def rows(self):
-        return Rows(self.X, self.y, self.weights)
+    def dataset(self):
+        return Dataset(self.X, self.y, self.weights)
 
 
 def make_problem(case, *, hidden=(4,), hidden_activation="tanh", rows=6, dtype=np.float64, weighted=True, seed=0):

@@ -7,7 +7,7 @@ import scipy.sparse
 from oracles import reference
 
 from fastmlp.compiler import cpu as host
-from fastmlp.engine.dataset import Rows
+from fastmlp.engine.dataset import Dataset
 from fastmlp.engine.model import TrainableModel
 
 HIDDEN = ["identity", "logistic", "tanh", "relu"]
@@ -36,8 +36,8 @@ class Problem:
     sparse: bool = False
 
     @property
-    def rows(self):
-        return Rows(scipy.sparse.csr_matrix(self.X) if self.sparse else self.X, self.y, self.weights)
+    def dataset(self):
+        return Dataset(scipy.sparse.csr_matrix(self.X) if self.sparse else self.X, self.y, self.weights)
 
     def in_float64(self):
         """coefs, intercepts and (X, y, weights) as copies in float64, for plain twins."""

@@ -44,7 +44,7 @@ RULES = {
 def make_epoch(problem, constants, optimizer="momentum", batch_size=None, threads=1, rows=None, masks=None):
     """Over all rows of the problem, in a fixed order of no order."""
     order = shuffled(problem)
-    rows, masks = rows or problem.rows, masks or DropoutKeys(SEED)
+    rows, masks = rows or problem.dataset, masks or DropoutKeys(SEED)
     optimizer = RULES.get(optimizer, optimizer)
     return EpochRunner(problem.network, rows, optimizer, order, batch_size or len(order), threads, constants, masks)
 
@@ -103,7 +103,7 @@ def check_training(problem, constants, optimizer="momentum", batch_size=16, thre
     batch_size = min(batch_size, len(problem.X))
     guarded = GuardedRows(problem)
     before = problem.in_float64()
-    epoch = make_epoch(problem, constants, optimizer, batch_size, threads, guarded.rows)
+    epoch = make_epoch(problem, constants, optimizer, batch_size, threads, guarded.dataset)
     expected, coefs, intercepts = train_plainly(problem, constants, optimizer, batch_size, strides_of(epoch), epochs=2)
     losses = [epoch.run(L2), epoch.run(L2)]
     tolerance = 1e-9 if problem.network.dtype == np.float64 else 2e-5

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastmlp import Network
-from fastmlp.engine.dataset import Rows
+from fastmlp.engine.dataset import Dataset
 from fastmlp.optimizers import Adam
 from fastmlp.training.progress import Progress
 
@@ -28,7 +28,7 @@ class Noted(Progress):
 
 def solve(solver, network, X, y, weights=None, *, l2=0.0, max_iter=200, tol=1e-9, progress=None):
     """Run a solver of `fastmlp.training.newton_cg` or `fastmlp.training.levenberg_marquardt` on arrays as they are."""
-    rows = Rows(X, np.asarray(y, network.dtype), weights, network.dtype)
+    rows = Dataset(X, np.asarray(y, network.dtype), weights, network.dtype)
     return solver(network, rows, l2=l2, max_iter=max_iter, tol=tol, progress=progress or Noted())
 
 

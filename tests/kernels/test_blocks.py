@@ -10,7 +10,7 @@ from helpers.problems import lanes, make_problem
 from oracles import reference
 
 from fastmlp.engine import workspace as sizes
-from fastmlp.engine.dataset import Rows
+from fastmlp.engine.dataset import Dataset
 from fastmlp.engine.layout import Layout
 from fastmlp.engine.model import ModelView
 from fastmlp.engine.prediction import predict
@@ -61,16 +61,16 @@ def test_no_bit_depends_on_the_blocks(dtype, blocks, activation, cut):
     problem = large_problem(dtype, activation)
     network, X = problem.network, problem.X
     cut(WHOLE)
-    whole = predict(network, Rows(X))
+    whole = predict(network, Dataset(X))
     coefs, intercepts, batch = problem.in_float64()
     plain = reference.predict(coefs, intercepts, batch[0], activation, problem.loss[1])
     np.testing.assert_allclose(whole, plain, rtol=1e-4 if dtype == np.float32 else 1e-12)
     cut(SMALL[blocks])
     for (name, layout), rows in itertools.product(LAYOUTS.items(), (1, 2, 7, 8, 9, 16, 17, 41)):
-        assert np.array_equal(predict(network, Rows(layout(X[:rows]))), whole[:rows]), (name, rows)
+        assert np.array_equal(predict(network, Dataset(layout(X[:rows]))), whole[:rows]), (name, rows)
     for layout in LAYOUTS.values():
         order = np.random.RandomState(0).permutation(41)[:30]
-        assert np.array_equal(predict(network, Rows(layout(X)), order), whole[order])
+        assert np.array_equal(predict(network, Dataset(layout(X)), order), whole[order])
 
 
 @pytest.mark.parametrize("blocks", SMALL)
@@ -81,10 +81,10 @@ def test_narrow_layers(dtype, task, hidden, blocks, cut):
     """One output adds up along the whole depth, whatever is gathered at a time."""
     problem = large_problem(dtype, task=task, hidden=hidden)
     cut(WHOLE)
-    whole = predict(problem.network, problem.rows)
+    whole = predict(problem.network, problem.dataset)
     cut(SMALL[blocks])
     for rows in (1, 8, 41):
-        assert np.array_equal(predict(problem.network, Rows(problem.X[:rows])), whole[:rows])
+        assert np.array_equal(predict(problem.network, Dataset(problem.X[:rows])), whole[:rows])
 
 
 #: (features, hidden widths, activation): one output as a dot product, rectified, and narrow layers; depths that end
@@ -106,12 +106,12 @@ def narrow_problem(features, hidden, activation, dtype, rows=61, task="logistic 
 def test_a_narrow_first_layer_of_any_layout(dtype, features, hidden, activation):
     """Inputs in Fortran order go through it column by column; with the bits of rows read in place."""
     problem = narrow_problem(features, hidden, activation, dtype)
-    whole = predict(problem.network, Rows(problem.X))
+    whole = predict(problem.network, Dataset(problem.X))
     for (name, layout), rows in itertools.product(LAYOUTS.items(), (1, 2, 3, 5, 8, 15, 16, 33, 61)):
-        assert np.array_equal(predict(problem.network, Rows(layout(problem.X[:rows]))), whole[:rows]), (name, rows)
+        assert np.array_equal(predict(problem.network, Dataset(layout(problem.X[:rows]))), whole[:rows]), (name, rows)
     for layout in LAYOUTS.values():
         order = np.random.RandomState(0).permutation(61)[:30]
-        assert np.array_equal(predict(problem.network, Rows(layout(problem.X)), order), whole[order])
+        assert np.array_equal(predict(problem.network, Dataset(layout(problem.X)), order), whole[order])
 
 
 @pytest.mark.parametrize("hidden", [(), (1,), (5,)], ids=str)
@@ -119,11 +119,11 @@ def test_a_narrow_first_layer_of_any_layout(dtype, features, hidden, activation)
 def test_several_blocks_of_rows(dtype, hidden, cut):
     """Of one output, wide rows are gathered a few at a time: fewer than go through the network together."""
     problem = narrow_problem(67, hidden, "relu", dtype, rows=997)
-    whole = predict(problem.network, Rows(problem.X))
+    whole = predict(problem.network, Dataset(problem.X))
     cut({"ROW_BYTES": 1 << 12})
     for name, layout in LAYOUTS.items():
-        assert np.array_equal(predict(problem.network, Rows(layout(problem.X))), whole), name
-    alone = [predict(problem.network, Rows(problem.X[i : i + 1])) for i in (0, 335, 336, 996)]
+        assert np.array_equal(predict(problem.network, Dataset(layout(problem.X))), whole), name
+    alone = [predict(problem.network, Dataset(problem.X[i : i + 1])) for i in (0, 335, 336, 996)]
     assert np.array_equal(np.concatenate(alone), whole[[0, 335, 336, 996]])
 
 
@@ -136,9 +136,9 @@ def test_zeros_keep_their_sign(dtype, features):
     problem.network.coefs[0][...], problem.network.intercepts[0][...] = tiny, -0.0
     X = np.where(problem.X > 0, dtype(0), -tiny).astype(dtype)
     X[::7] = -tiny
-    rows = predict(problem.network, Rows(X))
+    rows = predict(problem.network, Dataset(X))
     assert not rows.any()
-    assert np.array_equal(np.signbit(predict(problem.network, Rows(np.asfortranarray(X)))), np.signbit(rows))
+    assert np.array_equal(np.signbit(predict(problem.network, Dataset(np.asfortranarray(X)))), np.signbit(rows))
 
 
 @pytest.mark.parametrize("hidden", [(), (1,), (5,), (14,), (40,)], ids=str)
@@ -155,16 +155,16 @@ def test_what_is_not_finite(dtype, order, hidden):
     for (row, column), bad in itertools.product([(0, 0), (0, 8), (31, 4), (60, 8)], (np.nan, np.inf, -np.inf)):
         damaged = X.copy()
         damaged[row, column] = bad
-        predict(problem.network, Rows(layout(damaged)), not_finite=found)
+        predict(problem.network, Dataset(layout(damaged)), not_finite=found)
         assert found[0]
     large = X.copy()
     large[5] = np.finfo(dtype).max
     coef = problem.network.coefs[0]
     for change in (lambda: coef.fill(2), lambda: coef.fill(-2), lambda: coef.fill(np.inf), lambda: coef.fill(np.nan)):
         change()
-        outputs = predict(problem.network, Rows(layout(large)), not_finite=found)
+        outputs = predict(problem.network, Dataset(layout(large)), not_finite=found)
         assert not found[0]
-        assert np.array_equal(outputs, predict(problem.network, Rows(large)), equal_nan=True)
+        assert np.array_equal(outputs, predict(problem.network, Dataset(large)), equal_nan=True)
 
 
 @pytest.mark.parametrize("hidden", [(), (1,), (5,), (12,)], ids=str)
@@ -174,13 +174,13 @@ def test_columns_in_guarded_memory(dtype, features, hidden):
     """Nothing beside a column is read or written, and nothing beside the buffers."""
     problem = narrow_problem(features, hidden, "tanh", dtype, rows=41)
     network = problem.network
-    whole = predict(network, problem.rows)
+    whole = predict(network, problem.dataset)
     X = Guarded(problem.X.T, dtype, stride=44)
     weights = [Guarded(array, dtype) for array in (*network.coefs, *network.intercepts)]
     arrays, layers = [guarded.array for guarded in weights], len(network.coefs)
     borrowed = ModelView(arrays[:layers], arrays[layers:], network.activations, "log_loss", dtype)
     for count in (1, 2, 7, 8, 41):
-        rows = Rows(X.array.T[:count])
+        rows = Dataset(X.array.T[:count])
         workspace = Workspace(borrowed, rows, 41, training=False)
         out = Guarded(np.zeros((count, 1)), dtype)
         x, row_stride = int(workspace.task["x"]), int(workspace.task["x_row_stride"])
@@ -199,10 +199,10 @@ def test_any_number_of_threads(sparse, blocks, cut, monkeypatch):
     monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
     problem = make_problem("softmax log loss", features=23, hidden=(131, 58), rows=203, sparse=sparse)
     cut(WHOLE)
-    whole = predict(problem.network, problem.rows)
+    whole = predict(problem.network, problem.dataset)
     cut(SMALL[blocks])
     for threads in (1, 2, 3):
-        assert np.array_equal(predict(problem.network, problem.rows, n_threads=threads), whole)
+        assert np.array_equal(predict(problem.network, problem.dataset, n_threads=threads), whole)
 
 
 @pytest.mark.parametrize("blocks", SMALL)
@@ -212,7 +212,7 @@ def test_nothing_outside_is_read_or_written(dtype, order, blocks, cut):
     """X and the weights in guarded memory, where what lies beside them is NaN; zeros around every buffer."""
     problem = large_problem(dtype)
     network, rows, features = problem.network, *problem.X.shape
-    whole = predict(network, problem.rows)
+    whole = predict(network, problem.dataset)
     cut(SMALL[blocks])
     if order == "C":
         X = Guarded(problem.X, dtype, stride=features + 3)
@@ -227,10 +227,10 @@ def test_nothing_outside_is_read_or_written(dtype, order, blocks, cut):
     )
     assert borrowed.coefs[0] is arrays[0]
     for count in (1, 7, 41):
-        assert np.array_equal(predict(borrowed, Rows(inputs[:count])), whole[:count])
+        assert np.array_equal(predict(borrowed, Dataset(inputs[:count])), whole[:count])
     for guarded in (X, *weights):
         guarded.assert_untouched()
-    workspace = Workspace(borrowed, Rows(inputs), 41, training=False)
+    workspace = Workspace(borrowed, Dataset(inputs), 41, training=False)
     out = np.empty((41, 3), dtype)
     x, row_stride = int(workspace.task["x"]), int(workspace.task["x_row_stride"])
     predict_rows.entry(dtype)(*workspace.arguments(), x, row_stride, 0, 41, out.ctypes.data)
@@ -246,7 +246,7 @@ def test_a_few_rows(dtype, blocks, cut):
     """The short way gives the same bits, and notices what is not finite in any block of depth."""
     problem = large_problem(dtype)
     network, X = problem.network, problem.X
-    whole = predict(network, problem.rows)
+    whole = predict(network, problem.dataset)
     cut(SMALL[blocks])
     coefs, intercepts = network.coefs, network.intercepts
     few_rows = SmallBatchPredictor(
@@ -280,7 +280,7 @@ def test_memory_is_bounded(kernels, dtype):
 def widths_of_strips(fan_out, dtype):
     """The columns of each strip that a prediction copies to a panel, in order."""
     network, found = large_problem(dtype, hidden=(fan_out,)).network, []
-    rows = Rows(np.zeros((40, 23), dtype))
+    rows = Dataset(np.zeros((40, 23), dtype))
     workspace = Workspace(network, rows, 40, training=False)
     copy = copy_panels.entry(dtype)
 

@@ -12,7 +12,7 @@ from helpers.fits import draw, ignores_max_iter, make
 import fastmlp
 from fastmlp import MLPClassifier, MLPRegressor
 from fastmlp.activations import ACTIVATIONS
-from fastmlp.engine.dataset import Rows
+from fastmlp.engine.dataset import Dataset
 from fastmlp.engine.model import TrainableModel
 from fastmlp.engine.prediction import predict
 from fastmlp.losses import names_for
@@ -95,7 +95,7 @@ def test_no_combination_ends_in_an_assertion(task):
 
 
 def full_batch(model, y):
-    return FullBatch(model, Rows(np.ones((len(y), 2)), y), l2=0.0)
+    return FullBatch(model, Dataset(np.ones((len(y), 2)), y), l2=0.0)
 
 
 SOFTMAX = TrainableModel([2, 3], ["softmax"], "log_loss", np.float64)
@@ -117,7 +117,7 @@ def test_classes_that_have_no_output(y, message):
         with pytest.raises(ValueError, match=message):
             full_batch(model, np.array(y))
         with pytest.raises(ValueError, match=message):
-            EpochRunner(model, Rows(np.ones((len(y), 2)), np.array(y)), SGD(0.1), np.arange(len(y)), 1)
+            EpochRunner(model, Dataset(np.ones((len(y), 2)), np.array(y)), SGD(0.1), np.arange(len(y)), 1)
 
 
 def test_targets_of_another_shape():
@@ -125,18 +125,18 @@ def test_targets_of_another_shape():
     with pytest.raises(ValueError, match=r"reads targets of shape \(n, 3\), got \(1, 2\)"):
         full_batch(model, np.ones((1, 2)))
     with pytest.raises(ValueError, match=r"reads targets of shape \(n, 3\), got None"):
-        FullBatch(model, Rows(np.ones((1, 2))), l2=0.0)
+        FullBatch(model, Dataset(np.ones((1, 2))), l2=0.0)
     for y in (np.ones((2, 3)), np.ones(1), np.ones((1, 3, 1))):
         with pytest.raises(ValueError, match=r"y must have shape \(1, n_targets\)"):
-            Rows(np.ones((1, 2)), y)
+            Dataset(np.ones((1, 2)), y)
 
 
 def test_inputs_of_another_width():
     model = TrainableModel([2, 3], ["identity"], "half_squared_error", np.float64)
     with pytest.raises(ValueError, match="X has 4 columns, but the network reads 2"):
-        predict(model, Rows(np.ones((5, 4))))
+        predict(model, Dataset(np.ones((5, 4))))
     with pytest.raises(ValueError, match="X has 1 columns, but the network reads 2"):
-        FullBatch(model, Rows(np.ones((5, 1)), np.ones((5, 3))), l2=0.0)
+        FullBatch(model, Dataset(np.ones((5, 1)), np.ones((5, 3))), l2=0.0)
 
 
 @pytest.mark.parametrize("classes", [[2, 1, 0], [1, 0, 2]])
@@ -153,7 +153,7 @@ def test_classes_put_into_another_order_by_hand(classes):
 
 def test_an_address_that_float64_does_not_hold():
     model = TrainableModel([2, 1], ["identity"], "half_squared_error", np.float64)
-    epoch = EpochRunner(model, Rows(np.ones((3, 2)), np.ones((3, 1))), SGD(0.1), np.arange(3), 3)
+    epoch = EpochRunner(model, Dataset(np.ones((3, 2)), np.ones((3, 1))), SGD(0.1), np.arange(3), 3)
     epoch.workspace.tasks["update"] = 2**60 + 1
     with pytest.raises(RuntimeError, match="0x1000000000000001, an address that float64 does not hold"):
         StepOptions(epoch.workspace, Regularization(clip_value=1.0), epoch.optimizer)

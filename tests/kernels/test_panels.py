@@ -10,7 +10,7 @@ from oracles import reference
 from sklearn.exceptions import ConvergenceWarning
 
 from fastmlp import MLPClassifier, MLPRegressor
-from fastmlp.engine.dataset import Rows
+from fastmlp.engine.dataset import Dataset
 from fastmlp.engine.workspace import STRIP_ROWS
 from fastmlp.kernels.linalg.packing import copy_panels
 from fastmlp.optimizers import Adam
@@ -54,7 +54,7 @@ def make_epoch(dtype, threads, regularization, hidden=(70, 131), features=37):
     X, y = rng.standard_normal((57, features)).astype(dtype), rng.standard_normal((57, 1)).astype(dtype)
     model = MLPRegressor(hidden_layer_sizes=hidden, random_state=rng)
     network = model._prepare(X, y.ravel(), None, incremental=False, classes=None).network
-    return EpochRunner(network, Rows(X, y, None, X.dtype), Adam(0.01), np.arange(57), 20, threads, regularization)
+    return EpochRunner(network, Dataset(X, y, None, X.dtype), Adam(0.01), np.arange(57), 20, threads, regularization)
 
 
 @pytest.mark.parametrize("regularization", [Regularization(), Regularization(clip_norm=0.1, max_norm=0.5)], ids=str)

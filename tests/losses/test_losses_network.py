@@ -12,7 +12,7 @@ from oracles.scalar_losses import differentiate
 
 from fastmlp import warmup
 from fastmlp.activations import as_activation
-from fastmlp.engine.dataset import Rows
+from fastmlp.engine.dataset import Dataset
 from fastmlp.losses import (
     LOSSES,
     AbsoluteError,
@@ -38,12 +38,12 @@ HIDDEN = ["identity", "logistic", "tanh", "relu"]
 
 
 def full_batch(problem, l2=L2):
-    return FullBatch(problem.network, problem.rows, l2)(problem.network.params.copy())
+    return FullBatch(problem.network, problem.dataset, l2)(problem.network.params.copy())
 
 
 def make_step(problem, rows=None, n_threads=1, batch_size=None, rate=1.0):
     """An epoch of plain gradient descent: (loss, by how much the parameters changed)."""
-    rows = problem.rows if rows is None else rows
+    rows = problem.dataset if rows is None else rows
     before = problem.network.params.copy()
     order = np.arange(rows.n_rows, dtype=np.int64)
     epoch = EpochRunner(problem.network, rows, SGD(rate, momentum=0.0), order, batch_size or rows.n_rows, n_threads)
@@ -83,7 +83,7 @@ def test_against_central_differences(case):
     """Of the compiled loss itself; that of k squared outputs is reported as a k-th of what is descended."""
     problem = make_problem(CASES[case], seed=3)
     k = CASES[case][2] if problem.loss.name == "squared_error" else 1
-    loss_and_gradient = FullBatch(problem.network, problem.rows, L2 / k)
+    loss_and_gradient = FullBatch(problem.network, problem.dataset, L2 / k)
     params = problem.network.params.copy()
     gradient = full_batch(problem)[1]
     step = 1e-5
@@ -130,9 +130,9 @@ def test_sparse_input_and_weights(case):
     problem = make_problem(SOME[case], rows=23)
     problem.weights[...] = np.arange(23) % 3
     loss, gradient = full_batch(problem)
-    sparse = Rows(scipy.sparse.csr_matrix(problem.X), problem.y, problem.weights)
+    sparse = Dataset(scipy.sparse.csr_matrix(problem.X), problem.y, problem.weights)
     repeated = np.repeat(np.arange(23), np.arange(23) % 3)
-    for rows in (sparse, Rows(problem.X[repeated], problem.y[repeated])):
+    for rows in (sparse, Dataset(problem.X[repeated], problem.y[repeated])):
         other_loss, other = FullBatch(problem.network, rows, L2)(problem.network.params.copy())
         assert other_loss == pytest.approx(loss, rel=1e-12)
         np.testing.assert_allclose(other, gradient, rtol=1e-10, atol=1e-13)
@@ -243,7 +243,7 @@ def test_perceptron_rule_separates_what_can_be_separated():
     y = (X @ [[1.0], [-2.0]] + 0.5 > 0).astype(float)
     for output in ("step", "identity"):
         network = Network([2, 1], [activation(output)], "perceptron", np.float64)
-        epoch = EpochRunner(network, Rows(X, y), SGD(1.0, momentum=0.0), np.arange(len(X)), 1)
+        epoch = EpochRunner(network, Dataset(X, y), SGD(1.0, momentum=0.0), np.arange(len(X)), 1)
         losses = [epoch.run(0.0) for _ in range(100)]
         assert losses[0] > 0
         assert losses[-1] == 0
@@ -261,6 +261,6 @@ def test_training_makes_every_loss_small(name):
     classes = z.argmax(axis=1)[:, None].astype(float)
     y = classes if task == "multi-class" else np.exp(z) if output == "exp" else z
     loss.check(output, n_outputs, y)
-    epoch = EpochRunner(problem.network, Rows(problem.X, y), SGD(0.05, momentum=0.9), np.arange(40), 10)
+    epoch = EpochRunner(problem.network, Dataset(problem.X, y), SGD(0.05, momentum=0.9), np.arange(40), 10)
     losses = [epoch.run(0.0) for _ in range(150)]
     assert losses[-1] < 0.35 * losses[0]

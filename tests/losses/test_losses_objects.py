@@ -247,7 +247,8 @@ def test_two_losses_of_a_user_are_not_mixed_up():
         theirs = make_problem((LOSSES["sum_squared_error"], "logistic", 2))
         theirs.y[...] = ours.y
         (value, gradient), (plain, expected) = [
-            FullBatch(problem.network, problem.rows, 0.0)(problem.network.params.copy()) for problem in (ours, theirs)
+            FullBatch(problem.network, problem.dataset, 0.0)(problem.network.params.copy())
+            for problem in (ours, theirs)
         ]
         assert value == pytest.approx(factor * plain, rel=1e-12)
         np.testing.assert_allclose(gradient, factor * expected, rtol=1e-10, atol=1e-14)

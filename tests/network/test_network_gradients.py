@@ -26,7 +26,7 @@ class TestAgainstScalars:
     def test_of_all_rows(self, task, activation, kind):
         problem = make_problem(task, activation=activation, **KINDS[kind])
         expected, coefs, intercepts = differentiate(problem)
-        loss, gradient = FullBatch(problem.network, problem.rows, L2)(problem.network.params.copy())
+        loss, gradient = FullBatch(problem.network, problem.dataset, L2)(problem.network.params.copy())
         assert loss == pytest.approx(expected, rel=1e-12)
         assert_gradient(problem.network.layout, gradient, coefs, intercepts, 1e-10)
 
@@ -44,7 +44,7 @@ class TestAgainstScalars:
 def test_without_a_hidden_layer(task, kind):
     problem = make_problem(task, hidden=(), **KINDS[kind])
     expected, coefs, intercepts = differentiate(problem)
-    loss, gradient = FullBatch(problem.network, problem.rows, L2)(problem.network.params.copy())
+    loss, gradient = FullBatch(problem.network, problem.dataset, L2)(problem.network.params.copy())
     assert loss == pytest.approx(expected, rel=1e-12)
     assert_gradient(problem.network.layout, gradient, coefs, intercepts, 1e-10)
     loss, step = make_step(problem, SGD(1.0, momentum=0.0))  # Nesterov without momentum is plain descent too
@@ -56,7 +56,7 @@ def test_without_a_hidden_layer(task, kind):
 def test_in_float32(task):
     problem = make_problem(task, dtype=np.float32, weighted=True)
     expected, coefs, intercepts = differentiate(problem)
-    loss, gradient = FullBatch(problem.network, problem.rows, L2)(problem.network.params.copy())
+    loss, gradient = FullBatch(problem.network, problem.dataset, L2)(problem.network.params.copy())
     assert gradient.dtype == np.float32
     assert loss == pytest.approx(expected, rel=1e-5)
     assert_gradient(problem.network.layout, gradient.astype(float), coefs, intercepts, 1e-4)
@@ -68,9 +68,9 @@ def test_against_central_differences(task, activation):
     """Of the compiled loss itself; that of k squared outputs is reported as a k-th of what is descended."""
     problem = make_problem(task, activation=activation, weighted=True, seed=2)
     k = 3 if task == "squared error, 3 outputs" else 1
-    loss_and_gradient = FullBatch(problem.network, problem.rows, L2 / k)
+    loss_and_gradient = FullBatch(problem.network, problem.dataset, L2 / k)
     params = problem.network.params.copy()
-    gradient = FullBatch(problem.network, problem.rows, L2)(params)[1]
+    gradient = FullBatch(problem.network, problem.dataset, L2)(params)[1]
     step = 1e-5
     for number in range(params.size):
         shift = np.zeros_like(params)
@@ -82,9 +82,9 @@ def test_against_central_differences(task, activation):
 def test_rows_go_through_in_chunks(monkeypatch):
     """More rows than are held at a time: the partial gradients are added up."""
     problem = make_problem("softmax log loss", rows=29, weighted=True)
-    expected = FullBatch(problem.network, problem.rows, L2)(problem.network.params.copy())
+    expected = FullBatch(problem.network, problem.dataset, L2)(problem.network.params.copy())
     monkeypatch.setattr("fastmlp.training.full_batch_loss.CHUNK_ROWS", 4)
-    loss, gradient = FullBatch(problem.network, problem.rows, L2)(problem.network.params.copy())
+    loss, gradient = FullBatch(problem.network, problem.dataset, L2)(problem.network.params.copy())
     assert loss == pytest.approx(expected[0], rel=1e-14)
     np.testing.assert_allclose(gradient, expected[1], rtol=1e-12, atol=1e-15)
 
@@ -110,8 +110,8 @@ def test_pieces_of_a_pass_change_no_bit(dtype, monkeypatch):
     """L2, the mean and the conversion to float64, a few numbers at a time."""
     problem = make_problem("softmax log loss", rows=29, weighted=True, dtype=dtype)
     params = problem.network.params.copy()
-    loss, gradient = FullBatch(problem.network, problem.rows, L2)(params)
+    loss, gradient = FullBatch(problem.network, problem.dataset, L2)(params)
     monkeypatch.setattr("fastmlp.training.full_batch_loss.PASS", 7)
     out = np.full(params.size, np.nan)
-    assert FullBatch(problem.network, problem.rows, L2).evaluate(params, out) == loss
+    assert FullBatch(problem.network, problem.dataset, L2).evaluate(params, out) == loss
     np.testing.assert_array_equal(out, gradient.astype(np.float64))

@@ -66,7 +66,7 @@ def check_training(problem, rule, batch_size, l2=0.05, threads=1):
     expected_loss, coefs, intercepts = train_plainly(problem, optimizer, order, batch_size, l2)
     guarded = GuardedRows(problem)
     guarded_order = Guarded(order, np.int64)
-    epoch = EpochRunner(problem.network, guarded.rows, optimizer, guarded_order.array, batch_size, threads)
+    epoch = EpochRunner(problem.network, guarded.dataset, optimizer, guarded_order.array, batch_size, threads)
     assert epoch.team.size == max(1, min(threads, batch_size // ROW_TILE))
     loss = epoch.run(l2)
     tolerance = 1e-9 if problem.network.dtype == np.float64 else 1e-5
@@ -119,7 +119,7 @@ def test_a_large_batch_in_parts(monkeypatch, task, batch_size, dtype):
     found = []
     for threads in (1, 2, 3, 20):
         problem = make_problem(task, features=19, hidden=(33, 5), rows=260, weighted=True, dtype=dtype)
-        workspace = EpochRunner(problem.network, problem.rows, SGD(), np.arange(260), batch_size).workspace
+        workspace = EpochRunner(problem.network, problem.dataset, SGD(), np.arange(260), batch_size).workspace
         assert 0 < workspace.task["microbatch_rows"] <= 24
         check_training(problem, "momentum", batch_size, threads=threads)
         found.append(problem.network.params.tobytes())
@@ -144,7 +144,7 @@ def test_how_the_work_is_cut_changes_no_bit(monkeypatch, dtype, task, activation
         monkeypatch.setattr("fastmlp.engine.workspace.BLOCK_BYTES", block_bytes)
         monkeypatch.setattr("fastmlp.engine.slicing.SLICE", seconds)
         problem = make_problem(task, hidden=(37, 5), activation=activation, rows=259, dtype=dtype, weighted=True)
-        epoch = EpochRunner(problem.network, problem.rows, Adam(), np.arange(259), 101)
+        epoch = EpochRunner(problem.network, problem.dataset, Adam(), np.arange(259), 101)
         found.append(
             (epoch.run(0.1), epoch.run(0.1), problem.network.params.tobytes(), epoch.workspace.task["block_rows"])
         )
@@ -161,7 +161,7 @@ def test_batches_without_weight_make_no_step(rule, threads):
     order, batch_size = np.arange(12 * each), 3 * each
     optimizer = RULES[rule]
     expected_loss, coefs, _ = train_plainly(problem, optimizer, order, batch_size, 0.1)
-    epoch = EpochRunner(problem.network, problem.rows, optimizer, order, batch_size, threads)
+    epoch = EpochRunner(problem.network, problem.dataset, optimizer, order, batch_size, threads)
     assert epoch.run(0.1) == pytest.approx(expected_loss, rel=1e-12)
     assert epoch.workspace.tasks["steps_made"].tolist() == [2] * threads
     assert epoch.workspace.tasks["rows_counted"].tolist() == [2 * batch_size] * threads
@@ -172,9 +172,9 @@ def test_batches_without_weight_make_no_step(rule, threads):
 def test_subnormal_numbers_count_again_afterwards(dtype):
     """Kernels may flush them to zero while they run; the caller's arithmetic is as it was."""
     problem = make_problem("poisson", dtype=dtype)
-    EpochRunner(problem.network, problem.rows, Adam(), np.arange(7, dtype=np.int64), 3).run(0.0)
-    FullBatch(problem.network, problem.rows, 0.0)(problem.network.params.copy())
-    predict(problem.network, problem.rows)
+    EpochRunner(problem.network, problem.dataset, Adam(), np.arange(7, dtype=np.int64), 3).run(0.0)
+    FullBatch(problem.network, problem.dataset, 0.0)(problem.network.params.copy())
+    predict(problem.network, problem.dataset)
     integer = np.dtype(f"u{np.dtype(dtype).itemsize}")  # of the same bits; a comparison would flush them once more
     assert np.all((np.full(40, 2, integer).view(dtype) * 3).view(integer) == 6)
 
@@ -198,7 +198,7 @@ def test_full_batch_and_outputs(task, threads, **shape):
     coefs, intercepts, batch = problem.in_float64()
     tolerance = 1e-9 if network.dtype == np.float64 else 1e-5
 
-    full_batch = FullBatch(network, guarded.rows, 0.05, threads)
+    full_batch = FullBatch(network, guarded.dataset, 0.05, threads)
     loss, gradient = full_batch(network.params.copy())
     expected, d_coefs, d_intercepts = reference.loss_and_gradients(
         coefs, intercepts, *batch, 0.05, problem.activation, problem.loss, np.finfo(network.dtype).eps
@@ -209,7 +209,7 @@ def test_full_batch_and_outputs(task, threads, **shape):
         np.testing.assert_allclose(ours, plain, rtol=tolerance, atol=tolerance)
     assert_nothing_written_beside(network, full_batch.workspace)
 
-    outputs = predict(network, guarded.rows, n_threads=threads)
+    outputs = predict(network, guarded.dataset, n_threads=threads)
     plain = reference.predict(coefs, intercepts, batch[0], problem.activation, problem.loss[1])
     np.testing.assert_allclose(outputs, plain, rtol=tolerance, atol=tolerance)
     guarded.assert_untouched()
@@ -224,9 +224,9 @@ def test_a_rows_outputs_do_not_depend_on_the_others(activation, task, dtype, spa
     problem = make_problem(
         task, activation=activation, features=11, hidden=(33, 17), rows=150, dtype=dtype, sparse=sparse
     )
-    together = predict(problem.network, problem.rows)
+    together = predict(problem.network, problem.dataset)
     order = np.random.RandomState(0).permutation(150)
-    assert np.array_equal(predict(problem.network, problem.rows, order), together[order])
+    assert np.array_equal(predict(problem.network, problem.dataset, order), together[order])
     for number in (0, 77, 149):
-        assert np.array_equal(predict(problem.network, problem.rows, np.array([number])), together[[number]])
-    assert predict(problem.network, problem.rows, np.arange(0)).shape == (0, together.shape[1])
+        assert np.array_equal(predict(problem.network, problem.dataset, np.array([number])), together[[number]])
+    assert predict(problem.network, problem.dataset, np.arange(0)).shape == (0, together.shape[1])

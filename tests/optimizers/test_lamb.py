@@ -52,7 +52,7 @@ def test_the_first_step_is_as_long_as_the_weights(dtype, threads):
     problem = make_problem("softmax log loss", features=33, hidden=(67, 131), rows=70, dtype=dtype, weighted=True)
     network = problem.network
     coefs, intercepts = ([array.astype(float) for array in arrays] for arrays in (network.coefs, network.intercepts))
-    gradient = FullBatch(network, problem.rows, L2)(network.params.copy())[1]
+    gradient = FullBatch(network, problem.dataset, L2)(network.params.copy())[1]
     make_epoch(problem, NOTHING, LAMB(0.01, epsilon=1e-12), batch_size=70, threads=threads).run(L2)
     for new, old in zip(network.coefs, coefs, strict=True):
         assert np.linalg.norm(new - old) == pytest.approx(0.01 * np.linalg.norm(old), rel=1e-5)

@@ -225,7 +225,7 @@ def train(optimizer, orders, between=lambda running: running):
     running = optimizer.begin()
     for order in orders:
         running = between(running)
-        EpochRunner(problem.network, problem.rows, running, order, 7).run(0.1)
+        EpochRunner(problem.network, problem.dataset, running, order, 7).run(0.1)
     return problem.network.params.tobytes(), running.state.tobytes(), running.t, running.learning_rate
 
 
@@ -277,11 +277,11 @@ def test_training_leaves_settings_alone(problem):
     """One object may serve many trainings: each begins anew."""
     optimizer = AdamW(SCHEDULE)
     before, params = pickle.dumps(optimizer), problem.network.params.copy()
-    first = EpochRunner(problem.network, problem.rows, optimizer, np.arange(90), 7)
+    first = EpochRunner(problem.network, problem.dataset, optimizer, np.arange(90), 7)
     first.run(0.1)
     after_first = problem.network.params.copy()
     problem.network.params[...] = params
-    EpochRunner(problem.network, problem.rows, optimizer, np.arange(90), 7).run(0.1)
+    EpochRunner(problem.network, problem.dataset, optimizer, np.arange(90), 7).run(0.1)
     assert np.array_equal(problem.network.params, after_first)
     assert pickle.dumps(optimizer) == before
     assert first.optimizer.begin() is first.optimizer
@@ -322,7 +322,7 @@ def asked_for(monkeypatch):
 def test_another_optimizer_or_schedule_compiles_its_own_unit_alone(problem, asked_for, monkeypatch):
     def run(optimizer):
         asked_for.clear()
-        EpochRunner(problem.network, problem.rows, optimizer, np.arange(90), 7).run(0.1)
+        EpochRunner(problem.network, problem.dataset, optimizer, np.arange(90), 7).run(0.1)
         return list(asked_for)
 
     run(Adam())

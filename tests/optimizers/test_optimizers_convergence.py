@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fastmlp.engine.dataset import Rows
+from fastmlp.engine.dataset import Dataset
 from fastmlp.initializers import glorot_uniform
 from fastmlp.network import Network
 from fastmlp.optimizers import OPTIMIZERS, AdaDelta, AdamW, RMSProp
@@ -85,7 +85,7 @@ def test_network(name, dtype):
     glorot_uniform(network.layout, "tanh", np.random.RandomState(0), network.params)
     X = np.linspace(-1, 1, 60, dtype=dtype)[:, None]
     order = np.random.RandomState(1).permutation(60)
-    epoch = EpochRunner(network, Rows(X, np.sin(3 * X)), optimizer_of(name, 2, 1200), order, 10)
+    epoch = EpochRunner(network, Dataset(X, np.sin(3 * X)), optimizer_of(name, 2, 1200), order, 10)
     losses = [epoch.run(0.0) for _ in range(200)]
     assert epoch.optimizer.t == 1200
     assert losses[0] > 0.05

@@ -88,7 +88,7 @@ def test_ten_steps(name):
     problem = make_problem("softmax log loss", features=5, hidden=(7, 6), rows=10 * BATCH, seed=3)
     before = problem.network.params.copy()
     expected = ten_steps_of_torch(problem, theirs, settings)
-    epoch = EpochRunner(problem.network, problem.rows, optimizer, np.arange(10 * BATCH), BATCH)
+    epoch = EpochRunner(problem.network, problem.dataset, optimizer, np.arange(10 * BATCH), BATCH)
     epoch.run(L2)
     assert epoch.optimizer.t == 10
     assert abs(problem.network.params - before).max() > 0.02  # they went somewhere

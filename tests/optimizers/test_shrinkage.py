@@ -13,7 +13,7 @@ from oracles import reference_regularization as plain
 from sklearn.linear_model import Lasso, LogisticRegression
 
 from fastmlp import MLPClassifier, MLPRegressor
-from fastmlp.engine.dataset import Rows
+from fastmlp.engine.dataset import Dataset
 from fastmlp.engine.model import TrainableModel
 from fastmlp.kernels.lowlevel import records
 from fastmlp.kernels.optimizers import shrinkage
@@ -146,7 +146,7 @@ def test_a_linear_network_is_the_lasso(rule):
         optimizer = replace(optimizer, weight_decay=0.0)
     network = TrainableModel([20, 1], ["identity"], "squared_error", np.float64)
     network.params[...] = 0.3 * np.random.RandomState(1).standard_normal(21)
-    epoch = EpochRunner(network, Rows(X, y), optimizer, np.arange(200), 200, 1, Regularization(l1=0.2 * 200))
+    epoch = EpochRunner(network, Dataset(X, y), optimizer, np.arange(200), 200, 1, Regularization(l1=0.2 * 200))
     for _ in range(3000):
         epoch.run(0.0)
     coef = network.coefs[0][:, 0]
@@ -200,5 +200,5 @@ def test_the_loss_counts_the_penalty_before_the_step():
     network.params[:20] = np.linspace(-1, 1, 20)
     errors = X @ network.params[:20] - y[:, 0]
     expected = 0.5 * np.mean(errors**2) + 3.0 / 200 * abs(network.params[:20]).sum()
-    epoch = EpochRunner(network, Rows(X, y), Adam(), np.arange(200), 200, 1, Regularization(l1=3.0))
+    epoch = EpochRunner(network, Dataset(X, y), Adam(), np.arange(200), 200, 1, Regularization(l1=3.0))
     assert epoch.run(0.0) == pytest.approx(expected, rel=1e-12)

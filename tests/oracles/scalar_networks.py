@@ -60,7 +60,7 @@ def make_step(problem, optimizer):
     """The loss of all rows as one batch, and by how much the step changed the parameters."""
     before = problem.network.params.copy()
     order = np.arange(len(problem.X), dtype=np.int64)
-    loss = EpochRunner(problem.network, problem.rows, optimizer, order, len(order)).run(L2)
+    loss = EpochRunner(problem.network, problem.dataset, optimizer, order, len(order)).run(L2)
     return loss, problem.network.params - before
 
 

@@ -6,7 +6,7 @@ from helpers.problems import make_problem
 from helpers.regularized import L2, make_epoch
 from oracles import reference_regularization as plain
 
-from fastmlp.engine.dataset import Rows
+from fastmlp.engine.dataset import Dataset
 from fastmlp.engine.model import TrainableModel
 from fastmlp.optimizers import SGD
 from fastmlp.regularization import Regularization
@@ -116,7 +116,7 @@ def test_ten_steps_as_torch_makes_them(kind):
     descent = torch.optim.SGD(parameters, lr=0.1, momentum=0.9)
     limits = {"clip_norm": 2.0} if kind == "norm" else {"clip_value": 1.5}
     mine = SGD(0.1, momentum=0.9)
-    epoch = EpochRunner(network, Rows(X, y), mine, np.arange(30), 30, 1, Regularization(**limits))
+    epoch = EpochRunner(network, Dataset(X, y), mine, np.arange(30), 30, 1, Regularization(**limits))
     clipped = 0
     for _ in range(10):
         descent.zero_grad()

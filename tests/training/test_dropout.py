@@ -6,7 +6,7 @@ from helpers.problems import make_problem
 from helpers.regularized import L2, SEED, check_training, make_epoch, masks_of_step, results, shuffled, strides_of
 from oracles import reference_regularization as plain
 
-from fastmlp.engine.dataset import Rows
+from fastmlp.engine.dataset import Dataset
 from fastmlp.engine.model import TrainableModel
 from fastmlp.engine.prediction import predict
 from fastmlp.optimizers import SGD
@@ -31,7 +31,7 @@ def collect_masks(rate, steps, rows, width, dtype=np.float64, seed=SEED, batch_s
     network = TrainableModel([width, width, width, 1], ["identity"] * 3, "squared_error", dtype)
     for intercept in network.intercepts[:-1]:
         intercept[...] = 1
-    rows_of_ones = Rows(np.ones((rows, width), dtype), np.zeros((rows, 1), dtype))
+    rows_of_ones = Dataset(np.ones((rows, width), dtype), np.zeros((rows, 1), dtype))
     settings = Regularization(dropout=rate, input_dropout=rate)
     epoch = EpochRunner(network, rows_of_ones, STILL, np.arange(rows), rows, 1, settings, DropoutKeys(seed))
     found = []
@@ -188,7 +188,7 @@ def test_outputs_keep_their_expectation(sparse):
         "squared error, 3 outputs", features=9, hidden=(40, 30), activation="identity", rows=2000, sparse=sparse
     )
     problem.X[...] = problem.X[0] + 0.5
-    expected = predict(problem.network, problem.rows)[0]
+    expected = predict(problem.network, problem.dataset)[0]
     epoch = make_epoch(problem, Regularization(dropout=0.5, input_dropout=0.2), STILL)
     epoch.run(0.0)
     outputs = epoch.workspace.buffers["output 2"][:2000]
@@ -200,12 +200,12 @@ def test_outputs_keep_their_expectation(sparse):
 def test_predictions_and_whole_gradients_leave_out_nothing():
     """What stands in a training's records is not in theirs."""
     problem = make_problem("multi-label", rows=40)
-    expected = predict(problem.network, problem.rows), FullBatch(problem.network, problem.rows, L2)
+    expected = predict(problem.network, problem.dataset), FullBatch(problem.network, problem.dataset, L2)
     expected = expected[0], expected[1](problem.network.params.copy())
     epoch = make_epoch(problem, Regularization(dropout=0.5, input_dropout=0.5), STILL)
     epoch.run(L2)
-    np.testing.assert_array_equal(predict(problem.network, problem.rows), expected[0])
-    loss, gradient = FullBatch(problem.network, problem.rows, L2)(problem.network.params.copy())
+    np.testing.assert_array_equal(predict(problem.network, problem.dataset), expected[0])
+    loss, gradient = FullBatch(problem.network, problem.dataset, L2)(problem.network.params.copy())
     assert loss == expected[1][0]
     np.testing.assert_array_equal(gradient, expected[1][1])
 
@@ -226,7 +226,7 @@ def test_sparse_inputs_have_the_masks_of_dense_ones(dtype, weighted):
 
 def test_sparse_inputs_stay_as_they_are():
     problem = make_problem("poisson", features=13, rows=60, sparse=True)
-    rows = problem.rows
+    rows = problem.dataset
     before = rows.values.copy()
     make_epoch(problem, Regularization(input_dropout=0.5), rows=rows, batch_size=16).run(L2)
     np.testing.assert_array_equal(rows.values, before)

@@ -9,7 +9,7 @@ from helpers.fits import CONTAINERS
 
 from fastmlp import Loss, Network
 from fastmlp.activations import ACTIVATIONS
-from fastmlp.engine.dataset import Rows
+from fastmlp.engine.dataset import Dataset
 from fastmlp.engine.workspace import Workspace
 from fastmlp.losses import LOSSES
 from fastmlp.training import full_batch_loss as full_batch
@@ -132,7 +132,7 @@ def test_what_does_not_fit_is_refused():
     net = Network([2, 3], ["softmax"], "log_loss")
     for y in (np.zeros((4, 3)), np.full((4, 1), 3.0), None):
         with pytest.raises(ValueError, match=r"reads targets of shape|reads class numbers"):
-            mean_loss(net, Rows(np.ones((4, 2)), y))
+            mean_loss(net, Dataset(np.ones((4, 2)), y))
     with pytest.raises(ValueError, match="X has no rows"):
         net.loss(np.ones((0, 2)), [])
     with pytest.raises(ValueError, match="X is damaged"):

@@ -9,7 +9,7 @@ from helpers.custom_functions import tanh, tanh_derivative
 from helpers.second_order import ANGLES, SINES, Noted, adam_on_sines, gradient_with_penalty, sine_network, solve
 
 from fastmlp import Activation, Network
-from fastmlp.engine.dataset import Rows
+from fastmlp.engine.dataset import Dataset
 from fastmlp.training.full_batch_loss import lbfgs
 from fastmlp.training.newton_cg import TrustRegion, newton_cg
 from fastmlp.training.second_order import Objective
@@ -53,7 +53,7 @@ class TestWhereItEnds:
         network = make([3, 3], [output], loss)
         twin = copy.copy(network)
         result = solve(newton_cg, network, X, y, weights, l2=0.5, tol=1e-10)
-        rows = Rows(X, np.asarray(y, float), weights)
+        rows = Dataset(X, np.asarray(y, float), weights)
         other = lbfgs(twin, rows, l2=0.5, max_iter=900, max_fun=900, tol=1e-10, progress=Noted())
         assert result.fun == pytest.approx(other.fun, rel=1e-9)
         np.testing.assert_allclose(network.params, twin.params, rtol=1e-3, atol=1e-4)
@@ -107,7 +107,7 @@ class TestWhatIsReported:
         assert result.fun == pytest.approx(0.5 * (squares + penalty) / weights.sum(), rel=1e-12)
         assert np.abs(gradient_with_penalty(network, X, y, weights, 0.3)).max() <= 1e-9
         assert result.status == 0
-        rows = Rows(X, y, weights)
+        rows = Dataset(X, y, weights)
         other = lbfgs(twin, rows, l2=0.3, max_iter=1, max_fun=9, tol=1e-9, progress=Noted())
         assert result.fun < other.fun
 
@@ -180,7 +180,7 @@ class TestConjugateGradients:
     def solver(self, seed=0):
         X, y, _ = draw(30, 2, 1, seed)
         network = make([2, 4, 1], ["tanh", "identity"], "half_squared_error", seed=seed)
-        return TrustRegion(Objective(network, Rows(X, y), 0.5), 0.0, 1)
+        return TrustRegion(Objective(network, Dataset(X, y), 0.5), 0.0, 1)
 
     def test_inside_the_region(self):
         """Newton's own step, when the model is convex and the residual is to be small."""

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import reference_regularization as plain
 
-from fastmlp.engine.dataset import Rows
+from fastmlp.engine.dataset import Dataset
 from fastmlp.engine.model import TrainableModel
 from fastmlp.kernels.loop import global_phases as phases
 from fastmlp.kernels.lowlevel import records
@@ -96,7 +96,7 @@ def test_a_solver_on_the_whole_gradient_refuses(name):
 def test_dropout_needs_masks():
     problem = make_problem("poisson")
     with pytest.raises(ValueError, match="Dropout needs masks"):
-        EpochRunner(problem.network, problem.rows, SGD(), np.arange(7), 7, 1, Regularization(dropout=0.5))
+        EpochRunner(problem.network, problem.dataset, SGD(), np.arange(7), 7, 1, Regularization(dropout=0.5))
 
 
 # Each unit by itself
@@ -345,7 +345,7 @@ def test_threads_that_have_no_tile_in_phase_two():
         rng = np.random.RandomState(0)
         X, y = rng.standard_normal((56, 40)).astype(np.float32), rng.randint(2, size=(56, 2000)).astype(np.float32)
         settings = Regularization(clip_value=0.01, clip_norm=0.1)
-        epoch = EpochRunner(network, Rows(X, y), LAMB(0.1), np.arange(56), 56, threads, settings)
+        epoch = EpochRunner(network, Dataset(X, y), LAMB(0.1), np.arange(56), 56, threads, settings)
         assert epoch.team.size == threads
         epoch.run(L2)
         found.add(network.params.tobytes())
@@ -389,7 +389,7 @@ def test_nothing_asked_for_costs_nothing(dtype):
     """No unit, no memory, and the bits of a training that never heard of it."""
     problems = [make_problem("multi-label", rows=40, dtype=dtype) for _ in range(2)]
     epoch = make_epoch(problems[0], Regularization(), SGD())
-    bare = EpochRunner(problems[1].network, problems[1].rows, SGD(), np.random.RandomState(3).permutation(40), 40)
+    bare = EpochRunner(problems[1].network, problems[1].dataset, SGD(), np.random.RandomState(3).permutation(40), 40)
     assert epoch.run(L2) == bare.run(L2)
     assert problems[0].network.params.tobytes() == problems[1].network.params.tobytes()
     assert epoch.workspace.buffers.keys() == bare.workspace.buffers.keys()
