@@ -49,13 +49,13 @@ def measure_rows(
     models: tuple, widths: tuple[int, ...], rows: int, pairs: int, threads: int, seconds: float, outputs: int = 1
 ) -> Iterator[Finding]:
     """Our model, scikit-learn's and ONNX Runtime's on so many rows; a long call is a loop by itself."""
-    model, twin = models
+    model, other = models
     X = np.random.default_rng(rows).standard_normal((rows, widths[0])).astype(DTYPE)
     calls: dict[str, Callable] = {"fastmlp": partial(model.predict_proba, X)}
-    calls["scikit-learn"] = partial(twin.predict_proba, X)
+    calls["scikit-learn"] = partial(other.predict_proba, X)
     if missing_runtime() is None:
         calls["onnxruntime"] = make_runtime(model, X, threads)
-    expected = twin.predict_proba(X)
+    expected = other.predict_proba(X)
     for name, call in calls.items():
         answer = call()[0] if name == "onnxruntime" else call()
         if answer.shape != expected.shape or not np.abs(answer - expected).max() <= ALLOWED:
@@ -84,14 +84,14 @@ def make_models(widths: tuple[int, ...], threads: int, outputs: int = 1):
     X = rng.standard_normal((200, widths[0])).astype(DTYPE)
     y = (X[:, 0] + 0.3 * rng.standard_normal(200) > 0).astype(int) if outputs == 1 else np.arange(200) % outputs
     model = fastmlp.MLPClassifier(widths[1:], max_iter=2, random_state=0, n_jobs=threads)
-    twin = sklearn.neural_network.MLPClassifier(widths[1:], max_iter=2, random_state=0)
+    other = sklearn.neural_network.MLPClassifier(widths[1:], max_iter=2, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(X, y)
-        twin.fit(X, y)
-    twin.coefs_ = [coef.copy() for coef in model.coefs_]
-    twin.intercepts_ = [intercept.copy() for intercept in model.intercepts_]
-    return model, twin
+        other.fit(X, y)
+    other.coefs_ = [coef.copy() for coef in model.coefs_]
+    other.intercepts_ = [intercept.copy() for intercept in model.intercepts_]
+    return model, other
 
 
 def make_runtime(model, X, threads: int) -> Callable:

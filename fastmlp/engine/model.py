@@ -78,11 +78,11 @@ class TrainableModel(Model):
         coefs, intercepts = _Views(layout.coefs(self.params)), _Views(layout.intercepts(self.params))
         super().__init__(layout, activations, loss, dtype, coefs, intercepts)
 
-    def twin(self, dtype: Any) -> TrainableModel:
+    def astype(self, dtype: Any) -> TrainableModel:
         """The same network with parameters of its own, in another type."""
-        twin = TrainableModel(self.layout.layer_sizes, self.activations, self.loss_function, dtype)
-        twin.params[...] = self.params
-        return twin
+        converted = TrainableModel(self.layout.layer_sizes, self.activations, self.loss_function, dtype)
+        converted.params[...] = self.params
+        return converted
 
     def check_memory(self) -> None:
         """Refuse arrays that no longer lie where they were made: kernels follow their addresses.

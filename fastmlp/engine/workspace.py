@@ -509,7 +509,7 @@ class Workspace:
         self.__dict__.pop("rows", None)
 
     def refresh_weight_copies(self) -> None:
-        """Copy the weights into their twins, transposed or in panels, after they were changed from outside."""
+        """Copy the weights into their copies, transposed or in panels, after they were changed from outside."""
         transpose = dense.transpose.entry(self.dtype)
         for number, shape in enumerate(self.network.layout.shapes):
             if self.large[number]:
@@ -517,8 +517,8 @@ class Workspace:
                 copy_weights(*self.arguments(), number, 0, shape[0], self.network.coefs[0].ctypes.data)
             elif f"transposed {number}" in self.buffers:
                 layer, (fan_in, fan_out) = self.layers[number], shape
-                twin, stride, weight = layer["transposed"], layer["transposed_stride"], layer["weight"]
-                transpose(int(twin), int(stride), int(weight), fan_out, fan_in, fan_out)
+                weight_copy, stride, weight = layer["transposed"], layer["transposed_stride"], layer["weight"]
+                transpose(int(weight_copy), int(stride), int(weight), fan_out, fan_in, fan_out)
 
     def count_not_finite(self) -> np.ndarray:
         """A word, (1,), that each call for outputs overwrites: above zero if a dense row holds an infinity or a NaN."""

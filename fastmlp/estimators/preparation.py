@@ -151,7 +151,7 @@ class Preparation(ForwardPass, ABC):
         elif not isinstance(self._optimizer, RunningOptimizer):
             self._optimizer = adopt_optimizer(self, network.layout)
         else:  # a shallow copy of the model, or another thread, may go on with the former
-            self._optimizer = self._optimizer.twin()
+            self._optimizer = self._optimizer.copy()
         order, validate = self._split(network, dataset, random_state)
         plan = TrainingConfig(
             check_batch_size(self.batch_size, order.size), self.max_iter, self.shuffle, self.tol, self.n_iter_no_change,

@@ -63,11 +63,11 @@ class RunningOptimizer:
         self.mean_shrinkage = 0.0  # pickles of version 1.0 have none
         self.__dict__.update(state)
 
-    def twin(self) -> RunningOptimizer:
+    def copy(self) -> RunningOptimizer:
         """The same with moments of its own: where one goes on, the other stays."""
-        twin = copy.copy(self)
-        twin.state = None if self.state is None else self.state.copy()
-        return twin
+        copied = copy.copy(self)
+        copied.state = None if self.state is None else self.state.copy()
+        return copied
 
     def begin(self) -> RunningOptimizer:
         """Itself: it has begun, and goes on."""

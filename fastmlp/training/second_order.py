@@ -15,7 +15,7 @@ from .progress import Progress
 
 
 class Objective:
-    """(Σ wᵢ lossᵢ + ½ α Σ weight²) / Σ wᵢ on a twin of the network in float64, whatever the network's own type.
+    """(Σ wᵢ lossᵢ + ½ α Σ weight²) / Σ wᵢ on a copy of the network in float64, whatever the network's own type.
 
     Solvers with second derivatives go where float32 is not enough.
 
@@ -29,7 +29,7 @@ class Objective:
     Attributes
     ----------
     model : TrainableModel
-        The twin. Its loss is one whose value and derivative agree: half_squared_error in place of squared_error.
+        The copy. Its loss is one whose value and derivative agree: half_squared_error in place of squared_error.
     X, y, weights : arrays
         (n, n_features), dense or CSR; (n, n_targets); (n,).
     l2 : float
@@ -38,7 +38,7 @@ class Objective:
 
     def __init__(self, network: TrainableModel, dataset: Dataset, l2: float) -> None:
         assert dataset.y is not None
-        self.model = network.twin(np.float64)
+        self.model = network.astype(np.float64)
         # scikit-learn reports a k-th of what it descends, for k outputs.
         self.parts = network.layout.layer_sizes[-1] if isinstance(network.loss_function, SquaredError) else 1
         if self.parts > 1:

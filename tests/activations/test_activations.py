@@ -1,4 +1,4 @@
-"""Every activation: f and f′ against plain twins in guarded memory, far out, against graphs; f″; against PyTorch."""
+"""Every activation: f and f′ against references in guarded memory, far out, against graphs; f″; against PyTorch."""
 
 import numpy as np
 import pytest
@@ -24,10 +24,10 @@ def test_every_name_has_a_case():
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_values_and_derivatives(dtype, case, shape):
-    activation, twin, _ = CASES[case]
+    activation, reference, _ = CASES[case]
     z = in_type(np.random.RandomState(shape[1]).standard_normal(shape) * 3, dtype)
     a, derivative = activate(activation, z, dtype, shape[1] + 5)
-    expected, expected_derivative = twin(z)
+    expected, expected_derivative = reference(z)
     np.testing.assert_allclose(a, expected, **tolerance(dtype, 8))
     np.testing.assert_allclose(derivative, expected_derivative, **tolerance(dtype, 8))
 
@@ -36,10 +36,10 @@ def test_values_and_derivatives(dtype, case, shape):
 @pytest.mark.parametrize("dtype", TYPES)
 def test_small_numbers_keep_their_digits(dtype, case):
     """Relative error near zero: expm1 and its like do not cancel."""
-    activation, twin, _ = CASES[case]
+    activation, reference, _ = CASES[case]
     z = in_type(np.outer([-1, 1], 10.0 ** np.arange(-30, 0)), dtype)
     a, derivative = activate(activation, z, dtype, z.shape[1])
-    expected, expected_derivative = twin(z)
+    expected, expected_derivative = reference(z)
     np.testing.assert_allclose(a, expected, rtol=8 * np.finfo(dtype).eps)
     np.testing.assert_allclose(derivative, expected_derivative, rtol=8 * np.finfo(dtype).eps)
 

@@ -162,9 +162,9 @@ class TestPredicting:
     def test_the_graph_is_the_network(self, outputs):
         pytest.importorskip("onnx")
         pytest.importorskip("onnxruntime")
-        model, twin = predicting.make_models((5, 7, 6), 1, outputs)
+        model, other = predicting.make_models((5, 7, 6), 1, outputs)
         X = np.random.default_rng(0).standard_normal((11, 5)).astype(np.float32)
-        np.testing.assert_allclose(predicting.make_runtime(model, X, 1)()[0], twin.predict_proba(X), atol=1e-6)
+        np.testing.assert_allclose(predicting.make_runtime(model, X, 1)()[0], other.predict_proba(X), atol=1e-6)
 
 
 class TestStarting:

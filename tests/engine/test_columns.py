@@ -48,7 +48,7 @@ def in_groups(monkeypatch):
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_the_bits_of_csr(dtype, width):
-    """All rows, a few and one; the plain twin says about the same."""
+    """All rows, a few and one; the reference says about the same."""
     network = make_network(dtype, width)
     X = draw(dtype)
     plain = np.tanh(X.toarray().astype(float) @ network.coefs[0] + network.intercepts[0])

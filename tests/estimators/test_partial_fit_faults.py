@@ -383,25 +383,25 @@ def test_a_validated_call_that_goes_on_is_checked_on_a_draft():
 
 def test_a_shallow_copy_of_another_type_leaves_the_original_alone():
     X, y = draw("regression")
-    model, twin = (make("regression", batch_size=32).partial_fit(X, y).partial_fit(X, y) for _ in range(2))
+    model, other = (make("regression", batch_size=32).partial_fit(X, y).partial_fit(X, y) for _ in range(2))
     other = copy.copy(model)
     other.coefs_ = [coef.astype(np.float32) for coef in model.coefs_]
     other.intercepts_ = [intercept.astype(np.float32) for intercept in model.intercepts_]
     other.partial_fit(X, y).partial_fit(X, y)
-    for one in (model, twin):
+    for one in (model, other):
         one.partial_fit(X, y)
-    found = [results(one, X) for one in (model, twin)]
+    found = [results(one, X) for one in (model, other)]
     for each in found:
         del each["loss_curve_"]  # shallow copies share the list
     assert_same_bits(*found)
-    assert model._optimizer.t == twin._optimizer.t
-    np.testing.assert_array_equal(model._optimizer.state, twin._optimizer.state)
+    assert model._optimizer.t == other._optimizer.t
+    np.testing.assert_array_equal(model._optimizer.state, other._optimizer.state)
 
 
 def test_one_call_at_a_time_holds_what_the_last_one_left():
     """The others prepare everything anew, with moments of their own: by the same bits where they come one by one."""
     X, y = draw("regression")
-    model, twin = (make("regression", batch_size=32).partial_fit(X, y).partial_fit(X, y) for _ in range(2))
+    model, other = (make("regression", batch_size=32).partial_fit(X, y).partial_fit(X, y) for _ in range(2))
     kept = Continuation.take(model)
     assert kept is not None and Continuation.take(model) is None
     states = kept.optimizer.state, kept.epoch.workspace.task["n_rows"].copy()
@@ -411,8 +411,8 @@ def test_one_call_at_a_time_holds_what_the_last_one_left():
     np.testing.assert_array_equal(states[0], before)
     assert states[1] == kept.epoch.workspace.task["n_rows"]
     kept.give_back()
-    twin.partial_fit(X[:40], y[:40]).partial_fit(X[:40], y[:40])
-    assert_same_bits(results(model, X), results(twin, X))
+    other.partial_fit(X[:40], y[:40]).partial_fit(X[:40], y[:40])
+    assert_same_bits(results(model, X), results(other, X))
 
 
 def test_models_that_share_their_attributes_take_turns():

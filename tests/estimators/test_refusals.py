@@ -121,10 +121,10 @@ def test_a_refused_partial_fit_changes_nothing(name, task):
         model.set_params(**parameters).partial_fit(other_X, other_y, weights)
     model.set_params(**{key: given[key] for key in parameters})
     assert state_of(model) == before
-    twin = make(task).partial_fit(X, y, **({"classes": [0, 1, 2]} if task == "classes" else {})).partial_fit(X, y)
-    for one in (model, twin):
+    other = make(task).partial_fit(X, y, **({"classes": [0, 1, 2]} if task == "classes" else {})).partial_fit(X, y)
+    for one in (model, other):
         one.partial_fit(X, y)
-    for ours, theirs in zip(model.coefs_, twin.coefs_, strict=True):
+    for ours, theirs in zip(model.coefs_, other.coefs_, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 

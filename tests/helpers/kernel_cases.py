@@ -14,7 +14,7 @@ def tolerance(dtype, ulps=16):
 
 
 def in_type(values, dtype):
-    """Rounded to `dtype`, as the kernel gets them, in float64, as the twin does."""
+    """Rounded to `dtype`, as the kernel gets them, in float64, as the reference does."""
     return np.asarray(values).astype(dtype).astype(np.float64)
 
 

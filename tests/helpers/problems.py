@@ -40,7 +40,7 @@ class Problem:
         return Dataset(scipy.sparse.csr_matrix(self.X) if self.sparse else self.X, self.y, self.weights)
 
     def in_float64(self):
-        """coefs, intercepts and (X, y, weights) as copies in float64, for plain twins."""
+        """coefs, intercepts and (X, y, weights) as copies in float64, for references."""
         weights = np.ones(len(self.X)) if self.weights is None else self.weights
         arrays = self.network.coefs, self.network.intercepts, (self.X, self.y, weights)
         return tuple([array.astype(np.float64) for array in some] for some in arrays)
@@ -93,13 +93,13 @@ def assert_twins_are_current(workspace):
     width = lanes(workspace.dtype)
     for number, coef in enumerate(workspace.network.coefs):
         pairs = []
-        twin = workspace.buffers.get(f"transposed {number}")
+        weight_copy = workspace.buffers.get(f"transposed {number}")
         if workspace.layers["panels"][number]:
             pairs.append((workspace.buffers[f"panels {number}"], reference.to_panels(coef, width, len(coef))))
-            if twin is not None:
-                pairs.append((twin, reference.to_panels(coef.T, width, coef.shape[1])))
-        elif twin is not None:
-            pairs.append((twin[:, : len(coef)].copy(), coef.T.ravel()))
+            if weight_copy is not None:
+                pairs.append((weight_copy, reference.to_panels(coef.T, width, coef.shape[1])))
+        elif weight_copy is not None:
+            pairs.append((weight_copy[:, : len(coef)].copy(), coef.T.ravel()))
         for got, expected in pairs:
             there = ~np.isnan(expected)  # not what stands in no column
             assert np.array_equal(got.ravel()[: expected.size][there], expected[there]), number

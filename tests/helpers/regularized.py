@@ -1,4 +1,4 @@
-"""Epochs with everything that hooks into a step, in compiled code and by plain twins, for several test modules."""
+"""Epochs with everything that hooks into a step, in compiled code and by references, for several test modules."""
 
 from functools import partial
 
@@ -67,7 +67,7 @@ def masks_of_step(constants, layer_sizes, strides, step, rows):
 
 
 def train_plainly(problem, constants, optimizer, batch_size, strides, epochs=1):
-    """Losses of the epochs, and the parameters after them, by plain twins alone."""
+    """Losses of the epochs, and the parameters after them, by references alone."""
     coefs, intercepts, (X, y, weights) = problem.in_float64()
     moments = [[0.0, 0.0, 0.0] for _ in range(2 * len(coefs))]
     rule, etas, lambdas = RULES.get(optimizer, optimizer), [], []
@@ -99,7 +99,7 @@ def train_plainly(problem, constants, optimizer, batch_size, strides, epochs=1):
 
 
 def check_training(problem, constants, optimizer="momentum", batch_size=16, threads=1):
-    """Two epochs in compiled code against two of plain twins; everything that is read lies in guarded memory."""
+    """Two epochs in compiled code against two of references; everything that is read lies in guarded memory."""
     batch_size = min(batch_size, len(problem.X))
     guarded = GuardedRows(problem)
     before = problem.in_float64()
@@ -109,8 +109,8 @@ def check_training(problem, constants, optimizer="momentum", batch_size=16, thre
     tolerance = 1e-9 if problem.network.dtype == np.float64 else 2e-5
     np.testing.assert_allclose(losses, expected, rtol=tolerance)
     network = problem.network
-    for ours, twin in zip([*network.coefs, *network.intercepts], [*coefs, *intercepts], strict=True):
-        np.testing.assert_allclose(ours, twin, rtol=tolerance, atol=tolerance)
+    for ours, reference in zip([*network.coefs, *network.intercepts], [*coefs, *intercepts], strict=True):
+        np.testing.assert_allclose(ours, reference, rtol=tolerance, atol=tolerance)
     assert any(np.any(coef != old) for coef, old in zip(network.coefs, before[0], strict=True))
     assert_nothing_written_beside(network, epoch.workspace)
     assert_lines_are_zero(epoch.team.barrier)

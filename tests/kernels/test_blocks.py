@@ -57,7 +57,7 @@ def large_problem(dtype, activation="relu", task="softmax log loss", hidden=(131
 @pytest.mark.parametrize("blocks", SMALL)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_no_bit_depends_on_the_blocks(dtype, blocks, activation, cut):
-    """Nor on the rows beside, the memory order or the row numbers; the plain twin says about the same."""
+    """Nor on the rows beside, the memory order or the row numbers; the reference says about the same."""
     problem = large_problem(dtype, activation)
     network, X = problem.network, problem.X
     cut(WHOLE)

@@ -1,4 +1,4 @@
-"""Activations, losses and update rules, each unit through its address, against its plain twin, in guarded memory."""
+"""Activations, losses and update rules, each unit through its address, against its reference, in guarded memory."""
 
 import numpy as np
 import pytest

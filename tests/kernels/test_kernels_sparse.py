@@ -1,4 +1,4 @@
-"""The first layer on CSR input, each unit through its address, against its plain twin, in guarded memory."""
+"""The first layer on CSR input, each unit through its address, against its reference, in guarded memory."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The matrix product in all its modes, over every width of tile and edge, against its plain twin, in guarded memory."""
+"""The matrix product in all its modes, over every width of tile and edge, against its reference, in guarded memory."""
 
 import re
 
@@ -80,7 +80,7 @@ class Operands:
             guarded.assert_untouched()
 
     def expected(self, mode):
-        """The plain twin's answer, and how far a chain of `depth` roundings may be from it."""
+        """The reference's answer, and how far a chain of `depth` roundings may be from it."""
         out, a, b, bias, rectified = (array.astype(np.float64) for array in self.values)
         terms = abs(a) @ abs(b) + abs(bias)
         scale = abs(out) * terms if mode == "MULTIPLY" else abs(out) + terms
@@ -98,7 +98,7 @@ def assert_close(got, expected, allowed):
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_every_width_and_height(dtype, mode, transposed, panels, depth):
-    """All rows against the plain twin; fewer rows together give each row the same bits."""
+    """All rows against the reference; fewer rows together give each row the same bits."""
     widest, tallest = 4 * lanes(dtype) + 5, 17
     operands = Operands(depth, dtype, tallest, widest, depth, transposed, panels)
     expected, allowed = operands.expected(mode)

@@ -1,4 +1,4 @@
-"""Every loss's kernels, each through its address in guarded memory, against plain twins; and far out."""
+"""Every loss's kernels, each through its address in guarded memory, against references; and far out."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ ROWS = [1, 5, 37]
 
 
 def in_type(values, dtype):
-    """Rounded to `dtype`, as the kernel gets them, in float64, as the twin does."""
+    """Rounded to `dtype`, as the kernel gets them, in float64, as the reference does."""
     return np.asarray(values).astype(dtype).astype(np.float64)
 
 

@@ -177,7 +177,7 @@ def slopes_of(function, at):
 
 @pytest.mark.parametrize("loss", OBJECTS, ids=str)
 def test_output_derivatives(loss):
-    """First ones are the twins', second ones central differences of the first."""
+    """First ones are the references', second ones central differences of the first."""
     for n_outputs in (2, 4):
         rng = np.random.RandomState(n_outputs)
         a, output = rng.uniform(0.1, 0.9, (7, n_outputs)), "of a user"

@@ -368,14 +368,14 @@ class TestParameters:
     def test_copies_have_parameters_of_their_own(self, duplicate):
         problem = Problem("log loss of classes", dtype="float32")
         net = problem.net
-        twin = duplicate(net)
-        assert np.array_equal(twin.forward(problem.X), net.forward(problem.X))
-        assert np.shares_memory(twin.coefs[0], twin.params)
-        assert not np.shares_memory(twin.params, net.params)
-        assert repr(twin) == repr(net)
-        assert twin != net
-        assert twin.activations == net.activations
-        twin.params = 0
+        other = duplicate(net)
+        assert np.array_equal(other.forward(problem.X), net.forward(problem.X))
+        assert np.shares_memory(other.coefs[0], other.params)
+        assert not np.shares_memory(other.params, net.params)
+        assert repr(other) == repr(net)
+        assert other != net
+        assert other.activations == net.activations
+        other.params = 0
         assert net.params.all()
 
     def test_repr_makes_it_again(self):
@@ -399,30 +399,30 @@ class TestTrain:
     def test_plain_steps(self):
         problem = Problem("half squared error behind logistic")
         net = problem.net
-        twin = copy.copy(net)
+        other = copy.copy(net)
         losses = net.train(problem.X, problem.y, SGD(0.3), epochs=3)
         expected = []
         for _ in range(3):
-            loss, coef_grads, intercept_grads = twin.loss_and_gradients(problem.X, problem.y)
+            loss, coef_grads, intercept_grads = other.loss_and_gradients(problem.X, problem.y)
             expected.append(loss)
-            for array, grad in zip([*twin.coefs, *twin.intercepts], [*coef_grads, *intercept_grads], strict=True):
+            for array, grad in zip([*other.coefs, *other.intercepts], [*coef_grads, *intercept_grads], strict=True):
                 array -= 0.3 * grad
         assert losses == pytest.approx(expected, rel=1e-12)
-        np.testing.assert_allclose(net.params, twin.params, rtol=1e-12)
+        np.testing.assert_allclose(net.params, other.params, rtol=1e-12)
 
     def test_batches(self):
         """Steps of three, three and one rows, in order; weights too."""
         problem = Problem("poisson")
         net = problem.net
-        twin = copy.copy(net)
+        other = copy.copy(net)
         net.train(problem.X, problem.y, SGD(0.05), batch_size=3, sample_weight=problem.weights)
         for rows in (slice(0, 3), slice(3, 6), slice(6, 7)):
-            _, coef_grads, intercept_grads = twin.loss_and_gradients(
+            _, coef_grads, intercept_grads = other.loss_and_gradients(
                 problem.X[rows], problem.y[rows], problem.weights[rows]
             )
-            for array, grad in zip([*twin.coefs, *twin.intercepts], [*coef_grads, *intercept_grads], strict=True):
+            for array, grad in zip([*other.coefs, *other.intercepts], [*coef_grads, *intercept_grads], strict=True):
                 array -= 0.05 * grad
-        np.testing.assert_allclose(net.params, twin.params, rtol=1e-12)
+        np.testing.assert_allclose(net.params, other.params, rtol=1e-12)
 
     def test_shuffling_is_seeded(self):
         problem = Problem("log loss of classes")

@@ -34,7 +34,7 @@ RULES = {
 
 
 def train_plainly(problem, optimizer, order, batch_size, l2):
-    """The epoch's loss and the parameters after it, by plain twins alone."""
+    """The epoch's loss and the parameters after it, by references alone."""
     coefs, intercepts, (X, y, weights) = problem.in_float64()
     moments = [[0.0, 0.0] for _ in range(2 * len(coefs))]
     sum_of_losses, rows_counted, t = 0.0, 0, 0
@@ -60,7 +60,7 @@ def small_networks_share_their_work(monkeypatch):
 
 
 def check_training(problem, rule, batch_size, l2=0.05, threads=1):
-    """An epoch in compiled code against an epoch of plain twins."""
+    """An epoch in compiled code against an epoch of references."""
     optimizer = RULES[rule]
     order = np.random.RandomState(3).permutation(len(problem.X)).astype(np.int64)
     expected_loss, coefs, intercepts = train_plainly(problem, optimizer, order, batch_size, l2)

@@ -1,4 +1,4 @@
-"""Every update rule against its plain twin, its settings, and how it goes on.
+"""Every update rule against its reference, its settings, and how it goes on.
 
 Convergence and PyTorch have files of their own.
 """
@@ -66,7 +66,7 @@ def tolerance(dtype, ulps=16):
 
 
 def in_type(values, dtype):
-    """Rounded to `dtype`, as the kernel gets them, in float64, as the twin does."""
+    """Rounded to `dtype`, as the kernel gets them, in float64, as the reference does."""
     return np.asarray(values).astype(dtype).astype(np.float64)
 
 
@@ -83,7 +83,7 @@ def test_update_rule(dtype, rule, n):
 
 
 def check_update(optimizer, t, n, dtype, weights):
-    """Step t of the kernel, once it is sure that nothing else was written, is that of the twin."""
+    """Step t of the kernel, once it is sure that nothing else was written, is that of the reference."""
     rng = np.random.RandomState(n)
     param, d_param = in_type(rng.standard_normal(n), dtype), in_type(rng.standard_normal(n) * 9, dtype)
     moments = in_type(rng.uniform([[1.0], [0.1], [1.0]], [[2.0], [0.9], [2.0]], (3, n)), dtype)
@@ -154,9 +154,14 @@ def test_settings_are_values(name):
     """Typed back, pickled, copied and cloned they are equal; and nobody can change them."""
     optimizer = ALL[name]
     assert eval(repr(optimizer), {**vars(optimizers), **vars(schedules)}) == optimizer
-    for twin in (pickle.loads(pickle.dumps(optimizer)), copy.deepcopy(optimizer), clone(optimizer), replace(optimizer)):
-        assert twin == optimizer
-        assert hash(twin) == hash(optimizer)
+    for reference in (
+        pickle.loads(pickle.dumps(optimizer)),
+        copy.deepcopy(optimizer),
+        clone(optimizer),
+        replace(optimizer),
+    ):
+        assert reference == optimizer
+        assert hash(reference) == hash(optimizer)
     assert replace(optimizer, learning_rate=0.7) != optimizer
     with pytest.raises(FrozenInstanceError):
         optimizer.learning_rate = 0.7

@@ -1,4 +1,4 @@
-"""L1 by proximal steps: every update rule against plain twins, against exact solutions, and what users of it expect."""
+"""L1 by proximal steps: every update rule against references, against exact solutions, and what users of it expect."""
 
 import pickle
 from dataclasses import replace
@@ -69,7 +69,7 @@ def test_training_steps(rule, dtype, settings):
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("rule", ["adam", "nesterov", "lamb"])
 def test_training_steps_of_wide_layers(rule, dtype, sparse, monkeypatch):
-    """Several tiles a layer, and twins in panels that must hold what was shrunk."""
+    """Several tiles a layer, and references in panels that must hold what was shrunk."""
     monkeypatch.setattr("fastmlp.engine.workspace.PANEL_BYTES", 1 << 16)
     problem = make_problem("multi-label", features=301, hidden=(251, 33), rows=50, dtype=dtype, sparse=sparse)
     check_training(problem, STRONG, rule, 30, threads=3)

@@ -1,4 +1,4 @@
-"""Plain twins of the fast kernels: NumPy in float64, one formula a line, to be checked by eye.
+"""Plain references of the fast kernels: NumPy in float64, one formula a line, to be checked by eye.
 
 They share nothing with the kernels: no flat vector, no strides, no blocks, no clever order. Rows of a batch are B,
 a layer goes from I to O units, `w` (B,) holds the rows' weights.

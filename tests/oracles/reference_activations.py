@@ -1,4 +1,4 @@
-"""Plain twins of the activations: NumPy and SciPy in float64, name → z ↦ (f, f′), and the same as graphs of `Value`.
+"""Plain references of the activations: NumPy and SciPy in float64, name → z ↦ (f, f′), and the same as graphs of `Value`.
 
 Written from the definitions, not from the kernels: no clever forms, so that far out they may be NaN where a kernel is
 not.
@@ -102,7 +102,7 @@ def graph_elu(z, alpha=1.0, scale=1.0, rate=1.0):
     return scale * (z if z.data > 0 else alpha * ((rate * z).exp() - 1))
 
 
-#: id → activation, its plain twin, its graph (None: f′ is not the slope of f).
+#: id → activation, its reference, its graph (None: f′ is not the slope of f).
 CASES = {
     "identity": (ACTIVATIONS["identity"], reference.identity, lambda z: z * 1),
     "logistic": (ACTIVATIONS["logistic"], reference.logistic, lambda z: z.logistic()),

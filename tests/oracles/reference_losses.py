@@ -1,4 +1,4 @@
-"""Plain twins of the losses: NumPy in float64, one formula a line, to be checked by eye.
+"""Plain references of the losses: NumPy in float64, one formula a line, to be checked by eye.
 
 Each takes a loss, outputs a (n, K) and targets y (n, n_targets), and gives the losses (n, n_targets) and d loss / d a
 (n, K), without weights. What is fused in the kernels is put together here: `through` an activation, by the chain rule.

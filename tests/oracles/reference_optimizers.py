@@ -1,4 +1,4 @@
-"""Plain twins of the update rules: NumPy in float64, as the papers write them, with their step numbers t = 1, 2, …
+"""Plain references of the update rules: NumPy in float64, as the papers write them, with their step numbers t = 1, 2, …
 
 Each takes the parameters p, the gradient g, the moments so far, t, the rate η(t) and the optimizer's numbers by name;
 it gives new parameters and new moments. They share nothing with the kernels: corrections of bias and the like stand
@@ -121,19 +121,19 @@ def lamb(p, g, moments, t, eta, beta_1, beta_2, epsilon, weight_decay):
 
 
 TWINS = {
-    twin.__name__: twin
-    for twin in (
+    reference.__name__: reference
+    for reference in (
         sgd, adagrad, adadelta, rmsprop, adam, amsgrad, adamax, nadam, radam, adamw, lion, lamb, lamb_of_biases
     )
 }  # fmt: skip
 
 
 def update(optimizer, p, g, moments, t, eta, weights=True):
-    """A step of the twin that has the optimizer's name, with its numbers; nothing decays but weights."""
+    """A step of the reference that has the optimizer's name, with its numbers; nothing decays but weights."""
     numbers = {field.name: getattr(optimizer, field.name) for field in fields(optimizer)}
     del numbers["learning_rate"]
     if "weight_decay" in numbers and not weights:
         numbers["weight_decay"] = 0.0
     name = type(optimizer).__name__.lower()
-    twin = TWINS[name] if weights else TWINS.get(f"{name}_of_biases", TWINS[name])
-    return twin(p, g, moments, t, eta, **numbers)
+    reference = TWINS[name] if weights else TWINS.get(f"{name}_of_biases", TWINS[name])
+    return reference(p, g, moments, t, eta, **numbers)

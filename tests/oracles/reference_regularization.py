@@ -1,4 +1,4 @@
-"""Plain twins of penalties, clipping, L1's proximal steps, max-norm and dropout's random bits: NumPy in float64.
+"""Plain references of penalties, clipping, L1's proximal steps, max-norm and dropout's random bits: NumPy in float64.
 
 They share nothing with the kernels. The random bits are Python's integers.
 """

@@ -186,9 +186,9 @@ EVERY = {**{name: schedule for name, (schedule, _) in CLOSED_FORMS.items()}, "a"
 def test_settings_are_values(name):
     schedule = EVERY[name]
     assert eval(repr(schedule), vars(schedules)) == schedule
-    for twin in (pickle.loads(pickle.dumps(schedule)), copy.deepcopy(schedule), clone(schedule)):
-        assert twin == schedule
-        assert hash(twin) == hash(schedule)
+    for reference in (pickle.loads(pickle.dumps(schedule)), copy.deepcopy(schedule), clone(schedule)):
+        assert reference == schedule
+        assert hash(reference) == hash(schedule)
     with pytest.raises(FrozenInstanceError):
         schedule.steps = 7
 

@@ -86,14 +86,14 @@ class TestWhereItEnds:
     def test_as_scipy_does(self):
         """MINPACK's own on the same residuals, from the same start, comes to the same minimum."""
         network, X, y, _ = problem(("tanh", "identity"), outputs=1)
-        twin = copy.copy(network)
+        reference = copy.copy(network)
 
         def residuals(params):
-            twin.params = params
-            hidden = np.tanh(X @ twin.coefs[0] + twin.intercepts[0])
-            return (hidden @ twin.coefs[1] + twin.intercepts[1] - y).ravel()
+            reference.params = params
+            hidden = np.tanh(X @ reference.coefs[0] + reference.intercepts[0])
+            return (hidden @ reference.coefs[1] + reference.intercepts[1] - y).ravel()
 
-        theirs = scipy.optimize.least_squares(residuals, twin.params.copy(), method="lm", xtol=1e-9, ftol=1e-12)
+        theirs = scipy.optimize.least_squares(residuals, reference.params.copy(), method="lm", xtol=1e-9, ftol=1e-12)
         ours = solve(levenberg_marquardt, network, X, y, max_iter=500)
         assert ours.status == 0
         assert ours.fun == pytest.approx(theirs.cost / 30, rel=1e-6)
@@ -101,12 +101,12 @@ class TestWhereItEnds:
 
     def test_rows_in_chunks(self, monkeypatch):
         network, X, y, weights = problem()
-        twin = copy.copy(network)
+        reference = copy.copy(network)
         whole = solve(levenberg_marquardt, network, X, y, weights, l2=0.1, max_iter=15)
         monkeypatch.setattr(module, "CHUNK_NUMBERS", 7 * 2 * network.params.size)
-        parts = solve(levenberg_marquardt, twin, X, y, weights, l2=0.1, max_iter=15)
+        parts = solve(levenberg_marquardt, reference, X, y, weights, l2=0.1, max_iter=15)
         assert parts.fun == pytest.approx(whole.fun, rel=1e-9)
-        np.testing.assert_allclose(twin.params, network.params, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(reference.params, network.params, rtol=1e-4, atol=1e-6)
 
     def test_squared_error_of_several_outputs(self):
         """scikit-learn's habit: a k-th of what is descended, and all of the penalty."""
@@ -119,12 +119,12 @@ class TestWhereItEnds:
 
     def test_float32_networks_are_solved_in_float64(self):
         network, X, y, _ = problem(("tanh", "identity"), dtype="float32")
-        twin = Network([3, 4, 2], ["tanh", "identity"], "half_squared_error")
-        X, y, twin.params = X.astype(np.float32), y.astype(np.float32), network.params
+        reference = Network([3, 4, 2], ["tanh", "identity"], "half_squared_error")
+        X, y, reference.params = X.astype(np.float32), y.astype(np.float32), network.params
         ours = solve(levenberg_marquardt, network, X, y, l2=0.1)
-        theirs = solve(levenberg_marquardt, twin, X.astype(float), y.astype(float), l2=0.1)
+        theirs = solve(levenberg_marquardt, reference, X.astype(float), y.astype(float), l2=0.1)
         assert ours.fun == theirs.fun
-        assert np.array_equal(network.params, twin.params.astype(np.float32))
+        assert np.array_equal(network.params, reference.params.astype(np.float32))
 
 
 class TestWhatIsReported:
@@ -140,13 +140,13 @@ class TestWhatIsReported:
 
     def test_ctrl_c(self):
         network = sine_network(0)
-        twin = copy.copy(network)
+        reference = copy.copy(network)
         with pytest.warns(UserWarning, match="Training interrupted by user"):
             result = solve(levenberg_marquardt, network, ANGLES, SINES, progress=Noted(interrupt_after=5))
         assert result.interrupted
         assert result.nit == 5
-        solve(levenberg_marquardt, twin, ANGLES, SINES, max_iter=5)
-        assert np.array_equal(network.params, twin.params)
+        solve(levenberg_marquardt, reference, ANGLES, SINES, max_iter=5)
+        assert np.array_equal(network.params, reference.params)
 
     def test_a_perfect_fit_ends_it(self):
         """Where every residual is zero nothing can be gained; no division by zero on the way."""

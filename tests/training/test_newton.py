@@ -51,12 +51,12 @@ class TestWhereItEnds:
         y = y.argmax(axis=1)[:, np.newaxis] if output == "softmax" else y
         X = scipy.sparse.csr_matrix(X) if sparse else X
         network = make([3, 3], [output], loss)
-        twin = copy.copy(network)
+        reference = copy.copy(network)
         result = solve(newton_cg, network, X, y, weights, l2=0.5, tol=1e-10)
         rows = Dataset(X, np.asarray(y, float), weights)
-        other = lbfgs(twin, rows, l2=0.5, max_iter=900, max_fun=900, tol=1e-10, progress=Noted())
+        other = lbfgs(reference, rows, l2=0.5, max_iter=900, max_fun=900, tol=1e-10, progress=Noted())
         assert result.fun == pytest.approx(other.fun, rel=1e-9)
-        np.testing.assert_allclose(network.params, twin.params, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(network.params, reference.params, rtol=1e-3, atol=1e-4)
         assert np.abs(gradient_with_penalty(network, X, y, weights, 0.5)).max() <= 1e-10
         assert result.nit <= 12
 
@@ -85,14 +85,16 @@ class TestWhereItEnds:
 
     def test_float32_networks_are_solved_in_float64(self):
         X, y, _ = draw(30, 2, 1)
-        network, twin = (make([2, 3, 1], ["tanh", "identity"], "half_squared_error", t) for t in ("float32", "float64"))
+        network, reference = (
+            make([2, 3, 1], ["tanh", "identity"], "half_squared_error", t) for t in ("float32", "float64")
+        )
         X, y = X.astype(np.float32), y.astype(np.float32)
-        twin.params = network.params
+        reference.params = network.params
         ours = solve(newton_cg, network, X, y, l2=0.1, tol=1e-10)
-        theirs = solve(newton_cg, twin, X.astype(float), y.astype(float), l2=0.1, tol=1e-10)
+        theirs = solve(newton_cg, reference, X.astype(float), y.astype(float), l2=0.1, tol=1e-10)
         assert network.params.dtype == np.float32
         assert ours.fun == theirs.fun
-        assert np.array_equal(network.params, twin.params.astype(np.float32))
+        assert np.array_equal(network.params, reference.params.astype(np.float32))
 
 
 class TestWhatIsReported:
@@ -100,7 +102,7 @@ class TestWhatIsReported:
         """scikit-learn's habit: a k-th of what is descended, and all of the penalty."""
         X, y, weights = draw(30, 2, 3)
         network = make([2, 3, 3], ["tanh", "identity"], "squared_error")
-        twin = copy.copy(network)
+        reference = copy.copy(network)
         result = solve(newton_cg, network, X, y, weights, l2=0.3, tol=1e-9)
         squares = (weights @ (network.forward(X) - y) ** 2).sum() / 3
         penalty = 0.3 * sum((coef**2).sum() for coef in network.coefs)
@@ -108,7 +110,7 @@ class TestWhatIsReported:
         assert np.abs(gradient_with_penalty(network, X, y, weights, 0.3)).max() <= 1e-9
         assert result.status == 0
         rows = Dataset(X, y, weights)
-        other = lbfgs(twin, rows, l2=0.3, max_iter=1, max_fun=9, tol=1e-9, progress=Noted())
+        other = lbfgs(reference, rows, l2=0.3, max_iter=1, max_fun=9, tol=1e-9, progress=Noted())
         assert result.fun < other.fun
 
     def test_iterations_are_counted(self):
@@ -124,13 +126,13 @@ class TestWhatIsReported:
 
     def test_ctrl_c(self):
         network, progress = sine_network(0), Noted(interrupt_after=5)
-        twin = copy.copy(network)
+        reference = copy.copy(network)
         with pytest.warns(UserWarning, match="Training interrupted by user"):
             result = solve(newton_cg, network, ANGLES, SINES, progress=progress)
         assert result.interrupted
         assert result.nit == 5
-        solve(newton_cg, twin, ANGLES, SINES, max_iter=5)
-        assert np.array_equal(network.params, twin.params)
+        solve(newton_cg, reference, ANGLES, SINES, max_iter=5)
+        assert np.array_equal(network.params, reference.params)
         assert result.fun == progress.losses[-1]
 
     def test_ctrl_c_in_the_middle_of_a_step(self, monkeypatch):

@@ -1,4 +1,4 @@
-"""Regularization: settings and their messages, L1, max-norm, and everything together against plain twins."""
+"""Regularization: settings and their messages, L1, max-norm, and everything together against references."""
 
 import ctypes
 

@@ -163,7 +163,7 @@ def limit_tile(weight, stride, rows, columns, largest, sums):
 
 @kernel(TASK_POINTER, LAYER_POINTER, POINTER)
 def transpose_all(task_record, layer_records, dtype_ptr):
-    """The twins (transposed, panels) of this thread's rows of weights are overwritten with them."""
+    """The copies (transposed, panels) of this thread's rows of weights are overwritten with them."""
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
     for number in range(task.n_layers):

@@ -110,7 +110,7 @@ _LAYER_FIELDS = [
     ("input", "i8"), ("input_stride", "i8"), ("output", "i8"), ("delta", "i8"), ("stride", "i8"),
     # A unit, and its own numbers; the forward product's mode, which says whether the product applies it itself.
     ("activation", "i8"), ("activation_constants", "i8"), ("mode", "i8"),
-    # A large layer's weights once more, in panels (0 for none); then the transposed twin is in panels, too.
+    # A large layer's weights once more, in panels (0 for none); then the transposed copy is in panels, too.
     ("panels", "i8"),
     # Prediction's product: a unit, 0 where the network's own serves; the depth of its blocks, where the weights are
     # read in place and where they are packed (0: never).
