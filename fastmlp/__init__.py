@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 
 # fmt: off
 #: Public names by the module they live in, imported when one is first used; importing fastmlp compiles nothing.
-_ROOMS = {
+_LAZY_MODULES = {
     ".estimators.classifier": ["MLPClassifier"],
     ".estimators.regressor": ["MLPRegressor"],
     ".network": ["Network"],
@@ -30,17 +30,17 @@ _ROOMS = {
     ],
 }
 # fmt: on
-_HOMES = {name: room for room, names in _ROOMS.items() for name in names}
-__all__ = ["__version__", *_HOMES]
+_MODULE_OF = {name: module for module, names in _LAZY_MODULES.items() for name in names}
+__all__ = ["__version__", *_MODULE_OF]
 
 
 def __getattr__(name):
-    if name not in _HOMES:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name], __name__), name)
+    value = getattr(importlib.import_module(_MODULE_OF[name], __name__), name)
     globals()[name] = value
     return value
 
 
 def __dir__():
-    return sorted([*globals(), *_HOMES])
+    return sorted([*globals(), *_MODULE_OF])

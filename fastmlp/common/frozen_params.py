@@ -55,7 +55,7 @@ class Range:
 
 
 @dataclass(frozen=True)
-class YesOrNo:
+class IsBool:
     """True or False, Python's or NumPy's."""
 
     def __str__(self) -> str:
@@ -107,7 +107,7 @@ UnitInterval = Annotated[float, Range(0, 1)]
 #: How much of a running mean is kept at each step.
 Decay = Annotated[float, Range(0, 1, "[)")]
 Count = Annotated[int, Range(1, whole=True)]
-Bool = Annotated[bool, YesOrNo()]
+Bool = Annotated[bool, IsBool()]
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def _rule_of(kind: Any, name: str) -> Any:
 
 def _plain_rule(hint: Any) -> Any:
     if hint is bool:
-        return YesOrNo()
+        return IsBool()
     if hint in (float, int, str):
         return OfKind(hint)
     if get_origin(hint) in (Union, types.UnionType):
