@@ -239,7 +239,7 @@ class _Library(JITCodeLibrary):
 
 
 def compile_source(source: KernelSource, dtype: np.dtype, is_package_kernel: bool) -> bytes:
-    """Machine code for elements of type `dtype`, as `kernels.LoadedCode` takes it; `is_package_kernel` by what `build` says."""
+    """Machine code for elements of type `dtype`, as `LoadedCode` takes it; `is_package_kernel`: see `build`."""
     library, symbol = build(source, dtype, is_package_kernel)
     module = library._final_module
     names = [value.name for value in (*module.functions, *module.global_variables) if value.is_declaration]
@@ -263,7 +263,7 @@ def _checks_bounds() -> bool:
 def build(source: KernelSource, dtype: Any, is_package_kernel: bool = True) -> tuple[_Library, str]:
     """Optimized code and the name of its entry.
 
-    `is_package_kernel` are the package's kernels: they hold no objects, and cannot raise unless bounds are checked; what is raised
+    With `is_package_kernel` they hold no objects, and cannot raise unless bounds are checked; what is raised
     then goes to `sys.unraisablehook`. Of somebody else's functions `compile_source` makes sure of that.
     """
     signature = tuple(_numba_type(argument, np.dtype(dtype)) for argument in source.arguments)

@@ -74,5 +74,5 @@ class Layout:
             for number, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
                 if np.shape(array) != shape:
                     raise ValueError(
-                        f"{name}[{number}] has shape {np.shape(array)}; a network of layers {self.layer_sizes} needs {shape}."
+                        f"{name}[{number}] has shape {np.shape(array)}; layers {self.layer_sizes} need {shape}."
                     )

@@ -267,7 +267,7 @@ class Worker:
         self._jobs.put(job)
 
     def wait(self) -> None:
-        """Until a job is done; Ctrl-C is served within `INTERRUPT_LATENCY`, even one that comes just before the wait begins."""
+        """Until a job is done; Ctrl-C is served within `INTERRUPT_LATENCY`, even just before the wait begins."""
         while True:
             try:
                 return self._done.get(timeout=INTERRUPT_LATENCY)

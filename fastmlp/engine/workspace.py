@@ -172,7 +172,7 @@ class Workspace:
         self.kind = _kind_of(dataset)
         if dataset.n_features != network.layout.layer_sizes[0]:
             raise ValueError(
-                f"X has {dataset.n_features} columns, but the network reads {network.layout.layer_sizes[0]}: give it as many."
+                f"X has {dataset.n_features} columns, but the network has {network.layout.layer_sizes[0]} inputs."
             )
         self.microbatch_rows = self._choose_microbatch_rows(batch_rows) if in_microbatches else 0
         self.batch_rows = self.microbatch_rows * n_threads or batch_rows

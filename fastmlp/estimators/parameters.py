@@ -134,8 +134,8 @@ def keep_output(estimator: BaseMLP, task: str, width: int) -> tuple[int, str | A
     if by_hand and (isinstance(chosen, Poisson) or (task == "regression" and name_of(output) == "softmax")):
         raise ValueError(
             f"out_activation_={name_of(output)!r} was set by hand, behind which loss={chosen.name!r} cannot go on "
-            f"training as scikit-learn would: set it back to {chosen.default_output_activation(task)!r}, or fit anew with "
-            f"output_activation={name_of(output)!r}, which trains with its derivative."
+            f"training as scikit-learn would: set it back to {chosen.default_output_activation(task)!r}, or fit anew "
+            f"with output_activation={name_of(output)!r}, which trains with its derivative."
         )
     if not by_hand or name_of(output) == "softmax":
         return choose_output(estimator.loss, output, task, width)

@@ -76,8 +76,8 @@ class Loss(BaseLoss):
     Warns
     -----
     UserWarning
-        If `derivative` differs from what `value` does between two near outputs, for a target of 0 or 1, or `second_derivative`
-        from what `derivative` does. At a kink, either side's slope is right, and all between.
+        If `derivative` differs from what `value` does between two near outputs, for a target of 0 or 1, or
+        `second_derivative` from what `derivative` does. At a kink, either side's slope is right, and all between.
 
     Examples
     --------

@@ -10,7 +10,7 @@ import numpy as np
 from ..common.frozen_params import Decay, NotNegative, Positive
 from ..compiler.kernel import Kernel, KernelModule
 from ..schedules import Rate
-from .base import Optimizer, Shrinking, in_columns, numbers
+from .base import Optimizer, Shrinking, in_columns, rule_numbers
 
 if TYPE_CHECKING:
     from ..kernels.optimizers import adam_family as _kernels
@@ -70,7 +70,7 @@ class Adam(Optimizer):
         return _sgd_adam_kernels.adam
 
     def hyperparameters(self) -> np.ndarray:
-        return numbers(self.beta_1, self.beta_2, epsilon=self.epsilon)
+        return rule_numbers(beta_1=self.beta_1, beta_2=self.beta_2, epsilon=self.epsilon)
 
     @property
     def shrinking(self) -> Shrinking:
@@ -319,7 +319,9 @@ class AdamW(Adam):
         return _kernels.adamw
 
     def hyperparameters(self) -> np.ndarray:
-        return numbers(self.beta_1, self.beta_2, decay=self.weight_decay, epsilon=self.epsilon)
+        return rule_numbers(
+            beta_1=self.beta_1, beta_2=self.beta_2, weight_decay=self.weight_decay, epsilon=self.epsilon
+        )
 
     def step_rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
         return in_columns(eta * self._correction(t), eta)

@@ -10,7 +10,7 @@ import numpy as np
 from ..common.frozen_params import Bool, Decay, Positive, UnitInterval
 from ..compiler.kernel import Kernel, KernelModule
 from ..schedules import Rate
-from .base import Optimizer, Shrinking, numbers
+from .base import Optimizer, Shrinking, rule_numbers
 
 if TYPE_CHECKING:
     from ..kernels.optimizers import adaptive as _kernels
@@ -65,7 +65,7 @@ class AdaGrad(Optimizer):
         return _kernels.adagrad
 
     def hyperparameters(self) -> np.ndarray:
-        return numbers(epsilon=self.epsilon)
+        return rule_numbers(epsilon=self.epsilon)
 
     @property
     def shrinking(self) -> Shrinking:
@@ -115,7 +115,7 @@ class AdaDelta(Optimizer):
         return _kernels.adadelta
 
     def hyperparameters(self) -> np.ndarray:
-        return numbers(self.decay, epsilon=self.epsilon)
+        return rule_numbers(rho=self.decay, epsilon=self.epsilon)
 
     @property
     def shrinking(self) -> Shrinking:
@@ -174,7 +174,7 @@ class RMSProp(Optimizer):
         return _kernels.rmsprop_momentum if self.momentum else _kernels.rmsprop
 
     def hyperparameters(self) -> np.ndarray:
-        return numbers(self.decay, self.momentum, epsilon=self.epsilon)
+        return rule_numbers(rho=self.decay, momentum=self.momentum, epsilon=self.epsilon)
 
     @property
     def shrinking(self) -> Shrinking:

@@ -9,7 +9,15 @@ import numpy as np
 
 from ..common.frozen_params import FrozenParams
 from ..compiler.kernel import Kernel, KernelModule
-from ..kernels.lowlevel.records import EPSILON, FIRST, LEARNING_RATE, N_HYPERPARAMETERS, N_STEP_RATES, SECOND, THIRD
+from ..kernels.lowlevel.records import (
+    BETA_1,
+    BETA_2,
+    EPSILON,
+    LEARNING_RATE,
+    N_HYPERPARAMETERS,
+    N_STEP_RATES,
+    WEIGHT_DECAY,
+)
 from ..schedules import Rate, Schedule, as_schedule
 from .state import RunningOptimizer
 
@@ -109,9 +117,17 @@ def in_columns(*columns: np.ndarray) -> np.ndarray:
     return step_rates
 
 
-def numbers(first: float = 0.0, second: float = 0.0, decay: float = 0.0, epsilon: float = 0.0) -> np.ndarray:
-    """(2, N_HYPER), with these in the rule's places; the decay, in THIRD, is for weights alone."""
+def rule_numbers(
+    *,
+    beta_1: float = 0.0,
+    beta_2: float = 0.0,
+    momentum: float = 0.0,
+    rho: float = 0.0,
+    epsilon: float = 0.0,
+    weight_decay: float = 0.0,
+) -> np.ndarray:
+    """(2, N_HYPERPARAMETERS), with these in the rule's places; the decay is for weights alone."""
     hyperparameters = np.zeros((2, N_HYPERPARAMETERS))
-    hyperparameters[:, FIRST], hyperparameters[:, SECOND], hyperparameters[:, EPSILON] = first, second, epsilon
-    hyperparameters[0, THIRD] = decay
+    hyperparameters[:, [BETA_1, BETA_2, EPSILON]] = beta_1 + momentum, beta_2 + rho, epsilon
+    hyperparameters[0, WEIGHT_DECAY] = weight_decay
     return hyperparameters

@@ -10,7 +10,7 @@ import numpy as np
 from ..common.frozen_params import Decay, NotNegative, Positive
 from ..compiler.kernel import Kernel, KernelModule
 from .adam import power
-from .base import Optimizer, Shrinking, in_columns, numbers
+from .base import Optimizer, Shrinking, in_columns, rule_numbers
 
 if TYPE_CHECKING:
     from ..kernels.optimizers import lamb as _kernels
@@ -87,7 +87,9 @@ class LAMB(Optimizer):
         return Shrinking(None, phase=_shrinkage.shrink_by_trust)
 
     def hyperparameters(self) -> np.ndarray:
-        return numbers(self.beta_1, self.beta_2, decay=self.weight_decay, epsilon=self.epsilon)
+        return rule_numbers(
+            beta_1=self.beta_1, beta_2=self.beta_2, weight_decay=self.weight_decay, epsilon=self.epsilon
+        )
 
     def step_rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
         return in_columns(eta, 1.0 / (1.0 - power(self.beta_1, t)), 1.0 / np.sqrt(1.0 - power(self.beta_2, t)))

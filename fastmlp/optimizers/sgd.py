@@ -10,7 +10,7 @@ import numpy as np
 from ..common.frozen_params import Bool, Decay, NotNegative, UnitInterval
 from ..compiler.kernel import Kernel, KernelModule
 from ..schedules import Rate
-from .base import Optimizer, Shrinking, numbers
+from .base import Optimizer, Shrinking, rule_numbers
 
 if TYPE_CHECKING:
     from ..kernels.optimizers import adam_family as _family_kernels
@@ -72,7 +72,7 @@ class SGD(Optimizer):
         return _kernels.nesterov if self.nesterov else _kernels.momentum
 
     def hyperparameters(self) -> np.ndarray:
-        return numbers(self.momentum)
+        return rule_numbers(momentum=self.momentum)
 
     @property
     def shrinking(self) -> Shrinking:
@@ -127,7 +127,7 @@ class Lion(Optimizer):
         return _family_kernels.lion
 
     def hyperparameters(self) -> np.ndarray:
-        return numbers(self.beta_1, self.beta_2, decay=self.weight_decay)
+        return rule_numbers(beta_1=self.beta_1, beta_2=self.beta_2, weight_decay=self.weight_decay)
 
     @property
     def shrinking(self) -> Shrinking:

@@ -285,8 +285,8 @@ def train(
 ) -> bool:
     """Train `network` in place until nothing improves or every epoch is used up.
 
-    With `validate` the parameters with the best score are put back in the end. `dropout_keys` is where dropout's random bits
-    come from; it goes on with the training. `epoch` is one that was made from these arguments before, as
+    With `validate` the parameters with the best score are put back in the end. `dropout_keys` is where dropout's random
+    bits come from; it goes on with the training. `epoch` is one that was made from these arguments before, as
     `EpochRunner.planned` does.
 
     Returns

@@ -19,7 +19,7 @@ from test_few_rows import answers, fitted
 pytestmark = ignores_max_iter
 
 
-def reference(model, X, y):
+def duplicate(model, X, y):
     """scikit-learn's model with the same parameters; not the same arrays."""
     kind = getattr(sklearn.neural_network, type(model).__name__)
     known = kind().get_params()
@@ -93,7 +93,7 @@ def test_edits_count_at_once(task, dtype, edit):
     """In few rows and in many, once and again; the classes as scikit-learn has them, the numbers up to rounding."""
     model, X = fitted(task, dtype)
     model.predict(X[:3])
-    other = reference(model, X, draw(task)[1])
+    other = duplicate(model, X, draw(task)[1])
     for edited in (model, other):
         edit(edited)
     tolerance = 1e-10 if dtype == np.float64 else 2e-4
@@ -138,7 +138,7 @@ def test_what_an_array_says_of_itself_changes_in_place(change):
     X, y = draw("regression")
     model = make("regression", hidden_layer_sizes=(9, 9)).fit(X, y)
     model.coefs_ = [coef.copy() for coef in model.coefs_]
-    other = reference(model, X, y)
+    other = duplicate(model, X, y)
     for _ in range(2):
         model.predict(X[:2])
     for edited in (model, other):
@@ -156,7 +156,7 @@ def test_a_bias_that_is_one_number_for_all():
     for _ in range(2):
         model.predict(X[:2])
     model.intercepts_[0].strides = (0,)
-    np.testing.assert_allclose(model.predict(X[:2]), reference(model, X, y).predict(X[:2]), rtol=1e-10)
+    np.testing.assert_allclose(model.predict(X[:2]), duplicate(model, X, y).predict(X[:2]), rtol=1e-10)
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])

@@ -31,7 +31,12 @@ def test_direction(dtype, n):
     moments = rng.uniform(0.1, 1.0, (3, n)).astype(dtype)
     hyperparameters = np.zeros(records.N_HYPERPARAMETERS)
     hyperparameters[[records.RATE_1, records.RATE_2, records.L2, records.SCALE]] = 1.5, 1.25, 0.5, 0.0625
-    hyperparameters[[records.FIRST, records.SECOND, records.THIRD, records.EPSILON]] = 0.75, 0.96875, 0.125, 1e-3
+    hyperparameters[[records.BETA_1, records.BETA_2, records.WEIGHT_DECAY, records.EPSILON]] = (
+        0.75,
+        0.96875,
+        0.125,
+        1e-3,
+    )
     p, d, state = Guarded(param, dtype), Guarded(d_param, dtype), Guarded(moments, dtype, stride=n + 9)
     h = Guarded(hyperparameters, np.float64)
     call(kernels.lamb, dtype, param=p, d_param=d, state=state, n_params=state.stride, n=n, hyperparameters=h)

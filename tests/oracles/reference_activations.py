@@ -1,4 +1,4 @@
-"""Plain references of the activations: NumPy and SciPy in float64, name → z ↦ (f, f′), and the same as graphs of `Value`.
+"""Plain references of the activations: NumPy and SciPy in float64, name → z ↦ (f, f′), and as graphs of `Value`.
 
 Written from the definitions, not from the kernels: no clever forms, so that far out they may be NaN where a kernel is
 not.

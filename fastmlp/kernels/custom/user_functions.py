@@ -1,7 +1,7 @@
 """A user's plain functions of numbers, inside a kernel, at the speed of our own.
 
-A kernel with gaps, such as `custom_activation.activate`, calls names that its module leaves empty. `custom_kernel` makes a unit
-of it with the user's functions in these places. They are copied first, together with the functions that they call and
+A kernel with gaps, such as `custom_activation.activate`, calls names that its module leaves empty. `custom_kernel`
+fills them with the user's functions. They are copied first, together with the functions that they call and
 the numbers that they use, so that nothing that changes later can make two compilations differ. While Numba compiles
 the copies, `own_compiler` looks at every line:
 

@@ -10,8 +10,8 @@
     └──────┴──────┴────┘                     └──────┘└──────┘└────┘
 
 Read in place, the rows of a large matrix cost a tile a page of memory each, and the hardware does not see them coming.
-Phase two writes the panels of the weights and of their transposed copies while the numbers are in the near caches. Small
-matrices need none of this.
+Phase two writes the panels of the weights and of their transposed copies while the numbers are in the near caches.
+Small matrices need none of this.
 """
 
 from ...compiler.numba_backend import POINTER, SIZE, inline_ir, kernel

@@ -10,12 +10,13 @@ import numpy as np
 from ...compiler.kernel import Argument
 
 #: Where in a row of hyper-parameters each number stands. The first N_RATES change from step to step; what RATE_1 …
-#: RATE_3 and the numbers from FIRST on mean is the update rule's.
-LEARNING_RATE, RATE_1, RATE_2, RATE_3, L2, SCALE, FIRST, SECOND, THIRD, EPSILON = range(10)
+#: RATE_3 mean is the update rule's. Rules with other numbers than betas keep theirs in the same places.
+LEARNING_RATE, RATE_1, RATE_2, RATE_3, L2, SCALE, BETA_1, BETA_2, WEIGHT_DECAY, EPSILON = range(10)
+MOMENTUM, RHO = BETA_1, BETA_2
 N_STEP_RATES, N_HYPERPARAMETERS = 4, 16
 #: Of `penalties`, in rows 0 and 1: the largest size of a gradient's element, the address of the rule behind; and how
 #: many numbers further on that rule's row is.
-LARGEST, RULE = FIRST, SECOND
+LARGEST, RULE = BETA_1, BETA_2
 BEHIND = 2 * N_HYPERPARAMETERS
 #: Of `shrinkage`, in the rule's first row: two of the step's rates, and four numbers more.
 GIVEN, MOST, SHRINKAGE, MEAN, KEPT, MOMENT = RATE_2, RATE_3, 10, 11, 12, 13
@@ -57,7 +58,8 @@ _TASK_FIELDS = [
     ("d_tile", "i8"), ("d_transposed", "i8"), ("packed_inputs", "i8"),
     ("feature_starts", "i8"), ("entry_rows", "i8"), ("entry_values", "i8"),
     # A large batch in parts: rows of each (0: the batch is one), their gradients (parts, n_params) and losses (parts,).
-    ("microbatch_rows", "i8"), ("partial_gradients", "i8"), ("microbatch_losses", "i8"), ("microbatch_gradients", "i8"), ("add_microbatches", "i8"),
+    ("microbatch_rows", "i8"), ("partial_gradients", "i8"), ("microbatch_losses", "i8"),
+    ("microbatch_gradients", "i8"), ("add_microbatches", "i8"),
     # Which thread of how many this record is for, and their barrier.
     ("thread", "i8"), ("n_threads", "i8"), ("team", "i8"),
     # Units, by address.

@@ -7,7 +7,7 @@
 
 This is the finaliser of MurmurHash3 (Appleby 2011) with the key put in twice: before it, and between its two
 multiplications, so that keys that differ in a few bits do not give one sequence in another order. On 448 million
-positions (ten seeds, 2,000 keys, 22,400 positions) masks at step_rates 0.1, 0.2 and 0.5 showed no correlation at 29 lags
+positions (ten seeds, 2,000 keys, 22,400 positions) masks at rates 0.1, 0.2 and 0.5 showed no correlation at 29 lags
 from 1 to 4,096 (the largest of 87 was 2.4 standard errors) and bytes of eight mask bits as even as they should be (χ²
 257 for 255 degrees of freedom). Wellons' constants with the same shifts ("lowbias32") showed 7 standard errors at lag
 2. Two multiplications of 32 bits an element; Philox4x32-10 (Salmon et al. 2011) takes ten of 64 bits.

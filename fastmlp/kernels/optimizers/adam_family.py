@@ -1,6 +1,6 @@
 """Update rules of Adam's family; one unit each, with the signature of `kernels.optimizers.sgd_adam`.
 
-FIRST = β₁, SECOND = β₂. What the step number t decides (corrections of the moments' bias, schedules of the momentum) is
+What the step number t decides (corrections of the moments' bias, schedules of the momentum) is
 in the rates, which stand in the first places of hyper.
 """
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from ...compiler.numba_backend import kernel
 from ..lowlevel.pointers import carray, shift
-from ..lowlevel.records import EPSILON, FIRST, L2, LEARNING_RATE, RATE_1, SCALE, SECOND, THIRD
+from ..lowlevel.records import BETA_1, BETA_2, EPSILON, L2, LEARNING_RATE, RATE_1, SCALE, WEIGHT_DECAY
 from ..math.lanes import prefer_wide_vectors
 from .sgd_adam import SIGNATURE
 
@@ -22,8 +22,8 @@ def amsgrad(param, d_param, state, n_params, n, hyperparameters):
     h = carray(shift(state, 2 * n_params), n)
     eta, l2 = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[L2])
     scale, epsilon = p.dtype.type(hyperparameters[SCALE]), p.dtype.type(hyperparameters[EPSILON])
-    beta_1, beta_2 = p.dtype.type(hyperparameters[FIRST]), p.dtype.type(hyperparameters[SECOND])
-    rest_1, rest_2 = p.dtype.type(1.0 - hyperparameters[FIRST]), p.dtype.type(1.0 - hyperparameters[SECOND])
+    beta_1, beta_2 = p.dtype.type(hyperparameters[BETA_1]), p.dtype.type(hyperparameters[BETA_2])
+    rest_1, rest_2 = p.dtype.type(1.0 - hyperparameters[BETA_1]), p.dtype.type(1.0 - hyperparameters[BETA_2])
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         first = beta_1 * m[i] + rest_1 * g
@@ -43,8 +43,8 @@ def adamax(param, d_param, state, n_params, n, hyperparameters):
     m, u = carray(state, n), carray(shift(state, n_params), n)
     eta, l2 = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[L2])
     scale, epsilon = p.dtype.type(hyperparameters[SCALE]), p.dtype.type(hyperparameters[EPSILON])
-    beta_1, beta_2 = p.dtype.type(hyperparameters[FIRST]), p.dtype.type(hyperparameters[SECOND])
-    rest_1 = p.dtype.type(1.0 - hyperparameters[FIRST])
+    beta_1, beta_2 = p.dtype.type(hyperparameters[BETA_1]), p.dtype.type(hyperparameters[BETA_2])
+    rest_1 = p.dtype.type(1.0 - hyperparameters[BETA_1])
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         first = beta_1 * m[i] + rest_1 * g
@@ -67,8 +67,8 @@ def nadam(param, d_param, state, n_params, n, hyperparameters):
         p.dtype.type(hyperparameters[SCALE]),
         p.dtype.type(hyperparameters[EPSILON]),
     )
-    beta_1, beta_2 = p.dtype.type(hyperparameters[FIRST]), p.dtype.type(hyperparameters[SECOND])
-    rest_1, rest_2 = p.dtype.type(1.0 - hyperparameters[FIRST]), p.dtype.type(1.0 - hyperparameters[SECOND])
+    beta_1, beta_2 = p.dtype.type(hyperparameters[BETA_1]), p.dtype.type(hyperparameters[BETA_2])
+    rest_1, rest_2 = p.dtype.type(1.0 - hyperparameters[BETA_1]), p.dtype.type(1.0 - hyperparameters[BETA_2])
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         first = beta_1 * m[i] + rest_1 * g
@@ -80,7 +80,7 @@ def nadam(param, d_param, state, n_params, n, hyperparameters):
 
 @kernel(*SIGNATURE)
 def radam(param, d_param, state, n_params, n, hyperparameters):
-    """m, v as Adam's, param ← param − η m / (√v + ε) − RATE_1 m: one of the two rates is zero, see `RAdam.step_rates`."""
+    """m, v as Adam's, param ← param − η m / (√v + ε) − RATE_1 m: one of the rates is zero, see `RAdam.step_rates`."""
     prefer_wide_vectors()
     p, d = carray(param, n), carray(d_param, n)
     m, v = carray(state, n), carray(shift(state, n_params), n)
@@ -90,8 +90,8 @@ def radam(param, d_param, state, n_params, n, hyperparameters):
         p.dtype.type(hyperparameters[SCALE]),
         p.dtype.type(hyperparameters[EPSILON]),
     )
-    beta_1, beta_2 = p.dtype.type(hyperparameters[FIRST]), p.dtype.type(hyperparameters[SECOND])
-    rest_1, rest_2 = p.dtype.type(1.0 - hyperparameters[FIRST]), p.dtype.type(1.0 - hyperparameters[SECOND])
+    beta_1, beta_2 = p.dtype.type(hyperparameters[BETA_1]), p.dtype.type(hyperparameters[BETA_2])
+    rest_1, rest_2 = p.dtype.type(1.0 - hyperparameters[BETA_1]), p.dtype.type(1.0 - hyperparameters[BETA_2])
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         first = beta_1 * m[i] + rest_1 * g
@@ -103,21 +103,21 @@ def radam(param, d_param, state, n_params, n, hyperparameters):
 
 @kernel(*SIGNATURE)
 def adamw(param, d_param, state, n_params, n, hyperparameters):
-    """m, v as Adam's, param ← (1 − RATE_1 λ) param − η m / (√v + ε), with RATE_1 the rate as it is, THIRD = λ."""
+    """m, v as Adam's, param ← (1 − RATE_1 λ) param − η m / (√v + ε), with RATE_1 the rate as it is."""
     prefer_wide_vectors()
     p, d = carray(param, n), carray(d_param, n)
     m, v = carray(state, n), carray(shift(state, n_params), n)
     eta, kept = (
         p.dtype.type(hyperparameters[LEARNING_RATE]),
-        p.dtype.type(1.0 - hyperparameters[RATE_1] * hyperparameters[THIRD]),
+        p.dtype.type(1.0 - hyperparameters[RATE_1] * hyperparameters[WEIGHT_DECAY]),
     )
     l2, scale, epsilon = (
         p.dtype.type(hyperparameters[L2]),
         p.dtype.type(hyperparameters[SCALE]),
         p.dtype.type(hyperparameters[EPSILON]),
     )
-    beta_1, beta_2 = p.dtype.type(hyperparameters[FIRST]), p.dtype.type(hyperparameters[SECOND])
-    rest_1, rest_2 = p.dtype.type(1.0 - hyperparameters[FIRST]), p.dtype.type(1.0 - hyperparameters[SECOND])
+    beta_1, beta_2 = p.dtype.type(hyperparameters[BETA_1]), p.dtype.type(hyperparameters[BETA_2])
+    rest_1, rest_2 = p.dtype.type(1.0 - hyperparameters[BETA_1]), p.dtype.type(1.0 - hyperparameters[BETA_2])
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         first = beta_1 * m[i] + rest_1 * g
@@ -129,7 +129,7 @@ def adamw(param, d_param, state, n_params, n, hyperparameters):
 
 @kernel(*SIGNATURE)
 def lion(param, d_param, state, n_params, n, hyperparameters):
-    """c = β₁ m + (1 − β₁) g, param ← (1 − η λ) param − η sign(c), m ← β₂ m + (1 − β₂) g, with THIRD = λ.
+    """c = β₁ m + (1 − β₁) g, param ← (1 − η λ) param − η sign(c), m ← β₂ m + (1 − β₂) g.
 
     The sign of zero is zero, and NaN stays NaN.
     """
@@ -137,11 +137,11 @@ def lion(param, d_param, state, n_params, n, hyperparameters):
     p, d, m = carray(param, n), carray(d_param, n), carray(state, n)
     eta, kept = (
         p.dtype.type(hyperparameters[LEARNING_RATE]),
-        p.dtype.type(1.0 - hyperparameters[LEARNING_RATE] * hyperparameters[THIRD]),
+        p.dtype.type(1.0 - hyperparameters[LEARNING_RATE] * hyperparameters[WEIGHT_DECAY]),
     )
     l2, scale, zero = p.dtype.type(hyperparameters[L2]), p.dtype.type(hyperparameters[SCALE]), p.dtype.type(0)
-    beta_1, beta_2 = p.dtype.type(hyperparameters[FIRST]), p.dtype.type(hyperparameters[SECOND])
-    rest_1, rest_2 = p.dtype.type(1.0 - hyperparameters[FIRST]), p.dtype.type(1.0 - hyperparameters[SECOND])
+    beta_1, beta_2 = p.dtype.type(hyperparameters[BETA_1]), p.dtype.type(hyperparameters[BETA_2])
+    rest_1, rest_2 = p.dtype.type(1.0 - hyperparameters[BETA_1]), p.dtype.type(1.0 - hyperparameters[BETA_2])
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         c = beta_1 * m[i] + rest_1 * g

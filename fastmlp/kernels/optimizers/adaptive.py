@@ -4,7 +4,7 @@ import numpy as np
 
 from ...compiler.numba_backend import kernel
 from ..lowlevel.pointers import carray, shift
-from ..lowlevel.records import EPSILON, FIRST, L2, LEARNING_RATE, SCALE, SECOND
+from ..lowlevel.records import EPSILON, L2, LEARNING_RATE, MOMENTUM, RHO, SCALE
 from ..math.lanes import prefer_wide_vectors
 from .sgd_adam import SIGNATURE
 
@@ -25,13 +25,13 @@ def adagrad(param, d_param, state, n_params, n, hyperparameters):
 
 @kernel(*SIGNATURE)
 def adadelta(param, d_param, state, n_params, n, hyperparameters):
-    """v ← ρ v + (1 − ρ) g², Δ = √(u + ε) / √(v + ε) g, u ← ρ u + (1 − ρ) Δ², param ← param − η Δ, with FIRST = ρ."""
+    """v ← ρ v + (1 − ρ) g², Δ = √(u + ε) / √(v + ε) g, u ← ρ u + (1 − ρ) Δ², param ← param − η Δ."""
     prefer_wide_vectors()
     p, d = carray(param, n), carray(d_param, n)
     v, u = carray(state, n), carray(shift(state, n_params), n)
     eta, l2 = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[L2])
     scale, epsilon = p.dtype.type(hyperparameters[SCALE]), p.dtype.type(hyperparameters[EPSILON])
-    rho, rest = p.dtype.type(hyperparameters[FIRST]), p.dtype.type(1.0 - hyperparameters[FIRST])
+    rho, rest = p.dtype.type(hyperparameters[RHO]), p.dtype.type(1.0 - hyperparameters[RHO])
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         second = rho * v[i] + rest * (g * g)
@@ -43,12 +43,12 @@ def adadelta(param, d_param, state, n_params, n, hyperparameters):
 
 @kernel(*SIGNATURE)
 def rmsprop(param, d_param, state, n_params, n, hyperparameters):
-    """v ← ρ v + (1 − ρ) g², param ← param − η g / √(v + ε), with FIRST = ρ."""
+    """v ← ρ v + (1 − ρ) g², param ← param − η g / √(v + ε)."""
     prefer_wide_vectors()
     p, d, v = carray(param, n), carray(d_param, n), carray(state, n)
     eta, l2 = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[L2])
     scale, epsilon = p.dtype.type(hyperparameters[SCALE]), p.dtype.type(hyperparameters[EPSILON])
-    rho, rest = p.dtype.type(hyperparameters[FIRST]), p.dtype.type(1.0 - hyperparameters[FIRST])
+    rho, rest = p.dtype.type(hyperparameters[RHO]), p.dtype.type(1.0 - hyperparameters[RHO])
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         second = rho * v[i] + rest * (g * g)
@@ -58,14 +58,14 @@ def rmsprop(param, d_param, state, n_params, n, hyperparameters):
 
 @kernel(*SIGNATURE)
 def rmsprop_momentum(param, d_param, state, n_params, n, hyperparameters):
-    """v ← ρ v + (1 − ρ) g², Δ ← μ Δ − η g / √(v + ε), param ← param + Δ, with FIRST = ρ, SECOND = μ."""
+    """v ← ρ v + (1 − ρ) g², Δ ← μ Δ − η g / √(v + ε), param ← param + Δ."""
     prefer_wide_vectors()
     p, d = carray(param, n), carray(d_param, n)
     v, velocity = carray(state, n), carray(shift(state, n_params), n)
     eta, l2 = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[L2])
     scale, epsilon = p.dtype.type(hyperparameters[SCALE]), p.dtype.type(hyperparameters[EPSILON])
-    rho, rest = p.dtype.type(hyperparameters[FIRST]), p.dtype.type(1.0 - hyperparameters[FIRST])
-    mu = p.dtype.type(hyperparameters[SECOND])
+    rho, rest = p.dtype.type(hyperparameters[RHO]), p.dtype.type(1.0 - hyperparameters[RHO])
+    mu = p.dtype.type(hyperparameters[MOMENTUM])
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         second = rho * v[i] + rest * (g * g)
@@ -79,7 +79,7 @@ def rmsprop_momentum(param, d_param, state, n_params, n, hyperparameters):
 def rmsprop_centred(param, d_param, state, n_params, n, hyperparameters):
     """v ← ρ v + (1 − ρ) g², m ← ρ m + (1 − ρ) g, Δ ← μ Δ − η g / √(v − m² + ε), param ← param + Δ.
 
-    FIRST = ρ, SECOND = μ. Rounding can bring v − m² below zero, which counts as zero; NaN stays NaN.
+    Rounding can bring v − m² below zero, which counts as zero; NaN stays NaN.
     """
     prefer_wide_vectors()
     p, d = carray(param, n), carray(d_param, n)
@@ -87,8 +87,8 @@ def rmsprop_centred(param, d_param, state, n_params, n, hyperparameters):
     velocity = carray(shift(state, 2 * n_params), n)
     eta, l2 = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[L2])
     scale, epsilon = p.dtype.type(hyperparameters[SCALE]), p.dtype.type(hyperparameters[EPSILON])
-    rho, rest = p.dtype.type(hyperparameters[FIRST]), p.dtype.type(1.0 - hyperparameters[FIRST])
-    mu, zero = p.dtype.type(hyperparameters[SECOND]), p.dtype.type(0)
+    rho, rest = p.dtype.type(hyperparameters[RHO]), p.dtype.type(1.0 - hyperparameters[RHO])
+    mu, zero = p.dtype.type(hyperparameters[MOMENTUM]), p.dtype.type(0)
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         second = rho * v[i] + rest * (g * g)

@@ -11,9 +11,10 @@ from ..linalg.norms import sum_of_squares_in_double
 from ..lowlevel.barrier import thread_range
 from ..lowlevel.pointers import carray, doubles_at, min_size, pointer_at, shift
 from ..lowlevel.records import (
+    BETA_1,
+    BETA_2,
     COLUMN_TILE,
     EPSILON,
-    FIRST,
     FLAT_TILE,
     L2,
     LAYER_POINTER,
@@ -21,9 +22,8 @@ from ..lowlevel.records import (
     RATE_1,
     RATE_2,
     SCALE,
-    SECOND,
     TASK_POINTER,
-    THIRD,
+    WEIGHT_DECAY,
 )
 from ..math.lanes import prefer_wide_vectors
 
@@ -32,7 +32,7 @@ from ..math.lanes import prefer_wide_vectors
 def lamb(param, d_param, state, n_params, n, hyperparameters):
     """m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², u ← RATE_1 m / (RATE_2 √v + ε) + λ param; param stays.
 
-    FIRST = β₁, SECOND = β₂, THIRD = λ; the rates correct the moments' bias, see `LAMB.step_rates`.
+    The rates correct the moments' bias, see `LAMB.step_rates`.
     """
     prefer_wide_vectors()
     p, d = carray(param, n), carray(d_param, n)
@@ -44,11 +44,11 @@ def lamb(param, d_param, state, n_params, n, hyperparameters):
     )
     correct_1, correct_2 = p.dtype.type(hyperparameters[RATE_1]), p.dtype.type(hyperparameters[RATE_2])
     beta_1, beta_2, decay = (
-        p.dtype.type(hyperparameters[FIRST]),
-        p.dtype.type(hyperparameters[SECOND]),
-        p.dtype.type(hyperparameters[THIRD]),
+        p.dtype.type(hyperparameters[BETA_1]),
+        p.dtype.type(hyperparameters[BETA_2]),
+        p.dtype.type(hyperparameters[WEIGHT_DECAY]),
     )
-    rest_1, rest_2 = p.dtype.type(1.0 - hyperparameters[FIRST]), p.dtype.type(1.0 - hyperparameters[SECOND])
+    rest_1, rest_2 = p.dtype.type(1.0 - hyperparameters[BETA_1]), p.dtype.type(1.0 - hyperparameters[BETA_2])
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         first = beta_1 * m[i] + rest_1 * g

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, kernel
 from ..lowlevel.pointers import carray, shift
-from ..lowlevel.records import EPSILON, FIRST, L2, LEARNING_RATE, SCALE, SECOND
+from ..lowlevel.records import BETA_1, BETA_2, EPSILON, L2, LEARNING_RATE, MOMENTUM, SCALE
 from ..math.lanes import prefer_wide_vectors
 
 SIGNATURE = (POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)
@@ -30,11 +30,11 @@ def sgd(param, d_param, state, n_params, n, hyperparameters):
 
 @kernel(*SIGNATURE)
 def momentum(param, d_param, state, n_params, n, hyperparameters):
-    """v ← μ v − η g, param ← param + v, with FIRST = μ."""
+    """v ← μ v − η g, param ← param + v."""
     prefer_wide_vectors()
     p, d, v = carray(param, n), carray(d_param, n), carray(state, n)
     eta, l2 = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[L2])
-    scale, mu = p.dtype.type(hyperparameters[SCALE]), p.dtype.type(hyperparameters[FIRST])
+    scale, mu = p.dtype.type(hyperparameters[SCALE]), p.dtype.type(hyperparameters[MOMENTUM])
     for i in range(n):
         velocity = mu * v[i] - eta * ((d[i] + l2 * p[i]) * scale)
         v[i] = velocity
@@ -43,11 +43,11 @@ def momentum(param, d_param, state, n_params, n, hyperparameters):
 
 @kernel(*SIGNATURE)
 def nesterov(param, d_param, state, n_params, n, hyperparameters):
-    """v ← μ v − η g, param ← param + μ v − η g, with FIRST = μ."""
+    """v ← μ v − η g, param ← param + μ v − η g."""
     prefer_wide_vectors()
     p, d, v = carray(param, n), carray(d_param, n), carray(state, n)
     eta, l2 = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[L2])
-    scale, mu = p.dtype.type(hyperparameters[SCALE]), p.dtype.type(hyperparameters[FIRST])
+    scale, mu = p.dtype.type(hyperparameters[SCALE]), p.dtype.type(hyperparameters[MOMENTUM])
     for i in range(n):
         step = eta * ((d[i] + l2 * p[i]) * scale)
         velocity = mu * v[i] - step
@@ -59,15 +59,15 @@ def nesterov(param, d_param, state, n_params, n, hyperparameters):
 def adam(param, d_param, state, n_params, n, hyperparameters):
     """m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², param ← param − η m / (√v + ε).
 
-    FIRST = β₁, SECOND = β₂. The correction of the moments' bias, √(1 − β₂ᵗ) / (1 − β₁ᵗ), is in the learning rate.
+    The correction of the moments' bias, √(1 − β₂ᵗ) / (1 − β₁ᵗ), is in the learning rate.
     """
     prefer_wide_vectors()
     p, d = carray(param, n), carray(d_param, n)
     m, v = carray(state, n), carray(shift(state, n_params), n)
     eta, l2 = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[L2])
     scale, epsilon = p.dtype.type(hyperparameters[SCALE]), p.dtype.type(hyperparameters[EPSILON])
-    beta_1, beta_2 = p.dtype.type(hyperparameters[FIRST]), p.dtype.type(hyperparameters[SECOND])
-    rest_1, rest_2 = p.dtype.type(1.0 - hyperparameters[FIRST]), p.dtype.type(1.0 - hyperparameters[SECOND])
+    beta_1, beta_2 = p.dtype.type(hyperparameters[BETA_1]), p.dtype.type(hyperparameters[BETA_2])
+    rest_1, rest_2 = p.dtype.type(1.0 - hyperparameters[BETA_1]), p.dtype.type(1.0 - hyperparameters[BETA_2])
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         first = beta_1 * m[i] + rest_1 * g

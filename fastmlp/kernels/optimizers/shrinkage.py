@@ -32,8 +32,8 @@ from ...compiler.numba_backend import POINTER, inline_ir, inline_llvm, kernel
 from ..lowlevel.barrier import thread_range
 from ..lowlevel.pointers import call, carray, doubles_at, pointer_at, shift
 from ..lowlevel.records import (
+    BETA_1,
     EPSILON,
-    FIRST,
     FLAT_TILE,
     GIVEN,
     KEPT,
@@ -41,6 +41,7 @@ from ..lowlevel.records import (
     LEARNING_RATE,
     MEAN,
     MOMENT,
+    MOMENTUM,
     MOST,
     N_HYPERPARAMETERS,
     N_STEP_RATES,
@@ -107,11 +108,11 @@ def shrink(param, d_param, state, n_params, n, hyperparameters):
 
 @kernel(*SIGNATURE)
 def shrink_ahead(param, d_param, state, n_params, n, hyperparameters):
-    """By μ MEAN + η λ: Nesterov's momentum, FIRST = μ."""
+    """By μ MEAN + η λ: Nesterov's momentum, μ = MOMENTUM."""
     shrink_all(
         param,
         n,
-        hyperparameters[FIRST] * hyperparameters[MEAN] + hyperparameters[LEARNING_RATE] * hyperparameters[SHRINKAGE],
+        hyperparameters[MOMENTUM] * hyperparameters[MEAN] + hyperparameters[LEARNING_RATE] * hyperparameters[SHRINKAGE],
     )
 
 
@@ -233,7 +234,9 @@ def shrink_by_trust(task_record, layer_records, dtype_ptr):
         carray(doubles_at(task.hyperparameters), N_STEP_RATES),
         carray(doubles_at(task.rule_hyperparameters), N_HYPERPARAMETERS),
     )
-    task.mean_shrinkage = hyperparameters[FIRST] * task.mean_shrinkage + (1.0 - hyperparameters[FIRST]) * task.shrinkage
+    task.mean_shrinkage = (
+        hyperparameters[BETA_1] * task.mean_shrinkage + (1.0 - hyperparameters[BETA_1]) * task.shrinkage
+    )
     mean = step_rates[RATE_1] * task.mean_shrinkage
     at = 0
     for number in range(task.n_layers):
