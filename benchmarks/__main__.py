@@ -106,8 +106,8 @@ def run_elsewhere(options: argparse.Namespace, plan: TrainingConfig) -> Session:
         print(flush=True)
         if Path(file).exists():
             return read_record(file)[0]
-    constants = {"threads": plan.threads, "pairs": plan.pairs, "epochs": plan.epochs}
-    return Session({}, constants, errors=[f"its process ended with code {run.returncode} and left no record"])
+    config = {"threads": plan.threads, "pairs": plan.pairs, "epochs": plan.epochs}
+    return Session({}, config, errors=[f"its process ended with code {run.returncode} and left no record"])
 
 
 def everything(sessions: list[Session]) -> tuple[list, list]:

@@ -72,7 +72,7 @@ class Session:
     """What was measured, where, and what was not."""
 
     machine: dict
-    constants: dict
+    config: dict
     missing: dict[str, str] = field(default_factory=dict)
     declined: dict[str, dict[str, str]] = field(default_factory=dict)  # by case and peer
     measurements: list[Measurement] = field(default_factory=list)
@@ -83,7 +83,7 @@ class Session:
 
     @property
     def threads(self) -> int:
-        return self.constants["threads"]
+        return self.config["threads"]
 
 
 def run_session(plan: TrainingConfig) -> Session:
@@ -99,9 +99,9 @@ def run_session(plan: TrainingConfig) -> Session:
         for name, reason in missing.items():
             print(f"MISSING: {name} ({reason})")
         peers = [peer for peer in peers if peer.name not in missing]
-        told = {peer.name: peer.constants() for peer in peers if hasattr(peer, "constants")}
-        constants = {"threads": plan.threads, "cores": cores, "pairs": plan.pairs, "epochs": plan.epochs, "seed": SEED}
-        session = Session(describe_machine(), constants | {"read once per process": told}, missing)
+        told = {peer.name: peer.config() for peer in peers if hasattr(peer, "config")}
+        config = {"threads": plan.threads, "cores": cores, "pairs": plan.pairs, "epochs": plan.epochs, "seed": SEED}
+        session = Session(describe_machine(), config | {"read once per process": told}, missing)
         print(report.format_machine(session.machine))
         print(report.format_place(plan.threads, cores, plan.pairs), flush=True)
         with limit_blas(plan.threads):  # again: peers were imported meanwhile

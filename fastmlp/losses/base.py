@@ -50,7 +50,7 @@ class BaseLoss:
         activation that it goes with by nature.
     fused : dict of str to Unit
         For some output activations, by name: the kernel from pre-activations to outputs, losses and delta.
-    of_outputs : Kernel
+    unfused : Kernel
         The kernel behind every other activation: from outputs and f′ to losses and delta.
     """
 
@@ -242,9 +242,9 @@ def second_derivative_times(h: np.ndarray, r: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> import numpy as np
-    >>> curvature_times(np.array([[2.0, 3.0]]), np.array([[1.0, 2.0]]))
+    >>> second_derivative_times(np.array([[2.0, 3.0]]), np.array([[1.0, 2.0]]))
     array([[2., 6.]])
-    >>> curvature_times(np.array([[[2.0, 1.0], [1.0, 3.0]]]), np.array([[1.0, 2.0]]))
+    >>> second_derivative_times(np.array([[[2.0, 1.0], [1.0, 3.0]]]), np.array([[1.0, 2.0]]))
     array([[4., 7.]])
     """
     return h * r if h.ndim == 2 else np.einsum("nij,nj->ni", h, r)

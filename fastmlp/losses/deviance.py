@@ -73,7 +73,7 @@ class Poisson(DevianceLoss):
 
     Examples
     --------
-    >>> Poisson().natural_output("regression")
+    >>> Poisson().default_output_activation("regression")
     'exp'
     """
 

@@ -24,10 +24,10 @@ class DropoutKeys:
 
     Examples
     --------
-    >>> masks = Masks(seed=7)
-    >>> first, second = masks.keys(2, n_layers=3)
-    >>> masks.advance(1)
-    >>> bool((masks.keys(1, n_layers=3) == second).all())
+    >>> dropout_keys = DropoutKeys(seed=7)
+    >>> first, second = dropout_keys.keys(2, n_layers=3)
+    >>> dropout_keys.advance(1)
+    >>> bool((dropout_keys.keys(1, n_layers=3) == second).all())
     True
     """
 

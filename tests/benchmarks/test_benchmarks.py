@@ -33,7 +33,7 @@ from benchmarks.threads import all_cores, placed
 CASE = Case("small", 40, 3, 2, (4,), 16, epochs=2, loss_band=(0.1, 2.0), peers=("fastmlp", "other"))
 
 PLAIN_SESSION = {
-    "machine": {}, "settings": {"threads": 1, "pairs": 5, "epochs": 3}, "missing": {}, "declined": {},
+    "machine": {}, "config": {"threads": 1, "pairs": 5, "epochs": 3}, "missing": {}, "declined": {},
     "measurements": [], "comparisons": [], "findings": [], "errors": [],
 }  # fmt: skip
 
@@ -323,7 +323,7 @@ class TestCommand:
         content = json.loads(file.read_text(encoding="utf-8"))
         assert set(content) == {"sessions", "goals"}
         content = content["sessions"][0]
-        assert content["settings"]["threads"] == 1
+        assert content["config"]["threads"] == 1
         first = content["measurements"][0]
         assert (first["case"]["name"], first["dtype"], first["epochs"], first["steps"]) == (
             "small",

@@ -188,7 +188,7 @@ class TestStarting:
 
     def test_a_process_that_leaves_its_code_in_the_folder(self, tmp_path, monkeypatch):
         """Of one kernel, to be quick."""
-        load = "import sys\nfrom fastmlp import warmup\nwarmup.all_units()[0].load(sys.argv[2])\n"
+        load = "import sys\nfrom fastmlp import warmup\nwarmup.all_kernels()[0].load(sys.argv[2])\n"
         monkeypatch.setattr(starting, "PROGRAM", load)
         assert starting.start_process("fastmlp", str(tmp_path)) > 0
         assert list(tmp_path.rglob("*.o"))

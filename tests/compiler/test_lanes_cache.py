@@ -102,7 +102,7 @@ def test_edits_in_another_file_are_seen(copy):
     network = package / "kernels" / "loop" / "forward_backward.py"
     original = network.read_text(encoding="utf-8")
     assert "def activate_rows(" in original
-    edit = "\n\n@pasted\ndef activate_rows(layer, first, rows, like):\n    pass\n"
+    edit = "\n\n@inline_ir\ndef activate_rows(layer, first, rows, dtype_ptr):\n    pass\n"
     network.write_text(original + edit, encoding="utf-8")
     assert_right(answer(**run), from_cache=False, activation="identity")
     network.write_text(original, encoding="utf-8")

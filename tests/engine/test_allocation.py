@@ -95,7 +95,7 @@ class TestSteps:
         epoch.run(0.1)
         task, entry = epoch.workspace.task, train_steps.entry(dtype)
         rates = np.full((100, N_STEP_RATES), 1e-3)
-        task["rates"] = rates.ctypes.data
+        task["step_rates"] = rates.ctypes.data
         arguments = (*epoch.workspace.arguments(), 0, 100, problem.network.params.ctypes.data)
 
         def hundred_steps():
@@ -113,7 +113,7 @@ class TestSteps:
         epoch = EpochRunner(problem.network, problem.dataset, Adam(), np.arange(1200), 24, n_threads=3)
         epoch.run(0.1)
         tasks, entry, rates = epoch.workspace.tasks, train_steps.entry(dtype), np.full((50, N_STEP_RATES), 1e-3)
-        tasks["rates"] = rates.ctypes.data
+        tasks["step_rates"] = rates.ctypes.data
         params = problem.network.params.ctypes.data
         arguments = [(*epoch.workspace.arguments(thread), 0, 50, params) for thread in range(3)]
 

@@ -26,8 +26,8 @@ pytestmark = ignores_max_iter
 
 #: Each tells mypy a type that the lines before it have made sure of; without it nothing else would happen.
 ASSERTIONS = {
-    ("estimators/preparation.py", "rows.y is not None"),
-    ("training/second_order.py", "rows.y is not None"),
+    ("estimators/preparation.py", "dataset.y is not None"),
+    ("training/second_order.py", "dataset.y is not None"),
     ("training/levenberg_marquardt.py", "isinstance(loss, SquareLoss)"),
     ("activations/custom.py", "isinstance(other, Activation)"),
     ("compiler/cache.py", "specification is not None and specification.loader is not None"),
@@ -133,7 +133,7 @@ def test_targets_of_another_shape():
 
 def test_inputs_of_another_width():
     model = TrainableModel([2, 3], ["identity"], "half_squared_error", np.float64)
-    with pytest.raises(ValueError, match="X has 4 columns, but the network reads 2"):
+    with pytest.raises(ValueError, match="X has 4 columns, but the network has 2 inputs"):
         predict(model, Dataset(np.ones((5, 4))))
     with pytest.raises(ValueError, match="X has 1 columns, but the network reads 2"):
         FullBatch(model, Dataset(np.ones((5, 1)), np.ones((5, 3))), l2=0.0)
