@@ -135,7 +135,7 @@ def test_inputs_of_another_width():
     model = TrainableModel([2, 3], ["identity"], "half_squared_error", np.float64)
     with pytest.raises(ValueError, match="X has 4 columns, but the network has 2 inputs"):
         predict(model, Dataset(np.ones((5, 4))))
-    with pytest.raises(ValueError, match="X has 1 columns, but the network reads 2"):
+    with pytest.raises(ValueError, match="X has 1 columns, but the network has 2 inputs"):
         FullBatch(model, Dataset(np.ones((5, 1)), np.ones((5, 3))), l2=0.0)
 
 
