@@ -143,6 +143,16 @@ def _beside_package() -> Path:
     return PACKAGE.parent / "__pycache__"
 
 
+def _base_of(folder: Path | str) -> str:
+    """Where the check of a folder's path begins: who can write beside the package can replace its sources, too."""
+    return str(PACKAGE.parent if Path(folder).parent == _beside_package() else Path("/"))
+
+
+def _trusted(folder: Path | str) -> str:
+    """The folder without links; raises OSError unless nobody else can write it."""
+    return trusted_paths.trusted_folder(str(folder), _base_of(folder))
+
+
 def _users_cache() -> Path:
     """XDG_CACHE_HOME, which counts only if it is absolute, or the one in the home folder."""
     given = os.environ.get("XDG_CACHE_HOME", "")
@@ -155,7 +165,7 @@ def read(name: str) -> Iterator[bytes]:
     """The whole files of this name, folder by folder; what somebody else could have written is passed over."""
     for folder in _known_folders():
         try:
-            trusted = trusted_paths.trusted_folder(str(folder))
+            trusted = _trusted(folder)
             content = trusted_paths.read_file(trusted, name)
         except OSError:
             continue
@@ -190,7 +200,7 @@ class Turn:
         while self._folders and not self._draft:
             folder = self._folders.pop(0)
             try:
-                self._folder = trusted_paths.make_folder(str(folder), _is_shared(folder))
+                self._folder = trusted_paths.make_folder(str(folder), _is_shared(folder), _base_of(folder))
                 self._draft = drafts.begin(self._folder, self._name)
             except OSError as error:
                 self._note(folder, error)
@@ -229,7 +239,7 @@ def is_being_made(name: str) -> bool:
     """Whether another process makes the entry of this name just now."""
     for folder in _known_folders():
         with contextlib.suppress(OSError):
-            if drafts.is_being_made(trusted_paths.trusted_folder(str(folder)), name):
+            if drafts.is_being_made(_trusted(folder), name):
                 return True
     return False
 
@@ -256,7 +266,7 @@ def share() -> None:
     _sharing = True
     for folder in map(str, cache_folders()):
         with contextlib.suppress(OSError):
-            trusted = trusted_paths.trusted_folder(folder)
+            trusted = _trusted(folder)
             status = os.lstat(trusted)
             if trusted_paths.effective_user() != 0 or status.st_uid:
                 continue
@@ -270,7 +280,7 @@ def kept_in() -> Iterator[tuple[str, str]]:
     """The folders that hold compiled code, and who can load it."""
     for folder in map(str, cache_folders()):
         with contextlib.suppress(OSError):
-            trusted = trusted_paths.trusted_folder(folder)
+            trusted = _trusted(folder)
             if not any(name.endswith(".o") for name in os.listdir(trusted)):
                 continue
             above = [trusted, *map(str, Path(trusted).parents)]
