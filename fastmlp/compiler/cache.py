@@ -26,7 +26,7 @@ from typing import Any
 
 import llvmlite
 
-from . import cache_cleaning, drafts, shown_warnings, source_hash, trusted_paths
+from . import cache_cleaning, drafts, interrupts, shown_warnings, source_hash, trusted_paths
 from . import cpu as host
 
 PACKAGE = Path(os.path.abspath(__file__)).parents[1]
@@ -123,6 +123,7 @@ def _known_folders() -> list[Path]:
     try:
         return cache_folders()
     except Exception:  # whatever the loaders of sources raise that have gone, or that cannot be opened just now
+        interrupts.check()
         return []
 
 
@@ -223,6 +224,8 @@ class Turn:
                 cache_cleaning.clean(self._folder)
                 return
             except OSError as error:
+                self._draft.discard()
+                interrupts.check()
                 self._note(self._folder, error)
                 self._begin()
         if self._reasons:
@@ -290,6 +293,7 @@ def kept_in() -> Iterator[tuple[str, str]]:
 
 @functools.cache
 def _warn_uncached(reasons: str) -> None:
+    interrupts.check()  # that may be the only reason
     shown_warnings.warn(
         f"fastmlp cannot keep its compiled kernels ({reasons}); they are compiled again in each process. "
         "Set NUMBA_CACHE_DIR to a folder of your own that nobody else can write.",

@@ -59,9 +59,16 @@ class Draft:
     locked : bool
     """
 
+    _open = False
+
     def __init__(self, path: str, descriptor: int, locked: bool) -> None:
-        self._path, self._descriptor, self._locked = path, descriptor, locked
+        self._path, self._descriptor, self._locked, self._process = path, descriptor, locked, os.getpid()
         self._open = True
+
+    def __del__(self) -> None:
+        """A signal's handler may raise at any line: whoever is left waiting would wait for this process."""
+        if self._open and self._process == os.getpid():
+            self.discard()
 
     def take_room(self) -> Draft:
         """Raise OSError and remove it if the disk is full, or a limit of the user's or the process's is reached."""
@@ -134,8 +141,13 @@ def begin(folder: str, name: str) -> Draft:
         except OSError:  # there are no locks, or something lies in the way
             break
         else:
-            if draft:
-                return draft.take_room()
+            try:
+                if draft:
+                    return draft.take_room()
+            except BaseException:
+                if draft:
+                    draft.discard()
+                raise
     path = os.path.join(folder, f"{name}.{secrets.token_hex(8)}{_UNLOCKED}")
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | SAFE, 0o600)
     return Draft(path, descriptor, locked=False).take_room()
