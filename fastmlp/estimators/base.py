@@ -109,7 +109,7 @@ class BaseMLP(Preparation):
         if checked is None:
             draft = self._draft()
             checked = draft._check_rows(X, y, sample_weight, True, False, classes)
-        dataset = Dataset(*checked, kept.network.dtype)
+        dataset = Dataset(checked[0], checked[1], checked[2], kept.network.dtype)
         going_on = kept.resume(self, dataset) if dataset.n_rows == n_rows else None
         if draft is not None and going_on is not None:
             draft.__dict__["_continuation"] = kept

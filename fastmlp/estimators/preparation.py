@@ -74,7 +74,9 @@ class Preparation(ForwardPass, ABC):
             return choose_output(self.loss, self.output_activation, task, width)
         return keep_output(self, task, width)
 
-    def _plain_rows(self, X: Any, y: Any, sample_weight: Any, classes: Any, network: TrainableModel) -> tuple | None:
+    def _plain_rows(
+        self, X: Any, y: Any, sample_weight: Any, classes: Any, network: TrainableModel
+    ) -> tuple[Any, np.ndarray, np.ndarray | None] | None:
         """As `_check_rows`, where scikit-learn's validation would return the rows as they are; else None."""
         if hasattr(self, "feature_names_in_") or not is_plain_matrix(X, network.layout.layer_sizes[0]):
             return None
