@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..compiler.forking import loading
+from ..compiler.interrupts import Interrupts
 from ..compiler.kernel import Kernel
 
 #: Where a derivative is compared with differences: no round numbers, at which functions have their kinks.
@@ -231,12 +232,17 @@ def _evaluate(function: Any, *numbers: float) -> float:
     if not isinstance(function, plain) and not dispatcher:
         raise TypeError(f"{function!r} is not a plain function. What is allowed: {_allowed()}.")
     given = ", ".join(map(str, numbers))
+    interrupts = Interrupts()
     try:
-        with np.errstate(all="ignore"):
+        with interrupts, np.errstate(all="ignore"):
             value = function(*numbers)
+    except MemoryError:
+        raise
     except (ArithmeticError, ValueError):  # math.log(-1.0), math.exp(1000.0): what compiled code has a NaN for
+        interrupts.check()
         return math.nan
     except Exception as error:
+        interrupts.check()
         raised = f"{type(error).__name__}: {error}"
         raise TypeError(f"{_name(function)}({given}) raises {raised}. What is allowed: {_allowed()}.") from error
     if isinstance(value, np.ndarray) and value.ndim == 0:  # np.where makes one

@@ -26,7 +26,7 @@ from typing import Any
 
 import llvmlite
 
-from . import cache_cleaning, drafts, shown_warnings, source_hash, trusted_paths
+from . import cache_cleaning, drafts, interrupts, shown_warnings, source_hash, trusted_paths
 from . import cpu as host
 
 PACKAGE = Path(os.path.abspath(__file__)).parents[1]
@@ -123,6 +123,7 @@ def _known_folders() -> list[Path]:
     try:
         return cache_folders()
     except Exception:  # whatever the loaders of sources raise that have gone, or that cannot be opened just now
+        interrupts.check()
         return []
 
 
@@ -143,6 +144,16 @@ def _beside_package() -> Path:
     return PACKAGE.parent / "__pycache__"
 
 
+def _base_of(folder: Path | str) -> str:
+    """Where the check of a folder's path begins: who can write beside the package can replace its sources, too."""
+    return str(PACKAGE.parent if Path(folder).parent == _beside_package() else Path("/"))
+
+
+def _trusted(folder: Path | str) -> str:
+    """The folder without links; raises OSError unless nobody else can write it."""
+    return trusted_paths.trusted_folder(str(folder), _base_of(folder))
+
+
 def _users_cache() -> Path:
     """XDG_CACHE_HOME, which counts only if it is absolute, or the one in the home folder."""
     given = os.environ.get("XDG_CACHE_HOME", "")
@@ -155,7 +166,7 @@ def read(name: str) -> Iterator[bytes]:
     """The whole files of this name, folder by folder; what somebody else could have written is passed over."""
     for folder in _known_folders():
         try:
-            trusted = trusted_paths.trusted_folder(str(folder))
+            trusted = _trusted(folder)
             content = trusted_paths.read_file(trusted, name)
         except OSError:
             continue
@@ -190,7 +201,7 @@ class Turn:
         while self._folders and not self._draft:
             folder = self._folders.pop(0)
             try:
-                self._folder = trusted_paths.make_folder(str(folder), _is_shared(folder))
+                self._folder = trusted_paths.make_folder(str(folder), _is_shared(folder), _base_of(folder))
                 self._draft = drafts.begin(self._folder, self._name)
             except OSError as error:
                 self._note(folder, error)
@@ -213,6 +224,8 @@ class Turn:
                 cache_cleaning.clean(self._folder)
                 return
             except OSError as error:
+                self._draft.discard()
+                interrupts.check()
                 self._note(self._folder, error)
                 self._begin()
         if self._reasons:
@@ -229,7 +242,7 @@ def is_being_made(name: str) -> bool:
     """Whether another process makes the entry of this name just now."""
     for folder in _known_folders():
         with contextlib.suppress(OSError):
-            if drafts.is_being_made(trusted_paths.trusted_folder(str(folder)), name):
+            if drafts.is_being_made(_trusted(folder), name):
                 return True
     return False
 
@@ -256,7 +269,7 @@ def share() -> None:
     _sharing = True
     for folder in map(str, cache_folders()):
         with contextlib.suppress(OSError):
-            trusted = trusted_paths.trusted_folder(folder)
+            trusted = _trusted(folder)
             status = os.lstat(trusted)
             if trusted_paths.effective_user() != 0 or status.st_uid:
                 continue
@@ -270,7 +283,7 @@ def kept_in() -> Iterator[tuple[str, str]]:
     """The folders that hold compiled code, and who can load it."""
     for folder in map(str, cache_folders()):
         with contextlib.suppress(OSError):
-            trusted = trusted_paths.trusted_folder(folder)
+            trusted = _trusted(folder)
             if not any(name.endswith(".o") for name in os.listdir(trusted)):
                 continue
             above = [trusted, *map(str, Path(trusted).parents)]
@@ -280,6 +293,7 @@ def kept_in() -> Iterator[tuple[str, str]]:
 
 @functools.cache
 def _warn_uncached(reasons: str) -> None:
+    interrupts.check()  # that may be the only reason
     shown_warnings.warn(
         f"fastmlp cannot keep its compiled kernels ({reasons}); they are compiled again in each process. "
         "Set NUMBA_CACHE_DIR to a folder of your own that nobody else can write.",

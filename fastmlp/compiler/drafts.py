@@ -4,6 +4,8 @@ An entry is written into a draft, ``<name>.draft``, which takes the entry's name
 holds a lock on its draft, so that others wait; the system releases it if the process dies. What a dead process leaves
 is a draft without a lock, which the next process takes over, or removes. Where locks do not work (some network file
 systems, Windows), or their holder does not get on, an entry is made by several: each has a draft of its own.
+
+A draft takes its room on the disk when it is opened: nobody waits for an entry that cannot be kept when it is made.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ SUFFIX = ".draft"
 _UNLOCKED = ".unlocked"
 #: Of entries, as `kernels` names them, and of their drafts: what else lies there is somebody's own.
 _NAMES = re.compile(rf"\w+\.\w+\.\w+(-[0-9a-f]{{12}})?\.o({re.escape(SUFFIX)}|\.[0-9a-f]{{16}}{re.escape(_UNLOCKED)})?")
+#: Bytes that a draft takes at once: more than an entry has, unless it is compiled with debug information.
+ROOM = 1 << 16
 #: Seconds that one entry is waited for: its maker may have been stopped.
 PATIENCE = 60.0
 #: A draft without a lock that is older than this, in seconds, has been left by a dead process.
@@ -55,18 +59,37 @@ class Draft:
     locked : bool
     """
 
+    _open = False
+
     def __init__(self, path: str, descriptor: int, locked: bool) -> None:
-        self._path, self._descriptor, self._locked = path, descriptor, locked
+        self._path, self._descriptor, self._locked, self._process = path, descriptor, locked, os.getpid()
         self._open = True
+
+    def __del__(self) -> None:
+        """A signal's handler may raise at any line: whoever is left waiting would wait for this process."""
+        if self._open and self._process == os.getpid():
+            self.discard()
+
+    def take_room(self) -> Draft:
+        """Raise OSError and remove it if the disk is full, or a limit of the user's or the process's is reached."""
+        try:
+            self._write(bytes(ROOM))
+        except BaseException:
+            self.discard()
+            raise
+        return self
+
+    def _write(self, content: bytes) -> None:
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(self._descriptor, rest) :]
 
     def publish(self, name: str, content: bytes, mode: int) -> None:
         """Make this the content of the entry `name`, beside the draft."""
         try:
-            os.lseek(self._descriptor, 0, os.SEEK_SET)
-            os.ftruncate(self._descriptor, 0)
-            rest = memoryview(content)
-            while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
+            self._write(content)
+            os.ftruncate(self._descriptor, len(content))
             if hasattr(os, "fchmod"):
                 os.fchmod(self._descriptor, mode)
             if not self._locked:
@@ -111,15 +134,23 @@ def begin(folder: str, name: str) -> Draft:
     until, pause = time.monotonic() + PATIENCE, 0.002
     while time.monotonic() < until:
         try:
-            if draft := _take(os.path.join(folder, name + SUFFIX)):
-                return draft
+            draft = _take(os.path.join(folder, name + SUFFIX))
         except BlockingIOError:
             time.sleep(pause)
             pause = min(2 * pause, 0.05)
         except OSError:  # there are no locks, or something lies in the way
             break
+        else:
+            try:
+                if draft:
+                    return draft.take_room()
+            except BaseException:
+                if draft:
+                    draft.discard()
+                raise
     path = os.path.join(folder, f"{name}.{secrets.token_hex(8)}{_UNLOCKED}")
-    return Draft(path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | SAFE, 0o600), locked=False)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | SAFE, 0o600)
+    return Draft(path, descriptor, locked=False).take_room()
 
 
 def is_being_made(folder: str, name: str) -> bool:

@@ -23,7 +23,7 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from . import cache as code_cache
-from . import forking, shown_warnings
+from . import forking, interrupts, shown_warnings
 
 KERNELS = f"{__package__.partition('.')[0]}.kernels"
 
@@ -110,7 +110,9 @@ class Kernel:
         dtype = np.dtype(dtype)
         if dtype not in self.compiled:
             with _lock:  # one object for all threads: code whose object dies is unloaded
-                if dtype not in self.compiled:
+                if dtype in self.compiled:
+                    return self.compiled[dtype]
+                with interrupts.Interrupts():
                     self.compiled[dtype] = self._from_cache(dtype) or self._from_compiler(dtype)
         return self.compiled[dtype]
 
@@ -121,7 +123,7 @@ class Kernel:
             try:
                 return LoadedCode(content, cache_hits=1)
             except Exception:  # whatever a foreign file raises, the compiler is the answer
-                continue
+                interrupts.check()
         return None
 
     def _from_compiler(self, dtype: np.dtype) -> LoadedCode:
@@ -136,7 +138,8 @@ class Kernel:
         return code
 
     def _compile(self, dtype: np.dtype) -> bytes:
-        with shown_warnings.shown():
+        interrupts.check()
+        with shown_warnings.shown(), interrupts.Interrupts():
             return _compiler().compile_source(self.source, dtype, self.named)
 
     def _may_be_kept(self) -> bool:

@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numba
+import numba.core.dispatcher
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -52,6 +53,7 @@ __all__ = [
     "NeedsPython",
     "build",
     "compile_source",
+    "forget_failures",
     "inline_ir",
     "inline_llvm",
     "inline_reduction",
@@ -277,9 +279,14 @@ def build(source: KernelSource, dtype: Any, is_package_kernel: bool = True) -> t
     with _collecting_no_garbage(), global_compiler_lock, _compiling():
         library = _Library(target.codegen(), source.function.__qualname__)
         pipeline = MinimalPipeline if is_package_kernel else Compiler
-        compiled = compiler.compile_extra(
-            typing, target, source.function, signature, types.void, flags, {}, library, pipeline
-        )
+        try:
+            compiled = compiler.compile_extra(
+                typing, target, source.function, signature, types.void, flags, {}, library, pipeline
+            )
+        except BaseException:
+            if is_package_kernel:
+                forget_failures()
+            raise
         symbol = (
             _add_entry(library, compiled.fndesc, is_package_kernel)
             if silent
@@ -309,6 +316,14 @@ def _add_entry(library: _Library, described: Any, is_package_kernel: bool) -> st
     builder.ret_void()
     library.add_ir_module(module)
     return "entry"
+
+
+def forget_failures() -> None:
+    """Have Numba try again what has failed: it remembers that of every function, also where it was interrupted."""
+    kind: Any = vars(numba.core.dispatcher)["_FunctionCompiler"]
+    for one in gc.get_objects():
+        if issubclass(type(one), kind):
+            one._failed_cache.clear()
 
 
 def register_numba_symbols() -> None:

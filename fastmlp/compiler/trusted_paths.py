@@ -10,6 +10,7 @@ of files are checked.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -20,8 +21,8 @@ MAX_SIZE = 1 << 26
 SAFE = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"))
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 _MAX_LINKS = 40
-#: The folders that have passed, by path and effective user, and what they are without links.
-_passed: dict[tuple[str, int | None], str] = {}
+#: The folders that have passed, by path, effective user and where the walk began, and what they are without links.
+_passed: dict[tuple[str, int | None, str], str] = {}
 
 
 class UntrustedPathError(OSError):
@@ -33,8 +34,14 @@ def effective_user() -> int | None:
     return os.geteuid() if hasattr(os, "geteuid") else None
 
 
-def trusted_folder(path: str) -> str:
+def trusted_folder(path: str, base: str = "/") -> str:
     """The folder's path without links, checked once a process.
+
+    Parameters
+    ----------
+    path : str
+    base : str
+        A folder above it whose writers are trusted, since they choose what this process runs anyway.
 
     Raises
     ------
@@ -43,19 +50,20 @@ def trusted_folder(path: str) -> str:
     OSError
         If it is not there, or no folder.
     """
-    key = path, effective_user()
+    key = path, effective_user(), base
     if key not in _passed:
-        _passed[key] = _follow(path, make=False, shared=False)
+        _passed[key] = _follow(path, base, make=False, shared=False)
     return _passed[key]
 
 
-def make_folder(path: str, shared: bool) -> str:
+def make_folder(path: str, shared: bool, base: str = "/") -> str:
     """As `trusted_folder`, but made if it is not there, and checked anew: it may have been removed.
 
     New folders are for this user alone (0700) or, if `shared`, as readable as the folder in which each is made,
-    whatever the umask. Nobody else can ever write them.
+    whatever the umask. Nobody else can ever write them. Below a `base` only its owner makes any: of another's they
+    would be in the way of the owner's own.
     """
-    return _follow(path, make=True, shared=shared)
+    return _follow(path, base, make=True, shared=shared)
 
 
 def read_file(folder: str, name: str) -> bytes:
@@ -110,17 +118,18 @@ def _refuse_others(path: str, status: os.stat_result) -> None:
         raise UntrustedPathError(f"{path} can be written by others: chmod go-w")
 
 
-def _follow(path: str, make: bool, shared: bool) -> str:
-    """Walk down from the root; see the module's docstring."""
+def _follow(path: str, base: str, make: bool, shared: bool) -> str:
+    """Walk down from the root, or from `base`; see the module's docstring."""
     if not os.path.isabs(path):
         raise UntrustedPathError(f"{path} is not an absolute path")
     if effective_user() is None:
         return _without_owners(path, make)
-    here, to_do, n_links = "/", path.split("/")[::-1], 0
+    here, to_do, n_links = os.path.realpath(base), path.removeprefix(base).split("/")[::-1], 0
     status = os.lstat(here)
+    begin = None if base == "/" else status
     while True:
         parts_left = any(part not in ("", ".") for part in to_do)
-        if not (parts_left and status.st_mode & stat.S_ISVTX and status.st_uid in (effective_user(), 0)):
+        if not (parts_left and _is_step(status, begin)):
             _refuse_others(here, status)
         if not parts_left:
             return here
@@ -128,11 +137,13 @@ def _follow(path: str, make: bool, shared: bool) -> str:
         if part in ("", "."):
             continue
         below = os.path.dirname(here) if part == ".." else os.path.join(here, part)
-        below_status = _look(below, status, make, shared)
+        if make and not os.path.lexists(below):
+            _make(below, status, shared, begin is not None)
+        below_status = os.lstat(below)
         if stat.S_ISLNK(below_status.st_mode):
             if below_status.st_uid not in (effective_user(), 0):
                 raise UntrustedPathError(f"{below} is a link of another user, {below_status.st_uid}")
-            n_links += 1
+            begin, n_links = None, n_links + 1
             if n_links > _MAX_LINKS:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
             target = os.readlink(below)
@@ -145,19 +156,30 @@ def _follow(path: str, make: bool, shared: bool) -> str:
         here, status = below, below_status
 
 
-def _look(path: str, above: os.stat_result, make: bool, shared: bool) -> os.stat_result:
-    """What lies there; a new folder, if nothing does and one is to be made."""
-    try:
-        return os.lstat(path)
-    except FileNotFoundError:
-        if not make:
-            raise
-    try:
+def _is_step(status: os.stat_result, begin: os.stat_result | None) -> bool:
+    """Whether a folder will do on the way, although others may write in it; `begin` is where the walk began."""
+    if status is begin:
+        return True
+    if status.st_uid not in (effective_user(), 0):
+        return False
+    if status.st_mode & stat.S_ISVTX:
+        return True
+    if begin is None or begin.st_mode & stat.S_ISVTX:
+        return False
+    # All who can write in it can write where the walk began.
+    writers = status.st_mode & _WRITABLE_BY_OTHERS
+    if begin.st_mode & stat.S_IWOTH:
+        return True
+    return not writers & ~begin.st_mode and status.st_gid == begin.st_gid
+
+
+def _make(path: str, above: os.stat_result, shared: bool, only_by_owner: bool) -> None:
+    """A new folder."""
+    if only_by_owner and above.st_uid != effective_user():
+        raise UntrustedPathError(f"{path} is for the owner of the folder above to make, user {above.st_uid}")
+    with contextlib.suppress(FileExistsError):  # another process was faster: it is checked like any other
         os.mkdir(path, 0o700)
         os.chmod(path, 0o700 | (readable_mode(above) if shared else 0))
-    except FileExistsError:
-        pass  # another process was faster: it is checked like any other
-    return os.lstat(path)
 
 
 def _without_owners(path: str, make: bool) -> str:

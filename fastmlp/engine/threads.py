@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..compiler.interrupts import Interrupts
 from ..kernels.lowlevel.records import CANCELLED, ROW_TILE, TEAM_BYTES
 from .cores import Threads, count_threads
 from .workspace import aligned
@@ -254,9 +255,12 @@ class Worker:
         """
         if sys.is_finalizing():
             return False
+        interrupts = Interrupts()
         try:
-            self.thread.start()
+            with interrupts:
+                self.thread.start()
         except Exception as error:  # whatever those who patch threads raise
+            interrupts.check()
             if isinstance(error.__context__, KeyboardInterrupt):  # it came where `threading` cannot bear it
                 raise error.__context__ from None
             return False

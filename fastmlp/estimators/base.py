@@ -47,10 +47,10 @@ class BaseMLP(Preparation):
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, incremental: bool, classes: Any = None) -> BaseMLP:
         """Check everything on a draft of the model; only a fit that is not refused changes the model itself."""
-        kept = Continuation.take(self) if incremental else None
+        kept, checked = Continuation.take(self) if incremental else None, None
         if kept is not None:
             try:
-                going_on = self._continue(kept, X, y, sample_weight, classes)
+                going_on, checked = self._continue(kept, X, y, sample_weight, classes)
                 if going_on is not None:
                     self._random_state = going_on.random_state
                     self._fit_stochastic(going_on)
@@ -62,7 +62,7 @@ class BaseMLP(Preparation):
         before = None if generator is None else generator.get_state()
         draft, result = self._draft(), None
         try:
-            fitting = draft._prepare(X, y, sample_weight, incremental, classes)
+            fitting = draft._prepare(X, y, sample_weight, incremental, classes, checked)
             if not isinstance(fitting, MinibatchFitting):
                 result = draft._solve(fitting)
         except BaseException:
@@ -96,21 +96,25 @@ class BaseMLP(Preparation):
 
     def _continue(
         self, kept: Continuation, X: Any, y: Any, sample_weight: Any, classes: Any
-    ) -> MinibatchFitting | None:
-        """What the last ``partial_fit`` left ready, for these rows; None where everything is to be prepared anew."""
+    ) -> tuple[MinibatchFitting | None, tuple | None]:
+        """What the last ``partial_fit`` left ready, for these rows; None where everything is to be prepared anew.
+
+        Also the rows as they have been checked, if they have: whoever warns of them, or makes arrays of them, is asked
+        once.
+        """
         n_rows = X.shape[0] if getattr(X, "ndim", 0) == 2 else len(X) if isinstance(X, list) else 0
         if not n_rows or not kept.suits(self, n_rows, sp.issparse(X), sample_weight is not None):
-            return None
-        dataset, draft = self._plain_rows(X, y, sample_weight, classes, kept.network), None
-        if dataset is None:
+            return None, None
+        checked, draft = self._plain_rows(X, y, sample_weight, classes, kept.network), None
+        if checked is None:
             draft = self._draft()
-            X, y, sample_weight = draft._check_rows(X, y, sample_weight, True, False, classes)
-            dataset = Dataset(X, y, sample_weight, kept.network.dtype)
+            checked = draft._check_rows(X, y, sample_weight, True, False, classes)
+        dataset = Dataset(checked[0], checked[1], checked[2], kept.network.dtype)
         going_on = kept.resume(self, dataset) if dataset.n_rows == n_rows else None
         if draft is not None and going_on is not None:
             draft.__dict__["_continuation"] = kept
             self.__dict__ = draft.__dict__
-        return going_on
+        return going_on, checked
 
     def _fit_stochastic(self, fitting: MinibatchFitting) -> None:
         history = self._history()

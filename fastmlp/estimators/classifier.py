@@ -295,7 +295,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         y : ndarray of shape (n,) or (n, n_labels)
         """
-        return self._decode(self._forward(X))
+        model = self._as_it_is()
+        return model._decode(model._forward(X))
 
     @available_if(gives_probabilities)
     def predict_proba(self, X):
@@ -309,7 +310,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         probabilities : ndarray of shape (n, n_classes)
         """
-        return self._forward(X, both_classes=self._has_one_output())
+        model = self._as_it_is()
+        return model._forward(X, both_classes=model._has_one_output())
 
     @available_if(gives_probabilities)
     def predict_log_proba(self, X):
@@ -338,7 +340,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         outputs : ndarray of shape (n,) for two classes, else (n, n_classes)
         """
-        outputs = self._forward(X)
+        outputs = self._as_it_is()._forward(X)
         return outputs.ravel() if outputs.shape[1] == 1 else outputs
 
     def _encode(self, X: Any, y: Any, incremental: bool, first: bool, classes: Any) -> tuple[Any, np.ndarray]:

@@ -48,6 +48,12 @@ class ForwardPass(BaseEstimator):
     coefs_: list[np.ndarray]
     intercepts_: list[np.ndarray]
 
+    def _as_it_is(self) -> Any:
+        """The model in its present state, read in one step: a fit in another thread puts another in its place."""
+        model = object.__new__(type(self))
+        model.__dict__ = self.__dict__
+        return model
+
     def _forward(self, X: Any, both_classes: bool = False) -> np.ndarray:
         """The network's outputs for X, (n, n_outputs), from what `coefs_` and `intercepts_` hold now.
 

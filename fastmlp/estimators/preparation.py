@@ -74,15 +74,17 @@ class Preparation(ForwardPass, ABC):
             return choose_output(self.loss, self.output_activation, task, width)
         return keep_output(self, task, width)
 
-    def _plain_rows(self, X: Any, y: Any, sample_weight: Any, classes: Any, network: TrainableModel) -> Dataset | None:
-        """The rows as kernels read them, where scikit-learn's validation would return them as they are; else None."""
+    def _plain_rows(
+        self, X: Any, y: Any, sample_weight: Any, classes: Any, network: TrainableModel
+    ) -> tuple[Any, np.ndarray, np.ndarray | None] | None:
+        """As `_check_rows`, where scikit-learn's validation would return the rows as they are; else None."""
         if hasattr(self, "feature_names_in_") or not is_plain_matrix(X, network.layout.layer_sizes[0]):
             return None
         encoded = self._encode_plain(X, y, classes)
         if encoded is None:
             return None
         network.loss_function.check(network.output_activation, network.layout.layer_sizes[-1], encoded)
-        return Dataset(X, encoded, check_sample_weight(sample_weight, X), network.dtype)
+        return X, encoded, check_sample_weight(sample_weight, X)
 
     def _check_rows(
         self, X: Any, y: Any, sample_weight: Any, incremental: bool, first: bool, classes: Any
@@ -93,8 +95,13 @@ class Preparation(ForwardPass, ABC):
         X, y = self._encode(X, y, incremental, first, classes)
         return X, y, check_sample_weight(sample_weight, X)
 
-    def _prepare(self, X: Any, y: Any, sample_weight: Any, incremental: bool, classes: Any) -> Fitting:
-        """Everything before the first step, on a draft: whatever is refused is refused here."""
+    def _prepare(
+        self, X: Any, y: Any, sample_weight: Any, incremental: bool, classes: Any, checked: tuple | None = None
+    ) -> Fitting:
+        """Everything before the first step, on a draft: whatever is refused is refused here.
+
+        `checked` is what `_check_rows` has returned of these rows, if it has been asked.
+        """
         hidden = check_hidden_layer_sizes(self.hidden_layer_sizes)
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         if incremental and self.early_stopping:
@@ -105,7 +112,7 @@ class Preparation(ForwardPass, ABC):
         check_used(self)
         if self.solver not in FULL_BATCH:
             build_optimizer(self)
-        X, y, sample_weight = self._check_rows(X, y, sample_weight, incremental, first, classes)
+        X, y, sample_weight = checked or self._check_rows(X, y, sample_weight, incremental, first, classes)
         self._random_state = random_state = check_random_state(self.random_state)
         network = self._build_network([X.shape[1], *hidden], y.shape[1], X.dtype, first, random_state)
         dataset = Dataset(X, y, sample_weight, network.dtype)

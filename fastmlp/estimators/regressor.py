@@ -287,10 +287,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         -------
         y : ndarray of shape (n,) or (n, n_targets); (n, n_quantiles) or (n, n_targets, n_quantiles) with several
         """
-        outputs = self._forward(X)
+        model = self._as_it_is()
+        outputs = model._forward(X)
         if outputs.shape[1] == 1:
             return outputs.ravel()
-        each = self._by_target(outputs)
+        each = model._by_target(outputs)
         return each.reshape(outputs.shape) if 1 in each.shape[1:] else each
 
     def score(self, X, y, sample_weight=None):
@@ -306,7 +307,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         -------
         score : float
         """
-        each = self._by_target(self._forward(X))
+        model = self._as_it_is()
+        each = model._by_target(model._forward(X))
         return float(r2_score(y, each[:, :, each.shape[2] // 2], sample_weight=sample_weight))
 
     def _encode(self, X: Any, y: Any, incremental: bool, first: bool, classes: Any) -> tuple[Any, np.ndarray]:

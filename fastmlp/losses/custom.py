@@ -12,6 +12,7 @@ import numpy as np
 
 from ..activations.custom import check_derivative
 from ..compiler.forking import loading
+from ..compiler.interrupts import Interrupts
 from ..compiler.kernel import Kernel
 from .base import BaseLoss
 
@@ -35,12 +36,16 @@ def check_plain(function: Any, n_args: int) -> None:
 
 def _can_be_called(function: Any) -> bool:
     """Whether it raises nothing but what numbers raise; when it is compiled, it will be said what is wrong with it."""
+    interrupts = Interrupts()
     try:
-        with np.errstate(all="ignore"):
+        with interrupts, np.errstate(all="ignore"):
             function(0.4783, 1.0)
+    except MemoryError:
+        raise
     except (ArithmeticError, ValueError):
-        pass
+        interrupts.check()
     except Exception:
+        interrupts.check()
         return False
     return True
 

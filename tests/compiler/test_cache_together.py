@@ -9,7 +9,7 @@ import sys
 import time
 
 import pytest
-from helpers.lanes import environment, finish, start_python
+from helpers.lanes import environment, finish, run_python, start_python
 from test_lanes_cache import ANSWER
 
 from fastmlp.compiler import cache as code_cache
@@ -25,6 +25,10 @@ from fastmlp.compiler import cache as code_cache, drafts
 
 def say(word):
     print(word, flush=True)
+
+if "full" in sys.argv:
+    import resource
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
 
 if "wait" in sys.argv:
     pause = time.sleep
@@ -134,6 +138,79 @@ def test_a_killed_maker_releases_its_lock(kind, start, tmp_path):
     other.tell("make")
     assert other.end() == (0, "")
     assert files(tmp_path) == [NAME]
+
+
+def test_on_a_full_disk_nobody_waits(start, tmp_path):
+    """Where an empty file can be made and nothing written: each compiles for itself, and says so once."""
+    pytest.importorskip("resource")
+    makers = [start("wait", "full") for _ in range(3)]
+    assert [maker.hears() for maker in makers] == ["holds"] * 3
+    for maker in makers:
+        maker.tell("make")
+        code, errors = maker.end()
+        assert code == 0
+        assert errors.count("fastmlp cannot keep its compiled kernels") == 1
+        assert os.strerror(errno.EFBIG) in errors
+    assert files(tmp_path) == []
+
+
+def test_a_full_disk_beside_one_with_room(tmp_path, folder, monkeypatch):
+    """Before anything is compiled, it is known where it will be kept."""
+    other = tmp_path / "other" / folder.name
+    monkeypatch.setattr(code_cache, "cache_folders", lambda: [folder, other])
+    write = os.write
+
+    def write_where_there_is_room(descriptor, content):
+        if (folder / f"{NAME}.draft").exists():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(descriptor, content)
+
+    monkeypatch.setattr(os, "write", write_where_there_is_room)
+    with code_cache.Turn(NAME) as turn:
+        assert files(folder) == []
+        assert files(other) == [f"{NAME}.draft"]
+        turn.keep(b"content")
+    assert list(code_cache.read(NAME)) == [b"content"]
+    assert files(other) == [NAME]
+
+
+@pytest.mark.parametrize("locks", [True, False])
+def test_a_disk_that_is_full_of_others_drafts(locks, folder, monkeypatch):
+    """A draft keeps its room until it is published; then the entry is as long as its content."""
+    if not locks:
+        monkeypatch.setattr(drafts, "fcntl", None)
+    with code_cache.Turn(NAME) as turn:
+        (draft,) = folder.iterdir()
+        assert draft.stat().st_size == drafts.ROOM
+        turn.keep(b"content")
+    assert (folder / NAME).stat().st_size == 32 + len(b"content")
+    with code_cache.Turn(NAME) as turn:
+        turn.keep(bytes(2 * drafts.ROOM))
+    assert (folder / NAME).stat().st_size == 32 + 2 * drafts.ROOM
+    assert files(folder) == [NAME]
+
+
+@pytest.mark.parametrize("locks", [True, False])
+def test_ctrl_c_while_room_is_taken(locks, folder, monkeypatch):
+    if not locks:
+        monkeypatch.setattr(drafts, "fcntl", None)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            code_cache.write(NAME, b"content")
+    assert files(folder) == []
+    code_cache.write(NAME, b"content")
+    assert list(code_cache.read(NAME)) == [b"content"]
+
+
+def test_entries_fit_into_the_room(tmp_path):
+    """What a draft takes is more than any entry of the package's has."""
+    run_python("-c", ANSWER, cache=tmp_path)
+    assert max(path.stat().st_size for path in tmp_path.rglob("*.o")) < drafts.ROOM
 
 
 def test_ctrl_c_while_waiting(start, tmp_path):

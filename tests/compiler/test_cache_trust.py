@@ -439,6 +439,154 @@ def test_a_package_in_a_folder_for_all(open_folder, monkeypatch, planted):
     assert run_kernel() == (1.0, 1, [])
 
 
+# Beside the package: whoever can write the folder that the package lies in can replace its sources, too
+
+
+@pytest.fixture
+def site(open_folder, monkeypatch):
+    """The folder that the package lies in; the cache of the home folder is `home`."""
+    package = open_folder / "site" / "fastmlp"
+    package.mkdir(parents=True)
+    monkeypatch.setattr(code_cache, "PACKAGE", package)
+    monkeypatch.setattr(code_cache.cache_key, "__wrapped__", code_cache.cache_key, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(open_folder / "home"))
+    return package.parent
+
+
+def below_home(site):
+    return site.parent / "home" / "fastmlp" / BELOW / NAME
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o775, 0o2775, 0o777])
+@pytest.mark.parametrize("pycache", [None, 0o755, 0o775])
+def test_a_group_may_write_beside_the_package(pycache, mode, site):
+    """Of a virtual environment made under umask 002, of Debian's dist-packages; and what Python has made there."""
+    site.chmod(mode)
+    if pycache:
+        (site / "__pycache__").mkdir()
+        (site / "__pycache__").chmod(pycache)
+    if (pycache or 0) & 0o020 & ~mode:
+        assert run_kernel() == (1.0, 0, [])
+        assert below_home(site).is_file()
+        return
+    assert run_kernel() == (1.0, 0, [])
+    assert (site / "__pycache__" / BELOW / NAME).is_file()
+    assert not below_home(site).exists()
+    assert run_kernel() == (1.0, 1, [])
+    above = stat.S_IMODE((site / "__pycache__" / BELOW).stat().st_mode)
+    assert not above & 0o022
+
+
+@pytest.mark.parametrize("mode", [0o775, 0o777, 0o1777])
+def test_who_can_write_above_the_package_changes_nothing(mode, site):
+    """They can replace the folder that the package lies in."""
+    site.parent.chmod(mode)
+    assert run_kernel()[1:] == (0, [])
+    assert (site / "__pycache__" / BELOW / NAME).is_file()
+    assert run_kernel() == (1.0, 1, [])
+
+
+def the_folder(entry):
+    entry.parent.chmod(0o775)
+
+
+def the_file(entry):
+    entry.chmod(0o664)
+
+
+@pytest.mark.parametrize("opened", [the_folder, the_file])
+def test_what_holds_code_is_closed_even_beside_the_package(opened, site, planted):
+    site.chmod(0o775)
+    entry = plant(site / "__pycache__", planted)
+    assert found()
+    trusted_paths._passed.clear()
+    opened(entry)
+    assert not found()
+
+
+def folder_of_another(site):
+    return site / "__pycache__" / BELOW
+
+
+def file_of_another(site):
+    return site / "__pycache__" / BELOW / NAME
+
+
+def pycache_of_another(site):
+    return site / "__pycache__"
+
+
+@needs_root
+@pytest.mark.parametrize("what", [folder_of_another, file_of_another, pycache_of_another])
+def test_code_of_a_groups_member_is_not_loaded(what, site, planted):
+    site.chmod(0o775)
+    plant(site / "__pycache__", planted)
+    assert found()
+    trusted_paths._passed.clear()
+    os.chown(what(site), NOBODY, 0)
+    assert not found()
+
+
+@needs_root
+def test_another_group_beside_the_package(site, planted):
+    """May write the folder on the way, and not the package."""
+    site.chmod(0o775)
+    plant(site / "__pycache__", planted)
+    (site / "__pycache__").chmod(0o775)
+    assert found()
+    trusted_paths._passed.clear()
+    os.chown(site / "__pycache__", 0, NOBODY)
+    assert not found()
+
+
+def test_a_sticky_folder_that_the_package_lies_in(site, planted):
+    """The package, which stands in ``/tmp``, cannot be replaced by others."""
+    site.chmod(0o1777)
+    plant(site / "__pycache__", planted)
+    assert found()
+    trusted_paths._passed.clear()
+    (site / "__pycache__").chmod(0o777)
+    assert not found()
+
+
+def test_a_link_beside_the_package_is_followed_as_any_other(site, planted):
+    plant(site.parent / "elsewhere", planted)
+    (site / "__pycache__").symlink_to(site.parent / "elsewhere")
+    assert found()
+    trusted_paths._passed.clear()
+    site.parent.chmod(0o775)
+    assert not found()
+
+
+@needs_root
+@pytest.mark.parametrize("owner", [0, SOMEBODY])
+def test_only_the_owner_makes_folders_beside_the_package(owner, site):
+    """What others made there would be in the owner's way, who does not load it and cannot remove it."""
+    os.chown(site, owner, NOBODY)
+    site.chmod(0o777)
+    (site.parent / "home").mkdir()
+    os.chown(site.parent / "home", NOBODY, NOBODY)
+    assert run_as(NOBODY, run_kernel) == (1.0, 0, [])
+    assert below_home(site).is_file()
+    assert not (site / "__pycache__").exists()
+
+
+@needs_root
+def test_root_leaves_the_environment_of_a_user_alone(site):
+    os.chown(site, SOMEBODY, SOMEBODY)
+    assert run_kernel() == (1.0, 0, [])
+    assert below_home(site).is_file()
+    assert not (site / "__pycache__").exists()
+
+
+@needs_root
+def test_a_group_reads_what_root_has_made_beside_the_package(site):
+    site.chmod(0o2775)
+    assert run_kernel() == (1.0, 0, [])
+    trusted_paths._passed.clear()
+    assert run_as(NOBODY, run_kernel) == (1.0, 1, [])
+
+
 # New folders
 
 

@@ -30,8 +30,9 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
 from numba.core.types import WrapperAddressProtocol
 
+from ...compiler import interrupts
 from ...compiler.kernel import Kernel, KernelSource
-from ...compiler.numba_backend import ELEMENTWISE, NeedsPython, inline_llvm
+from ...compiler.numba_backend import ELEMENTWISE, NeedsPython, forget_failures, inline_llvm
 from .blame import Watch
 from .compiler import FUNCTIONS, READ, UserCompiler, package_name
 
@@ -42,6 +43,8 @@ ALLOWED = (
 )
 
 
+#: The name that the package is imported by.
+PACKAGE = __package__.partition(".")[0]
 #: Types whose repr says everything.
 _SCALARS = type(None), bool, int, float, complex, str
 
@@ -191,7 +194,7 @@ class OwnUnit(Kernel):
     def _compile(self, dtype):
         if dtype not in self.refused:  # asked again, Numba says less
             names = ", ".join(getattr(function, "__qualname__", repr(function)) for function in self.functions)
-            with global_compiler_lock, self.watch:  # of which there is one
+            with global_compiler_lock, self.watch, interrupts.Interrupts():  # of the lock there is one
                 try:
                     content = super()._compile(dtype)
                     if b".numba.unresolved" not in content.partition(b"\n")[0]:
@@ -200,7 +203,8 @@ class OwnUnit(Kernel):
                 except NeedsPython as error:
                     reason = self.watch.reason_for_python(error)
                 except Exception as error:  # whatever Numba says of it, or stumbles over
-                    if passing := _passing(error):
+                    if passing := interrupts.noted() or _passing(error):
+                        forget_failures()
                         raise passing from None  # the next time it may be compiled
                     reason = self.watch.reason(error)
             self.refused[dtype] = f"{names} cannot be compiled: {reason}. What is allowed: {ALLOWED}."
@@ -208,8 +212,14 @@ class OwnUnit(Kernel):
 
 
 def _passing(error):
-    """What an error comes from that says nothing of the functions: no memory, a deep stack, files; None otherwise."""
-    while error is not None and not isinstance(error, MemoryError | RecursionError | OSError):
+    """What an error comes from that says nothing of the functions; None otherwise.
+
+    No memory, a deep stack, files; and what neither Python nor Numba raises of itself: somebody has interrupted it.
+    """
+    while error is not None and not (
+        isinstance(error, MemoryError | RecursionError | OSError)
+        or type(error).__module__.partition(".")[0] not in ("builtins", "numba", "llvmlite", PACKAGE)
+    ):
         error = error.__cause__ or error.__context__
     return error
 

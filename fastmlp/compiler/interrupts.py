@@ -1,0 +1,99 @@
+"""What a signal's handler raises while the library waits for something that may fail: it must reach the user.
+
+A handler may raise anything at any line: KeyboardInterrupt, or a TimeoutError of the user's own. Where exceptions are
+expected (a file cannot be read, Numba cannot compile a function, a thread does not start), nobody could tell it from
+these. So the handlers are wrapped for that time, and what they raise is noted; it may be taken for a failure on the
+way, yet it is raised in the end. Handlers run in the main thread alone: elsewhere nothing is wrapped.
+"""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]
+import threading
+from collections.abc import Callable
+from typing import Any
+
+_NUMBERS = tuple(map(int, _signal.valid_signals()))
+#: Those that are listening now, the innermost last.
+_listening: list[Interrupts] = []
+
+
+class _Handler:
+    """A handler that notes what the user's own raises."""
+
+    def __init__(self, handler: Callable, noted: list[BaseException]) -> None:
+        self.handler, self.noted = handler, noted
+
+    def __call__(self, *arguments: Any) -> Any:
+        try:
+            return self.handler(*arguments)
+        except BaseException as error:
+            self.noted.append(error)
+            raise
+
+
+class Interrupts:
+    """A context that raises at its end, at the latest, what a signal's handler has raised in it.
+
+    Attributes
+    ----------
+    noted : list of BaseException
+    """
+
+    def __init__(self) -> None:
+        self.noted: list[BaseException] = []
+        self.thread = threading.get_ident()
+        self._wrapped: dict[int, _Handler] = {}
+
+    def __enter__(self) -> Interrupts:
+        try:
+            _listening.append(self)
+            self._wrap()
+        except BaseException:
+            self._unwrap()
+            raise
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, traceback: Any) -> None:
+        self._unwrap()
+        if self.noted and error is not self.noted[-1]:
+            raise self.noted[-1]
+
+    def _wrap(self) -> None:
+        for number in _NUMBERS:
+            handler = _signal.getsignal(number)
+            if callable(handler):
+                self._wrapped[number] = wrapped = _Handler(handler, self.noted)
+                try:
+                    _signal.signal(number, wrapped)
+                except ValueError:  # not the main thread
+                    return
+
+    def _unwrap(self) -> None:
+        while self._wrapped:
+            try:
+                number, wrapped = next(iter(self._wrapped.items()))
+                if _signal.getsignal(number) is wrapped:  # a handler may have set another
+                    _signal.signal(number, wrapped.handler)
+                del self._wrapped[number]
+            except BaseException as raised:  # by a handler, perhaps one that is the user's again
+                self.noted.append(raised)
+        if self in _listening:
+            _listening.remove(self)
+
+    def check(self) -> None:
+        """Raise it now, if there is anything."""
+        if self.noted:
+            raise self.noted[-1]
+
+
+def noted() -> BaseException | None:
+    """What a handler has raised in one of the contexts that this thread is in."""
+    mine = (each for each in tuple(_listening) if each.thread == threading.get_ident())
+    return next((each.noted[-1] for each in mine if each.noted), None)
+
+
+def check() -> None:
+    """Raise that now, if there is anything: before something long begins, say."""
+    if error := noted():
+        raise error

@@ -1,0 +1,248 @@
+"""What a signal's handler raises while code is loaded or compiled reaches the user, and nothing is refused for it."""
+
+import contextlib
+import itertools
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+from numba.core import types as numba_types
+from numba.core.compiler import CompilerBase
+
+from fastmlp import Activation, Loss, MLPRegressor
+from fastmlp.compiler import cache as code_cache
+from fastmlp.compiler import drafts, interrupts, numba_backend, trusted_paths
+from fastmlp.compiler import kernel as kernels
+from fastmlp.engine.threads import Worker
+from fastmlp.kernels.linalg import dense
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="no such signals here")
+X = np.linspace(-1, 1, 20).reshape(10, 2)
+
+
+class Own(Exception):
+    """Of the user's."""
+
+
+class OwnValue(ValueError):
+    pass
+
+
+#: What handlers raise, also what is expected at some places.
+ERRORS = [
+    Own, OwnValue, TimeoutError, OSError, FileNotFoundError, BlockingIOError, ValueError, TypeError, KeyError,
+    AttributeError, ImportError, MemoryError, RecursionError, ZeroDivisionError, KeyboardInterrupt, SystemExit,
+]  # fmt: skip
+
+
+@pytest.fixture
+def alarm():
+    """A function that has the handler raise such an error at once."""
+    before = signal.getsignal(signal.SIGUSR1)
+    raising = []
+
+    def handler(number, frame):
+        raise raising.pop()
+
+    signal.signal(signal.SIGUSR1, handler)
+
+    def alarm(error):
+        raising.append(error)
+        signal.raise_signal(signal.SIGUSR1)
+
+    yield alarm
+    assert signal.getsignal(signal.SIGUSR1) is handler
+    assert not interrupts._listening
+    signal.signal(signal.SIGUSR1, before)
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path, monkeypatch):
+    monkeypatch.setattr("numba.core.config.CACHE_DIR", "", raising=False)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(trusted_paths, "_passed", {})
+    code_cache._warn_uncached.cache_clear()
+
+
+def before(monkeypatch, owner, name, act):
+    """Have `act` called once, at the next call of this function."""
+    function, called = getattr(owner, name), []
+
+    def replaced(*arguments, **options):
+        if not called:
+            called.append(True)
+            act()
+        return function(*arguments, **options)
+
+    monkeypatch.setattr(owner, name, replaced)
+
+
+def swallowed(act):
+    """As by a library that takes every exception for a failure that it knows of."""
+    with contextlib.suppress(Exception):
+        act()
+
+
+#: In the order of loading and compiling.
+PLACES = [
+    (trusted_paths, "read_file"), (drafts, "begin"), (drafts.Draft, "take_room"), (CompilerBase, "_compile_core"),
+    (numba_types.Dispatcher, "get_call_type"), (numba_types.BaseFunction, "get_call_type"),
+    (numba_backend, "pack"), (kernels.LoadedCode, "__init__"), (drafts.Draft, "publish"), (os, "replace"),
+]  # fmt: skip
+
+
+numbers = itertools.count(1)
+
+
+def make():
+    """An activation that is compiled anew, and its factor."""
+    factor = 1.0 + next(numbers) / 1024
+    return Activation(lambda z: factor * np.tanh(z) + 1, lambda z: factor * (1 - np.tanh(z) ** 2)), factor
+
+
+#: Every place with some errors, every error at some places; `quiet` if somebody swallows it.
+CASES = [
+    *((place, error, quiet) for place in PLACES for error, quiet in ((Own, True), (TimeoutError, False))),
+    *((PLACES[3], error, False) for error in ERRORS),
+    *((PLACES[0], error, True) for error in ERRORS if issubclass(error, Exception)),
+]
+
+
+@pytest.mark.parametrize(("place", "error", "quiet"), CASES)
+def test_a_users_function(place, error, quiet, alarm, monkeypatch):
+    """It is compiled the next time, and does what it should."""
+    owner, name = place
+    activation, factor = make()
+    with monkeypatch.context() as patched:
+        before(patched, owner, name, lambda: swallowed(lambda: alarm(error)) if quiet else alarm(error))
+        with pytest.raises(error) as caught:
+            activation(X)
+    assert type(caught.value) is error
+    np.testing.assert_allclose(activation(X), factor * np.tanh(X) + 1, rtol=1e-14)
+    assert not activation.kernel.refused
+
+
+@pytest.mark.parametrize("error", [Own, TimeoutError])
+@pytest.mark.parametrize(("owner", "name"), [place for place in PLACES if place[0] is not numba_types.Dispatcher])
+def test_a_kernel_of_the_package(owner, name, error, alarm, monkeypatch):
+    kernel = kernels.Kernel("fastmlp.kernels.linalg.dense", "transpose", dense.transpose.source)
+    kernel.named = True
+    with monkeypatch.context() as patched:
+        before(patched, owner, name, lambda: alarm(error))
+        with pytest.raises(error):
+            kernel.load(np.float32)
+    loaded = kernel.load(np.float32)
+    assert loaded.address
+    assert kernel.load(np.float32) is loaded
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_a_function_that_is_tried_out(error, alarm):
+    """Python runs it, before it is compiled."""
+
+    def f(z):
+        if rings:
+            rings.pop()
+            alarm(error)
+        return z
+
+    def value(a, y):
+        return f(a) * y
+
+    rings = [True]
+    with pytest.raises(error) as caught:
+        Activation(f, lambda z: 1.0)
+    assert type(caught.value) is error
+    rings = [True]
+    with pytest.raises(error) as caught:
+        Loss(value, lambda a, y: y)
+    assert type(caught.value) is error
+
+
+def test_no_memory_for_a_function_that_is_tried_out():
+    def f(z, y=1.0):
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        Activation(f, f)
+    with pytest.raises(MemoryError):
+        Loss(lambda a, y: f(a), lambda a, y: 1.0)
+
+
+def test_what_neither_python_nor_numba_raises(monkeypatch):
+    """As one thread may raise something in another: no handler takes part, and Numba may wrap it."""
+    activation, _ = make()
+    with monkeypatch.context() as patched:
+        before(patched, CompilerBase, "_compile_core", lambda: (_ for _ in ()).throw(Own))
+        with pytest.raises(Own):
+            activation(X)
+    assert np.isfinite(activation(X)).all()
+
+
+def test_a_fit(alarm, monkeypatch):
+    """It is refused, the model is what it was, and the next fit goes well."""
+    model = MLPRegressor(hidden_layer_sizes=(3,), activation=make()[0], max_iter=3, random_state=0, solver="lbfgs")
+    with monkeypatch.context() as patched:
+        before(patched, CompilerBase, "_compile_core", lambda: swallowed(lambda: alarm(Own)))
+        with pytest.raises(Own):
+            model.fit(X, X[:, 0])
+    assert not hasattr(model, "coefs_")
+    with pytest.warns(UserWarning, match="failed to converge"):
+        model.fit(X, X[:, 0])
+
+
+def test_a_handler_that_sets_another(monkeypatch):
+    """It stays, and handlers that raise nothing go on being called."""
+    heard = []
+
+    def first(number, frame):
+        heard.append(1)
+        signal.signal(signal.SIGUSR1, second)
+
+    def second(number, frame):
+        heard.append(2)
+
+    former = signal.signal(signal.SIGUSR1, first)
+    try:
+        with interrupts.Interrupts() as listening:
+            signal.raise_signal(signal.SIGUSR1)
+            signal.raise_signal(signal.SIGUSR1)
+        assert signal.getsignal(signal.SIGUSR1) is second
+        assert (heard, listening.noted) == ([1, 2], [])
+    finally:
+        signal.signal(signal.SIGUSR1, former)
+
+
+def test_contexts_in_one_another(alarm):
+    with pytest.raises(Own), interrupts.Interrupts() as outer, interrupts.Interrupts() as inner:
+        swallowed(lambda: alarm(Own))
+    assert len(outer.noted) == len(inner.noted) == 1
+
+
+def test_another_thread_hears_nothing(alarm):
+    """Handlers are the main thread's."""
+    ended = []
+
+    def listen():
+        with interrupts.Interrupts():
+            swallowed(lambda: None)
+            interrupts.check()
+        ended.append(True)
+
+    with pytest.raises(Own), interrupts.Interrupts():
+        swallowed(lambda: alarm(Own))
+        thread = threading.Thread(target=listen)
+        thread.start()
+        thread.join()
+    assert ended == [True]
+
+
+@pytest.mark.parametrize("error", [Own, TimeoutError, RuntimeError])
+def test_a_thread_that_starts(error, alarm, monkeypatch):
+    """It is not taken for one that cannot be started."""
+    with monkeypatch.context() as patched:
+        before(patched, threading.Thread, "start", lambda: alarm(error))
+        with pytest.raises(error):
+            Worker().start()
