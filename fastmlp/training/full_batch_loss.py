@@ -16,6 +16,7 @@ from ..engine.slicing import Slicer
 from ..engine.threads import Team, useful_threads
 from ..engine.workspace import Workspace
 from .progress import Progress
+from .sparse_gradient import scatter_sparse_rows
 
 if TYPE_CHECKING:
     from ..kernels.loop import full_batch as _kernels
@@ -44,6 +45,7 @@ class FullBatch:
         self.workspace = Workspace(network, dataset, chunk, training=True, n_threads=self.team.size)
         self.workspace.use_order(self.order)
         self.workspace.tasks["batch_size"] = chunk
+        scatter_sparse_rows(self.workspace)
         self.team.attach(self.workspace.tasks)
         self.slicer = Slicer()
         self.add_gradients = _kernels.add_gradients.entry(network.dtype)

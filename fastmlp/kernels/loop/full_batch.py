@@ -44,7 +44,11 @@ def add_layer_gradient(task_record, layer_records, number, order, rows, gradient
     d_tile = pointer_at(task.d_tile, gradient)
     begin, end = thread_range(layer.fan_in, ROW_TILE, task.thread, task.n_threads)
     sorted_from = -1
-    if number == 0 and task.sparse:
+    if number == 0 and task.scattered != 0:
+        if task.thread == 0:
+            call(task.scatter, (task_record, layer_records, order, rows, gradient))
+        end = begin
+    elif number == 0 and task.sparse:
         sort_batch(task, order, rows, begin, end, gradient)
         sorted_from = begin
     for first in range(begin, end, layer.update_rows):
