@@ -11,12 +11,12 @@ from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
-from sklearn.utils.validation import validate_data
 
 from ..losses import as_loss, names_for
 from ..losses.base import BaseLoss, name_of
 from ..losses.margin import MarginLoss
 from .base import BaseMLP, is_stochastic
+from .frames import validate_rows
 from .parameters import gives_margins, gives_probabilities
 from .validation import fit_labels
 
@@ -347,7 +347,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if incremental and _check_partial_fit_first_call(self, classes):
             multilabel = type_of_target(y).startswith("multilabel")
             self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
-        X, y = validate_data(
+        X, y = validate_rows(
             self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=(np.float64, np.float32), reset=first
         )
         if y.ndim == 2 and y.shape[1] == 1:

@@ -10,10 +10,10 @@ from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import validate_data
 
 from ..losses import BaseLoss, as_loss, names_for
 from .base import BaseMLP, is_stochastic
+from .frames import validate_rows
 
 
 class MLPRegressor(RegressorMixin, BaseMLP):
@@ -312,7 +312,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return float(r2_score(y, each[:, :, each.shape[2] // 2], sample_weight=sample_weight))
 
     def _encode(self, X: Any, y: Any, incremental: bool, first: bool, classes: Any) -> tuple[Any, np.ndarray]:
-        X, y = validate_data(
+        X, y = validate_rows(
             self, X, y, accept_sparse=["csr", "csc"], multi_output=True, y_numeric=True,
             dtype=(np.float64, np.float32), reset=first,
         )  # fmt: skip

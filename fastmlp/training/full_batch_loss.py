@@ -15,7 +15,9 @@ from ..engine.model import Model, TrainableModel
 from ..engine.slicing import Slicer
 from ..engine.threads import Team, useful_threads
 from ..engine.workspace import Workspace
+from .placed_inputs import place_inputs
 from .progress import Progress
+from .sparse_gradient import scatter_sparse_rows
 
 if TYPE_CHECKING:
     from ..kernels.loop import full_batch as _kernels
@@ -44,6 +46,9 @@ class FullBatch:
         self.workspace = Workspace(network, dataset, chunk, training=True, n_threads=self.team.size)
         self.workspace.use_order(self.order)
         self.workspace.tasks["batch_size"] = chunk
+        scatter_sparse_rows(self.workspace)
+        self.inputs = place_inputs(self.workspace, chunk)
+        self.layers = np.tile(self.workspace.layers, (self.team.size, 1))
         self.team.attach(self.workspace.tasks)
         self.slicer = Slicer()
         self.add_gradients = _kernels.add_gradients.entry(network.dtype)
@@ -89,7 +94,8 @@ class FullBatch:
         gradient = self.gradient.ctypes.data
 
         def chunks_of(thread: int) -> None:
-            self.add_gradients(*self.workspace.arguments(thread), start, stop, gradient)
+            task, layers = self.workspace.arguments(thread)[0], self.layers[thread].ctypes.data
+            self.add_gradients(task, layers, start, stop, gradient)
 
         self.team.run(chunks_of)
 

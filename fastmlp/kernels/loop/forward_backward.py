@@ -10,6 +10,9 @@ from ..lowlevel.barrier import cancelled
 from ..lowlevel.pointers import call, carray, doubles_at, indices_at, integers_at, min_size, pointer_at, shift
 from ..lowlevel.records import FROM_BIAS, LAYER_POINTER, MULTIPLY, MULTIPLY_BY_DERIVATIVE, RECTIFY, TASK_POINTER
 
+#: Columns of inputs in Fortran order that are gathered together.
+COLUMNS_TOGETHER = 16
+
 
 @inline_ir
 def gather_inputs(task, order, begin, end, first, columns, dtype_ptr):
@@ -21,6 +24,9 @@ def gather_inputs(task, order, begin, end, first, columns, dtype_ptr):
     row_stride, column_stride = task.x_row_stride, task.x_column_stride
     x = task.x + first * column_stride
     contiguous = column_stride == carray(dtype_ptr, 1).itemsize
+    if column_stride > row_stride >= 0 and not contiguous:
+        gather_columns(task, order, begin, end, x, columns, dtype_ptr)
+        return
     for i in range(begin, end):
         to, row = shift(pointer_at(inputs, dtype_ptr), i * stride), x + which[i] * row_stride
         if contiguous:
@@ -32,6 +38,23 @@ def gather_inputs(task, order, begin, end, first, columns, dtype_ptr):
                     copy_every_other(shift(to, copied), pointer_at(row + copied * column_stride, dtype_ptr))
                     copied += lanes(to)
             for j in range(copied, columns):
+                numbers[j] = carray(pointer_at(row + j * column_stride, dtype_ptr), 1)[0]
+
+
+@inline_ir
+def gather_columns(task, order, begin, end, x, columns, dtype_ptr):
+    """The same for columns that lie further apart than rows do, as in Fortran order: a few of them at a time.
+
+    A cache line of a column holds numbers of many rows: it is still there when the next row of the batch is read.
+    """
+    which, stride = carray(order, end), task.input_stride
+    row_stride, column_stride = task.x_row_stride, task.x_column_stride
+    for first in range(0, columns, COLUMNS_TOGETHER):
+        count, from_column = min_size(COLUMNS_TOGETHER, columns - first), x + first * column_stride
+        for i in range(begin, end):
+            numbers = carray(shift(pointer_at(task.inputs, dtype_ptr), i * stride + first), count)
+            row = from_column + which[i] * row_stride
+            for j in range(count):
                 numbers[j] = carray(pointer_at(row + j * column_stride, dtype_ptr), 1)[0]
 
 
@@ -175,7 +198,7 @@ def pass_rows(task_record, layer_records, order, begin, end, dtype_ptr):
     """
     task = carray(task_record, 1)[0]
     gather_targets(task, order, begin, end, dtype_ptr)
-    if not task.sparse:
+    if not task.sparse and not task.placed:
         gather_inputs(task, order, begin, end, 0, task.n_features, dtype_ptr)
     for first in range(begin, end, task.block_rows):
         if cancelled(task.team):

@@ -14,7 +14,8 @@ from .weight_gradient import bias_gradient, sort_batch
 def add_gradients(task_record, layer_records, first_step, stop_step, gradient):
     """Chunks first_step … stop_step of the rows: gradient (n_params,) is accumulated, a sum over rows without L2.
 
-    Accumulated in the task: loss_sum and weight_sum (thread 0 alone).
+    Accumulated in the task: loss_sum and weight_sum (thread 0 alone). Where inputs are placed (see
+    `training.placed_inputs`), each thread has layer records of its own, whose first input is overwritten.
     """
     task = carray(task_record, 1)[0]
     mode = flush_subnormals()
@@ -22,6 +23,8 @@ def add_gradients(task_record, layer_records, first_step, stop_step, gradient):
         start = step * task.batch_size
         rows = min_size(task.batch_size, task.n_rows - start)
         order = shift(integers_at(task.order), start)
+        if task.placed:
+            place_inputs(task, layer_records, step, start, gradient)
         compute_deltas(task_record, layer_records, order, rows, gradient)
         if not barrier_wait(task.team, task.n_threads):
             break
@@ -36,6 +39,17 @@ def add_gradients(task_record, layer_records, first_step, stop_step, gradient):
 
 
 @inline_ir
+def place_inputs(task, layer_records, step, start, dtype_ptr):
+    """The first layer's input and its stride become the chunk's: rows of X from `start` on, or those kept in inputs."""
+    layer = carray(layer_records, task.n_layers)[0]
+    if step < task.placed_steps:
+        layer.input = task.x + start * task.x_row_stride
+        layer.input_stride = task.x_row_stride // carray(dtype_ptr, 1).itemsize
+    else:
+        layer.input, layer.input_stride = task.inputs, task.input_stride
+
+
+@inline_ir
 def add_layer_gradient(task_record, layer_records, number, order, rows, gradient):
     """This thread's tiles and biases of one layer: their part of gradient is accumulated over the chunk."""
     task = carray(task_record, 1)[0]
@@ -44,7 +58,11 @@ def add_layer_gradient(task_record, layer_records, number, order, rows, gradient
     d_tile = pointer_at(task.d_tile, gradient)
     begin, end = thread_range(layer.fan_in, ROW_TILE, task.thread, task.n_threads)
     sorted_from = -1
-    if number == 0 and task.sparse:
+    if number == 0 and task.scattered != 0:
+        if task.thread == 0:
+            call(task.scatter, (task_record, layer_records, order, rows, gradient))
+        end = begin
+    elif number == 0 and task.sparse:
         sort_batch(task, order, rows, begin, end, gradient)
         sorted_from = begin
     for first in range(begin, end, layer.update_rows):

@@ -83,6 +83,10 @@ _TASK_FIELDS = [
     # the next group begin (0: there is one group).
     ("products", "i8"), ("product_stride", "i8"), ("product_rows", "i8"), ("product_tile", "i8"),
     ("product_first", "i8"), ("product_stop", "i8"), ("last_row", "i8"), ("positions", "i8"),
+    # Full-batch gradients of dense input: whether inputs need not be gathered; chunks before this one are read in X.
+    ("placed", "i8"), ("placed_steps", "i8"),
+    # The full-batch gradient of a narrow first layer on CSR input (see `scatter`): room, (I, stride), or 0; a unit.
+    ("scattered", "i8"), ("scattered_stride", "i8"), ("scatter", "i8"),
     # A narrow first layer of inputs in Fortran order (see `fortran`): room for sums, (sums, stride), or 0; a unit.
     ("chains", "i8"), ("chain_stride", "i8"), ("multiply_fortran", "i8"),
     # Results.

@@ -1,0 +1,72 @@
+"""The full-batch gradient of a narrow first layer on CSR input, row by row: entries need no sorting by feature.
+
+::
+
+    row i of the chunk          the chunk's gradient, (I, stride), which stays in the near caches
+    (f2, a) (f5, b)   ──►       row f2 += a · delta[i],   row f5 += b · delta[i]
+
+Each number is the same chain of multiply-adds, over the rows in order, as in `sparse_weight_gradient`: the same bits.
+"""
+
+from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, kernel
+from ..linalg.entries import add_column
+from ..lowlevel.pointers import carray, indices_at, integers_at, min_size, pointer_at, shift
+from ..lowlevel.records import LAYER_POINTER, TASK_POINTER
+from ..math.lanes import prefer_wide_vectors
+
+
+@kernel(TASK_POINTER, LAYER_POINTER, INTEGERS, SIZE, POINTER)
+def scatter_gradient(task_record, layer_records, order, rows, gradient):
+    """gradient (n_params,) is accumulated for the first layer's weights over the rows of X that order (rows,) names.
+
+    scattered (I, scattered_stride) is overwritten. Work of one thread: a row's entries are in no order of features.
+    """
+    prefer_wide_vectors()
+    task = carray(task_record, 1)[0]
+    layer = carray(layer_records, task.n_layers)[0]
+    fan_in, fan_out, stride = layer.fan_in, layer.fan_out, task.scattered_stride
+    sums = pointer_at(task.scattered, gradient)
+    entries = carray(sums, fan_in * stride)
+    for i in range(fan_in * stride):
+        entries[i] = 0
+    if fan_out == 1:
+        scatter_column(task, layer, order, rows, sums, gradient)
+    else:
+        scatter_rows(task, layer, order, rows, sums, gradient)
+    total = carray(shift(gradient, layer.weight_offset), fan_in * fan_out)
+    if stride == fan_out:
+        for i in range(fan_in * fan_out):
+            total[i] += entries[i]
+        return
+    for f in range(fan_in):
+        to, part = carray(shift(gradient, layer.weight_offset + f * fan_out), fan_out), shift(sums, f * stride)
+        d = carray(part, fan_out)
+        for j in range(fan_out):
+            to[j] += d[j]
+
+
+@inline_ir
+def scatter_column(task, layer, order, rows, sums, dtype_ptr):
+    """sums (I,) are accumulated: one output."""
+    which, indptr, indices = carray(order, rows), integers_at(task.indptr), indices_at(task.indices)
+    values, delta = pointer_at(task.values, dtype_ptr), pointer_at(layer.delta, dtype_ptr)
+    d = carray(sums, layer.fan_in)
+    for i in range(rows):
+        factor = delta[i * layer.stride]
+        for e in range(indptr[which[i]], indptr[which[i] + 1]):
+            d[indices[e]] += values[e] * factor
+
+
+@inline_ir
+def scatter_rows(task, layer, order, rows, sums, dtype_ptr):
+    """sums (I, scattered_stride) are accumulated: several outputs, a tile of them at a time."""
+    which, indptr, indices = carray(order, rows), integers_at(task.indptr), indices_at(task.indices)
+    values, delta = pointer_at(task.values, dtype_ptr), pointer_at(layer.delta, dtype_ptr)
+    fan_out, stride, tile = layer.fan_out, task.scattered_stride, task.product_tile
+    for i in range(rows):
+        begin, end = indptr[which[i]], indptr[which[i] + 1]
+        j = 0
+        while j < fan_out:
+            take = min_size(tile, fan_out - j)
+            add_column(shift(sums, j), stride, 0, indices, values, begin, end, shift(delta, i * layer.stride + j), take)
+            j += take

@@ -1,0 +1,105 @@
+"""Data frames of one number type are validated as the array that they hold, with what scikit-learn says of frames."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn.neural_network
+
+from fastmlp import MLPClassifier, MLPRegressor
+from fastmlp.estimators.frames import frame_values
+
+ROWS = 30
+KINDS = [MLPClassifier, MLPRegressor]
+NAMES = ["a", "b", "c", "d"]
+y = np.arange(ROWS) % 2
+
+
+def make_frame(dtype):
+    X = np.random.RandomState(0).randint(-3, 4, (ROWS, len(NAMES)))
+    return pd.DataFrame((X % 5 if np.dtype(dtype).kind == "u" else X).astype(dtype), columns=NAMES)
+
+
+def make(kind, **params):
+    return kind(hidden_layer_sizes=(3,), max_iter=3, tol=0, n_iter_no_change=100, random_state=0, **params)
+
+
+@pytest.fixture
+def no_look_at_columns(monkeypatch):
+    """scikit-learn's check of each column's type fails."""
+
+    def refuse(dtype):
+        raise AssertionError(f"a column of {dtype} was looked at by itself")
+
+    monkeypatch.setattr("sklearn.utils.validation._pandas_dtype_needs_early_conversion", refuse, raising=False)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "uint64"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_columns_of_one_type_are_not_looked_at_one_by_one(kind, dtype, solver, no_look_at_columns):
+    frame = make_frame(dtype)
+    apart = pd.concat([frame[[name]] for name in NAMES], axis=1)  # a block for each column
+    expected = make(kind, solver=solver).fit(frame.to_numpy(), y)
+    for one in (frame, apart, frame.iloc[::-1].iloc[::-1]):
+        model = make(kind, solver=solver).fit(one, y)
+        assert model.feature_names_in_.tolist() == NAMES
+        assert model.n_features_in_ == len(NAMES)
+        for ours, plain in zip(model.coefs_, expected.coefs_, strict=True):
+            assert ours.dtype == plain.dtype
+            assert np.array_equal(ours, plain)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("kind", KINDS)
+def test_partial_fit_goes_on_with_frames(kind, no_look_at_columns):
+    frame, classes = make_frame("float32"), {"classes": [0, 1]} if kind is MLPClassifier else {}
+    model = make(kind).partial_fit(frame, y, **classes).partial_fit(frame, y)
+    expected = make(kind).partial_fit(frame.to_numpy(), y, **classes).partial_fit(frame.to_numpy(), y)
+    assert np.array_equal(model.coefs_[0], expected.coefs_[0])
+    with pytest.raises(ValueError, match="The feature names should match"):
+        model.partial_fit(frame[NAMES[::-1]], y)
+
+
+def damaged(frame, what):
+    if what == "NaN":
+        frame.iloc[3, 1] = np.nan
+    elif what == "infinity":
+        frame.iloc[3, 1] = np.inf
+    return frame[:0] if what == "no rows" else frame[[]] if what == "no columns" else frame
+
+
+@pytest.mark.parametrize("what", ["NaN", "infinity", "no rows", "no columns", "no y", "short y"])
+@pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
+def test_refusals_are_those_of_scikit_learn(name, what):
+    frame = damaged(make_frame("float32"), what)
+    targets = None if what == "no y" else y[: ROWS - 1] if what == "short y" else y[: len(frame)]
+    with pytest.raises(ValueError) as theirs:
+        make(getattr(sklearn.neural_network, name)).fit(frame, targets)
+    ours = make(MLPClassifier if name == "MLPClassifier" else MLPRegressor)
+    with pytest.raises(type(theirs.value), match=re.escape(str(theirs.value))):
+        ours.fit(frame, targets)
+    assert not hasattr(ours, "n_features_in_")
+    assert not hasattr(ours, "feature_names_in_")
+
+
+@pytest.mark.parametrize("other", ["bool", "Float64", "object", "float16", "Int8", "complex64", ">f8"])
+def test_other_types_are_left_to_scikit_learn(other):
+    frame = make_frame("float64")
+    assert frame_values(frame) is not None
+    for changed in (frame.astype({"b": other}), frame.astype(other)):
+        assert frame_values(changed) is None
+    assert frame_values(frame.astype({"b": "float32"})) is None
+    assert frame_values(frame.to_numpy()) is None
+    assert frame_values(frame["a"]) is None
+
+
+def test_subclasses_are_left_to_scikit_learn():
+    """Their conversion may be their own."""
+
+    class Named(pd.DataFrame):
+        pass
+
+    assert frame_values(Named(make_frame("float32"))) is None

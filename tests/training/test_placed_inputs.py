@@ -1,0 +1,129 @@
+"""Dense inputs of a full-batch gradient: read where they lie or copied once, with the bits of gathered ones."""
+
+import ctypes
+import mmap
+import sys
+
+import numpy as np
+import pytest
+
+from fastmlp.engine.dataset import Dataset
+from fastmlp.engine.model import TrainableModel
+from fastmlp.training import placed_inputs
+from fastmlp.training.full_batch_loss import FullBatch
+
+LAYOUTS = {
+    "C order": lambda X: X,
+    "a row apart": lambda X: np.repeat(X, 2, axis=0)[::2],
+    "gap from row to row": lambda X: np.hstack([X, X])[:, : X.shape[1]],
+    "Fortran order": np.asfortranarray,
+    "rows of Fortran order": lambda X: np.asfortranarray(np.vstack([X, X]))[: len(X)],
+    "every other row of Fortran order": lambda X: np.asfortranarray(np.repeat(X, 2, axis=0))[::2],
+    "columns apart": lambda X: np.repeat(X, 2, axis=1)[:, ::2],
+    "rows backwards": lambda X: X[::-1].copy()[::-1],
+    "columns backwards": lambda X: X[:, ::-1].copy()[:, ::-1],
+    "one row for all": lambda X: np.broadcast_to(X[:1], X.shape),
+}
+
+
+def evaluate(X, hidden, threads, monkeypatch):
+    """Loss and gradient, the second time, as a solver asks for them; and what made them."""
+    rng = np.random.RandomState(5)
+    model = TrainableModel(
+        [X.shape[1], *hidden, 2], ["relu"] * len(hidden) + ["identity"], "half_squared_error", X.dtype
+    )
+    model.params[...] = rng.standard_normal(model.params.size)
+    y = rng.standard_normal((len(X), 2)).astype(X.dtype)
+    monkeypatch.setattr("fastmlp.training.full_batch_loss.useful_threads", lambda *arguments: threads)
+    full_batch = FullBatch(model, Dataset(X, y), 0.1)
+    full_batch(model.params + 1)
+    return full_batch(model.params - 1), full_batch
+
+
+def in_chunks(rows, monkeypatch):
+    monkeypatch.setattr("fastmlp.training.full_batch_loss.CHUNK_ROWS", rows)
+    monkeypatch.setattr("fastmlp.training.full_batch_loss.MOST_CHUNK_ROWS", rows)
+
+
+def gather_always(monkeypatch):
+    monkeypatch.setattr("fastmlp.training.full_batch_loss.place_inputs", lambda *arguments: None)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_layouts_have_the_bits_of_gathered_rows(layout, dtype, monkeypatch):
+    X = LAYOUTS[layout](np.random.RandomState(0).standard_normal((75, 21)).astype(dtype))
+    for chunk, hidden, threads in ((8, (9,), 1), (24, (), 2), (13, (40, 3), 1), (75, (1,), 3), (74, (5,), 1)):
+        with monkeypatch.context() as patch:
+            in_chunks(chunk, patch)
+            (loss, gradient), _ = evaluate(X, hidden, threads, patch)
+            gather_always(patch)
+            (other_loss, other), _ = evaluate(np.ascontiguousarray(X), hidden, 1, patch)
+        assert loss == other_loss
+        assert np.array_equal(gradient, other)
+
+
+def test_a_large_layer_reads_its_rows_in_place(monkeypatch):
+    X = np.random.RandomState(0).standard_normal((70, 600)).astype(np.float32)
+    in_chunks(32, monkeypatch)
+    results = [evaluate(LAYOUTS[layout](X), (300,), 2, monkeypatch)[0] for layout in ("C order", "Fortran order")]
+    gather_always(monkeypatch)
+    (expected_loss, expected), _ = evaluate(X, (300,), 1, monkeypatch)
+    for loss, gradient in results:
+        assert loss == expected_loss
+        assert np.array_equal(gradient, expected)
+
+
+@pytest.mark.parametrize("layout", ["C order", "a row apart", "gap from row to row"])
+def test_rows_that_lie_in_order_are_not_copied(layout, monkeypatch):
+    X = LAYOUTS[layout](np.random.RandomState(0).standard_normal((75, 21)))
+    in_chunks(16, monkeypatch)
+    _, full_batch = evaluate(X, (3,), 1, monkeypatch)
+    assert full_batch.workspace.task["placed_steps"] == 4
+    assert np.shares_memory(full_batch.inputs, X)
+
+
+def test_other_orders_are_copied_once_and_only_up_to_a_size(monkeypatch):
+    X = np.asfortranarray(np.random.RandomState(0).standard_normal((75, 21)))
+    in_chunks(16, monkeypatch)
+    monkeypatch.setattr(placed_inputs, "COPY_BYTES", X.nbytes)
+    (loss, gradient), full_batch = evaluate(X, (3,), 1, monkeypatch)
+    assert full_batch.workspace.task["placed_steps"] == 4
+    monkeypatch.setattr(placed_inputs, "COPY_BYTES", X.nbytes - 1)
+    (other_loss, other), full_batch = evaluate(X, (3,), 1, monkeypatch)
+    assert not full_batch.workspace.task["placed"]
+    assert loss == other_loss
+    assert np.array_equal(gradient, other)
+
+
+def test_rows_that_crowd_in_the_caches_are_gathered(monkeypatch):
+    """And copied into padded rows, once, where they are one chunk."""
+    X = np.random.RandomState(0).standard_normal((40, placed_inputs.CROWDED // 8))
+    in_chunks(16, monkeypatch)
+    assert not evaluate(X, (3,), 1, monkeypatch)[1].workspace.task["placed"]
+    in_chunks(40, monkeypatch)
+    assert evaluate(X, (3,), 1, monkeypatch)[1].workspace.task["placed"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mprotect is called by its Linux numbers")
+@pytest.mark.parametrize("features", [1, 3, 8, 21])
+def test_nothing_is_read_beyond_the_rows(features, monkeypatch):
+    """X ends where a page begins that may not be read."""
+    page = mmap.PAGESIZE
+    for rows in (17, 32, 33, 40, 47):
+        size = rows * features * 8
+        pages = -(-size // page)
+        memory = mmap.mmap(-1, (pages + 1) * page)
+        whole = np.frombuffer(memory, np.uint8)
+        X = whole[pages * page - size : pages * page].view(np.float64).reshape(rows, features)
+        X[...] = np.random.RandomState(0).standard_normal(X.shape)
+        end = ctypes.c_void_p(whole.ctypes.data + pages * page)
+        libc = ctypes.CDLL(None, use_errno=True)
+        assert libc.mprotect(end, ctypes.c_size_t(page), 0) == 0
+        try:
+            for chunk in (8, 11, 16, 30):
+                in_chunks(chunk, monkeypatch)
+                for hidden in ((), (1,), (5,), (40,)):
+                    evaluate(X, hidden, 1, monkeypatch)
+        finally:
+            libc.mprotect(end, ctypes.c_size_t(page), 3)

@@ -1,0 +1,76 @@
+"""The full-batch gradient of CSR input: scattered row by row, or sorted by feature, with the same bits."""
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+from fastmlp.engine.dataset import Dataset
+from fastmlp.engine.model import TrainableModel
+from fastmlp.training import sparse_gradient
+from fastmlp.training.full_batch_loss import FullBatch
+
+ROWS, FEATURES = 67, 23
+
+
+def make_rows(dtype, n_targets, ascending=True):
+    """Rows with up to eight entries, the first without any."""
+    rng = np.random.RandomState(3)
+    X = scipy.sparse.random(ROWS, FEATURES, 0.2, "csr", random_state=rng)
+    X.data[: X.indptr[1]] = 0
+    X.eliminate_zeros()
+    X.data -= 0.5
+    if not ascending:
+        for begin, end in zip(X.indptr[:-1], X.indptr[1:], strict=True):
+            X.indices[begin:end], X.data[begin:end] = X.indices[begin:end][::-1].copy(), X.data[begin:end][::-1].copy()
+        X.has_sorted_indices = False
+    return Dataset(X.astype(dtype), rng.standard_normal((ROWS, n_targets)).astype(dtype), rng.uniform(0.5, 2, ROWS))
+
+
+def make_model(dtype, hidden):
+    model = TrainableModel([FEATURES, *hidden, 2], ["tanh"] * len(hidden) + ["identity"], "half_squared_error", dtype)
+    model.params[...] = np.random.RandomState(1).standard_normal(model.params.size)
+    return model
+
+
+@pytest.fixture(autouse=True)
+def in_chunks(monkeypatch):
+    monkeypatch.setattr("fastmlp.training.full_batch_loss.CHUNK_ROWS", 19)
+    monkeypatch.setattr("fastmlp.training.full_batch_loss.MOST_CHUNK_ROWS", 19)
+
+
+@pytest.mark.parametrize("ascending", [True, False])
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("hidden", [(), (1,), (3,), (16,), (31, 4), (100,), (163,)], ids=str)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_scattered_and_sorted_have_the_same_bits(dtype, hidden, threads, ascending, monkeypatch):
+    model, rows = make_model(dtype, hidden), make_rows(dtype, 2, ascending)
+    monkeypatch.setattr("fastmlp.training.full_batch_loss.useful_threads", lambda *arguments: threads)
+    scattered = FullBatch(model, rows, 0.1)
+    monkeypatch.setattr(sparse_gradient, "WIDEST", 0)
+    monkeypatch.setattr(sparse_gradient, "SCATTERED_BYTES", 0)
+    by_feature = FullBatch(model, rows, 0.1)
+    assert scattered.workspace.task["scattered"] and not by_feature.workspace.task["scattered"]
+
+    (loss, gradient), (other_loss, other) = (each(model.params.copy()) for each in (scattered, by_feature))
+    assert loss == other_loss
+    assert np.array_equal(gradient, other)
+    again = scattered(model.params.copy())[1]
+    assert np.array_equal(again, gradient)
+
+
+def test_a_wide_layer_of_many_features_is_sorted(monkeypatch):
+    """Its gradient would leave the near caches at each entry."""
+    monkeypatch.setattr(sparse_gradient, "SCATTERED_BYTES", FEATURES * 40 * 4 - 1)
+    for width, scattered in ((32, True), (40, False)):
+        full_batch = FullBatch(make_model(np.float32, (width,)), make_rows(np.float32, 2), 0.0)
+        assert bool(full_batch.workspace.task["scattered"]) is scattered
+
+
+def test_memory_beside_the_scattered_gradient_is_untouched():
+    from helpers.guarded import assert_lines_are_zero
+
+    for hidden in ((), (1,), (5,), (33,)):
+        model = make_model(np.float32, hidden)
+        full_batch = FullBatch(model, make_rows(np.float32, 2), 0.1)
+        full_batch(model.params.copy())
+        assert_lines_are_zero(full_batch.workspace.buffers["scattered"])
