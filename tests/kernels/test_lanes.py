@@ -71,7 +71,7 @@ def test_the_lane_would_notice(tmp_path):
     assert code == 1
     assert "IndexError" in output
     assert "4 failed, 4 passed" in output
-    assert output.count("FAILED") == output.count(f"{careless.name}::") == 4
+    assert output.startswith("FFFF....")  # in the order of the files
     code, output = run_pytest(careless, cache=tmp_path / "plain")
     assert code == 0, output
     assert "4 passed" in output

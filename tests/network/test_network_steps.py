@@ -94,8 +94,8 @@ def check_training(problem, rule, batch_size, l2=0.05, threads=1):
     sparse=st.booleans(),
     threads=st.integers(1, 4),
 )
-def test_training_steps(task, rule, batch_size, threads, **shape):
-    check_training(make_problem(task, **shape), rule, min(batch_size, shape["rows"]), threads=threads)
+def test_training_steps(task, rule, batch_size, threads, dtype, **shape):
+    check_training(make_problem(task, dtype=dtype, **shape), rule, min(batch_size, shape["rows"]), threads=threads)
 
 
 @pytest.mark.parametrize("sparse", [False, True])
@@ -191,9 +191,9 @@ def test_subnormal_numbers_count_again_afterwards(dtype):
     sparse=st.booleans(),
     threads=st.integers(1, 4),
 )
-def test_full_batch_and_outputs(task, threads, **shape):
+def test_full_batch_and_outputs(task, threads, dtype, **shape):
     """Loss and gradient over all rows, and what the network answers."""
-    problem = make_problem(task, **shape)
+    problem = make_problem(task, dtype=dtype, **shape)
     network, guarded = problem.network, GuardedRows(problem)
     coefs, intercepts, batch = problem.in_float64()
     tolerance = 1e-9 if network.dtype == np.float64 else 1e-5
