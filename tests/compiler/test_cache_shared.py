@@ -1,6 +1,5 @@
 """A cache that root fills for everybody: in an image, beside the package or in a chosen folder."""
 
-import gc
 import os
 import stat
 
@@ -18,20 +17,17 @@ from fastmlp.kernels.linalg import dense
 from fastmlp.kernels.losses import canonical as losses
 
 X = np.linspace(-1, 1, 40).reshape(20, 2)
+UNITS = warmup.all_kernels()
 #: Enough for a warm-up in a test.
 FEW = [dense.transpose, activations.tanh, losses.squared_error]
 
 
 def forget(monkeypatch):
     """As in a new process: no code in memory, and nothing is known of any folder."""
-    for kernel in all_kernels():
+    for kernel in UNITS:
         monkeypatch.setattr(kernel, "compiled", {})
         monkeypatch.setattr(kernel, "_entries", {})
     monkeypatch.setattr(trusted_paths, "_passed", {})
-
-
-def all_kernels():
-    return [kernel for kernel in gc.get_objects() if issubclass(type(kernel), Kernel)]  # asks no proxy of the dead
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +51,7 @@ def package(open_folder, monkeypatch):
 
 def sources():
     """How each loaded kernel was come by: how many by the compiler, how many from the cache."""
-    hits = [code.cache_hits for kernel in all_kernels() for code in kernel.compiled.values()]
+    hits = [code.cache_hits for kernel in UNITS for code in kernel.compiled.values()]
     return len(hits) - sum(hits), sum(hits)
 
 

@@ -1,9 +1,8 @@
 """NUMBA_DISABLE_JIT is for a program's own functions of Numba: fastmlp compiles, and answers with the same bits."""
 
 import json
-import os
 
-from helpers.lanes import copy_cache, run_python
+from helpers.lanes import run_python
 
 #: Kernels of the package and a user's, whose functions Numba has compiled or has left as they are.
 ANSWER = """
@@ -34,10 +33,6 @@ print(json.dumps({
 
 
 def test_an_empty_and_a_full_cache_answer_the_same(tmp_path):
-    """Empty but for the loops around the kernels of a layer, which take long to compile."""
-    run_python("-c", ANSWER, cache=os.environ.get("NUMBA_CACHE_DIR"))
-    copy_cache(tmp_path, without=["linalg.", "activations.", "losses."])
-
     def answer(**variables):
         return json.loads(run_python("-c", ANSWER, cache=tmp_path, **variables))
 
