@@ -14,7 +14,7 @@ test: .venv/installed-for-tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	NUMBA_CACHE_DIR=build/cache/normal $(BIN)/python -m pytest -q -n auto
+	NUMBA_CACHE_DIR=build/cache/normal $(BIN)/python -m pytest -q -n auto --dist worksteal
 
 bench: .venv/installed
 	mkdir -p build

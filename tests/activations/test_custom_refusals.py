@@ -321,7 +321,7 @@ def test_arguments_of_any_name():
 
     wrapped = decorated(one)
     for function in (wrapped, lambda z: wrapped(z)):
-        with pytest.raises(ValueError, match=r"^one cannot be .*: arguments of any name .* \(in wrapper, test_custom_ref"):
+        with pytest.raises(ValueError, match=r"^one cannot be .*: arguments of any name .* \(in wrapper, test_custom"):
             quietly(function)
 
 
@@ -448,8 +448,9 @@ ALLOWED = [
 
 @pytest.mark.parametrize("number", range(len(ALLOWED)))
 def test_what_needs_nothing_is_compiled(number):
+    """In float64; every third in float32, too, which is another compilation of the same kinds of expressions."""
     function = ALLOWED[number]
-    for dtype, tolerance in ((np.float64, 1e-14), (np.float32, 1e-5)):
+    for dtype, tolerance in ((np.float64, 1e-14), (np.float32, 1e-5))[: 1 + (number % 3 == 0)]:
         z = np.array([-2.5, -0.3, 0.4, 1.7, 2.0], dtype)
         expected = [float(function(float(one))) for one in z]
         np.testing.assert_allclose(quietly(function)(z), expected, rtol=tolerance, atol=tolerance)

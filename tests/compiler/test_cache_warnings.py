@@ -1,11 +1,12 @@
 """Those who turn warnings into errors can fit: what is warned of about compiled code is shown, never raised."""
 
+import os
 import subprocess
 import sys
 import warnings
 
 import pytest
-from helpers.lanes import TESTS, environment
+from helpers.lanes import TESTS, copy_cache, environment
 
 from fastmlp.compiler import shown_warnings
 
@@ -35,10 +36,21 @@ def run(cache, script, *arguments, **variables):
     return done.stderr
 
 
+def test_a_fit_that_cannot_keep_a_kernel(tmp_path):
+    """One kernel of many has no place in the cache: there is a folder in the way. It is compiled, and that is said."""
+    run(os.environ.get("NUMBA_CACHE_DIR"), FIT)  # the others are there
+    copy_cache(tmp_path, without=["loop.shuffle."])
+    (folder,) = tmp_path.iterdir()
+    (folder / "loop.shuffle.shuffle.float64.o" / "in the way").mkdir(parents=True)
+    errors = run(tmp_path, FIT, "-W", "error::RuntimeWarning")
+    assert errors.count("fastmlp cannot keep its compiled kernels") == 1
+    assert "RuntimeWarning" in errors
+
+
 @pytest.mark.parametrize(
     ("script", "arguments"),
-    [(FIT, ["-W", "error::RuntimeWarning"]), (LOAD, ["-W", "error"]), (STRICT + LOAD, [])],
-    ids=["fit, RuntimeWarning", "one kernel, any", "one kernel, by the program"],
+    [(LOAD, ["-W", "error"]), (STRICT + LOAD, [])],
+    ids=["any", "by the program"],
 )
 def test_a_process_without_a_cache(script, arguments, tmp_path):
     """It says so once, whatever the filters."""

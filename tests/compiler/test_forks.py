@@ -10,7 +10,7 @@ import signal
 import threading
 
 import pytest
-from helpers.lanes import run_python
+from helpers.lanes import copy_cache, run_python
 
 from fastmlp import Activation
 from fastmlp.compiler import forking
@@ -90,16 +90,15 @@ print(failed)
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
-    """Compiled code of a fit."""
-    folder = tmp_path_factory.mktemp("cache")
-    assert run_python("-c", STRESS, "load", "0", "load", cache=folder) == "0\n"
-    return folder
+    """Compiled code of a fit: it is made in the cache of all tests, if it is not there, and copied."""
+    assert run_python("-c", STRESS, "load", "0", "load", cache=os.environ.get("NUMBA_CACHE_DIR")) == "0\n"
+    return copy_cache(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.mark.parametrize(
     ("busy", "n_forks", "in_child"),
-    [("load", 40, "load"), ("compile_own", 5, "compile"), ("compile_foreign", 5, "compile"),
-     ("compile_foreign", 10, "load")],
+    [("load", 20, "load"), ("compile_own", 3, "compile"), ("compile_foreign", 3, "compile"),
+     ("compile_foreign", 6, "load")],
 )  # fmt: skip
 def test_every_child_fits(cache, busy, n_forks, in_child):
     assert run_python("-c", STRESS, busy, n_forks, in_child, cache=cache) == "0\n"

@@ -1,6 +1,7 @@
 """What one process leaves in the cache for the next: everything, if the sources are the same; nothing, if not.
 
-Each test has a cache directory of its own. `ANSWER` is the smallest program that uses kernels of several files.
+Each test has a cache directory of its own. `ANSWER` uses a few kernels of two files; where one kernel's
+source must reach into another file, `NETWORK` takes its place: its kernels take three times as long to compile.
 """
 
 import json
@@ -9,23 +10,37 @@ import shutil
 
 import numpy as np
 import pytest
-from helpers.lanes import TESTS, copy_package, finish, run_python, start_python
+from helpers.lanes import TESTS, copy_cache, copy_package, finish, run_python, start_python
 from oracles import reference
 
-ANSWER = """
-import gc, json, warnings
+NETWORK = """
 import numpy as np
-import fastmlp
-from fastmlp.compiler.numba_backend import Kernel
 from fastmlp.engine.dataset import Dataset
 from fastmlp.engine.model import TrainableModel
 from fastmlp.engine.prediction import predict
 
 network = TrainableModel([2, 3, 1], ["tanh", "identity"], "squared_error", np.float64)
 network.params[...] = np.linspace(-1, 1, network.params.size)
+
+def compute():
+    return predict(network, Dataset(np.array([[1.0, 2.0], [-3.0, 0.5]])))
+"""
+#: Four kernels that are compiled in a moment, of two files.
+FEW = """
+import numpy as np
+from fastmlp.activations import ACTIVATIONS
+
+def compute():
+    return np.stack([ACTIVATIONS[name](np.array([1.0, -3.0])) for name in ("tanh", "logistic", "relu", "elu")])
+"""
+TELL = """
+import gc, json, warnings
+import fastmlp
+from fastmlp.compiler.kernel import Kernel
+
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
-    outputs = predict(network, Dataset(np.array([[1.0, 2.0], [-3.0, 0.5]])))
+    outputs = compute()
 compiled = [c for kernel in gc.get_objects() if isinstance(kernel, Kernel) for c in kernel.compiled.values()]
 print(json.dumps({
     "outputs": outputs.ravel().tolist(),
@@ -35,23 +50,22 @@ print(json.dumps({
     "package": fastmlp.__file__,
 }))
 """
+ANSWER = FEW + TELL
 PARAMS = np.linspace(-1, 1, 13)
 COEFS, INTERCEPTS = [PARAMS[:6].reshape(2, 3), PARAMS[9:12, None]], [PARAMS[6:9], PARAMS[12:]]
 INPUTS = np.array([[1.0, 2.0], [-3.0, 0.5]])
+#: What `FEW` computes.
+OUTPUTS = [np.tanh(1), np.tanh(-3), 1 / (1 + np.exp(-1)), 1 / (1 + np.exp(3)), 1, 0, 1, np.expm1(-3)]
 
 
-def outputs(activation="tanh"):
-    return reference.predict(COEFS, INTERCEPTS, INPUTS, activation, "identity").ravel()
+def answer(cache, script=ANSWER, **variables):
+    """What the script prints in a process of its own."""
+    return json.loads(run_python("-c", script, cache=cache, **variables))
 
 
-def answer(cache, **variables):
-    """What `ANSWER` prints in a process of its own."""
-    return json.loads(run_python("-c", ANSWER, cache=cache, **variables))
-
-
-def assert_right(found, from_cache, activation="tanh"):
+def assert_right(found, from_cache, outputs=OUTPUTS):
     """The right answer, and all of its kernels from the cache, or none."""
-    np.testing.assert_allclose(found["outputs"], outputs(activation), rtol=1e-12)
+    np.testing.assert_allclose(found["outputs"], outputs, rtol=1e-12)
     assert found["kernels"] >= 4
     assert found["from cache"] == (found["kernels"] if from_cache else 0)
 
@@ -97,16 +111,30 @@ def copy(warm, tmp_path):
 
 
 def test_edits_in_another_file_are_seen(copy):
-    """`predict_rows` takes its helpers from network.py: when that is edited, the old machine code is not run."""
+    """`predict_rows` takes its helpers from another file: when that is edited, the old machine code is not run.
+
+    What was kept for the sources as they were, is still there when they are as they were.
+    """
     package, run = copy
-    network = package / "kernels" / "loop" / "forward_backward.py"
-    original = network.read_text(encoding="utf-8")
+
+    def expected(activation):
+        return reference.predict(COEFS, INTERCEPTS, INPUTS, activation, "identity").ravel()
+
+    def ask(from_cache, activation):
+        assert_right(answer(script=NETWORK + TELL, **run), from_cache, expected(activation))
+
+    exec(NETWORK, here := {})
+    here["compute"]()  # leaves its kernels in the cache of all tests
+    copy_cache(run["cache"])
+    ask(from_cache=True, activation="tanh")
+    helpers = package / "kernels" / "loop" / "forward_backward.py"
+    original = helpers.read_text(encoding="utf-8")
     assert "def activate_rows(" in original
     edit = "\n\n@inline_ir\ndef activate_rows(layer, first, rows, dtype_ptr):\n    pass\n"
-    network.write_text(original + edit, encoding="utf-8")
-    assert_right(answer(**run), from_cache=False, activation="identity")
-    network.write_text(original, encoding="utf-8")
-    assert_right(answer(**run), from_cache=True)  # what was right is still there
+    helpers.write_text(original + edit, encoding="utf-8")
+    ask(from_cache=False, activation="identity")
+    helpers.write_text(original, encoding="utf-8")
+    ask(from_cache=True, activation="tanh")
 
 
 def test_edits_of_the_compiler_flags_are_seen(copy):
@@ -211,7 +239,7 @@ def test_processes_that_start_together_on_an_empty_cache(tmp_path):
     for one in found:
         assert one["outputs"] == found[0]["outputs"]
         assert not one["warnings"]
-    np.testing.assert_allclose(found[0]["outputs"], outputs(), rtol=1e-12)
+    np.testing.assert_allclose(found[0]["outputs"], OUTPUTS, rtol=1e-12)
     files = [file for file in tmp_path.rglob("*") if file.is_file()]
     assert {file.suffix for file in files} == {".o"}
     assert len(files) == found[0]["kernels"]

@@ -179,16 +179,16 @@ def fit(X, y, weights=None, **parameters):
     return [model.predict_proba(X), *model.coefs_, *model.intercepts_]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def data():
     rng = np.random.RandomState(0)
     X = rng.standard_normal((40, 6)) * rng.randint(2, size=(40, 6))
     return X, (X[:, 0] > 0).astype(int)
 
 
-@pytest.fixture
-def compiler_refuses(data, monkeypatch):
-    """Once one fit on input of either order, dense and sparse, of each type, has compiled what it needs."""
+@pytest.fixture(scope="module")
+def everything_compiled(data):
+    """One fit on input of either order, dense and sparse, of each type, has compiled what it needs."""
     X, y = data
     for dtype in (np.float32, np.float64):
         for prepare in (np.ascontiguousarray, np.asfortranarray, scipy.sparse.csr_matrix, scipy.sparse.csc_matrix):
@@ -199,6 +199,9 @@ def compiler_refuses(data, monkeypatch):
         for _ in range(2):  # the short way from the second time on
             model.predict_proba(X.astype(dtype))
 
+
+@pytest.fixture
+def compiler_refuses(everything_compiled, monkeypatch):
     def refuse(kernel, dtype):
         raise AssertionError(f"{kernel.__name__} is compiled once more")
 

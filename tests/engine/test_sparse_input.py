@@ -16,15 +16,15 @@ from fastmlp.engine.sparse_input import check_sparse
 CONTAINERS = [*damaged_sparse.DAMAGES, sp.bsr_array, sp.lil_array, sp.dok_array, sp.dia_array]
 
 
-@pytest.mark.parametrize("doors", damaged_sparse.GROUPS)
-def test_every_door_refuses_damaged_matrices(doors):
-    """In a process of its own: following such an index may end the process."""
+def test_every_door_refuses_damaged_matrices():
+    """In a process of their own: following such an index may end the process."""
     child = subprocess.run(
-        [sys.executable, damaged_sparse.__file__, doors], capture_output=True, text=True, timeout=600, check=False
+        [sys.executable, damaged_sparse.__file__], capture_output=True, text=True, timeout=600, check=False
     )
     tried = [line for line in child.stdout.splitlines() if line.startswith("TRIED")]
     assert child.returncode == 0 and child.stdout.endswith("END\n"), f"{tried[-1:]} {child.stderr[-2000:]}"
-    assert len(tried) >= 2 * 150
+    for group in damaged_sparse.GROUPS:
+        assert sum(line.startswith(f"TRIED {group}, ") for line in tried) >= 2 * 150
     assert not [line for line in child.stdout.splitlines() if line.startswith("WRONG")]
 
 

@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import joblib
 import numpy as np
 import pytest
+from helpers.core_counts import count_here
 from helpers.fits import draw, ignores_max_iter, make
 from helpers.lanes import run_python
 from joblib import Parallel, delayed, parallel_config
@@ -198,19 +199,6 @@ def test_contexts_of_joblib(backend, n_jobs, threads, surroundings):
 
 
 # Beside others: a share of the cores, or one
-
-
-def count_here(n_cores=8):
-    """What a worker may use, in a process or thread of its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        pretend(patch, n_cores)
-        return count_threads(None)
-
-
-def pretend(patch, n_cores):
-    patch.setattr(os, "sched_getaffinity", lambda process: set(range(n_cores)), raising=False)
-    patch.setattr(cores, "_libraries", tuple)
-    patch.setattr(cores, "cgroup_cores", lambda: 10**6)
 
 
 def count_together(together):

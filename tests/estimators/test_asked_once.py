@@ -38,8 +38,8 @@ def test_a_column_of_targets(weight, kind):
         model.partial_fit(X, Y[:, np.newaxis], sample_weight=np.full(32, weight))
     assert [one.category for one in caught] == [DataConversionWarning]
     other.partial_fit(X, Y, sample_weight=np.full(32, weight))
-    for mine, other in zip(model.coefs_, other.coefs_, strict=True):
-        np.testing.assert_array_equal(mine, other)
+    for mine, theirs in zip(model.coefs_, other.coefs_, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
 
 
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])

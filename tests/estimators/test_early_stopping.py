@@ -25,11 +25,12 @@ LABELS = np.column_stack([X[:, 0] > 0, X[:, 1] > 0.5]).astype(int)
 # The loss of some rows
 
 
-@pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("name", CASES)
-def test_it_is_the_loss_that_is_trained(name, dtype, weighted):
+def test_it_is_the_loss_that_is_trained(name, dtype):
     """Of these rows and no others, in whatever order, with the parameters as they are now."""
+    # Each loss once with weights and once without, in each type every other one.
+    weighted = (list(CASES).index(name) + TYPES.index(dtype)) % 2 == 0
     problem = make_problem(CASES[name], rows=150, dtype=dtype, weighted=weighted)
     order = np.random.RandomState(1).permutation(150)[:131]
     loss = ValidationLoss(problem.network, problem.dataset, order)

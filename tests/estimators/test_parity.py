@@ -1,4 +1,4 @@
-"""The same seed gives the same model: every combination of what scikit-learn offers, in float64, against it.
+"""The same seed gives the same model: what scikit-learn offers, in combination, in float64, against it.
 
 Loss curves agree to 1e-9; after five epochs each array of weights agrees to 1e-6 of its largest entry.
 Schedules, early stopping, warm starts and chunks are in `test_parity_paths.py`; labels, types and random numbers
@@ -88,12 +88,14 @@ def assert_same_model(ours, theirs, rtol=1e-9):
     assert_same_weights(ours, theirs)
 
 
-@pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
 @pytest.mark.parametrize("container", [np.asarray, scipy.sparse.csr_array], ids=["dense", "csr"])
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_every_combination(solver, activation, task, container, weighted):
+def test_every_combination(solver, activation, task, container):
+    """Each with weights for one container and without for the other, in turn: any three of the five together."""
+    numbers = list(SOLVERS).index(solver), ACTIVATIONS.index(activation), list(TASKS).index(task)
+    weighted = (sum(numbers) + (container is np.asarray)) % 2 == 0
     X, y = make_data(task)
     weights = make_weights() if weighted else None
     hidden = HIDDEN[(list(TASKS).index(task) + ACTIVATIONS.index(activation)) % len(HIDDEN)]

@@ -4,7 +4,6 @@
 ValueError about it.
 """
 
-import sys
 import warnings
 
 import numpy as np
@@ -234,12 +233,10 @@ def target_doors():
 GROUPS = {"network": network_doors, "solvers": solver_doors, "estimators": estimator_doors, "targets": target_doors}
 
 
-def main(group):
-    warnings.simplefilter("ignore")
-    doors = GROUPS[group]()
-    for door, bring in doors.items():
+def try_all(group):
+    for door, bring in GROUPS[group]().items():
         for name, X in damaged(ones=group == "targets"):
-            print(f"TRIED {door}: {name}", flush=True)
+            print(f"TRIED {group}, {door}: {name}", flush=True)
             try:
                 bring(X)
             except ValueError as error:
@@ -250,8 +247,10 @@ def main(group):
                 print(f"WRONG {door}: {name}: {type(error).__name__}: {error}", flush=True)
             else:
                 print(f"WRONG {door}: {name}: taken", flush=True)
-    print("END", flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    warnings.simplefilter("ignore")
+    for each in GROUPS:
+        try_all(each)
+    print("END", flush=True)

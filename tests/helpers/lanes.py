@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import fastmlp
+from fastmlp.compiler import cache as code_cache
 
 TESTS = Path(__file__).parents[1]
 CONFIGURATION = TESTS.parent / "pyproject.toml"
@@ -53,3 +54,18 @@ def copy_package(folder):
     """A copy of the package's sources that may be edited; put `folder` first on PYTHONPATH to run it."""
     source = Path(fastmlp.__file__).parent
     return shutil.copytree(source, folder / "fastmlp", ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def copy_cache(folder, without=()):
+    """In `folder`, what the tests have compiled so far, but entries whose names begin with one of `without`.
+
+    For children that are about something else than compiling: most takes seconds to compile again. What they need is
+    there for sure if this process has used it before.
+    """
+    for source in map(Path, code_cache.cache_folders()):
+        target = Path(folder) / source.name
+        target.mkdir(parents=True, exist_ok=True)
+        for entry in source.glob("*.o"):
+            if not entry.name.startswith(tuple(without)):
+                shutil.copyfile(entry, target / entry.name)
+    return Path(folder)

@@ -11,8 +11,9 @@ KERNEL_TESTS = [
     "kernels/test_kernels.py", "kernels/test_kernels_sparse.py", "kernels/test_kernels_shuffle.py",
     "kernels/test_multiply.py", "network/test_network_gradients.py", "network/test_network_steps.py",
     "training/test_fits.py",
-    # Tiles count in pointers, of which Numba checks nothing: there the guards must do. Bounds are those of both types.
-    "-k", "not every_width and not float64",
+    # Tiles count in pointers, of which Numba checks nothing: there the guards must do. Bounds are the same in both
+    # types, and compiling takes most of the time: everything in float64, nothing in float32.
+    "-k", "not every_width and not float32",
 ]  # fmt: skip
 
 #: Tests of kernels that write, or read, `EXTRA` elements too many; with room enough that nothing else happens.
@@ -66,11 +67,11 @@ def test_the_lane_would_notice(tmp_path):
     careless, careful = tmp_path / "test_careless.py", tmp_path / "test_careful.py"
     careless.write_text(CARELESS.format(extra=1))
     careful.write_text(CARELESS.format(extra=0))
-    code, output = run_pytest(careless, cache=tmp_path / "checked", **BOUNDS)
+    code, output = run_pytest(careless, careful, cache=tmp_path / "checked", **BOUNDS)
     assert code == 1
     assert "IndexError" in output
-    assert "4 failed" in output
-    for file, variables in ((careless, {}), (careful, BOUNDS)):
-        code, output = run_pytest(file, cache=tmp_path / file.stem, **variables)
-        assert code == 0, output
-        assert "4 passed" in output
+    assert "4 failed, 4 passed" in output
+    assert output.startswith("FFFF....")  # in the order of the files
+    code, output = run_pytest(careless, cache=tmp_path / "plain")
+    assert code == 0, output
+    assert "4 passed" in output

@@ -80,7 +80,8 @@ def check_training(problem, rule, batch_size, l2=0.05, threads=1):
     assert_twins_are_current(epoch.workspace)
 
 
-@settings(max_examples=120, deadline=None, derandomize=True, database=None)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
 @given(
     task=st.sampled_from(sorted(TASKS)),
     hidden=st.lists(st.integers(1, 37), max_size=3),
@@ -89,13 +90,12 @@ def check_training(problem, rule, batch_size, l2=0.05, threads=1):
     features=st.integers(1, 35),
     rows=st.integers(1, 65),
     batch_size=st.integers(1, 40),
-    dtype=st.sampled_from([np.float64, np.float32]),
     weighted=st.booleans(),
     sparse=st.booleans(),
     threads=st.integers(1, 4),
 )
-def test_training_steps(task, rule, batch_size, threads, **shape):
-    check_training(make_problem(task, **shape), rule, min(batch_size, shape["rows"]), threads=threads)
+def test_training_steps(task, rule, batch_size, threads, dtype, **shape):
+    check_training(make_problem(task, dtype=dtype, **shape), rule, min(batch_size, shape["rows"]), threads=threads)
 
 
 @pytest.mark.parametrize("sparse", [False, True])
@@ -179,21 +179,21 @@ def test_subnormal_numbers_count_again_afterwards(dtype):
     assert np.all((np.full(40, 2, integer).view(dtype) * 3).view(integer) == 6)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@settings(max_examples=30, deadline=None, derandomize=True, database=None)
 @given(
     task=st.sampled_from(sorted(TASKS)),
     hidden=st.lists(st.integers(1, 37), max_size=3),
     activation=st.sampled_from(HIDDEN),
     features=st.integers(1, 35),
     rows=st.integers(1, 70),
-    dtype=st.sampled_from([np.float64, np.float32]),
     weighted=st.booleans(),
     sparse=st.booleans(),
     threads=st.integers(1, 4),
 )
-def test_full_batch_and_outputs(task, threads, **shape):
+def test_full_batch_and_outputs(task, threads, dtype, **shape):
     """Loss and gradient over all rows, and what the network answers."""
-    problem = make_problem(task, **shape)
+    problem = make_problem(task, dtype=dtype, **shape)
     network, guarded = problem.network, GuardedRows(problem)
     coefs, intercepts, batch = problem.in_float64()
     tolerance = 1e-9 if network.dtype == np.float64 else 1e-5

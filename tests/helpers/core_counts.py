@@ -1,0 +1,16 @@
+"""What a worker of a pool may use; apart from the tests, so that workers import little."""
+
+import os
+from unittest import mock
+
+from fastmlp.engine import cores
+
+
+def count_here(n_cores=8):
+    """The threads of a worker, in a process of its own, on so many cores without other limits."""
+    with (
+        mock.patch.object(os, "sched_getaffinity", lambda process: set(range(n_cores)), create=True),
+        mock.patch.object(cores, "_libraries", tuple),
+        mock.patch.object(cores, "cgroup_cores", lambda: 10**6),
+    ):
+        return cores.count_threads(None)
