@@ -91,6 +91,13 @@ def test_paths_exist(page):
     assert not [path for span in code_spans(page) for path in missing_paths(span)]
 
 
+def test_the_table_of_the_benchmarks_names_every_file():
+    folder = ROOT / "benchmarks"
+    named = set(re.findall(r"^`(.+?)`", (folder / "__init__.py").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    there = {path.name for path in folder.glob("*.py")} - {"__init__.py", "__main__.py"}
+    assert named == there | {"sweep/"}
+
+
 def test_a_missing_path_is_found():
     assert list(missing_paths("python engine/layout.py kernels/linalg/ kernels/no_such.py no/such/")) == [
         "kernels/no_such.py",
@@ -165,6 +172,16 @@ def test_every_folder_of_the_package_is_in_the_table():
     table = re.findall(r"^\| (`.*?) \|", TEXTS["docs/architecture.md"], flags=re.MULTILINE)
     named = {name.removesuffix("/").removesuffix(".py") for row in table for name in re.findall(r"`([^`]+)`", row)}
     assert named == set(FLOOR_OF) - {"__init__", "__main__", "kernels"}
+
+
+def test_the_readme_describes_the_benchmarks_cases():
+    from benchmarks.cases import CASES
+
+    rows = re.findall(
+        r"^\| (\w+) \| ([\d,]+) × ([\d,]+)[^→]*→ (\d+), .* batch (\d+) \|", TEXTS["README.md"], re.MULTILINE
+    )
+    described = [(name, *(int(number.replace(",", "")) for number in numbers)) for name, *numbers in rows]
+    assert described == [(case.name, case.rows, case.features, case.classes, case.batch) for case in CASES]
 
 
 @pytest.mark.parametrize("page", PAGES)
