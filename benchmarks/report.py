@@ -87,8 +87,8 @@ def format_goals(outcomes: list[Outcome], sessions: list[Session]) -> str:
     lines = [GOAL_LAYOUT.format("goal", "limit", "reached", "found")]
     for one in outcomes:
         lines.append(GOAL_LAYOUT.format(one.goal.text, one.goal.limit, REACHED[one.reached], one.found).rstrip())
-    pairs = min(session.config["pairs"] for session in sessions)
-    epochs = [str(session.config["epochs"]) for session in sessions if session.config["epochs"]]
+    pairs = min(session.settings["pairs"] for session in sessions)
+    epochs = [str(session.settings["epochs"]) for session in sessions if session.settings["epochs"]]
     if pairs < 5:
         lines.append(f"The goals are medians of at least five pairs; this run has {pairs}.")
     if epochs:

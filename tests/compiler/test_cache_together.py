@@ -17,7 +17,7 @@ from fastmlp.compiler import cache_cleaning, drafts
 
 fcntl = pytest.importorskip("fcntl")
 
-NAME = "some.kernel.float64.o"
+NAME = "some.folder.kernel.float64.o"
 #: Says when it has the turn, and goes on when it is told to: "make" or "leave".
 HOLD = """
 import os, sys, time
@@ -33,8 +33,8 @@ if "full" in sys.argv:
 if "wait" in sys.argv:
     pause = time.sleep
     time.sleep = lambda seconds: (say("waits"), setattr(time, "sleep", pause), pause(seconds))
-with code_cache.Turn("some.kernel.float64.o") as turn:
-    found = list(code_cache.read("some.kernel.float64.o"))
+with code_cache.Turn("some.folder.kernel.float64.o") as turn:
+    found = list(code_cache.read("some.folder.kernel.float64.o"))
     say(found[0].decode() if found else "holds")
     if "fork" in sys.argv and not os.fork():
         sys.stdin.readline()  # lives on
@@ -278,7 +278,7 @@ def test_a_link_in_place_of_a_draft(folder, tmp_path):
 
 
 OLD = time.time() - 31 * 86400
-ENTRY = "own_loss.differ.float32-0123456789ab.o"
+ENTRY = "custom.loss.differ.float32-0123456789ab.o"
 
 
 def age(path, when=OLD):

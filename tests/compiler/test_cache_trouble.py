@@ -11,7 +11,7 @@ from fastmlp.compiler import cache as code_cache
 from fastmlp.compiler import kernel as kernels
 from fastmlp.compiler import source_hash
 
-NAME = "some.kernel.float64.o"
+NAME = "some.folder.kernel.float64.o"
 
 
 @pytest.fixture
