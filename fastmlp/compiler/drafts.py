@@ -27,7 +27,9 @@ SUFFIX = ".draft"
 #: Of a draft that no lock protects, behind what makes its name its process's own.
 _UNLOCKED = ".unlocked"
 #: Of entries, as `kernels` names them, and of their drafts: what else lies there is somebody's own.
-_NAMES = re.compile(rf"\w+(\.\w+){{2,3}}(-[0-9a-f]{{12}})?\.o({re.escape(SUFFIX)}|\.[0-9a-f]{{16}}{re.escape(_UNLOCKED)})?")
+_NAMES = re.compile(
+    rf"\w+(\.\w+){{2,3}}(-[0-9a-f]{{12}})?\.o({re.escape(SUFFIX)}|\.[0-9a-f]{{16}}{re.escape(_UNLOCKED)})?"
+)
 #: Bytes that a draft takes at once: more than an entry has, unless it is compiled with debug information.
 ROOM = 1 << 16
 #: Seconds that one entry is waited for: its maker may have been stopped.

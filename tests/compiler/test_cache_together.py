@@ -8,10 +8,12 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 from helpers.lanes import environment, finish, run_python, start_python
 from test_lanes_cache import ANSWER
 
+from fastmlp import warmup
 from fastmlp.compiler import cache as code_cache
 from fastmlp.compiler import cache_cleaning, drafts
 
@@ -369,6 +371,12 @@ def test_what_is_not_ours_stays(folder, tmp_path):
     assert file.exists()
     assert link.is_symlink()
     assert (linking / NAME).is_symlink()
+
+
+def test_every_kernel_s_entry_is_recognized():
+    for kernel in warmup.all_kernels():
+        for dtype in (np.float32, np.float64):
+            assert drafts._NAMES.fullmatch(kernel._file(np.dtype(dtype))), kernel
 
 
 @pytest.mark.parametrize(
