@@ -145,7 +145,7 @@ def test_a_killed_maker_releases_its_lock(kind, start, tmp_path):
 def test_on_a_full_disk_nobody_waits(start, tmp_path):
     """Where an empty file can be made and nothing written: each compiles for itself, and says so once."""
     pytest.importorskip("resource")
-    makers = [start("wait", "full") for _ in range(3)]
+    makers = [start("full") for _ in range(3)]  # all hold at the same time, as none is told to go on before
     assert [maker.hears() for maker in makers] == ["holds"] * 3
     for maker in makers:
         maker.tell("make")
