@@ -22,9 +22,11 @@ import pytest
 from numba import carray
 
 from fastmlp.compiler.numba_backend import POINTER, SIZE, inline_llvm, kernel
-from fastmlp.kernels.lowlevel.pointers import call
+from fastmlp.kernels.lowlevel.pointers import Signature, caller_of
 
 EXTRA = {extra}
+VALUES = Signature(out=POINTER, n=SIZE)
+call_values = caller_of("call_values", VALUES)
 
 @kernel(POINTER, SIZE)
 def write_all(out, n):
@@ -44,7 +46,7 @@ def read_all(out, n):
 
 @kernel(SIZE, POINTER, SIZE)
 def call_another(address, out, n):
-    call(address, (out, n))
+    call_values(address, out, n)
 
 @pytest.mark.parametrize("kernel", [write_all, read_all])
 def test_alone(kernel):

@@ -10,7 +10,8 @@ B batch, I fan-in, O fan-out::
 `multiply` is called through its address by every kernel that needs a product, so that its tiles are compiled once.
 """
 
-from ...compiler.numba_backend import POINTER, SIZE, inline_ir, kernel
+from ...compiler.numba_backend import inline_ir, kernel
+from ..lowlevel.calls import MULTIPLY_SIGNATURE, TRANSPOSE_SIGNATURE
 from ..lowlevel.pointers import min_size, shift
 from ..lowlevel.records import FROM_BIAS
 from .packing import tile_vectors
@@ -24,7 +25,7 @@ _row_3, _row_2, _row_1 = (make_tile(1, vectors) for vectors in (3, 2, 1))
 _dot_tile, _dot_row = make_dot(TILE_ROWS), make_dot(1)
 
 
-@kernel(POINTER, SIZE, POINTER, POINTER, SIZE, SIZE, POINTER, SIZE, SIZE, POINTER, SIZE, SIZE, SIZE, SIZE)
+@kernel(*MULTIPLY_SIGNATURE)
 def multiply(out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel, bias, rows, columns, depth, mode):
     """out (rows, columns) = bias + a (rows, depth) @ b (depth, columns), or as `mode` says (see simd).
 
@@ -101,7 +102,7 @@ def multiply_columns(
             _tile_1(y, out_stride, r, x, a_row, a_step, b, b_stride, bias, columns, depth, mode)
 
 
-@kernel(POINTER, SIZE, POINTER, SIZE, SIZE, SIZE)
+@kernel(*TRANSPOSE_SIGNATURE)
 def transpose(out, out_stride, inp, inp_stride, rows, columns):
     """out (columns, rows) is overwritten with inp (rows, columns) transposed; strides from row to row, in elements."""
     width = lanes(out)

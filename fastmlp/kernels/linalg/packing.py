@@ -14,9 +14,10 @@ Phase two writes the panels of the weights and of their transposed copies while 
 Small matrices need none of this.
 """
 
-from ...compiler.numba_backend import POINTER, SIZE, inline_ir, kernel
-from ..lowlevel.pointers import call, carray, min_size, pointer_at, shift
-from ..lowlevel.records import LAYER_POINTER, TASK_POINTER, TILE_VECTORS
+from ...compiler.numba_backend import inline_ir, kernel
+from ..lowlevel.calls import COPY_PANELS_SIGNATURE, COPY_WEIGHTS_SIGNATURE, call_copy_panels, call_transpose
+from ..lowlevel.pointers import carray, min_size, pointer_at, shift
+from ..lowlevel.records import TILE_VECTORS
 from .register_tiles import copy_row, lanes
 
 
@@ -31,7 +32,7 @@ def tile_vectors(columns, width):
     return min_size((columns + width - 1) // width, TILE_VECTORS)
 
 
-@kernel(POINTER, SIZE, POINTER, SIZE, SIZE, SIZE, SIZE)
+@kernel(*COPY_PANELS_SIGNATURE)
 def copy_panels(panels, depth, b, b_stride, first, count, columns):
     """Rows first … first + count of the panels of a (depth, columns) matrix are overwritten with b (count, columns)."""
     width = lanes(b)
@@ -45,14 +46,15 @@ def copy_panels(panels, depth, b, b_stride, first, count, columns):
         j += take
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, SIZE, POINTER)
+@kernel(*COPY_WEIGHTS_SIGNATURE)
 def copy_weights(task_record, layer_records, number, first, count, dtype_ptr):
     """The panels of a layer's weights are overwritten with rows first … first + count, those of the transposed too."""
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
     fan_in, fan_out = layer.fan_in, layer.fan_out
     weight = shift(pointer_at(layer.weight, dtype_ptr), first * fan_out)
-    call(task.copy_panels, (pointer_at(layer.panels, dtype_ptr), fan_in, weight, fan_out, first, count, fan_out))
+    panels = pointer_at(layer.panels, dtype_ptr)
+    call_copy_panels(task.copy_panels, panels, fan_in, weight, fan_out, first, count, fan_out)
     if number == 0:
         return  # nobody asks for the gradient of the inputs
     width = lanes(dtype_ptr)
@@ -63,5 +65,5 @@ def copy_weights(task_record, layer_records, number, first, count, dtype_ptr):
         if begin < end:
             to = shift(pointer_at(layer.transposed, dtype_ptr), j * fan_out + begin - j)
             source = shift(pointer_at(layer.weight, dtype_ptr), begin * fan_out)
-            call(task.transpose, (to, stride, source, fan_out, end - begin, fan_out))
+            call_transpose(task.transpose, to, stride, source, fan_out, end - begin, fan_out)
         j += stride

@@ -9,7 +9,8 @@ own features and the update can follow at once: `sort_by_feature` is the countin
     2: (f5, d)                                 (0,a)(1,c)  (0,b)(2,d)
 """
 
-from ...compiler.numba_backend import INDICES, INTEGERS, POINTER, SIZE, inline_ir, kernel
+from ...compiler.numba_backend import inline_ir, kernel
+from ..lowlevel.calls import SORT_BY_FEATURE_SIGNATURE, SPARSE_FORWARD_SIGNATURE, SPARSE_WEIGHT_GRADIENT_SIGNATURE
 from ..lowlevel.pointers import carray, min_size, shift
 from ..math.lanes import prefer_wide_vectors
 from .entries import multiply_row
@@ -19,7 +20,7 @@ from .register_tiles import lanes
 TOGETHER = 4
 
 
-@kernel(POINTER, SIZE, INTEGERS, INDICES, POINTER, INTEGERS, SIZE, POINTER, POINTER, SIZE)
+@kernel(*SPARSE_FORWARD_SIGNATURE)
 def sparse_forward(out, stride, indptr, indices, values, order, rows, weight, bias, fan_out):
     """out (rows, O) is overwritten with bias (O,) + the rows of X named by order (rows,) @ weight (I, O)."""
     prefer_wide_vectors()
@@ -104,7 +105,7 @@ def add_rows(out, values, e, end, rows, which, stride):
             out[j] += value * row[j]
 
 
-@kernel(INTEGERS, INDICES, POINTER, INTEGERS, INDICES, POINTER, INTEGERS, SIZE, SIZE, SIZE)
+@kernel(*SORT_BY_FEATURE_SIGNATURE)
 def sort_by_feature(starts, entry_rows, entry_values, indptr, indices, values, order, rows, first, count):
     """starts (count + 1,), entry_rows and entry_values (entries,) are overwritten with features first … first + count.
 
@@ -131,7 +132,7 @@ def sort_by_feature(starts, entry_rows, entry_values, indptr, indices, values, o
                 entry_values[begin[f]] = values[e]
 
 
-@kernel(POINTER, SIZE, SIZE, INTEGERS, INDICES, POINTER, POINTER, SIZE, SIZE)
+@kernel(*SPARSE_WEIGHT_GRADIENT_SIGNATURE)
 def sparse_weight_gradient(d_weight, first, count, starts, entry_rows, entry_values, delta, stride, fan_out):
     """d_weight (count, O) is overwritten with the gradient of the weights of features first … first + count."""
     prefer_wide_vectors()

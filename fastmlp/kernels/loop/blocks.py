@@ -14,14 +14,22 @@ as memory gives them. Dense input is gathered for a block of depth at a time: wi
 Where the first layer is not large, the copy would cost about what the product does: rows are read in place.
 """
 
-from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, kernel
+from ...compiler.numba_backend import inline_ir, kernel
 from ..linalg.register_tiles import lanes, prefetch, sum_products
-from ..lowlevel.pointers import call, carray, integers_at, min_size, pointer_at, shift
-from ..lowlevel.records import FROM_BIAS, FROM_OUT, LAYER_POINTER, RECTIFY, RECTIFY_FROM_OUT, ROW_TILE, TASK_POINTER
+from ..lowlevel.calls import (
+    LAYER_ROWS_SIGNATURE,
+    call_batch,
+    call_copy_panels,
+    call_layer_rows,
+    call_multiply,
+    call_transpose,
+)
+from ..lowlevel.pointers import carray, integers_at, min_size, pointer_at, shift
+from ..lowlevel.records import FROM_BIAS, FROM_OUT, RECTIFY, RECTIFY_FROM_OUT, ROW_TILE
 from .forward_backward import gather_inputs
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, SIZE, INTEGERS, SIZE, SIZE, POINTER)
+@kernel(*LAYER_ROWS_SIGNATURE)
 def multiply_in_blocks(task_record, layer_records, number, order, first, rows, dtype_ptr):
     """output (rows, stride) of a layer is overwritten with bias + input @ weight, by the layer's mode rectified.
 
@@ -31,15 +39,12 @@ def multiply_in_blocks(task_record, layer_records, number, order, first, rows, d
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
     if number == 0 and task.chains != 0 and in_fortran_order(task, dtype_ptr):
-        call(task.multiply_fortran, (task_record, layer_records, order, rows, dtype_ptr))
+        call_batch(task.multiply_fortran, task_record, layer_records, order, rows, dtype_ptr)
         return
     if number == 0 and task.input_rows > 0 and rows > task.input_rows:
         for start in range(0, rows, task.input_rows):
-            count = min_size(task.input_rows, rows - start)
-            call(
-                layer.in_blocks,
-                (task_record, layer_records, number, shift(order, start), first + start, count, dtype_ptr),
-            )
+            count, which = min_size(task.input_rows, rows - start), shift(order, start)
+            call_layer_rows(layer.in_blocks, task_record, layer_records, 0, which, first + start, count, dtype_ptr)
         return
     fan_in, fan_out = layer.fan_in, layer.fan_out
     z = shift(pointer_at(layer.output, dtype_ptr), first * layer.stride)
@@ -103,7 +108,7 @@ def multiply_by_panel(task, layer, out, a, b, bias, rows, columns, depth, mode, 
     where it does not expect them, and sums that go on from out can do nothing before they are there.
     """
     panel, stride, input_stride = pointer_at(task.packed, dtype_ptr), layer.stride, layer.input_stride
-    call(task.copy_panels, (panel, depth, b, layer.fan_out, 0, depth, columns))
+    call_copy_panels(task.copy_panels, panel, depth, b, layer.fan_out, 0, depth, columns)
     for i in range(0, rows, ROW_TILE):
         z, x = shift(out, i * stride), shift(a, i * input_stride)
         for following in range(ROW_TILE, 2 * ROW_TILE):
@@ -111,25 +116,8 @@ def multiply_by_panel(task, layer, out, a, b, bias, rows, columns, depth, mode, 
             prefetch(to)
             prefetch(shift(to, columns - 1))
             prefetch(shift(x, following * input_stride))
-        call(
-            task.multiply,
-            (
-                z,
-                stride,
-                z,
-                x,
-                input_stride,
-                1,
-                panel,
-                0,
-                depth,
-                bias,
-                min_size(ROW_TILE, rows - i),
-                columns,
-                depth,
-                mode,
-            ),
-        )
+        n = min_size(ROW_TILE, rows - i)
+        call_multiply(task.multiply, z, stride, z, x, input_stride, 1, panel, 0, depth, bias, n, columns, depth, mode)
 
 
 @inline_ir
@@ -139,13 +127,11 @@ def multiply_in_place(task, layer, order, k, out, a, b, bias, direct, rows, colu
     if direct > 0:
         x = pointer_at(task.x + carray(order, 1)[0] * task.x_row_stride + k * task.x_column_stride, dtype_ptr)
         x_row = task.x_row_stride // carray(dtype_ptr, 1).itemsize
-        call(task.multiply, (out, stride, out, x, x_row, 1, b, fan_out, 0, bias, direct, columns, depth, mode))
+        call_multiply(task.multiply, out, stride, out, x, x_row, 1, b, fan_out, 0, bias, direct, columns, depth, mode)
     if direct < rows:
-        z, left = shift(out, direct * stride), shift(a, direct * layer.input_stride)
-        call(
-            task.multiply,
-            (z, stride, z, left, layer.input_stride, 1, b, fan_out, 0, bias, rows - direct, columns, depth, mode),
-        )
+        a_row, n = layer.input_stride, rows - direct
+        z, left = shift(out, direct * stride), shift(a, direct * a_row)
+        call_multiply(task.multiply, z, stride, z, left, a_row, 1, b, fan_out, 0, bias, n, columns, depth, mode)
 
 
 @inline_ir
@@ -171,7 +157,8 @@ def gather_block(task, order, first, begin, rows, column, columns, dtype_ptr):
     if in_fortran_order(task, dtype_ptr):
         x = pointer_at(task.x + carray(order, 1)[0] * item + column * task.x_column_stride, dtype_ptr)
         inputs = shift(pointer_at(task.inputs, dtype_ptr), first * task.input_stride)
-        call(task.transpose, (inputs, task.input_stride, x, task.x_column_stride // item, columns, rows))
+        x_stride = task.x_column_stride // item
+        call_transpose(task.transpose, inputs, task.input_stride, x, x_stride, columns, rows)
     else:
         gather_inputs(task, order, first + begin, first + rows, column, columns, dtype_ptr)
     if task.not_finite == 0:

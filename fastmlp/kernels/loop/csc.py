@@ -10,14 +10,14 @@ A group of many rows goes through all columns at once, into a buffer from which 
 Each row adds up in the order of the columns, which is that of the same matrix in CSR: the bits are the same.
 """
 
-from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, kernel
+from ...compiler.numba_backend import inline_ir, kernel
 from ..linalg.entries import add_column
+from ..lowlevel.calls import LAYER_ROWS_SIGNATURE
 from ..lowlevel.pointers import carray, indices_at, integers_at, min_size, pointer_at, shift
-from ..lowlevel.records import LAYER_POINTER, TASK_POINTER
 from ..math.lanes import prefer_wide_vectors
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, SIZE, INTEGERS, SIZE, SIZE, POINTER)
+@kernel(*LAYER_ROWS_SIGNATURE)
 def multiply_csc(task_record, layer_records, number, order, first, rows, dtype_ptr):
     """output (rows, stride) of the first layer is overwritten with bias (O,) + rows of X, in CSC, @ weight (I, O).
 

@@ -9,16 +9,15 @@ batch · row length + column: whatever thread computes it, in whatever block. De
 
 import numpy as np
 
-from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, kernel
+from ...compiler.numba_backend import kernel
+from ..lowlevel.calls import LAYER_ROWS_SIGNATURE
 from ..lowlevel.pointers import carray, indices_at, integers_at, pointer_at, shift
-from ..lowlevel.records import LAYER_POINTER, RECTIFY, TASK_POINTER
+from ..lowlevel.records import RECTIFY
 from ..math.lanes import prefer_wide_vectors
 from ..math.random_bits import random_bits
 
-_SIGNATURE = (TASK_POINTER, LAYER_POINTER, SIZE, INTEGERS, SIZE, SIZE, POINTER)
 
-
-@kernel(*_SIGNATURE)
+@kernel(*LAYER_ROWS_SIGNATURE)
 def mask_rows(task_record, layer_records, number, order, first, rows, dtype_ptr):
     """The layer's input and f′ of the layer below, (rows, stride), are multiplied by their mask, rows first ….
 
@@ -47,7 +46,7 @@ def mask_rows(task_record, layer_records, number, order, first, rows, dtype_ptr)
         d[i] *= mask
 
 
-@kernel(*_SIGNATURE)
+@kernel(*LAYER_ROWS_SIGNATURE)
 def mask_entries(task_record, layer_records, number, order, first, rows, dtype_ptr):
     """values, CSR like given_values, is overwritten with those times their mask, in rows first … of the batch."""
     task = carray(task_record, 1)[0]

@@ -16,7 +16,8 @@ computed by one thread in a fixed order, so the bits are the same whatever the n
 
 from ...compiler.numba_backend import POINTER, SIZE, inline_ir, kernel
 from ..lowlevel.barrier import barrier_wait, thread_range
-from ..lowlevel.pointers import call, carray, doubles_at, integers_at, min_size, shift
+from ..lowlevel.calls import call_batch, call_ordered_rows, call_phase, call_update_layer
+from ..lowlevel.pointers import carray, doubles_at, integers_at, min_size, shift
 from ..lowlevel.records import L2, LAYER_POINTER, N_HYPERPARAMETERS, N_STEP_RATES, ROW_TILE, SCALE, TASK_POINTER
 from ..lowlevel.subnormals import flush_subnormals, restore_mode
 from .forward_backward import sum_losses, sum_weights
@@ -39,21 +40,21 @@ def train_steps(task_record, layer_records, first_step, stop_step, dtype_ptr):
         if total_weight == 0.0:
             continue
         if task.store_magnitudes != 0:
-            call(task.store_magnitudes, (task_record, layer_records, dtype_ptr))
+            call_phase(task.store_magnitudes, task_record, layer_records, dtype_ptr)
         if task.microbatch_rows > 0:
-            call(task.microbatch_gradients, (task_record, layer_records, order, rows, dtype_ptr))
+            call_batch(task.microbatch_gradients, task_record, layer_records, order, rows, dtype_ptr)
         else:
             compute_deltas(task_record, layer_records, order, rows, dtype_ptr)
         if not barrier_wait(task.team, task.n_threads):
             break
         set_hyper(task, total_weight)
         for number in range(task.n_layers):
-            call(task.update_layer, (task_record, layer_records, number, order, rows, dtype_ptr))
+            call_update_layer(task.update_layer, task_record, layer_records, number, order, rows, dtype_ptr)
         task.steps_made += 1
         task.rows_counted += rows
         losses = sum_losses(task, rows) if task.thread == 0 else 0.0  # others overwrite them once all have met
         if task.run_global_phases != 0:
-            call(task.run_global_phases, (task_record, layer_records, dtype_ptr))
+            call_phase(task.run_global_phases, task_record, layer_records, dtype_ptr)
         if not barrier_wait(task.team, task.n_threads):
             break
         if task.thread == 0:
@@ -67,7 +68,7 @@ def compute_deltas(task_record, layer_records, order, rows, dtype_ptr):
     """Phase one: this thread's rows through all layers and back."""
     task = carray(task_record, 1)[0]
     begin, end = thread_range(rows, ROW_TILE, task.thread, task.n_threads)
-    call(task.pass_rows, (task_record, layer_records, order, begin, end, dtype_ptr))
+    call_ordered_rows(task.pass_rows, task_record, layer_records, order, begin, end, dtype_ptr)
 
 
 @inline_ir

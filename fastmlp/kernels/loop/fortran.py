@@ -14,16 +14,17 @@ Each element is the same chain of multiply-adds as in `simd`'s tiles, and one ou
 its dot product, one for each lane: the same bits.
 """
 
-from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, kernel
+from ...compiler.numba_backend import inline_ir, kernel
 from ..linalg.chains import COLUMNS_AT_ONCE, add_lanes, make_chain
 from ..linalg.register_tiles import lanes, sum_products
-from ..lowlevel.pointers import call, carray, integers_at, min_size, pointer_at, shift
-from ..lowlevel.records import FROM_BIAS, LAYER_POINTER, RECTIFY, ROW_TILE, TASK_POINTER
+from ..lowlevel.calls import BATCH_SIGNATURE, call_transpose
+from ..lowlevel.pointers import carray, integers_at, min_size, pointer_at, shift
+from ..lowlevel.records import FROM_BIAS, RECTIFY, ROW_TILE
 
 _many_columns, _one_column = make_chain(COLUMNS_AT_ONCE), make_chain(1)
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, INTEGERS, SIZE, POINTER)
+@kernel(*BATCH_SIGNATURE)
 def multiply_fortran(task_record, layer_records, order, rows, dtype_ptr):
     """output (rows, stride) of the first layer is overwritten with bias + X @ weight, by the layer's mode rectified.
 
@@ -100,7 +101,7 @@ def write_sums(task, layer, chains, out, rows):
     else:
         whole = fan_out // ROW_TILE * ROW_TILE
         if whole > 0:
-            call(task.transpose, (out, layer.stride, chains, stride, whole, rows))
+            call_transpose(task.transpose, out, layer.stride, chains, stride, whole, rows)
         for j in range(whole, fan_out):  # a block at an edge has masked stores, slow on some processors
             to, sums = carray(shift(out, j), rows * layer.stride), carray(shift(chains, j * stride), rows)
             for i in range(rows):

@@ -4,11 +4,23 @@ Called by the epoch, by the full-batch gradient and by prediction. Task and laye
 `dtype_ptr` is a pointer of the element's type and stands for that type alone.
 """
 
-from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, inline_reduction, kernel
+from ...compiler.numba_backend import inline_ir, inline_reduction, kernel
 from ..linalg.register_tiles import copy_every_other, copy_row, lanes
 from ..lowlevel.barrier import cancelled
-from ..lowlevel.pointers import call, carray, doubles_at, indices_at, integers_at, min_size, pointer_at, shift
-from ..lowlevel.records import FROM_BIAS, LAYER_POINTER, MULTIPLY, MULTIPLY_BY_DERIVATIVE, RECTIFY, TASK_POINTER
+from ..lowlevel.calls import (
+    BACKWARD_SIGNATURE,
+    ORDERED_ROWS_SIGNATURE,
+    call_activation,
+    call_backward,
+    call_layer_rows,
+    call_loss,
+    call_multiply,
+    call_ordered_rows,
+    call_output_backward,
+    call_sparse_forward,
+)
+from ..lowlevel.pointers import carray, doubles_at, indices_at, integers_at, min_size, pointer_at, shift
+from ..lowlevel.records import FROM_BIAS, MULTIPLY, MULTIPLY_BY_DERIVATIVE, RECTIFY
 
 
 @inline_ir
@@ -66,7 +78,7 @@ def sum_weights(task, order, rows, dtype_ptr):
     return total
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, INTEGERS, SIZE, SIZE, POINTER)
+@kernel(*ORDERED_ROWS_SIGNATURE)
 def forward_rows(task_record, layer_records, order, first, rows, dtype_ptr):
     """Rows first … first + rows of the batch through all layers: every output of theirs is overwritten, and f′.
 
@@ -77,23 +89,25 @@ def forward_rows(task_record, layer_records, order, first, rows, dtype_ptr):
     for number in range(task.n_layers):
         layer = layers[number]
         if layer.mask != 0:
-            call(layer.mask, (task_record, layer_records, number, order, first, rows, dtype_ptr))
+            call_layer_rows(layer.mask, task_record, layer_records, number, order, first, rows, dtype_ptr)
         if number == 0 and task.sparse:
-            z = shift(pointer_at(layer.output, dtype_ptr), first * layer.stride)
-            weight, bias = pointer_at(layer.weight, dtype_ptr), pointer_at(layer.bias, dtype_ptr)
-            which = shift(order, first)
-            indptr, indices = integers_at(task.indptr), indices_at(task.indices)
-            values = pointer_at(task.values, dtype_ptr)
-            call(
-                task.sparse_forward,
-                (z, layer.stride, indptr, indices, values, which, rows, weight, bias, layer.fan_out),
-            )
+            multiply_sparse(task, layer, order, first, rows, dtype_ptr)
         elif layer.in_blocks != 0:
-            call(layer.in_blocks, (task_record, layer_records, number, order, first, rows, dtype_ptr))
+            call_layer_rows(layer.in_blocks, task_record, layer_records, number, order, first, rows, dtype_ptr)
         else:
             multiply_forward(task, layer, first, rows, layer.mode, dtype_ptr)
         if number + 1 < task.n_layers and layer.mode == FROM_BIAS:
             activate_rows(layer, first, rows, dtype_ptr)
+
+
+@inline_ir
+def multiply_sparse(task, layer, order, first, rows, dtype_ptr):
+    """output (rows, stride) of the first layer is overwritten with bias (O,) + the batch's rows of X (CSR) @ weight."""
+    z = shift(pointer_at(layer.output, dtype_ptr), first * layer.stride)
+    weight, bias = pointer_at(layer.weight, dtype_ptr), pointer_at(layer.bias, dtype_ptr)
+    which, stride, fan_out = shift(order, first), layer.stride, layer.fan_out
+    indptr, indices, values = integers_at(task.indptr), indices_at(task.indices), pointer_at(task.values, dtype_ptr)
+    call_sparse_forward(task.sparse_forward, z, stride, indptr, indices, values, which, rows, weight, bias, fan_out)
 
 
 @inline_ir
@@ -102,13 +116,11 @@ def multiply_forward(task, layer, first, rows, mode, dtype_ptr):
     z = shift(pointer_at(layer.output, dtype_ptr), first * layer.stride)
     inp = shift(pointer_at(layer.input, dtype_ptr), first * layer.input_stride)
     weight, bias = pointer_at(layer.weight, dtype_ptr), pointer_at(layer.bias, dtype_ptr)
-    depth = 0
+    stride, inp_stride, fan_in, fan_out, depth = layer.stride, layer.input_stride, layer.fan_in, layer.fan_out, 0
     if layer.panels != 0:
-        weight, depth = pointer_at(layer.panels, dtype_ptr), layer.fan_in
-    call(
-        task.multiply,
-        (z, layer.stride, z, inp, layer.input_stride, 1, weight, layer.fan_out, depth, bias)
-        + (rows, layer.fan_out, layer.fan_in, mode),
+        weight, depth = pointer_at(layer.panels, dtype_ptr), fan_in
+    call_multiply(
+        task.multiply, z, stride, z, inp, inp_stride, 1, weight, fan_out, depth, bias, rows, fan_out, fan_in, mode
     )
 
 
@@ -117,10 +129,11 @@ def activate_rows(layer, first, rows, dtype_ptr):
     """output (rows, stride) is overwritten with f of itself, delta with f′."""
     z = shift(pointer_at(layer.output, dtype_ptr), first * layer.stride)
     derivative = shift(pointer_at(layer.delta, dtype_ptr), first * layer.stride)
-    call(layer.activation, (z, derivative, rows, layer.stride, layer.fan_out, doubles_at(layer.activation_constants)))
+    constants = doubles_at(layer.activation_constants)
+    call_activation(layer.activation, z, derivative, rows, layer.stride, layer.fan_out, constants)
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
+@kernel(*BACKWARD_SIGNATURE)
 def backward_rows(task_record, layer_records, first, rows, dtype_ptr):
     """From the loss of rows first … first + rows back to the first layer: losses and all deltas are overwritten."""
     task = carray(task_record, 1)[0]
@@ -130,7 +143,7 @@ def backward_rows(task_record, layer_records, first, rows, dtype_ptr):
     if task.output_backward != 0:
         z = shift(pointer_at(last.output, dtype_ptr), first * last.stride)
         delta = shift(pointer_at(last.delta, dtype_ptr), first * last.stride)
-        call(task.output_backward, (z, delta, rows, last.fan_out))
+        call_output_backward(task.output_backward, z, delta, rows, last.fan_out)
     for number in range(task.n_layers - 1, 0, -1):
         multiply_backward(task, layers[number], layers[number - 1], first, rows, dtype_ptr)
 
@@ -145,7 +158,7 @@ def compute_losses(task, last, losses, first, rows, dtype_ptr):
     if task.activate_output:
         activate_rows(last, first, rows, dtype_ptr)
     constants = doubles_at(task.loss_constants)
-    call(task.loss, (z, delta, target, weight, losses, rows, last.fan_out, task.n_targets, constants))
+    call_loss(task.loss, z, delta, target, weight, losses, rows, last.fan_out, task.n_targets, constants)
 
 
 @inline_ir
@@ -155,19 +168,19 @@ def multiply_backward(task, layer, below, first, rows, dtype_ptr):
     It holds f′, unless the layer below is rectified and nothing was dropped of its outputs, which then say enough.
     """
     delta = shift(pointer_at(layer.delta, dtype_ptr), first * layer.stride)
-    d_inp = shift(pointer_at(below.delta, dtype_ptr), first * below.stride)
+    out = shift(pointer_at(below.delta, dtype_ptr), first * below.stride)
     rectified = shift(pointer_at(below.output, dtype_ptr), first * below.stride)
     mode = MULTIPLY_BY_DERIVATIVE if below.mode == RECTIFY and layer.mask == 0 else MULTIPLY
-    transposed = pointer_at(layer.transposed, dtype_ptr)
-    depth = layer.fan_out if layer.panels != 0 else 0
-    call(
-        task.multiply,
-        (d_inp, below.stride, rectified, delta, layer.stride, 1, transposed, layer.transposed_stride, depth)
-        + (transposed, rows, layer.fan_in, layer.fan_out, mode),  # no bias
+    b = bias = pointer_at(layer.transposed, dtype_ptr)  # the mode reads no bias
+    fan_in, fan_out, b_stride = layer.fan_in, layer.fan_out, layer.transposed_stride
+    depth = fan_out if layer.panels != 0 else 0
+    stride, d_stride = below.stride, layer.stride
+    call_multiply(
+        task.multiply, out, stride, rectified, delta, d_stride, 1, b, b_stride, depth, bias, rows, fan_in, fan_out, mode
     )
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, INTEGERS, SIZE, SIZE, POINTER)
+@kernel(*ORDERED_ROWS_SIGNATURE)
 def pass_rows(task_record, layer_records, order, begin, end, dtype_ptr):
     """Rows begin … end of the batch through all layers and back, a block that stays in the near caches at a time.
 
@@ -181,8 +194,8 @@ def pass_rows(task_record, layer_records, order, begin, end, dtype_ptr):
         if cancelled(task.team):
             return
         count = min_size(task.block_rows, end - first)
-        call(task.forward, (task_record, layer_records, order, first, count, dtype_ptr))
-        call(task.backward, (task_record, layer_records, first, count, dtype_ptr))
+        call_ordered_rows(task.forward, task_record, layer_records, order, first, count, dtype_ptr)
+        call_backward(task.backward, task_record, layer_records, first, count, dtype_ptr)
 
 
 @inline_ir

@@ -2,7 +2,8 @@
 
 from ...compiler.numba_backend import POINTER, SIZE, inline_ir, kernel
 from ..lowlevel.barrier import barrier_wait, thread_range
-from ..lowlevel.pointers import call, carray, integers_at, min_size, pointer_at, shift
+from ..lowlevel.calls import call_weight_gradient
+from ..lowlevel.pointers import carray, integers_at, min_size, pointer_at, shift
 from ..lowlevel.records import COLUMN_TILE, LAYER_POINTER, ROW_TILE, TASK_POINTER
 from ..lowlevel.subnormals import flush_subnormals, restore_mode
 from .epoch import compute_deltas
@@ -49,10 +50,10 @@ def add_layer_gradient(task_record, layer_records, number, order, rows, gradient
         sorted_from = begin
     for first in range(begin, end, layer.update_rows):
         count = min_size(layer.update_rows, end - first)
-        call(
+        call_weight_gradient(
             task.weight_gradient,
-            (task_record, layer_records, number, sorted_from, 0, first, count, 0, fan_out, rows, gradient),
-        )
+            task_record, layer_records, number, sorted_from, 0, first, count, 0, fan_out, rows, gradient,
+        )  # fmt: skip
         add(shift(gradient, layer.weight_offset + first * fan_out), d_tile, count * fan_out)
     column, stop = thread_range(fan_out, COLUMN_TILE, task.thread, task.n_threads)
     if column < stop:

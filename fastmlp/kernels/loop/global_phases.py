@@ -16,26 +16,25 @@ Nobody who needs none of this comes here.
 
 import numpy as np
 
-from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inline_ir, kernel
+from ...compiler.numba_backend import inline_ir, kernel
 from ..linalg.norms import sum_of_squares_in_double
 from ..lowlevel.barrier import barrier_wait, thread_range
-from ..lowlevel.pointers import call, carray, doubles_at, integers_at, min_size, pointer_at, shift
+from ..lowlevel.calls import PHASE_SIGNATURE, UPDATE_RULE_SIGNATURE, call_phase, call_update_rule
+from ..lowlevel.pointers import carray, doubles_at, integers_at, min_size, pointer_at, shift
 from ..lowlevel.records import (
     COLUMN_TILE,
     FLAT_TILE,
     L2,
-    LAYER_POINTER,
     N_HYPERPARAMETERS,
     N_STEP_RATES,
     ROW_TILE,
     SCALE,
-    TASK_POINTER,
 )
 from ..math.lanes import prefer_wide_vectors
 from .update import refresh_weight_copies
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, POINTER)
+@kernel(*PHASE_SIGNATURE)
 def run_global_phases(task_record, layer_records, dtype_ptr):
     """This thread's part of all later phases, a barrier before each.
 
@@ -49,7 +48,7 @@ def run_global_phases(task_record, layer_records, dtype_ptr):
     for number in range(task.n_phases):
         if not barrier_wait(task.team, task.n_threads):
             return
-        call(integers_at(task.phases)[number], (task_record, layer_records, dtype_ptr))
+        call_phase(integers_at(task.phases)[number], task_record, layer_records, dtype_ptr)
 
 
 @inline_ir
@@ -62,7 +61,7 @@ def add_up(address, n):
     return total
 
 
-@kernel(POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)
+@kernel(*UPDATE_RULE_SIGNATURE)
 def collect(param, d_param, state, n_params, n, hyperparameters):
     """An update rule that changes nothing: state (n,) is overwritten with the gradient, (d_param + L2 param) SCALE."""
     prefer_wide_vectors()
@@ -72,7 +71,7 @@ def collect(param, d_param, state, n_params, n, hyperparameters):
         g[i] = (d[i] + l2 * p[i]) * scale
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, POINTER)
+@kernel(*PHASE_SIGNATURE)
 def store_norm(task_record, layer_records, dtype_ptr):
     """sums is overwritten with Σ g² of this thread's tiles of the whole gradient, weights and biases together."""
     task = carray(task_record, 1)[0]
@@ -83,7 +82,7 @@ def store_norm(task_record, layer_records, dtype_ptr):
         sums[first // FLAT_TILE] = sum_of_squares_in_double(gradient, min_size(FLAT_TILE, end - first))
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, POINTER)
+@kernel(*PHASE_SIGNATURE)
 def apply_gradient(task_record, layer_records, dtype_ptr):
     """This thread's parameters and moments take their step by the gradient times min(1, clip_norm / ‖gradient‖).
 
@@ -121,10 +120,11 @@ def apply_to(task, params, offset, first, n, row, dtype_ptr):
     param = shift(pointer_at(params, dtype_ptr), first)
     gradient = shift(pointer_at(task.gradient, dtype_ptr), offset + first)
     moments = shift(pointer_at(task.moments, dtype_ptr), offset + first)
-    call(task.rule, (param, gradient, moments, task.n_params, n, shift(doubles_at(task.rule_hyperparameters), row)))
+    hyperparameters = shift(doubles_at(task.rule_hyperparameters), row)
+    call_update_rule(task.rule, param, gradient, moments, task.n_params, n, hyperparameters)
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, POINTER)
+@kernel(*PHASE_SIGNATURE)
 def limit_columns(task_record, layer_records, dtype_ptr):
     """What comes into each unit of this thread's, a column of weights, is scaled to the norm max_norm if it is larger.
 
@@ -161,7 +161,7 @@ def limit_tile(weight, stride, rows, columns, largest, sums):
             w[j] *= w.dtype.type(factors[j])
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, POINTER)
+@kernel(*PHASE_SIGNATURE)
 def transpose_all(task_record, layer_records, dtype_ptr):
     """The copies (transposed, panels) of this thread's rows of weights are overwritten with them."""
     task = carray(task_record, 1)[0]

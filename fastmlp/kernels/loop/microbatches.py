@@ -12,15 +12,15 @@ Without parts, phase two reads every activation and delta of the batch once more
 cache. The parts depend on the batch's size alone, so the sums have the same bits for any number of threads.
 """
 
-from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, kernel
+from ...compiler.numba_backend import inline_ir, kernel
 from ..lowlevel.barrier import cancelled, thread_range
-from ..lowlevel.pointers import call, carray, doubles_at, min_size, pointer_at, shift
-from ..lowlevel.records import LAYER_POINTER, TASK_POINTER
+from ..lowlevel.calls import ADD_MICROBATCHES_SIGNATURE, BATCH_SIGNATURE, call_ordered_rows, call_weight_gradient
+from ..lowlevel.pointers import carray, doubles_at, min_size, pointer_at, shift
 from .forward_backward import sum_doubles
 from .weight_gradient import bias_gradient
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, INTEGERS, SIZE, POINTER)
+@kernel(*BATCH_SIGNATURE)
 def microbatch_gradients(task_record, layer_records, order, rows, dtype_ptr):
     """Phase one: this thread's parts of the batch; partials (parts, n_params) and part_losses (parts,) are overwritten.
 
@@ -36,7 +36,7 @@ def microbatch_gradients(task_record, layer_records, order, rows, dtype_ptr):
         count = min_size(task.microbatch_rows, rows - start)
         rows_of_part = shift(order, start - base)
         task.first_row = start - base
-        call(task.pass_rows, (task_record, layer_records, rows_of_part, base, base + count, dtype_ptr))
+        call_ordered_rows(task.pass_rows, task_record, layer_records, rows_of_part, base, base + count, dtype_ptr)
         store_loss(task, part, base, count)
         for number in range(task.n_layers):
             store_gradient(task_record, layer_records, number, part, base, count, dtype_ptr)
@@ -58,10 +58,10 @@ def store_gradient(task_record, layer_records, number, part, base, count, dtype_
     fan_out = layer.fan_out
     for first in range(0, layer.fan_in, layer.update_rows):
         n = min_size(layer.update_rows, layer.fan_in - first)
-        call(
+        call_weight_gradient(
             task.weight_gradient,
-            (task_record, layer_records, number, -1, base, first, n, 0, fan_out, count, dtype_ptr),
-        )
+            task_record, layer_records, number, -1, base, first, n, 0, fan_out, count, dtype_ptr,
+        )  # fmt: skip
         to = carray(shift(partial, layer.weight_offset + first * fan_out), n * fan_out)
         tile = carray(pointer_at(task.d_tile, dtype_ptr), n * fan_out)
         for i in range(to.size):
@@ -69,7 +69,7 @@ def store_gradient(task_record, layer_records, number, part, base, count, dtype_
     bias_gradient(layer, shift(partial, layer.bias_offset), base, 0, fan_out, count, dtype_ptr)
 
 
-@kernel(TASK_POINTER, POINTER, SIZE, SIZE, SIZE, SIZE, SIZE)
+@kernel(*ADD_MICROBATCHES_SIGNATURE)
 def add_microbatches(task_record, out, offset, count, columns, stride, rows):
     """out (count, columns) is overwritten with the partials' sum, from element `offset` on, rows `stride` apart."""
     task = carray(task_record, 1)[0]

@@ -1,13 +1,14 @@
 """The forward pass over many rows, a block at a time."""
 
 from ...compiler.numba_backend import POINTER, SIZE, inline_ir, kernel
-from ..lowlevel.pointers import call, carray, integers_at, min_size, pointer_at, shift
+from ..lowlevel.calls import PREDICT_ROWS_SIGNATURE, call_ordered_rows, call_predict_rows
+from ..lowlevel.pointers import carray, integers_at, min_size, pointer_at, shift
 from ..lowlevel.records import DATA_AT, LAYER_POINTER, SHAPE_AT, TASK_POINTER
 from ..lowlevel.subnormals import flush_subnormals, restore_mode
 from .forward_backward import activate_rows
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, SIZE, SIZE, POINTER)
+@kernel(*PREDICT_ROWS_SIGNATURE)
 def predict_rows(task_record, layer_records, x, x_row_stride, first, stop, out):
     """Rows first … stop: out (stop, width), contiguous, is overwritten in those rows.
 
@@ -29,7 +30,7 @@ def predict_rows(task_record, layer_records, x, x_row_stride, first, stop, out):
             count_up(order, start, rows)
         else:
             order = shift(integers_at(task.order), start)
-        call(task.forward, (task_record, layer_records, order, 0, rows, out))
+        call_ordered_rows(task.forward, task_record, layer_records, order, 0, rows, out)
         activate_rows(last, 0, rows, out)
         write_outputs(task, last, start, rows, out)
         if task.not_finite != 0 and integers_at(task.not_finite)[0] != 0:
@@ -46,7 +47,7 @@ def predict_few(task_record, layer_records, x_array, out_array, dtype_ptr):
     task = carray(task_record, 1)[0]
     n_rows = integers_at(integers_at(x_array + SHAPE_AT)[0])[0]
     x, out = integers_at(x_array + DATA_AT)[0], pointer_at(integers_at(out_array + DATA_AT)[0], dtype_ptr)
-    call(task.predict_rows, (task_record, layer_records, x, task.x_row_stride, 0, n_rows, out))
+    call_predict_rows(task.predict_rows, task_record, layer_records, x, task.x_row_stride, 0, n_rows, out)
 
 
 @inline_ir

@@ -1,13 +1,21 @@
 """Phase two of a step for one layer: the gradient of a tile of weights, and straight after it the tile's update."""
 
-from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, inline_reduction, kernel
+from ...compiler.numba_backend import inline_ir, inline_reduction, kernel
 from ..lowlevel.barrier import cancelled, thread_range
-from ..lowlevel.pointers import call, carray, doubles_at, min_size, pointer_at, shift
-from ..lowlevel.records import COLUMN_TILE, LAYER_POINTER, N_HYPERPARAMETERS, ROW_TILE, TASK_POINTER
+from ..lowlevel.calls import (
+    UPDATE_LAYER_SIGNATURE,
+    call_add_microbatches,
+    call_copy_weights,
+    call_transpose,
+    call_update_rule,
+    call_weight_gradient,
+)
+from ..lowlevel.pointers import carray, doubles_at, min_size, pointer_at, shift
+from ..lowlevel.records import COLUMN_TILE, N_HYPERPARAMETERS, ROW_TILE
 from .weight_gradient import bias_gradient, sort_batch
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, SIZE, INTEGERS, SIZE, POINTER)
+@kernel(*UPDATE_LAYER_SIGNATURE)
 def update_layer(task_record, layer_records, number, order, rows, dtype_ptr):
     """Phase two for one layer: gradient and update of this thread's tiles, and of its biases.
 
@@ -28,33 +36,19 @@ def update_layer(task_record, layer_records, number, order, rows, dtype_ptr):
     for first in range(begin, end, layer.update_rows):
         count = min_size(layer.update_rows, end - first)
         if column < stop and not cancelled(task.team):
+            columns = stop - column
             if task.microbatch_rows > 0:
                 offset = layer.weight_offset + first * layer.fan_out + column
-                d_tile = pointer_at(task.d_tile, dtype_ptr)
-                call(task.add_microbatches, (task_record, d_tile, offset, count, stop - column, layer.fan_out, rows))
+                tile, stride = pointer_at(task.d_tile, dtype_ptr), layer.fan_out
+                call_add_microbatches(task.add_microbatches, task_record, tile, offset, count, columns, stride, rows)
             else:
-                columns = stop - column
-                call(
+                call_weight_gradient(
                     task.weight_gradient,
-                    (
-                        task_record,
-                        layer_records,
-                        number,
-                        sorted_from,
-                        0,
-                        first,
-                        count,
-                        column,
-                        columns,
-                        rows,
-                        dtype_ptr,
-                    ),
-                )
-            update_weights(task, layer, first, count, column, stop - column, dtype_ptr)
+                    task_record, layer_records, number, sorted_from, 0, first, count, column, columns, rows, dtype_ptr,
+                )  # fmt: skip
+            update_weights(task, layer, first, count, column, columns, dtype_ptr)
             if task.n_phases == 0:
-                refresh_weight_copies(
-                    task_record, layer_records, number, first, count, column, stop - column, dtype_ptr
-                )
+                refresh_weight_copies(task_record, layer_records, number, first, count, column, columns, dtype_ptr)
     update_biases(task_record, layer_records, number, rows, dtype_ptr)
 
 
@@ -70,11 +64,11 @@ def update_weights(task, layer, first, count, column, columns, dtype_ptr):
     weight, moments = shift(pointer_at(layer.weight, dtype_ptr), at), shift(state, layer.weight_offset + at)
     store_squares(layer, first, count, column, columns, dtype_ptr)
     if columns == layer.fan_out:
-        call(task.update, (weight, d_tile, moments, task.n_params, count * columns, hyperparameters))
+        call_update_rule(task.update, weight, d_tile, moments, task.n_params, count * columns, hyperparameters)
         return
     for i in range(count):
         w, m = shift(weight, i * layer.fan_out), shift(moments, i * layer.fan_out)
-        call(task.update, (w, shift(d_tile, i * columns), m, task.n_params, columns, hyperparameters))
+        call_update_rule(task.update, w, shift(d_tile, i * columns), m, task.n_params, columns, hyperparameters)
 
 
 @inline_ir
@@ -115,13 +109,14 @@ def refresh_weight_copies(task_record, layer_records, number, first, count, colu
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
     if layer.panels != 0:  # of whole rows: a large layer is not dealt by columns
-        call(task.copy_weights, (task_record, layer_records, number, first, count, dtype_ptr))
+        call_copy_weights(task.copy_weights, task_record, layer_records, number, first, count, dtype_ptr)
         return
     if number == 0 or layer.fan_out == 1:  # needs none; one column is its own transpose
         return
     weight = shift(pointer_at(layer.weight, dtype_ptr), first * layer.fan_out + column)
     transposed = shift(pointer_at(layer.transposed, dtype_ptr), column * layer.transposed_stride + first)
-    call(task.transpose, (transposed, layer.transposed_stride, weight, layer.fan_out, count, columns))
+    stride = layer.transposed_stride
+    call_transpose(task.transpose, transposed, stride, weight, layer.fan_out, count, columns)
 
 
 @inline_ir
@@ -135,10 +130,10 @@ def update_biases(task_record, layer_records, number, rows, dtype_ptr):
     d_tile = pointer_at(task.d_tile, dtype_ptr)
     if task.microbatch_rows > 0:
         offset, columns = layer.bias_offset + column, stop - column
-        call(task.add_microbatches, (task_record, d_tile, offset, 1, columns, columns, rows))
+        call_add_microbatches(task.add_microbatches, task_record, d_tile, offset, 1, columns, columns, rows)
     else:
         bias_gradient(layer, d_tile, 0, column, stop - column, rows, dtype_ptr)
     bias = shift(pointer_at(layer.bias, dtype_ptr), column)
     moments = shift(pointer_at(task.state, dtype_ptr), layer.bias_offset + column)
     hyperparameters = shift(doubles_at(task.hyperparameters), N_HYPERPARAMETERS)
-    call(task.update, (bias, d_tile, moments, task.n_params, stop - column, hyperparameters))
+    call_update_rule(task.update, bias, d_tile, moments, task.n_params, stop - column, hyperparameters)

@@ -1,9 +1,16 @@
 """The weight gradient of a block of a layer, over all rows of the batch; the bias's beside it."""
 
-from ...compiler.numba_backend import POINTER, SIZE, inline_ir, kernel
+from ...compiler.numba_backend import inline_ir, kernel
 from ..linalg.register_tiles import copy_row, lanes, sum_vectors
-from ..lowlevel.pointers import call, carray, indices_at, integers_at, pointer_at, shift
-from ..lowlevel.records import LAYER_POINTER, OVERWRITE, TASK_POINTER
+from ..lowlevel.calls import (
+    WEIGHT_GRADIENT_SIGNATURE,
+    call_multiply,
+    call_sort_by_feature,
+    call_sparse_weight_gradient,
+    call_transpose,
+)
+from ..lowlevel.pointers import carray, indices_at, integers_at, pointer_at, shift
+from ..lowlevel.records import OVERWRITE
 
 
 @inline_ir
@@ -12,13 +19,12 @@ def sort_batch(task, order, rows, first, stop, dtype_ptr):
     starts, entry_rows = integers_at(task.feature_starts), indices_at(task.entry_rows)
     entries, values = pointer_at(task.entry_values, dtype_ptr), pointer_at(task.values, dtype_ptr)
     indptr, indices = integers_at(task.indptr), indices_at(task.indices)
-    call(
-        task.sort_by_feature,
-        (starts, entry_rows, entries, indptr, indices, values, order, rows, first, stop - first),
+    call_sort_by_feature(
+        task.sort_by_feature, starts, entry_rows, entries, indptr, indices, values, order, rows, first, stop - first
     )
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, SIZE, SIZE, SIZE, SIZE, SIZE, SIZE, POINTER)
+@kernel(*WEIGHT_GRADIENT_SIGNATURE)
 def weight_gradient(
     task_record, layer_records, number, sorted_from, base, first, count, column, columns, rows, dtype_ptr
 ):
@@ -33,32 +39,29 @@ def weight_gradient(
     if sorted_from >= 0:
         starts, entry_rows = integers_at(task.feature_starts), indices_at(task.entry_rows)
         entries = pointer_at(task.entry_values, dtype_ptr)
-        call(
+        call_sparse_weight_gradient(
             task.sparse_weight_gradient,
-            (d_tile, first - sorted_from, count, starts, entry_rows, entries, delta, layer.stride, columns),
-        )
+            d_tile, first - sorted_from, count, starts, entry_rows, entries, delta, layer.stride, columns,
+        )  # fmt: skip
         return
-    inp = shift(pointer_at(layer.input, dtype_ptr), base * layer.input_stride + first)
-    nothing = delta  # no bias, so its pointer is never followed
+    inp_stride, stride = layer.input_stride, layer.stride
+    inp = shift(pointer_at(layer.input, dtype_ptr), base * inp_stride + first)
+    bias = delta  # OVERWRITE reads no bias
     if layer.narrow_output:
-        transposed = d_tile if columns == 1 else pointer_at(task.d_transposed, dtype_ptr)
-        call(
-            task.multiply,
-            (transposed, count, transposed, delta, 1, layer.stride, inp, layer.input_stride, 0, nothing)
-            + (columns, count, rows, OVERWRITE),
+        out = d_tile if columns == 1 else pointer_at(task.d_transposed, dtype_ptr)
+        call_multiply(
+            task.multiply, out, count, out, delta, 1, stride, inp, inp_stride, 0, bias, columns, count, rows, OVERWRITE
         )
         if columns > 1:
-            call(task.transpose, (d_tile, columns, transposed, count, columns, count))
+            call_transpose(task.transpose, d_tile, columns, out, count, columns, count)
         return
-    inp_stride = layer.input_stride
     if layer.panels != 0:
         inp = copy_strip(task, layer, inp, count, rows, dtype_ptr)
         inp_stride = layer.update_rows
-    call(
+    call_multiply(
         task.multiply,
-        (d_tile, columns, d_tile, inp, 1, inp_stride, delta, layer.stride, 0, nothing)
-        + (count, columns, rows, OVERWRITE),
-    )
+        d_tile, columns, d_tile, inp, 1, inp_stride, delta, stride, 0, bias, count, columns, rows, OVERWRITE,
+    )  # fmt: skip
 
 
 @inline_ir
