@@ -9,8 +9,8 @@ from helpers.problems import lanes
 from oracles import reference
 
 from fastmlp.compiler.numba_backend import build
-from fastmlp.kernels.linalg import register_tiles as simd
 from fastmlp.kernels.linalg.dense import multiply
+from fastmlp.kernels.linalg.register_tiles import TILE_ROWS
 from fastmlp.kernels.lowlevel import records
 
 TYPES = [np.float32, np.float64]
@@ -20,7 +20,7 @@ GAP = 3  # elements between the end of a row and the next
 
 def rows_with_scratch(rows):
     """Rows come in whole tiles, except that a single row is computed by itself."""
-    return 1 if rows == 1 else -(-rows // simd.TILE_ROWS) * simd.TILE_ROWS
+    return 1 if rows == 1 else -(-rows // TILE_ROWS) * TILE_ROWS
 
 
 def call_multiply(mode, out, rectified, a, steps, b, bias, rows, columns, depth, b_panel=0):

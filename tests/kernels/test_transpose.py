@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers.guarded import Guarded, call
 
-from fastmlp.kernels.linalg import register_tiles as simd
+from fastmlp.compiler.cpu import VECTOR_BITS
 from fastmlp.kernels.linalg.dense import transpose
 from fastmlp.kernels.linalg.transpose import TRANSPOSED_ROWS
 from fastmlp.kernels.loop.microbatches import add_microbatches
@@ -48,7 +48,7 @@ def test_many_blocks(dtype, shape):
 def test_sizes_reach_over_two_blocks():
     """In both directions, for the vectors of this host."""
     assert max(SIZES) > 2 * TRANSPOSED_ROWS
-    assert max(SIZES) > 2 * simd.VECTOR_BITS // 32
+    assert max(SIZES) > 2 * VECTOR_BITS // 32
 
 
 @pytest.mark.parametrize("dtype", TYPES)

@@ -15,7 +15,8 @@ from ..lowlevel.calls import MULTIPLY_SIGNATURE, TRANSPOSE_SIGNATURE
 from ..lowlevel.pointers import min_size, shift
 from ..lowlevel.records import FROM_BIAS
 from .packing import tile_vectors
-from .register_tiles import TILE_ROWS, lanes, make_dot, make_tile
+from .register_tiles import TILE_ROWS, make_dot, make_tile
+from .rows import lanes
 from .transpose import TRANSPOSED_ROWS, transpose_block
 
 _tile_3, _tile_2, _tile_1 = (make_tile(TILE_ROWS, vectors) for vectors in (3, 2, 1))

@@ -18,7 +18,7 @@ from ...compiler.numba_backend import inline_ir, kernel
 from ..lowlevel.calls import COPY_PANELS_SIGNATURE, COPY_WEIGHTS_SIGNATURE, call_copy_panels, call_transpose
 from ..lowlevel.pointers import carray, min_size, pointer_at, shift
 from ..lowlevel.records import TILE_VECTORS
-from .register_tiles import copy_row, lanes
+from .rows import copy_row, lanes
 
 
 @inline_ir

@@ -14,7 +14,7 @@ from ..lowlevel.calls import SORT_BY_FEATURE_SIGNATURE, SPARSE_FORWARD_SIGNATURE
 from ..lowlevel.pointers import carray, min_size, shift
 from ..math.lanes import prefer_wide_vectors
 from .entries import multiply_row
-from .register_tiles import lanes
+from .rows import lanes
 
 #: Rows that are added in one pass.
 TOGETHER = 4

@@ -1,11 +1,11 @@
-"""A block of rows through all layers and back; a batch, gathered before it.
+"""The forward and backward pass of a block of rows, and the gathering of a batch.
 
-Called by the epoch, by the full-batch gradient and by prediction. Task and layers are the records of `records`;
-`dtype_ptr` is a pointer of the element's type and stands for that type alone.
+Training, full-batch gradients and prediction call these kernels. task and layer are records (see `records`);
+`dtype_ptr` is a pointer that is used only for its type, which is the type of the elements.
 """
 
 from ...compiler.numba_backend import inline_ir, inline_reduction, kernel
-from ..linalg.register_tiles import copy_every_other, copy_row, lanes
+from ..linalg.rows import copy_every_other, copy_row, lanes
 from ..lowlevel.barrier import cancelled
 from ..lowlevel.calls import (
     BACKWARD_SIGNATURE,
@@ -25,9 +25,9 @@ from ..lowlevel.records import FROM_BIAS, MULTIPLY, MULTIPLY_BY_DERIVATIVE, RECT
 
 @inline_ir
 def gather_inputs(task, order, begin, end, first, columns, dtype_ptr):
-    """inputs (rows, stride) is overwritten in rows begin … end with the dense rows of X that order (rows,) names.
+    """Rows begin … end of inputs (rows, input_stride) are overwritten with rows order[begin] … order[end] of dense X.
 
-    Of each, `columns` columns of X from column `first` on.
+    Of each row, `columns` columns are copied, starting from column `first`.
     """
     which, inputs, stride = carray(order, end), task.inputs, task.input_stride
     row_stride, column_stride = task.x_row_stride, task.x_column_stride
@@ -49,9 +49,9 @@ def gather_inputs(task, order, begin, end, first, columns, dtype_ptr):
 
 @inline_ir
 def gather_targets(task, order, begin, end, dtype_ptr):
-    """targets and target_weights (rows, n_targets) are overwritten in rows begin … end.
+    """Rows begin … end of targets and target_weights (rows, n_targets) are overwritten with y and the sample weights.
 
-    Without weights every row counts as one, and target_weights holds ones from the start.
+    Without sample weights, target_weights holds ones from the start and is not written.
     """
     which = carray(order, end)
     width, targets, y = task.n_targets, pointer_at(task.targets, dtype_ptr), pointer_at(task.y, dtype_ptr)
@@ -68,7 +68,7 @@ def gather_targets(task, order, begin, end, dtype_ptr):
 
 @inline_ir
 def sum_weights(task, order, rows, dtype_ptr):
-    """The sum of the batch's weights: its rows, if none were given."""
+    """Return the sum of the batch's sample weights, which is the number of rows if there are none."""
     if task.weights == 0:
         return float(rows)
     which = carray(order, rows)
@@ -80,9 +80,9 @@ def sum_weights(task, order, rows, dtype_ptr):
 
 @kernel(*ORDERED_ROWS_SIGNATURE)
 def forward_rows(task_record, layer_records, order, first, rows, dtype_ptr):
-    """Rows first … first + rows of the batch through all layers: every output of theirs is overwritten, and f′.
+    """Forward pass of rows first … first + rows of the batch: the output and f′ of every layer are overwritten.
 
-    The last layer is left at its pre-activation: training's loss and prediction's activation go on from there.
+    The activation of the last layer is left to the caller: its output holds the pre-activation.
     """
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
@@ -112,7 +112,7 @@ def multiply_sparse(task, layer, order, first, rows, dtype_ptr):
 
 @inline_ir
 def multiply_forward(task, layer, first, rows, mode, dtype_ptr):
-    """output is overwritten in the block's rows with bias + input @ weight; by `mode` rectified."""
+    """output (rows, stride) is overwritten with bias (O,) + input (rows, I) @ weight (I, O), rectified by `mode`."""
     z = shift(pointer_at(layer.output, dtype_ptr), first * layer.stride)
     inp = shift(pointer_at(layer.input, dtype_ptr), first * layer.input_stride)
     weight, bias = pointer_at(layer.weight, dtype_ptr), pointer_at(layer.bias, dtype_ptr)
@@ -126,7 +126,7 @@ def multiply_forward(task, layer, first, rows, mode, dtype_ptr):
 
 @inline_ir
 def activate_rows(layer, first, rows, dtype_ptr):
-    """output (rows, stride) is overwritten with f of itself, delta with f′."""
+    """output z (rows, stride) is overwritten with f(z), delta (rows, stride) with f′(z)."""
     z = shift(pointer_at(layer.output, dtype_ptr), first * layer.stride)
     derivative = shift(pointer_at(layer.delta, dtype_ptr), first * layer.stride)
     constants = doubles_at(layer.activation_constants)
@@ -135,7 +135,7 @@ def activate_rows(layer, first, rows, dtype_ptr):
 
 @kernel(*BACKWARD_SIGNATURE)
 def backward_rows(task_record, layer_records, first, rows, dtype_ptr):
-    """From the loss of rows first … first + rows back to the first layer: losses and all deltas are overwritten."""
+    """Loss and backward pass of rows first … first + rows: losses and the deltas of all layers are overwritten."""
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
     last = layers[task.n_layers - 1]
@@ -150,7 +150,7 @@ def backward_rows(task_record, layer_records, first, rows, dtype_ptr):
 
 @inline_ir
 def compute_losses(task, last, losses, first, rows, dtype_ptr):
-    """losses (rows, n_targets) and the output layer's delta in rows first … first + rows are overwritten."""
+    """losses (rows, n_targets) and rows first … first + rows of the output layer's delta are overwritten."""
     z = shift(pointer_at(last.output, dtype_ptr), first * last.stride)
     delta = shift(pointer_at(last.delta, dtype_ptr), first * last.stride)
     target = shift(pointer_at(task.targets, dtype_ptr), first * task.n_targets)
@@ -163,9 +163,10 @@ def compute_losses(task, last, losses, first, rows, dtype_ptr):
 
 @inline_ir
 def multiply_backward(task, layer, below, first, rows, dtype_ptr):
-    """The delta of the layer below becomes f′ times delta @ weight.T in the block's rows.
+    """delta (rows, I) of the layer below becomes f′ times delta (rows, O) @ weight.T (O, I).
 
-    It holds f′, unless the layer below is rectified and nothing was dropped of its outputs, which then say enough.
+    It holds f′ before, except if the product has rectified that layer (mode RECTIFY) without dropout: then f′ follows
+    from the outputs of the layer.
     """
     delta = shift(pointer_at(layer.delta, dtype_ptr), first * layer.stride)
     out = shift(pointer_at(below.delta, dtype_ptr), first * below.stride)
@@ -182,9 +183,9 @@ def multiply_backward(task, layer, below, first, rows, dtype_ptr):
 
 @kernel(*ORDERED_ROWS_SIGNATURE)
 def pass_rows(task_record, layer_records, order, begin, end, dtype_ptr):
-    """Rows begin … end of the batch through all layers and back, a block that stays in the near caches at a time.
+    """Forward and backward pass of rows begin … end of the batch, in blocks of rows that fit the inner caches.
 
-    All that the batch's buffers hold in these rows is overwritten.
+    These rows of inputs, targets, target_weights, losses and of every layer's output and delta are overwritten.
     """
     task = carray(task_record, 1)[0]
     gather_targets(task, order, begin, end, dtype_ptr)
@@ -200,7 +201,7 @@ def pass_rows(task_record, layer_records, order, begin, end, dtype_ptr):
 
 @inline_ir
 def sum_losses(task, rows):
-    """The batch's losses, added up in an order that depends on their number alone."""
+    """Return the sum of the batch's losses, added in an order that depends only on their number."""
     n, address = rows * task.n_targets, task.losses
     if task.microbatch_rows > 0:
         n, address = (rows + task.microbatch_rows - 1) // task.microbatch_rows, task.microbatch_losses
@@ -209,7 +210,7 @@ def sum_losses(task, rows):
 
 @inline_reduction
 def sum_doubles(values, n):
-    """Several at once: one after the other, an addition would wait for the one before."""
+    """Return the sum of values (n,). The order is free, so that additions need not wait for one another."""
     numbers = carray(values, n)
     total = 0.0
     for i in range(n):

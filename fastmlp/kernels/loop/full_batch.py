@@ -1,4 +1,4 @@
-"""Loss and gradient over all rows, in chunks of rows that are added up in order: no buffer of all rows."""
+"""Loss and gradient over all rows, accumulated over chunks of rows in order, so that no buffer holds all rows."""
 
 from ...compiler.numba_backend import POINTER, SIZE, inline_ir, kernel
 from ..lowlevel.barrier import barrier_wait, thread_range
@@ -13,9 +13,9 @@ from .weight_gradient import bias_gradient, sort_batch
 
 @kernel(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
 def add_gradients(task_record, layer_records, first_step, stop_step, gradient):
-    """Chunks first_step … stop_step of the rows: gradient (n_params,) is accumulated, a sum over rows without L2.
+    """gradient (n_params,), a sum over rows without L2, is accumulated over chunks first_step … stop_step of the rows.
 
-    Accumulated in the task: loss_sum and weight_sum (thread 0 alone).
+    Accumulated in the task record, by thread 0 only: loss_sum and weight_sum.
     """
     task = carray(task_record, 1)[0]
     mode = flush_subnormals()
@@ -38,7 +38,7 @@ def add_gradients(task_record, layer_records, first_step, stop_step, gradient):
 
 @inline_ir
 def add_layer_gradient(task_record, layer_records, number, order, rows, gradient):
-    """This thread's tiles and biases of one layer: their part of gradient is accumulated over the chunk."""
+    """gradient (n_params,) is accumulated over the chunk, for this thread's tiles and biases of one layer."""
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
     fan_out = layer.fan_out

@@ -1,4 +1,4 @@
-"""The loss over all rows and nothing else: forward, and each row's loss, with the same bits as beside a gradient."""
+"""The loss over all rows without its gradient; it has the same bits as the loss that `full_batch` computes."""
 
 from ...compiler.numba_backend import POINTER, SIZE, kernel
 from ..lowlevel.calls import call_ordered_rows
@@ -10,9 +10,9 @@ from .forward_backward import compute_losses, gather_targets, sum_losses, sum_we
 
 @kernel(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
 def add_losses(task_record, layer_records, first_step, stop_step, dtype_ptr):
-    """Chunks first_step … stop_step of the rows through all layers, a block of rows after the other in the same memory.
+    """loss_sum and weight_sum of the task record are accumulated over chunks first_step … stop_step of the rows.
 
-    Accumulated in the task: loss_sum and weight_sum. losses (batch_size, n_targets) is overwritten with each chunk's.
+    losses (batch_size, n_targets) and the buffers of a block of rows are overwritten.
     """
     task = carray(task_record, 1)[0]
     last = carray(layer_records, task.n_layers)[task.n_layers - 1]

@@ -1,4 +1,4 @@
-"""Phase two of a step for one layer: the gradient of a tile of weights, and straight after it the tile's update."""
+"""Phase two of a step for one layer: the gradient of a tile of weights, followed by the update of that tile."""
 
 from ...compiler.numba_backend import inline_ir, inline_reduction, kernel
 from ..lowlevel.barrier import cancelled, thread_range
@@ -17,9 +17,10 @@ from .weight_gradient import bias_gradient, sort_batch
 
 @kernel(*UPDATE_LAYER_SIGNATURE)
 def update_layer(task_record, layer_records, number, order, rows, dtype_ptr):
-    """Phase two for one layer: gradient and update of this thread's tiles, and of its biases.
+    """Phase two for one layer: this thread's weights and biases, their moments and their copies are updated.
 
-    Weights are dealt by rows; a layer with few inputs and many outputs by columns.
+    d_tile and the layer's squares are overwritten. Threads divide the weights by rows, or by columns if the layer has
+    few inputs and many outputs (split_by_columns).
     """
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
@@ -54,7 +55,10 @@ def update_layer(task_record, layer_records, number, order, rows, dtype_ptr):
 
 @inline_ir
 def update_weights(task, layer, first, count, column, columns, dtype_ptr):
-    """weight[first : first + count, column : column + columns] and its moments take their step; d_tile is read."""
+    """weight[first : first + count, column : column + columns] and its moments are updated in place.
+
+    d_tile (count, columns) holds the gradient. The squares of this block are overwritten.
+    """
     d_tile, state, hyperparameters = (
         pointer_at(task.d_tile, dtype_ptr),
         pointer_at(task.state, dtype_ptr),
@@ -73,9 +77,10 @@ def update_weights(task, layer, first, count, column, columns, dtype_ptr):
 
 @inline_ir
 def store_squares(layer, first, count, column, columns, dtype_ptr):
-    """squares is overwritten with Σ w² of the block's weights before their step, for the penalty in the loss.
+    """The squares of a block are overwritten with Σ w² of its weights before the update, for the penalty in the loss.
 
-    One sum for ROW_TILE rows (COLUMN_TILE columns of a row in a short layer), however the block was cut.
+    There is one sum for each ROW_TILE rows, or for each COLUMN_TILE columns of a row if the layer is split by columns,
+    whatever the size of the blocks.
     """
     fan_out = layer.fan_out
     weight = pointer_at(layer.weight, dtype_ptr)
@@ -95,7 +100,7 @@ def store_squares(layer, first, count, column, columns, dtype_ptr):
 
 @inline_reduction
 def sum_of_squares(pointer, n):
-    """Σ x², added up in the element's type."""
+    """Return Σ x² over `n` elements, accumulated in the element's type."""
     values = carray(pointer, n)
     total = values.dtype.type(0)
     for i in range(n):
@@ -105,13 +110,13 @@ def sum_of_squares(pointer, n):
 
 @inline_ir
 def refresh_weight_copies(task_record, layer_records, number, first, count, column, columns, dtype_ptr):
-    """transposed[column : …, first : first + count] is overwritten with the weights of the block; so are panels."""
+    """The copies of weight[first : first + count, column : column + columns] are overwritten: transposed and panels."""
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
-    if layer.panels != 0:  # of whole rows: a large layer is not dealt by columns
+    if layer.panels != 0:  # large layers are not split by columns, so the block consists of whole rows
         call_copy_weights(task.copy_weights, task_record, layer_records, number, first, count, dtype_ptr)
         return
-    if number == 0 or layer.fan_out == 1:  # needs none; one column is its own transpose
+    if number == 0 or layer.fan_out == 1:  # the first layer needs none; one column is its own transpose
         return
     weight = shift(pointer_at(layer.weight, dtype_ptr), first * layer.fan_out + column)
     transposed = shift(pointer_at(layer.transposed, dtype_ptr), column * layer.transposed_stride + first)
@@ -121,7 +126,7 @@ def refresh_weight_copies(task_record, layer_records, number, first, count, colu
 
 @inline_ir
 def update_biases(task_record, layer_records, number, rows, dtype_ptr):
-    """This thread's biases of a layer and their moments take their step; d_tile is overwritten."""
+    """This thread's biases of a layer and their moments are updated; d_tile is overwritten."""
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
     column, stop = thread_range(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
