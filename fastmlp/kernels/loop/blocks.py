@@ -44,7 +44,7 @@ def multiply_in_blocks(task_record, layer_records, number, order, first, rows, d
     if number == 0 and task.input_rows > 0 and rows > task.input_rows:
         for start in range(0, rows, task.input_rows):
             count, which = min_size(task.input_rows, rows - start), shift(order, start)
-            call_layer_rows(layer.in_blocks, task_record, layer_records, 0, which, first + start, count, dtype_ptr)
+            call_layer_rows(layer.in_blocks, task_record, layer_records, number, which, first + start, count, dtype_ptr)
         return
     fan_in, fan_out = layer.fan_in, layer.fan_out
     z = shift(pointer_at(layer.output, dtype_ptr), first * layer.stride)
@@ -125,8 +125,10 @@ def multiply_by_panel(task, layer, out, a, b, bias, rows, columns, depth, mode, 
             prefetch(to)
             prefetch(shift(to, columns - 1))
             prefetch(shift(x, following * input_stride))
-        n = min_size(ROW_TILE, rows - i)
-        call_multiply(task.multiply, z, stride, z, x, input_stride, 1, panel, 0, depth, bias, n, columns, depth, mode)
+        call_multiply(
+            task.multiply,
+            z, stride, z, x, input_stride, 1, panel, 0, depth, bias, min_size(ROW_TILE, rows - i), columns, depth, mode,
+        )  # fmt: skip
 
 
 @inline_ir
@@ -141,9 +143,11 @@ def multiply_in_place(task, layer, order, k, out, a, b, bias, direct, rows, colu
         x_row = task.x_row_stride // carray(dtype_ptr, 1).itemsize
         call_multiply(task.multiply, out, stride, out, x, x_row, 1, b, fan_out, 0, bias, direct, columns, depth, mode)
     if direct < rows:
-        a_row, n = layer.input_stride, rows - direct
-        z, left = shift(out, direct * stride), shift(a, direct * a_row)
-        call_multiply(task.multiply, z, stride, z, left, a_row, 1, b, fan_out, 0, bias, n, columns, depth, mode)
+        z, left = shift(out, direct * stride), shift(a, direct * layer.input_stride)
+        call_multiply(
+            task.multiply,
+            z, stride, z, left, layer.input_stride, 1, b, fan_out, 0, bias, rows - direct, columns, depth, mode,
+        )  # fmt: skip
 
 
 @inline_ir
@@ -172,8 +176,7 @@ def gather_block(task, order, first, begin, rows, column, columns, dtype_ptr):
     if in_fortran_order(task, dtype_ptr):
         x = pointer_at(task.x + carray(order, 1)[0] * item + column * task.x_column_stride, dtype_ptr)
         inputs = shift(pointer_at(task.inputs, dtype_ptr), first * task.input_stride)
-        x_stride = task.x_column_stride // item
-        call_transpose(task.transpose, inputs, task.input_stride, x, x_stride, columns, rows)
+        call_transpose(task.transpose, inputs, task.input_stride, x, task.x_column_stride // item, columns, rows)
     else:
         gather_inputs(task, order, first + begin, first + rows, column, columns, dtype_ptr)
     if task.not_finite == 0:

@@ -105,9 +105,11 @@ def multiply_sparse(task, layer, order, first, rows, dtype_ptr):
     """output (rows, stride) of the first layer is overwritten with bias (O,) + the batch's rows of X (CSR) @ weight."""
     z = shift(pointer_at(layer.output, dtype_ptr), first * layer.stride)
     weight, bias = pointer_at(layer.weight, dtype_ptr), pointer_at(layer.bias, dtype_ptr)
-    which, stride, fan_out = shift(order, first), layer.stride, layer.fan_out
+    which = shift(order, first)
     indptr, indices, values = integers_at(task.indptr), indices_at(task.indices), pointer_at(task.values, dtype_ptr)
-    call_sparse_forward(task.sparse_forward, z, stride, indptr, indices, values, which, rows, weight, bias, fan_out)
+    call_sparse_forward(
+        task.sparse_forward, z, layer.stride, indptr, indices, values, which, rows, weight, bias, layer.fan_out
+    )
 
 
 @inline_ir
@@ -116,12 +118,14 @@ def multiply_forward(task, layer, first, rows, mode, dtype_ptr):
     z = shift(pointer_at(layer.output, dtype_ptr), first * layer.stride)
     inp = shift(pointer_at(layer.input, dtype_ptr), first * layer.input_stride)
     weight, bias = pointer_at(layer.weight, dtype_ptr), pointer_at(layer.bias, dtype_ptr)
-    stride, inp_stride, fan_in, fan_out, depth = layer.stride, layer.input_stride, layer.fan_in, layer.fan_out, 0
+    depth = 0
     if layer.panels != 0:
-        weight, depth = pointer_at(layer.panels, dtype_ptr), fan_in
+        weight, depth = pointer_at(layer.panels, dtype_ptr), layer.fan_in
     call_multiply(
-        task.multiply, z, stride, z, inp, inp_stride, 1, weight, fan_out, depth, bias, rows, fan_out, fan_in, mode
-    )
+        task.multiply,
+        z, layer.stride, z, inp, layer.input_stride, 1, weight, layer.fan_out, depth, bias,
+        rows, layer.fan_out, layer.fan_in, mode,
+    )  # fmt: skip
 
 
 @inline_ir
@@ -129,8 +133,9 @@ def activate_rows(layer, first, rows, dtype_ptr):
     """output z (rows, stride) is overwritten with f(z), delta (rows, stride) with f′(z)."""
     z = shift(pointer_at(layer.output, dtype_ptr), first * layer.stride)
     derivative = shift(pointer_at(layer.delta, dtype_ptr), first * layer.stride)
-    constants = doubles_at(layer.activation_constants)
-    call_activation(layer.activation, z, derivative, rows, layer.stride, layer.fan_out, constants)
+    call_activation(
+        layer.activation, z, derivative, rows, layer.stride, layer.fan_out, doubles_at(layer.activation_constants)
+    )
 
 
 @kernel(*BACKWARD_SIGNATURE)
@@ -172,13 +177,13 @@ def multiply_backward(task, layer, below, first, rows, dtype_ptr):
     out = shift(pointer_at(below.delta, dtype_ptr), first * below.stride)
     rectified = shift(pointer_at(below.output, dtype_ptr), first * below.stride)
     mode = MULTIPLY_BY_DERIVATIVE if below.mode == RECTIFY and layer.mask == 0 else MULTIPLY
-    b = bias = pointer_at(layer.transposed, dtype_ptr)  # the mode reads no bias
-    fan_in, fan_out, b_stride = layer.fan_in, layer.fan_out, layer.transposed_stride
-    depth = fan_out if layer.panels != 0 else 0
-    stride, d_stride = below.stride, layer.stride
+    transposed = bias = pointer_at(layer.transposed, dtype_ptr)  # these modes read no bias
+    depth = layer.fan_out if layer.panels != 0 else 0
     call_multiply(
-        task.multiply, out, stride, rectified, delta, d_stride, 1, b, b_stride, depth, bias, rows, fan_in, fan_out, mode
-    )
+        task.multiply,
+        out, below.stride, rectified, delta, layer.stride, 1, transposed, layer.transposed_stride, depth, bias,
+        rows, layer.fan_in, layer.fan_out, mode,
+    )  # fmt: skip
 
 
 @kernel(*ORDERED_ROWS_SIGNATURE)

@@ -124,8 +124,9 @@ def apply_to(task, params, offset, first, n, row, dtype_ptr):
     param = shift(pointer_at(params, dtype_ptr), first)
     gradient = shift(pointer_at(task.gradient, dtype_ptr), offset + first)
     moments = shift(pointer_at(task.moments, dtype_ptr), offset + first)
-    hyperparameters = shift(doubles_at(task.rule_hyperparameters), row)
-    call_update_rule(task.rule, param, gradient, moments, task.n_params, n, hyperparameters)
+    call_update_rule(
+        task.rule, param, gradient, moments, task.n_params, n, shift(doubles_at(task.rule_hyperparameters), row)
+    )
 
 
 @kernel(*PHASE_SIGNATURE)

@@ -48,23 +48,24 @@ def weight_gradient(
             d_tile, first - sorted_from, count, starts, entry_rows, entries, delta, layer.stride, columns,
         )  # fmt: skip
         return
-    inp_stride, stride = layer.input_stride, layer.stride
-    inp = shift(pointer_at(layer.input, dtype_ptr), base * inp_stride + first)
+    inp = shift(pointer_at(layer.input, dtype_ptr), base * layer.input_stride + first)
     bias = delta  # OVERWRITE reads no bias
     if layer.narrow_output:
         out = d_tile if columns == 1 else pointer_at(task.d_transposed, dtype_ptr)
         call_multiply(
-            task.multiply, out, count, out, delta, 1, stride, inp, inp_stride, 0, bias, columns, count, rows, OVERWRITE
-        )
+            task.multiply,
+            out, count, out, delta, 1, layer.stride, inp, layer.input_stride, 0, bias, columns, count, rows, OVERWRITE,
+        )  # fmt: skip
         if columns > 1:
             call_transpose(task.transpose, d_tile, columns, out, count, columns, count)
         return
+    inp_stride = layer.input_stride
     if layer.panels != 0:
         inp = pack_inputs(task, layer, inp, count, rows, dtype_ptr)
         inp_stride = layer.update_rows
     call_multiply(
         task.multiply,
-        d_tile, columns, d_tile, inp, 1, inp_stride, delta, stride, 0, bias, count, columns, rows, OVERWRITE,
+        d_tile, columns, d_tile, inp, 1, inp_stride, delta, layer.stride, 0, bias, count, columns, rows, OVERWRITE,
     )  # fmt: skip
 
 

@@ -36,8 +36,9 @@ def clip_by_value(param, d_param, state, n_params, n, hyperparameters):
         d[i] = -largest if g < -largest else g
     for i in range(N_STEP_RATES):
         hyperparameters[BEHIND + i] = hyperparameters[i]
-    rule = np.int64(hyperparameters[RULE])
-    call_update_rule(rule, param, d_param, state, n_params, n, shift(hyperparameters, BEHIND))
+    call_update_rule(
+        np.int64(hyperparameters[RULE]), param, d_param, state, n_params, n, shift(hyperparameters, BEHIND)
+    )
 
 
 @kernel(*PHASE_SIGNATURE)

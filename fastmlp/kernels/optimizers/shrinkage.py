@@ -83,8 +83,9 @@ def shrink_weights(task_record, layer_records, dtype_ptr):
         begin, end = thread_range(layer.fan_in * layer.fan_out, FLAT_TILE, task.thread, task.n_threads)
         weight = shift(pointer_at(layer.weight, dtype_ptr), begin)
         moments = shift(pointer_at(task.moments, dtype_ptr), layer.weight_offset + begin)
-        hyper = doubles_at(task.rule_hyperparameters)
-        call_update_rule(task.shrink, weight, weight, moments, task.n_params, end - begin, hyper)
+        call_update_rule(
+            task.shrink, weight, weight, moments, task.n_params, end - begin, doubles_at(task.rule_hyperparameters)
+        )
 
 
 # D = 1
