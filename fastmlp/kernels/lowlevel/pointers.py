@@ -21,7 +21,7 @@ from ...compiler.numba_backend import POINTER, SIZE, Argument, numba_type
 
 @intrinsic
 def shift(typingctx, pointer, elements):
-    """The pointer, so many elements further on."""
+    """Return the pointer advanced by `elements` elements."""
 
     def codegen(context, builder, signature, args):
         return builder.gep(args[0], [args[1]])
@@ -31,7 +31,7 @@ def shift(typingctx, pointer, elements):
 
 @intrinsic
 def carray(typingctx, pointer, n):
-    """The `n` elements from the pointer on as an array (numba.carray, which compiles a function for each type)."""
+    """Return an array of the `n` elements at the pointer (numba.carray would compile a function for each type)."""
     kind = types.Array(pointer.dtype, 1, "C")
 
     def codegen(context, builder, signature, args):
@@ -46,7 +46,7 @@ def carray(typingctx, pointer, n):
 
 @intrinsic
 def min_size(typingctx, one, other):
-    """The smaller of two sizes (min compiles a function of its own)."""
+    """Return the smaller of two sizes (the built-in min would compile a function)."""
 
     def codegen(context, builder, signature, args):
         return builder.select(builder.icmp_signed("<", *args), *args)
@@ -56,7 +56,7 @@ def min_size(typingctx, one, other):
 
 @intrinsic
 def pointer_at(typingctx, address, dtype_ptr):
-    """The address as a pointer of `dtype_ptr`'s type."""
+    """Return the address as a pointer of the type of `dtype_ptr`."""
 
     def codegen(context, builder, signature, args):
         return builder.inttoptr(args[0], context.get_value_type(dtype_ptr))
@@ -72,7 +72,7 @@ def _make_cast(element, kind):
 
         return types.CPointer(element)(types.intp), codegen
 
-    cast.__doc__ = f"The address as a pointer to {kind}."
+    cast.__doc__ = f"Return the address as a pointer to {kind}."
     return cast
 
 
@@ -83,7 +83,7 @@ indices_at = _make_cast(types.int32, "int32")
 
 @intrinsic
 def call_for_uint32(typingctx, address, argument):
-    """Call the C function at `address`, uint32 f(void *), as NumPy's bit generators offer them."""
+    """Call the C function at `address`, uint32 f(void *): the interface of NumPy's bit generators."""
 
     def codegen(context, builder, signature, args):
         function = ir.FunctionType(ir.IntType(32), [ir.IntType(8).as_pointer()])
