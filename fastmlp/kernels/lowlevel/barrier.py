@@ -105,15 +105,15 @@ def barrier_wait(team, n_threads):
 
 
 @intrinsic
-def thread_range(typingctx, total, unit, thread, n_threads):
-    """Return first and stop of a thread's range within 0 … total, in multiples of `unit`."""
+def thread_range(typingctx, total, tile, thread, n_threads):
+    """Return first and stop of a thread's range within 0 … total, in whole tiles."""
 
     def codegen(context, builder, signature, args):
-        b, (total, unit, thread, n_threads) = builder, args
-        units = b.sdiv(b.sub(b.add(total, unit), _ONE), unit)
+        b, (total, tile, thread, n_threads) = builder, args
+        tiles = b.sdiv(b.sub(b.add(total, tile), _ONE), tile)
 
         def begin(of):
-            at = b.mul(unit, b.sdiv(b.mul(units, of), n_threads))
+            at = b.mul(tile, b.sdiv(b.mul(tiles, of), n_threads))
             return b.select(b.icmp_signed("<", total, at), total, at)
 
         return context.make_tuple(b, signature.return_type, (begin(thread), begin(b.add(thread, _ONE))))

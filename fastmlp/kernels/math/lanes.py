@@ -181,7 +181,7 @@ def _widen(function: ir.Function) -> None:
 
     On processors with AVX-512, LLVM uses 256 bits by default, because early ones reduced their clock rate for more. On
     recent ones (measured: the successor of Sapphire Rapids) 512 bits make these loops 1.2 to 1.7 times as fast. LLVM
-    accepts any attribute ``"key"="value"``, but llvmlite's set refuses those it does not know; `set.add` skips the check.
+    accepts any attribute ``"key"="value"``, but llvmlite's set refuses unknown ones; `set.add` skips this check.
     """
     set.add(function.attributes, '"prefer-vector-width"="512"')
 
