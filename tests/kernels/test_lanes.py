@@ -1,7 +1,7 @@
-"""The bounds lane: the kernels' own tests once more, compiled with ``NUMBA_BOUNDSCHECK=1`` into an empty cache.
+"""Bounds checks: the tests of the kernels are run again, compiled with ``NUMBA_BOUNDSCHECK=1`` into an empty cache.
 
-A kernel cannot raise: called through its address, it has nobody to raise to. Numba hands its IndexError to
-`sys.unraisablehook`, of which pytest makes a warning, of which the project's configuration makes a failure.
+A kernel that is called through its address cannot raise. Numba passes its IndexError to `sys.unraisablehook`, which
+pytest turns into a warning, and the project's configuration turns that into a failure.
 """
 
 from helpers.lanes import run_pytest
@@ -63,8 +63,8 @@ def test_kernels_stay_within_bounds(tmp_path):
     assert code == 0, output
 
 
-def test_the_lane_would_notice(tmp_path):
-    """One element too many fails in the lane, and only there; with none too many, the lane is content."""
+def test_bounds_checks_detect_one_element_too_many(tmp_path):
+    """It fails with bounds checks, and only with them; without it, the tests pass with bounds checks."""
     careless, careful = tmp_path / "test_careless.py", tmp_path / "test_careful.py"
     careless.write_text(CARELESS.format(extra=1))
     careful.write_text(CARELESS.format(extra=0))

@@ -1,4 +1,4 @@
-"""The kernels for narrower processors than this one: Numba is told of a processor without the wide registers."""
+"""The kernels for processors with narrower vectors: Numba compiles for a processor without the wide registers."""
 
 import platform
 
