@@ -40,6 +40,7 @@ LLVM_WRITERS = {
     f"kernels/{module}.py"
     for module in (
         "linalg/register_tiles",
+        "linalg/rows",
         "linalg/chains",
         "linalg/entries",
         "linalg/transpose",

@@ -268,7 +268,7 @@ def build(source: KernelSource, dtype: Any, is_package_kernel: bool = True) -> t
     With `is_package_kernel` they hold no objects, and cannot raise unless bounds are checked; what is raised
     then goes to `sys.unraisablehook`. Of somebody else's functions `compile_source` makes sure of that.
     """
-    signature = tuple(_numba_type(argument, np.dtype(dtype)) for argument in source.arguments)
+    signature = tuple(numba_type(argument, np.dtype(dtype)) for argument in source.arguments)
     silent = not _checks_bounds()
     options = {"nopython": True, "fastmath": source.flags, "error_model": "numpy", "_nrt": not is_package_kernel}
     flags: Any = compiler.Flags()
@@ -331,7 +331,7 @@ def register_numba_symbols() -> None:
     cpu_target.target_context.refresh()
 
 
-def _numba_type(argument: Argument, dtype: np.dtype) -> Any:
+def numba_type(argument: Argument, dtype: np.dtype) -> Any:
     """A type of Numba's for what a unit's signature says."""
     if not isinstance(argument, Argument):
         return argument

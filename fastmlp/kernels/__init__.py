@@ -1,1 +1,1 @@
-"""Compiled kernels: NumPy and Numba alone, free functions on pointers, arrays and numbers."""
+"""Compiled kernels: functions of pointers and numbers that import only NumPy, Numba and `compiler`."""

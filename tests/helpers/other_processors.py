@@ -40,12 +40,13 @@ def exponentials(out, n):
 
 def write_all(folder, chosen):
     """`chosen` are types, each with the units' names behind a colon or with none for all."""
+    from fastmlp.compiler.cpu import VECTOR_BITS
     from fastmlp.compiler.kernel import KernelSource
     from fastmlp.compiler.numba_backend import POINTER, SIZE, make_kernel
-    from fastmlp.kernels.linalg import register_tiles as simd
+    from fastmlp.kernels.linalg.register_tiles import TILE_ROWS
     from fastmlp.warmup import all_kernels
 
-    print(simd.VECTOR_BITS, simd.TILE_ROWS)
+    print(VECTOR_BITS, TILE_ROWS)
     kernels = {kernel.__name__: kernel for kernel in all_kernels()}
     kernels["exponentials"] = make_kernel(KernelSource(exponentials, (POINTER, SIZE), {"contract"}))
     for dtype, _, names in (choice.partition(":") for choice in chosen):

@@ -1,4 +1,4 @@
-"""Prediction in blocks of depth: the same bits for any blocks, rows and threads; nothing read or written beside."""
+"""Prediction in blocks of depth: the same bits for any blocks, rows and threads; no access outside of the arrays."""
 
 import ctypes
 import itertools
@@ -40,7 +40,7 @@ LAYOUTS = {
 
 @pytest.fixture
 def cut(monkeypatch):
-    """Set the constants by which a prediction is cut."""
+    """Set the constants that determine the blocks of a prediction."""
 
     def set_sizes(constants):
         for name, value in constants.items():
@@ -56,8 +56,8 @@ def large_problem(dtype, activation="relu", task="softmax log loss", hidden=(131
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("blocks", SMALL)
 @pytest.mark.parametrize("dtype", TYPES)
-def test_no_bit_depends_on_the_blocks(dtype, blocks, activation, cut):
-    """Nor on the rows beside, the memory order or the row numbers; the reference says about the same."""
+def test_results_have_the_same_bits_for_any_blocks(dtype, blocks, activation, cut):
+    """And for any other rows, memory order and row numbers; the reference agrees to rounding."""
     problem = large_problem(dtype, activation)
     network, X = problem.network, problem.X
     cut(WHOLE)
@@ -77,8 +77,8 @@ def test_no_bit_depends_on_the_blocks(dtype, blocks, activation, cut):
 @pytest.mark.parametrize("hidden", [(), (1,), (130, 1), (3, 129)], ids=str)
 @pytest.mark.parametrize("task", ["logistic log loss", "squared error, 3 outputs"])
 @pytest.mark.parametrize("dtype", TYPES)
-def test_narrow_layers(dtype, task, hidden, blocks, cut):
-    """One output adds up along the whole depth, whatever is gathered at a time."""
+def test_narrow_layers_have_the_same_bits_for_any_blocks(dtype, task, hidden, blocks, cut):
+    """A single output is summed along the whole depth, however many columns are gathered at a time."""
     problem = large_problem(dtype, task=task, hidden=hidden)
     cut(WHOLE)
     whole = predict(problem.network, problem.dataset)
@@ -103,8 +103,8 @@ def narrow_problem(features, hidden, activation, dtype, rows=61, task="logistic 
 
 @pytest.mark.parametrize(("features", "hidden", "activation"), NARROW)
 @pytest.mark.parametrize("dtype", TYPES)
-def test_a_narrow_first_layer_of_any_layout(dtype, features, hidden, activation):
-    """Inputs in Fortran order go through it column by column; with the bits of rows read in place."""
+def test_narrow_first_layer_has_the_same_bits_for_any_layout(dtype, features, hidden, activation):
+    """Inputs in Fortran order are processed column by column, with the same bits as rows that are read in place."""
     problem = narrow_problem(features, hidden, activation, dtype)
     whole = predict(problem.network, Dataset(problem.X))
     for (name, layout), rows in itertools.product(LAYOUTS.items(), (1, 2, 3, 5, 8, 15, 16, 33, 61)):
@@ -116,8 +116,8 @@ def test_a_narrow_first_layer_of_any_layout(dtype, features, hidden, activation)
 
 @pytest.mark.parametrize("hidden", [(), (1,), (5,)], ids=str)
 @pytest.mark.parametrize("dtype", TYPES)
-def test_several_blocks_of_rows(dtype, hidden, cut):
-    """Of one output, wide rows are gathered a few at a time: fewer than go through the network together."""
+def test_several_blocks_of_rows_match_one(dtype, hidden, cut):
+    """With a single output, wide rows are gathered a few at a time: fewer than a block of the network has."""
     problem = narrow_problem(67, hidden, "relu", dtype, rows=997)
     whole = predict(problem.network, Dataset(problem.X))
     cut({"ROW_BYTES": 1 << 12})
@@ -130,7 +130,7 @@ def test_several_blocks_of_rows(dtype, hidden, cut):
 @pytest.mark.parametrize("features", [1, 3, 8, 19])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_zeros_keep_their_sign(dtype, features):
-    """Products that vanish below zero, of which a masked lane makes zeros above it: alike in both orders."""
+    """Products that underflow to −0, which a masked lane turns into +0: the same in both orders."""
     problem = narrow_problem(features, (), "relu", dtype, task="squared error, 1 output")
     tiny = dtype(np.sqrt(np.finfo(dtype).tiny) / 2**20)
     problem.network.coefs[0][...], problem.network.intercepts[0][...] = tiny, -0.0
@@ -144,8 +144,8 @@ def test_zeros_keep_their_sign(dtype, features):
 @pytest.mark.parametrize("hidden", [(), (1,), (5,), (14,), (40,)], ids=str)
 @pytest.mark.parametrize("order", ["C", "F", "columns apart", "rows apart"])
 @pytest.mark.parametrize("dtype", TYPES)
-def test_what_is_not_finite(dtype, order, hidden):
-    """Every such number is noticed in every layout; sums that overflow, and weights, are no business of the inputs."""
+def test_inputs_that_are_not_finite_are_counted(dtype, order, hidden):
+    """In every layout, and only those: sums that overflow, and weights, are not counted."""
     problem = narrow_problem(9, hidden, "relu", dtype)
     layout = {
         "C": np.ascontiguousarray, "F": np.asfortranarray,
@@ -170,8 +170,8 @@ def test_what_is_not_finite(dtype, order, hidden):
 @pytest.mark.parametrize("hidden", [(), (1,), (5,), (12,)], ids=str)
 @pytest.mark.parametrize("features", [1, 5, 19])
 @pytest.mark.parametrize("dtype", TYPES)
-def test_columns_in_guarded_memory(dtype, features, hidden):
-    """Nothing beside a column is read or written, and nothing beside the buffers."""
+def test_columns_are_read_within_bounds(dtype, features, hidden):
+    """Nothing outside of a column or of the buffers is read or written."""
     problem = narrow_problem(features, hidden, "tanh", dtype, rows=41)
     network = problem.network
     whole = predict(network, problem.dataset)
@@ -195,7 +195,7 @@ def test_columns_in_guarded_memory(dtype, features, hidden):
 
 @pytest.mark.parametrize("blocks", SMALL)
 @pytest.mark.parametrize("sparse", [False, True])
-def test_any_number_of_threads(sparse, blocks, cut, monkeypatch):
+def test_threads_do_not_change_predictions(sparse, blocks, cut, monkeypatch):
     monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
     problem = make_problem("softmax log loss", features=23, hidden=(131, 58), rows=203, sparse=sparse)
     cut(WHOLE)
@@ -208,8 +208,8 @@ def test_any_number_of_threads(sparse, blocks, cut, monkeypatch):
 @pytest.mark.parametrize("blocks", SMALL)
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("dtype", TYPES)
-def test_nothing_outside_is_read_or_written(dtype, order, blocks, cut):
-    """X and the weights in guarded memory, where what lies beside them is NaN; zeros around every buffer."""
+def test_no_access_outside_of_inputs_weights_and_buffers(dtype, order, blocks, cut):
+    """X and the weights are in guarded memory, surrounded by NaN; every buffer is surrounded by zeros."""
     problem = large_problem(dtype)
     network, rows, features = problem.network, *problem.X.shape
     whole = predict(network, problem.dataset)
@@ -242,8 +242,8 @@ def test_nothing_outside_is_read_or_written(dtype, order, blocks, cut):
 @pytest.mark.skipif(not arrays_are_as_expected(), reason="this interpreter has no short way")
 @pytest.mark.parametrize("blocks", SMALL)
 @pytest.mark.parametrize("dtype", TYPES)
-def test_a_few_rows(dtype, blocks, cut):
-    """The short way gives the same bits, and notices what is not finite in any block of depth."""
+def test_small_batches_match_large_ones(dtype, blocks, cut):
+    """The predictor for small batches gives the same bits, and finds inputs that are not finite in any block."""
     problem = large_problem(dtype)
     network, X = problem.network, problem.X
     whole = predict(network, problem.dataset)
@@ -268,7 +268,7 @@ def test_a_few_rows(dtype, blocks, cut):
     "kernels", [[20_000, 4096, 4096, 10], [20_000, 100, 10], [20_000, 1], [4, 4096, 4096, 1]], ids=str
 )
 def test_memory_is_bounded(kernels, dtype):
-    """However many rows there are: a block's outputs, of two layers and their f′; and its inputs' block of depth."""
+    """For any number of rows: the outputs of a block in two layers, f′, and one block of depth of the inputs."""
     dtype, layout = np.dtype(dtype), Layout(kernels)
     for rows in (1, 63, 300, 513, 100_000):
         together = prediction_rows(layout, dtype, rows)
@@ -278,7 +278,7 @@ def test_memory_is_bounded(kernels, dtype):
 
 
 def widths_of_strips(fan_out, dtype):
-    """The columns of each strip that a prediction copies to a panel, in order."""
+    """The numbers of columns that a prediction copies to a panel, in order."""
     network, found = large_problem(dtype, hidden=(fan_out,)).network, []
     rows = Dataset(np.zeros((40, 23), dtype))
     workspace = Workspace(network, rows, 40, training=False)
@@ -297,8 +297,8 @@ def widths_of_strips(fan_out, dtype):
 
 
 @pytest.mark.parametrize("dtype", TYPES)
-def test_no_strip_is_left_with_one_vector(dtype, cut):
-    """Its tile would take twice the time of the vector's share in a wider one."""
+def test_last_panel_is_wider_than_one_vector(dtype, cut):
+    """A tile that is one vector wide takes twice the time per column."""
     cut({"PANEL_BYTES": 0})
     width = lanes(dtype)
     for fan_out in range(3 * width + 1, 10 * width + 2):

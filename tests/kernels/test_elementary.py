@@ -1,4 +1,4 @@
-"""exp, log, tanh, logistic and their kin against extended precision: every region, both types, both calling loops."""
+"""exp, log, tanh, logistic, expm1 and log1p against extended precision: every region, both types, both loops."""
 
 import functools
 import platform
@@ -60,7 +60,7 @@ def ulps(got, true):
 
 
 def arguments(name, dtype, n, rng):
-    """Where results are finite and not constant: evenly, near 0, near 1, by order of magnitude, and bit by bit."""
+    """Arguments with finite, varying results: evenly spaced, near 0, near 1, by order of magnitude, and bit by bit."""
     lowest, highest = (-103.9, 88.7) if dtype is np.float32 else (-745.1, 709.7)
     low, high = {
         "exp": (lowest, highest),
@@ -90,8 +90,8 @@ def arguments(name, dtype, n, rng):
 @pytest.mark.parametrize("flags", [ELEMENTWISE, REDUCTION], ids=["elementwise", "reduction"])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", NAMES)
-def test_error(name, dtype, flags):
-    """Also inside loops that may regroup their sums: the flags of the caller do not reach our instructions."""
+def test_error_is_within_the_documented_bound(name, dtype, flags):
+    """Also inside loops that may regroup sums: the flags of the caller do not apply to the formulas' instructions."""
     x = arguments(name, dtype, 50_000, np.random.RandomState(0))
     got = apply(name, x, frozenset(flags))
     error = ulps(got, reference(name, x))
@@ -101,7 +101,7 @@ def test_error(name, dtype, flags):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_error_over_all_floats(name):
-    """Every 4099th float32 from end to end."""
+    """Every 4099th float32."""
     x = np.arange(0, 2**32, 4099, dtype=np.uint32).view(np.float32)
     with np.errstate(all="ignore"):
         true = reference(name, x)
@@ -114,7 +114,7 @@ def test_error_over_all_floats(name):
 
 @pytest.mark.parametrize("flags", [ELEMENTWISE, REDUCTION], ids=["elementwise", "reduction"])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_specials(dtype, flags):
+def test_special_values(dtype, flags):
     inf, nan = np.inf, np.nan
     tiny, huge = np.finfo(dtype).smallest_subnormal, np.finfo(dtype).max
     subnormal = [tiny, dtype(13) * tiny, np.finfo(dtype).smallest_normal * dtype(0.75)]
@@ -181,7 +181,7 @@ PACKED = {"x86_64": r"\bv?(add|sub|mul|fn?m(add|sub)\w*)p", "AMD64": r"\bv?(add|
 
 
 def vector_instructions(compiled, dtype):
-    """Assembler lines of packed additions and multiplications of this type."""
+    """Lines of assembly with packed additions and multiplications of this type."""
     machine = platform.machine()
     letter, dots = ("s", "4s") if dtype is np.float32 else ("d", "2d")
     if machine in PACKED:
@@ -203,7 +203,7 @@ def test_loops_become_vector_code(name, dtype):
         assert any("zmm" in line for line in lines)
 
 
-def test_wide_vectors_through_a_helper():
+def test_prefer_wide_vectors_applies_to_inlined_helpers():
     @inline_llvm
     def twice(x):
         return elementary.exp(elementary.exp(x))
@@ -228,7 +228,7 @@ def apply_twice(x):
 
 
 def test_formula_takes_llvm_vectors():
-    """Who writes vector code by hand finds the formula under its function."""
+    """`function.formula` can be used in code that emits LLVM vectors."""
 
     @intrinsic
     def tanh_of_eight(typingctx, out, inp):

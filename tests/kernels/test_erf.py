@@ -47,7 +47,7 @@ def reference(name, x):
 
 
 def arguments(name, dtype, n, rng):
-    """As far out as results are normal floats."""
+    """Arguments up to where results become subnormal."""
     lowest = {"erf": -7.0, "normal_cdf": -12.9, "normal_density": -13.0}[name]
     if dtype is np.float64 and name != "erf":
         lowest = -37.4
@@ -63,7 +63,7 @@ def arguments(name, dtype, n, rng):
 @pytest.mark.parametrize("flags", [ELEMENTWISE, REDUCTION], ids=["elementwise", "reduction"])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", WORST)
-def test_error(name, dtype, flags):
+def test_error_is_within_the_documented_bound(name, dtype, flags):
     x = arguments(name, dtype, 5_000, np.random.RandomState(0))
     got = apply(name, x, frozenset(flags))
     error = ulps(got, reference(name, x))
@@ -72,7 +72,7 @@ def test_error(name, dtype, flags):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_specials(dtype):
+def test_special_values(dtype):
     inf, nan = np.inf, np.nan
     tiny, huge = np.finfo(dtype).smallest_subnormal, np.finfo(dtype).max
     peak = dtype(1 / np.sqrt(2 * np.pi))
@@ -98,8 +98,8 @@ def test_erf_is_odd_and_the_distribution_has_complements(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_the_tail_goes_on_to_the_smallest_floats(dtype):
-    """Where 1 + erf has long been zero."""
+def test_lower_tail_reaches_the_smallest_floats(dtype):
+    """Where 1 + erf is zero."""
     x = np.linspace(-37.4 if dtype is np.float64 else -13, -6, 500).astype(dtype)
     got = apply("normal_cdf", x)
     assert np.all(np.diff(got) > 0) and got[0] > 0

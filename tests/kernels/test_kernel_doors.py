@@ -1,4 +1,4 @@
-"""What kernels trust is checked by real errors, which ``python -O`` does not remove, and not by assertions."""
+"""The preconditions of kernels are checked by exceptions, not by assertions, which ``python -O`` removes."""
 
 import ast
 import subprocess
@@ -40,7 +40,7 @@ ASSERTIONS = {
 }
 
 
-def test_assertions_narrow_types_alone():
+def test_assertions_only_narrow_types():
     package = Path(fastmlp.__file__).parent
     found = {
         (path.relative_to(package).as_posix(), ast.unparse(node.test))
@@ -56,7 +56,7 @@ X, LABELS = draw("labels")
 
 @pytest.mark.parametrize("loss", names_for("classifier"))
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
-def test_several_labels_behind_softmax(loss, solver):
+def test_several_labels_with_softmax_are_refused(loss, solver):
     model = MLPClassifier(loss=loss, output_activation="softmax", solver=solver, max_iter=2)
     message = r"'softmax' makes one class of several.*None or 'logistic'|takes one class a row, not several labels"
     with pytest.raises(ValueError, match=message):
@@ -66,7 +66,7 @@ def test_several_labels_behind_softmax(loss, solver):
             model.partial_fit(X, LABELS, classes=np.arange(3))
 
 
-def test_several_labels_behind_softmax_without_assertions():
+def test_several_labels_with_softmax_are_refused_without_assertions():
     program = (
         "import numpy as np; from fastmlp import MLPClassifier\n"
         "try: MLPClassifier(output_activation='softmax', max_iter=1).fit(np.eye(4), np.eye(4, dtype=int))\n"
@@ -77,8 +77,8 @@ def test_several_labels_behind_softmax_without_assertions():
 
 
 @pytest.mark.parametrize("task", ["binary", "classes", "labels", "regression", "outputs"])
-def test_no_combination_ends_in_an_assertion(task):
-    """Every loss behind every output activation is trained, or refused with a ValueError."""
+def test_every_loss_and_output_activation_is_trained_or_refused(task):
+    """No combination ends in an AssertionError or a crash."""
     X, y = draw(task, rows=9)
     y = np.round(np.abs(y)) + 1 if task in ("regression", "outputs") else y
     fitted = 0
@@ -111,7 +111,7 @@ SOFTMAX = TrainableModel([2, 3], ["softmax"], "log_loss", np.float64)
         ([[0.0, 1.0, 0.0]], r"reads targets of shape \(n, 1\), got \(1, 3\)"),
     ],
 )
-def test_classes_that_have_no_output(y, message):
+def test_classes_without_an_output_are_refused(y, message):
     for loss in ("log_loss", "focal"):
         model = TrainableModel([2, 3], ["softmax"], loss, np.float64)
         with pytest.raises(ValueError, match=message):
@@ -120,7 +120,7 @@ def test_classes_that_have_no_output(y, message):
             EpochRunner(model, Dataset(np.ones((len(y), 2)), np.array(y)), SGD(0.1), np.arange(len(y)), 1)
 
 
-def test_targets_of_another_shape():
+def test_targets_of_another_shape_are_refused():
     model = TrainableModel([2, 3], ["identity"], "half_squared_error", np.float64)
     with pytest.raises(ValueError, match=r"reads targets of shape \(n, 3\), got \(1, 2\)"):
         full_batch(model, np.ones((1, 2)))
@@ -131,7 +131,7 @@ def test_targets_of_another_shape():
             Dataset(np.ones((1, 2)), y)
 
 
-def test_inputs_of_another_width():
+def test_inputs_of_another_width_are_refused():
     model = TrainableModel([2, 3], ["identity"], "half_squared_error", np.float64)
     with pytest.raises(ValueError, match="X has 4 columns, but the network has 2 inputs"):
         predict(model, Dataset(np.ones((5, 4))))
@@ -140,8 +140,8 @@ def test_inputs_of_another_width():
 
 
 @pytest.mark.parametrize("classes", [[2, 1, 0], [1, 0, 2]])
-def test_classes_put_into_another_order_by_hand(classes):
-    """`np.searchsorted` answers with a class that has no output."""
+def test_classes_reordered_by_hand_are_refused(classes):
+    """`np.searchsorted` would return a class without an output."""
     X, y = draw("classes")
     model = MLPClassifier((3,), max_iter=1).partial_fit(X, y, classes=[0, 1, 2])
     model.classes_ = np.array(classes)

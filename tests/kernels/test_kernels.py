@@ -1,4 +1,4 @@
-"""Activations, losses and update rules, each unit through its address, against its reference, in guarded memory."""
+"""Activations and losses: each kernel, called through its address, against its reference, in guarded memory."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from fastmlp.losses import LOSSES
 
 
 def activate(name, z, dtype, stride, whole_rows):
-    """The unit's (f, f′), once it is sure that it wrote nothing else."""
+    """Return the kernel's (f, f′) after checking that it wrote nothing else."""
     z = Guarded(z, dtype, stride)
     derivative = Guarded(np.full(z.shape, 0.25), dtype, stride)
     rows, columns = z.shape
@@ -28,8 +28,8 @@ def activate(name, z, dtype, stride, whole_rows):
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("name", reference.ACTIVATIONS)
 @pytest.mark.parametrize("dtype", TYPES)
-def test_activation(dtype, name, shape):
-    """f in place of z, f′ beside it; the padding between columns and stride is computed along."""
+def test_activation_and_derivative(dtype, name, shape):
+    """z is overwritten with f, derivative with f′, including the padding between columns and stride."""
     z = in_type(np.random.RandomState(shape[1]).standard_normal(shape) * 3, dtype)
     a, derivative = activate(name, z, dtype, shape[1] + 5, whole_rows=True)
     expected, expected_derivative = reference.ACTIVATIONS[name](z)
@@ -39,7 +39,7 @@ def test_activation(dtype, name, shape):
 
 @pytest.mark.parametrize("name", ["identity", "relu", "logistic", "tanh"])
 @pytest.mark.parametrize("dtype", TYPES)
-def test_activation_far_out(dtype, name):
+def test_activation_at_its_limits(dtype, name):
     """Zeros, huge numbers and infinities have their limits; NaN stays NaN."""
     z = np.array([[0.0, -0.0, 1e-30, -1e-30, 100.0, -100.0, 1e30, -1e30, np.inf, -np.inf, np.nan]])
     a, derivative = activate(name, z, dtype, 11, whole_rows=True)
@@ -53,7 +53,7 @@ def test_activation_far_out(dtype, name):
 @pytest.mark.parametrize("shift", [0, 1e4, -1e4])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_softmax(dtype, shift, shape):
-    """Of contiguous rows. Whatever is added to a row changes nothing and overflows nowhere; f′ is left alone."""
+    """Rows are contiguous. A number added to a row neither changes the result nor overflows; f′ is not written."""
     z = in_type(np.random.RandomState(shape[1]).standard_normal(shape) * 3 + shift, dtype)
     a, derivative = activate("softmax", z, dtype, shape[1], whole_rows=False)
     np.testing.assert_allclose(a, reference.softmax(z), **tolerance(dtype))
@@ -64,7 +64,7 @@ def test_softmax(dtype, shift, shape):
 
 
 def compute_loss(loss, z, y, w, dtype):
-    """The unit's (outputs, delta, row losses), once it is sure that it wrote nothing else; w is each row's weight."""
+    """Return the kernel's (outputs, delta, losses) after checking that it wrote nothing else; w are sample weights."""
     rows, columns = z.shape
     z, delta, y = Guarded(z, dtype), Guarded(np.zeros_like(z), dtype), Guarded(y, dtype)
     w = Guarded(np.repeat(w[:, None], y.shape[1], axis=1), dtype)
@@ -82,7 +82,7 @@ def compute_loss(loss, z, y, w, dtype):
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("loss", reference.LOSSES)
 @pytest.mark.parametrize("dtype", TYPES)
-def test_loss(dtype, loss, shape):
+def test_loss_and_delta(dtype, loss, shape):
     rng = np.random.RandomState(shape[1])
     z = in_type(rng.standard_normal(shape) * 2, dtype)
     y = in_type(draw_targets(rng, loss, *shape), dtype)
@@ -97,7 +97,7 @@ def test_loss(dtype, loss, shape):
 @pytest.mark.parametrize("loss", [("log_loss", "softmax"), ("log_loss", "logistic")])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_log_loss_is_clipped_at_the_types_epsilon(dtype, loss):
-    """Certain and right, certain and wrong: −log(1 − ε) and −log ε, whatever the certainty."""
+    """A certain prediction has the loss −log(1 − ε) if it is right and −log ε if it is wrong."""
     z = np.array([[2000.0, -2000.0], [-2000.0, 2000.0], [2000.0, -2000.0], [-2000.0, 2000.0]])
     y = np.array([[0.0], [0.0], [1.0], [1.0]])
     if loss[1] == "logistic":
@@ -111,7 +111,7 @@ def test_log_loss_is_clipped_at_the_types_epsilon(dtype, loss):
 @pytest.mark.parametrize("loss", reference.LOSSES)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_loss_of_nan_is_nan(dtype, loss):
-    """Divergence must be seen: a NaN is not clipped away, and stays in its row."""
+    """A NaN is not clipped, so that divergence is noticed, and stays in its row."""
     z = np.array([[0.5, 0.25], [np.nan, 0.25], [0.5, 0.125]])
     y = np.ones((3, 1 if loss == ("log_loss", "softmax") else 2))
     outputs, delta, row_losses = compute_loss(loss, z, y, np.ones(3), dtype)

@@ -1,4 +1,4 @@
-"""The compiled shuffle against NumPy's own: the same order, and the generator goes on from the same state."""
+"""The compiled shuffle against NumPy's: the same order, and the same state of the generator afterwards."""
 
 import numpy as np
 import pytest
@@ -25,8 +25,8 @@ def test_shuffles_as_numpy_does(n):
     assert_same_state(ours, plain)
 
 
-def test_an_order_of_any_numbers():
-    """It is the places that are shuffled, whatever stands there, as indexing with a permutation does."""
+def test_shuffles_arrays_of_any_numbers():
+    """Positions are shuffled, independent of the values, as by indexing with a permutation."""
     numbers = np.array([7, 7, -3, 2**40, 0, 11])
     expected = numbers[np.random.RandomState(5).permutation(6)]
     shuffle(numbers, np.random.RandomState(5))
@@ -34,8 +34,8 @@ def test_an_order_of_any_numbers():
 
 
 @pytest.mark.parametrize("kind", ["MT19937", "PCG64", "Philox", "SFC64"])
-def test_whatever_generator_draws(kind):
-    """A RandomState may stand on any of NumPy's bit generators."""
+def test_any_bit_generator(kind):
+    """A RandomState can use any of NumPy's bit generators."""
     ours, plain = (np.random.RandomState(getattr(np.random, kind)(3)) for _ in range(2))
     order, expected = np.arange(77), np.arange(77)
     shuffle(order, ours)
@@ -44,7 +44,7 @@ def test_whatever_generator_draws(kind):
     assert ours.randint(2**31) == plain.randint(2**31)
 
 
-def test_the_global_generator():
+def test_global_generator():
     state = np.random.get_state()
     try:
         np.random.seed(9)

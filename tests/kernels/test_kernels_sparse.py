@@ -1,4 +1,4 @@
-"""The first layer on CSR input, each unit through its address, against its reference, in guarded memory."""
+"""The first layer on CSR input: each kernel, called through its address, against its reference, in guarded memory."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ CASES = [(1, 1, 1, 1.0, 1), (5, 3, 2, 0.5, 4), (9, 17, 7, 0.2, 9), (23, 40, 33, 
 
 
 class Case:
-    """A CSR matrix, a batch of its rows (some twice, some empty) and everything guarded that kernels read."""
+    """A CSR matrix and a batch of its rows (some twice, some empty), with all arrays in guarded memory."""
 
     def __init__(self, dtype, n_rows, n_features, fan_out, density, rows):
         rng = np.random.RandomState(n_features)
@@ -82,7 +82,7 @@ def test_forward(case):
 
 
 def test_sort_by_feature(case):
-    """All features, or those of one thread: nothing of the others is counted or written."""
+    """For all features or those of one thread: entries of other features are neither counted nor written."""
     for run in case.runs:
         plain = reference.sort_by_feature(case.X, case.order, *run)
         for ours, expected in zip(case.sorted(*run).values(), plain, strict=True):
@@ -91,7 +91,7 @@ def test_sort_by_feature(case):
 
 
 def test_weight_gradient(case):
-    """Any run of features by itself, counted from the first of those that were sorted."""
+    """For any range of features, relative to the first sorted one."""
     delta = Guarded(case.delta, case.dtype, stride=case.fan_out + 3)
     expected = reference.sparse_weight_gradient(case.X.astype(float), case.order, case.delta.astype(float))
     n_features = case.X.shape[1]

@@ -1,7 +1,7 @@
-"""The bounds lane: the kernels' own tests once more, compiled with ``NUMBA_BOUNDSCHECK=1`` into an empty cache.
+"""Bounds checks: the tests of the kernels are run again, compiled with ``NUMBA_BOUNDSCHECK=1`` into an empty cache.
 
-A kernel cannot raise: called through its address, it has nobody to raise to. Numba hands its IndexError to
-`sys.unraisablehook`, of which pytest makes a warning, of which the project's configuration makes a failure.
+A kernel that is called through its address cannot raise. Numba passes its IndexError to `sys.unraisablehook`, which
+pytest turns into a warning, and the project's configuration turns that into a failure.
 """
 
 from helpers.lanes import run_pytest
@@ -23,9 +23,11 @@ import pytest
 from numba import carray
 
 from fastmlp.compiler.numba_backend import POINTER, SIZE, inline_llvm, kernel
-from fastmlp.kernels.lowlevel.pointers import call
+from fastmlp.kernels.lowlevel.pointers import Signature, caller_of
 
 EXTRA = {extra}
+VALUES = Signature(out=POINTER, n=SIZE)
+call_values = caller_of("call_values", VALUES)
 
 @kernel(POINTER, SIZE)
 def write_all(out, n):
@@ -45,7 +47,7 @@ def read_all(out, n):
 
 @kernel(SIZE, POINTER, SIZE)
 def call_another(address, out, n):
-    call(address, (out, n))
+    call_values(address, out, n)
 
 @pytest.mark.parametrize("kernel", [write_all, read_all])
 def test_alone(kernel):
@@ -62,8 +64,8 @@ def test_kernels_stay_within_bounds(tmp_path):
     assert code == 0, output
 
 
-def test_the_lane_would_notice(tmp_path):
-    """One element too many fails in the lane, and only there; with none too many, the lane is content."""
+def test_bounds_checks_detect_one_element_too_many(tmp_path):
+    """It fails with bounds checks, and only with them; without it, the tests pass with bounds checks."""
     careless, careful = tmp_path / "test_careless.py", tmp_path / "test_careful.py"
     careless.write_text(CARELESS.format(extra=1))
     careful.write_text(CARELESS.format(extra=0))

@@ -1,4 +1,4 @@
-"""The kernels for narrower processors than this one: Numba is told of a processor without the wide registers."""
+"""The kernels for processors with narrower vectors: Numba compiles for a processor without the wide registers."""
 
 import platform
 
@@ -18,7 +18,10 @@ HAS_AVX2 = IS_X86 and get_host_cpu_features().get("avx2", False)
 def test_kernels_for_narrower_vectors(tmp_path, bits, dtype):
     if not (IS_X86 if bits == 128 else HAS_AVX2):
         pytest.skip("this processor cannot run that one's code")
-    script = "from fastmlp.kernels.linalg import register_tiles as simd; print(simd.VECTOR_BITS, simd.TILE_ROWS)"
+    script = (
+        "from fastmlp.compiler.cpu import VECTOR_BITS; from fastmlp.kernels.linalg.register_tiles import TILE_ROWS; "
+        "print(VECTOR_BITS, TILE_ROWS)"
+    )
     assert run_python("-c", script, cache=tmp_path, **PROCESSORS[bits]).split() == [str(bits), "4"]
     code, output = run_pytest(TESTS / "kernels" / "test_multiply.py", "-k", dtype, cache=tmp_path, **PROCESSORS[bits])
     assert code == 0, output

@@ -9,8 +9,8 @@ from helpers.problems import lanes
 from oracles import reference
 
 from fastmlp.compiler.numba_backend import build
-from fastmlp.kernels.linalg import register_tiles as simd
 from fastmlp.kernels.linalg.dense import multiply
+from fastmlp.kernels.linalg.register_tiles import TILE_ROWS
 from fastmlp.kernels.lowlevel import records
 
 TYPES = [np.float32, np.float64]
@@ -19,12 +19,12 @@ GAP = 3  # elements between the end of a row and the next
 
 
 def rows_with_scratch(rows):
-    """Rows come in whole tiles, except that a single row is computed by itself."""
-    return 1 if rows == 1 else -(-rows // simd.TILE_ROWS) * simd.TILE_ROWS
+    """Rows are padded to whole tiles, except for a single row."""
+    return 1 if rows == 1 else -(-rows // TILE_ROWS) * TILE_ROWS
 
 
 def call_multiply(mode, out, rectified, a, steps, b, bias, rows, columns, depth, b_panel=0):
-    """The unit on guarded arrays; `steps` are a's elements from row to row and from step to step of the depth."""
+    """Call the kernel on guarded arrays; `steps` are the strides of a along rows and depth, in elements."""
     dtype = out.array.dtype
     spare = rows_with_scratch(rows) - rows
     rectified = Guarded(rectified, dtype, stride=out.stride, spare_rows=spare)
@@ -37,7 +37,7 @@ def call_multiply(mode, out, rectified, a, steps, b, bias, rows, columns, depth,
 
 
 class Operands:
-    """out, a, b and bias of one product, of which fewer rows and columns can be asked for."""
+    """out, a, b and bias of one product; fewer rows and columns may be computed."""
 
     def __init__(self, seed, dtype, rows, columns, depth, transposed=False, panels=False, gap=GAP):
         draw = np.random.RandomState(seed).standard_normal
@@ -97,11 +97,10 @@ def assert_close(got, expected, allowed):
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("dtype", TYPES)
-def test_every_width_and_height(dtype, mode, transposed, panels, depth):
-    """All rows against the reference; fewer rows together give each row the same bits.
+def test_every_width_and_height_matches_the_reference(dtype, mode, transposed, panels, depth):
+    """A row has the same bits if fewer rows are computed together.
 
-    Every width with every number of rows at one depth, which no tile depends on; at the others one number for each
-    width, in turn.
+    At one depth every width is combined with every height; at the other depths each width has one height, in turn.
     """
     widest, tallest = 4 * lanes(dtype) + 5, 17
     operands = Operands(depth, dtype, tallest, widest, depth, transposed, panels)
@@ -130,7 +129,7 @@ def test_large_shapes(dtype, mode, panels, rows, columns, depth):
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_one_contiguous_column(dtype, mode, depth):
-    """A single output, for which vectors run along the depth."""
+    """For a single output, vectors run along the depth."""
     operands = Operands(depth, dtype, 17, 1, depth, gap=0)
     together = operands.multiply(mode, 17, 1)
     assert_close(together, *operands.expected(mode))
@@ -140,8 +139,8 @@ def test_one_contiguous_column(dtype, mode, depth):
 
 
 @pytest.mark.parametrize("dtype", TYPES)
-def test_not_a_number_stays_one(dtype):
-    """NaN and infinity go through the rows they stand in, and no others."""
+def test_nan_and_infinity_stay_in_their_rows(dtype):
+    """Rows that hold NaN or infinity do not change the others."""
     operands = Operands(0, dtype, 11, 19, 5)
     a = operands.values[1]
     a[3, 2], a[7, 0], a[8, 4] = np.nan, np.inf, -np.inf
@@ -153,8 +152,8 @@ def test_not_a_number_stays_one(dtype):
 
 
 @pytest.mark.parametrize("dtype", TYPES)
-def test_three_roles_of_the_affine_layer(dtype):
-    """What the network asks of it: forward, input gradient by the transposed weights, weight gradient."""
+def test_three_uses_in_the_affine_layer(dtype):
+    """Forward pass, input gradient from the transposed weights, weight gradient."""
     rng = np.random.RandomState(0)
     rows, fan_in, fan_out = 13, 11, 21
     inp, delta = rng.standard_normal((rows, fan_in)), rng.standard_normal((rows, fan_out))
@@ -178,8 +177,8 @@ def test_three_roles_of_the_affine_layer(dtype):
 
 
 @pytest.mark.parametrize("dtype", TYPES)
-def test_only_tiles_one_vector_wide_have_masks(dtype):
-    """In the loop along the depth: a mask would cost wider tiles a register that they need."""
+def test_only_tiles_one_vector_wide_use_masks(dtype):
+    """In the loop over the depth, where a mask would occupy a register that wider tiles need."""
     library, _ = build(multiply.source, dtype)
     blocks = re.split(r"\n(?=[\w.]+:)", str(library._final_module))
     loops = [block for block in blocks if "llvm.fmuladd.v" in block or "llvm.fma.v" in block]

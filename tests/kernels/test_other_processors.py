@@ -1,4 +1,4 @@
-"""Every unit compiles for ARM, and arithmetic for an x86-64 without any extension, into the code that was meant.
+"""All kernels compile for ARM, and arithmetic for an x86-64 without extensions, to the expected instructions.
 
 Assembly is read, nothing is run: what it computes is tested where it can run (`test_lanes_processors`).
 """
@@ -28,7 +28,7 @@ CALL = {
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    """For each processor a folder of assembly; both are compiled at the same time."""
+    """A folder of assembly for each processor; both are compiled in parallel."""
     folders = {name: tmp_path_factory.mktemp(name) for name in PROCESSORS}
     started = {}
     for name, (triple, features, _) in PROCESSORS.items():
@@ -45,12 +45,12 @@ def folders(tmp_path_factory):
 
 
 def calls(text, name):
-    """Everything outside that the assembly calls by name."""
+    """The external functions that the assembly calls by name."""
     return {symbol for symbol in CALL[name].findall(text) if not symbol.startswith(".L")}
 
 
 def loops(text):
-    """Basic blocks of assembly."""
+    """The basic blocks of the assembly."""
     return re.split(r"\n(?=\.L\w+:)", text)
 
 
@@ -83,7 +83,7 @@ class TestEveryUnit:
 
 @pytest.mark.parametrize(("dtype", "lanes"), [("float32", "4s"), ("float64", "2d")])
 def test_arm_keeps_a_tile_in_registers(folders, dtype, lanes):
-    """Eight rows of three vectors: 24 fused multiply-adds, and nothing goes to the stack between them."""
+    """Eight rows of three vectors: 24 fused multiply-adds without stack access between them."""
     blocks = loops((folders["arm"] / f"multiply.{dtype}.s").read_text())
     largest = max(blocks, key=lambda block: block.count("fmla"))
     assert len(re.findall(rf"\bfmla\s+v\d+\.{lanes}", largest)) == 24
@@ -91,8 +91,8 @@ def test_arm_keeps_a_tile_in_registers(folders, dtype, lanes):
     assert not re.search(r"\bst[pr1]\b", largest)
 
 
-def test_arm_waits_and_flushes(folders):
-    """Atomic words, the hint that this is a loop that waits, and FPCR there and back."""
+def test_arm_has_atomics_spin_hint_and_flush_mode(folders):
+    """Atomic words, the hint for spin-wait loops, and FPCR read, written and restored."""
     text = (folders["arm"] / "train_steps.float32.s").read_text()
     assert re.search(r"\bldaxr\b|\bldadd", text)
     assert re.search(r"\bldar\b", text)
@@ -101,8 +101,8 @@ def test_arm_waits_and_flushes(folders):
     assert len(re.findall(r"\bmsr\s+FPCR, x\d+", text)) >= 2
 
 
-def test_plain_x86_has_no_more_than_it_has(folders):
-    """No registers of AVX, nothing fused; the same atomic words, hint and mode of its own."""
+def test_plain_x86_uses_no_extensions(folders):
+    """No AVX registers and no fused instructions; atomic words, spin hint and flush mode as elsewhere."""
     for file in folders["x86"].glob("*.s"):
         assert not re.search(r"%[yz]mm\d|\bvf?n?m(add|sub|ul)", file.read_text()), file.name
     text = (folders["x86"] / "train_steps.float32.s").read_text()

@@ -1,4 +1,4 @@
-"""Panels: copied as the picture says, kept current by every step, and without effect on a single bit."""
+"""Panels: their layout, their update in each step, and that they do not change the results."""
 
 import warnings
 
@@ -23,15 +23,15 @@ LARGE = {"fastmlp.engine.workspace.PANEL_BYTES": 1 << 10, "fastmlp.engine.thread
 
 @pytest.fixture
 def large(monkeypatch):
-    """Every layer counts as large whose outputs are not a few."""
+    """Make every layer large whose output is not narrow."""
     for name, value in LARGE.items():
         monkeypatch.setattr(name, value)
 
 
 @pytest.mark.parametrize("rows", [(0, 5, 5), (3, 4, 9), (8, 1, 9)], ids=str)
 @pytest.mark.parametrize("dtype", TYPES)
-def test_some_rows_of_every_width(dtype, rows):
-    """Rows first … first + count, of a panel with room for depth; nothing else is written."""
+def test_layout_for_every_width(dtype, rows):
+    """Rows first … first + count of panels of a given depth are written, and nothing else."""
     first, count, depth = rows
     draw = np.random.RandomState(0).standard_normal
     for columns in range(1, 8 * lanes(dtype) + 3):
@@ -60,8 +60,8 @@ def make_epoch(dtype, threads, regularization, hidden=(70, 131), features=37):
 @pytest.mark.parametrize("regularization", [Regularization(), Regularization(clip_norm=0.1, max_norm=0.5)], ids=str)
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("dtype", TYPES)
-def test_steps_keep_them_current(dtype, threads, regularization, large):
-    """After an epoch, whose last batch is short, panels and transposed panels hold the new weights."""
+def test_steps_update_panels(dtype, threads, regularization, large):
+    """After an epoch with a smaller last batch, panels and transposed panels hold the new weights."""
     epoch = make_epoch(dtype, threads, regularization)
     workspace, network = epoch.workspace, epoch.network
     before = network.params.copy()
@@ -78,8 +78,8 @@ def test_steps_keep_them_current(dtype, threads, regularization, large):
 ], ids=str)  # fmt: skip
 @pytest.mark.parametrize("hidden", [(70, 133), (9, 5, 70, 33)], ids=str)
 @pytest.mark.parametrize("dtype", TYPES)
-def test_no_bit_is_another(dtype, hidden, options, monkeypatch):
-    """With panels and without."""
+def test_panels_do_not_change_results(dtype, hidden, options, monkeypatch):
+    """Fits with and without panels have the same bits."""
     rng = np.random.RandomState(1)
     X, y = rng.standard_normal((130, 45)).astype(dtype), rng.randint(3, size=130)
     found = []
@@ -93,8 +93,8 @@ def test_no_bit_is_another(dtype, hidden, options, monkeypatch):
     assert found[0] == found[1]
 
 
-def test_which_layers_are_large(large):
-    """Those alone have strips of rows, wherever they stand."""
+def test_only_large_layers_have_panels(large):
+    """And only they update STRIP_ROWS rows together, in any position."""
     workspace = make_epoch(np.float64, 1, Regularization(), hidden=(5, 9, 70, 33)).workspace
     assert list(workspace.layers["panels"] != 0) == [False, False, True, True, False]
     assert list(workspace.layers["update_rows"] == STRIP_ROWS) == [False, False, True, True, False]

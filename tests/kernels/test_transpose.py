@@ -1,10 +1,10 @@
-"""The transpose, and the sum of the parts' gradients, over shapes that divide by nothing, in guarded memory."""
+"""The transpose and the sum of microbatch gradients, for shapes that are not multiples of a tile, in guarded memory."""
 
 import numpy as np
 import pytest
 from helpers.guarded import Guarded, call
 
-from fastmlp.kernels.linalg import register_tiles as simd
+from fastmlp.compiler.cpu import VECTOR_BITS
 from fastmlp.kernels.linalg.dense import transpose
 from fastmlp.kernels.linalg.transpose import TRANSPOSED_ROWS
 from fastmlp.kernels.loop.microbatches import add_microbatches
@@ -16,7 +16,7 @@ SIZES = [1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 24, 31, 33]
 
 
 def transposed(values, dtype, gaps):
-    """The unit's answer, once it is sure that it read and wrote nothing else."""
+    """Return the kernel's result after checking that it read and wrote nothing else."""
     rows, columns = values.shape
     inp = Guarded(values, dtype, stride=columns + gaps[0])
     out = Guarded(np.full((columns, rows), 0.5), dtype, stride=rows + gaps[1])
@@ -46,14 +46,14 @@ def test_many_blocks(dtype, shape):
 
 
 def test_sizes_reach_over_two_blocks():
-    """In both directions, for the vectors of this host."""
+    """In both directions, for this host's vectors."""
     assert max(SIZES) > 2 * TRANSPOSED_ROWS
-    assert max(SIZES) > 2 * simd.VECTOR_BITS // 32
+    assert max(SIZES) > 2 * VECTOR_BITS // 32
 
 
 @pytest.mark.parametrize("dtype", TYPES)
-def test_any_bits_go_through(dtype):
-    """NaN with its payload, both zeros, infinities and subnormal numbers: nothing is computed."""
+def test_all_bit_patterns_are_preserved(dtype):
+    """NaN with payload, both zeros, infinities and subnormal numbers."""
     bits = np.random.RandomState(2).randint(0, 256, size=(19, 21 * np.dtype(dtype).itemsize), dtype=np.uint8)
     values = bits.view(dtype)
     got = transposed(values, dtype, (2, 3))
@@ -63,8 +63,8 @@ def test_any_bits_go_through(dtype):
 @pytest.mark.parametrize(("rows", "microbatch_rows"), [(1, 8), (8, 8), (9, 8), (40, 16), (128, 8)])
 @pytest.mark.parametrize(("count", "columns", "stride"), [(1, 1, 1), (1, 13, 13), (3, 17, 17), (5, 7, 19), (2, 33, 40)])
 @pytest.mark.parametrize("dtype", TYPES)
-def test_sum_of_parts(dtype, count, columns, stride, rows, microbatch_rows):
-    """As many parts as the rows make, in order, from their place in the flat gradient alone."""
+def test_sum_of_microbatch_gradients(dtype, count, columns, stride, rows, microbatch_rows):
+    """All microbatches of the rows are added in order, from the given block of the parameters only."""
     offset, n_parts = 11, -(-rows // microbatch_rows)
     n_params = offset + (count - 1) * stride + columns + 5
     partial_gradients = np.random.RandomState(3).standard_normal((n_parts, n_params)).astype(dtype)

@@ -7,14 +7,13 @@ The padding between `columns` and `stride` is computed along (nobody reads it), 
 `softmax` serves outputs alone, whose rows are contiguous; it leaves derivative untouched, as the loss knows its delta.
 """
 
-from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inline_llvm, kernel
+from ...compiler.numba_backend import inline_llvm, kernel
+from ..lowlevel.calls import ACTIVATION_SIGNATURE as SIGNATURE
 from ..lowlevel.pointers import carray
 from ..math.elementary import exp
 from ..math.elementary import logistic as _logistic
 from ..math.elementary import tanh as _tanh
 from ..math.lanes import prefer_wide_vectors
-
-SIGNATURE = (POINTER, POINTER, SIZE, SIZE, SIZE, DOUBLES)
 
 
 @kernel(*SIGNATURE)

@@ -4,13 +4,14 @@ A loss *of outputs* (see `losses`) multiplies what stands in delta, f′ for an 
 Softmax mixes a row, so its f′ is a matrix: ones stand there instead, and a unit of its own follows the loss.
 """
 
-from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, kernel
+from ...compiler.numba_backend import kernel
+from ..lowlevel.calls import ACTIVATION_SIGNATURE, OUTPUT_BACKWARD_SIGNATURE
 from ..lowlevel.pointers import carray
 from ..math.lanes import prefer_wide_vectors
 from .basic import softmax_rows
 
 
-@kernel(POINTER, POINTER, SIZE, SIZE, SIZE, DOUBLES)
+@kernel(*ACTIVATION_SIGNATURE)
 def softmax_beside_ones(z, derivative, rows, stride, columns, constants):
     """z (rows, columns), contiguous, is overwritten with each row's softmax, derivative with ones."""
     prefer_wide_vectors()
@@ -21,7 +22,7 @@ def softmax_beside_ones(z, derivative, rows, stride, columns, constants):
         d[i] = d.dtype.type(1)
 
 
-@kernel(POINTER, POINTER, SIZE, SIZE)
+@kernel(*OUTPUT_BACKWARD_SIGNATURE)
 def softmax_backward(outputs, delta, rows, columns):
     """delta (rows, columns), g = d loss / d a, is overwritten with d loss / d z = aⱼ (gⱼ − Σₖ gₖ aₖ)."""
     prefer_wide_vectors()

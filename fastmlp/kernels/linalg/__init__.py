@@ -1,1 +1,1 @@
-"""Products of matrices, dense and sparse, in register tiles; transposes and packed panels."""
+"""Dense and sparse matrix products in register tiles, transposition, and packing in panels."""

@@ -1,4 +1,4 @@
-"""Chains of multiply-adds for vectors of rows, where rows lie beside one another (see `fortran`)."""
+"""Chains of multiply-adds for vectors of rows, for matrices in Fortran order (see `loop.fortran`)."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from numba.extending import intrinsic
 
 from ..lowlevel.vectors import I64, Vectors
 
-#: Columns that a chain goes on with at a time, before it is stored: as many numbers in registers.
+#: Columns that are added to a chain before it is stored; their multipliers are kept in registers.
 COLUMNS_AT_ONCE = 8
 
 
 def make_chain(columns: int):
-    """An intrinsic: chain(sums, x, x_stride, w, w_stride, rows) goes on with `columns` columns of x.
+    """Return an intrinsic that adds `columns` columns of x to a chain: chain(sums, x, x_stride, w, w_stride, rows).
 
-    sums (rows,) becomes fma(x[k], w[k], sums), k after k: column k of x begins k · x_stride elements further on, and
-    has `rows` contiguous ones; its number is w[k · w_stride].
+    sums (rows,) is overwritten with fma(x[k], w[k], sums) for k = 0 … columns, in order. Column k of x has `rows`
+    contiguous elements and begins at element k · x_stride; its multiplier is w[k · w_stride].
     """
 
     @intrinsic
@@ -39,17 +39,17 @@ def _emit_chain(builder, bits, columns, sums, x, x_stride, w, w_stride, rows):
     splats = [v.splat(builder.load(builder.gep(w, [builder.mul(k, w_stride)]))) for k in numbers]
     places = [builder.mul(k, x_stride) for k in numbers]
 
-    def run_global_phases(i, mask=None):
+    def extend(i, mask=None):
         total = v.load(sums, i, mask)
         for splat, place in zip(splats, places, strict=True):
             total = v.multiply_add(splat, v.load(x, builder.add(place, i), mask), total)
         v.store(total, sums, i, mask)
 
-    _for_vectors(builder, v, rows, run_global_phases)
+    _for_vectors(builder, v, rows, extend)
 
 
 def _for_vectors(builder, v, rows, emit):
-    """emit(i, mask) for each vector of rows; the last one masked, where it is not whole."""
+    """Call emit(i, mask) for each vector of rows; the last vector is masked if it is not full."""
     step = ir.Constant(I64, v.count)
     whole = builder.mul(builder.sdiv(rows, step), step)
     with cgutils.for_range_slice(builder, ir.Constant(I64, 0), whole, step) as (i, _):
@@ -60,10 +60,10 @@ def _for_vectors(builder, v, rows, emit):
 
 @intrinsic
 def add_lanes(typingctx, chains, stride, bias, used, rows):
-    """The first of the chains (lanes, stride) is overwritten, (rows,), with bias + their sum, as `Vectors.sum` adds.
+    """Row 0 of chains (lanes, stride) is overwritten, in `rows` columns, with bias (1,) + the sum of all rows.
 
-    `used` is how many lanes the last vector of the depth had, if it was not whole: the others were masked, and went on
-    with 0 · 0.
+    The sum has the order of `Vectors.sum`. `used` is the number of lanes in the last vector of the depth, or 0 if that
+    vector is full: a dot product adds 0 · 0 to its masked lanes, and so does this function.
     """
 
     def codegen(context, builder, signature, args):

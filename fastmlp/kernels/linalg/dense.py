@@ -1,20 +1,22 @@
-"""The dense affine layer: one matrix product in three roles.
+"""The dense affine layer: one matrix product with three uses.
 
-B batch, I fan-in, O fan-out::
+B is the batch size, I the fan-in, O the fan-out::
 
-    forward          out (B, O)      = bias (O,) + inp (B, I) @ weight (I, O)        FROM_BIAS
+    forward          out (B, O)      = bias (O,) + inp (B, I) @ weight (I, O)        FROM_BIAS, RECTIFY
     input gradient   d_inp (B, I)   *= delta (B, O) @ weight.T (O, I)                MULTIPLY: d_inp holds f′
-                                                                     MULTIPLY_BY_SLOPE: f′ is a rectifier's
+                                                    MULTIPLY_BY_DERIVATIVE: f′ follows from a rectifier's outputs
     weight gradient  d_weight (I, O) = inp.T (I, B) @ delta (B, O)                   OVERWRITE
 
-`multiply` is called through its address by every kernel that needs a product, so that its tiles are compiled once.
+All kernels that need a product call `multiply` through its address, so its tiles are compiled only once.
 """
 
-from ...compiler.numba_backend import POINTER, SIZE, inline_ir, kernel
+from ...compiler.numba_backend import inline_ir, kernel
+from ..lowlevel.calls import MULTIPLY_SIGNATURE, TRANSPOSE_SIGNATURE
 from ..lowlevel.pointers import min_size, shift
 from ..lowlevel.records import FROM_BIAS
 from .packing import tile_vectors
-from .register_tiles import TILE_ROWS, lanes, make_dot, make_tile
+from .register_tiles import TILE_ROWS, make_dot, make_tile
+from .rows import lanes
 from .transpose import TRANSPOSED_ROWS, transpose_block
 
 _tile_3, _tile_2, _tile_1 = (make_tile(TILE_ROWS, vectors) for vectors in (3, 2, 1))
@@ -24,17 +26,20 @@ _row_3, _row_2, _row_1 = (make_tile(1, vectors) for vectors in (3, 2, 1))
 _dot_tile, _dot_row = make_dot(TILE_ROWS), make_dot(1)
 
 
-@kernel(POINTER, SIZE, POINTER, POINTER, SIZE, SIZE, POINTER, SIZE, SIZE, POINTER, SIZE, SIZE, SIZE, SIZE)
+@kernel(*MULTIPLY_SIGNATURE)
 def multiply(out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel, bias, rows, columns, depth, mode):
-    """out (rows, columns) = bias + a (rows, depth) @ b (depth, columns), or as `mode` says (see simd).
+    """out (rows, columns) is overwritten with bias (columns,) + a (rows, depth) @ b (depth, columns).
 
-    Strides in elements: ``out_stride`` and ``b_stride`` from row to row; a's element (i, k) lies at
-    ``i * a_row + k * a_step``, so that a may be transposed. Rows come in whole tiles: out and a must have room for
-    the next multiple of TILE_ROWS (what lies in those rows is read and overwritten, never used), except that a
-    single row is computed by itself. out is overwritten or, by `mode`, multiplied; rectified, with out's strides, is
-    read by `mode`: a rectifier's outputs, which say what its slope was.
+    Other modes (see `records`) leave out the bias, rectify the result, or multiply or continue what out holds. The mode
+    MULTIPLY_BY_DERIVATIVE reads rectified (rows, columns), the outputs of a rectifier, whose derivative is 1 where they
+    are positive. Pointers that the mode does not read are ignored.
 
-    Where b lies in panels (see `panels`), ``b_panel`` is their depth, and ``b_stride`` is not used; else it is zero.
+    Strides are in elements: ``out_stride`` (also of rectified) and ``b_stride`` from row to row; element (i, k) of a is
+    at ``i * a_row + k * a_step``, so that a may be transposed. Unless rows is 1, out, rectified and a must be padded to
+    a multiple of TILE_ROWS rows: the padding is read and overwritten, but the result does not depend on it.
+
+    If b is packed in panels (see `packing`), ``b_panel`` is their depth and ``b_stride`` is ignored; otherwise
+    ``b_panel`` is 0.
     """
     if columns == 1 and b_stride == 1 and a_step == 1 and mode == FROM_BIAS:
         multiply_column(out, out_stride, a, a_row, b, bias, rows, depth)
@@ -54,7 +59,7 @@ def multiply(out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel,
 
 @inline_ir
 def multiply_column(out, out_stride, a, a_row, b, bias, rows, depth):
-    """One output: b is one contiguous column, and vectors run along the depth."""
+    """out (rows, 1) is overwritten with bias (1,) + a (rows, depth) @ b (depth, 1); rows of a and b are contiguous."""
     if rows == 1:
         _dot_row(out, out_stride, a, a_row, b, bias, depth)
         return
@@ -66,10 +71,11 @@ def multiply_column(out, out_stride, a, a_row, b, bias, rows, depth):
 def multiply_columns(
     out, out_stride, rectified, a, a_row, a_step, b, b_stride, bias, rows, columns, depth, mode, vectors
 ):
-    """The columns of `multiply` that one tile is wide: `vectors` vectors, the last one masked to `columns`.
+    """`multiply` for the columns of one tile, which is `vectors` vectors wide; `columns` may be less than that.
 
-    What is left below the last whole tile goes into one of half the rows if it fits. A tile that is one vector wide is
-    twice as tall where it can be: fewer than a dozen sums leave the processor waiting for each.
+    The remaining rows below the last full tile are computed by a tile of half the height if they fit. Tiles that are
+    one vector wide have twice the height where possible: about a dozen independent sums are needed to hide the latency
+    of multiply-adds.
     """
     if rows == 1:
         if vectors == 3:
@@ -101,9 +107,9 @@ def multiply_columns(
             _tile_1(y, out_stride, r, x, a_row, a_step, b, b_stride, bias, columns, depth, mode)
 
 
-@kernel(POINTER, SIZE, POINTER, SIZE, SIZE, SIZE)
+@kernel(*TRANSPOSE_SIGNATURE)
 def transpose(out, out_stride, inp, inp_stride, rows, columns):
-    """out (columns, rows) is overwritten with inp (rows, columns) transposed; strides from row to row, in elements."""
+    """out (columns, rows) is overwritten with the transpose of inp (rows, columns); strides are in elements."""
     width = lanes(out)
     for i in range(0, rows, TRANSPOSED_ROWS):
         for j in range(0, columns, width):

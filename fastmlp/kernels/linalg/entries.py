@@ -1,6 +1,6 @@
-"""Stored entries of a sparse matrix times rows of weights, as LLVM vector code for layers of any width.
+"""Products of a sparse matrix's stored entries with rows of weights, as LLVM vector code for any number of columns.
 
-A tile of weights is held in registers in a vector of 2, 4, 8, … elements: as few as hold its columns.
+A tile of weights is kept in registers, in the smallest vector of 2, 4, 8, … elements that holds its columns.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from ..lowlevel.vectors import I64, Vectors
 
 @intrinsic
 def add_column(typingctx, out, stride, first, rows, values, begin, end, weight, columns):
-    """out (…, columns) += values[e] * weight (columns,) in row rows[e] − first, for e = begin … end.
+    """out[rows[e] − first, :columns] += values[e] * weight (columns,) for e = begin … end.
 
-    The rows of out must hold as many elements as the vector has (see `engine.workspace.tile_width`): those beyond
-    `columns` are added zero times a value. Only `columns` elements of weight are read.
+    Rows of out are `stride` elements apart. They must have as many elements as the vector that holds the columns (see
+    `engine.workspace.tile_width`): values[e] · 0 is added to those beyond `columns`. Only `columns` elements of weight
+    are read.
     """
     size = types.intp
 
@@ -50,10 +51,10 @@ def _emit_column(builder, v, args):
 
 @intrinsic
 def multiply_row(typingctx, out, indices, values, begin, end, weight, bias, columns):
-    """out (columns,) is overwritten with bias (columns,) + Σ values[e] * row indices[e] of weight (…, columns).
+    """out (columns,) is overwritten with bias (columns,) + Σ values[e] * weight[indices[e]], e = begin … end in order.
 
-    For e = begin … end, one after the other, the sums in registers: two columns at least, `lanes` at the most. A mask
-    would be slow on many processors: there is a loop for each number of columns, with vectors of powers of two.
+    weight is (n_features, columns) with at least two columns and at most `lanes`. The sums stay in registers. Masks are
+    slow on many processors, so there is one loop for each number of columns, with vectors of powers of two.
     """
     size = types.intp
 

@@ -1,4 +1,4 @@
-"""Norms of what may overflow in its own type."""
+"""Norms of vectors whose squares may overflow in their own type."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from ..lowlevel.pointers import carray
 
 @inline_reduction
 def sum_of_squares_in_double(pointer, n):
-    """Σ x², added up in float64: squares of what explodes would overflow in float32."""
+    """Return Σ x² over `n` elements, accumulated in float64: in float32, squares of exploding gradients overflow."""
     values = carray(pointer, n)
     total = 0.0
     for i in range(n):

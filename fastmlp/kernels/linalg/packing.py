@@ -1,4 +1,4 @@
-"""Panels: copies of large matrices in which what a tile reads lies together.
+"""Panels: copies of large matrices in which the elements that a tile reads are contiguous.
 
 ::
 
@@ -6,34 +6,38 @@
     ┌──────┬──────┬────┐                     ┌──────┐┌──────┐┌────┐
     │ 0  1 │ 2  3 │ 4  │                     │ 0  1 ││ 2  3 ││ 4 ·│   element (k, j): panel of its tile's first
     │ 5  6 │ 7  8 │ 9  │       ──►           │ 5  6 ││ 7  8 ││ 9 ·│   column f at f · depth, then k · its width
-    │10 11 │12 13 │14  │                     │10 11 ││12 13 ││14 ·│   + j − f; what · holds is never used
+    │10 11 │12 13 │14  │                     │10 11 ││12 13 ││14 ·│   + j − f; · is padding
     └──────┴──────┴────┘                     └──────┘└──────┘└────┘
 
-Read in place, the rows of a large matrix cost a tile a page of memory each, and the hardware does not see them coming.
-Phase two writes the panels of the weights and of their transposed copies while the numbers are in the near caches.
-Small matrices need none of this.
+Reading a large matrix in place, a tile touches another page of memory in each row, and the hardware prefetcher cannot
+follow. Phase two writes the panels of the weights, and of their transposes, while the weights are in the inner caches.
+Small matrices are not packed.
 """
 
-from ...compiler.numba_backend import POINTER, SIZE, inline_ir, kernel
-from ..lowlevel.pointers import call, carray, min_size, pointer_at, shift
-from ..lowlevel.records import LAYER_POINTER, TASK_POINTER, TILE_VECTORS
-from .register_tiles import copy_row, lanes
+from ...compiler.numba_backend import inline_ir, kernel
+from ..lowlevel.calls import COPY_PANELS_SIGNATURE, COPY_WEIGHTS_SIGNATURE, call_copy_panels, call_transpose
+from ..lowlevel.pointers import carray, min_size, pointer_at, shift
+from ..lowlevel.records import TILE_VECTORS
+from .rows import copy_row, lanes
 
 
 @inline_ir
 def tile_vectors(columns, width):
-    """How many vectors of `width` elements the next tile is wide, where `columns` are left.
+    """Return the width of the next tile in vectors of `width` elements, if `columns` columns remain.
 
-    Four vectors go as two and two: a tile one vector wide waits for its splats.
+    Four vectors are divided into two and two, not three and one: a tile one vector wide waits for its splats.
     """
     if columns > 3 * width and columns <= 4 * width:
         return 2
     return min_size((columns + width - 1) // width, TILE_VECTORS)
 
 
-@kernel(POINTER, SIZE, POINTER, SIZE, SIZE, SIZE, SIZE)
+@kernel(*COPY_PANELS_SIGNATURE)
 def copy_panels(panels, depth, b, b_stride, first, count, columns):
-    """Rows first … first + count of the panels of a (depth, columns) matrix are overwritten with b (count, columns)."""
+    """Rows first … first + count of the panels of a (depth, columns) matrix are overwritten with b (count, columns).
+
+    Rows of b are `b_stride` elements apart.
+    """
     width = lanes(b)
     j = 0
     while j < columns:
@@ -45,16 +49,20 @@ def copy_panels(panels, depth, b, b_stride, first, count, columns):
         j += take
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, SIZE, POINTER)
+@kernel(*COPY_WEIGHTS_SIGNATURE)
 def copy_weights(task_record, layer_records, number, first, count, dtype_ptr):
-    """The panels of a layer's weights are overwritten with rows first … first + count, those of the transposed too."""
+    """Rows first … first + count of a layer's weights (I, O) are copied: panels and transposed are overwritten.
+
+    Of the transpose, which is packed in panels too, these are columns. The first layer has none.
+    """
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
     fan_in, fan_out = layer.fan_in, layer.fan_out
     weight = shift(pointer_at(layer.weight, dtype_ptr), first * fan_out)
-    call(task.copy_panels, (pointer_at(layer.panels, dtype_ptr), fan_in, weight, fan_out, first, count, fan_out))
+    panels = pointer_at(layer.panels, dtype_ptr)
+    call_copy_panels(task.copy_panels, panels, fan_in, weight, fan_out, first, count, fan_out)
     if number == 0:
-        return  # nobody asks for the gradient of the inputs
+        return  # the gradient of the network's inputs is not computed
     width = lanes(dtype_ptr)
     j = 0
     while j < fan_in:
@@ -63,5 +71,5 @@ def copy_weights(task_record, layer_records, number, first, count, dtype_ptr):
         if begin < end:
             to = shift(pointer_at(layer.transposed, dtype_ptr), j * fan_out + begin - j)
             source = shift(pointer_at(layer.weight, dtype_ptr), begin * fan_out)
-            call(task.transpose, (to, stride, source, fan_out, end - begin, fan_out))
+            call_transpose(task.transpose, to, stride, source, fan_out, end - begin, fan_out)
         j += stride

@@ -1,8 +1,8 @@
-"""Register tiles: products of matrices as LLVM vector code, which Numba's subset of Python cannot say.
+"""Register tiles: matrix products as LLVM vector code, which Numba's subset of Python cannot express.
 
-Everything is typed by its pointers (float32 or float64) and sized for the host's vector registers (see `vectors`).
+The element type (float32 or float64) follows from the pointers, the size of vectors from the host (see `vectors`).
 
-A **tile** holds TILE_ROWS × (3 vectors) of the product in registers while it walks the whole depth::
+A **tile** keeps TILE_ROWS x (up to 3 vectors) of the product in registers while it loops over the whole depth::
 
                         b: depth × columns
                         ┌────┬────┬────┐
@@ -10,160 +10,39 @@ A **tile** holds TILE_ROWS × (3 vectors) of the product in registers while it w
                         └────┴────┴────┘
         a: rows × depth   │    │    │
         ┌─┐             ┌─┴──┬─┴──┬─┴──┐
-        │r│ ── splat ──►│acc │acc │acc │   out: rows × columns, each element one chain of multiply-adds
-        │r│             │acc │acc │acc │   in the order of the depth, whatever the tile: a row's bits do
-        └─┘             └────┴────┴────┘   not depend on how many rows are computed together
+        │r│ ── splat ──►│acc │acc │acc │   out: rows × columns; each element is one chain of multiply-adds
+        │r│             │acc │acc │acc │   in the order of the depth, so the bits of a row do not depend on
+        └─┘             └────┴────┴────┘   the number of rows that are computed together
 
-Of fewer columns, the last vector begins within the one before: some columns are computed twice, and alike. A mask
-would cost processors without registers for masks one of their sixteen, which the accumulators, the columns and the
-splat fill. Only what is narrower than a vector is masked.
+If the columns do not fill the last vector, it begins inside the vector before it: some columns are computed twice, with
+the same result. A mask would occupy a register on processors without mask registers, and their 16 registers are all
+taken by the accumulators, the columns and the splat. Only products narrower than one vector are masked.
 """
 
 from __future__ import annotations
-
-import functools
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ...compiler.cpu import MANY_REGISTERS, VECTOR_BITS
-from ...compiler.numba_backend import inline_ir
-from ..lowlevel.pointers import shift
+from ...compiler.cpu import MANY_REGISTERS
 from ..lowlevel.records import FROM_BIAS, FROM_OUT, MULTIPLY, MULTIPLY_BY_DERIVATIVE, RECTIFY, RECTIFY_FROM_OUT
 from ..lowlevel.vectors import I64, Vectors, opaque
 
-#: 24 accumulators, 3 columns and a splat fit 32 registers; 16 registers take half the rows.
+#: 24 accumulators, 3 columns and a splat fit 32 registers; with 16 registers a tile has half the rows.
 TILE_ROWS = 8 if MANY_REGISTERS else 4
-#: Rows that are summed at once: as many as an addition takes cycles.
-SUM_ROWS = 4
-
-
-@intrinsic
-def lanes(typingctx, pointer):
-    """Elements of the pointer's type in one vector register."""
-    count = VECTOR_BITS // pointer.dtype.bitwidth
-
-    def codegen(context, builder, signature, args):
-        return ir.Constant(I64, count)
-
-    return types.intp(pointer), codegen
-
-
-@intrinsic
-def copy_vector(typingctx, to, source, columns):
-    """to is overwritten with `columns` elements of source, one vector at the most."""
-
-    def codegen(context, builder, signature, args):
-        v = Vectors(builder, to.dtype.bitwidth)
-        mask, start = v.mask(args[2]), ir.Constant(I64, 0)
-        v.store(v.load(args[1], start, mask), args[0], start, mask)
-        return context.get_dummy_value()
-
-    return types.void(to, to, types.intp), codegen
-
-
-@intrinsic
-def copy_every_other(typingctx, to, source):
-    """to is overwritten with elements 0, 2, 4, … of source, one vector; the element after the last is read as well."""
-
-    def codegen(context, builder, signature, args):
-        v = Vectors(builder, to.dtype.bitwidth)
-        start, half = ir.Constant(I64, 0), ir.Constant(I64, v.count)
-        v.store(v.every_other(v.load(args[1], start), v.load(args[1], half)), args[0], start)
-        return context.get_dummy_value()
-
-    return types.void(to, to), codegen
-
-
-@inline_ir
-def copy_row(to, source, columns):
-    """to (columns,) is overwritten: most rows are so short that a loop over elements costs more than what it does."""
-    width = lanes(to)
-    whole = columns // width * width
-    for j in range(0, whole, width):
-        copy_vector(shift(to, j), shift(source, j), width)
-    if whole < columns:
-        copy_vector(shift(to, whole), shift(source, whole), columns - whole)
-
-
-@intrinsic
-def prefetch(typingctx, source):
-    """Ask for source's cache line, without waiting for it; there need be nothing at the address."""
-
-    def codegen(context, builder, signature, args):
-        Vectors(builder, source.dtype.bitwidth).prefetch(args[0], ir.Constant(I64, 0))
-        return context.get_dummy_value()
-
-    return types.void(source), codegen
-
-
-@intrinsic
-def sum_products(typingctx, source, columns):
-    """Σ 0 · x of `columns` elements: zero if all of them are finite, else NaN."""
-
-    def codegen(context, builder, signature, args):
-        v = Vectors(builder, source.dtype.bitwidth)
-        sums = [cgutils.alloca_once_value(builder, v.zero) for _ in range(SUM_ROWS)]
-
-        def add(j, mask=None):
-            for i, total in enumerate(sums if mask is None else sums[:1]):
-                x = v.load(args[0], builder.add(j, ir.Constant(I64, i * v.count)), mask)
-                builder.store(v.multiply_add(x, v.zero, builder.load(total)), total)
-
-        start, step, one = (ir.Constant(I64, number) for number in (0, SUM_ROWS * v.count, v.count))
-        whole = builder.mul(builder.sdiv(args[1], step), step)
-        with cgutils.for_range_slice(builder, start, whole, step) as (j, _):
-            add(j)
-        with cgutils.for_range_slice(builder, whole, args[1], one) as (j, _):
-            add(j, v.mask(builder.sub(args[1], j)))
-        return v.sum(functools.reduce(builder.fadd, [builder.load(total) for total in sums]))
-
-    return source.dtype(source, types.intp), codegen
-
-
-@intrinsic
-def sum_vectors(typingctx, out, inp, stride, rows, columns):
-    """out (columns,) is overwritten with the sum of inp's rows, `stride` elements apart; one vector at the most.
-
-    SUM_ROWS rows are added at once, each to a sum of its own, or the processor would wait for every single addition.
-    """
-
-    def codegen(context, builder, signature, args):
-        _emit_sums(builder, out.dtype.bitwidth, *args)
-        return context.get_dummy_value()
-
-    return types.void(out, out, types.intp, types.intp, types.intp), codegen
-
-
-def _emit_sums(builder, bits, out, inp, stride, rows, columns):
-    v = Vectors(builder, bits)
-    mask, nothing = v.mask(columns), v.mask(ir.Constant(I64, 0))
-    sums = [cgutils.alloca_once_value(builder, v.zero) for _ in range(SUM_ROWS)]
-    whole = builder.mul(builder.sdiv(rows, ir.Constant(I64, SUM_ROWS)), ir.Constant(I64, SUM_ROWS))
-    with cgutils.for_range_slice(builder, ir.Constant(I64, 0), whole, ir.Constant(I64, SUM_ROWS)) as (row, _):
-        for i, total in enumerate(sums):
-            at = builder.mul(builder.add(row, ir.Constant(I64, i)), stride)
-            builder.store(builder.fadd(builder.load(total), v.load(inp, at, mask)), total)
-    for i, total in enumerate(sums[:-1]):  # the rows that are left
-        row = builder.add(whole, ir.Constant(I64, i))
-        there = builder.icmp_signed("<", row, rows)
-        left = v.load(inp, builder.mul(row, stride), builder.select(there, mask, nothing))
-        builder.store(builder.fadd(builder.load(total), left), total)
-    values = [builder.load(total) for total in sums]
-    while len(values) > 1:
-        values = [builder.fadd(a, b) for a, b in zip(values[::2], values[1::2], strict=True)]
-    v.store(values[0], out, ir.Constant(I64, 0), mask)
 
 
 def make_tile(rows: int, vectors: int):
-    """An intrinsic that computes one tile of `rows` × (up to `vectors` vectors) of a product.
+    """Return an intrinsic that computes one tile of a product: `rows` rows, up to `vectors` vectors of columns.
 
-    tile(out, out_stride, rectified, a, a_row, a_step, b, b_stride, bias, columns, depth, mode): out (and rectified, a
-    rectifier's outputs, read by `mode`) is (rows, columns) with `out_stride` elements from row to row; a's element
-    (i, k) is at ``i * a_row + k * a_step``; b is (depth, columns). `columns` lies above ``(vectors - 1)`` and up to
-    `vectors` vectors; `mode` says what becomes of out.
+    tile(out, out_stride, rectified, a, a_row, a_step, b, b_stride, bias, columns, depth, mode):
+
+    out (rows, columns), rows `out_stride` elements apart, is overwritten or multiplied according to `mode` (see
+    `records`). Element (i, k) of a (rows, depth) is at ``i * a_row + k * a_step``; b is (depth, columns). Some modes
+    read out, bias (columns,), or rectified (rows, columns), which has out's stride. `columns` is more than
+    ``vectors - 1`` vectors and at most `vectors` vectors.
     """
 
     @intrinsic
@@ -187,7 +66,7 @@ def _emit_tile(builder, bits, rows, vectors, args):
     masks = [None] * vectors
     if vectors == 1:
         masks = [v.mask(columns)]
-    else:  # the last vector ends with the last column: it may hold some columns of the one before once more
+    else:  # the last vector ends with the last column and may repeat some columns of the vector before it
         offsets[-1] = builder.sub(columns, ir.Constant(I64, v.count))
     row_offsets = [builder.mul(ir.Constant(I64, i), out_stride) for i in range(rows)]
     places = [(builder.add(r, o), masks[j]) for r in row_offsets for j, o in enumerate(offsets)]
@@ -197,8 +76,8 @@ def _emit_tile(builder, bits, rows, vectors, args):
 
 
 def _emit_first(builder, v, offsets, places, out, bias, columns, mode):
-    """What a tile's sums start from, by `mode`: zeros, the bias in every row, or what stands in out."""
-    # Without a bias all lanes are masked off, and the load gives zeros and touches nothing.
+    """Return the initial values of a tile's sums according to `mode`: zeros, the bias in each row, or out."""
+    # In modes without a bias all lanes are masked off: the load returns zeros and reads no memory.
     biased = builder.icmp_signed(">=", mode, ir.Constant(I64, FROM_BIAS))
     continued = builder.icmp_signed(">=", mode, ir.Constant(I64, FROM_OUT))
     mask = v.mask(builder.select(builder.and_(biased, builder.not_(continued)), columns, ir.Constant(I64, 0)))
@@ -217,14 +96,14 @@ def _emit_first(builder, v, offsets, places, out, bias, columns, mode):
 
 
 def _emit_results(builder, v, sums, places, out, rectified, mode):
-    """What becomes of a tile's sums, by `mode`; places are (offset, mask)."""
+    """Store a tile's sums, or what `mode` makes of them, to out; places are (offset, mask)."""
 
     def write(values):
         for value, place in zip(values, places, strict=True):
             v.store(value, out, *place)
 
     def above_zero(values):
-        """The sums where these are above zero, or NaN."""
+        """The sums where `values` are above zero or NaN, else zero."""
         return [
             builder.select(builder.fcmp_ordered("<=", value, v.zero), v.zero, s)
             for value, s in zip(values, sums, strict=True)
@@ -250,10 +129,10 @@ def _emit_results(builder, v, sums, places, out, rectified, mode):
 
 
 def _emit_depth_loop(builder, v, rows, offsets, masks, first, operands):
-    """for k in range(depth): sums[i, j] += a[i, k] * b[k, j], all sums in registers."""
+    """Emit ``for k in range(depth): sums[i, j] += a[i, k] * b[k, j]`` with all sums in registers."""
     a, a_row, a_step, b, b_stride, depth = operands
-    # Rows go in groups of eight, each with an address of its own: LLVM would go from row to row by one addition after
-    # the other, and a tile of few columns would wait for that chain instead of for its products.
+    # The rows of a are addressed in groups of eight, each group from its own address. Otherwise LLVM computes
+    # the address of each row from that of the row before, and tiles of few columns wait for this chain of additions.
     group, item = min(rows, 8), ir.Constant(I64, v.bits // 8)
     row_bytes, step_bytes = builder.mul(a_row, item), builder.mul(a_step, item)
     ways = [builder.mul(ir.Constant(I64, i), row_bytes) for i in range(rows)]
@@ -287,7 +166,7 @@ def _emit_depth_loop(builder, v, rows, offsets, masks, first, operands):
 
 
 def _emit_sums_after(builder, before, loop, sums, first, new):
-    """What the sums are after the loop, or without a single round of it."""
+    """Return the sums after the loop, which are the initial values if the depth is zero."""
     results = []
     for phi, start, value in zip(sums, first, new, strict=True):
         phi.add_incoming(start, before)
@@ -300,10 +179,13 @@ def _emit_sums_after(builder, before, loop, sums, first, new):
 
 
 def make_dot(rows: int):
-    """An intrinsic for a product that is one column wide: vectors run along the depth instead.
+    """Return an intrinsic for a product with one column, whose vectors run along the depth.
 
-    dot(out, out_stride, a, a_row, b, bias, depth): out (rows, 1) = bias (1,) + a (rows, depth) @ b (depth, 1), with b
-    and the rows of a contiguous. Each row adds up in the same order, however many there are.
+    dot(out, out_stride, a, a_row, b, bias, depth):
+
+    out (rows, 1) is overwritten with bias (1,) + a (rows, depth) @ b (depth, 1). b and each row of a are contiguous;
+    rows of a are `a_row` elements apart, those of out `out_stride`. The order of additions within a row does not depend
+    on `rows`.
     """
 
     @intrinsic

@@ -1,7 +1,7 @@
-"""The first affine layer on CSR input: only what is stored is touched.
+"""The first affine layer on CSR input: only stored entries are read.
 
-The forward pass walks the batch row by row. The weight gradient wants it feature by feature, so that a thread can
-own features and the update can follow at once: `sort_by_feature` is the counting sort between the two::
+The forward pass reads the batch row by row. The weight gradient needs it feature by feature, so that each thread can
+compute the gradient of its own features and update their weights; `sort_by_feature` sorts the entries by counting::
 
     rows of the batch                     entries, sorted by feature
     0: (f2, a) (f5, b)                    f0 f1 f2   f3 f4 f5   f6
@@ -9,19 +9,23 @@ own features and the update can follow at once: `sort_by_feature` is the countin
     2: (f5, d)                                 (0,a)(1,c)  (0,b)(2,d)
 """
 
-from ...compiler.numba_backend import INDICES, INTEGERS, POINTER, SIZE, inline_ir, kernel
+from ...compiler.numba_backend import inline_ir, kernel
+from ..lowlevel.calls import SORT_BY_FEATURE_SIGNATURE, SPARSE_FORWARD_SIGNATURE, SPARSE_WEIGHT_GRADIENT_SIGNATURE
 from ..lowlevel.pointers import carray, min_size, shift
 from ..math.lanes import prefer_wide_vectors
 from .entries import multiply_row
-from .register_tiles import lanes
+from .rows import lanes
 
-#: Rows that are added in one pass.
+#: Rows of weights that are added in one pass, and rows of X that are processed side by side.
 TOGETHER = 4
 
 
-@kernel(POINTER, SIZE, INTEGERS, INDICES, POINTER, INTEGERS, SIZE, POINTER, POINTER, SIZE)
+@kernel(*SPARSE_FORWARD_SIGNATURE)
 def sparse_forward(out, stride, indptr, indices, values, order, rows, weight, bias, fan_out):
-    """out (rows, O) is overwritten with bias (O,) + the rows of X named by order (rows,) @ weight (I, O)."""
+    """out (rows, O), rows `stride` elements apart, is overwritten with bias (O,) + X[order (rows,)] @ weight (I, O).
+
+    X is in CSR: indptr, indices, values.
+    """
     prefer_wide_vectors()
     which, b = carray(order, rows), carray(bias, fan_out)
     if fan_out == 1:
@@ -44,9 +48,10 @@ def sparse_forward(out, stride, indptr, indices, values, order, rows, weight, bi
 
 @inline_ir
 def multiply_by_column(out, stride, indptr, indices, values, which, weight, bias):
-    """out (rows, 1) is overwritten with bias + the rows of X named by which (rows,) @ weight (I, 1).
+    """out (rows, 1) is overwritten with bias + X[which (rows,)] @ weight (I, 1).
 
-    Four rows side by side as far as the shortest of them goes: each is a chain of additions that wait for one another.
+    Four rows are processed side by side up to the length of the shortest, because the additions within a row depend on
+    one another.
     """
     whole = which.size // TOGETHER * TOGETHER
     for i in range(0, whole, TOGETHER):
@@ -77,7 +82,7 @@ def multiply_by_column(out, stride, indptr, indices, values, which, weight, bias
 
 @inline_ir
 def add_products(out, begin, end, indices, values, weight):
-    """out (1,) += values[e] * weight[indices[e]] for e = begin … end, one after the other."""
+    """out (1,) += values[e] * weight[indices[e]] for e = begin … end, in order."""
     total = carray(out, 1)[0]
     for e in range(begin, end):
         total += values[e] * weight[indices[e]]
@@ -86,9 +91,10 @@ def add_products(out, begin, end, indices, values, weight):
 
 @inline_ir
 def add_rows(out, values, e, end, rows, which, stride):
-    """out += values[k] * row which[k], for k = e … e + TOGETHER or as far as `end`: one after the other, in one pass.
+    """out (n,) += values[k] * row which[k] of rows, for k = e … min(e + TOGETHER, end), in order.
 
-    The sums go through memory once, and the processor fetches several rows at a time.
+    Rows are `stride` elements apart. All of them are added in one pass: out is read and written once, and the processor
+    loads several rows at a time.
     """
     if e + TOGETHER <= end:
         v, w, x, y, n = values[e], values[e + 1], values[e + 2], values[e + 3], out.size
@@ -104,11 +110,12 @@ def add_rows(out, values, e, end, rows, which, stride):
             out[j] += value * row[j]
 
 
-@kernel(INTEGERS, INDICES, POINTER, INTEGERS, INDICES, POINTER, INTEGERS, SIZE, SIZE, SIZE)
+@kernel(*SORT_BY_FEATURE_SIGNATURE)
 def sort_by_feature(starts, entry_rows, entry_values, indptr, indices, values, order, rows, first, count):
-    """starts (count + 1,), entry_rows and entry_values (entries,) are overwritten with features first … first + count.
+    """starts (count + 1,), entry_rows and entry_values (n_entries,) are overwritten: the batch's entries by feature.
 
-    Feature first + f's entries are those from starts[f] to starts[f + 1]: the row within the batch, and the value.
+    The batch is X[order (rows,)], X in CSR. Of each entry with a feature in first … first + count, the row within the
+    batch and the value are stored; those of feature first + f are at starts[f] … starts[f + 1].
     """
     which, begin = carray(order, rows), carray(starts, count + 1)
     for f in range(count + 1):
@@ -121,7 +128,7 @@ def sort_by_feature(starts, entry_rows, entry_values, indptr, indices, values, o
     total = 0
     for f in range(count + 1):
         total += begin[f]
-        begin[f] = total  # one past the feature's last entry; walking backwards makes it the first
+        begin[f] = total  # end of the feature's entries; the loop below counts down to their start
     for i in range(rows - 1, -1, -1):
         for e in range(indptr[which[i] + 1] - 1, indptr[which[i]] - 1, -1):
             f = indices[e] - first
@@ -131,9 +138,12 @@ def sort_by_feature(starts, entry_rows, entry_values, indptr, indices, values, o
                 entry_values[begin[f]] = values[e]
 
 
-@kernel(POINTER, SIZE, SIZE, INTEGERS, INDICES, POINTER, POINTER, SIZE, SIZE)
+@kernel(*SPARSE_WEIGHT_GRADIENT_SIGNATURE)
 def sparse_weight_gradient(d_weight, first, count, starts, entry_rows, entry_values, delta, stride, fan_out):
-    """d_weight (count, O) is overwritten with the gradient of the weights of features first … first + count."""
+    """d_weight (count, O) is overwritten with the weight gradient of features first … first + count of the sorted ones.
+
+    See `sort_by_feature` for starts, entry_rows and entry_values. delta (rows, O) has rows `stride` elements apart.
+    """
     prefer_wide_vectors()
     for f in range(count):
         d = carray(shift(d_weight, f * fan_out), fan_out)

@@ -1,4 +1,4 @@
-"""Blocks of a matrix transposed in registers; `dense.transpose` walks a matrix with them."""
+"""Transposition of small blocks in registers; `dense.transpose` applies it to a whole matrix."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from numba.extending import intrinsic
 
 from ..lowlevel.vectors import I64, Vectors
 
-#: Rows that are transposed together.
+#: Rows of a block.
 TRANSPOSED_ROWS = 8
 
 
 @intrinsic
 def transpose_block(typingctx, out, out_stride, inp, inp_stride, rows, columns):
-    """out (columns, rows) is overwritten with inp (rows, columns) transposed: up to TRANSPOSED_ROWS × one vector.
+    """out (columns, rows) is overwritten with inp (rows, columns) transposed: at most TRANSPOSED_ROWS × one vector.
 
-    Rows are interleaved in three rounds, each of which halves their number and doubles their length::
+    The rows are interleaved in three rounds, each of which halves their number and doubles their length::
 
         a0 a1 …   c0 c1 …      a0 c0 a1 c1 …
         b0 b1 …   d0 d1 …  →   b0 d0 b1 d1 …  →   a0 b0 c0 d0 a1 b1 c1 d1 …
@@ -42,7 +42,7 @@ def _emit_transpose(builder, bits, rows, columns, *operands):
 
 
 def _emit_transpose_of(builder, v, rows, columns, out, out_stride, inp, inp_stride):
-    """A block at an edge, masked to `rows` and `columns`, or a whole one, which needs no masks."""
+    """Emit the transposition of a block masked to `rows` and `columns`; None for a full block, which needs no mask."""
 
     def mask(vectors, place, limit, left):
         if rows is None:
@@ -50,14 +50,14 @@ def _emit_transpose_of(builder, v, rows, columns, out, out_stride, inp, inp_stri
         nothing = ir.Constant(I64, 0)
         return vectors.mask(builder.select(builder.icmp_signed("<", ir.Constant(I64, place), limit), left, nothing))
 
-    longs = []  # each a list of vectors, one behind the other
+    longs = []  # each is a list of consecutive vectors
     for i in range(TRANSPOSED_ROWS):
         at = builder.mul(ir.Constant(I64, i), inp_stride)
         longs.append([v.load(inp, at, mask(v, i, rows, columns))])
     while len(longs) > 1:
         half = len(longs) // 2
         longs = [v.interleave(longs[i], longs[i + half]) for i in range(half)]
-    # Now a column stands behind the other, TRANSPOSED_ROWS long: several in a vector, or in several vectors.
+    # Now the columns follow one another, TRANSPOSED_ROWS elements each: several in a vector, or one in several vectors.
     part = v.of(min(v.count, TRANSPOSED_ROWS))
     for j in range(v.count):
         place = builder.mul(ir.Constant(I64, j), out_stride)

@@ -1,1 +1,1 @@
-"""The hot loop: an epoch, a step, the network's passes, and prediction."""
+"""The training loop: an epoch, its steps, the forward and backward pass; full-batch gradients; prediction."""

@@ -1,50 +1,55 @@
-"""Prediction's affine layer: the depth in blocks, a large layer's weights in panels in the near caches.
+"""The affine layer in prediction: the depth is split into blocks, and the weights of large layers are packed.
 
 ::
 
-               k ──► depth                     out (rows, O) begins with the bias; each block of depth goes on where
-    inp (rows, I) ├───────┼───────┼─ … ─┤      the one before stopped: the same chain of multiply-adds, and so the
-    weight (I, O) ┌───────┐  a strip of        same bits, for any blocks
-                  │ strip │  columns is copied to panels, which all tiles of rows read
+               k ──► depth                     out (rows, O) starts from the bias; each block of depth continues the
+    inp (rows, I) ├───────┼───────┼─ … ─┤      sums of the block before. Each element is the same chain of
+    weight (I, O) ┌───────┐                    multiply-adds, and so has the same bits, for any block size.
+                  │ panel │  some columns of one block are copied to a panel, which all tiles of rows read
                   └───────┘
 
-In rows, a large matrix costs a page of memory for every step of a tile's depth. Few rows do not pay for a copy: they
-read the weights where they lie, in blocks so shallow that the processor fetches all of their rows ahead, and as fast
-as memory gives them. Dense input is gathered for a block of depth at a time: wide rows need not fit a cache as a whole.
-Where the first layer is not large, the copy would cost about what the product does: rows are read in place.
+Reading a large matrix row by row touches another page of memory in every step of a tile's depth. Packing avoids this,
+but does not pay for few rows: they read the weights in place, in blocks whose rows the hardware prefetcher can all
+follow. Dense inputs are gathered for one block of depth at a time, so wide rows need not fit the cache. If the first
+layer is small, gathering would cost about as much as the product: its rows are read in place.
 """
 
-from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, kernel
-from ..linalg.register_tiles import lanes, prefetch, sum_products
-from ..lowlevel.pointers import call, carray, integers_at, min_size, pointer_at, shift
-from ..lowlevel.records import FROM_BIAS, FROM_OUT, LAYER_POINTER, RECTIFY, RECTIFY_FROM_OUT, ROW_TILE, TASK_POINTER
+from ...compiler.numba_backend import inline_ir, kernel
+from ..linalg.rows import lanes, prefetch, sum_products
+from ..lowlevel.calls import (
+    LAYER_ROWS_SIGNATURE,
+    call_batch,
+    call_copy_panels,
+    call_layer_rows,
+    call_multiply,
+    call_transpose,
+)
+from ..lowlevel.pointers import carray, integers_at, min_size, pointer_at, shift
+from ..lowlevel.records import FROM_BIAS, FROM_OUT, RECTIFY, RECTIFY_FROM_OUT, ROW_TILE
 from .forward_backward import gather_inputs
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, SIZE, INTEGERS, SIZE, SIZE, POINTER)
+@kernel(*LAYER_ROWS_SIGNATURE)
 def multiply_in_blocks(task_record, layer_records, number, order, first, rows, dtype_ptr):
-    """output (rows, stride) of a layer is overwritten with bias + input @ weight, by the layer's mode rectified.
+    """output (rows, stride) of layer `number` is overwritten with bias (O,) + input (rows, I) @ weight (I, O).
 
-    The first layer's input comes from X, from the rows that order (rows,) names: inputs is overwritten. See
-    `predict_rows` for not_finite.
+    The layer's mode determines whether the result is rectified. The input of the first layer is the rows of X in
+    order (rows,); its gathered rows overwrite `inputs`. See `predict_rows` for `not_finite`.
     """
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
     if number == 0 and task.chains != 0 and in_fortran_order(task, dtype_ptr):
-        call(task.multiply_fortran, (task_record, layer_records, order, rows, dtype_ptr))
+        call_batch(task.multiply_fortran, task_record, layer_records, order, rows, dtype_ptr)
         return
     if number == 0 and task.input_rows > 0 and rows > task.input_rows:
         for start in range(0, rows, task.input_rows):
-            count = min_size(task.input_rows, rows - start)
-            call(
-                layer.in_blocks,
-                (task_record, layer_records, number, shift(order, start), first + start, count, dtype_ptr),
-            )
+            count, which = min_size(task.input_rows, rows - start), shift(order, start)
+            call_layer_rows(layer.in_blocks, task_record, layer_records, number, which, first + start, count, dtype_ptr)
         return
     fan_in, fan_out = layer.fan_in, layer.fan_out
     z = shift(pointer_at(layer.output, dtype_ptr), first * layer.stride)
     if number == 0:
-        first = 0  # where in inputs the rows are gathered
+        first = 0  # `inputs` holds the gathered rows from its first row on
     inp = shift(pointer_at(layer.input, dtype_ptr), first * layer.input_stride)
     direct = 0
     if number == 0 and layer.packed_depth == 0:
@@ -55,40 +60,48 @@ def multiply_in_blocks(task_record, layer_records, number, order, first, rows, d
         block, columns = layer.packed_depth, task.strip_columns
     k = 0
     while k < fan_in:
-        depth = min_size(block, fan_in - k)
-        mode = mode_of_block(layer, k, depth)
-        a = shift(inp, k)
+        depth, a = min_size(block, fan_in - k), shift(inp, k)
         if number == 0:
             a = inp
             gather_block(task, order, first, direct, rows, k, depth, dtype_ptr)
-        j = 0
-        while j < fan_out:
-            take = strip_width(columns, fan_out - j, packs, dtype_ptr)
-            b, bias = (
-                shift(pointer_at(layer.weight, dtype_ptr), k * fan_out + j),
-                shift(pointer_at(layer.bias, dtype_ptr), j),
-            )
-            if packs:
-                multiply_by_panel(task, layer, shift(z, j), a, b, bias, rows, take, depth, mode, dtype_ptr)
-            else:
-                multiply_in_place(
-                    task, layer, order, k, shift(z, j), a, b, bias, direct, rows, take, depth, mode, dtype_ptr
-                )
-            j += take
+        multiply_depth(task, layer, order, z, a, k, direct, rows, columns, depth, packs, dtype_ptr)
         k += depth
 
 
 @inline_ir
+def multiply_depth(task, layer, order, z, a, k, direct, rows, columns, depth, packs, dtype_ptr):
+    """z (rows, fan_out) = a (rows, depth) @ weight[k : k + depth], at most `columns` columns at a time.
+
+    See `mode_of_block` for what z starts from, and `multiply_in_place` for `direct`.
+    """
+    fan_out, mode = layer.fan_out, mode_of_block(layer, k, depth)
+    weight, biases = shift(pointer_at(layer.weight, dtype_ptr), k * fan_out), pointer_at(layer.bias, dtype_ptr)
+    j = 0
+    while j < fan_out:
+        take = packed_columns(columns, fan_out - j, packs, dtype_ptr)
+        out, b, bias = shift(z, j), shift(weight, j), shift(biases, j)
+        if packs:
+            multiply_by_panel(task, layer, out, a, b, bias, rows, take, depth, mode, dtype_ptr)
+        else:
+            multiply_in_place(task, layer, order, k, out, a, b, bias, direct, rows, take, depth, mode, dtype_ptr)
+        j += take
+
+
+@inline_ir
 def mode_of_block(layer, k, depth):
-    """What a tile's sums start from, and whether they are rectified: the last block of depth alone is."""
+    """Return the mode of the block of depth that begins at `k`: only the last block is rectified."""
     if layer.mode == RECTIFY and k + depth == layer.fan_in:
         return RECTIFY if k == 0 else RECTIFY_FROM_OUT
     return FROM_BIAS if k == 0 else FROM_OUT
 
 
 @inline_ir
-def strip_width(columns, left, packs, dtype_ptr):
-    """Columns of the next strip where so many are left: never all but one vector, whose tile takes twice the time."""
+def packed_columns(columns, left, packs, dtype_ptr):
+    """Return how many of the `left` columns to multiply next, at most `columns`.
+
+    If one vector of columns would be left for the last product, one vector less is taken: a tile that is one vector
+    wide takes twice the time for each column.
+    """
     take = min_size(columns, left)
     if packs and take < left <= take + lanes(dtype_ptr):
         take -= lanes(dtype_ptr)
@@ -97,13 +110,14 @@ def strip_width(columns, left, packs, dtype_ptr):
 
 @inline_ir
 def multiply_by_panel(task, layer, out, a, b, bias, rows, columns, depth, mode, dtype_ptr):
-    """A strip of the product: its weights are copied to a panel, which a few rows after the other are multiplied by.
+    """out (rows, columns) = a (rows, depth) @ b (depth, columns), by `mode`; `packed` is overwritten with b.
 
-    Before each few rows the processor is asked for what the next few begin with. Each row lies in a page of its own,
-    where it does not expect them, and sums that go on from out can do nothing before they are there.
+    The rows are multiplied ROW_TILE at a time. The beginnings of the next ROW_TILE rows of out and a are prefetched:
+    each row is in another page, where the hardware prefetcher does not find it, and sums that continue from out
+    cannot start before it is loaded.
     """
     panel, stride, input_stride = pointer_at(task.packed, dtype_ptr), layer.stride, layer.input_stride
-    call(task.copy_panels, (panel, depth, b, layer.fan_out, 0, depth, columns))
+    call_copy_panels(task.copy_panels, panel, depth, b, layer.fan_out, 0, depth, columns)
     for i in range(0, rows, ROW_TILE):
         z, x = shift(out, i * stride), shift(a, i * input_stride)
         for following in range(ROW_TILE, 2 * ROW_TILE):
@@ -111,53 +125,41 @@ def multiply_by_panel(task, layer, out, a, b, bias, rows, columns, depth, mode, 
             prefetch(to)
             prefetch(shift(to, columns - 1))
             prefetch(shift(x, following * input_stride))
-        call(
+        call_multiply(
             task.multiply,
-            (
-                z,
-                stride,
-                z,
-                x,
-                input_stride,
-                1,
-                panel,
-                0,
-                depth,
-                bias,
-                min_size(ROW_TILE, rows - i),
-                columns,
-                depth,
-                mode,
-            ),
-        )
+            z, stride, z, x, input_stride, 1, panel, 0, depth, bias, min_size(ROW_TILE, rows - i), columns, depth, mode,
+        )  # fmt: skip
 
 
 @inline_ir
 def multiply_in_place(task, layer, order, k, out, a, b, bias, direct, rows, columns, depth, mode, dtype_ptr):
-    """The product with weights where they lie, of `direct` rows of X where they lie too and of those gathered in a."""
+    """out (rows, columns) = a (rows, depth) @ b (depth, columns), by `mode`, with b in rows of fan_out elements.
+
+    The first `direct` rows of a are read from X itself, the others from `a`, where they were gathered.
+    """
     stride, fan_out = layer.stride, layer.fan_out
     if direct > 0:
         x = pointer_at(task.x + carray(order, 1)[0] * task.x_row_stride + k * task.x_column_stride, dtype_ptr)
         x_row = task.x_row_stride // carray(dtype_ptr, 1).itemsize
-        call(task.multiply, (out, stride, out, x, x_row, 1, b, fan_out, 0, bias, direct, columns, depth, mode))
+        call_multiply(task.multiply, out, stride, out, x, x_row, 1, b, fan_out, 0, bias, direct, columns, depth, mode)
     if direct < rows:
         z, left = shift(out, direct * stride), shift(a, direct * layer.input_stride)
-        call(
+        call_multiply(
             task.multiply,
-            (z, stride, z, left, layer.input_stride, 1, b, fan_out, 0, bias, rows - direct, columns, depth, mode),
-        )
+            z, stride, z, left, layer.input_stride, 1, b, fan_out, 0, bias, rows - direct, columns, depth, mode,
+        )  # fmt: skip
 
 
 @inline_ir
 def in_fortran_order(task, dtype_ptr):
-    """Whether X is in Fortran order, and a block's rows follow one another."""
+    """Whether X is in Fortran order and a block consists of consecutive rows."""
     item = carray(dtype_ptr, 1).itemsize
     return task.x_row_stride == item and task.x_column_stride % item == 0 and task.order == 0
 
 
 @inline_ir
 def rows_read_in_place(task, rows, dtype_ptr):
-    """How many of a block's rows of X need not be gathered: whole tiles, as a tile reads as many rows as it has."""
+    """Return how many rows of X are read in place: whole tiles only, because a tile always reads all of its rows."""
     item = carray(dtype_ptr, 1).itemsize
     if task.order != 0 or task.x_column_stride != item or task.x_row_stride % item != 0:
         return 0
@@ -166,18 +168,21 @@ def rows_read_in_place(task, rows, dtype_ptr):
 
 @inline_ir
 def gather_block(task, order, first, begin, rows, column, columns, dtype_ptr):
-    """inputs (rows, columns) is overwritten from row `begin` on with columns of X; what is not finite is counted."""
+    """inputs (rows, columns) is overwritten from row `begin` on with `columns` columns of X from `column` on.
+
+    not_finite is increased if one of the rows, those before `begin` included, holds an infinity or a NaN.
+    """
     item = carray(dtype_ptr, 1).itemsize
     if in_fortran_order(task, dtype_ptr):
         x = pointer_at(task.x + carray(order, 1)[0] * item + column * task.x_column_stride, dtype_ptr)
         inputs = shift(pointer_at(task.inputs, dtype_ptr), first * task.input_stride)
-        call(task.transpose, (inputs, task.input_stride, x, task.x_column_stride // item, columns, rows))
+        call_transpose(task.transpose, inputs, task.input_stride, x, task.x_column_stride // item, columns, rows)
     else:
         gather_inputs(task, order, first + begin, first + rows, column, columns, dtype_ptr)
     if task.not_finite == 0:
         return
     checked = 0
-    if begin > 0 and task.x_row_stride == columns * item:  # rows without a gap between them are one long row
+    if begin > 0 and task.x_row_stride == columns * item:  # rows without gaps are checked as one long row
         checked = begin
         if (
             sum_products(pointer_at(task.x + carray(order, rows)[0] * task.x_row_stride, dtype_ptr), begin * columns)

@@ -1,28 +1,30 @@
-"""Prediction's first affine layer on CSC input, column by column: no row is put together.
+"""The first affine layer on CSC input in prediction, computed column by column without converting X to rows.
 
-A group of many rows goes through all columns at once, into a buffer from which the network's blocks of rows then come::
+All columns are applied to a group of many rows at once. The result is a buffer from which the other layers take their
+blocks of rows::
 
-    column j of X       products (rows of the group, O), which begin with the bias
+    column j of X       products (rows of the group, O), initialized with the bias
     (row 2, a)  ──────► row 2 += a * weight[j]
     (row 5, b)  ──────► row 5 += b * weight[j]
-    (row 9, c)          the next group's: positions[j] says where it goes on
+    (row 9, c)          belongs to the next group, which begins at entry positions[j]
 
-Each row adds up in the order of the columns, which is that of the same matrix in CSR: the bits are the same.
+The terms of each row are added in the order of the columns, as for CSR input, so the results have the same bits.
 """
 
-from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, kernel
+from ...compiler.numba_backend import inline_ir, kernel
 from ..linalg.entries import add_column
+from ..lowlevel.calls import LAYER_ROWS_SIGNATURE
 from ..lowlevel.pointers import carray, indices_at, integers_at, min_size, pointer_at, shift
-from ..lowlevel.records import LAYER_POINTER, TASK_POINTER
 from ..math.lanes import prefer_wide_vectors
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, SIZE, INTEGERS, SIZE, SIZE, POINTER)
+@kernel(*LAYER_ROWS_SIGNATURE)
 def multiply_csc(task_record, layer_records, number, order, first, rows, dtype_ptr):
-    """output (rows, stride) of the first layer is overwritten with bias (O,) + rows of X, in CSC, @ weight (I, O).
+    """output (rows, stride) of the first layer is overwritten with bias (O,) + X (rows, I) in CSC @ weight (I, O).
 
-    The rows are those from order[0] on, one after the other, and `number` is 0. What they need of the task's products
-    is there, or is overwritten: products (product_rows, product_stride), positions (I,) if there are several groups.
+    The rows of X are consecutive, starting from order[0]; `number` is 0. If the rows are not in the current group, the
+    next group is computed: products (product_rows, product_stride) and, if there are several groups, positions (I,)
+    are overwritten.
     """
     prefer_wide_vectors()
     task = carray(task_record, 1)[0]
@@ -45,8 +47,11 @@ def multiply_csc(task_record, layer_records, number, order, first, rows, dtype_p
 
 @inline_ir
 def begin_group(task, layer, row, dtype_ptr):
-    """products is overwritten with bias + X @ weight for the rows from `row` on, as many as there is room for."""
-    stop, goes_on = min_size(row + task.product_rows, task.last_row), row == task.product_stop
+    """products (product_rows, product_stride) is overwritten with bias + X @ weight for a group of rows from `row`.
+
+    product_first, product_stop and positions are updated.
+    """
+    stop, continues = min_size(row + task.product_rows, task.last_row), row == task.product_stop
     task.product_first, task.product_stop = row, stop
     fan_out, stride = layer.fan_out, task.product_stride
     products, bias = pointer_at(task.products, dtype_ptr), carray(pointer_at(layer.bias, dtype_ptr), fan_out)
@@ -63,7 +68,7 @@ def begin_group(task, layer, row, dtype_ptr):
         if begin == end:
             continue
         if task.positions != 0:  # the rows ascend in each column
-            begin = positions[j] if goes_on else find_row(indices, begin, end, row)
+            begin = positions[j] if continues else find_row(indices, begin, end, row)
             positions[j] = end = find_row(indices, begin, end, stop)
         weight = shift(pointer_at(layer.weight, dtype_ptr), j * fan_out)
         if fan_out == 1:
@@ -80,7 +85,7 @@ def begin_group(task, layer, row, dtype_ptr):
 
 @inline_ir
 def find_row(indices, begin, end, row):
-    """The first e of begin … end with indices[e] >= row; `end` if there is none."""
+    """Return the first e in begin … end with indices[e] >= row, or `end` if there is none."""
     while begin < end:
         middle = (begin + end) // 2
         if indices[middle] < row:

@@ -1,28 +1,29 @@
-"""Dropout: what comes into a layer is kept with probability 1 − p, as 1 / (1 − p) times itself, or is zero.
+"""Dropout: an input of a layer is multiplied by 1 / (1 − p) with probability 1 − p, and by zero with probability p.
 
-The mask of an element is a function of the layer's key for this step and of the element's position, row within the
-batch · row length + column: whatever thread computes it, in whatever block. Dense and sparse inputs have the same mask.
+The mask of an element is a function of the layer's key in this step and of the element's position, which is row within
+the batch · row length + column. It depends neither on the thread nor on the block of rows, and is the same for dense
+and sparse inputs.
 
-    f′ of the layer below is multiplied by the same mask, as the backward pass multiplies by f′ alone.
-    Of sparse input, the batch's stored values are copied masked, for both the forward pass and the weight gradient.
+f′ of the layer below is multiplied by the same mask, because the backward pass multiplies only by f′. Of sparse inputs,
+masked copies of the stored values are made, which the forward pass and the weight gradient both read.
 """
 
 import numpy as np
 
-from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, kernel
+from ...compiler.numba_backend import kernel
+from ..lowlevel.calls import LAYER_ROWS_SIGNATURE
 from ..lowlevel.pointers import carray, indices_at, integers_at, pointer_at, shift
-from ..lowlevel.records import LAYER_POINTER, RECTIFY, TASK_POINTER
+from ..lowlevel.records import RECTIFY
 from ..math.lanes import prefer_wide_vectors
 from ..math.random_bits import random_bits
 
-_SIGNATURE = (TASK_POINTER, LAYER_POINTER, SIZE, INTEGERS, SIZE, SIZE, POINTER)
 
-
-@kernel(*_SIGNATURE)
+@kernel(*LAYER_ROWS_SIGNATURE)
 def mask_rows(task_record, layer_records, number, order, first, rows, dtype_ptr):
-    """The layer's input and f′ of the layer below, (rows, stride), are multiplied by their mask, rows first ….
+    """input (rows, input_stride) of a layer and f′ of the layer below are multiplied by the mask, in place.
 
-    The padding of a row is computed along (nobody reads it), so that the loop is one.
+    The rows are first … first + rows of the batch. The padding of each row is multiplied too, although it is never
+    read: one loop over all elements is faster. `order` is not used.
     """
     prefer_wide_vectors()
     task = carray(task_record, 1)[0]
@@ -38,7 +39,7 @@ def mask_rows(task_record, layer_records, number, order, first, rows, dtype_ptr)
         return
     below = carray(layer_records, task.n_layers)[number - 1]
     d = carray(shift(pointer_at(below.delta, dtype_ptr), at), n)
-    if below.mode == RECTIFY:  # which leaves no f′
+    if below.mode == RECTIFY:  # a rectifier in the product stores no f′
         for i in range(n):
             d[i] = zero if a[i] <= zero else a.dtype.type(1)
     for i in range(n):
@@ -47,9 +48,12 @@ def mask_rows(task_record, layer_records, number, order, first, rows, dtype_ptr)
         d[i] *= mask
 
 
-@kernel(*_SIGNATURE)
+@kernel(*LAYER_ROWS_SIGNATURE)
 def mask_entries(task_record, layer_records, number, order, first, rows, dtype_ptr):
-    """values, CSR like given_values, is overwritten with those times their mask, in rows first … of the batch."""
+    """values is overwritten with given_values times the mask, for rows first … first + rows of the batch.
+
+    Both hold the stored entries of X in CSR. order names the rows of X in the batch.
+    """
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
     key = integers_at(task.mask_keys)[task.steps_made * task.n_layers + number]

@@ -1,14 +1,26 @@
-"""A block of rows through all layers and back; a batch, gathered before it.
+"""The forward and backward pass of a block of rows, and the gathering of a batch.
 
-Called by the epoch, by the full-batch gradient and by prediction. Task and layers are the records of `records`;
-`dtype_ptr` is a pointer of the element's type and stands for that type alone.
+Training, full-batch gradients and prediction call these kernels. task and layer are records (see `records`);
+`dtype_ptr` is a pointer that is used only for its type, which is the type of the elements.
 """
 
-from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, inline_reduction, kernel
-from ..linalg.register_tiles import copy_every_other, copy_row, lanes
+from ...compiler.numba_backend import inline_ir, inline_reduction, kernel
+from ..linalg.rows import copy_every_other, copy_row, lanes
 from ..lowlevel.barrier import cancelled
-from ..lowlevel.pointers import call, carray, doubles_at, indices_at, integers_at, min_size, pointer_at, shift
-from ..lowlevel.records import FROM_BIAS, LAYER_POINTER, MULTIPLY, MULTIPLY_BY_DERIVATIVE, RECTIFY, TASK_POINTER
+from ..lowlevel.calls import (
+    BACKWARD_SIGNATURE,
+    ORDERED_ROWS_SIGNATURE,
+    call_activation,
+    call_backward,
+    call_layer_rows,
+    call_loss,
+    call_multiply,
+    call_ordered_rows,
+    call_output_backward,
+    call_sparse_forward,
+)
+from ..lowlevel.pointers import carray, doubles_at, indices_at, integers_at, min_size, pointer_at, shift
+from ..lowlevel.records import FROM_BIAS, MULTIPLY, MULTIPLY_BY_DERIVATIVE, RECTIFY
 
 #: Columns of inputs in Fortran order that are gathered together.
 COLUMNS_TOGETHER = 16
@@ -16,9 +28,9 @@ COLUMNS_TOGETHER = 16
 
 @inline_ir
 def gather_inputs(task, order, begin, end, first, columns, dtype_ptr):
-    """inputs (rows, stride) is overwritten in rows begin … end with the dense rows of X that order (rows,) names.
+    """Rows begin … end of inputs (rows, input_stride) are overwritten with rows order[begin] … order[end] of dense X.
 
-    Of each, `columns` columns of X from column `first` on.
+    Of each row, `columns` columns are copied, starting from column `first`.
     """
     which, inputs, stride = carray(order, end), task.inputs, task.input_stride
     row_stride, column_stride = task.x_row_stride, task.x_column_stride
@@ -60,9 +72,9 @@ def gather_columns(task, order, begin, end, x, columns, dtype_ptr):
 
 @inline_ir
 def gather_targets(task, order, begin, end, dtype_ptr):
-    """targets and target_weights (rows, n_targets) are overwritten in rows begin … end.
+    """Rows begin … end of targets and target_weights (rows, n_targets) are overwritten with y and the sample weights.
 
-    Without weights every row counts as one, and target_weights holds ones from the start.
+    Without sample weights, target_weights holds ones from the start and is not written.
     """
     which = carray(order, end)
     width, targets, y = task.n_targets, pointer_at(task.targets, dtype_ptr), pointer_at(task.y, dtype_ptr)
@@ -79,7 +91,7 @@ def gather_targets(task, order, begin, end, dtype_ptr):
 
 @inline_ir
 def sum_weights(task, order, rows, dtype_ptr):
-    """The sum of the batch's weights: its rows, if none were given."""
+    """Return the sum of the batch's sample weights, which is the number of rows if there are none."""
     if task.weights == 0:
         return float(rows)
     which = carray(order, rows)
@@ -89,30 +101,22 @@ def sum_weights(task, order, rows, dtype_ptr):
     return total
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, INTEGERS, SIZE, SIZE, POINTER)
+@kernel(*ORDERED_ROWS_SIGNATURE)
 def forward_rows(task_record, layer_records, order, first, rows, dtype_ptr):
-    """Rows first … first + rows of the batch through all layers: every output of theirs is overwritten, and f′.
+    """Forward pass of rows first … first + rows of the batch: the output and f′ of every layer are overwritten.
 
-    The last layer is left at its pre-activation: training's loss and prediction's activation go on from there.
+    The activation of the last layer is left to the caller: its output holds the pre-activation.
     """
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
     for number in range(task.n_layers):
         layer = layers[number]
         if layer.mask != 0:
-            call(layer.mask, (task_record, layer_records, number, order, first, rows, dtype_ptr))
+            call_layer_rows(layer.mask, task_record, layer_records, number, order, first, rows, dtype_ptr)
         if number == 0 and task.sparse:
-            z = shift(pointer_at(layer.output, dtype_ptr), first * layer.stride)
-            weight, bias = pointer_at(layer.weight, dtype_ptr), pointer_at(layer.bias, dtype_ptr)
-            which = shift(order, first)
-            indptr, indices = integers_at(task.indptr), indices_at(task.indices)
-            values = pointer_at(task.values, dtype_ptr)
-            call(
-                task.sparse_forward,
-                (z, layer.stride, indptr, indices, values, which, rows, weight, bias, layer.fan_out),
-            )
+            multiply_sparse(task, layer, order, first, rows, dtype_ptr)
         elif layer.in_blocks != 0:
-            call(layer.in_blocks, (task_record, layer_records, number, order, first, rows, dtype_ptr))
+            call_layer_rows(layer.in_blocks, task_record, layer_records, number, order, first, rows, dtype_ptr)
         else:
             multiply_forward(task, layer, first, rows, layer.mode, dtype_ptr)
         if number + 1 < task.n_layers and layer.mode == FROM_BIAS:
@@ -120,32 +124,46 @@ def forward_rows(task_record, layer_records, order, first, rows, dtype_ptr):
 
 
 @inline_ir
+def multiply_sparse(task, layer, order, first, rows, dtype_ptr):
+    """output (rows, stride) of the first layer is overwritten with bias (O,) + the batch's rows of X (CSR) @ weight."""
+    z = shift(pointer_at(layer.output, dtype_ptr), first * layer.stride)
+    weight, bias = pointer_at(layer.weight, dtype_ptr), pointer_at(layer.bias, dtype_ptr)
+    which = shift(order, first)
+    indptr, indices, values = integers_at(task.indptr), indices_at(task.indices), pointer_at(task.values, dtype_ptr)
+    call_sparse_forward(
+        task.sparse_forward, z, layer.stride, indptr, indices, values, which, rows, weight, bias, layer.fan_out
+    )
+
+
+@inline_ir
 def multiply_forward(task, layer, first, rows, mode, dtype_ptr):
-    """output is overwritten in the block's rows with bias + input @ weight; by `mode` rectified."""
+    """output (rows, stride) is overwritten with bias (O,) + input (rows, I) @ weight (I, O), rectified by `mode`."""
     z = shift(pointer_at(layer.output, dtype_ptr), first * layer.stride)
     inp = shift(pointer_at(layer.input, dtype_ptr), first * layer.input_stride)
     weight, bias = pointer_at(layer.weight, dtype_ptr), pointer_at(layer.bias, dtype_ptr)
     depth = 0
     if layer.panels != 0:
         weight, depth = pointer_at(layer.panels, dtype_ptr), layer.fan_in
-    call(
+    call_multiply(
         task.multiply,
-        (z, layer.stride, z, inp, layer.input_stride, 1, weight, layer.fan_out, depth, bias)
-        + (rows, layer.fan_out, layer.fan_in, mode),
-    )
+        z, layer.stride, z, inp, layer.input_stride, 1, weight, layer.fan_out, depth, bias,
+        rows, layer.fan_out, layer.fan_in, mode,
+    )  # fmt: skip
 
 
 @inline_ir
 def activate_rows(layer, first, rows, dtype_ptr):
-    """output (rows, stride) is overwritten with f of itself, delta with f′."""
+    """output z (rows, stride) is overwritten with f(z), delta (rows, stride) with f′(z)."""
     z = shift(pointer_at(layer.output, dtype_ptr), first * layer.stride)
     derivative = shift(pointer_at(layer.delta, dtype_ptr), first * layer.stride)
-    call(layer.activation, (z, derivative, rows, layer.stride, layer.fan_out, doubles_at(layer.activation_constants)))
+    call_activation(
+        layer.activation, z, derivative, rows, layer.stride, layer.fan_out, doubles_at(layer.activation_constants)
+    )
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
+@kernel(*BACKWARD_SIGNATURE)
 def backward_rows(task_record, layer_records, first, rows, dtype_ptr):
-    """From the loss of rows first … first + rows back to the first layer: losses and all deltas are overwritten."""
+    """Loss and backward pass of rows first … first + rows: losses and the deltas of all layers are overwritten."""
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
     last = layers[task.n_layers - 1]
@@ -153,14 +171,14 @@ def backward_rows(task_record, layer_records, first, rows, dtype_ptr):
     if task.output_backward != 0:
         z = shift(pointer_at(last.output, dtype_ptr), first * last.stride)
         delta = shift(pointer_at(last.delta, dtype_ptr), first * last.stride)
-        call(task.output_backward, (z, delta, rows, last.fan_out))
+        call_output_backward(task.output_backward, z, delta, rows, last.fan_out)
     for number in range(task.n_layers - 1, 0, -1):
         multiply_backward(task, layers[number], layers[number - 1], first, rows, dtype_ptr)
 
 
 @inline_ir
 def compute_losses(task, last, losses, first, rows, dtype_ptr):
-    """losses (rows, n_targets) and the output layer's delta in rows first … first + rows are overwritten."""
+    """losses (rows, n_targets) and rows first … first + rows of the output layer's delta are overwritten."""
     z = shift(pointer_at(last.output, dtype_ptr), first * last.stride)
     delta = shift(pointer_at(last.delta, dtype_ptr), first * last.stride)
     target = shift(pointer_at(task.targets, dtype_ptr), first * task.n_targets)
@@ -168,33 +186,34 @@ def compute_losses(task, last, losses, first, rows, dtype_ptr):
     if task.activate_output:
         activate_rows(last, first, rows, dtype_ptr)
     constants = doubles_at(task.loss_constants)
-    call(task.loss, (z, delta, target, weight, losses, rows, last.fan_out, task.n_targets, constants))
+    call_loss(task.loss, z, delta, target, weight, losses, rows, last.fan_out, task.n_targets, constants)
 
 
 @inline_ir
 def multiply_backward(task, layer, below, first, rows, dtype_ptr):
-    """The delta of the layer below becomes f′ times delta @ weight.T in the block's rows.
+    """delta (rows, I) of the layer below becomes f′ times delta (rows, O) @ weight.T (O, I).
 
-    It holds f′, unless the layer below is rectified and nothing was dropped of its outputs, which then say enough.
+    It holds f′ before, except if the product has rectified that layer (mode RECTIFY) without dropout: then f′ follows
+    from the outputs of the layer.
     """
     delta = shift(pointer_at(layer.delta, dtype_ptr), first * layer.stride)
-    d_inp = shift(pointer_at(below.delta, dtype_ptr), first * below.stride)
+    out = shift(pointer_at(below.delta, dtype_ptr), first * below.stride)
     rectified = shift(pointer_at(below.output, dtype_ptr), first * below.stride)
     mode = MULTIPLY_BY_DERIVATIVE if below.mode == RECTIFY and layer.mask == 0 else MULTIPLY
-    transposed = pointer_at(layer.transposed, dtype_ptr)
+    transposed = bias = pointer_at(layer.transposed, dtype_ptr)  # these modes read no bias
     depth = layer.fan_out if layer.panels != 0 else 0
-    call(
+    call_multiply(
         task.multiply,
-        (d_inp, below.stride, rectified, delta, layer.stride, 1, transposed, layer.transposed_stride, depth)
-        + (transposed, rows, layer.fan_in, layer.fan_out, mode),  # no bias
-    )
+        out, below.stride, rectified, delta, layer.stride, 1, transposed, layer.transposed_stride, depth, bias,
+        rows, layer.fan_in, layer.fan_out, mode,
+    )  # fmt: skip
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, INTEGERS, SIZE, SIZE, POINTER)
+@kernel(*ORDERED_ROWS_SIGNATURE)
 def pass_rows(task_record, layer_records, order, begin, end, dtype_ptr):
-    """Rows begin … end of the batch through all layers and back, a block that stays in the near caches at a time.
+    """Forward and backward pass of rows begin … end of the batch, in blocks of rows that fit the inner caches.
 
-    All that the batch's buffers hold in these rows is overwritten.
+    These rows of inputs, targets, target_weights, losses and of every layer's output and delta are overwritten.
     """
     task = carray(task_record, 1)[0]
     gather_targets(task, order, begin, end, dtype_ptr)
@@ -204,13 +223,13 @@ def pass_rows(task_record, layer_records, order, begin, end, dtype_ptr):
         if cancelled(task.team):
             return
         count = min_size(task.block_rows, end - first)
-        call(task.forward, (task_record, layer_records, order, first, count, dtype_ptr))
-        call(task.backward, (task_record, layer_records, first, count, dtype_ptr))
+        call_ordered_rows(task.forward, task_record, layer_records, order, first, count, dtype_ptr)
+        call_backward(task.backward, task_record, layer_records, first, count, dtype_ptr)
 
 
 @inline_ir
 def sum_losses(task, rows):
-    """The batch's losses, added up in an order that depends on their number alone."""
+    """Return the sum of the batch's losses, added in an order that depends only on their number."""
     n, address = rows * task.n_targets, task.losses
     if task.microbatch_rows > 0:
         n, address = (rows + task.microbatch_rows - 1) // task.microbatch_rows, task.microbatch_losses
@@ -219,7 +238,7 @@ def sum_losses(task, rows):
 
 @inline_reduction
 def sum_doubles(values, n):
-    """Several at once: one after the other, an addition would wait for the one before."""
+    """Return the sum of values (n,). The order is free, so that additions need not wait for one another."""
     numbers = carray(values, n)
     total = 0.0
     for i in range(n):

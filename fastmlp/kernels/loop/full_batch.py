@@ -1,8 +1,9 @@
-"""Loss and gradient over all rows, in chunks of rows that are added up in order: no buffer of all rows."""
+"""Loss and gradient over all rows, accumulated over chunks of rows in order, so that no buffer holds all rows."""
 
 from ...compiler.numba_backend import POINTER, SIZE, inline_ir, kernel
 from ..lowlevel.barrier import barrier_wait, thread_range
-from ..lowlevel.pointers import call, carray, integers_at, min_size, pointer_at, shift
+from ..lowlevel.calls import call_batch, call_weight_gradient
+from ..lowlevel.pointers import carray, integers_at, min_size, pointer_at, shift
 from ..lowlevel.records import COLUMN_TILE, LAYER_POINTER, ROW_TILE, TASK_POINTER
 from ..lowlevel.subnormals import flush_subnormals, restore_mode
 from .epoch import compute_deltas
@@ -12,9 +13,9 @@ from .weight_gradient import bias_gradient, sort_batch
 
 @kernel(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
 def add_gradients(task_record, layer_records, first_step, stop_step, gradient):
-    """Chunks first_step … stop_step of the rows: gradient (n_params,) is accumulated, a sum over rows without L2.
+    """gradient (n_params,), a sum over rows without L2, is accumulated over chunks first_step … stop_step of the rows.
 
-    Accumulated in the task: loss_sum and weight_sum (thread 0 alone). Where inputs are placed (see
+    Accumulated in the task record, by thread 0 only: loss_sum and weight_sum. If inputs are read in place (see
     `training.placed_inputs`), each thread has layer records of its own, whose first input is overwritten.
     """
     task = carray(task_record, 1)[0]
@@ -51,7 +52,7 @@ def place_inputs(task, layer_records, step, start, dtype_ptr):
 
 @inline_ir
 def add_layer_gradient(task_record, layer_records, number, order, rows, gradient):
-    """This thread's tiles and biases of one layer: their part of gradient is accumulated over the chunk."""
+    """gradient (n_params,) is accumulated over the chunk, for this thread's tiles and biases of one layer."""
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
     fan_out = layer.fan_out
@@ -60,17 +61,17 @@ def add_layer_gradient(task_record, layer_records, number, order, rows, gradient
     sorted_from = -1
     if number == 0 and task.scattered != 0:
         if task.thread == 0:
-            call(task.scatter, (task_record, layer_records, order, rows, gradient))
+            call_batch(task.scatter, task_record, layer_records, order, rows, gradient)
         end = begin
     elif number == 0 and task.sparse:
         sort_batch(task, order, rows, begin, end, gradient)
         sorted_from = begin
     for first in range(begin, end, layer.update_rows):
         count = min_size(layer.update_rows, end - first)
-        call(
+        call_weight_gradient(
             task.weight_gradient,
-            (task_record, layer_records, number, sorted_from, 0, first, count, 0, fan_out, rows, gradient),
-        )
+            task_record, layer_records, number, sorted_from, 0, first, count, 0, fan_out, rows, gradient,
+        )  # fmt: skip
         add(shift(gradient, layer.weight_offset + first * fan_out), d_tile, count * fan_out)
     column, stop = thread_range(fan_out, COLUMN_TILE, task.thread, task.n_threads)
     if column < stop:

@@ -1,45 +1,44 @@
-"""Later phases: what needs the whole gradient, or all weights, of a step before it goes on.
+"""Global phases: the part of a step that needs the whole gradient, or all updated weights.
 
 ::
 
-    phase two       gradient of each tile → its update        or `collect`, an update that only notes it
-    clip by norm    note_norm ║ apply_gradient                the update follows here, tile by tile
-    LAMB            note_trust ║ apply_trust                  (see `lamb`)
+    phase two       gradient of each tile → its update        or `collect`, which only stores the gradient
+    clip by norm    store_norm ║ apply_gradient               the update follows here, tile by tile
+    LAMB            store_trust ║ apply_trust                 (see `lamb`)
     L1              shrink_weights                            (see `shrinkage`)
     max-norm        limit_columns
-    in the end      transpose_all                             ║ and from line to line: a barrier
+    last            transpose_all                             ║ is a barrier; so is the end of each line
 
-Each is a unit (task, layers, like) that all threads run; which ones a step has stands in the task. Tiles are dealt to
-threads, sums noted by tile and added up in order by everybody who needs them: the same bits for any number of threads.
-Nobody who needs none of this comes here.
+Each phase is a kernel (PHASE_SIGNATURE) that all threads run; task.phases lists those of a step. Threads work on
+different tiles. Sums are stored for each tile, and each thread that needs the total adds them in the same order, so the
+results have the same bits for any number of threads. A step without global phases does not call this module.
 """
 
 import numpy as np
 
-from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inline_ir, kernel
+from ...compiler.numba_backend import inline_ir, kernel
 from ..linalg.norms import sum_of_squares_in_double
 from ..lowlevel.barrier import barrier_wait, thread_range
-from ..lowlevel.pointers import call, carray, doubles_at, integers_at, min_size, pointer_at, shift
+from ..lowlevel.calls import PHASE_SIGNATURE, UPDATE_RULE_SIGNATURE, call_phase, call_update_rule
+from ..lowlevel.pointers import carray, doubles_at, integers_at, min_size, pointer_at, shift
 from ..lowlevel.records import (
     COLUMN_TILE,
     FLAT_TILE,
     L2,
-    LAYER_POINTER,
     N_HYPERPARAMETERS,
     N_STEP_RATES,
     ROW_TILE,
     SCALE,
-    TASK_POINTER,
 )
 from ..math.lanes import prefer_wide_vectors
 from .update import refresh_weight_copies
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, POINTER)
+@kernel(*PHASE_SIGNATURE)
 def run_global_phases(task_record, layer_records, dtype_ptr):
-    """This thread's part of all later phases, a barrier before each.
+    """Run all global phases on this thread's tiles, with a barrier before each.
 
-    Overwritten in the task: the penalty, by thread 0; the shrinkage, never below 0.
+    Overwritten in the task record: shrinkage (at least 0) and, by thread 0 only, penalty.
     """
     task = carray(task_record, 1)[0]
     if task.thread == 0:
@@ -49,12 +48,12 @@ def run_global_phases(task_record, layer_records, dtype_ptr):
     for number in range(task.n_phases):
         if not barrier_wait(task.team, task.n_threads):
             return
-        call(integers_at(task.phases)[number], (task_record, layer_records, dtype_ptr))
+        call_phase(integers_at(task.phases)[number], task_record, layer_records, dtype_ptr)
 
 
 @inline_ir
 def add_up(address, n):
-    """The sum of n doubles, in order."""
+    """Return the sum of the `n` float64 numbers at the address, added in order."""
     values = carray(doubles_at(address), n)
     total = 0.0
     for i in range(n):
@@ -62,9 +61,9 @@ def add_up(address, n):
     return total
 
 
-@kernel(POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)
+@kernel(*UPDATE_RULE_SIGNATURE)
 def collect(param, d_param, state, n_params, n, hyperparameters):
-    """An update rule that changes nothing: state (n,) is overwritten with the gradient, (d_param + L2 param) SCALE."""
+    """state (n,) is overwritten with the gradient, (d_param (n,) + L2 param (n,)) SCALE; param is not changed."""
     prefer_wide_vectors()
     p, d, g = carray(param, n), carray(d_param, n), carray(state, n)
     l2, scale = p.dtype.type(hyperparameters[L2]), p.dtype.type(hyperparameters[SCALE])
@@ -72,9 +71,9 @@ def collect(param, d_param, state, n_params, n, hyperparameters):
         g[i] = (d[i] + l2 * p[i]) * scale
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, POINTER)
+@kernel(*PHASE_SIGNATURE)
 def store_norm(task_record, layer_records, dtype_ptr):
-    """sums is overwritten with Σ g² of this thread's tiles of the whole gradient, weights and biases together."""
+    """sums (n_tiles,) is overwritten with Σ g² of this thread's tiles of gradient (n_params,)."""
     task = carray(task_record, 1)[0]
     sums = carray(doubles_at(task.sums), (task.n_params + FLAT_TILE - 1) // FLAT_TILE)
     begin, end = thread_range(task.n_params, FLAT_TILE, task.thread, task.n_threads)
@@ -83,12 +82,13 @@ def store_norm(task_record, layer_records, dtype_ptr):
         sums[first // FLAT_TILE] = sum_of_squares_in_double(gradient, min_size(FLAT_TILE, end - first))
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, POINTER)
+@kernel(*PHASE_SIGNATURE)
 def apply_gradient(task_record, layer_records, dtype_ptr):
-    """This thread's parameters and moments take their step by the gradient times min(1, clip_norm / ‖gradient‖).
+    """This thread's parameters and moments are updated with the gradient times min(1, clip_norm / ‖gradient‖).
 
-    A NaN in the gradient is a NaN in the parameters. rule_hyper's rates, L2 and SCALE are overwritten: what phase two
-    was told of L2 and SCALE stands in the gradient. A shorter step shrinks the weights less.
+    A NaN in the gradient makes the parameters NaN. In rule_hyperparameters, the rates, L2 and SCALE are overwritten:
+    `gradient` already includes the L2 and SCALE of phase two. shrinkage is multiplied by the same factor as the
+    gradient.
     """
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
@@ -110,23 +110,28 @@ def apply_gradient(task_record, layer_records, dtype_ptr):
         apply_to(task, layer.weight, layer.weight_offset, begin, end - begin, 0, dtype_ptr)
         begin, end = thread_range(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
         apply_to(task, layer.bias, layer.bias_offset, begin, end - begin, N_HYPERPARAMETERS, dtype_ptr)
-    hyperparameters[SCALE] = hyperparameters[N_HYPERPARAMETERS + SCALE] = (
-        1.0  # as `collect` wants it behind `clip_by_value`
-    )
+    # `collect` reads SCALE here if it is the rule behind `clip_by_value`.
+    hyperparameters[SCALE] = hyperparameters[N_HYPERPARAMETERS + SCALE] = 1.0
 
 
 @inline_ir
 def apply_to(task, params, offset, first, n, row, dtype_ptr):
-    """Parameters first … first + n of those at the address `params`, which stand at `offset` of the whole vector."""
+    """Elements first … first + n of the array at the address `params`, and their moments, are updated in place.
+
+    The array begins at element `offset` of gradient (n_params,) and of each moment; `row` is the offset of its
+    hyperparameters.
+    """
     param = shift(pointer_at(params, dtype_ptr), first)
     gradient = shift(pointer_at(task.gradient, dtype_ptr), offset + first)
     moments = shift(pointer_at(task.moments, dtype_ptr), offset + first)
-    call(task.rule, (param, gradient, moments, task.n_params, n, shift(doubles_at(task.rule_hyperparameters), row)))
+    call_update_rule(
+        task.rule, param, gradient, moments, task.n_params, n, shift(doubles_at(task.rule_hyperparameters), row)
+    )
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, POINTER)
+@kernel(*PHASE_SIGNATURE)
 def limit_columns(task_record, layer_records, dtype_ptr):
-    """What comes into each unit of this thread's, a column of weights, is scaled to the norm max_norm if it is larger.
+    """This thread's columns of each layer's weights (I, O) are scaled to the norm max_norm if theirs is larger.
 
     column_sums (COLUMN_TILE,) is overwritten.
     """
@@ -143,7 +148,10 @@ def limit_columns(task_record, layer_records, dtype_ptr):
 
 @inline_ir
 def limit_tile(weight, stride, rows, columns, largest, sums):
-    """weight (rows, columns) in rows of `stride`: columns longer than `largest` are scaled; sums is overwritten."""
+    """Columns of weight (rows, columns), rows `stride` elements apart, are scaled to at most the norm `largest`.
+
+    sums (columns,) is overwritten.
+    """
     prefer_wide_vectors()
     factors = carray(sums, columns)
     for j in range(columns):
@@ -161,9 +169,9 @@ def limit_tile(weight, stride, rows, columns, largest, sums):
             w[j] *= w.dtype.type(factors[j])
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, POINTER)
+@kernel(*PHASE_SIGNATURE)
 def transpose_all(task_record, layer_records, dtype_ptr):
-    """The copies (transposed, panels) of this thread's rows of weights are overwritten with them."""
+    """The copies of the weights (transposed, panels) are overwritten, in this thread's rows of each layer."""
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
     for number in range(task.n_layers):

@@ -1,7 +1,8 @@
-"""The loss over all rows and nothing else: forward, and each row's loss, with the same bits as beside a gradient."""
+"""The loss over all rows without its gradient; it has the same bits as the loss that `full_batch` computes."""
 
 from ...compiler.numba_backend import POINTER, SIZE, kernel
-from ..lowlevel.pointers import call, carray, doubles_at, integers_at, min_size, shift
+from ..lowlevel.calls import call_ordered_rows
+from ..lowlevel.pointers import carray, doubles_at, integers_at, min_size, shift
 from ..lowlevel.records import LAYER_POINTER, TASK_POINTER
 from ..lowlevel.subnormals import flush_subnormals, restore_mode
 from .forward_backward import compute_losses, gather_targets, sum_losses, sum_weights
@@ -9,9 +10,9 @@ from .forward_backward import compute_losses, gather_targets, sum_losses, sum_we
 
 @kernel(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
 def add_losses(task_record, layer_records, first_step, stop_step, dtype_ptr):
-    """Chunks first_step … stop_step of the rows through all layers, a block of rows after the other in the same memory.
+    """loss_sum and weight_sum of the task record are accumulated over chunks first_step … stop_step of the rows.
 
-    Accumulated in the task: loss_sum and weight_sum. losses (batch_size, n_targets) is overwritten with each chunk's.
+    losses (batch_size, n_targets) and the buffers of a block of rows are overwritten.
     """
     task = carray(task_record, 1)[0]
     last = carray(layer_records, task.n_layers)[task.n_layers - 1]
@@ -23,7 +24,7 @@ def add_losses(task_record, layer_records, first_step, stop_step, dtype_ptr):
         for first in range(0, rows, task.block_rows):
             count, block = min_size(task.block_rows, rows - first), shift(order, first)
             gather_targets(task, block, 0, count, dtype_ptr)
-            call(task.forward, (task_record, layer_records, block, 0, count, dtype_ptr))
+            call_ordered_rows(task.forward, task_record, layer_records, block, 0, count, dtype_ptr)
             compute_losses(task, last, shift(doubles_at(task.losses), first * task.n_targets), 0, count, dtype_ptr)
         task.weight_sum += sum_weights(task, order, rows, dtype_ptr)
         task.loss_sum += sum_losses(task, rows)

@@ -1,20 +1,23 @@
-"""The forward pass over many rows, a block at a time."""
+"""Prediction: the forward pass over many rows, in blocks of rows."""
 
 from ...compiler.numba_backend import POINTER, SIZE, inline_ir, kernel
-from ..lowlevel.pointers import call, carray, integers_at, min_size, pointer_at, shift
+from ..lowlevel.calls import PREDICT_ROWS_SIGNATURE, call_ordered_rows, call_predict_rows
+from ..lowlevel.pointers import carray, integers_at, min_size, pointer_at, shift
 from ..lowlevel.records import DATA_AT, LAYER_POINTER, SHAPE_AT, TASK_POINTER
 from ..lowlevel.subnormals import flush_subnormals, restore_mode
 from .forward_backward import activate_rows
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, SIZE, SIZE, POINTER)
+@kernel(*PREDICT_ROWS_SIGNATURE)
 def predict_rows(task_record, layer_records, x, x_row_stride, first, stop, out):
-    """Rows first … stop: out (stop, width), contiguous, is overwritten in those rows.
+    """Rows first … stop of out (stop, width), contiguous, are overwritten with the network's outputs.
 
-    Dense input begins at address x, its rows x_row_stride bytes apart. The rows are those of the task's order, or
-    first … stop themselves where it has none (block_order is overwritten). width is n_outputs; with both_classes it
-    is 2, for 1 − p and p. A word at task.not_finite, if there is one, is overwritten: above zero if a dense row holds
-    an infinity or a NaN (then out is of no use).
+    Dense inputs begin at the address `x`, with rows `x_row_stride` bytes apart. The rows of X are those in task.order;
+    without an order they are first … stop, and block_order is overwritten. width is n_outputs, or 2 with both_classes:
+    then the two columns are 1 − p and p.
+
+    The int64 at the address task.not_finite, if that is not 0, is overwritten: it is positive if a dense row holds an
+    infinity or a NaN. In that case out is incomplete.
     """
     task = carray(task_record, 1)[0]
     task.x, task.x_row_stride = x, x_row_stride
@@ -29,7 +32,7 @@ def predict_rows(task_record, layer_records, x, x_row_stride, first, stop, out):
             count_up(order, start, rows)
         else:
             order = shift(integers_at(task.order), start)
-        call(task.forward, (task_record, layer_records, order, 0, rows, out))
+        call_ordered_rows(task.forward, task_record, layer_records, order, 0, rows, out)
         activate_rows(last, 0, rows, out)
         write_outputs(task, last, start, rows, out)
         if task.not_finite != 0 and integers_at(task.not_finite)[0] != 0:
@@ -39,14 +42,15 @@ def predict_rows(task_record, layer_records, x, x_row_stride, first, stop, out):
 
 @kernel(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
 def predict_few(task_record, layer_records, x_array, out_array, dtype_ptr):
-    """All rows of a contiguous NumPy array, both arrays given by the addresses of their objects: see `predict_rows`.
+    """`predict_rows` for all rows of a contiguous NumPy array; out is overwritten.
 
-    Asking an array for its data costs Python more than the rest of a small network's forward pass.
+    Both arrays are given by the addresses of their Python objects: reading ``ndarray.ctypes.data`` in Python takes
+    longer than the forward pass of a small network.
     """
     task = carray(task_record, 1)[0]
     n_rows = integers_at(integers_at(x_array + SHAPE_AT)[0])[0]
     x, out = integers_at(x_array + DATA_AT)[0], pointer_at(integers_at(out_array + DATA_AT)[0], dtype_ptr)
-    call(task.predict_rows, (task_record, layer_records, x, task.x_row_stride, 0, n_rows, out))
+    call_predict_rows(task.predict_rows, task_record, layer_records, x, task.x_row_stride, 0, n_rows, out)
 
 
 @inline_ir
@@ -59,7 +63,7 @@ def count_up(order, start, rows):
 
 @inline_ir
 def write_outputs(task, last, start, rows, out):
-    """out is overwritten in rows start … start + rows with the last layer's outputs, which are contiguous."""
+    """Rows start … start + rows of out (stop, width) are overwritten with the last layer's output (rows, n_outputs)."""
     n = rows * task.n_outputs
     a = carray(pointer_at(last.output, out), n)
     if task.both_classes:

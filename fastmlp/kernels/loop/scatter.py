@@ -8,14 +8,14 @@
 Each number is the same chain of multiply-adds, over the rows in order, as in `sparse_weight_gradient`: the same bits.
 """
 
-from ...compiler.numba_backend import INTEGERS, POINTER, SIZE, inline_ir, kernel
+from ...compiler.numba_backend import inline_ir, kernel
 from ..linalg.entries import add_column
+from ..lowlevel.calls import BATCH_SIGNATURE
 from ..lowlevel.pointers import carray, indices_at, integers_at, min_size, pointer_at, shift
-from ..lowlevel.records import LAYER_POINTER, TASK_POINTER
 from ..math.lanes import prefer_wide_vectors
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, INTEGERS, SIZE, POINTER)
+@kernel(*BATCH_SIGNATURE)
 def scatter_gradient(task_record, layer_records, order, rows, gradient):
     """gradient (n_params,) is accumulated for the first layer's weights over the rows of X that order (rows,) names.
 

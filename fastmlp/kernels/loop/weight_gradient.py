@@ -1,30 +1,40 @@
-"""The weight gradient of a block of a layer, over all rows of the batch; the bias's beside it."""
+"""The gradients of a block of a layer's weights, and of its biases, over all rows of the batch."""
 
-from ...compiler.numba_backend import POINTER, SIZE, inline_ir, kernel
-from ..linalg.register_tiles import copy_row, lanes, sum_vectors
-from ..lowlevel.pointers import call, carray, indices_at, integers_at, pointer_at, shift
-from ..lowlevel.records import LAYER_POINTER, OVERWRITE, TASK_POINTER
+from ...compiler.numba_backend import inline_ir, kernel
+from ..linalg.rows import copy_row, lanes, sum_vectors
+from ..lowlevel.calls import (
+    WEIGHT_GRADIENT_SIGNATURE,
+    call_multiply,
+    call_sort_by_feature,
+    call_sparse_weight_gradient,
+    call_transpose,
+)
+from ..lowlevel.pointers import carray, indices_at, integers_at, pointer_at, shift
+from ..lowlevel.records import OVERWRITE
 
 
 @inline_ir
 def sort_batch(task, order, rows, first, stop, dtype_ptr):
-    """The batch's sparse entries of features first … stop, by feature, into the thread's own arrays."""
+    """This thread's feature_starts, entry_rows and entry_values are overwritten: see `sort_by_feature`.
+
+    The entries are those of features first … stop in the rows order (rows,) of sparse X.
+    """
     starts, entry_rows = integers_at(task.feature_starts), indices_at(task.entry_rows)
     entries, values = pointer_at(task.entry_values, dtype_ptr), pointer_at(task.values, dtype_ptr)
     indptr, indices = integers_at(task.indptr), indices_at(task.indices)
-    call(
-        task.sort_by_feature,
-        (starts, entry_rows, entries, indptr, indices, values, order, rows, first, stop - first),
+    call_sort_by_feature(
+        task.sort_by_feature, starts, entry_rows, entries, indptr, indices, values, order, rows, first, stop - first
     )
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, SIZE, SIZE, SIZE, SIZE, SIZE, SIZE, POINTER)
+@kernel(*WEIGHT_GRADIENT_SIGNATURE)
 def weight_gradient(
     task_record, layer_records, number, sorted_from, base, first, count, column, columns, rows, dtype_ptr
 ):
-    """d_tile (count, columns) is overwritten with inp[base : …, first : …].T @ delta[base : …, column : …].
+    """d_tile (count, columns) = input[base : base + rows, first : …].T @ delta[base : base + rows, column : …].
 
-    Where the input is sparse, `sorted_from` is the feature that `sort_batch` began with; -1 where it is dense.
+    d_tile is overwritten; so are d_transposed or packed_inputs if the layer needs them. For sparse inputs,
+    `sorted_from` is the first feature that `sort_batch` sorted; for dense inputs it is -1.
     """
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
@@ -33,39 +43,37 @@ def weight_gradient(
     if sorted_from >= 0:
         starts, entry_rows = integers_at(task.feature_starts), indices_at(task.entry_rows)
         entries = pointer_at(task.entry_values, dtype_ptr)
-        call(
+        call_sparse_weight_gradient(
             task.sparse_weight_gradient,
-            (d_tile, first - sorted_from, count, starts, entry_rows, entries, delta, layer.stride, columns),
-        )
+            d_tile, first - sorted_from, count, starts, entry_rows, entries, delta, layer.stride, columns,
+        )  # fmt: skip
         return
     inp = shift(pointer_at(layer.input, dtype_ptr), base * layer.input_stride + first)
-    nothing = delta  # no bias, so its pointer is never followed
+    bias = delta  # OVERWRITE reads no bias
     if layer.narrow_output:
-        transposed = d_tile if columns == 1 else pointer_at(task.d_transposed, dtype_ptr)
-        call(
+        out = d_tile if columns == 1 else pointer_at(task.d_transposed, dtype_ptr)
+        call_multiply(
             task.multiply,
-            (transposed, count, transposed, delta, 1, layer.stride, inp, layer.input_stride, 0, nothing)
-            + (columns, count, rows, OVERWRITE),
-        )
+            out, count, out, delta, 1, layer.stride, inp, layer.input_stride, 0, bias, columns, count, rows, OVERWRITE,
+        )  # fmt: skip
         if columns > 1:
-            call(task.transpose, (d_tile, columns, transposed, count, columns, count))
+            call_transpose(task.transpose, d_tile, columns, out, count, columns, count)
         return
     inp_stride = layer.input_stride
     if layer.panels != 0:
-        inp = copy_strip(task, layer, inp, count, rows, dtype_ptr)
+        inp = pack_inputs(task, layer, inp, count, rows, dtype_ptr)
         inp_stride = layer.update_rows
-    call(
+    call_multiply(
         task.multiply,
-        (d_tile, columns, d_tile, inp, 1, inp_stride, delta, layer.stride, 0, nothing)
-        + (count, columns, rows, OVERWRITE),
-    )
+        d_tile, columns, d_tile, inp, 1, inp_stride, delta, layer.stride, 0, bias, count, columns, rows, OVERWRITE,
+    )  # fmt: skip
 
 
 @inline_ir
-def copy_strip(task, layer, inp, count, rows, dtype_ptr):
-    """strip (rows, update_rows) is overwritten with `count` columns of the input, which lie far apart there.
+def pack_inputs(task, layer, inp, count, rows, dtype_ptr):
+    """packed_inputs (rows, update_rows) is overwritten with `count` columns of inp (rows, input_stride).
 
-    Each of the product's tiles would else fetch a page for every row of the batch.
+    Reading them in place, every tile of the product would access another page of memory in each row.
     """
     packed_inputs = pointer_at(task.packed_inputs, dtype_ptr)
     for i in range(rows):
@@ -75,11 +83,11 @@ def copy_strip(task, layer, inp, count, rows, dtype_ptr):
 
 @inline_ir
 def bias_gradient(layer, d_bias, base, column, columns, rows, dtype_ptr):
-    """d_bias (columns,) is overwritten with delta[base : …, column : …] summed over the rows."""
+    """d_bias (columns,) is overwritten with the column sums of delta[base : base + rows, column : column + columns]."""
     delta = shift(pointer_at(layer.delta, dtype_ptr), base * layer.stride + column)
     width = lanes(delta)
     whole = columns // width * width
     for j in range(0, whole, width):
-        sum_vectors(shift(d_bias, j), shift(delta, j), layer.stride, rows, width)  # a constant: no masks
+        sum_vectors(shift(d_bias, j), shift(delta, j), layer.stride, rows, width)  # a constant width needs no mask
     if whole < columns:
         sum_vectors(shift(d_bias, whole), shift(delta, whole), layer.stride, rows, columns - whole)

@@ -21,13 +21,12 @@ In this file: scikit-learn's own four, fused with their output activations. Loga
 
 import numpy as np
 
-from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inline_llvm, kernel
+from ...compiler.numba_backend import inline_llvm, kernel
 from ..activations.basic import softmax_rows
+from ..lowlevel.calls import LOSS_SIGNATURE as SIGNATURE
 from ..lowlevel.pointers import carray
 from ..math.elementary import exp, log, logistic
 from ..math.lanes import epsilon_of, prefer_wide_vectors
-
-SIGNATURE = (POINTER, POINTER, POINTER, POINTER, DOUBLES, SIZE, SIZE, SIZE, DOUBLES)
 
 
 @inline_llvm

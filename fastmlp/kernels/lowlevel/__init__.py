@@ -1,1 +1,1 @@
-"""Records, pointers, vectors, the barrier."""
+"""What all kernels use: records, pointers, calls through addresses, vectors, the barrier, subnormal numbers."""

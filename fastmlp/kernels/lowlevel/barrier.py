@@ -1,14 +1,15 @@
-"""The barrier between the phases of a step: nobody goes on before everybody has come.
+"""The barrier between the phases of a step: no thread proceeds until all have arrived.
 
 ::
 
-    thread 0   phase one ──┐                 ┌── phase two ──┐
-    thread 1   phase one ──┴─ last one in ───┴── phase two ──┴─ …
-                              turns the page
+    thread 0   phase one ──┐                           ┌── phase two ──┐
+    thread 1   phase one ──┴─ the last to arrive ──────┴── phase two ──┴─ …
+                              increments GENERATION
 
-Three words of memory, a cache line apart: how many have come, which page is open, whether the team is called off. Who
-waits spins for some microseconds and then yields its core, so more threads than cores are slow but not stuck. A team
-that is called off (a thread could not be started, or an interrupt came between two starts) lets everybody go.
+A team has three words of memory, a cache line apart: ARRIVED, the number of threads that have arrived; GENERATION, the
+number of times that the barrier has opened; CANCELLED, whether the work is to end. A waiting thread spins for some
+microseconds and then yields its core, so more threads than cores are slow but make progress. A team is cancelled if a
+thread could not be started or on an interrupt between two starts; then no thread waits any longer.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ...compiler.cpu import TRIPLE
 from ...compiler.numba_backend import inline_llvm
 from .records import ARRIVED, CANCELLED, GENERATION
 
-#: Looks at the page before a core is given away: some microseconds.
+#: How often the generation is read before the core is yielded: some microseconds.
 SPINS = 500
 
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
@@ -32,7 +33,7 @@ _yield_core = types.ExternalFunction("sched_yield", types.int32())
 
 @intrinsic
 def atomic_add(typingctx, address, value):
-    """Add to the word at `address`; returns what it held before."""
+    """Add `value` to the 64-bit word at `address` atomically; return its former value."""
 
     def codegen(context, builder, signature, args):
         return builder.atomic_rmw("add", builder.inttoptr(args[0], _I64.as_pointer()), args[1], "seq_cst")
@@ -42,7 +43,7 @@ def atomic_add(typingctx, address, value):
 
 @intrinsic
 def atomic_load(typingctx, address):
-    """The word at `address`."""
+    """Return the 64-bit word at `address`, read atomically."""
 
     def codegen(context, builder, signature, args):
         return builder.load_atomic(builder.inttoptr(args[0], _I64.as_pointer()), "seq_cst", 8)
@@ -52,7 +53,7 @@ def atomic_load(typingctx, address):
 
 @intrinsic
 def pause(typingctx):
-    """Tell the processor that this is a loop that waits."""
+    """Tell the processor that this is a spin-wait loop."""
 
     def codegen(context, builder, signature, args):
         if TRIPLE.startswith(("x86_64", "i686", "i386")):
@@ -70,7 +71,7 @@ def pause(typingctx):
 
 @intrinsic
 def cancelled(typingctx, team):
-    """Whether the work is to be left where it is."""
+    """Whether the team at the address `team` is cancelled."""
 
     def codegen(context, builder, signature, args):
         word = builder.inttoptr(builder.add(args[0], ir.Constant(_I64, CANCELLED)), _I64.as_pointer())
@@ -81,18 +82,18 @@ def cancelled(typingctx, team):
 
 @inline_llvm
 def barrier_wait(team, n_threads):
-    """Wait until all threads have come; False if the team was called off."""
+    """Wait until all threads have arrived. Return False if the team is cancelled, else True."""
     if cancelled(team):
         return False
     if n_threads == 1:
         return True
-    page = atomic_load(team + GENERATION)
+    generation = atomic_load(team + GENERATION)
     if atomic_add(team + ARRIVED, 1) == n_threads - 1:
         atomic_add(team + ARRIVED, -n_threads)
         atomic_add(team + GENERATION, 1)
         return True
     spins = 0
-    while atomic_load(team + GENERATION) == page:
+    while atomic_load(team + GENERATION) == generation:
         if cancelled(team):
             return False
         spins += 1
@@ -104,15 +105,15 @@ def barrier_wait(team, n_threads):
 
 
 @intrinsic
-def thread_range(typingctx, total, unit, thread, n_threads):
-    """A thread's part of 0 … total, in whole units: first and stop."""
+def thread_range(typingctx, total, tile, thread, n_threads):
+    """Return first and stop of a thread's range within 0 … total, in whole tiles."""
 
     def codegen(context, builder, signature, args):
-        b, (total, unit, thread, n_threads) = builder, args
-        units = b.sdiv(b.sub(b.add(total, unit), _ONE), unit)
+        b, (total, tile, thread, n_threads) = builder, args
+        tiles = b.sdiv(b.sub(b.add(total, tile), _ONE), tile)
 
         def begin(of):
-            at = b.mul(unit, b.sdiv(b.mul(units, of), n_threads))
+            at = b.mul(tile, b.sdiv(b.mul(tiles, of), n_threads))
             return b.select(b.icmp_signed("<", total, at), total, at)
 
         return context.make_tuple(b, signature.return_type, (begin(thread), begin(b.add(thread, _ONE))))

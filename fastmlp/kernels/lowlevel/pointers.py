@@ -6,16 +6,22 @@ address, a 64-bit integer.
 
 from __future__ import annotations
 
+import inspect
+from typing import Any
+
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
+from numba.core.errors import TypingError
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array, populate_array
+from numba.np.numpy_support import as_dtype
+
+from ...compiler.numba_backend import POINTER, SIZE, Argument, numba_type
 
 
 @intrinsic
 def shift(typingctx, pointer, elements):
-    """The pointer, so many elements further on."""
+    """Return the pointer advanced by `elements` elements."""
 
     def codegen(context, builder, signature, args):
         return builder.gep(args[0], [args[1]])
@@ -25,7 +31,7 @@ def shift(typingctx, pointer, elements):
 
 @intrinsic
 def carray(typingctx, pointer, n):
-    """The `n` elements from the pointer on as an array (numba.carray, which compiles a function for each type)."""
+    """Return an array of the `n` elements at the pointer (numba.carray would compile a function for each type)."""
     kind = types.Array(pointer.dtype, 1, "C")
 
     def codegen(context, builder, signature, args):
@@ -40,7 +46,7 @@ def carray(typingctx, pointer, n):
 
 @intrinsic
 def min_size(typingctx, one, other):
-    """The smaller of two sizes (min compiles a function of its own)."""
+    """Return the smaller of two sizes (the built-in min would compile a function)."""
 
     def codegen(context, builder, signature, args):
         return builder.select(builder.icmp_signed("<", *args), *args)
@@ -50,7 +56,7 @@ def min_size(typingctx, one, other):
 
 @intrinsic
 def pointer_at(typingctx, address, dtype_ptr):
-    """The address as a pointer of `dtype_ptr`'s type."""
+    """Return the address as a pointer of the type of `dtype_ptr`."""
 
     def codegen(context, builder, signature, args):
         return builder.inttoptr(args[0], context.get_value_type(dtype_ptr))
@@ -66,7 +72,7 @@ def _make_cast(element, kind):
 
         return types.CPointer(element)(types.intp), codegen
 
-    cast.__doc__ = f"The address as a pointer to {kind}."
+    cast.__doc__ = f"Return the address as a pointer to {kind}."
     return cast
 
 
@@ -76,21 +82,8 @@ indices_at = _make_cast(types.int32, "int32")
 
 
 @intrinsic
-def call(typingctx, address, arguments):
-    """Call the unit at `address` with a tuple of arguments; a few nanoseconds, so once a block or a layer."""
-
-    def codegen(context, builder, signature, args):
-        values = cgutils.unpack_tuple(builder, args[1], len(arguments))
-        function = ir.FunctionType(ir.VoidType(), [value.type for value in values])
-        builder.call(builder.inttoptr(args[0], function.as_pointer()), values)
-        return context.get_dummy_value()
-
-    return types.void(types.intp, arguments), codegen
-
-
-@intrinsic
 def call_for_uint32(typingctx, address, argument):
-    """Call the C function at `address`, uint32 f(void *), as NumPy's bit generators offer them."""
+    """Call the C function at `address`, uint32 f(void *): the interface of NumPy's bit generators."""
 
     def codegen(context, builder, signature, args):
         function = ir.FunctionType(ir.IntType(32), [ir.IntType(8).as_pointer()])
@@ -98,3 +91,73 @@ def call_for_uint32(typingctx, address, argument):
         return builder.call(builder.inttoptr(args[0], function.as_pointer()), [pointer])
 
     return types.uint32(types.intp, types.intp), codegen
+
+
+class Signature(tuple):
+    """The arguments of a kernel, by name and in order: ``Signature(out=POINTER, n=SIZE)`` equals (POINTER, SIZE)."""
+
+    names: tuple[str, ...]
+
+    def __new__(cls, **arguments: Argument) -> Signature:
+        signature = super().__new__(cls, arguments.values())
+        signature.names = tuple(arguments)
+        return signature
+
+
+def caller_of(name: str, signature: Signature) -> Any:
+    """A function for compiled code that calls kernels of one signature: ``caller(address, *arguments)``.
+
+    A call takes a few nanoseconds, so kernels are called once for each block of rows, or once for each layer. What
+    does not fit the signature is refused when the function that contains the call is compiled.
+
+    Parameters
+    ----------
+    name : str
+        The caller's name, for messages.
+    signature : Signature
+        The one that the called kernels declare.
+    """
+
+    def call_kernel(typingctx, address, *arguments):
+        def codegen(context, builder, typed, args):
+            function = ir.FunctionType(ir.VoidType(), [value.type for value in args[1:]])
+            builder.call(builder.inttoptr(args[0], function.as_pointer()), args[1:])
+            return context.get_dummy_value()
+
+        return types.void(types.intp, *_matched(name, signature, address, arguments)), codegen
+
+    parameters = ("typingctx", "address", *signature.names)
+    call_kernel.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(parameter, inspect.Parameter.POSITIONAL_OR_KEYWORD) for parameter in parameters]
+    )
+    call_kernel.__name__ = call_kernel.__qualname__ = name
+    return intrinsic(call_kernel)
+
+
+def _matched(name, signature, address, given):
+    """The signature's types, for the element type of the pointers that are given; TypingError if `given` differs."""
+    if len(given) != len(signature):
+        takes = f"{name} takes an address and {len(signature)} arguments ({', '.join(signature.names)})"
+        raise TypingError(f"{takes}, but the call gives {len(given)} after the address")
+    given = [types.unliteral(kind) for kind in (address, *given)]
+    names, arguments = ("address", *signature.names), (SIZE, *signature)
+    elements = [kind.dtype for kind, one in zip(given, arguments, strict=True) if one == POINTER and _is_pointer(kind)]
+    element = elements[0] if elements and elements[0] in (types.float32, types.float64) else types.float64
+    declared = [numba_type(argument, as_dtype(element)) for argument in arguments]
+    for argument, kind, one in zip(names, given, declared, strict=True):
+        if kind != one:
+            raise TypingError(f"{name}: the argument {argument!r} is declared as {_words(one)}, got {_words(kind)}")
+    return declared[1:]
+
+
+def _is_pointer(kind):
+    return isinstance(kind, types.CPointer)
+
+
+def _words(kind):
+    """A type in words: a record's name would list its fields."""
+    if not _is_pointer(kind):
+        return "a size or an address (int64)" if kind == types.intp else str(kind)
+    if isinstance(kind.dtype, types.Record):
+        return f"a pointer to records with the fields {', '.join(list(kind.dtype.fields)[:3])}, ..."
+    return f"a pointer to {kind.dtype}"

@@ -1,7 +1,7 @@
-"""Subnormal numbers counted as zero, for as long as a kernel runs.
+"""Treat subnormal numbers as zero while a kernel runs.
 
-As a model converges its deltas shrink below 10⁻³⁸, where float32 turns subnormal and a multiplication costs a hundred
-cycles: sixteen of them in a batch of 200 rows made a step four times slower.
+As a model converges, its deltas shrink below 10⁻³⁸. There float32 is subnormal, and a multiplication takes a hundred
+cycles: sixteen subnormal deltas in a batch of 200 rows made a step four times slower.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ I8, I32, I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 
 _IS_X86 = TRIPLE.startswith(("x86_64", "i686", "i386"))
 _IS_ARM = TRIPLE.startswith(("aarch64", "arm64"))
-#: Subnormal operands and results count as zero: bits of x86's MXCSR (DAZ, FTZ) and of ARM's FPCR (FZ).
+#: The bits that make subnormal operands and results zero: DAZ and FTZ in x86's MXCSR, FZ in ARM's FPCR.
 _MXCSR_FLUSH, _FPCR_FLUSH = 0x8040, 1 << 24
 
 
 @intrinsic
 def flush_subnormals(typingctx):
-    """Count subnormals as zero in this thread from here on; returns the former mode, for `restore_mode`."""
+    """Treat subnormals as zero in this thread from now on; return the former mode for `restore_mode`."""
 
     def codegen(context, builder, signature, args):
         mode = _read_mode(builder)
@@ -35,7 +35,7 @@ def flush_subnormals(typingctx):
 
 @intrinsic
 def restore_mode(typingctx, mode):
-    """What `flush_subnormals` found."""
+    """Restore the mode that `flush_subnormals` returned."""
 
     def codegen(context, builder, signature, args):
         _write_mode(builder, args[0])

@@ -1,6 +1,7 @@
-"""Vectors of LLVM's: loads, stores, masks and shuffles of one type, from which tiles are written.
+"""LLVM vectors of one element type: the loads, stores, masks and shuffles of which tiles are made.
 
-Portable: vectors, masks and ``fmuladd`` (fused only where the processor can) are LLVM's own, no instruction is named.
+The code is portable: it uses LLVM's own vectors, masks and ``fmuladd`` (fused where the processor supports it) and no
+instruction of a particular processor.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ I32, I64 = ir.IntType(32), ir.IntType(64)
 
 
 def opaque(builder, value):
-    """The same 64-bit number, of which LLVM does not know where it comes from: it stays in a register of its own."""
+    """Return the same 64-bit number while hiding its origin from LLVM, which then keeps it in its own register."""
     return builder.asm(ir.FunctionType(I64, [I64]), "", "=r,0", [value], side_effect=False)
 
 
 class Vectors:
-    """Loads, stores and splats of one vector type."""
+    """Operations on vectors of `count` elements of `bits` bits; by default a full register."""
 
     def __init__(self, builder, bits: int, count: int = 0) -> None:
         self.builder, self.bits = builder, bits
@@ -36,10 +37,10 @@ class Vectors:
         return self.builder.bitcast(self.builder.gep(pointer, [offset]), self.type.as_pointer())
 
     def mask(self, columns):
-        """The lanes below `columns` (none if it is zero or less).
+        """Return a mask of the lanes below `columns`; none if it is zero or negative.
 
-        Compared as 32-bit integers, so that the mask comes from one register: put together from two, it is put together
-        anew in every round of a tile's loop.
+        The comparison uses 32-bit integers, which fit one register. A mask made from two registers would be combined in
+        every iteration of a tile's loop.
         """
         b = self.builder
         all_lanes = ir.Constant(I64, self.count)
@@ -67,13 +68,13 @@ class Vectors:
         self.builder.call(self._declare(name, ir.VoidType(), [a.type for a in arguments]), arguments)
 
     def prefetch(self, pointer, offset):
-        """Ask for an element's cache line, without waiting for it; there need be nothing at the address."""
+        """Prefetch the cache line of an element without waiting; the address need not be valid."""
         at = self.builder.bitcast(self.builder.gep(pointer, [offset]), ir.IntType(8).as_pointer())
-        arguments = [at, *(ir.Constant(I32, number) for number in (0, 3, 1))]  # to be read, into all caches, data
+        arguments = [at, *(ir.Constant(I32, number) for number in (0, 3, 1))]  # for reading, into all caches, data
         self.builder.call(self._declare("llvm.prefetch.p0", ir.VoidType(), [a.type for a in arguments]), arguments)
 
     def sum(self, vector):
-        """All lanes added up: halves onto halves, always in the same order."""
+        """Return the sum of all lanes: the upper half is added to the lower half until one element is left."""
         b, count, half = self.builder, self.count, self.count // 2
         while half:
             indices = ir.Constant(ir.VectorType(I32, count), [(i + half) % count for i in range(count)])
@@ -82,16 +83,16 @@ class Vectors:
         return b.extract_element(vector, ir.Constant(I32, 0))
 
     def of(self, count):
-        """The same for vectors of so many elements."""
+        """Return the operations on vectors of `count` elements of the same type."""
         return Vectors(self.builder, self.bits, count)
 
     def part(self, vector, first, count):
-        """Elements first … first + count."""
+        """Return elements first … first + count of a vector."""
         indices = ir.Constant(ir.VectorType(I32, count), list(range(first, first + count)))
         return self.builder.shuffle_vector(vector, vector, indices)
 
     def interleave(self, one, other):
-        """a0 b0 a1 b1 …, of two lists of vectors."""
+        """Return a0 b0 a1 b1 …, the elements of two lists of vectors in turn, as a list of vectors."""
         count, mixed = self.count, []
         for a, b in zip(one, other, strict=True):
             for first in (0, count // 2):
@@ -101,7 +102,7 @@ class Vectors:
         return mixed
 
     def every_other(self, one, other):
-        """Elements 0, 2, 4, … of two vectors, one behind the other."""
+        """Return elements 0, 2, 4, … of the concatenation of two vectors."""
         indices = ir.Constant(ir.VectorType(I32, self.count), list(range(0, 2 * self.count, 2)))
         return self.builder.shuffle_vector(one, other, indices)
 

@@ -1,12 +1,12 @@
-"""exp, log, tanh, logistic, expm1, log1p: scalar functions for compiled code, which LLVM's loop vectorizer takes whole.
+"""exp, log, tanh, logistic, expm1, log1p: scalar functions for compiled loops, which LLVM can vectorize.
 
-``x`` is float32 or float64, and so is the result. The loops of activations and losses call them.
+``x`` is float32 or float64; the result has the same type. The loops of activations and losses call these functions.
 
-All follow one plan (Cody and Waite, *Software Manual for the Elementary Functions*, 1980): split off a multiple of
-ln 2, for which a float's exponent does the work, and evaluate a polynomial on the little that is left. There are no
-branches, tables or calls, so a loop becomes vector code on any host. One core, AVX-512, 100,000 elements; NumPy has
-AVX-512 code of its own (none for logistic: against np.exp, which has a division less); compiling one of these loops
-takes less than 0.02 s longer than compiling a loop over x · x:
+All of them use the method of Cody and Waite (*Software Manual for the Elementary Functions*, 1980): they subtract a
+multiple of ln 2, which goes into the exponent of the result, and evaluate a polynomial in the remainder. There are no
+branches, tables or calls, so a loop becomes vector code on any host. The table was measured on one core with AVX-512
+and 100,000 elements. NumPy's functions use AVX-512 too; NumPy has no logistic, which is compared with np.exp. Compiling
+one of these loops takes less than 0.02 s longer than compiling a loop over x · x.
 
 ========  =====================  =======================  ================
 function  worst error (both)     ns an element (f4, f8)   speed over NumPy
@@ -19,9 +19,10 @@ expm1     1.6, 2.2 ulp           1.05 × exp's             1.0, 1.5
 log1p     0.95 ulp               1.65, 1.85 × exp's       1.0, 0.87
 ========  =====================  =======================  ================
 
-Errors: every 13th float32, some 10⁷ float64, against references with 53 and 64 bits; without fused multiply-add they
-are the same to 0.1. The polynomials are minimax in relative error (Remez's exchange or linear programming, coefficients
-then rounded); beside each stands its error in u, half the distance from 1 to the next float.
+Errors were measured on every 13th float32 and on 10⁷ float64, against references with 53 and 64 bits; without fused
+multiply-add they differ by at most 0.1. The polynomials are minimax approximations in relative error (Remez's algorithm
+or linear programming, then rounded coefficients). A comment beside each states its error in u, half the distance from 1
+to the next float.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ from .lanes import Lane, elementwise, select
 
 @dataclass(frozen=True)
 class Format:
-    """What the formulas must know about one floating-point format; polynomials begin with the constant term."""
+    """The constants of the formulas for one floating-point format; polynomials begin with the constant term."""
 
-    mantissa: int  # bits stored of the mantissa
+    mantissa: int  # stored bits of the mantissa
     bias: int  # of the exponent
-    ln2: tuple[float, float]  # without its last bits, so that n times it is exact for every exponent n; and the rest
-    half_ln2: tuple[float, ...]  # the same for tanh, whose n is below 64
+    ln2: tuple[float, float]  # its leading bits, whose product with every exponent n is exact, and the rest
+    half_ln2: tuple[float, ...]  # ln 2 / 2, divided in the same way, for tanh, where n is below 64
     exp_lowest: float  # below, exp rounds to zero
     exp_highest: float  # above, exp overflows
     exp_tail: tuple[float, ...]  # (eʳ − 1 − r) / r²
@@ -58,15 +59,15 @@ class Format:
 
     @property
     def sqrt_half(self) -> int:
-        """The bits of √½ = 2⁻¹ · √2: √2 is 1 + (√2 − 1), and the mantissa stores what follows the 1."""
+        """The bits of √½ = 2⁻¹ · √2: √2 is 1 + (√2 − 1), and the mantissa stores √2 − 1."""
         return ((self.bias - 1) << self.mantissa) + int((math.sqrt(2) - 1) * 2**self.mantissa)
 
 
 SINGLE = Format(
     mantissa=23,
     bias=127,
-    ln2=(float.fromhex("0x1.62e3p-1"), float.fromhex("0x1.2fefa2p-17")),  # 16 bits: n has up to 8
-    half_ln2=(float.fromhex("0x1.62e43p-2"),),  # the float is so close (2⁻³⁰) that one part does
+    ln2=(float.fromhex("0x1.62e3p-1"), float.fromhex("0x1.2fefa2p-17")),  # 16 bits: n has at most 8
+    half_ln2=(float.fromhex("0x1.62e43p-2"),),  # the float is close enough (2⁻³⁰) that one part suffices
     exp_lowest=-104.0,
     exp_highest=89.0,
     exp_tail=(0.49999997, 0.16666546, 0.041667443, 0.008366256, 0.0013869862),  # 0.23 u
@@ -77,7 +78,7 @@ SINGLE = Format(
 DOUBLE = Format(
     mantissa=52,
     bias=1023,
-    ln2=(float.fromhex("0x1.62e42feep-1"), float.fromhex("0x1.a39ef35793c76p-33")),  # 32 bits: n has up to 11
+    ln2=(float.fromhex("0x1.62e42feep-1"), float.fromhex("0x1.a39ef35793c76p-33")),  # 32 bits: n has at most 11
     half_ln2=(float.fromhex("0x1.62e42feep-2"), float.fromhex("0x1.a39ef35793c76p-34")),
     exp_lowest=-746.0,
     exp_highest=710.0,
@@ -120,7 +121,7 @@ def format_of(x: Lane) -> Format:
 
 
 def magnitude(x: Lane) -> Lane:
-    """|x|: without its sign bit."""
+    """Return |x|, by clearing the sign bit."""
     return (x.bits & (2 ** (x.width - 1) - 1)).as_float
 
 
@@ -129,9 +130,9 @@ def sign_bit(x: Lane) -> Lane:
 
 
 def polynomial(x: Lane, coefficients: tuple[float, ...]) -> Lane:
-    """Σ cᵢ xⁱ, pairwise (Estrin), so that fewer operations wait for one another than by Horner's rule.
+    """Return Σ cᵢ xⁱ by Estrin's scheme, in which fewer operations depend on one another than in Horner's.
 
-    That is worth a tenth of exp's time in float64.
+    It reduces the time of exp in float64 by a tenth.
     """
     terms: list = list(coefficients)
     while len(terms) > 4:
@@ -145,10 +146,11 @@ def polynomial(x: Lane, coefficients: tuple[float, ...]) -> Lane:
 
 
 def reduce(x: Lane, unit: tuple[float, ...], bias: int, late: float = 0.0) -> tuple[Lane, Lane]:
-    """Split ``x = n · unit + r``, n an integer, |r| ≤ unit / 2, or n growing `late` by so much; unit: a sum of parts.
+    """Split ``x = n · unit + r`` into an integer n and a remainder r, |r| ≤ unit / 2.
 
-    Returns an integer whose low bits hold n + bias, and r. Next to 1.5 · 2^mantissa floats are whole numbers, one
-    apart: adding that much rounds to an integer, and leaves it in the low bits.
+    `unit` is the sum of its parts. With `late`, n is the one for x − late. Returns an integer whose low bits hold
+    n + bias, and r. The floats around 1.5 · 2^mantissa are the integers: adding this number rounds to an integer, which
+    is then in the low bits.
     """
     shift = 1.5 * 2.0 ** format_of(x).mantissa + bias
     shifted = (x - late if late else x) * (1 / sum(unit)) + shift
@@ -159,10 +161,10 @@ def reduce(x: Lane, unit: tuple[float, ...], bias: int, late: float = 0.0) -> tu
 
 
 def exp_parts(x: Lane, rest: Lane | None = None) -> tuple[Lane, Lane, Lane]:
-    """e^(x + rest) = 2ᵃ 2ᵇ eʳ for x ≤ exp_highest: the integers a and b, with the exponent's bias, and eʳ − 1.
+    """Return a, b and eʳ − 1 such that e^(x + rest) = 2ᵃ 2ᵇ eʳ, for x ≤ exp_highest; a and b include the bias.
 
-    2ⁿ may be no normal float while eˣ is one, or while eˣ is subnormal; so n = a + b in halves. `rest` is what x lost
-    when it was rounded.
+    n = a + b is divided into halves because 2ⁿ may overflow or underflow where eˣ does not. `rest` is the rounding
+    error of x.
     """
     f = format_of(x)
     n, r = reduce(select(x < f.exp_lowest, f.exp_lowest, x), f.ln2, 2 * f.bias)
@@ -173,12 +175,12 @@ def exp_parts(x: Lane, rest: Lane | None = None) -> tuple[Lane, Lane, Lane]:
 
 
 def power_of_two(exponent: Lane) -> Lane:
-    """2ⁿ from n plus the exponent's bias; bits beyond the exponent fall off when they are shifted there."""
+    """Return 2ⁿ for `exponent` = n + bias; the shift discards the bits beyond the exponent."""
     return (exponent << (23 if exponent.width == 32 else 52)).as_float
 
 
 def exp_below(x: Lane, rest: Lane | None = None) -> Lane:
-    """eˣ, or e^(x + rest), for x ≤ exp_highest; of two products by powers of two only the last one rounds."""
+    """Return e^(x + rest) for x ≤ exp_highest; of the two products with powers of two only the last can round."""
     a, b, expm1 = exp_parts(x, rest)
     power = power_of_two(a)
     return (expm1 * power + power) * power_of_two(b)
@@ -186,16 +188,17 @@ def exp_below(x: Lane, rest: Lane | None = None) -> Lane:
 
 @elementwise
 def exp(x: Lane) -> Lane:
-    """eˣ, within 1.1 ulp, subnormal results included; inf beyond the largest float, 0 below half the smallest."""
+    """eˣ, within 1.1 ulp, subnormal results included; inf above the largest float, 0 below half the smallest."""
     highest = format_of(x).exp_highest
     return exp_below(select(x > highest, highest, x))
 
 
 @elementwise
 def expm1(x: Lane) -> Lane:
-    """eˣ − 1, within 1.6 (float32) and 2.2 ulp, and x itself for tiny x; few operations beside `exp` of the same x.
+    """eˣ − 1, within 1.6 (float32) and 2.2 ulp (float64); x itself for tiny x.
 
-    2ᵃ 2ᵇ (1 + p) − 1 = (2ᵃ p + (2ᵃ − 2⁻ᵇ)) 2ᵇ: where a = b = 0 it is p, and nothing is lost.
+    It shares most operations with `exp` of the same x. 2ᵃ 2ᵇ (1 + p) − 1 = (2ᵃ p + (2ᵃ − 2⁻ᵇ)) 2ᵇ, which is exactly p
+    for a = b = 0.
     """
     f = format_of(x)
     a, b, p = exp_parts(select(x > f.exp_highest, f.exp_highest, x))
@@ -205,11 +208,11 @@ def expm1(x: Lane) -> Lane:
 
 @elementwise
 def logistic(x: Lane) -> Lane:
-    """1 / (1 + e⁻ˣ), within 1.95 ulp, also where it is as small as a subnormal eˣ.
+    """1 / (1 + e⁻ˣ), within 1.95 ulp, subnormal results included.
 
-    With e = exp(−|x|), which cannot overflow: q = 1 / (1 + e) for positive x, e / (1 + e) for negative x. There 1 + e
-    rounds by a whole ulp of small quotients (2.3 ulp in all), so below ¼, at x = −ln 3, we take q = e − e q instead:
-    what is wrong in q hardly counts beside e.
+    With e = exp(−|x|), which cannot overflow, q = 1 / (1 + e) for positive x and e / (1 + e) for negative x. For small
+    quotients the rounding of 1 + e is a whole ulp (2.3 ulp in total). Below ¼, at x = −ln 3, the result is therefore
+    e − e q, where the error of q is multiplied by e.
     """
     e = exp_below((x.bits | -(2 ** (x.width - 1))).as_float)  # of −|x|
     quotient = select(x < 0.0, e, 1.0) / (e + 1.0)
@@ -218,7 +221,7 @@ def logistic(x: Lane) -> Lane:
 
 @elementwise
 def tanh(x: Lane) -> Lane:
-    """tanh x, within 1.9 ulp; odd to the bit, and x itself for tiny x, −0.0 included.
+    """tanh x, within 1.9 ulp; exactly odd, and x itself for tiny x, −0.0 included.
 
     |x| = n · ln 2 / 2 + s, t = tanh s by a short odd polynomial, and e^{2s} = (1 + t) / (1 − t)::
 
@@ -226,9 +229,9 @@ def tanh(x: Lane) -> Lane:
         tanh x = ─────────────  =  ────────────────── ,    N = (2ⁿ + 1) t + (2ⁿ − 1)
                  2ⁿ e^{2s} + 1      N + (2 − 2t)
 
-    n = 0 leaves 2t / 2, and no rounding after t's: N + (2 − 2t) is 2 to the bit. For large n what N lost is in the
-    denominator too, and cancels; (2ⁿ − 1) t + (2ⁿ + 1) there would cost half an ulp. n = 1 is delicate while N is
-    small, as t counts thrice; so n becomes 1 `late`, when tanh x has passed ¼ (1.7 ulp instead of 2.6).
+    For n = 0 this is 2t / 2 without further rounding: N + (2 − 2t) is exactly 2. For large n the rounding error of N is
+    also in the denominator and cancels; the denominator (2ⁿ − 1) t + (2ⁿ + 1) would add half an ulp. For n = 1 and
+    small N, the error of t is multiplied by three, so n becomes 1 `late`, when tanh x exceeds ¼ (1.7 ulp, not 2.6).
     """
     f = format_of(x)
     positive = magnitude(x)
@@ -242,7 +245,7 @@ def tanh(x: Lane) -> Lane:
 
 
 def log_of(x: Lane, low: Lane | None = None) -> Lane:
-    """ln x, or ln x + low with a `low` that is small beside it, for x > 0.
+    """Return ln x, or ln x + low for a `low` much smaller than it, for x > 0.
 
     x = 2ᵏ m with √½ ≤ m < √2; f = m − 1 is exact, s = f / (2 + f), and ln m = 2 atanh s = f − s (f − R(s²)): the
     small part is subtracted from the exact one (fdlibm, e_log.c).
@@ -250,7 +253,7 @@ def log_of(x: Lane, low: Lane | None = None) -> Lane:
     f = format_of(x)
     tiny = x < f.smallest_normal
     normal = select(tiny, x * 2.0**f.mantissa, x)
-    # Counted from √½ instead of from 1, the exponent is k; beside the bits of 2^mantissa it reads as 2^mantissa + k.
+    # Relative to √½ instead of 1, the exponent is k; with the bits of 2^mantissa it is the float 2^mantissa + k.
     counted = normal.bits + (f.one - f.sqrt_half)
     offset = 2.0**f.mantissa + f.bias
     k = ((counted >> f.mantissa) | ((f.mantissa + f.bias) << f.mantissa)).as_float
@@ -277,7 +280,7 @@ def log(x: Lane) -> Lane:
 def log1p(x: Lane) -> Lane:
     """ln(1 + x), within 0.95 ulp, and x itself for tiny x; −inf at −1, NaN below.
 
-    y = 1 + x is rounded; what it lost, x − (y − 1), counts 1 / y times as much in the logarithm.
+    The rounding error of y = 1 + x is x − (y − 1); it changes the logarithm by 1 / y times as much.
     """
     y = x + 1.0
     result = select(y < math.inf, log_of(y, (x - (y - 1.0)) / y), y)

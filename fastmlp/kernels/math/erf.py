@@ -1,7 +1,7 @@
 """erf and the normal distribution, in the style of `elementary`: branch-free formulas over lanes.
 
-Far from zero everything comes from the scaled complement erfcx x = exp(x²) erfc(x), which is smooth and falls like
-1 / x: a polynomial in (x − k) / (x + k), divided by x + k, serves the whole half-line (Shepherd and Laframboise,
+Far from zero all functions use the scaled complement erfcx x = exp(x²) erfc(x), which is smooth and decreases like
+1 / x: a polynomial in (x − k) / (x + k), divided by x + k, approximates it for all x ≥ 0 (Shepherd and Laframboise,
 "Chebyshev approximation of (1 + 2x) exp(x²) erfc x in 0 ≤ x < ∞", Mathematics of Computation 36, 1981).
 
 ==============  ====================  ====================  ================
@@ -12,9 +12,9 @@ normal_cdf      4.5, 5.6 ulp          2.3, 3.0              19, 7
 normal_density  2.2, 2.3 ulp          1.65, 1.55
 ==============  ====================  ====================  ================
 
-In one loop the last two cost little more than one, as LLVM computes once what they have in common. Errors and
-polynomials as in `elementary`: minimax, the coefficients rounded one after the other, each time fitting those that are
-left again; beside each its error in u.
+In one loop the last two take little more time than one, because LLVM computes their common terms once. Errors and
+polynomials are as in `elementary`; the coefficients were rounded one after the other, and the remaining ones fitted
+again each time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .lanes import Lane, elementwise, select
 
 @dataclass(frozen=True)
 class Format:
-    """What the formulas must know about one floating-point format; polynomials begin with the constant term."""
+    """The constants of the formulas for one floating-point format; polynomials begin with the constant term."""
 
     middle: float  # k: the x that (x − k) / (x + k) takes to zero
     tail: tuple[float, ...]  # (x + k) erfcx(x), in (x − k) / (x + k)
@@ -95,7 +95,7 @@ DOUBLE = Format(
     ),
     low_bits=27,
 )
-#: Beyond, exp(−x² / 2) is zero in both formats.
+#: For larger |x|, exp(−x² / 2) is zero in both formats.
 _FAR = 40.0
 
 
@@ -104,9 +104,9 @@ def format_of(x: Lane) -> Format:
 
 
 def scaled_complement(x: Lane) -> Lane:
-    """erfcx x = exp(x²) erfc(x) for x ≥ 0, as long as erfc(x) is no zero.
+    """Return erfcx x = exp(x²) erfc(x) for x ≥ 0 such that erfc(x) is not zero.
 
-    (x − k) / (x + k) as 2x / (x + k) − 1 is most exact where x is small, and a gain of an ulp.
+    (x − k) / (x + k) is computed as 2x / (x + k) − 1, which is more accurate for small x and saves an ulp.
     """
     f = format_of(x)
     inverse = x.constant(1.0) / (x + f.middle)
@@ -114,10 +114,10 @@ def scaled_complement(x: Lane) -> Lane:
 
 
 def gaussian(x: Lane) -> Lane:
-    """exp(−x² / 2) for 0 ≤ x ≤ _FAR.
+    """Return exp(−x² / 2) for 0 ≤ x ≤ _FAR.
 
-    A rounded square is wrong by half an ulp, and its exponential by x² / 4 of them. So x² = h² + (x − h)(x + h) with
-    h so short that h² is exact; their sum is rounded, and what it lost goes to exp beside it.
+    A rounded square has an error of half an ulp, and its exponential one of x² / 4 ulp. Therefore x² is computed as
+    h² + (x − h)(x + h), where h has so few bits that h² is exact, and the rounding error of this sum is passed to exp.
     """
     h = (x.bits & -(2 ** format_of(x).low_bits)).as_float
     square, rest = h * h, (x - h) * (x + h)
@@ -128,12 +128,12 @@ def gaussian(x: Lane) -> Lane:
 
 @elementwise
 def erf(x: Lane) -> Lane:
-    """erf x = 2 / √π ∫₀ˣ exp(−t²) dt, within 1.45 ulp; odd to the bit.
+    """erf x = 2 / √π ∫₀ˣ exp(−t²) dt, within 1.45 ulp; exactly odd.
 
-    Near zero x + x P(x²), beyond 0.85 the complement of what is left.
+    Below 0.85 it is x + x P(x²), above that 1 − exp(−x²) erfcx(x).
     """
     positive = magnitude(x)
-    positive = select(positive > 6.0, 6.0, positive)  # where it has long been one
+    positive = select(positive > 6.0, 6.0, positive)  # erf rounds to one well below
     square = positive * positive
     near = positive * polynomial(square, format_of(x).near) + positive
     far = 1.0 - exp_below(0.0 - square) * scaled_complement(positive)
@@ -142,7 +142,7 @@ def erf(x: Lane) -> Lane:
 
 @elementwise
 def normal_cdf(x: Lane) -> Lane:
-    """Φ(x) = ½ erfc(−x / √2), within 5.6 ulp, also where it is tiny."""
+    """Φ(x) = ½ erfc(−x / √2), within 5.6 ulp, tiny results included."""
     positive = magnitude(x)
     positive = select(positive > _FAR, _FAR, positive)
     tail = gaussian(positive) * (scaled_complement(positive * math.sqrt(0.5)) * 0.5)
@@ -151,6 +151,6 @@ def normal_cdf(x: Lane) -> Lane:
 
 @elementwise
 def normal_density(x: Lane) -> Lane:
-    """φ(x) = exp(−x² / 2) / √(2π), within 2.3 ulp; beside `normal_cdf` of the same x it costs a multiplication."""
+    """φ(x) = exp(−x² / 2) / √(2π), within 2.3 ulp; it shares all but one operation with `normal_cdf` of the same x."""
     positive = magnitude(x)
     return gaussian(select(positive > _FAR, _FAR, positive)) * (1 / math.sqrt(2 * math.pi))

@@ -1,19 +1,20 @@
-"""Lanes: numbers inside compiled code, written with Python's operators.
+"""Lanes: values inside compiled code that are written with Python's operators.
 
-A function such as ``exp`` is a straight line of some twenty instructions. Compiled from Python by Numba, each of its
-lines is typed, lowered and inlined: 0.15 s for every function and type, and Numba's integers grow to 64 bits on the
-way, which halves the vectors of float32. So ``elementary.py`` writes its functions over *lanes*, and `elementwise`
-makes of each an intrinsic whose instructions stand directly in the caller's loop: below 0.02 s, and 32 bits stay 32.
+A function such as ``exp`` consists of about twenty instructions without branches. Compiled from Python by Numba, each
+of its lines is typed, lowered and inlined, which takes 0.15 s for every function and type, and Numba extends integers
+to 64 bits, which halves the vectors of float32. Therefore `elementary` writes its functions over *lanes*, and
+`elementwise` turns each into an intrinsic, whose instructions go directly into the caller's loop: this takes less than
+0.02 s, and integers keep their 32 bits.
 
 ::
 
-    @elementwise                      @unit(POINTER, POINTER, SIZE)
+    @elementwise                      @kernel(POINTER, POINTER, SIZE)
     def twice(x):                     def double_all(out, inp, n):
         return x + x                      for i in range(n):
                                               out[i] = twice(inp[i])
 
-The formula runs once, while the loop is being compiled, so a Python ``if x.width == 32`` costs nothing at run time.
-It has no branches on *values*: `select` takes their place, and LLVM can turn the loop into vectors of any host.
+The formula runs once, while the loop is compiled, so ``if x.width == 32`` in Python takes no time at run time. Instead
+of branches on *values* it uses `select`, so that LLVM can vectorize the loop for any host.
 """
 
 from __future__ import annotations
@@ -26,16 +27,16 @@ from numba import types
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
-# Every instruction of ours carries its own flag. Numba gives the caller's flags only to instructions without any, so a
-# loop compiled with ``reassoc`` (a sum) cannot regroup x - n*hi - n*lo into x - n*(hi + lo), and lose the last bits.
-# ``contract`` lets a*b + c round once where the host has that instruction; nothing here relies on it, whereas
-# ``llvm.fma`` would be a call into libm, element by element, on a host without. Calls would always get the caller's
-# flags: there are none, not even to llvm.fabs.
+# Every instruction has its own flag. Numba gives the caller's flags only to instructions without flags, so a loop
+# compiled with ``reassoc`` (a sum) cannot regroup x - n*hi - n*lo into x - n*(hi + lo), which would lose the last bits.
+# ``contract`` lets a*b + c round once if the host has that instruction; no formula relies on it. ``llvm.fma`` would be
+# a call into libm for each element on a host without the instruction. Calls always get the caller's flags, so formulas
+# contain no calls, not even to llvm.fabs.
 _FLAGS = ("contract",)
 
 
 def _operator(on_floats: str | None, on_integers: str | None, swapped: bool = False) -> Callable[[Lane, Any], Lane]:
-    """One of Python's operators, as the instruction for the lane's type."""
+    """Return the method for one of Python's operators, which emits the instruction for the lane's type."""
 
     def operate(self: Lane, other: Any) -> Lane:
         left, right = self.value, self._operand(other)
@@ -51,7 +52,7 @@ def _operator(on_floats: str | None, on_integers: str | None, swapped: bool = Fa
 
 
 def _comparison(sign: str) -> Callable[[Lane, Any], Lane]:
-    """Of floats, and false where one side is NaN; integers compare without sign."""
+    """Return the method for a comparison: false if one side is NaN; integers are compared as unsigned."""
 
     def compare(self: Lane, other: Any) -> Lane:
         right = self._operand(other)
@@ -63,9 +64,9 @@ def _comparison(sign: str) -> Callable[[Lane, Any], Lane]:
 
 
 class Lane:
-    """A value of LLVM and the builder that goes on from it: float, integer or truth value, or a vector of these.
+    """An LLVM value and its builder: a float, an integer, a truth value, or a vector of these.
 
-    Python numbers beside a lane become constants of its type (rounded to float32 if it is one).
+    In an operation with a lane, a Python number becomes a constant of the lane's type, so it may be rounded to float32.
     """
 
     __slots__ = ("builder", "value")
@@ -92,7 +93,7 @@ class Lane:
         return 32 if isinstance(self.element, ir.FloatType) else 64
 
     def _like(self, element: ir.Type) -> ir.Type:
-        """`element`, as many times as there are elements here."""
+        """Return the type with as many elements as this value, each of type `element`."""
         kind = self.value.type
         return ir.VectorType(element, kind.count) if isinstance(kind, ir.VectorType) else element
 
@@ -103,7 +104,7 @@ class Lane:
         return ir.Constant(kind, [other] * kind.count if isinstance(kind, ir.VectorType) else other)
 
     def constant(self, number: float) -> Lane:
-        """`number` as a lane like this one."""
+        """Return `number` as a lane of the same type."""
         return Lane(self.builder, self._operand(number))
 
     @property
@@ -124,7 +125,7 @@ class Lane:
     __and__ = _operator(None, "and_")
     __or__ = _operator(None, "or_")
     __lshift__ = _operator(None, "shl")
-    __rshift__ = _operator(None, "lshr")  # zeros come in from the left, whatever the sign
+    __rshift__ = _operator(None, "lshr")  # shifts in zeros, whatever the sign
     __lt__ = _comparison("<")
     __gt__ = _comparison(">")
     equals = _comparison("==")
@@ -134,7 +135,7 @@ _FLOATS = {32: ir.FloatType(), 64: ir.DoubleType()}
 
 
 def select(condition: Lane, then: Lane | float, otherwise: Lane | float) -> Lane:
-    """``then if condition else otherwise``, both computed; one of the two is a lane."""
+    """Return ``then if condition else otherwise``; both are computed, and at least one is a lane."""
     like = then if isinstance(then, Lane) else otherwise
     assert isinstance(like, Lane)
     builder = condition.builder
@@ -142,10 +143,10 @@ def select(condition: Lane, then: Lane | float, otherwise: Lane | float) -> Lane
 
 
 def elementwise(formula: Callable[[Lane], Lane]) -> Any:
-    """Make of a formula over lanes a function for compiled code: float32 → float32, float64 → float64.
+    """Turn a formula over lanes into a function for compiled code: float32 → float32, float64 → float64.
 
-    The function it is called from may use the host's widest vectors, see `prefer_wide_vectors`.
-    ``function.formula`` stays at hand for those who write LLVM code themselves; it takes vectors too.
+    A function that calls it may use the host's widest vectors, see `prefer_wide_vectors`. ``function.formula`` is the
+    formula itself, for code that emits LLVM instructions; it accepts vectors too.
     """
 
     def typed(typingctx: Any, x: Any) -> tuple:
@@ -167,7 +168,7 @@ def elementwise(formula: Callable[[Lane], Lane]) -> Any:
 
 @intrinsic
 def epsilon_of(typingctx, like):
-    """np.finfo(…).eps for the type of `like`, a float (finfo compiles two functions of its own)."""
+    """Return np.finfo(…).eps for the type of the float `like` (np.finfo would compile two functions)."""
 
     def codegen(context, builder, signature, args):
         return context.get_constant(like, 2.0 ** (-23 if like.bitwidth == 32 else -52))
@@ -178,19 +179,19 @@ def epsilon_of(typingctx, like):
 def _widen(function: ir.Function) -> None:
     """Let LLVM use the host's widest vectors in this function.
 
-    It holds itself to 256 bits on processors with AVX-512, because the early ones lowered their clock for more; on
-    those of today (measured: Sapphire Rapids' successor), 512 bits make these loops 1.2 to 1.7 times as fast.
-    llvmlite's sets refuse attributes they do not know; LLVM itself takes any ``"key"="value"``.
+    On processors with AVX-512, LLVM uses 256 bits by default, because early ones reduced their clock rate for more. On
+    recent ones (measured: the successor of Sapphire Rapids) 512 bits make these loops 1.2 to 1.7 times as fast. LLVM
+    accepts any attribute ``"key"="value"``, but llvmlite's set refuses unknown ones; `set.add` skips this check.
     """
     set.add(function.attributes, '"prefer-vector-width"="512"')
 
 
 @intrinsic
 def prefer_wide_vectors(typingctx):
-    """Let the loops of the function that calls this use the host's widest vectors.
+    """Let the loops of the calling function use the host's widest vectors.
 
-    A function that calls `exp` and its like itself has that already. One that reaches them through an ``inline_llvm``
-    helper has not: the helper's attribute disappears with the helper.
+    A function that calls an `elementwise` function directly does so already, but not one that calls it in an
+    ``inline_llvm`` helper: the helper's attribute is lost when it is inlined.
     """
 
     def codegen(context, builder, signature, arguments):

@@ -1,16 +1,16 @@
-"""Random bits by counter: a function of a key and a position, so that nothing depends on who draws them, or when.
+"""Counter-based random bits: a function of a key and a position, independent of the thread and order of evaluation.
 
 ::
 
     x = position ^ low half of the key
     x ^= x >> 16;  x *= 0x85ebca6b;  x ^= x >> 13;  x ^= high half of the key;  x *= 0xc2b2ae35;  x ^= x >> 16
 
-This is the finaliser of MurmurHash3 (Appleby 2011) with the key put in twice: before it, and between its two
-multiplications, so that keys that differ in a few bits do not give one sequence in another order. On 448 million
-positions (ten seeds, 2,000 keys, 22,400 positions) masks at rates 0.1, 0.2 and 0.5 showed no correlation at 29 lags
-from 1 to 4,096 (the largest of 87 was 2.4 standard errors) and bytes of eight mask bits as even as they should be (χ²
-257 for 255 degrees of freedom). Wellons' constants with the same shifts ("lowbias32") showed 7 standard errors at lag
-2. Two multiplications of 32 bits an element; Philox4x32-10 (Salmon et al. 2011) takes ten of 64 bits.
+This is the finalizer of MurmurHash3 (Appleby 2011). The key enters twice, before it and between its two
+multiplications; otherwise keys that differ in a few bits would give the same sequence in another order. On 448 million
+positions (ten seeds, 2,000 keys, 22,400 positions), masks at rates 0.1, 0.2 and 0.5 showed no correlation at 29 lags
+from 1 to 4,096 (the largest of 87 was 2.4 standard errors), and bytes of eight mask bits were uniform (χ² 257 for 255
+degrees of freedom). Wellons' constants with the same shifts ("lowbias32") showed 7 standard errors at lag 2. An element
+takes two 32-bit multiplications; Philox4x32-10 (Salmon et al. 2011) takes ten 64-bit ones.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ _I32, _I64 = ir.IntType(32), ir.IntType(64)
 
 @intrinsic
 def random_bits(typingctx, key, start, i):
-    """32 random bits, from 0 to 2³² − 1, for position start + i, of which the lower 32 bits count; the key has 64.
+    """Return 32 random bits, from 0 to 2³² − 1, for position start + i (its lower 32 bits) and a key of 64 bits.
 
-    Numba's own integers grow to 64 bits on the way, which halves the vectors, as would start + i before the call.
+    An intrinsic, because Numba extends integers to 64 bits, which halves the vectors; start + i is added here for the
+    same reason.
     """
 
     def codegen(context, builder, signature, args):

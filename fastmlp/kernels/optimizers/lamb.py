@@ -6,9 +6,10 @@ follow it (see `phases`).
 
 import numpy as np
 
-from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inline_ir, kernel
+from ...compiler.numba_backend import inline_ir, kernel
 from ..linalg.norms import sum_of_squares_in_double
 from ..lowlevel.barrier import thread_range
+from ..lowlevel.calls import PHASE_SIGNATURE, UPDATE_RULE_SIGNATURE
 from ..lowlevel.pointers import carray, doubles_at, min_size, pointer_at, shift
 from ..lowlevel.records import (
     BETA_1,
@@ -17,18 +18,16 @@ from ..lowlevel.records import (
     EPSILON,
     FLAT_TILE,
     L2,
-    LAYER_POINTER,
     LEARNING_RATE,
     RATE_1,
     RATE_2,
     SCALE,
-    TASK_POINTER,
     WEIGHT_DECAY,
 )
 from ..math.lanes import prefer_wide_vectors
 
 
-@kernel(POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)
+@kernel(*UPDATE_RULE_SIGNATURE)
 def lamb(param, d_param, state, n_params, n, hyperparameters):
     """m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², u ← RATE_1 m / (RATE_2 √v + ε) + λ param; param stays.
 
@@ -58,7 +57,7 @@ def lamb(param, d_param, state, n_params, n, hyperparameters):
         u[i] = correct_1 * first / (correct_2 * np.sqrt(second) + epsilon) + decay * p[i]
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, POINTER)
+@kernel(*PHASE_SIGNATURE)
 def store_trust(task_record, layer_records, dtype_ptr):
     """sums is overwritten with Σ w² and Σ u² of this thread's tiles of each layer's weights, layer after layer."""
     task = carray(task_record, 1)[0]
@@ -76,7 +75,7 @@ def store_trust(task_record, layer_records, dtype_ptr):
         at += 2 * ((size + FLAT_TILE - 1) // FLAT_TILE)
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, POINTER)
+@kernel(*PHASE_SIGNATURE)
 def apply_trust(task_record, layer_records, dtype_ptr):
     """This thread's weights ← w − η ‖w‖ / ‖u‖ u, norms of the layer's (the ratio is 1 where one is 0); biases − η u."""
     task = carray(task_record, 1)[0]

@@ -11,14 +11,15 @@ Penalties are of the weights and not of the biases, divided as L2 is by the sum 
 
 import numpy as np
 
-from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inline_reduction, kernel
+from ...compiler.numba_backend import inline_reduction, kernel
 from ..lowlevel.barrier import thread_range
-from ..lowlevel.pointers import call, carray, doubles_at, min_size, pointer_at, shift
-from ..lowlevel.records import BEHIND, FLAT_TILE, L2, LARGEST, LAYER_POINTER, N_STEP_RATES, RULE, SCALE, TASK_POINTER
+from ..lowlevel.calls import PHASE_SIGNATURE, UPDATE_RULE_SIGNATURE, call_update_rule
+from ..lowlevel.pointers import carray, doubles_at, min_size, pointer_at, shift
+from ..lowlevel.records import BEHIND, FLAT_TILE, L2, LARGEST, N_STEP_RATES, RULE, SCALE
 from ..math.lanes import prefer_wide_vectors
 
 
-@kernel(POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)
+@kernel(*UPDATE_RULE_SIGNATURE)
 def clip_by_value(param, d_param, state, n_params, n, hyperparameters):
     """d_param (n,) is overwritten with the gradient, each element clipped, and handed to the rule behind.
 
@@ -35,10 +36,12 @@ def clip_by_value(param, d_param, state, n_params, n, hyperparameters):
         d[i] = -largest if g < -largest else g
     for i in range(N_STEP_RATES):
         hyperparameters[BEHIND + i] = hyperparameters[i]
-    call(np.int64(hyperparameters[RULE]), (param, d_param, state, n_params, n, shift(hyperparameters, BEHIND)))
+    call_update_rule(
+        np.int64(hyperparameters[RULE]), param, d_param, state, n_params, n, shift(hyperparameters, BEHIND)
+    )
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, POINTER)
+@kernel(*PHASE_SIGNATURE)
 def store_magnitudes(task_record, layer_records, dtype_ptr):
     """magnitudes is overwritten with Σ |w| of this thread's tiles of the weights, FLAT_TILE numbers or fewer each."""
     task = carray(task_record, 1)[0]

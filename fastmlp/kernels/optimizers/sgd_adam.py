@@ -9,12 +9,11 @@ each updated in place; hyper (N_HYPER,) in float64: the gradient is ``g = (d_par
 
 import numpy as np
 
-from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, kernel
+from ...compiler.numba_backend import kernel
+from ..lowlevel.calls import UPDATE_RULE_SIGNATURE as SIGNATURE
 from ..lowlevel.pointers import carray, shift
 from ..lowlevel.records import BETA_1, BETA_2, EPSILON, L2, LEARNING_RATE, MOMENTUM, SCALE
 from ..math.lanes import prefer_wide_vectors
-
-SIGNATURE = (POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)
 
 
 @kernel(*SIGNATURE)

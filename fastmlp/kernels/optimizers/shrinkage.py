@@ -28,16 +28,16 @@ descent Duchi and Singer (2009), "Efficient online and batch learning using forw
 
 import numpy as np
 
-from ...compiler.numba_backend import POINTER, inline_ir, inline_llvm, kernel
+from ...compiler.numba_backend import inline_ir, inline_llvm, kernel
 from ..lowlevel.barrier import thread_range
-from ..lowlevel.pointers import call, carray, doubles_at, pointer_at, shift
+from ..lowlevel.calls import PHASE_SIGNATURE, call_update_rule
+from ..lowlevel.pointers import carray, doubles_at, pointer_at, shift
 from ..lowlevel.records import (
     BETA_1,
     EPSILON,
     FLAT_TILE,
     GIVEN,
     KEPT,
-    LAYER_POINTER,
     LEARNING_RATE,
     MEAN,
     MOMENT,
@@ -48,7 +48,6 @@ from ..lowlevel.records import (
     RATE_1,
     RATE_2,
     SHRINKAGE,
-    TASK_POINTER,
 )
 from ..math.lanes import prefer_wide_vectors
 from .lamb import trust_of
@@ -63,7 +62,7 @@ def soft(w, threshold, zero):
     return w + threshold if w < -threshold else kept
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, POINTER)
+@kernel(*PHASE_SIGNATURE)
 def shrink_weights(task_record, layer_records, dtype_ptr):
     """This thread's tiles of the weights are shrunk.
 
@@ -84,7 +83,9 @@ def shrink_weights(task_record, layer_records, dtype_ptr):
         begin, end = thread_range(layer.fan_in * layer.fan_out, FLAT_TILE, task.thread, task.n_threads)
         weight = shift(pointer_at(layer.weight, dtype_ptr), begin)
         moments = shift(pointer_at(task.moments, dtype_ptr), layer.weight_offset + begin)
-        call(task.shrink, (weight, weight, moments, task.n_params, end - begin, doubles_at(task.rule_hyperparameters)))
+        call_update_rule(
+            task.shrink, weight, weight, moments, task.n_params, end - begin, doubles_at(task.rule_hyperparameters)
+        )
 
 
 # D = 1
@@ -222,7 +223,7 @@ def shrink_by_steps(param, d_param, state, n_params, n, hyperparameters):
 # LAMB
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, POINTER)
+@kernel(*PHASE_SIGNATURE)
 def shrink_by_trust(task_record, layer_records, dtype_ptr):
     """LAMB's `shrink_weights`, r being a layer's trust ratio: by r η RATE_1 MEAN / (RATE_2 √v + ε), at the most 2 r η.
 
