@@ -26,11 +26,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
+from .common.frozen_params import Finite, FrozenParams, Positive, Range
 from .common.lookup import look_up
 from .engine.layout import Layout
 
@@ -85,7 +85,7 @@ def as_random_state(seed: Any) -> np.random.RandomState:
         return seed
     if seed is None:
         return np.random.mtrand._rand
-    if isinstance(seed, Integral) and not isinstance(seed, bool) and 0 <= int(seed) < 2**32:
+    if Range(0, 2**32 - 1, whole=True).allows(seed):
         return np.random.RandomState(int(seed))
     raise ValueError(f"random_state={seed!r} must be a whole number from 0 to 2³² − 1, a numpy RandomState, or None.")
 
@@ -148,7 +148,7 @@ class _Scaled(_Named):
 
 
 @dataclass(frozen=True)
-class Orthogonal(Initializer):
+class Orthogonal(FrozenParams, Initializer):
     """A random orthogonal matrix times a gain; biases 0.
 
     The weight matrix's rows or columns, whichever are fewer, are orthonormal (times the gain), so that the layer keeps
@@ -182,10 +182,7 @@ class Orthogonal(Initializer):
            [0., 4.]])
     """
 
-    gain: float = 1.0
-
-    def __post_init__(self) -> None:
-        _check_numbers(self, self.gain > 0 if isinstance(self.gain, Real) else False, "a finite number above 0")
+    gain: Positive = 1.0
 
     def _draw(self, coef: np.ndarray, intercept: np.ndarray, generator: np.random.RandomState) -> None:
         long, short = max(coef.shape), min(coef.shape)
@@ -196,7 +193,7 @@ class Orthogonal(Initializer):
 
 
 @dataclass(frozen=True)
-class Uniform(Initializer):
+class Uniform(FrozenParams, Initializer):
     """Weights and biases of U(low, high), whatever the layers' widths: for networks small enough to follow by hand.
 
     Parameters
@@ -217,12 +214,15 @@ class Uniform(Initializer):
     array([0.637, 0.679, 0.651])
     """
 
-    low: float = -1.0
-    high: float = 1.0
+    low: Finite = -1.0
+    high: Finite = 1.0
 
     def __post_init__(self) -> None:
-        ordered = isinstance(self.low, Real) and isinstance(self.high, Real) and self.low < self.high
-        _check_numbers(self, ordered, "finite numbers, low below high")
+        super().__post_init__()
+        if not self.low < self.high:
+            raise ValueError(
+                f"Uniform: low must be less than high, but low={self.low!r}, high={self.high!r} were given."
+            )
 
     def _draw(self, coef: np.ndarray, intercept: np.ndarray, generator: np.random.RandomState) -> None:
         coef[...] = generator.uniform(self.low, self.high, coef.shape)
@@ -289,14 +289,6 @@ def _copies(name: str, arrays: Any) -> tuple[np.ndarray, ...]:
     if not all(np.isfinite(array).all() for array in copies):
         raise ValueError(f"{name} holds NaN or infinity: initial parameters must be finite.")
     return tuple(copies)
-
-
-def _check_numbers(initializer: Any, right: bool, allowed: str) -> None:
-    """Whether an initializer's numbers are `right`, and finite; they become floats."""
-    numbers = vars(initializer)
-    if not right or any(isinstance(n, bool) or not math.isfinite(n) for n in numbers.values()):
-        raise ValueError(f"{initializer!r}: {' and '.join(numbers)} must be {allowed}.")
-    numbers.update({name: float(number) for name, number in numbers.items()})
 
 
 INITIALIZERS: dict[str, Initializer] = {

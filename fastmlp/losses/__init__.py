@@ -1,7 +1,8 @@
-"""Losses by name, and all their classes: what users say → what training makes small."""
+"""Losses by name, and all their classes: what users write → what training minimizes."""
 
 from __future__ import annotations
 
+from ..common.lookup import look_up
 from .base import TASKS, BaseLoss, second_derivative_times
 from .classification import Focal, LogLoss
 from .custom import Loss
@@ -61,8 +62,8 @@ def as_loss(loss: str | BaseLoss) -> BaseLoss:
 
     Raises
     ------
-    ValueError
-        If it is neither.
+    UnknownName
+        A ValueError and a KeyError, if there is no such loss.
 
     Examples
     --------
@@ -71,7 +72,4 @@ def as_loss(loss: str | BaseLoss) -> BaseLoss:
     """
     if isinstance(loss, BaseLoss):
         return loss
-    if isinstance(loss, str) and loss in LOSSES:
-        return LOSSES[loss]
-    names = ", ".join(map(repr, LOSSES))
-    raise ValueError(f"loss must be one of {names}, or an object such as Huber(delta=2.0), got {loss!r}.")
+    return look_up("loss", loss, LOSSES, "an object such as Huber(delta=2.0)")

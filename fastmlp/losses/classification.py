@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 
-from ..activations import Activation
+from ..activations import BaseActivation
+from ..common.frozen_params import Decay, NotNegative, Range
 from ..compiler.kernel import Kernel, KernelModule
-from .base import PROBABILITIES, ClassLoss, is_number, name_of, values_may_be
+from .base import ClassLoss, is_elementwise, is_probability, name_of
 
 if TYPE_CHECKING:
     from ..kernels.losses import canonical as _sklearn_kernels
@@ -43,14 +44,29 @@ def clipped(p: np.ndarray) -> np.ndarray:
     return np.clip(p, epsilon, 1 - epsilon)
 
 
+@dataclass(frozen=True)
+class _ClassWeights:
+    """The rule of `Focal`'s alpha."""
+
+    def __str__(self) -> str:
+        return "None, a number in [0, 1], or a sequence of weights of at least 0"
+
+    def allows(self, value: Any) -> bool:
+        if isinstance(value, tuple):
+            return all(Range(0).allows(weight) for weight in value)
+        return value is None or Range(0, 1).allows(value)
+
+    def convert(self, value: Any) -> Any:
+        return value
+
+
 class ProbabilityLoss(ClassLoss):
     """What losses of probabilities share."""
 
     natural: ClassVar[dict[str, str]] = {"binary": "logistic", "multi-label": "logistic", "multi-class": "softmax"}
 
-    def _check_output(self, output: str | Activation, n_outputs: int) -> None:
-        if not values_may_be(output, PROBABILITIES):
-            self._refuse_output(output, "in [0, 1]", PROBABILITIES)
+    def _check_output(self, output: str | BaseActivation, n_outputs: int) -> None:
+        self._require_output(output, "in [0, 1]", is_probability)
 
 
 @dataclass(frozen=True)
@@ -85,7 +101,7 @@ class LogLoss(ProbabilityLoss):
     array([[ 0.45, -0.45]])
     """
 
-    label_smoothing: float = 0.0
+    label_smoothing: Decay = 0.0
     name: ClassVar[str] = "log_loss"
     score: ClassVar[str | None] = "accuracy"
     unfused: ClassVar[Kernel] = _kernels.log_loss_of_outputs
@@ -96,15 +112,11 @@ class LogLoss(ProbabilityLoss):
             return {"softmax": _kernels.smoothed_softmax, "logistic": _kernels.smoothed_logistic}
         return {"softmax": _sklearn_kernels.softmax_log_loss, "logistic": _sklearn_kernels.logistic_log_loss}
 
-    def validation_metric(self, output: str | Activation, task: str) -> str:
+    def validation_metric(self, output: str | BaseActivation, task: str) -> str:
         return "neg_loss" if self.label_smoothing else super().validation_metric(output, task)
 
-    def constants(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
+    def constants(self, output: str | BaseActivation, n_outputs: int) -> tuple[float, ...]:
         return () if self.is_fused(output) and not self.label_smoothing else (float(self.label_smoothing),)
-
-    def _check_numbers(self) -> None:
-        if not is_number(self.label_smoothing, high=1) or self.label_smoothing < 0:
-            raise ValueError(f"label_smoothing must be a number in [0, 1), got {self.label_smoothing!r}.")
 
     def _smoothed(self, target: np.ndarray) -> np.ndarray:
         return target * (1 - self.label_smoothing) + self.label_smoothing / 2
@@ -114,7 +126,7 @@ class LogLoss(ProbabilityLoss):
         return (p - t) / (p * (1 - p)), t / p**2 + (1 - t) / (1 - p) ** 2
 
     def fused_derivatives(
-        self, output: str | Activation, z: np.ndarray, target: np.ndarray
+        self, output: str | BaseActivation, z: np.ndarray, target: np.ndarray
     ) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
         if name_of(output) == "logistic":
             a = logistic(z)
@@ -153,8 +165,8 @@ class Focal(ProbabilityLoss):
     (1, 2, 5)
     """
 
-    gamma: float = 2.0
-    alpha: float | tuple[float, ...] | None = None
+    gamma: NotNegative = 2.0
+    alpha: Annotated[float | tuple[float, ...] | None, _ClassWeights()] = None
     name: ClassVar[str] = "focal"
     fused: ClassVar[dict[str, Kernel]] = {"softmax": _kernels.focal_softmax, "logistic": _kernels.focal_logistic}
     unfused: ClassVar[Kernel] = _kernels.focal_of_outputs
@@ -170,22 +182,12 @@ class Focal(ProbabilityLoss):
             return tuple(map(float, self.alpha))
         return (1.0 - self.alpha, float(self.alpha))
 
-    def constants(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
-        return (float(self.gamma), *self._weights(n_outputs if name_of(output) == "softmax" else 2))
+    def constants(self, output: str | BaseActivation, n_outputs: int) -> tuple[float, ...]:
+        return (float(self.gamma), *self._weights(2 if is_elementwise(output) else n_outputs))
 
-    def _check_numbers(self) -> None:
-        if not is_number(self.gamma) or self.gamma < 0:
-            raise ValueError(f"gamma must be a number ≥ 0, got {self.gamma!r}.")
-        if isinstance(self.alpha, tuple):
-            fits = all(is_number(weight) and weight >= 0 for weight in self.alpha)
-        else:
-            fits = self.alpha is None or (is_number(self.alpha) and 0 <= self.alpha <= 1)
-        if not fits:
-            raise ValueError(f"alpha must be None, a number in [0, 1], or weights ≥ 0, got {self.alpha!r}.")
-
-    def _check_output(self, output: str | Activation, n_outputs: int) -> None:
+    def _check_output(self, output: str | BaseActivation, n_outputs: int) -> None:
         super()._check_output(output, n_outputs)
-        n_classes = n_outputs if name_of(output) == "softmax" else 2
+        n_classes = 2 if is_elementwise(output) else n_outputs
         if self.alpha is not None and len(self._weights(n_classes)) != n_classes:
             raise ValueError(f"alpha={self.alpha!r} does not fit {n_classes} classes: give a weight for each, or None.")
 
@@ -199,7 +201,7 @@ class Focal(ProbabilityLoss):
         return np.where(positive, first, -first), second
 
     def fused_derivatives(
-        self, output: str | Activation, z: np.ndarray, target: np.ndarray
+        self, output: str | BaseActivation, z: np.ndarray, target: np.ndarray
     ) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
         return self._of_labels(z, target) if name_of(output) == "logistic" else self._of_classes(z, target)
 

@@ -105,11 +105,11 @@ class Loss(BaseLoss):
             (self.value, self.derivative),
             *([(self.derivative, self.second_derivative)] if self.second_derivative else []),
         ]
-        for f, slope in pairs:
-            if _is_plain(f, 2) and _is_plain(slope, 2) and _can_be_called(f) and _can_be_called(slope):
+        for f, derivative in pairs:
+            if all(_is_plain(one, 2) and _can_be_called(one) for one in (f, derivative)):
                 for target in _TARGETS:
-                    if not check_derivative(f, slope, (target,), stacklevel=4):
-                        break  # said once
+                    if not check_derivative(f, derivative, (target,)):
+                        break  # one warning is enough
 
     @property
     def unfused(self) -> Kernel:  # type: ignore[override]
@@ -133,8 +133,8 @@ class Loss(BaseLoss):
     def output_derivatives(self, a: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if self.second_derivative is None:
             raise ValueError(
-                f"{self!r} has no second derivative: give it one, Loss(value, derivative, curvature), or choose a "
-                "solver that needs none."
+                f"{self!r} has no second derivative: give it one, Loss(value, derivative, second_derivative), or "
+                "choose a solver that needs none."
             )
         first, second = (
             np.frompyfunc(function, 2, 1)(a, target) for function in (self.derivative, self.second_derivative)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from ..activations import ACTIVATIONS, Activation
+from ..activations import BaseActivation
 from ..compiler.kernel import Kernel, KernelModule
-from .base import NEVER_NEGATIVE, ClassLoss, name_of
+from .base import ClassLoss, has_both_signs, name_of
 
 if TYPE_CHECKING:
     from ..kernels.losses import margin as _kernels
@@ -25,10 +25,10 @@ class MarginLoss(ClassLoss):
     margin: ClassVar[float] = 1.0
     squared: ClassVar[bool] = False
 
-    def _reads_classes(self, output: str | Activation, n_outputs: int) -> bool:
+    def _reads_classes(self, output: str | BaseActivation, n_outputs: int) -> bool:
         return n_outputs > 1
 
-    def constants(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
+    def constants(self, output: str | BaseActivation, n_outputs: int) -> tuple[float, ...]:
         return (self.margin, float(self.squared))
 
     def default_output_activation(self, task: str) -> str:
@@ -39,11 +39,10 @@ class MarginLoss(ClassLoss):
             )
         return super().default_output_activation(task)
 
-    def _check_output(self, output: str | Activation, n_outputs: int) -> None:
-        if name_of(output) in NEVER_NEGATIVE:
-            self._refuse_output(output, "of both signs", ACTIVATIONS.keys() - NEVER_NEGATIVE)
+    def _check_output(self, output: str | BaseActivation, n_outputs: int) -> None:
+        self._require_output(output, "of both signs", has_both_signs)
 
-    def _wrong_width(self, y: np.ndarray, output: str | Activation, n_outputs: int, expected: int) -> str:
+    def _wrong_width(self, y: np.ndarray, output: str | BaseActivation, n_outputs: int, expected: int) -> str:
         return (
             f"loss={self.name!r} takes one class a row, y (n, 1), but y has shape {y.shape}: for several labels use "
             "loss='log_loss' or 'focal', or fit a model for each label."
@@ -146,12 +145,12 @@ class Perceptron(MarginLoss):
     name: ClassVar[str] = "perceptron"
     margin: ClassVar[float] = 0.0
 
-    def _reads_classes(self, output: str | Activation, n_outputs: int) -> bool:
+    def _reads_classes(self, output: str | BaseActivation, n_outputs: int) -> bool:
         return n_outputs > 1 and name_of(output) != "step"
 
-    def kernel(self, output: str | Activation) -> Kernel:
+    def kernel(self, output: str | BaseActivation) -> Kernel:
         return _kernels.perceptron_rule if name_of(output) == "step" else _kernels.margin
 
-    def _check_output(self, output: str | Activation, n_outputs: int) -> None:
+    def _check_output(self, output: str | BaseActivation, n_outputs: int) -> None:
         if name_of(output) != "step":
             super()._check_output(output, n_outputs)

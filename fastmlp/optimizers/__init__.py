@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..common.lookup import look_up
 from ..schedules import Schedule
 from .adam import Adam, AdaMax, AdamW, AMSGrad, NAdam, RAdam
 from .adaptive import AdaDelta, AdaGrad, RMSProp
@@ -76,14 +77,9 @@ def as_optimizer(optimizer: str | Optimizer, learning_rate: float | Schedule | N
 
     Raises
     ------
-    ValueError
-        If there is none of this name.
+    UnknownName
+        A ValueError and a KeyError, if there is no optimizer of this name.
     """
-    if isinstance(optimizer, str):
-        if optimizer not in OPTIMIZERS:
-            raise ValueError(
-                f"There is no optimizer {optimizer!r}; there are {', '.join(sorted(OPTIMIZERS))}, and the classes of "
-                "fastmlp.optimizers with settings of your own."
-            )
-        optimizer = OPTIMIZERS[optimizer]
+    if not isinstance(optimizer, Optimizer):
+        optimizer = look_up("optimizer", optimizer, OPTIMIZERS, "an object such as AdamW(1e-3, weight_decay=1e-2)")
     return optimizer if learning_rate is None else replace(optimizer, learning_rate=learning_rate)

@@ -57,7 +57,7 @@ class LAMB(Optimizer):
 
     >>> import numpy as np
     >>> from fastmlp.optimizers import LAMB
-    >>> LAMB(0.01).begin().rates(2)[:, 0].tolist()
+    >>> LAMB(0.01).begin().step_rates(2)[:, 0].tolist()
     [0.01, 0.01]
     >>> LAMB(0.01).begin().step(np.ones(3), gradient=np.ones(3))  # doctest: +NORMALIZE_WHITESPACE
     Traceback (most recent call last):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
 
 from ..common.frozen_params import NotNegative, Positive, Range
+from ..common.lookup import look_up
 from .base import Constant, Schedule
 
 
@@ -84,7 +86,16 @@ class Adaptive(Schedule):
 
 
 def schedule_by_name(name: str, learning_rate: float, power: float) -> Schedule:
-    """scikit-learn's 'constant', 'invscaling' (with its power) or 'adaptive'."""
-    if name == "invscaling":
-        return InverseScaling(learning_rate, power)
-    return {"constant": Constant, "adaptive": Adaptive}[name](learning_rate)
+    """Return scikit-learn's schedule of this name: 'constant', 'invscaling' (with its power) or 'adaptive'.
+
+    Raises
+    ------
+    UnknownName
+        A ValueError and a KeyError, if there is no such schedule.
+    """
+    known: dict[str, Callable[[float], Schedule]] = {
+        "constant": Constant,
+        "invscaling": lambda rate: InverseScaling(rate, power),
+        "adaptive": Adaptive,
+    }
+    return look_up("learning_rate", name, known, "a schedule object, see fastmlp.schedules")(learning_rate)

@@ -88,7 +88,7 @@ def test_what_has_not_changed_is_found(ask, cache):
     assert kept(cache) == 1
 
 
-@pytest.mark.filterwarnings("ignore:.*has the slope")  # f is edited, and its derivative is not
+@pytest.mark.filterwarnings("ignore:.*but the derivative of")  # f is edited, and its derivative is not
 def test_edits_are_seen(ask, cache):
     """Of a number, a function called, a function itself, a default; back again, what was kept is right again."""
     edits = [

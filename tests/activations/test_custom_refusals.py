@@ -222,7 +222,7 @@ def test_what_needs_python_is_refused(function):
         with pytest.raises(ValueError, match="cannot be compiled: ") as caught:
             activation.kernel.load(dtype)
         message = str(caught.value)
-        place = f"(in {function.__name__}, test_own_refusals.py, line {line + 1}: `{lines[line].strip()}`)"
+        place = f"(in {function.__name__}, test_custom_refusals.py, line {line + 1}: `{lines[line].strip()}`)"
         assert message.startswith(f"{function.__qualname__}, one cannot be compiled: ")
         assert place in message
         assert "What is allowed: functions take numbers and return one" in message
@@ -321,7 +321,7 @@ def test_arguments_of_any_name():
 
     wrapped = decorated(one)
     for function in (wrapped, lambda z: wrapped(z)):
-        with pytest.raises(ValueError, match=r"^one cannot be .*: arguments of any name .* \(in wrapper, test_own_ref"):
+        with pytest.raises(ValueError, match=r"^one cannot be .*: arguments of any name .* \(in wrapper, test_custom_ref"):
             quietly(function)
 
 

@@ -88,7 +88,7 @@ def use_every_loss(dtype):
 
 def use_every_activation(dtype):
     """One hidden layer of each, and a batch that goes in parts."""
-    hidden = [activation for activation in ACTIVATIONS.values() if activation.hidden]
+    hidden = [activation for activation in ACTIVATIONS.values() if activation.is_elementwise]
     network = TrainableModel([2] * (len(hidden) + 1) + [1], [*hidden, "identity"], "squared_error", dtype)
     rows = Dataset(np.ones((2048, 2), dtype), np.ones((2048, 1), dtype))
     EpochRunner(network, rows, OPTIMIZERS["sgd"], np.arange(2048), 2048).run(0.1)

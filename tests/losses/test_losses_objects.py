@@ -64,7 +64,9 @@ def test_by_name():
     assert as_loss("huber") == Huber()
     assert as_loss(QUARTIC) is QUARTIC
     for wrong in ("hubert", None, Huber):
-        with pytest.raises(ValueError, match=r"loss must be one of 'log_loss', .*'tweedie', or an object .* got"):
+        with pytest.raises(
+            ValueError, match=r"^loss=.* is unknown: it is one of log_loss, .*tweedie, or an object such as"
+        ):
             as_loss(wrong)
     assert sorted(names_for("classifier") + names_for("regressor")) == sorted(LOSSES)
 
@@ -96,7 +98,7 @@ REFUSED = {
     "alpha=.* does not fit 3 classes": [(Focal(alpha=0.25), "softmax", 3), (Focal(alpha=(1, 2)), "softmax", 3)],
     "alpha=.* does not fit 2 classes": [(Focal(alpha=(1, 2, 3)), "logistic", 3)],
     "delta must be": [(Huber(0.0), "identity", 1), (Huber(np.inf), "identity", 1), (Huber(None), "identity", 1)],
-    r"quantiles must lie in \(0, 1\), in ascending order": [
+    r"quantiles must be numbers in \(0, 1\), in ascending order": [
         (Quantile(q), "identity", 2)
         for q in (0.0, 1.0, -0.1, (0.1, 1.5), (0.9, 0.1), (0.5, 0.5), (), np.nan, ("a", 0.5))
     ],
@@ -301,12 +303,14 @@ def test_wrong_slopes_are(wrong):
     def square(a, y):
         return (a - y) ** 2
 
-    with pytest.warns(UserWarning, match=r"<lambda>\(.*, [01]\.0\) is .*, but square has the slope .* there") as caught:
+    with pytest.warns(
+        UserWarning, match=r"<lambda>\(.*, [01]\.0\) is .*, but the derivative of square is about .* there"
+    ) as caught:
         loss = Loss(square, wrong)
     assert [one.filename for one in caught] == [__file__]
     copy.deepcopy(loss)
     loss.check("identity", 1)
-    with pytest.warns(UserWarning, match="quartic_slope has the slope"):
+    with pytest.warns(UserWarning, match="the derivative of quartic_slope is about"):
         Loss(quartic, quartic_slope, lambda a, y: 12 * (a - y))
 
 

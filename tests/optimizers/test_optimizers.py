@@ -209,7 +209,9 @@ def test_names():
     assert as_optimizer("adamw", Cosine(0.1, 10)) == AdamW(Cosine(0.1, 10))
     assert as_optimizer(Lion()) == Lion()
     assert as_optimizer(Lion(), 0.5) == Lion(0.5)
-    with pytest.raises(ValueError, match=r"no optimizer 'adma'; there are adadelta, adagrad, adam,"):
+    with pytest.raises(
+        ValueError, match=r"^optimizer='adma' is unknown: it is one of sgd, momentum, .* or an object such as"
+    ):
         as_optimizer("adma")
 
 

@@ -21,7 +21,7 @@ In this file: scikit-learn's own four, fused with their output activations. Loga
 
 import numpy as np
 
-from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inline_llvm, kernel
+from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inline_ir, inline_llvm, kernel
 from ..activations.basic import softmax_rows
 from ..lowlevel.pointers import carray
 from ..math.elementary import exp, log, logistic
@@ -36,6 +36,18 @@ def clip(p, epsilon):
     p = epsilon if p < epsilon else p
     highest = type(epsilon)(1) - epsilon
     return highest if p > highest else p
+
+
+@inline_ir
+def per_output(z, delta, target, weight, loss, n):
+    """Return (a, d, y, w, losses): the arrays (n,) of a loss that has a target for each of n outputs."""
+    return carray(z, n), carray(delta, n), carray(target, n), carray(weight, n), carray(loss, n)
+
+
+@inline_ir
+def constant_like(w, constants, place):
+    """Return the loss's number at this place in the type of w's elements."""
+    return w.dtype.type(carray(constants, place + 1)[place])
 
 
 @kernel(*SIGNATURE)
@@ -61,8 +73,7 @@ def logistic_log_loss(z, delta, target, weight, loss, rows, columns, n_targets, 
     """a = logistic(z), loss = −(y log a + (1 − y) log(1 − a)), each output a label of its own, y 0 or 1."""
     prefer_wide_vectors()
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses = carray(weight, n), carray(loss, n)
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
     epsilon, zero, one = epsilon_of(w.dtype.type(0)), w.dtype.type(0), w.dtype.type(1)
     for i in range(n):
         a[i] = logistic(a[i])
@@ -77,8 +88,7 @@ def logistic_log_loss(z, delta, target, weight, loss, rows, columns, n_targets, 
 def squared_error(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """a = z, loss = ½ mean over the outputs of (a − y)², delta that of ½ the *sum*: scikit-learn's habit."""
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses = carray(weight, n), carray(loss, n)
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
     half = 0.5 / columns
     for i in range(n):
         difference = a[i] - y[i]
@@ -90,8 +100,7 @@ def squared_error(z, delta, target, weight, loss, rows, columns, n_targets, cons
 def poisson(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """a = exp(z), loss = y log(y / a) − y + a, half the Poisson deviance (y log y = 0 at y = 0)."""
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses = carray(weight, n), carray(loss, n)
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
     zero, one = w.dtype.type(0), w.dtype.type(1)
     for i in range(n):
         a[i] = exp(a[i])

@@ -13,7 +13,7 @@ from ..lowlevel.pointers import carray
 from ..math.elementary import exp, log, logistic
 from ..math.lanes import epsilon_of, prefer_wide_vectors
 from ..math.logarithms import log_one_plus
-from .canonical import SIGNATURE, clip
+from .canonical import SIGNATURE, clip, constant_like, per_output
 
 
 @inline_llvm
@@ -31,10 +31,9 @@ def smoothed_logistic(z, delta, target, weight, loss, rows, columns, n_targets, 
     """
     prefer_wide_vectors()
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses = carray(weight, n), carray(loss, n)
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
     zero, one = w.dtype.type(0), w.dtype.type(1)
-    smoothing = w.dtype.type(carray(constants, 1)[0])
+    smoothing = constant_like(w, constants, 0)
     for i in range(n):
         v, t = a[i], smoothed(y[i], smoothing)
         value = (one - t if v > zero else -t) * v + log_one_plus(exp(-abs(v)))
@@ -89,10 +88,9 @@ def log_loss_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets
     """
     prefer_wide_vectors()
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses = carray(weight, n), carray(loss, n)
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
     epsilon, one = epsilon_of(w.dtype.type(0)), w.dtype.type(1)
-    smoothing = w.dtype.type(carray(constants, 1)[0])
+    smoothing = constant_like(w, constants, 0)
     for i in range(n):
         p, t = clip(a[i], epsilon), smoothed(y[i], smoothing)
         q = one - p
@@ -112,10 +110,10 @@ def focal_logistic(z, delta, target, weight, loss, rows, columns, n_targets, con
     """
     prefer_wide_vectors()
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses, numbers = carray(weight, n), carray(loss, n), carray(constants, 3)
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
     zero, one = w.dtype.type(0), w.dtype.type(1)
-    gamma, alpha_0, alpha_1 = w.dtype.type(numbers[0]), w.dtype.type(numbers[1]), w.dtype.type(numbers[2])
+    gamma, alpha_0 = constant_like(w, constants, 0), constant_like(w, constants, 1)
+    alpha_1 = constant_like(w, constants, 2)
     for i in range(n):
         sign = one if y[i] > zero else -one
         alpha = (alpha_1 if y[i] > zero else alpha_0) * w[i]
@@ -174,10 +172,10 @@ def focal_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, c
     """loss = −α q^γ log p, slope ± α q^γ (γ log p / q − 1 / p), + where y is 1; p = a there, else 1 − a; clipped."""
     prefer_wide_vectors()
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses, numbers = carray(weight, n), carray(loss, n), carray(constants, 3)
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
     epsilon, zero, one = epsilon_of(w.dtype.type(0)), w.dtype.type(0), w.dtype.type(1)
-    gamma, alpha_0, alpha_1 = w.dtype.type(numbers[0]), w.dtype.type(numbers[1]), w.dtype.type(numbers[2])
+    gamma, alpha_0 = constant_like(w, constants, 0), constant_like(w, constants, 1)
+    alpha_1 = constant_like(w, constants, 2)
     for i in range(n):
         sign = one if y[i] > zero else -one
         alpha = (alpha_1 if y[i] > zero else alpha_0) * w[i]

@@ -12,7 +12,7 @@ from ...compiler.numba_backend import inline_llvm, kernel
 from ..lowlevel.pointers import carray
 from ..math.elementary import exp, log
 from ..math.lanes import prefer_wide_vectors
-from .canonical import SIGNATURE
+from .canonical import SIGNATURE, per_output
 
 
 @inline_llvm
@@ -27,8 +27,7 @@ def poisson_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets,
     """loss = y log(y / a) − y + a (y log y = 0 at y = 0), slope 1 − y / a."""
     prefer_wide_vectors()
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses = carray(weight, n), carray(loss, n)
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
     for i in range(n):
         mean, t = positive(a[i]), np.float64(y[i])
         losses[i] = (t * log(t / mean if t > 0.0 else 1.0) - t + mean) * np.float64(w[i])
@@ -40,8 +39,7 @@ def gamma(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """Fused with exp: loss = log(a / y) + y / a − 1, delta = 1 − y / a, y > 0."""
     prefer_wide_vectors()
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses = carray(weight, n), carray(loss, n)
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
     for i in range(n):
         v = np.float64(a[i])
         ratio = np.float64(y[i]) * exp(-v)
@@ -56,8 +54,7 @@ def gamma_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, c
     """loss = log(a / y) + y / a − 1, slope (1 − y / a) / a, y > 0."""
     prefer_wide_vectors()
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses = carray(weight, n), carray(loss, n)
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
     for i in range(n):
         mean, t = positive(a[i]), np.float64(y[i])
         ratio = t / mean
@@ -82,8 +79,8 @@ def tweedie(z, delta, target, weight, loss, rows, columns, n_targets, constants)
     """
     prefer_wide_vectors()
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses, p = carray(weight, n), carray(loss, n), carray(constants, 1)[0]
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
+    p = carray(constants, 1)[0]
     for i in range(n):
         value, derivative = tweedie_terms(np.float64(a[i]), np.float64(y[i]), p)
         losses[i] = value * np.float64(w[i])
@@ -97,8 +94,8 @@ def tweedie_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets,
     """The same loss as `tweedie`, slope (a^(2 − p) − y a^(1 − p)) / a; settings: the power p, neither 0, 1 nor 2."""
     prefer_wide_vectors()
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses, p = carray(weight, n), carray(loss, n), carray(constants, 1)[0]
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
+    p = carray(constants, 1)[0]
     for i in range(n):
         mean = positive(a[i])
         value, derivative = tweedie_terms(log(mean), np.float64(y[i]), p)

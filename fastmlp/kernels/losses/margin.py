@@ -5,7 +5,7 @@ import numpy as np
 from ...compiler.numba_backend import inline_llvm, kernel
 from ..lowlevel.pointers import carray
 from ..math.lanes import prefer_wide_vectors
-from .canonical import SIGNATURE
+from .canonical import SIGNATURE, per_output
 
 
 @inline_llvm
@@ -56,8 +56,7 @@ def perceptron_rule(z, delta, target, weight, loss, rows, columns, n_targets, co
     """Behind step: loss = |a − y|, a mistake or none; delta = a − y, overwritten, as step's own slope is 0."""
     prefer_wide_vectors()
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses = carray(weight, n), carray(loss, n)
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
     for i in range(n):
         difference = a[i] - y[i]
         d[i] = difference * w[i]

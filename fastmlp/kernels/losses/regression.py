@@ -12,7 +12,7 @@ from ..lowlevel.pointers import carray
 from ..math.elementary import log, tanh
 from ..math.lanes import prefer_wide_vectors
 from ..math.logarithms import log_one_plus
-from .canonical import SIGNATURE
+from .canonical import SIGNATURE, constant_like, per_output
 
 
 @kernel(*SIGNATURE)
@@ -20,9 +20,8 @@ def squares(z, delta, target, weight, loss, rows, columns, n_targets, constants)
     """Fused with identity: loss = s (a − y)², delta = s′ (a − y); settings: s and s′, which are ½ and 1, or 1 and 2."""
     prefer_wide_vectors()
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses, numbers = carray(weight, n), carray(loss, n), carray(constants, 2)
-    scale, derivative = numbers[0], w.dtype.type(numbers[1])
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
+    scale, derivative = carray(constants, 1)[0], constant_like(w, constants, 1)
     for i in range(n):
         difference = a[i] - y[i]
         d[i] = derivative * difference * w[i]
@@ -34,9 +33,8 @@ def squares_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets,
     """loss = s (a − y)², slope s′ (a − y); settings: s and s′ (scikit-learn's habit is ½ / columns beside 1)."""
     prefer_wide_vectors()
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses, numbers = carray(weight, n), carray(loss, n), carray(constants, 2)
-    scale, derivative = numbers[0], w.dtype.type(numbers[1])
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
+    scale, derivative = carray(constants, 1)[0], constant_like(w, constants, 1)
     for i in range(n):
         difference = a[i] - y[i]
         d[i] *= derivative * difference * w[i]
@@ -48,8 +46,7 @@ def absolute(z, delta, target, weight, loss, rows, columns, n_targets, constants
     """loss = |a − y|, slope its sign."""
     prefer_wide_vectors()
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses = carray(weight, n), carray(loss, n)
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
     zero, one = w.dtype.type(0), w.dtype.type(1)
     for i in range(n):
         r = a[i] - y[i]
@@ -62,9 +59,8 @@ def huber(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """With s = a − y cut to [−δ, δ]: loss = s (a − y) − ½ s², slope s; settings: δ."""
     prefer_wide_vectors()
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses = carray(weight, n), carray(loss, n)
-    limit = w.dtype.type(carray(constants, 1)[0])
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
+    limit = constant_like(w, constants, 0)
     for i in range(n):
         r = a[i] - y[i]
         s = limit if r > limit else -limit if r < -limit else r
@@ -80,8 +76,7 @@ def log_cosh(z, delta, target, weight, loss, rows, columns, n_targets, constants
     """
     prefer_wide_vectors()
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses = carray(weight, n), carray(loss, n)
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
     half, one = w.dtype.type(0.5), w.dtype.type(1)
     for i in range(n):
         r = abs(a[i] - y[i])

@@ -14,9 +14,9 @@ from ...compiler.kernel import Argument
 LEARNING_RATE, RATE_1, RATE_2, RATE_3, L2, SCALE, BETA_1, BETA_2, WEIGHT_DECAY, EPSILON = range(10)
 MOMENTUM, RHO = BETA_1, BETA_2
 N_STEP_RATES, N_HYPERPARAMETERS = 4, 16
-#: Of `penalties`, in rows 0 and 1: the largest size of a gradient's element, the address of the rule behind; and how
-#: many numbers further on that rule's row is.
-LARGEST, RULE = BETA_1, BETA_2
+#: Of `penalties`, in rows 0 and 1: the largest magnitude of a gradient's element; the address of the rule that follows,
+#: an int64 in the last 8 bytes of the row; and how many numbers further on that rule's row is.
+LARGEST, RULE = BETA_1, N_HYPERPARAMETERS - 1
 BEHIND = 2 * N_HYPERPARAMETERS
 #: Of `shrinkage`, in the rule's first row: two of the step's rates, and four numbers more.
 GIVEN, MOST, SHRINKAGE, MEAN, KEPT, MOMENT = RATE_2, RATE_3, 10, 11, 12, 13

@@ -9,13 +9,12 @@ Penalties are of the weights and not of the biases, divided as L2 is by the sum 
 ``loss = (Σ wᵢ lossᵢ + l2 / 2 Σ p² + l1 Σ |p|) / Σ wᵢ``. The step that L1 takes is in `shrinkage`.
 """
 
-import numpy as np
-
 from ...compiler.numba_backend import DOUBLES, POINTER, SIZE, inline_reduction, kernel
 from ..lowlevel.barrier import thread_range
-from ..lowlevel.pointers import call, carray, doubles_at, min_size, pointer_at, shift
-from ..lowlevel.records import BEHIND, FLAT_TILE, L2, LARGEST, LAYER_POINTER, N_STEP_RATES, RULE, SCALE, TASK_POINTER
+from ..lowlevel.pointers import call, carray, doubles_at, load_int64, min_size, pointer_at, shift
+from ..lowlevel.records import BEHIND, FLAT_TILE, LARGEST, LAYER_POINTER, N_STEP_RATES, RULE, TASK_POINTER
 from ..math.lanes import prefer_wide_vectors
+from .hyperparameters import number_like, step_numbers
 
 
 @kernel(POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)
@@ -27,15 +26,15 @@ def clip_by_value(param, d_param, state, n_params, n, hyperparameters):
     """
     prefer_wide_vectors()
     p, d = carray(param, n), carray(d_param, n)
-    l2, scale = p.dtype.type(hyperparameters[L2]), p.dtype.type(hyperparameters[SCALE])
-    largest = p.dtype.type(hyperparameters[LARGEST])
+    _, l2, scale = step_numbers(p, hyperparameters)
+    largest = number_like(p, hyperparameters, LARGEST)
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         g = largest if g > largest else g
         d[i] = -largest if g < -largest else g
     for i in range(N_STEP_RATES):
         hyperparameters[BEHIND + i] = hyperparameters[i]
-    call(np.int64(hyperparameters[RULE]), (param, d_param, state, n_params, n, shift(hyperparameters, BEHIND)))
+    call(load_int64(hyperparameters, RULE), (param, d_param, state, n_params, n, shift(hyperparameters, BEHIND)))
 
 
 @kernel(TASK_POINTER, LAYER_POINTER, POINTER)
