@@ -321,7 +321,9 @@ def test_arguments_of_any_name():
 
     wrapped = decorated(one)
     for function in (wrapped, lambda z: wrapped(z)):
-        with pytest.raises(ValueError, match=r"^one cannot be .*: arguments of any name .* \(in wrapper, test_custom_ref"):
+        with pytest.raises(
+            ValueError, match=r"^one cannot be .*: arguments of any name .* \(in wrapper, test_custom_ref"
+        ):
             quietly(function)
 
 
