@@ -12,9 +12,8 @@ AdamW(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-08, weight_decay
 By name they have the numbers of their papers, and those that their papers leave open from PyTorch; each class says
 where its numbers come from.
 
->>> sorted(OPTIMIZERS)  # doctest: +NORMALIZE_WHITESPACE
-['adadelta', 'adagrad', 'adam', 'adamax', 'adamw', 'amsgrad', 'lamb', 'lion', 'momentum', 'nadam', 'nesterov',
- 'radam', 'rmsprop', 'sgd']
+>>> "lion" in OPTIMIZERS
+True
 >>> as_optimizer("momentum", learning_rate=0.1)
 SGD(learning_rate=0.1, momentum=0.9, nesterov=False)
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import scipy.sparse
 from helpers.guarded import assert_lines_are_zero
-from helpers.loss_cases import CASES, QUARTIC, make_problem
+from helpers.loss_cases import CASES, make_problem
+from oracles.reference_losses import QUARTIC
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
 

@@ -89,6 +89,13 @@ def compute_through(loss, output, z, y, w, dtype):
     return a, delta, losses
 
 
+def test_every_registered_loss_has_a_case():
+    missing = LOSSES.keys() - reference_losses.CASES.keys()
+    assert not missing, f"add {missing} to CASES in tests/oracles/reference_losses.py"
+    for name, case in reference_losses.CASES.items():
+        assert case.objects and {loss.name for loss, _ in case.objects} == {name}
+
+
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_from_pre_activations(dtype, case):

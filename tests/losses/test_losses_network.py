@@ -7,8 +7,9 @@ compiled loss, and to PyTorch where it has the same loss. The bits depend on no 
 import numpy as np
 import pytest
 import scipy.sparse
-from helpers.loss_cases import CASES, OWN, QUARTIC, activation, make_problem
+from helpers.loss_cases import CASES, OWN, activation, make_problem
 from helpers.seeds import choose, seed_of
+from oracles.reference_losses import QUARTIC
 from oracles.scalar_losses import differentiate
 
 from fastmlp import warmup

@@ -6,8 +6,9 @@ import pickle
 
 import numpy as np
 import pytest
-from helpers.loss_cases import CASES, QUARTIC, draw_targets, make_problem, quartic, quartic_bend, quartic_slope
+from helpers.loss_cases import CASES, draw_targets, make_problem
 from oracles import reference_losses
+from oracles.reference_losses import QUARTIC, quartic, quartic_derivative, quartic_second_derivative
 from sklearn.base import clone
 
 from fastmlp import Network
@@ -234,7 +235,7 @@ def test_crossings_are_counted():
 
 
 def test_user_functions_are_compiled_once():
-    assert Loss(quartic, quartic_slope).kernel("tanh") is QUARTIC.kernel("identity")
+    assert Loss(quartic, quartic_derivative).kernel("tanh") is QUARTIC.kernel("identity")
     other = Loss(quartic, lambda a, y: (a - y) ** 3 * 4)
     assert other != QUARTIC
     assert other.kernel("tanh") is not QUARTIC.kernel("tanh")
@@ -264,8 +265,8 @@ def test_user_functions_that_cannot_be_compiled():
     for wrong in (3.0, np.exp, print, lambda a: a, Huber):
         with pytest.raises(ValueError, match=r"must be a plain Python function of 2 numbers"):
             Loss(quartic, wrong).check("identity", 1)
-    with pytest.raises(ValueError, match=r"quartic_slope cannot be compiled: .*What is allowed"):
-        Loss(uses_a_list, quartic_slope).kernel("identity").address(np.float64)
+    with pytest.raises(ValueError, match=r"quartic_derivative cannot be compiled: .*What is allowed"):
+        Loss(uses_a_list, quartic_derivative).kernel("identity").address(np.float64)
 
 
 @pytest.mark.parametrize(
@@ -310,23 +311,23 @@ def test_wrong_slopes_are(wrong):
     assert [one.filename for one in caught] == [__file__]
     copy.deepcopy(loss)
     loss.check("identity", 1)
-    with pytest.warns(UserWarning, match="the derivative of quartic_slope is about"):
-        Loss(quartic, quartic_slope, lambda a, y: 12 * (a - y))
+    with pytest.warns(UserWarning, match="the derivative of quartic_derivative is about"):
+        Loss(quartic, quartic_derivative, lambda a, y: 12 * (a - y))
 
 
 def test_what_gives_no_number():
     for wrong in (lambda a, y: "low", lambda a, y: (a, y), lambda a, y: None, lambda a, y: 1j * a):
         with pytest.raises(TypeError, match=r"gives .*, no real number. What is allowed"):
-            Loss(wrong, quartic_slope)
+            Loss(wrong, quartic_derivative)
         with pytest.raises(TypeError, match=r"gives .*, no real number"):
             Loss(quartic, wrong)
 
 
 def test_user_losses_without_a_second_derivative():
-    with pytest.raises(ValueError, match=r"Loss\(quartic, quartic_slope\) has no second derivative"):
-        Loss(quartic, quartic_slope).output_derivatives(np.ones((1, 1)), np.ones((1, 1)))
-    assert repr(QUARTIC) == "Loss(quartic, quartic_slope, quartic_bend)"
-    assert quartic_bend(3.0, 1.0) == 48
+    with pytest.raises(ValueError, match=r"Loss\(quartic, quartic_derivative\) has no second derivative"):
+        Loss(quartic, quartic_derivative).output_derivatives(np.ones((1, 1)), np.ones((1, 1)))
+    assert repr(QUARTIC) == "Loss(quartic, quartic_derivative, quartic_second_derivative)"
+    assert quartic_second_derivative(3.0, 1.0) == 48
 
 
 FACTOR = 2.0

@@ -13,52 +13,30 @@ import pytest
 from helpers.guarded import Guarded, call
 from helpers.problems import make_problem
 from oracles import reference_optimizers
+from oracles.reference_optimizers import CASES, RULES
 from sklearn.base import clone
 
 from fastmlp import MLPClassifier, optimizers, schedules
 from fastmlp.compiler import kernel as kernels
 from fastmlp.kernels.lowlevel import records
-from fastmlp.optimizers import (
-    LAMB,
-    OPTIMIZERS,
-    SGD,
-    AdaDelta,
-    AdaGrad,
-    Adam,
-    AdaMax,
-    AdamW,
-    AMSGrad,
-    Lion,
-    NAdam,
-    RAdam,
-    RMSProp,
-    as_optimizer,
-)
+from fastmlp.optimizers import OPTIMIZERS, SGD, Adam, AdamW, AMSGrad, Lion, Optimizer, RMSProp, as_optimizer
 from fastmlp.schedules import Adaptive, Cosine, Exponential, InverseScaling, WarmUp
 from fastmlp.training.minibatch import STEPS_AHEAD, EpochRunner, RateBuffer
 
 TYPES = [np.float32, np.float64]
-#: One for each way through the kernels, with numbers that are exact in float32.
-RULES = {
-    "sgd": SGD(0.125),
-    "momentum": SGD(0.125, momentum=0.75),
-    "nesterov": SGD(0.125, momentum=0.75, nesterov=True),
-    "adagrad": AdaGrad(0.125, 2**-10),
-    "adadelta": AdaDelta(0.125, 0.75, 2**-10),
-    "rmsprop": RMSProp(0.125, 0.75, epsilon=2**-10),
-    "rmsprop, momentum": RMSProp(0.125, 0.75, 0.5, 2**-10),
-    "rmsprop, centred": RMSProp(0.125, 0.75, epsilon=2**-10, centred=True),
-    "rmsprop, centred, momentum": RMSProp(0.125, 0.75, 0.5, 2**-10, centred=True),
-    "adam": Adam(0.125, 0.75, 0.96875, 2**-10),
-    "amsgrad": AMSGrad(0.125, 0.75, 0.96875, 2**-10),
-    "adamax": AdaMax(0.125, 0.75, 0.96875, 2**-10),
-    "nadam": NAdam(0.125, 0.75, 0.96875, 2**-10),
-    "radam": RAdam(0.125, 0.75, 0.96875, 2**-10),
-    "adamw": AdamW(0.125, 0.75, 0.96875, 2**-10, 0.5),
-    "lion": Lion(0.125, 0.75, 0.96875, 0.5),
-}
-#: And those that move nothing in their first pass.
-OF_NETWORKS = {**RULES, "lamb": LAMB(0.125, 0.75, 0.96875, 2**-10, 0.5)}
+#: And those that need a network's layers.
+OF_NETWORKS = {name: case.optimizer for name, case in CASES.items()}
+
+
+def test_every_registered_optimizer_has_a_case():
+    """Its class, its kernel, and a case of its name, by which its learning rates are known."""
+    missing = OPTIMIZERS.keys() - CASES.keys()
+    assert not missing, f"add {missing} to CASES in tests/oracles/reference_optimizers.py"
+    for name, optimizer in OPTIMIZERS.items():
+        assert type(optimizer) is type(CASES[name].optimizer)
+        assert optimizer.kernel() is CASES[name].optimizer.kernel()
+    exported = {kind for kind in vars(optimizers).values() if isinstance(kind, type) and issubclass(kind, Optimizer)}
+    assert exported - {Optimizer} == {type(case.optimizer) for case in CASES.values()}
 
 
 def tolerance(dtype, ulps=16):
@@ -191,7 +169,7 @@ FORBIDDEN = {
     "beta_2": (KEPT, [-0.1, 1.0, np.inf]),
     "epsilon": (ABOVE_ZERO, [0, -1e-8, np.nan, np.inf]),
     "weight_decay": (FROM_ZERO, [-1e-9, np.nan, np.inf, None]),
-    "momentum_decay": (FROM_ZERO, [-1e-9, np.inf]),
+    **{name: row for case in CASES.values() for name, row in (case.forbidden or {}).items()},
 }
 CLASSES = sorted({type(optimizer) for optimizer in OPTIMIZERS.values()}, key=lambda kind: kind.__name__)
 
@@ -334,8 +312,6 @@ def test_another_optimizer_or_schedule_compiles_its_own_unit_alone(problem, aske
 
     run(Adam())
     assert run(Adam()) == []
-    kernels = {optimizer.kernel().__name__: optimizer.kernel() for optimizer in RULES.values()}
-    assert len(kernels) == len(RULES) - 1  # centred with momentum and without is the same
     for optimizer in RULES.values():
         with monkeypatch.context() as patch:
             patch.setattr(optimizer.kernel(), "compiled", {})  # as if it had never been used

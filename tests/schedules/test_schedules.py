@@ -1,4 +1,4 @@
-"""Schedules: closed forms, edges, settings. Those that PyTorch has are compared with it in test_optimizers_torch."""
+"""Schedules: closed forms, edges, parameters. Those that PyTorch has are compared with it in test_optimizers_torch."""
 
 import copy
 import pickle
@@ -6,6 +6,7 @@ from dataclasses import FrozenInstanceError, fields
 
 import numpy as np
 import pytest
+from oracles.reference_schedules import CASES
 from sklearn.base import clone
 
 from fastmlp import schedules
@@ -14,12 +15,9 @@ from fastmlp.schedules import (
     Constant,
     Cosine,
     CosineRestarts,
-    Exponential,
     InverseScaling,
-    InverseTime,
     OneCycle,
-    Polynomial,
-    StepDecay,
+    Schedule,
     WarmUp,
     count_steps,
     schedule_by_name,
@@ -27,32 +25,16 @@ from fastmlp.schedules import (
 
 T = np.arange(200)
 
-#: A schedule, and its rate at step t as anyone would write it for a single number.
-CLOSED_FORMS = {
-    "constant": (Constant(0.3), lambda t: 0.3),
-    "step": (StepDecay(0.3, every=7, factor=0.5), lambda t: 0.3 * 0.5 ** (t // 7)),
-    "exponential": (Exponential(0.3, 0.9), lambda t: 0.3 * 0.9**t),
-    "exponential, slow": (Exponential(0.3, 0.5, every=30), lambda t: 0.3 * 0.5 ** (t / 30)),
-    "polynomial": (Polynomial(0.3, 90, 2.0, 0.1), lambda t: 0.1 + 0.2 * (1 - t / 90) ** 2 if t < 90 else 0.1),
-    "a rising line": (Polynomial(0.1, 90, final=0.3), lambda t: 0.1 + 0.2 * min(t, 90) / 90),
-    "inverse time": (InverseTime(0.3, 0.2), lambda t: 0.3 / (1 + 0.2 * t)),
-    "inverse root": (InverseTime(0.3, 1.0, power=0.5), lambda t: 0.3 / (1 + t) ** 0.5),
-    "cosine": (Cosine(0.3, 90, 0.1), lambda t: 0.2 + 0.1 * np.cos(np.pi * t / 90) if t < 90 else 0.1),
-    "restarts": (CosineRestarts(0.3, 7, final=0.1), lambda t: 0.2 + 0.1 * np.cos(np.pi * (t % 7) / 7)),
-    "one cycle": (OneCycle(0.3, 101, 0.2, 10.0, 50.0), lambda t: one_cycle(t, 0.3, 101, 0.2, 0.03, 0.0006)),
-    "warm-up": (WarmUp(0.3, 9), lambda t: 0.3 * min(t + 1, 10) / 10),
-    "warm-up to a decay": (
-        WarmUp(Exponential(0.3, 0.9), 9),
-        lambda t: 0.3 * (t + 1) / 10 if t < 9 else 0.3 * 0.9 ** (t - 9),
-    ),
-}
+#: Those that are functions of the step alone, whatever happens in training.
+CLOSED_FORMS = {name: (case.schedule, case.form) for name, case in CASES.items() if case.form}
 
 
-def one_cycle(t, peak, steps, share, first, last):
-    top, end = share * steps - 1, steps - 1
-    if t <= top:
-        return first + (peak - first) * (1 - np.cos(np.pi * t / top)) / 2
-    return peak + (last - peak) * (1 - np.cos(np.pi * min(t - top, end - top) / (end - top))) / 2
+def test_every_schedule_has_a_case():
+    """Classes that a user can import from `fastmlp.schedules`."""
+    classes = {kind for kind in vars(schedules).values() if isinstance(kind, type) and issubclass(kind, Schedule)}
+    missing = classes - {Schedule} - {type(case.schedule) for case in CASES.values()}
+    assert not missing, f"add {missing} to CASES in tests/oracles/reference_schedules.py"
+    assert {kind.__name__ for kind in classes} <= set(schedules.__all__)
 
 
 @pytest.mark.parametrize("name", CLOSED_FORMS)
@@ -179,7 +161,7 @@ def test_count_steps():
 
 # Settings
 
-EVERY = {**{name: schedule for name, (schedule, _) in CLOSED_FORMS.items()}, "a": Adaptive(0.1), "i": InverseScaling(1)}
+EVERY = {name: case.schedule for name, case in CASES.items()}
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -218,7 +200,8 @@ CLASSES = sorted({type(schedule) for schedule in EVERY.values()}, key=lambda kin
 def test_settings_out_of_range(kind, name):
     good = next(schedule for schedule in EVERY.values() if type(schedule) is kind)
     others = {field.name: getattr(good, field.name) for field in fields(kind)}
-    allowed, values = FORBIDDEN[name]
+    own = {key: value for case in CASES.values() for key, value in (case.forbidden or {}).items()}
+    allowed, values = {**own, **FORBIDDEN}[name]
     for value in values:
         with pytest.raises(ValueError, match=rf"^{kind.__name__}: {name} must be {allowed}, but .* was given\.$"):
             kind(**{**others, name: value})

@@ -5,21 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from oracles.reference_schedules import CASES
 from sklearn.exceptions import ConvergenceWarning
 
 from fastmlp import SGD, Adam, MLPClassifier, MLPRegressor, Network
 from fastmlp.schedules import (
-    Adaptive,
-    Constant,
     Cosine,
-    CosineRestarts,
-    Exponential,
-    InverseScaling,
-    InverseTime,
     OneCycle,
     Polynomial,
     Schedule,
-    StepDecay,
     WarmUp,
     count_steps,
 )
@@ -36,10 +30,15 @@ ENDING = {
     "WarmUp": lambda steps: WarmUp(Cosine(0.1, steps=steps - 4), steps=4),
     "WarmUp of WarmUp": lambda steps: WarmUp(WarmUp(OneCycle(0.1, steps=steps - 6), steps=4), steps=2),
 }
-GOING_ON = [
-    Constant(0.1), CosineRestarts(0.1, steps=4), Exponential(0.1, 0.9), StepDecay(0.1, every=3), InverseTime(0.1, 0.1),
-    InverseScaling(0.1), Adaptive(0.1), WarmUp(0.1, steps=3), WarmUp(Exponential(0.1, 0.9), steps=3),
-]  # fmt: skip
+GOING_ON = [case.schedule for case in CASES.values() if case.ends_at is None]
+
+
+def test_each_case_says_where_it_ends():
+    for case in CASES.values():
+        assert case.schedule.ends_at == case.ends_at
+        if case.ends_at is not None:
+            rates = case.schedule(np.arange(case.ends_at + 50))
+            assert np.all(rates[case.ends_at :] == rates[-1]) and rates[case.ends_at - 2] != rates[-1]
 
 
 @pytest.mark.parametrize("name", ENDING)
