@@ -30,8 +30,9 @@ from typing import Any
 
 import numpy as np
 
-from .common.frozen_params import Finite, FrozenParams, Positive, Range
+from .common.frozen_params import Finite, FrozenParams, Positive
 from .common.lookup import look_up
+from .common.random_state import as_random_state
 from .engine.layout import Layout
 
 
@@ -66,28 +67,6 @@ def _one_for_each_layer(activation: str | Sequence[str], n_layers: int) -> list[
             "one name for all."
         )
     return [*hidden, (hidden or ["relu"])[-1]]
-
-
-def as_random_state(seed: Any) -> np.random.RandomState:
-    """What scikit-learn's ``random_state`` stands for.
-
-    Parameters
-    ----------
-    seed : int, RandomState or None
-        A seed; a generator, which is used and moves on; NumPy's own generator, the one of ``np.random.seed``.
-
-    Raises
-    ------
-    ValueError
-        If it is none of these.
-    """
-    if isinstance(seed, np.random.RandomState):
-        return seed
-    if seed is None:
-        return np.random.mtrand._rand
-    if Range(0, 2**32 - 1, whole=True).allows(seed):
-        return np.random.RandomState(int(seed))
-    raise ValueError(f"random_state={seed!r} must be a whole number from 0 to 2³² − 1, a numpy RandomState, or None.")
 
 
 class Initializer:

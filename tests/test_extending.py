@@ -137,7 +137,7 @@ def test_recipes_work(copy):
         if step.file.startswith("tests/"):
             step.apply(copy)
     chosen = " or ".join([*(words for _, _, words in CONCEPTS.values()), "has_a_case"])
-    passed = run_tests(copy, *TABLES, *COMPLETENESS, "-k", chosen)
+    passed = run_tests(copy, *TABLES, *COMPLETENESS, "-k", f"({chosen}) and not (test_network and float32)")
     assert passed.returncode == 0, passed.stdout[-5000:] + passed.stderr
     assert int(re.search(r"(\d+) passed", passed.stdout)[1]) > 100
     fits = run(copy, "-c", FITS)

@@ -27,10 +27,11 @@ from dataclasses import replace
 
 from ..common.lookup import look_up
 from ..schedules import Schedule
-from .adam import Adam, AdaMax, AdamW, AMSGrad, NAdam, RAdam
+from .adam import Adam, AdaMax, AdamW, AMSGrad
 from .adaptive import AdaDelta, AdaGrad, RMSProp
 from .base import Optimizer
 from .lamb import LAMB
+from .nadam_radam import NAdam, RAdam
 from .sgd import SGD, Lion
 from .state import RunningOptimizer
 

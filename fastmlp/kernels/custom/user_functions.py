@@ -33,7 +33,8 @@ from numba.core.types import WrapperAddressProtocol
 from ...compiler.kernel import Kernel, KernelSource
 from ...compiler.numba_backend import ELEMENTWISE, NeedsPython, inline_llvm
 from .blame import Watch
-from .compiler import FUNCTIONS, READ, UserCompiler, package_name
+from .compiler import READ, UserCompiler
+from .replacements import FUNCTIONS, package_name
 
 #: What the messages say that a function may do.
 ALLOWED = (
