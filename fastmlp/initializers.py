@@ -3,8 +3,8 @@
 =================  ==========================================  ======  =================================================
 name               weights                                     biases  source
 =================  ==========================================  ======  =================================================
-sklearn            U(−b, b), b = √(6 / (fan_in + fan_out)),    same    scikit-learn's habit, see `glorot_uniform`
-                   √(2 / …) in layers of logistic units
+sklearn            U(−b, b), b = √(6 / (fan_in + fan_out)),    same    as scikit-learn, see `glorot_uniform`
+                   √(2 / …) in logistic layers
 glorot_uniform     U(−b, b), b = √(6 / (fan_in + fan_out))     0       Glorot and Bengio (2010), "Understanding the
 glorot_normal      N(0, 2 / (fan_in + fan_out))                0       difficulty of training deep feedforward networks"
 he_uniform         U(−b, b), b = √(6 / fan_in)                 0       He, Zhang, Ren and Sun (2015), "Delving deep into
@@ -57,7 +57,7 @@ def glorot_uniform(
 
 
 def _one_for_each_layer(activation: str | Sequence[str], n_layers: int) -> list[str]:
-    """The activation that decides each layer's scale; a network without hidden layers counts as one of rectifiers."""
+    """Return the activation that decides each layer's scale; without hidden layers it is 'relu'."""
     if isinstance(activation, str):
         return [activation] * n_layers
     hidden = list(activation)
@@ -70,7 +70,7 @@ def _one_for_each_layer(activation: str | Sequence[str], n_layers: int) -> list[
 
 
 class Initializer:
-    """What fills a network's parameters."""
+    """Base of all initializers: what fills a network's parameters."""
 
     def __call__(self, layout: Layout, activation: str | Sequence[str], random_state: Any, params: np.ndarray) -> None:
         """Overwrite all parameters.
@@ -79,7 +79,7 @@ class Initializer:
         ----------
         layout : Layout
         activation : str or sequence of str
-            Name of the hidden layers' activation, or of each one's, which scikit-learn's habit depends on.
+            Name of the hidden layers' activation, or of each one's, on which scikit-learn's scale depends.
         random_state : int, RandomState or None
         params : ndarray of shape (layout.size,)
         """
@@ -137,7 +137,7 @@ class Orthogonal(FrozenParams, Initializer):
     Parameters
     ----------
     gain : float, default=1.0
-        √2 makes up for what ReLU cuts off.
+        √2 compensates for the half that ReLU sets to zero.
 
     Raises
     ------
@@ -173,7 +173,7 @@ class Orthogonal(FrozenParams, Initializer):
 
 @dataclass(frozen=True)
 class Uniform(FrozenParams, Initializer):
-    """Weights and biases of U(low, high), whatever the layers' widths: for networks small enough to follow by hand.
+    """Weights and biases of U(low, high), whatever the layers' widths: for networks small enough to compute by hand.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ class Uniform(FrozenParams, Initializer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GivenArrays(Initializer):
-    """Parameters as they are given.
+    """Given arrays as initial parameters.
 
     Parameters
     ----------
@@ -222,7 +222,8 @@ class GivenArrays(Initializer):
     Raises
     ------
     ValueError
-        If one of them is no array of finite real numbers; when the network is initialized, if they are not its.
+        If one of them is not an array of finite real numbers; when the network is initialized, if their shapes are not
+        those of the network.
 
     Examples
     --------
@@ -257,7 +258,7 @@ class GivenArrays(Initializer):
 
 
 def _copies(name: str, arrays: Any) -> tuple[np.ndarray, ...]:
-    """Arrays of float64 that nobody can change any more."""
+    """Return read-only copies in float64."""
     copies = []
     try:
         for array in arrays:
@@ -280,7 +281,7 @@ INITIALIZERS: dict[str, Initializer] = {
 
 
 def as_initializer(initializer: str | Initializer) -> Initializer:
-    """The initializer of this name, or the object itself.
+    """Return the initializer of this name, or the object itself.
 
     Raises
     ------

@@ -116,7 +116,7 @@ class Activation(BaseActivation):
 
 
 def _restore(f: Callable, derivative: Callable, second_derivative: Callable | None) -> Activation:
-    """An activation out of a pickle, whose functions have been checked when it was made."""
+    """Return an activation from a pickle, whose functions were checked when it was created."""
     activation = Activation.__new__(Activation)
     activation._fill(f, derivative, second_derivative)
     return activation

@@ -174,13 +174,13 @@ def check_params(params: Any) -> dict[str, Any]:
 
 @functools.cache
 def _rules(kind: Any) -> tuple[tuple[str, Any], ...]:
-    """(name, rule) of each field that has one, from its type."""
+    """Return (name, rule) of each field that has one, from its type."""
     found = [(field.name, _rule_of(kind, field.name)) for field in fields(kind)]
     return tuple((name, rule) for name, rule in found if rule is not None)
 
 
 def _rule_of(kind: Any, name: str) -> Any:
-    """The rule that the nearest class gives by `Annotated`, else what the nearest plain type asks for, else None."""
+    """Return the nearest class's rule in `Annotated`, else the nearest plain type's, else None."""
     plain = None
     for hint in _hints(kind, name):
         if get_origin(hint) is Annotated:
@@ -205,7 +205,7 @@ def _plain_rule(hint: Any) -> Any:
 
 
 def _hints(kind: Any, name: str) -> list[Any]:
-    """The field's types in `kind` and its bases, the nearest first."""
+    """Return the field's types in `kind` and its bases, the nearest first."""
     declared: list[tuple[Field, Any]] = []
     for base in kind.__mro__:
         field = vars(base).get("__dataclass_fields__", {}).get(name)
@@ -218,7 +218,7 @@ def _hints(kind: Any, name: str) -> list[Any]:
 
 
 def _evaluate(hint: Any, owner: Any) -> Any:
-    """The type that a string names where the class was defined; None where it cannot be known.
+    """Return the type that a string names where the class was defined; None where that is not known.
 
     (`typing.get_type_hints` gives up on the whole class if one type is the name of a function's variable, say.)
     """

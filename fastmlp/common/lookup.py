@@ -1,4 +1,4 @@
-"""Names that users say, looked up; what a name that there is not gets for an answer."""
+"""Lookup of names that users write, and the error for unknown ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class UnknownName(ValueError, KeyError):
-    """A name that stands for nothing: a ValueError, as of any wrong parameter, and a KeyError, as of a dictionary.
+    """An unknown name: a ValueError, as of any wrong parameter, and a KeyError, as of a dictionary.
 
     scikit-learn raises the one in ``fit`` and the other in ``predict``.
     """
@@ -18,7 +18,7 @@ class UnknownName(ValueError, KeyError):
 
 
 def look_up(kind: str, name: Any, known: Mapping[str, T], otherwise: str) -> T:
-    """What `name` stands for.
+    """Return what `name` stands for.
 
     Parameters
     ----------

@@ -56,7 +56,7 @@ def has_both_signs(output: str | BaseActivation) -> bool:
 
 
 class BaseLoss:
-    """What training makes small: a number for each row, whose weighted mean over the rows is the loss.
+    """Base of all losses: a number for each row, whose weighted mean over the rows is what training minimizes.
 
     A loss is immutable, equal to others with the same numbers, and can be pickled and cloned. In its methods `output`
     is the activation of the output layer, or its name; outputs a are (n, n_outputs), targets (n, n_targets).
@@ -64,14 +64,14 @@ class BaseLoss:
     Attributes
     ----------
     name : str
-        What users say.
+        As users write it.
     natural : dict of str to str
-        For each kind of task that it serves ('binary', 'multi-label', 'multi-class', 'regression'): the output
-        activation that it goes with by nature.
-    fused : dict of str to Unit
+        For each task that it is for ('binary', 'multi-label', 'multi-class', 'regression'): the default output
+        activation.
+    fused : dict of str to Kernel
         For some output activations, by name: the kernel from pre-activations to outputs, losses and delta.
-    of_outputs : Kernel
-        The kernel behind every other activation: from outputs and f′ to losses and delta.
+    unfused : Kernel
+        The kernel for every other output activation: from outputs and f′ to losses and delta.
     """
 
     name: ClassVar[str]
@@ -81,36 +81,36 @@ class BaseLoss:
     #: 'accuracy' or 'r2', where scikit-learn has the loss and its early stopping goes by that score.
     score: ClassVar[str | None] = None
 
-    # What the network asks.
+    # Called by the network.
 
     def is_fused(self, output: str | BaseActivation) -> bool:
-        """Whether its kernel begins with pre-activations, and does the output activation's work too."""
+        """Return whether its kernel starts from pre-activations, and includes the output activation."""
         return name_of(output) in self.fused
 
     def kernel(self, output: str | BaseActivation) -> Kernel:
-        """The kernel for this output activation."""
+        """Return the kernel for this output activation."""
         return self.fused.get(name_of(output)) or self.unfused
 
     def judging_unit(self, output: str | BaseActivation) -> Kernel:
-        """The kernel for rows that are not trained on, whose deltas nobody reads: the loss of what `arrange` gives."""
+        """Return the kernel for rows that are only evaluated: the loss of what `arrange` returns."""
         return self.kernel(output)
 
     def arrange(self, outputs: np.ndarray) -> np.ndarray:
-        """What the network predicts, from its outputs (n, n_outputs): these themselves, if the loss wants no more."""
+        """Return predictions from outputs (n, n_outputs): the outputs, unless the loss rearranges them."""
         return outputs
 
     def constants(self, output: str | BaseActivation, n_outputs: int) -> tuple[float, ...]:
-        """The loss's own numbers, as its kernel for this output activation reads them."""
+        """Return the loss's own numbers, as its kernel for this output activation reads them."""
         return ()
 
     def n_targets(self, output: str | BaseActivation, n_outputs: int) -> int:
-        """Columns of the targets: one for each output, or one that holds the number of the class."""
+        """Return the columns of the targets: one for each output, or one that holds the number of the class."""
         return n_outputs
 
-    # What the estimators ask.
+    # Called by the estimators.
 
     def validation_metric(self, output: str | BaseActivation, task: str) -> str:
-        """What early stopping judges by: `score` as in scikit-learn, where it has this loss and output, or 'neg_loss'.
+        """Return what early stopping monitors: `score`, where scikit-learn has this loss and output, or 'neg_loss'.
 
         Examples
         --------
@@ -125,29 +125,29 @@ class BaseLoss:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """'classifier', 'regressor' or both: whose losses it is one of."""
+        """The estimators that it is a loss of: 'classifier', 'regressor' or both."""
         kinds = ("classifier", "binary"), ("regressor", "regression")
         return tuple(kind for kind, task in kinds if task in self.natural)
 
     def default_output_activation(self, task: str) -> str:
-        """The name of the output activation that goes with this loss in this kind of task, one of `TASKS`.
+        """Return the name of the default output activation for this task, one of `TASKS`.
 
         Raises
         ------
         ValueError
-            If the loss does not serve such tasks.
+            If the loss is not for this task.
         """
         if task not in self.natural:
             tasks = ", ".join(self.natural)
-            raise ValueError(f"loss={self.name!r} does not serve {task} targets, but {tasks}: choose another loss.")
+            raise ValueError(f"loss={self.name!r} is not for {task} targets, but for {tasks}: choose another loss.")
         return self.natural[task]
 
     def n_outputs(self, task: str, width: int) -> int:
-        """How many outputs a network needs for so many classes ('multi-class'), or columns of targets (else)."""
+        """Return the number of outputs for this many classes ('multi-class'), or columns of targets (else)."""
         return width
 
     def check(self, output: str | BaseActivation, n_outputs: int, y: np.ndarray | None = None) -> None:
-        """Make sure that loss, output activation and targets fit together.
+        """Check that loss, output activation and targets are compatible.
 
         Parameters
         ----------
@@ -159,7 +159,7 @@ class BaseLoss:
         Raises
         ------
         ValueError
-            If they do not, with a message that says what does.
+            If they are not; the message says what is.
         """
         self._check_numbers()
         self._check_output(output, n_outputs)
@@ -201,10 +201,10 @@ class BaseLoss:
             f"use one of {names}, or another loss."
         )
 
-    # Derivatives in NumPy, for what needs second ones.
+    # Derivatives in NumPy, for solvers of second order.
 
     def output_derivatives(self, a: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """First and second derivatives of each row's loss with respect to its outputs, without weights.
+        """Compute first and second derivatives of each row's loss with respect to its outputs, without weights.
 
         Parameters
         ----------
@@ -214,7 +214,7 @@ class BaseLoss:
         Returns
         -------
         g : ndarray of shape (n, n_outputs)
-            d loss / d a; 0 where the loss has a corner, but for hinge and perceptron.
+            d loss / d a; 0 at a corner of the loss, except for hinge and perceptron.
         h : ndarray of shape (n, n_outputs), or (n, n_outputs, n_outputs)
             d² loss / d a²: its diagonal where everything else is zero, else the matrix. See `second_derivative_times`.
         """
@@ -223,7 +223,7 @@ class BaseLoss:
     def fused_derivatives(
         self, output: str | BaseActivation, z: np.ndarray, target: np.ndarray
     ) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
-        """The same with respect to pre-activations, where `is_fused`: exact also where outputs have saturated.
+        """Compute the same with respect to pre-activations, where `is_fused`: exact for saturated outputs too.
 
         Parameters
         ----------
@@ -242,7 +242,7 @@ class BaseLoss:
 
 
 class ClassLoss(BaseLoss):
-    """What losses of classes share: targets are class numbers where outputs compete, else zeros and ones."""
+    """Base of losses of classes: targets are class numbers where each row has one class, else zeros and ones."""
 
     def _reads_classes(self, output: str | BaseActivation, n_outputs: int) -> bool:
         """Whether a row's target is the number of its class."""
@@ -269,7 +269,7 @@ class DifferenceLoss(BaseLoss):
 
 
 def second_derivative_times(h: np.ndarray, r: np.ndarray) -> np.ndarray:
-    """Row by row h r, for h as `BaseLoss.output_derivatives` gives it and r (n, n_outputs).
+    """Compute h r row by row, for h as `BaseLoss.output_derivatives` gives it and r (n, n_outputs).
 
     Examples
     --------

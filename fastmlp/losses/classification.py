@@ -22,24 +22,24 @@ else:
 
 
 def logistic(z: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(−z)), without overflow."""
+    """Compute 1 / (1 + exp(−z)), without overflow."""
     e = np.exp(-np.abs(z))
     return np.where(z > 0, 1, e) / (1 + e)
 
 
 def log_softmax(z: np.ndarray) -> np.ndarray:
-    """The logarithm of each row's softmax."""
+    """Compute the logarithm of each row's softmax."""
     z = z - z.max(axis=1, keepdims=True)
     return z - np.log(np.exp(z).sum(axis=1, keepdims=True))
 
 
 def one_hot(target: np.ndarray, n_classes: int) -> np.ndarray:
-    """Class numbers (n, 1) as rows of zeros and a one, (n, n_classes)."""
+    """Return class numbers (n, 1) as rows of zeros and a one, (n, n_classes)."""
     return (target == np.arange(n_classes)).astype(np.float64)
 
 
 def clipped(p: np.ndarray) -> np.ndarray:
-    """p within [ε, 1 − ε]."""
+    """Clip p to [ε, 1 − ε]."""
     epsilon = np.finfo(p.dtype).eps
     return np.clip(p, epsilon, 1 - epsilon)
 
@@ -61,7 +61,7 @@ class _ClassWeights:
 
 
 class ProbabilityLoss(ClassLoss):
-    """What losses of probabilities share."""
+    """Base of losses of probabilities."""
 
     natural: ClassVar[dict[str, str]] = {"binary": "logistic", "multi-label": "logistic", "multi-class": "softmax"}
 
@@ -71,7 +71,7 @@ class ProbabilityLoss(ClassLoss):
 
 @dataclass(frozen=True)
 class LogLoss(ProbabilityLoss):
-    r"""Log loss (cross-entropy): how surprising the truth is to the model.
+    r"""Log loss (cross-entropy), the negative log-likelihood of the classes.
 
     .. math:: -\sum_j t_j \log a_j \quad\text{behind softmax,}\qquad
               -\sum_j \left( t_j \log a_j + (1 - t_j) \log(1 - a_j) \right) \quad\text{for labels,}
@@ -81,7 +81,8 @@ class LogLoss(ProbabilityLoss):
 
     Without smoothing probabilities are clipped to [ε, 1 − ε] before the logarithm, as scikit-learn does, so that the
     loss of a row is at most 16 (float32) or 36 (float64). With smoothing it is computed from pre-activations and
-    not clipped, behind softmax and logistic; behind other activations probabilities are clipped, for loss and slope.
+    not clipped, behind softmax and logistic; behind other activations probabilities are clipped, for loss and
+    derivative.
 
     Parameters
     ----------
@@ -138,7 +139,7 @@ class LogLoss(ProbabilityLoss):
 
 @dataclass(frozen=True)
 class Focal(ProbabilityLoss):
-    r"""Focal loss: log loss that fades where the model is already right, so that the hard rows are heard.
+    r"""Focal loss: log loss with less weight on rows that are already classified well.
 
     .. math:: -\alpha (1 - p)^\gamma \log p
 
@@ -214,7 +215,7 @@ class Focal(ProbabilityLoss):
         return sign * power * (c * p * log_p - q), lambda r: diagonal * r
 
     def _of_classes(self, z: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
-        """d loss / d log p = α q^γ (γ p log p / q − 1), times d log p / d zⱼ = [j = y] − aⱼ."""
+        """Use d loss / d log p = α q^γ (γ p log p / q − 1), times d log p / d zⱼ = [j = y] − aⱼ."""
         c, hot, log_a = self.gamma, one_hot(target, z.shape[1]), log_softmax(z)
         a = np.exp(log_a)
         p, q = (a * hot).sum(axis=1, keepdims=True), (a * (1 - hot)).sum(axis=1, keepdims=True)
@@ -223,7 +224,7 @@ class Focal(ProbabilityLoss):
         safe = np.maximum(q, np.finfo(np.float64).tiny)
         ratio, power = log_p / safe, np.take(self._weights(z.shape[1]), target.astype(np.intp)) * safe**c
         derivative, away = power * (c * p * ratio - 1), np.where(hot > 0, q, -a)
-        second_derivative = power * c * p * (2 + ratio * (1 - c * p)) / safe  # d slope / d log p
+        second_derivative = power * c * p * (2 + ratio * (1 - c * p)) / safe  # with respect to log p
 
         def times(r: np.ndarray) -> np.ndarray:
             along = (away * r).sum(axis=1, keepdims=True)

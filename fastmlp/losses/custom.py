@@ -52,8 +52,8 @@ class Loss(BaseLoss):
     .. math:: \sum_j \text{value}(a_j, y_j)
 
     Both functions are compiled: plain Python on numbers, with arithmetic, comparisons and functions such as `math.exp`.
-    Numbers from outside that they use are read when the loss is first used; what changes in them later counts for the
-    next `Loss`. The loss goes with any output activation, and its targets have a column for each output (behind softmax
+    Numbers from outside that they use are read when the loss is first used; later changes have an effect on the next
+    `Loss`. The loss goes with any output activation, and its targets have a column for each output (behind softmax
     too, where a class is a row of zeros and a one).
 
     Parameters
@@ -77,7 +77,8 @@ class Loss(BaseLoss):
     -----
     UserWarning
         If `derivative` differs from what `value` does between two near outputs, for a target of 0 or 1, or
-        `second_derivative` from what `derivative` does. At a kink, either side's slope is right, and all between.
+        `second_derivative` from what `derivative` does. At a kink the derivative from either side is accepted, and
+        everything between them.
 
     Examples
     --------
@@ -147,7 +148,7 @@ class Loss(BaseLoss):
 
 
 def _restore(value: Callable, derivative: Callable, second_derivative: Callable | None) -> Loss:
-    """A loss out of a pickle, whose functions have been checked when it was made."""
+    """Return a loss from a pickle, whose functions were checked when it was created."""
     loss = Loss.__new__(Loss)
     for name, function in (
         ("value", value),

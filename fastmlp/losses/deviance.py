@@ -25,7 +25,7 @@ else:
 
 
 class DevianceLoss(BaseLoss):
-    """What half deviances share: by nature the mean is exp of the pre-activation.
+    """Base of half deviances: by default the mean is exp of the pre-activation.
 
     With power p of the mean in the variance, d loss / d a = (a − y) / aᵖ.
     """

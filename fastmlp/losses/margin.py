@@ -18,7 +18,7 @@ else:
 
 
 class MarginLoss(ClassLoss):
-    """What losses of margins share: one label a row, and outputs of both signs."""
+    """Base of losses of margins: one label a row, and outputs of both signs."""
 
     natural: ClassVar[dict[str, str]] = {"binary": "identity", "multi-class": "identity"}
     unfused: ClassVar[Kernel] = _kernels.margin
@@ -52,18 +52,18 @@ class MarginLoss(ClassLoss):
         rows = np.arange(len(a))
         if a.shape[1] == 1:
             sign = np.where(target > 0, 1.0, -1.0)
-            derivative, second_derivative = self._slopes(self.margin - sign * a)
+            derivative, second_derivative = self._derivatives(self.margin - sign * a)
             return -sign * derivative, second_derivative
         own = target[:, 0].astype(np.intp)
         others = a.astype(np.float64)
         others[rows, own] = -np.inf
         rival = others.argmax(axis=1)
-        derivative, second_derivative = self._slopes(self.margin + a[rows, rival] - a[rows, own])
+        derivative, second_derivative = self._derivatives(self.margin + a[rows, rival] - a[rows, own])
         direction = np.zeros(a.shape)
         direction[rows, rival], direction[rows, own] = 1.0, -1.0
         return direction * derivative[:, None], np.einsum("n,ni,nj->nij", second_derivative, direction, direction)
 
-    def _slopes(self, violation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _derivatives(self, violation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """First and second derivative with respect to the violation."""
         missed = (violation >= 0) * 1.0
         return (2 * violation * missed, 2 * missed) if self.squared else (missed, 0 * missed)
@@ -71,13 +71,13 @@ class MarginLoss(ClassLoss):
 
 @dataclass(frozen=True)
 class Hinge(MarginLoss):
-    r"""Hinge loss, that of support vector machines: no loss for what is right by a margin of 1.
+    r"""Hinge loss, as in support vector machines: zero for rows that are right by a margin of 1.
 
     .. math:: \max(0, 1 - y a) \quad\text{for two classes, } y = \pm 1,\qquad
               \max(0, 1 + \max_{j \ne y} a_j - a_y) \quad\text{for several}
 
     For several classes it is Crammer and Singer's, as `sklearn.metrics.hinge_loss` reports it: the class counts against
-    its strongest rival alone. At the corner the slope is that of a row that misses the margin, as in scikit-learn.
+    its strongest rival alone. At the corner the derivative is that of a row that misses the margin, as in scikit-learn.
 
     References
     ----------
@@ -97,7 +97,7 @@ class Hinge(MarginLoss):
 
 @dataclass(frozen=True)
 class SquaredHinge(MarginLoss):
-    r"""The square of the hinge loss: smooth where the margin is just reached.
+    r"""The square of the hinge loss: differentiable where the margin is just reached.
 
     .. math:: \max(0, 1 - y a)^2 \quad\text{for two classes, } y = \pm 1,\qquad
               \max(0, 1 + \max_{j \ne y} a_j - a_y)^2 \quad\text{for several}
@@ -120,7 +120,7 @@ class SquaredHinge(MarginLoss):
 
 @dataclass(frozen=True)
 class Perceptron(MarginLoss):
-    r"""The perceptron criterion: no loss for what is right by any margin.
+    r"""The perceptron criterion: zero for rows that are right, by any margin.
 
     .. math:: \max(0, -y a) \quad\text{for two classes, } y = \pm 1,\qquad
               \max(0, \max_{j \ne y} a_j - a_y) \quad\text{for several}

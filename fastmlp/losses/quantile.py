@@ -43,7 +43,7 @@ class Quantile(DifferenceLoss):
 
     The network has an output for each target and quantile, those of a target side by side: ``outputs.reshape(n,
     n_targets, n_quantiles)``. Nothing keeps them from crossing; `count_crossings` says how often they do. Where a = y
-    the slope is 0.
+    the derivative is 0.
 
     With ``crossing=False`` the estimators sort the quantiles of each row and target, in `predict`, in `score` and for
     the loss by which early stopping judges. Sorted quantiles are never further from the true ones, and their loss is

@@ -38,7 +38,7 @@ class AbsoluteError(DifferenceLoss):
 
     .. math:: \sum_j |a_j - y_j|
 
-    Where a = y the slope is 0.
+    Where a = y the derivative is 0.
 
     Examples
     --------
@@ -66,7 +66,7 @@ class Huber(DifferenceLoss):
     Parameters
     ----------
     delta : float, default=1.0
-        Where the one becomes the other, in the unit of y; greater than 0.
+        Where the square becomes linear, in the same unit as y; greater than 0.
 
     References
     ----------

@@ -21,7 +21,7 @@ else:
 
 
 class SquareLoss(DifferenceLoss):
-    """What squares share: loss = s Σ (a − y)², delta that of s′ Σ (a − y)² / 2."""
+    """Base of squares: loss = s Σ (a − y)², delta that of s′ Σ (a − y)² / 2."""
 
     fused: ClassVar[dict[str, Kernel]] = {"identity": _kernels.squares}
     unfused: ClassVar[Kernel] = _kernels.squares_of_outputs
@@ -42,10 +42,10 @@ class SquareLoss(DifferenceLoss):
 
 @dataclass(frozen=True)
 class SquaredError(SquareLoss):
-    r"""Squared error with scikit-learn's habit: it reports the mean over the outputs, and descends their sum.
+    r"""Squared error as in scikit-learn: the mean over the outputs is reported, their sum is minimized.
 
     .. math:: \text{reported } \frac{1}{2K} \sum_{j=1}^K (a_j - y_j)^2,\qquad
-              \text{descended } \frac12 \sum_{j=1}^K (a_j - y_j)^2
+              \text{minimized } \frac12 \sum_{j=1}^K (a_j - y_j)^2
 
     With one output the two are the same, and the same as `HalfSquaredError`.
 
@@ -66,7 +66,7 @@ class SquaredError(SquareLoss):
 class SquaredErrorByHand(SquaredError):
     """`SquaredError` behind an output activation that was set by hand in `out_activation_`.
 
-    As in scikit-learn, whose backward pass knows of none: delta is a − y, without the activation's derivative.
+    As in scikit-learn, whose backward pass ignores the activation: delta is a − y, without its derivative.
     """
 
     unfused: ClassVar[Kernel] = _sklearn_kernels.squared_error

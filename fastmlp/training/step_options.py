@@ -1,6 +1,6 @@
 """What hooks into a training step beside forward, backward and update: written into a workspace's records.
 
-Whoever asks for nothing gets nothing: the addresses stay 0, no unit is compiled, and no memory is taken.
+Unused options cost nothing: the addresses stay 0, no kernel is compiled, and no memory is allocated.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ else:
 class StepOptions:
     """Clipping, L1, max-norm, dropout, and the later phases of an update rule, for one workspace.
 
-    To be made once the tasks hold the update rule's unit and its state.
+    To be created once the tasks hold the update rule's kernel and its state.
 
     Parameters
     ----------

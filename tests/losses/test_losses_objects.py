@@ -77,7 +77,7 @@ def test_what_goes_with_it_by_nature(loss):
     """Natural output activations are accepted by `check`, and tasks without one are refused."""
     for task in TASKS:
         if task not in loss.natural:
-            with pytest.raises(ValueError, match=r"loss='\w+' (does not serve|takes one class a row)"):
+            with pytest.raises(ValueError, match=r"loss='\w+' (is not for|takes one class a row)"):
                 loss.default_output_activation(task)
             continue
         output = loss.default_output_activation(task)
@@ -282,7 +282,7 @@ def test_user_functions_that_cannot_be_compiled():
         (lambda a, y: max(0.95 * (y - a), 0.05 * (a - y)), lambda a, y: 0.05 if a > y else -0.95),
     ],
 )
-def test_right_slopes_are_not_spoken_of(value, derivative):
+def test_right_derivatives_give_no_warning(value, derivative):
     """Nor are kinks, nor places without a value. Warnings are errors here."""
     Loss(value, derivative)
 
@@ -298,7 +298,7 @@ def test_right_slopes_are_not_spoken_of(value, derivative):
         lambda a, y: 2 * (a - y) if y == 0 else 1.0,
     ],
 )
-def test_wrong_slopes_are(wrong):
+def test_wrong_derivatives_warn(wrong):
     """Once, at the line that made the loss; not again for a copy or by training."""
 
     def square(a, y):

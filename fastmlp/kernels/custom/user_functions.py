@@ -178,7 +178,7 @@ def _describe_code(code):
 
 
 class OwnUnit(Kernel):
-    """A unit with a user's functions in it: what Numba says about them becomes a ValueError."""
+    """A kernel with a user's functions in it: what Numba says about them becomes a ValueError."""
 
     def __init__(self, function, arguments, functions, identity):
         super().__init__(
@@ -220,7 +220,7 @@ _units: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
 
 
 def custom_kernel(kernel, arguments, **functions):
-    """The unit of a kernel with gaps, these functions in them.
+    """Return the kernel made of a kernel with gaps, these functions in them.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""Losses of probabilities: one unit each, with the signature and the two kinds that `losses` describes.
+"""Losses of probabilities: one kernel each, with the signature and the two kinds that `canonical` describes.
 
-`losses` itself has scikit-learn's log loss, which clips probabilities. What is fused here never does: with
-log σ(z) = −ln(1 + e⁻ᶻ) the loss of a certain and wrong output is finite, and grows as z does. What is of outputs reads
-a probability that may have rounded to 0 or 1, and clips it to [ε, 1 − ε], ε the type's epsilon, for loss and slope.
+`canonical` has scikit-learn's log loss, which clips probabilities. Kernels that are fused here never do: with
+log σ(z) = −ln(1 + e⁻ᶻ) the loss of a certain and wrong output is finite, and grows as z does. Kernels of outputs read
+a probability that may have rounded to 0 or 1, and clip it to [ε, 1 − ε], ε the type's epsilon, for loss and derivative.
 """
 
 import numpy as np
@@ -25,7 +25,7 @@ def smoothed(y, smoothing):
 
 @kernel(*SIGNATURE)
 def smoothed_logistic(z, delta, target, weight, loss, rows, columns, n_targets, constants):
-    """Fused with logistic: loss = −(t log a + (1 − t) log(1 − a)), delta = a − t, t = (1 − s) y + ½ s; settings: s.
+    """Fused with logistic: loss = −(t log a + (1 − t) log(1 − a)), delta = a − t, t = (1 − s) y + ½ s; constants: s.
 
     In terms of z the loss is (1 − t) z + ln(1 + e⁻ᶻ) where z > 0, and −t z + ln(1 + eᶻ) elsewhere.
     """
@@ -55,7 +55,7 @@ def largest_of(a, begin, end):
 
 @kernel(*SIGNATURE)
 def smoothed_softmax(z, delta, target, weight, loss, rows, columns, n_targets, constants):
-    """Fused with softmax: loss = −Σⱼ tⱼ log aⱼ, delta = a − t, tⱼ = (1 − s) [j = y] + s / columns; settings: s.
+    """Fused with softmax: loss = −Σⱼ tⱼ log aⱼ, delta = a − t, tⱼ = (1 − s) [j = y] + s / columns; constants: s.
 
     With zⱼ counted from the row's largest, log aⱼ = zⱼ + log(largest a), and the largest a is no less than 1 / columns.
     """
@@ -82,9 +82,9 @@ def smoothed_softmax(z, delta, target, weight, loss, rows, columns, n_targets, c
 
 @kernel(*SIGNATURE)
 def log_loss_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, constants):
-    """loss = −(t log p + (1 − t) log(1 − p)), p = a clipped, t = (1 − s) y + ½ s; slope (p − t) / (p (1 − p)).
+    """loss = −(t log p + (1 − t) log(1 − p)), p = a clipped, t = (1 − s) y + ½ s; derivative (p − t) / (p (1 − p)).
 
-    settings: s.
+    constants: s.
     """
     prefer_wide_vectors()
     n = rows * columns
@@ -98,7 +98,7 @@ def log_loss_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets
         losses[i] = -np.float64((t * log(p) + (one - t) * log(q)) * w[i])
 
 
-# Focal loss. Below, p is the probability of what is true and q = 1 − p; settings: γ, then a weight for each class
+# Focal loss. Below, p is the probability of what is true and q = 1 − p; constants: γ, then a weight for each class
 # (where outputs are labels: for 0 and for 1).
 
 
@@ -169,7 +169,10 @@ def focal_softmax(z, delta, target, weight, loss, rows, columns, n_targets, cons
 
 @kernel(*SIGNATURE)
 def focal_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, constants):
-    """loss = −α q^γ log p, slope ± α q^γ (γ log p / q − 1 / p), + where y is 1; p = a there, else 1 − a; clipped."""
+    """loss = −α q^γ log p, derivative ± α q^γ (γ log p / q − 1 / p), + where y is 1.
+
+    p is a where y is 1, else 1 − a; clipped.
+    """
     prefer_wide_vectors()
     n = rows * columns
     a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)

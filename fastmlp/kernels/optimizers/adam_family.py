@@ -1,7 +1,7 @@
-"""Update rules of Adam's family; one unit each, with the signature of `kernels.optimizers.sgd_adam`.
+"""Update rules of Adam's family; one kernel each, with the signature of `kernels.optimizers.sgd_adam`.
 
 What the step number t decides (corrections of the moments' bias, schedules of the momentum) is
-in the rates, which stand in the first places of hyper.
+in the step rates, which are the first of the hyper-parameters.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Update rules that divide by a running size of the gradient; one unit each, signature as in `sgd_adam`."""
+"""Update rules that divide by a running size of the gradient; one kernel each, signature as in `sgd_adam`."""
 
 import numpy as np
 

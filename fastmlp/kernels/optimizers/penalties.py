@@ -1,9 +1,9 @@
 """Clipping by value, and the sum that L1 adds to the loss.
 
-`clip_by_value` is an update rule in front of the update rule, so that neither phase two nor the rules know of it::
+`clip_by_value` is an update rule that calls another one, so that neither phase two nor the rules depend on it::
 
-    hyper    row 0, 1   what `clip_by_value` reads, for weights and biases; L2 and SCALE of the step are written here
-             row 2, 3   what the rule behind it reads: L2 = 0, SCALE = 1
+    row 0, 1   what `clip_by_value` reads, for weights and biases; L2 and SCALE of the step are written here
+    row 2, 3   what the rule that follows reads: L2 = 0, SCALE = 1
 
 Penalties are of the weights and not of the biases, divided as L2 is by the sum of the batch's weights:
 ``loss = (Σ wᵢ lossᵢ + l2 / 2 Σ p² + l1 Σ |p|) / Σ wᵢ``. The step that L1 takes is in `shrinkage`.
@@ -19,10 +19,10 @@ from .hyperparameters import number_like, step_numbers
 
 @kernel(POINTER, POINTER, POINTER, SIZE, SIZE, DOUBLES)
 def clip_by_value(param, d_param, state, n_params, n, hyperparameters):
-    """d_param (n,) is overwritten with the gradient, each element clipped, and handed to the rule behind.
+    """d_param (n,) is overwritten with the gradient, each element clipped, and passed to the rule that follows.
 
-    g = (d_param + L2 p) SCALE within ±LARGEST. NaN stays NaN. The rates of the rule behind are overwritten with this
-    one's.
+    g = (d_param + L2 p) SCALE within ±LARGEST. NaN stays NaN. The step rates of the rule that follows are overwritten
+    with this one's.
     """
     prefer_wide_vectors()
     p, d = carray(param, n), carray(d_param, n)

@@ -1,10 +1,11 @@
-"""Update rules: regularization, moments and parameters in one pass, in place; one unit each, reached by address.
+"""Update rules: regularization, moments and parameters in one pass, in place; one kernel each.
 
 Plain descent, with momentum, and Adam here; others in `adaptive` and `adam_family`.
 
-Every unit has the signature (param, d_param, state, n_params, n, hyper): param (n,) is updated in place; d_param
-(n,) holds the gradient summed over the batch; state holds the rule's moments, one after the other, `n_params` apart,
-each updated in place; hyper (N_HYPER,) in float64: the gradient is ``g = (d_param + L2 param) SCALE``.
+Every kernel has the signature (param, d_param, state, n_params, n, hyperparameters): param (n,) is updated in place;
+d_param (n,) holds the gradient summed over the batch; state holds the rule's moments, one after the other, `n_params`
+apart, each updated in place; hyperparameters (N_HYPERPARAMETERS,) in float64: the gradient is ``g = (d_param + L2
+param) SCALE``.
 """
 
 import numpy as np
