@@ -285,7 +285,7 @@ def as_initializer(initializer: str | Initializer) -> Initializer:
 
     Raises
     ------
-    UnknownName
+    UnknownNameError
         A ValueError and a KeyError, if there is no such initializer.
 
     Examples

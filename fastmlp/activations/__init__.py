@@ -155,7 +155,7 @@ def as_activation(activation: str | BaseActivation) -> BaseActivation:
 
     Raises
     ------
-    UnknownName
+    UnknownNameError
         A ValueError and a KeyError, if there is no such activation.
 
     Examples

@@ -62,7 +62,7 @@ def as_loss(loss: str | BaseLoss) -> BaseLoss:
 
     Raises
     ------
-    UnknownName
+    UnknownNameError
         A ValueError and a KeyError, if there is no such loss.
 
     Examples

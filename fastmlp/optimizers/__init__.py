@@ -77,7 +77,7 @@ def as_optimizer(optimizer: str | Optimizer, learning_rate: float | Schedule | N
 
     Raises
     ------
-    UnknownName
+    UnknownNameError
         A ValueError and a KeyError, if there is no optimizer of this name.
     """
     if not isinstance(optimizer, Optimizer):

@@ -90,7 +90,7 @@ def schedule_by_name(name: str, learning_rate: float, power: float) -> Schedule:
 
     Raises
     ------
-    UnknownName
+    UnknownNameError
         A ValueError and a KeyError, if there is no such schedule.
     """
     known: dict[str, Callable[[float], Schedule]] = {
