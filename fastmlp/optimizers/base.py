@@ -41,6 +41,9 @@ class Shrinking:
         What the rule's mean of the gradients keeps of itself at each step.
     given : float, optional
         How much of a new gradient is added; by default the learning rate.
+    limit : float, default=2.0
+        By how many learning rates a weight shrinks at most in a step: rules that divide by the gradients' size hardly
+        make longer steps. Infinite for rules that do.
     phase : Kernel, optional
         In which all weights are shrunk.
     """
@@ -49,6 +52,7 @@ class Shrinking:
     moment: int = 0
     kept: float = 0.0
     given: float | None = None
+    limit: float = 2.0
     phase: Kernel = _shrinkage.shrink_weights
 
 

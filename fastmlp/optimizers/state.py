@@ -116,7 +116,7 @@ class RunningOptimizer:
         shrinking = self.settings.shrinking if shrinks else None
         if shrinking is not None and shrinking.kernel is not None:
             step_rates[:, GIVEN] = eta if shrinking.given is None else shrinking.given
-            step_rates[:, MOST] = 2.0 * eta  # rules that divide by the gradients' size hardly take longer steps than η
+            step_rates[:, MOST] = shrinking.limit * eta if np.isfinite(shrinking.limit) else np.inf
         return step_rates
 
     def advance(self, steps: int) -> None:
