@@ -58,7 +58,7 @@ class Regularization(FrozenParams):
         gradient of everything else comes the proximal step w ← sign(w) max(|w| − τ, 0). With λ = l1 / Σ wᵢ, τ is
         η λ for plain descent, and for every other rule as far as it goes in the end with a gradient of λ:
         η λ / (1 − μ) with momentum, η λ / (√v̂ + ε) for Adam. A threshold of η λ for all would lose the minimum, by
-        1 − μ and by √v̂. Where a rule divides by the gradients' size, a weight shrinks by 2 η a step at the most.
+        1 − μ and by √v̂. Where a rule divides by the gradients' size, a weight shrinks by at most 2 η a step.
     dropout : float or sequence of float, default=0.0
         Probability p in [0, 1) with which an output of a hidden layer is left out for one row of one step; what is kept
         counts 1 / (1 − p) times. One for all hidden layers, or one for each. Predictions leave out nothing.

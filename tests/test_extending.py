@@ -29,7 +29,7 @@ COMPLETENESS = [test for _, test, _ in CONCEPTS.values()]
 TABLES = [
     "tests/activations/test_activations.py",
     "tests/optimizers/test_optimizers.py::test_update_rule",
-    "tests/optimizers/test_optimizers.py::test_settings_are_values",
+    "tests/optimizers/test_optimizers.py::test_parameters_are_immutable_values",
     "tests/optimizers/test_optimizers_convergence.py",
     "tests/optimizers/test_shrinkage.py::test_a_linear_network_is_the_lasso",
     "tests/optimizers/test_shrinkage.py::test_training_steps",

@@ -51,7 +51,7 @@ class Activation(BaseActivation):
         If one of the functions is not a plain function of a number.
     ValueError
         If the derivative is missing; when first used, if a function cannot be compiled, or needs Python itself: the
-        message names the line that asks for it.
+        message names the line.
 
     Warns
     -----

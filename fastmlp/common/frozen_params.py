@@ -84,7 +84,7 @@ class IsBool:
 
 @dataclass(frozen=True)
 class OfKind:
-    """What a plain type asks for: any number, NaN and infinity included, any integer, any string."""
+    """The rule of a plain type: any number, NaN and infinity included, any integer, any string."""
 
     kind: type
 

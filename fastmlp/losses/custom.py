@@ -71,7 +71,7 @@ class Loss(BaseLoss):
         If one of the functions gives something else than a real number.
     ValueError
         When fitted, if a function cannot be compiled, or needs Python itself, as for printing: the message names the
-        line that asks for it.
+        line.
 
     Warns
     -----

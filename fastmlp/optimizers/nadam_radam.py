@@ -73,7 +73,7 @@ class NAdam(Adam):
         return self.beta_1 * (1.0 - 0.5 * 0.96 ** (t * self.momentum_decay))
 
     def _product(self, t: np.ndarray) -> np.ndarray:
-        """M(t), of as many factors as can make a difference: each is β₁ at the most."""
+        """Return M(t), of as many factors as make a difference: each is at most β₁."""
         factors = int(min(last_step(self.beta_1), t.max(initial=1)))
         return np.cumprod(self._momentum(np.arange(1.0, factors + 1.0)))[np.minimum(t, factors).astype(int) - 1]
 
@@ -101,7 +101,7 @@ class RAdam(Adam):
 
     References
     ----------
-    Liu et al. (2020), "On the variance of the adaptive learning rate and beyond". The paper asks for ρ(t) > 4; its
+    Liu et al. (2020), "On the variance of the adaptive learning rate and beyond". The paper requires ρ(t) > 4; its
     authors' code and PyTorch for 5, as here: with β₂ = 0.999 step 5 is the only one between.
 
     Examples

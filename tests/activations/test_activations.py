@@ -120,7 +120,7 @@ def test_second_derivatives_against_differences(case):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_second_derivatives_at_kinks_and_far_out(case):
+def test_second_derivatives_at_kinks_and_limits(case):
     activation = CASES[case].activation
     for kink in CASES[case].all_kinks:
         assert activation.second_derivative(np.array([float(kink)])).tolist() == [0.0]
@@ -140,7 +140,7 @@ def test_second_derivatives_have_type_and_shape(case):
     np.testing.assert_allclose(narrow, activation.second_derivative(z.astype(np.float32).astype(np.float64)), rtol=1e-7)
 
 
-def test_softmax_has_no_second_derivative_of_single_numbers():
+def test_softmax_has_no_elementwise_second_derivative():
     assert ACTIVATIONS["softmax"].second_derivative is None
 
 

@@ -143,7 +143,7 @@ def test_sparse_input_and_weights(case):
 # What is compiled
 
 
-def test_another_loss_compiles_its_own_unit_alone(monkeypatch):
+def test_another_loss_compiles_only_its_kernel(monkeypatch):
     """Counted over all units, as if none had been asked for before."""
     layer_sizes = warmup.all_kernels()
     for kernel in layer_sizes:
@@ -237,7 +237,7 @@ def test_against_pytorch(name):
 # Training
 
 
-def test_perceptron_rule_separates_what_can_be_separated():
+def test_perceptron_rule_separates_separable_rows():
     """Rosenblatt's theorem: after finitely many mistakes there are none. Weights begin at zero, the bias is a unit."""
     rng = np.random.RandomState(0)
     X = rng.standard_normal((60, 2))
@@ -252,7 +252,7 @@ def test_perceptron_rule_separates_what_can_be_separated():
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_training_makes_every_loss_small(name):
+def test_training_reduces_every_loss(name):
     """By plain gradient descent, with its natural output activation."""
     loss = LOSSES[name]
     task = "multi-class" if "classifier" in loss.kinds else "regression"

@@ -11,7 +11,7 @@ from oracles import reference_losses
 from oracles.reference_losses import QUARTIC, quartic, quartic_derivative, quartic_second_derivative
 from sklearn.base import clone
 
-from fastmlp import Network
+from fastmlp import ELU, Activation, LeakyReLU, Network, Softplus
 from fastmlp.activations import ACTIVATIONS
 from fastmlp.losses import (
     LOSSES,
@@ -51,7 +51,7 @@ def test_copies_are_equal(loss):
         loss.gamma = 3.0
 
 
-def test_numbers_show_and_are_kept_as_tuples():
+def test_parameters_are_in_repr_and_kept_as_tuples():
     assert repr(OBJECTS[-8:-1]) == (
         "[LogLoss(label_smoothing=0.1), Focal(gamma=1.5, alpha=0.25), Focal(gamma=2.0, alpha=(1, 2)), "
         "Huber(delta=2.0), Quantile(quantiles=(0.1, 0.9)), Quantile(quantiles=(0.1, 0.9), crossing=False), "
@@ -73,7 +73,7 @@ def test_by_name():
 
 
 @pytest.mark.parametrize("loss", OBJECTS, ids=str)
-def test_what_goes_with_it_by_nature(loss):
+def test_default_output_activations_are_accepted(loss):
     """Natural output activations are accepted by `check`, and tasks without one are refused."""
     for task in TASKS:
         if task not in loss.natural:
@@ -119,10 +119,21 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("message", REFUSED)
-def test_what_does_not_fit_is_refused(message):
+def test_incompatible_outputs_and_parameters_are_refused(message):
     for loss, output, n_outputs in REFUSED[message]:
         with pytest.raises(ValueError, match=message):
             loss.check(output, n_outputs)
+
+
+def test_output_activations_are_judged_by_their_range():
+    """Whatever they are called: objects with parameters by what these make of the range, custom ones never."""
+    Hinge().check(LeakyReLU(0.1), 1)
+    Poisson().check(Softplus(3.0), 1)
+    for loss, output in ((Hinge(), LeakyReLU(0)), (Hinge(), ELU(0)), (LogLoss(), ELU()), (Gamma(), LeakyReLU())):
+        with pytest.raises(ValueError, match=f"needs outputs .*{output.name!r} does not give"):
+            loss.check(output, 1)
+    for loss in (Hinge(), LogLoss(), Poisson()):
+        loss.check(Activation(math.tanh, lambda z: 1 - math.tanh(z) ** 2), 1)
 
 
 @pytest.mark.parametrize("message, loss, output, n_outputs, y", [
@@ -147,19 +158,19 @@ def test_what_does_not_fit_is_refused(message):
     ("needs targets y > 0", Tweedie(2), "exp", 1, COLUMN * 0),
     ("needs targets y > 0", Tweedie(3), "exp", 1, COLUMN * 0),
 ])  # fmt: skip
-def test_targets_that_do_not_fit_are_refused(message, loss, output, n_outputs, y):
+def test_invalid_targets_are_refused(message, loss, output, n_outputs, y):
     with pytest.raises(ValueError, match=message):
         loss.check(output, n_outputs, y)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_fits_is_accepted(case):
+def test_every_case_is_accepted(case):
     loss, output, n_outputs = CASES[case]
     loss.check(output, n_outputs)
     loss.check(output, n_outputs, draw_targets(np.random.RandomState(0), loss, output, 5, n_outputs))
 
 
-def test_tweedie_takes_what_its_power_allows():
+def test_tweedie_targets_depend_on_power():
     Tweedie(1.5).check("exp", 1, COLUMN * 0)
     Tweedie(-1.0).check("exp", 1, -COLUMN)
     Tweedie(0).check("identity", 1, -COLUMN)
@@ -207,7 +218,7 @@ def test_fused_derivatives(case):
 
 
 @pytest.mark.parametrize("loss", [LogLoss(), LogLoss(0.1), Focal(), Focal(0.0), Focal(0.5)], ids=str)
-def test_fused_derivatives_far_out(loss):
+def test_fused_derivatives_of_large_outputs(loss):
     """Outputs that have saturated: finite, and what the limits are."""
     z, r = np.array([[1e4, -1e4, 0.0]]), np.ones((1, 3))
     for output, y in (("softmax", [[0]]), ("softmax", [[1]]), ("logistic", [[1, 0, 1]]), ("logistic", [[0, 1, 0]])):
@@ -242,7 +253,7 @@ def test_user_functions_are_compiled_once():
     assert all(loss.kernel("tanh").source.identity for loss in (other, QUARTIC))  # what the cache tells them apart by
 
 
-def test_two_losses_of_a_user_are_not_mixed_up():
+def test_two_custom_losses_are_kept_apart():
     """They share a template, and so would share an entry on disk."""
     for factor in (1.0, 3.0):
         loss = Loss(lambda a, y, f=factor: f * (a - y) ** 2, lambda a, y, f=factor: 2 * f * (a - y))
@@ -315,7 +326,7 @@ def test_wrong_derivatives_warn(wrong):
         Loss(quartic, quartic_derivative, lambda a, y: 12 * (a - y))
 
 
-def test_what_gives_no_number():
+def test_functions_without_a_number_are_refused():
     for wrong in (lambda a, y: "low", lambda a, y: (a, y), lambda a, y: None, lambda a, y: 1j * a):
         with pytest.raises(TypeError, match=r"gives .*, no real number. What is allowed"):
             Loss(wrong, quartic_derivative)
@@ -341,7 +352,7 @@ def scaled_slope(a, y):
     return 2 * FACTOR * (a - y)
 
 
-def test_numbers_from_outside_are_read_anew_by_another_loss(monkeypatch):
+def test_a_new_loss_reads_outside_numbers_again(monkeypatch):
     def value():
         net = Network([1, 1], ["identity"], Loss(scaled, scaled_slope))
         net.set_weights([[[1]]], [[0]])

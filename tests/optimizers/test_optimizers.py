@@ -97,7 +97,7 @@ def test_nan_stays(dtype, rule):
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.5])
-def test_centred_where_nothing_varies(momentum):
+def test_centred_rmsprop_of_constant_gradients(momentum):
     """v − m² of a gradient that never changes is nothing but rounding, and can be further below zero than ε above."""
     running, params = RMSProp(1e-9, 0.6, momentum, centred=True).begin(), np.zeros(133, np.float32)
     for _ in range(100):
@@ -110,7 +110,7 @@ def test_centred_where_nothing_varies(momentum):
 # Steps of one's own
 
 
-def test_step_refuses_what_it_cannot_use():
+def test_step_refuses_other_arrays():
     running, vector = Adam().begin(), np.zeros(4)
     for params in (vector.astype(int), vector[::2], vector.reshape(2, 2), np.frombuffer(bytes(32))):
         with pytest.raises(ValueError, match="one contiguous, writable vector"):
@@ -128,7 +128,7 @@ ALL = {**OPTIMIZERS, **OF_NETWORKS, "schedule": SGD(WarmUp(Cosine(0.1, 90), 10),
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_settings_are_values(name):
+def test_parameters_are_immutable_values(name):
     """Typed back, pickled, copied and cloned they are equal; and nobody can change them."""
     optimizer = ALL[name]
     assert eval(repr(optimizer), {**vars(optimizers), **vars(schedules)}) == optimizer
@@ -150,7 +150,7 @@ def test_no_two_rules_are_equal():
     assert Adam() != AMSGrad()
 
 
-def test_settings_become_plain_numbers():
+def test_parameters_become_plain_numbers():
     """Whatever number they were: NumPy's would show in repr."""
     optimizer = RMSProp(np.float64(0.5), momentum=np.float32(0.5), centred=np.True_)
     assert repr(optimizer) == "RMSProp(learning_rate=0.5, decay=0.9, momentum=0.5, epsilon=1e-08, centred=True)"
@@ -175,7 +175,7 @@ CLASSES = sorted({type(optimizer) for optimizer in OPTIMIZERS.values()}, key=lam
 
 
 @pytest.mark.parametrize(("kind", "name"), [(kind, field.name) for kind in CLASSES for field in fields(kind)])
-def test_settings_out_of_range(kind, name):
+def test_parameters_out_of_range_are_refused(kind, name):
     allowed, values = FORBIDDEN[name]
     for value in values:
         with pytest.raises(ValueError, match=rf"^{kind.__name__}: {name} must be {allowed}, but .* was given\.$"):
@@ -215,7 +215,7 @@ def train(optimizer, orders, between=lambda running: running):
 
 
 @pytest.mark.parametrize("rule", OF_NETWORKS)
-def test_how_training_is_cut_changes_no_bit(rule, monkeypatch):
+def test_interrupted_training_has_the_same_bits(rule, monkeypatch):
     """In slices, in parts, in another process: moments, steps and schedule go on."""
     optimizer, order = replace(OF_NETWORKS[rule], learning_rate=SCHEDULE), np.arange(90)
     whole = train(optimizer, [order, order])
@@ -228,7 +228,7 @@ def test_how_training_is_cut_changes_no_bit(rule, monkeypatch):
 
 
 @pytest.mark.parametrize("rule", OF_NETWORKS)
-def test_rates_do_not_depend_on_how_many_are_asked_for(rule):
+def test_step_rates_do_not_depend_on_their_number(rule):
     whole, parts = (replace(OF_NETWORKS[rule], learning_rate=SCHEDULE).begin() for _ in range(2))
     expected = whole.step_rates(500)
     for steps in (1, 0, 2, 13, 484):
@@ -241,7 +241,7 @@ def test_rates_do_not_depend_on_how_many_are_asked_for(rule):
 
 
 @pytest.mark.parametrize("rule", OF_NETWORKS)
-def test_rates_ahead_are_those_of_their_steps(rule):
+def test_buffered_rates_are_those_of_their_steps(rule):
     """Whether or not they were computed before: epochs of one step and many, a schedule that changes, steps between."""
     running, plain = (replace(OF_NETWORKS[rule], learning_rate=SCHEDULE).begin() for _ in range(2))
     ahead = RateBuffer(running)
@@ -258,7 +258,7 @@ def test_rates_ahead_are_those_of_their_steps(rule):
         plain.advance(steps)
 
 
-def test_training_leaves_settings_alone(problem):
+def test_training_does_not_change_the_optimizer(problem):
     """One object may serve many trainings: each begins anew."""
     optimizer = AdamW(SCHEDULE)
     before, params = pickle.dumps(optimizer), problem.network.params.copy()
@@ -304,7 +304,7 @@ def asked_for(monkeypatch):
     return names
 
 
-def test_another_optimizer_or_schedule_compiles_its_own_unit_alone(problem, asked_for, monkeypatch):
+def test_another_optimizer_compiles_only_its_kernel(problem, asked_for, monkeypatch):
     def run(optimizer):
         asked_for.clear()
         EpochRunner(problem.network, problem.dataset, optimizer, np.arange(90), 7).run(0.1)

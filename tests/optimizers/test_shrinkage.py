@@ -89,7 +89,7 @@ def test_threads_change_no_bit(rule, dtype):
 
 
 @pytest.mark.parametrize("rule", ["adam", "nesterov", "lamb"])
-def test_a_training_goes_on_where_it_stopped(rule):
+def test_training_resumes_with_the_same_bits(rule):
     """What the rule's mean of the penalty is goes with its moments, through pickle too."""
     whole, parts = (make_problem("multi-label", hidden=(37, 5), rows=96) for _ in range(2))
     epoch = make_epoch(whole, STRONG, rule, batch_size=16)
@@ -103,7 +103,7 @@ def test_a_training_goes_on_where_it_stopped(rule):
     assert whole.network.params.tobytes() == parts.network.params.tobytes()
 
 
-def test_weights_in_sum_below_zero_do_not_let_weights_grow():
+def test_negative_sum_of_weights_does_not_let_weights_grow():
     problem = make_problem("squared error, 1 output", hidden=(), rows=8, weighted=True)
     problem.weights[...] = -1.0
     problem.network.coefs[0][...] = [[0.5], [-0.5], [0.25]]

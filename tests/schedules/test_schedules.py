@@ -45,7 +45,7 @@ def test_closed_form(name):
 
 @pytest.mark.parametrize("growth", [2, 3, 10])
 @pytest.mark.parametrize("steps", [1, 7, 1000])
-def test_restarts_far_out(steps, growth):
+def test_restarts_after_many_steps(steps, growth):
     """At each restart the rate is whole again, a step before it is nearly nothing, however logarithms are rounded."""
     restarts = np.cumsum([steps * growth**i for i in range(1, 13)]) + steps
     schedule = CosineRestarts(0.3, steps, growth)
@@ -105,7 +105,7 @@ STEPS_THERE_ARE_NOT = [
     ],
     ids=repr,
 )  # fmt: skip
-def test_steps_that_there_are_not(schedule, step):
+def test_invalid_steps_are_refused(schedule, step):
     with pytest.raises(ValueError, match=r"step must be 0, 1, 2, … \(integers"):
         schedule(step)
 
@@ -129,7 +129,7 @@ def test_invscaling_counts_rows():
     assert later == InverseScaling(0.3, 0.7, rows_seen=80)
 
 
-def test_adaptive_is_divided_until_it_is_small():
+def test_adaptive_is_divided_down_to_smallest():
     schedule, rates = Adaptive(0.3), []
     while schedule:
         rates.append(float(schedule(5)))
@@ -140,7 +140,7 @@ def test_adaptive_is_divided_until_it_is_small():
     assert rates == expected
 
 
-def test_warm_up_in_front_of_those():
+def test_warm_up_before_epochwise_schedules():
     schedule = WarmUp(Adaptive(0.5, smallest=0.1), 4)
     assert schedule.after_plateau() == WarmUp(Adaptive(0.1, smallest=0.1), 4)
     assert schedule.after_plateau().after_plateau() is None
@@ -165,7 +165,7 @@ EVERY = {name: case.schedule for name, case in CASES.items()}
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_settings_are_values(name):
+def test_parameters_are_immutable_values(name):
     schedule = EVERY[name]
     assert eval(repr(schedule), vars(schedules)) == schedule
     for reference in (pickle.loads(pickle.dumps(schedule)), copy.deepcopy(schedule), clone(schedule)):
@@ -197,7 +197,7 @@ CLASSES = sorted({type(schedule) for schedule in EVERY.values()}, key=lambda kin
 
 
 @pytest.mark.parametrize(("kind", "name"), [(kind, field.name) for kind in CLASSES for field in fields(kind)])
-def test_settings_out_of_range(kind, name):
+def test_parameters_out_of_range_are_refused(kind, name):
     good = next(schedule for schedule in EVERY.values() if type(schedule) is kind)
     others = {field.name: getattr(good, field.name) for field in fields(kind)}
     own = {key: value for case in CASES.values() for key, value in (case.forbidden or {}).items()}

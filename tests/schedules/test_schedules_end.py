@@ -52,7 +52,7 @@ def test_where_it_ends(name):
 
 
 @pytest.mark.parametrize("schedule", GOING_ON, ids=str)
-def test_it_goes_on(schedule):
+def test_schedules_without_end(schedule):
     assert schedule.ends_at is None
     assert not messages_of(lambda: make(schedule).fit(X, Y))
 
@@ -76,7 +76,7 @@ def messages_of(call):
 
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 @pytest.mark.parametrize("name", ENDING)
-def test_fit_says_it_once(name, solver):
+def test_fit_warns_once(name, solver):
     """And says nothing where the schedule lasts as long as the longest training."""
     for steps, says in ((20, True), (39, True), (40, False), (60, False)):
         schedule = ENDING[name](steps)
@@ -99,13 +99,13 @@ def test_early_stopping_trains_on_fewer_rows():
     assert "count_steps(8, rows=80, batch_size=20)" in said
 
 
-def test_a_solver_with_a_schedule_of_its_own():
+def test_solver_object_with_a_schedule():
     model = MLPClassifier([4], solver=Adam(Cosine(0.1, steps=20)), batch_size=20, max_iter=8, random_state=0)
     (said,) = messages_of(lambda: model.fit(X, Y > 0))
     assert said.startswith("Cosine(learning_rate=0.1, steps=20, final=0.0) ends after 20 steps")
 
 
-def test_partial_fit_says_it_in_the_call_that_passes_the_end():
+def test_partial_fit_warns_when_it_passes_the_end():
     for steps, call in ((12, 3), (15, 4)):
         model = make(Cosine(0.1, steps=steps))
         said = [messages_of(lambda model=model: model.partial_fit(X, Y)) for _ in range(6)]
@@ -113,14 +113,14 @@ def test_partial_fit_says_it_in_the_call_that_passes_the_end():
         assert f"training may make {5 * call} (after {5 * call - 5} before them, 1 epochs of 5)" in said[call - 1][0]
 
 
-def test_a_warm_start_begins_its_schedule_anew():
+def test_warm_start_restarts_the_schedule():
     model = make(Cosine(0.1, steps=40), warm_start=True)
     assert not messages_of(lambda: model.fit(X, Y))
     assert not messages_of(lambda: model.fit(X, Y))
     assert messages_of(lambda: model.set_params(max_iter=9).fit(X, Y))
 
 
-def test_the_network_by_itself():
+def test_network_without_estimator():
     net = Network([3, 1], ["identity"], "half_squared_error")
     assert not messages_of(lambda: net.train(X, Y, SGD(Cosine(0.1, steps=20)), epochs=4, batch_size=20))
     assert messages_of(lambda: net.train(X, Y, SGD(Cosine(0.1, steps=20)), epochs=5, batch_size=20))
@@ -144,7 +144,7 @@ class MineThatEnds(Mine):
         return 3
 
 
-def test_a_schedule_of_ones_own():
+def test_custom_schedule():
     assert not messages_of(lambda: make(Mine()).fit(X, Y))
     (said,) = messages_of(lambda: make(WarmUp(MineThatEnds(), steps=2)).fit(X, Y))
     assert "ends after 5 steps, but training may make 40" in said
