@@ -140,7 +140,7 @@ def test_an_optimizer_stays_with_its_network():
     for layer_sizes in ([2, 1], [2, 3, 1]):
         net = Network(layer_sizes, ["identity"] * (len(layer_sizes) - 1), "half_squared_error")
         if len(layer_sizes) == 3:
-            with pytest.raises(ValueError, match="cannot go on with 13"):
+            with pytest.raises(ValueError, match="cannot continue with 13"):
                 net.train([[1, 2]], [[1]], running)
         else:
             net.train([[1, 2]], [[1]], running)
