@@ -23,10 +23,13 @@ _LAZY_MODULES = {
     ],
     ".optimizers": [
         "SGD", "AMSGrad", "AdaDelta", "AdaGrad", "AdaMax", "Adam", "AdamW", "LAMB", "Lion", "NAdam", "RAdam", "RMSProp",
+        "Optimizer",
     ],
+    ".initializers": ["GivenArrays", "Initializer", "Orthogonal", "Uniform"],
+    ".regularization": ["Regularization"],
     ".schedules": [
         "Constant", "Cosine", "CosineRestarts", "Exponential", "InverseTime", "OneCycle", "Polynomial", "StepDecay",
-        "WarmUp", "count_steps",
+        "Schedule", "WarmUp", "count_steps",
     ],
 }
 # fmt: on

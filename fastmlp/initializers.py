@@ -3,8 +3,8 @@
 =================  ==========================================  ======  =================================================
 name               weights                                     biases  source
 =================  ==========================================  ======  =================================================
-sklearn            U(−b, b), b = √(6 / (fan_in + fan_out)),    same    scikit-learn's habit, see `glorot_uniform`
-                   √(2 / …) in layers of logistic units
+sklearn            U(−b, b), b = √(6 / (fan_in + fan_out)),    same    as scikit-learn, see `glorot_uniform`
+                   √(2 / …) in logistic layers
 glorot_uniform     U(−b, b), b = √(6 / (fan_in + fan_out))     0       Glorot and Bengio (2010), "Understanding the
 glorot_normal      N(0, 2 / (fan_in + fan_out))                0       difficulty of training deep feedforward networks"
 he_uniform         U(−b, b), b = √(6 / fan_in)                 0       He, Zhang, Ren and Sun (2015), "Delving deep into
@@ -26,12 +26,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
+from .common.frozen_params import Finite, FrozenParams, Positive
 from .common.lookup import look_up
+from .common.random_state import as_random_state
 from .engine.layout import Layout
 
 
@@ -56,7 +57,7 @@ def glorot_uniform(
 
 
 def _one_for_each_layer(activation: str | Sequence[str], n_layers: int) -> list[str]:
-    """The activation that decides each layer's scale; a network without hidden layers counts as one of rectifiers."""
+    """Return the activation that decides each layer's scale; without hidden layers it is 'relu'."""
     if isinstance(activation, str):
         return [activation] * n_layers
     hidden = list(activation)
@@ -68,30 +69,8 @@ def _one_for_each_layer(activation: str | Sequence[str], n_layers: int) -> list[
     return [*hidden, (hidden or ["relu"])[-1]]
 
 
-def as_random_state(seed: Any) -> np.random.RandomState:
-    """What scikit-learn's ``random_state`` stands for.
-
-    Parameters
-    ----------
-    seed : int, RandomState or None
-        A seed; a generator, which is used and moves on; NumPy's own generator, the one of ``np.random.seed``.
-
-    Raises
-    ------
-    ValueError
-        If it is none of these.
-    """
-    if isinstance(seed, np.random.RandomState):
-        return seed
-    if seed is None:
-        return np.random.mtrand._rand
-    if isinstance(seed, Integral) and not isinstance(seed, bool) and 0 <= int(seed) < 2**32:
-        return np.random.RandomState(int(seed))
-    raise ValueError(f"random_state={seed!r} must be a whole number from 0 to 2³² − 1, a numpy RandomState, or None.")
-
-
 class Initializer:
-    """What fills a network's parameters."""
+    """Base of all initializers: what fills a network's parameters."""
 
     def __call__(self, layout: Layout, activation: str | Sequence[str], random_state: Any, params: np.ndarray) -> None:
         """Overwrite all parameters.
@@ -100,7 +79,7 @@ class Initializer:
         ----------
         layout : Layout
         activation : str or sequence of str
-            Name of the hidden layers' activation, or of each one's, which scikit-learn's habit depends on.
+            Name of the hidden layers' activation, or of each one's, on which scikit-learn's scale depends.
         random_state : int, RandomState or None
         params : ndarray of shape (layout.size,)
         """
@@ -148,7 +127,7 @@ class _Scaled(_Named):
 
 
 @dataclass(frozen=True)
-class Orthogonal(Initializer):
+class Orthogonal(FrozenParams, Initializer):
     """A random orthogonal matrix times a gain; biases 0.
 
     The weight matrix's rows or columns, whichever are fewer, are orthonormal (times the gain), so that the layer keeps
@@ -158,7 +137,7 @@ class Orthogonal(Initializer):
     Parameters
     ----------
     gain : float, default=1.0
-        √2 makes up for what ReLU cuts off.
+        √2 compensates for the half that ReLU sets to zero.
 
     Raises
     ------
@@ -182,10 +161,7 @@ class Orthogonal(Initializer):
            [0., 4.]])
     """
 
-    gain: float = 1.0
-
-    def __post_init__(self) -> None:
-        _check_numbers(self, self.gain > 0 if isinstance(self.gain, Real) else False, "a finite number above 0")
+    gain: Positive = 1.0
 
     def _draw(self, coef: np.ndarray, intercept: np.ndarray, generator: np.random.RandomState) -> None:
         long, short = max(coef.shape), min(coef.shape)
@@ -196,8 +172,8 @@ class Orthogonal(Initializer):
 
 
 @dataclass(frozen=True)
-class Uniform(Initializer):
-    """Weights and biases of U(low, high), whatever the layers' widths: for networks small enough to follow by hand.
+class Uniform(FrozenParams, Initializer):
+    """Weights and biases of U(low, high), whatever the layers' widths: for networks small enough to compute by hand.
 
     Parameters
     ----------
@@ -217,12 +193,15 @@ class Uniform(Initializer):
     array([0.637, 0.679, 0.651])
     """
 
-    low: float = -1.0
-    high: float = 1.0
+    low: Finite = -1.0
+    high: Finite = 1.0
 
     def __post_init__(self) -> None:
-        ordered = isinstance(self.low, Real) and isinstance(self.high, Real) and self.low < self.high
-        _check_numbers(self, ordered, "finite numbers, low below high")
+        super().__post_init__()
+        if not self.low < self.high:
+            raise ValueError(
+                f"Uniform: low must be less than high, but low={self.low!r}, high={self.high!r} were given."
+            )
 
     def _draw(self, coef: np.ndarray, intercept: np.ndarray, generator: np.random.RandomState) -> None:
         coef[...] = generator.uniform(self.low, self.high, coef.shape)
@@ -231,7 +210,7 @@ class Uniform(Initializer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GivenArrays(Initializer):
-    """Parameters as they are given.
+    """Given arrays as initial parameters.
 
     Parameters
     ----------
@@ -243,7 +222,8 @@ class GivenArrays(Initializer):
     Raises
     ------
     ValueError
-        If one of them is no array of finite real numbers; when the network is initialized, if they are not its.
+        If one of them is not an array of finite real numbers; when the network is initialized, if their shapes are not
+        those of the network.
 
     Examples
     --------
@@ -278,7 +258,7 @@ class GivenArrays(Initializer):
 
 
 def _copies(name: str, arrays: Any) -> tuple[np.ndarray, ...]:
-    """Arrays of float64 that nobody can change any more."""
+    """Return read-only copies in float64."""
     copies = []
     try:
         for array in arrays:
@@ -291,14 +271,6 @@ def _copies(name: str, arrays: Any) -> tuple[np.ndarray, ...]:
     return tuple(copies)
 
 
-def _check_numbers(initializer: Any, right: bool, allowed: str) -> None:
-    """Whether an initializer's numbers are `right`, and finite; they become floats."""
-    numbers = vars(initializer)
-    if not right or any(isinstance(n, bool) or not math.isfinite(n) for n in numbers.values()):
-        raise ValueError(f"{initializer!r}: {' and '.join(numbers)} must be {allowed}.")
-    numbers.update({name: float(number) for name, number in numbers.items()})
-
-
 INITIALIZERS: dict[str, Initializer] = {
     "sklearn": _ScikitLearns("sklearn"),
     **{name: _Scaled(name) for name in ("glorot_uniform", "glorot_normal", "he_uniform", "he_normal")},
@@ -309,11 +281,11 @@ INITIALIZERS: dict[str, Initializer] = {
 
 
 def as_initializer(initializer: str | Initializer) -> Initializer:
-    """The initializer of this name, or the object itself.
+    """Return the initializer of this name, or the object itself.
 
     Raises
     ------
-    UnknownName
+    UnknownNameError
         A ValueError and a KeyError, if there is no such initializer.
 
     Examples

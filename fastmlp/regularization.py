@@ -1,4 +1,4 @@
-"""What training does against overfitting and against steps too long, beside the L2 penalty: settings."""
+"""Regularization besides the L2 penalty, and gradient clipping: `Regularization`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _OneOrEach:
 
 @dataclass(frozen=True)
 class _LimitOrNone:
-    """The largest that something may become; None where it may become anything."""
+    """An upper limit, or None for no limit."""
 
     def __str__(self) -> str:
         return f"{_LIMIT}, or None"
@@ -46,26 +46,26 @@ Limit = Annotated[float | None, _LimitOrNone()]
 
 @dataclass(frozen=True)
 class Regularization(FrozenParams):
-    """Penalty, dropout, max-norm and clipping; nothing of it unless asked for.
+    r"""L1 penalty, dropout, max-norm and clipping; all of them are off by default.
 
     With the L2 penalty α, which every training has, a batch's loss is
-    (Σ wᵢ lossᵢ + α / 2 Σ p² + l1 Σ \\|p\\|) / Σ wᵢ, over its rows i of weight wᵢ and all weights p but the biases.
+    (Σ wᵢ lossᵢ + α / 2 Σ p² + l1 Σ |p|) / Σ wᵢ, over its rows i of weight wᵢ and all weights p but the biases.
 
     Parameters
     ----------
     l1 : float, default=0.0
-        Weight of Σ \\|p\\|, at least 0. Weights that nothing needs become exactly zero: after the rule's step on the
-        gradient of everything else comes the proximal step w ← sign(w) max(\\|w\\| − τ, 0). With λ = l1 / Σ wᵢ, τ is
+        Weight of Σ |p|, at least 0. Weights that nothing needs become exactly zero: after the rule's step on the
+        gradient of everything else comes the proximal step w ← sign(w) max(|w| − τ, 0). With λ = l1 / Σ wᵢ, τ is
         η λ for plain descent, and for every other rule as far as it goes in the end with a gradient of λ:
         η λ / (1 − μ) with momentum, η λ / (√v̂ + ε) for Adam. A threshold of η λ for all would lose the minimum, by
-        1 − μ and by √v̂. Where a rule divides by the gradients' size, a weight shrinks by 2 η a step at the most.
+        1 − μ and by √v̂. Where a rule divides by the gradients' size, a weight shrinks by at most 2 η a step.
     dropout : float or sequence of float, default=0.0
         Probability p in [0, 1) with which an output of a hidden layer is left out for one row of one step; what is kept
         counts 1 / (1 − p) times. One for all hidden layers, or one for each. Predictions leave out nothing.
     input_dropout : float, default=0.0
         The same of the inputs.
     max_norm : float, optional
-        After each step, what comes into a unit (a column of a weight matrix, in every layer) is scaled to this
+        After each step, the weights into each neuron (a column of a weight matrix, in every layer) are scaled to this
         Euclidean norm if it is longer. Greater than 0.
     clip_norm : float, optional
         Before each update, the gradient of all weights and biases together, L2 penalty included, is scaled to this
@@ -108,11 +108,11 @@ class Regularization(FrozenParams):
 
     @property
     def drops(self) -> bool:
-        """Whether anything is left out, so that random bits are needed."""
+        """Whether there is dropout, so that random bits are needed."""
         return any((*self._each_dropout(), self.input_dropout))
 
     def input_rates(self, hidden_layers: int) -> tuple[float, ...]:
-        """The rate of dropout of what comes into each layer: of the inputs, then of each hidden layer's outputs.
+        """Return the dropout rate of each layer's inputs: of the network's inputs, then of each hidden layer's outputs.
 
         Raises
         ------
@@ -130,12 +130,12 @@ class Regularization(FrozenParams):
         return (self.input_dropout, *rates)
 
     def check_full_batch(self, solver: str) -> None:
-        """Whether a solver on the whole gradient can do without: it descends one smooth function of all rows.
+        """Refuse what solvers on the whole gradient cannot do: they minimize one smooth function of all rows.
 
         Raises
         ------
         ValueError
-            If anything is asked for.
+            If any option is used.
 
         Examples
         --------
@@ -143,14 +143,14 @@ class Regularization(FrozenParams):
         >>> Regularization(l1=0.1, max_norm=3.0).check_full_batch("lbfgs")  # doctest: +NORMALIZE_WHITESPACE
         Traceback (most recent call last):
         ...
-        ValueError: solver='lbfgs' descends one smooth function of all rows, and cannot take l1=0.1, max_norm=3.0: leave
-        them out, or take a solver that goes batch by batch, such as 'adam'. (alpha, the L2 penalty, goes with both.)
+        ValueError: solver='lbfgs' minimizes one smooth function of all rows, and cannot take l1=0.1, max_norm=3.0:
+        leave them out, or use a solver of mini-batches, such as 'adam'. (alpha, the L2 penalty, goes with both.)
         """
         asked = [f"{field.name}={getattr(self, field.name)!r}" for field in fields(self) if self._asks_for(field.name)]
         if asked:
             raise ValueError(
-                f"solver={solver!r} descends one smooth function of all rows, and cannot take {', '.join(asked)}: "
-                "leave them out, or take a solver that goes batch by batch, such as 'adam'. (alpha, the L2 penalty, "
+                f"solver={solver!r} minimizes one smooth function of all rows, and cannot take {', '.join(asked)}: "
+                "leave them out, or use a solver of mini-batches, such as 'adam'. (alpha, the L2 penalty, "
                 "goes with both.)"
             )
 

@@ -46,7 +46,7 @@ class Heavy(SGD):
     learning_rate: float = 0.05
     factor: float = 2.0
 
-    def rates(self, t, eta):
+    def step_rates(self, t, eta):
         return super().step_rates(t, self.factor * eta)
 
 @dataclass(frozen=True)

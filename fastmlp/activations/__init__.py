@@ -1,6 +1,7 @@
-"""Activations by name: what users say → the unit that computes it, and its numbers.
+"""Activations by name: what users write → the activation object.
 
-σ is the logistic function, Φ and φ the normal distribution and its density; kinks have the slope of their left side.
+σ is the logistic function, Φ and φ the standard normal distribution and its density. At a kink f′ is the derivative
+from the left.
 
 ============  ===================================  ==========================================================
 name          f(z)                                 source
@@ -29,20 +30,21 @@ hard_swish    z hard_sigmoid(z)                    Howard et al. (2019), "Search
 exp           exp z                                the mean of counts
 step          1 where z > 0, else 0 (at 0 too);    Rosenblatt (1958); f′ = 1 is passed straight through, which makes
               f′ = 1                               the delta of ½ (a − y)² the perceptron rule
-softmax       exp zⱼ / Σ exp z; outputs alone      Bridle (1990)
+softmax       exp zⱼ / Σ exp z; outputs only       Bridle (1990)
 ============  ===================================  ==========================================================
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..common.frozen_params import Range
 from ..common.lookup import look_up
 from ..compiler.kernel import Kernel, KernelModule
 from . import second_derivatives as _second
-from .builtin import CELU, ELU, BuiltIn, LeakyReLU, SiLU, Softplus
+from .base import ANY, NOT_NEGATIVE, POSITIVE, BaseActivation
+from .builtin import CELU, ELU, LeakyReLU, SiLU, Softplus, of_array
 from .custom import Activation
 
 if TYPE_CHECKING:
@@ -54,12 +56,55 @@ else:
     _rectifiers = KernelModule("activations.rectifiers")
     _smooth = KernelModule("activations.smooth")
 
+__all__ = [
+    "ACTIVATIONS",
+    "CELU",
+    "ELU",
+    "Activation",
+    "BaseActivation",
+    "LeakyReLU",
+    "NamedActivation",
+    "SiLU",
+    "Softplus",
+    "as_activation",
+    "as_hidden_activation",
+]
 
-@dataclass(frozen=True)
-class Named(BuiltIn):
-    """An activation without numbers that a user could set; there is one object for each name."""
 
-    name: str
+class NamedActivation(BaseActivation):
+    """An activation of the package without parameters: one object for each name.
+
+    Parameters
+    ----------
+    name : str
+    kernel : Kernel
+    second_derivative : callable or None
+        f″(z, *constants), one of `second_derivatives`.
+    output_range : Range
+        Where the outputs lie.
+    constants : tuple of float, default=()
+        As the kernel reads them.
+    **properties
+        Other parameters of `BaseActivation`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        kernel: Kernel,
+        second_derivative: Callable | None,
+        output_range: Range,
+        constants: tuple[float, ...] = (),
+        **properties: bool,
+    ) -> None:
+        f2 = second_derivative and of_array(second_derivative, constants)
+        super().__init__(name, kernel, constants, output_range=output_range, second_derivative=f2, **properties)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NamedActivation) and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash((NamedActivation, self.name))
 
     def __repr__(self) -> str:
         return f"as_activation({self.name!r})"
@@ -68,57 +113,49 @@ class Named(BuiltIn):
         return as_activation, (self.name,)
 
 
-def _named(
-    name: str,
-    kernel: Kernel,
-    second_derivative: Callable | None = None,
-    constants: tuple[float, ...] = (),
-    hidden: bool = True,
-) -> Named:
-    activation = Named(name)
-    activation._complete(kernel, constants, second_derivative)
-    vars(activation)["hidden"] = hidden
-    return activation
-
-
 #: α and λ for which means and variances of 0 and 1 are kept from layer to layer (Klambauer et al.).
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
-ACTIVATIONS: dict[str, Activation] = {
+_UNIT, _BETWEEN_ONES = Range(0.0, 1.0, "()"), Range(-1.0, 1.0, "()")
+
+ACTIVATIONS: dict[str, BaseActivation] = {
     activation.name: activation
     for activation in (
-        _named("identity", _kernels.identity, _second.zero),
-        _named("logistic", _kernels.logistic, _second.logistic),
-        _named("tanh", _kernels.tanh, _second.tanh),
-        _named("relu", _kernels.relu, _second.zero),
+        NamedActivation("identity", _kernels.identity, _second.zero, ANY),
+        NamedActivation("logistic", _kernels.logistic, _second.logistic, _UNIT),
+        NamedActivation("tanh", _kernels.tanh, _second.tanh, _BETWEEN_ONES),
+        NamedActivation("relu", _kernels.relu, _second.zero, NOT_NEGATIVE),
         LeakyReLU(),
         ELU(),
         CELU(),
-        _named("selu", _rectifiers.elu, _second.elu, (SELU_ALPHA, SELU_SCALE, 1.0)),
-        _named("gelu", _smooth.gelu, _second.gelu),
-        _named("gelu_tanh", _smooth.gelu_tanh, _second.gelu_tanh),
+        NamedActivation(
+            "selu", _rectifiers.elu, _second.elu, Range(-SELU_SCALE * SELU_ALPHA, brackets="()"),
+            (SELU_ALPHA, SELU_SCALE, 1.0),
+        ),
+        NamedActivation("gelu", _smooth.gelu, _second.gelu, Range(-0.16997120747990369)),
+        NamedActivation("gelu_tanh", _smooth.gelu_tanh, _second.gelu_tanh, Range(-0.17004075057125412)),
         SiLU(),
-        _named("mish", _smooth.mish, _second.mish),
+        NamedActivation("mish", _smooth.mish, _second.mish, Range(-0.3088437)),
         Softplus(),
-        _named("softsign", _smooth.softsign, _second.softsign),
-        _named("relu6", _rectifiers.clipped, _second.zero, (0.0, 6.0, 0.0, 1.0)),
-        _named("hard_tanh", _rectifiers.clipped, _second.zero, (-1.0, 1.0, 0.0, 1.0)),
-        _named("hard_sigmoid", _rectifiers.clipped, _second.zero, (-3.0, 3.0, 3.0, 1 / 6)),
-        _named("hard_swish", _rectifiers.hard_swish, _second.hard_swish),
-        _named("exp", _kernels.exponential, _second.exp),
-        _named("step", _rectifiers.step, _second.zero),
-        _named("softmax", _kernels.softmax, hidden=False),
+        NamedActivation("softsign", _smooth.softsign, _second.softsign, _BETWEEN_ONES),
+        NamedActivation("relu6", _rectifiers.clipped, _second.zero, Range(0, 6), (0.0, 6.0, 0.0, 1.0)),
+        NamedActivation("hard_tanh", _rectifiers.clipped, _second.zero, Range(-1, 1), (-1.0, 1.0, 0.0, 1.0)),
+        NamedActivation("hard_sigmoid", _rectifiers.clipped, _second.zero, Range(0, 1), (-3.0, 3.0, 3.0, 1 / 6)),
+        NamedActivation("hard_swish", _rectifiers.hard_swish, _second.hard_swish, Range(-0.375)),
+        NamedActivation("exp", _kernels.exponential, _second.exp, POSITIVE),
+        NamedActivation("step", _rectifiers.step, _second.zero, Range(0, 1), is_differentiable=False),
+        NamedActivation("softmax", _kernels.softmax, None, _UNIT, is_elementwise=False),
     )
-}
+}  # fmt: skip
 ACTIVATIONS["swish"] = ACTIVATIONS["silu"]
 
 
-def as_activation(activation: str | Activation) -> Activation:
-    """The activation of this name, or the object itself.
+def as_activation(activation: str | BaseActivation) -> BaseActivation:
+    """Return the activation of this name, or the object itself.
 
     Raises
     ------
-    UnknownName
+    UnknownNameError
         A ValueError and a KeyError, if there is no such activation.
 
     Examples
@@ -128,18 +165,18 @@ def as_activation(activation: str | Activation) -> Activation:
     >>> as_activation("mish")([-1.0, 0.0, 1.0]).round(4)
     array([-0.3034,  0.    ,  0.8651])
     """
-    if isinstance(activation, Activation):
+    if isinstance(activation, BaseActivation):
         return activation
     return look_up("activation", activation, ACTIVATIONS, "an Activation of your own, made of two functions")
 
 
-def as_hidden_activation(activation: str | Activation) -> Activation:
-    """The same for a hidden layer.
+def as_hidden_activation(activation: str | BaseActivation) -> BaseActivation:
+    """Return the same for a hidden layer.
 
     Raises
     ------
     ValueError
-        If it serves outputs alone.
+        If its outputs depend on one another, so that it can only be an output activation.
 
     Examples
     --------
@@ -147,10 +184,10 @@ def as_hidden_activation(activation: str | Activation) -> Activation:
     as_activation('tanh')
     """
     found = as_activation(activation)
-    if not found.hidden:
-        others = ", ".join(name for name, other in ACTIVATIONS.items() if other.hidden)
+    if not found.is_elementwise:
+        others = ", ".join(name for name, other in ACTIVATIONS.items() if other.is_elementwise)
         raise ValueError(
-            f"activation={found.name!r} stands in the output layer alone, as its outputs depend on one another. "
+            f"activation={found.name!r} can only be an output activation, as its outputs depend on one another. "
             f"Hidden layers take {others}, or an Activation of your own."
         )
     return found

@@ -1,22 +1,21 @@
-"""Activations of the package; those with numbers of their own, a class each.
+"""Activations with parameters, a class each.
 
-Objects are compared, hashed and pickled by their numbers, and printed as they are typed.
+Objects are compared, hashed and pickled by their parameters, and their repr is the code that creates them.
 """
 
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..common.frozen_params import Finite, FrozenParams, NotNegative, Positive, Range
 from ..compiler.kernel import Kernel, KernelModule
 from . import second_derivatives
-from .custom import Activation
+from .base import ANY, NOT_NEGATIVE, POSITIVE, BaseActivation
 
 if TYPE_CHECKING:
     from ..kernels.activations import basic as _kernels
@@ -28,38 +27,46 @@ else:
     _smooth = KernelModule("activations.smooth")
 
 
-class BuiltIn(Activation):
-    """An activation whose kernel is the package's."""
-
-    def _complete(self, kernel: Kernel, constants: tuple[float, ...], second_derivative: Callable | None) -> None:
-        """Say what computes it; `second_derivative` (z, *settings) is one of `second_derivatives`."""
-        second_derivative = second_derivative and functools.partial(_second_derivative, second_derivative, constants)
-        vars(self).update(
-            kernel=kernel, constants=constants, second_derivative=second_derivative
-        )  # past __setattr__, which refuses
-
-    def _check(self, name: str, above: float = -math.inf, or_equal: bool = False) -> None:
-        """Whether one of its numbers is finite and above a bound, or equal to it."""
-        value = getattr(self, name)
-        number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-        if not number or value < above or (value == above and not or_equal):
-            bound = "" if above == -math.inf else f", {above:g} or more" if or_equal else f" above {above:g}"
-            raise ValueError(f"{type(self).__name__}({name}={value!r}): {name} must be a finite number{bound}.")
-        vars(self)[name] = float(value)
-
-    def __reduce__(self) -> tuple:
-        return type(self), astuple(self)  # type: ignore[call-overload]
+def of_array(second_derivative: Callable, constants: tuple[float, ...]) -> Callable[[Any], np.ndarray]:
+    """Return f″ as a function of an array alone, from a function (z, *constants) of `second_derivatives`."""
+    return functools.partial(_second_derivative, second_derivative, constants)
 
 
 def _second_derivative(second_derivative: Callable, constants: tuple[float, ...], z: Any) -> np.ndarray:
-    """f″ of an array, float32 if that is, else float64."""
+    """Compute f″ of an array, float32 if that is, else float64."""
     z = np.asarray(z)
     result = second_derivative(z.astype(np.float64), *constants)
     return result.astype(np.float32 if z.dtype == np.float32 else np.float64)
 
 
+class ParametricActivation(FrozenParams, BaseActivation):
+    """An activation of the package with parameters: a frozen dataclass, whose fields they are.
+
+    A subclass has a `name`, and `_compute`, which fills in what depends on the parameters.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        kernel, constants, second_derivative, output_range = self._compute()
+        BaseActivation.__init__(
+            self,
+            self.name,
+            kernel,
+            constants,
+            output_range=output_range,
+            second_derivative=of_array(second_derivative, constants),
+        )
+
+    def _compute(self) -> tuple[Kernel, tuple[float, ...], Callable, Range]:
+        """Return the kernel, its constants, f″(z, *constants) and where the outputs lie."""
+        raise NotImplementedError  # pragma: no cover
+
+    def __reduce__(self) -> tuple:
+        return type(self), astuple(self)  # type: ignore[call-overload]
+
+
 @dataclass(frozen=True)
-class LeakyReLU(BuiltIn):
+class LeakyReLU(ParametricActivation):
     """f(z) = z where z > 0, else slope · z.
 
     Parameters
@@ -83,19 +90,18 @@ class LeakyReLU(BuiltIn):
     array([-0.2,  3. ])
     """
 
-    slope: float = 0.01
+    slope: Finite = 0.01
     name = "leaky_relu"
 
-    def __post_init__(self) -> None:
-        self._check("slope")
-        if self.slope:
-            self._complete(_rectifiers.leaky_relu, (self.slope,), second_derivatives.zero)
-        else:  # 0 · −∞ would be NaN
-            self._complete(_kernels.relu, (), second_derivatives.zero)
+    def _compute(self) -> tuple[Kernel, tuple[float, ...], Callable, Range]:
+        if self.slope == 0:  # 0 · −∞ would be NaN
+            return _kernels.relu, (), second_derivatives.zero, NOT_NEGATIVE
+        output_range = ANY if self.slope > 0 else NOT_NEGATIVE
+        return _rectifiers.leaky_relu, (self.slope,), second_derivatives.zero, output_range
 
 
 @dataclass(frozen=True)
-class ELU(BuiltIn):
+class ELU(ParametricActivation):
     """f(z) = z where z > 0, else α (exp z − 1).
 
     Parameters
@@ -118,16 +124,16 @@ class ELU(BuiltIn):
     array([-2.e+00, -2.e-20,  3.e+00])
     """
 
-    alpha: float = 1.0
+    alpha: NotNegative = 1.0
     name = "elu"
 
-    def __post_init__(self) -> None:
-        self._check("alpha", above=0, or_equal=True)
-        self._complete(_rectifiers.elu, (self.alpha, 1.0, 1.0), second_derivatives.elu)
+    def _compute(self) -> tuple[Kernel, tuple[float, ...], Callable, Range]:
+        output_range = Range(-self.alpha, brackets="()") if self.alpha else NOT_NEGATIVE
+        return _rectifiers.elu, (self.alpha, 1.0, 1.0), second_derivatives.elu, output_range
 
 
 @dataclass(frozen=True)
-class CELU(BuiltIn):
+class CELU(ParametricActivation):
     """f(z) = z where z > 0, else α (exp(z / α) − 1): an ELU without a kink for every α.
 
     Parameters
@@ -150,16 +156,16 @@ class CELU(BuiltIn):
     array([1., 1.])
     """
 
-    alpha: float = 1.0
+    alpha: Positive = 1.0
     name = "celu"
 
-    def __post_init__(self) -> None:
-        self._check("alpha", above=0)
-        self._complete(_rectifiers.elu, (self.alpha, 1.0, 1.0 / self.alpha), second_derivatives.elu)
+    def _compute(self) -> tuple[Kernel, tuple[float, ...], Callable, Range]:
+        constants = self.alpha, 1.0, 1.0 / self.alpha
+        return _rectifiers.elu, constants, second_derivatives.elu, Range(-self.alpha, brackets="()")
 
 
 @dataclass(frozen=True)
-class SiLU(BuiltIn):
+class SiLU(ParametricActivation):
     """f(z) = z / (1 + exp(−βz)), also called Swish.
 
     Parameters
@@ -183,16 +189,16 @@ class SiLU(BuiltIn):
     array([   0.,    0., 1000.])
     """
 
-    beta: float = 1.0
+    beta: Positive = 1.0
     name = "silu"
 
-    def __post_init__(self) -> None:
-        self._check("beta", above=0)
-        self._complete(_smooth.silu, (self.beta,), second_derivatives.silu)
+    def _compute(self) -> tuple[Kernel, tuple[float, ...], Callable, Range]:
+        lowest = -0.2784645427610738 / self.beta  # at z = −1.2784645… / β
+        return _smooth.silu, (self.beta,), second_derivatives.silu, Range(lowest)
 
 
 @dataclass(frozen=True)
-class Softplus(BuiltIn):
+class Softplus(ParametricActivation):
     """f(z) = ln(1 + exp(βz)) / β, a smooth ReLU; its derivative is the logistic function of βz.
 
     Parameters
@@ -216,9 +222,8 @@ class Softplus(BuiltIn):
     array([1.92874985e-22, 6.93147181e-01, 5.00000000e+01])
     """
 
-    beta: float = 1.0
+    beta: Positive = 1.0
     name = "softplus"
 
-    def __post_init__(self) -> None:
-        self._check("beta", above=0)
-        self._complete(_smooth.softplus, (self.beta,), second_derivatives.softplus)
+    def _compute(self) -> tuple[Kernel, tuple[float, ...], Callable, Range]:
+        return _smooth.softplus, (self.beta,), second_derivatives.softplus, POSITIVE

@@ -1,25 +1,26 @@
-"""What every activation has, and the one that a user makes of two plain functions."""
+"""`Activation`: one that a user makes of two plain functions."""
 
 from __future__ import annotations
 
 import functools
 import math
 import types
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ..common.user_warnings import warn_user
 from ..compiler.forking import loading
 from ..compiler.interrupts import Interrupts
 from ..compiler.kernel import Kernel
+from .base import BaseActivation, run
 
 #: Where a derivative is compared with differences: no round numbers, at which functions have their kinks.
 _PROBES = (-4.6703, -2.2807, -1.3127, -0.5821, -0.1319, 0.0917, 0.4783, 1.2183, 2.7081, 5.1273)
 
 
-class Activation:
+class Activation(BaseActivation):
     """An activation of your own, from plain functions of one number.
 
     They are compiled and run at the speed of the built-in ones: ``math.exp``, ``np.tanh`` and the like become the
@@ -42,13 +43,7 @@ class Activation:
     Attributes
     ----------
     name : str
-    unit : Kernel
-        The kernel for f and f′.
-    settings : tuple of float
-        The function's own numbers, where the kernel looks for them.
-    hidden : bool
-        Whether it may stand in a hidden layer: softmax may not.
-    curvature : callable or None
+    second_derivative : callable or None
         f″ of an array of pre-activations, an array of the same type; None where it is not known.
 
     Raises
@@ -57,7 +52,7 @@ class Activation:
         If one of the functions is not a plain function of a number.
     ValueError
         If the derivative is missing; when first used, if a function cannot be compiled, or needs Python itself: the
-        message names the line that asks for it.
+        message names the line.
 
     Warns
     -----
@@ -84,11 +79,6 @@ class Activation:
     (array([0.        , 2.61803399]), array([1.       , 1.4472136]))
     """
 
-    name: str
-    kernel: Kernel
-    constants: tuple[float, ...] = ()
-    hidden: bool = True
-    second_derivative: Callable[[Any], np.ndarray] | None
     functions: tuple[Callable | None, ...]
 
     def __init__(
@@ -104,32 +94,11 @@ class Activation:
         self._fill(f, derivative, second_derivative)
 
     def _fill(self, f: Callable, derivative: Callable, second_derivative: Callable | None) -> None:
-        vars(self).update(functions=(f, derivative, second_derivative), second_derivative=None)  # past __setattr__
-        vars(self).update(name=repr(self), kernel=_unit(f, derivative))  # a name that no built-in one has
-        if second_derivative is not None:
-            vars(self)["second_derivative"] = functools.partial(_second_result, _unit(derivative, second_derivative))
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        raise AttributeError(f"{self!r} cannot be changed: make another one.")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"{self!r} cannot be changed: make another one.")
-
-    def __call__(self, z: Any) -> np.ndarray:
-        """f of an array of pre-activations; softmax row by row."""
-        return run(self.kernel, self.constants, z, rows=not self.hidden)[0]
-
-    def derivative(self, z: Any) -> np.ndarray:
-        """f′ of an array of pre-activations, as the backward pass multiplies by it.
-
-        Raises
-        ------
-        ValueError
-            For softmax, whose derivative is a matrix.
-        """
-        if not self.hidden:
-            raise ValueError(f"the derivative of {self.name!r} is a matrix for each row, not a number for each output.")
-        return run(self.kernel, self.constants, z)[1]
+        """Compile what belongs to the functions, which have been checked."""
+        vars(self)["functions"] = (f, derivative, second_derivative)  # past __setattr__, which refuses
+        of_array = second_derivative and functools.partial(_second_result, _kernel_of(derivative, second_derivative))
+        name = repr(self)  # which no built-in activation has
+        super().__init__(name, _kernel_of(f, derivative), second_derivative=of_array)
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
@@ -146,21 +115,15 @@ class Activation:
     def __reduce__(self) -> tuple:
         return _restore, self.functions
 
-    def __copy__(self) -> Activation:
-        return self
-
-    def __deepcopy__(self, memo: dict) -> Activation:
-        return self
-
 
 def _restore(f: Callable, derivative: Callable, second_derivative: Callable | None) -> Activation:
-    """An activation out of a pickle, whose functions have been checked when it was made."""
+    """Return an activation from a pickle, whose functions were checked when it was created."""
     activation = Activation.__new__(Activation)
     activation._fill(f, derivative, second_derivative)
     return activation
 
 
-def _unit(f: Callable, derivative: Callable) -> Kernel:
+def _kernel_of(f: Callable, derivative: Callable) -> Kernel:
     with loading:  # a fork does not find the compiler half imported
         from ..kernels.activations import basic as activations
         from ..kernels.custom import activation as custom_activation
@@ -173,47 +136,51 @@ def _second_result(kernel: Kernel, z: Any) -> np.ndarray:
     return run(kernel, (), z)[1]
 
 
-def run(kernel: Kernel, constants: tuple[float, ...], z: Any, rows: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """What an activation's unit makes of an array: f and f′, float32 if z is, else float64.
-
-    By `rows`, it works along the last axis.
-    """
-    z = np.asarray(z)
-    a = np.array(z, np.float32 if z.dtype == np.float32 else np.float64, order="C")
-    derivative = np.empty_like(a)
-    columns = a.shape[-1] if rows and a.ndim else a.size
-    numbers = np.array(constants or (0.0,))
-    addresses = a.ctypes.data, derivative.ctypes.data
-    kernel.entry(a.dtype)(*addresses, a.size // max(columns, 1), columns, columns, numbers.ctypes.data)
-    return a, derivative
-
-
 def _name(function: Any) -> str:
     return getattr(function, "__qualname__", repr(function)).rpartition("<locals>.")[2]
 
 
-def check_derivative(f: Any, derivative: Any, others: tuple[float, ...] = (), stacklevel: int = 3) -> bool:
-    """Whether both are functions of a number, and `derivative` is that of `f`; `Activation` says what is raised.
+def check_derivative(f: Any, derivative: Any, others: tuple[float, ...] = ()) -> bool:
+    """Compare a derivative with finite differences of `f`, and warn where they differ.
 
-    At a kink the slope of either side will do, and everything between them. `others` are further arguments, and stay
-    as they are. Returns whether all was well; if not, it has been said.
+    At a kink the derivative from either side is accepted, and everything between them.
+
+    Parameters
+    ----------
+    f, derivative : callable
+        Functions of a number, and of `others`.
+    others : tuple of float, default=()
+        Further arguments, which are kept constant.
+
+    Returns
+    -------
+    bool
+        False if there was a warning.
+
+    Raises
+    ------
+    TypeError
+        If one of them is not a plain function that returns a real number.
+
+    Warns
+    -----
+    UserWarning
+        If `derivative` is not the derivative of `f`.
     """
     values = [_evaluate(f, z, *others) for z in _PROBES]
     for z, value in zip(_PROBES, values, strict=True):
-        slope = _evaluate(derivative, z, *others)
+        given = _evaluate(derivative, z, *others)
         step = 1e-6 * max(1.0, abs(z))
         left, right = (_evaluate(f, z + side * step, *others) for side in (-1, 1))
-        if not all(map(math.isfinite, (value, slope, left, right))):
+        if not all(map(math.isfinite, (value, given, left, right))):
             continue
-        slopes = (value - left) / step, (right - value) / step
-        tolerance = 1e-4 * max(1.0, abs(slopes[0]), abs(slopes[1]))
-        if not min(slopes) - tolerance <= slope <= max(slopes) + tolerance:
-            given = ", ".join(map(str, (z, *others)))
-            warnings.warn(
-                f"{_name(derivative)}({given}) is {slope:.6g}, but {_name(f)} has the slope {sum(slopes) / 2:.6g} "
-                "there: if that is not meant, training will go astray.",
-                UserWarning,
-                stacklevel=stacklevel,
+        quotients = (value - left) / step, (right - value) / step
+        tolerance = 1e-4 * max(1.0, abs(quotients[0]), abs(quotients[1]))
+        if not min(quotients) - tolerance <= given <= max(quotients) + tolerance:
+            arguments = ", ".join(map(str, (z, *others)))
+            warn_user(
+                f"{_name(derivative)}({arguments}) is {given:.6g}, but the derivative of {_name(f)} is about "
+                f"{sum(quotients) / 2:.6g} there: check the derivative, training with a wrong one will fail."
             )
             return False
     return True

@@ -1,7 +1,7 @@
 """f″ of the built-in activations, for exact products with the Hessian: NumPy, computed in float64.
 
-Each takes an array of pre-activations and returns one of the same shape. At a kink f″ is 0: a Hessian knows nothing of
-the corner. Far out the limits are reached without a NaN: exponentials are of −|z|, and what is multiplied by z stays
+Each takes an array of pre-activations and returns one of the same shape. At a kink f″ is 0: a Hessian does not see the
+corner. For large |z| the limits are reached without a NaN: exponentials are of −|z|, and what is multiplied by z stays
 finite.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-#: Where every exponential has long been zero.
+#: Beyond this every exponential is zero.
 _FAR = 1000.0
 _C = np.sqrt(2 / np.pi)
 
@@ -21,12 +21,12 @@ def _clip(z: np.ndarray) -> np.ndarray:
 def _logistic(u: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """σ, σ′ and σ″ of u."""
     e = np.exp(-abs(u))
-    slope = e / (1 + e) ** 2
-    return np.where(u < 0, e, 1) / (1 + e), slope, -slope * np.tanh(u / 2)
+    first = e / (1 + e) ** 2
+    return np.where(u < 0, e, 1) / (1 + e), first, -first * np.tanh(u / 2)
 
 
 def zero(z: np.ndarray, *constants: float) -> np.ndarray:
-    """Of what is made of straight pieces."""
+    """f″ = 0, of piecewise linear functions."""
     return np.where(np.isnan(z), np.nan, 0.0)
 
 
@@ -63,11 +63,11 @@ def gelu(z: np.ndarray) -> np.ndarray:
 
 
 def gelu_tanh(z: np.ndarray) -> np.ndarray:
-    """f = z σ(u): f″ = 2 u′ σ′ + z (u″ σ′ + u′² σ″), u = 2 √(2/π) (z + 0.044715 z³)."""
+    """With f = z σ(u): f″ = 2 u′ σ′ + z (u″ σ′ + u′² σ″), u = 2 √(2/π) (z + 0.044715 z³)."""
     z = _clip(z)
     _, first, second = _logistic(2 * _C * (z + 0.044715 * z**3))
-    slope, second_derivative = 2 * _C * (1 + 3 * 0.044715 * z**2), 2 * _C * 6 * 0.044715 * z
-    return 2 * slope * first + z * (second_derivative * first + slope**2 * second)
+    du, ddu = 2 * _C * (1 + 3 * 0.044715 * z**2), 2 * _C * 6 * 0.044715 * z
+    return 2 * du * first + z * (ddu * first + du**2 * second)
 
 
 def silu(z: np.ndarray, beta: float) -> np.ndarray:
@@ -78,7 +78,7 @@ def silu(z: np.ndarray, beta: float) -> np.ndarray:
 
 
 def mish(z: np.ndarray) -> np.ndarray:
-    """f = z t, t = tanh(softplus z): f″ = 2 t′ + z t″, t′ = (1 − t²) σ, t″ = (1 − t²) (σ′ − 2 t σ²)."""
+    """With f = z t, t = tanh(softplus z): f″ = 2 t′ + z t″, t′ = (1 − t²) σ, t″ = (1 − t²) (σ′ − 2 t σ²)."""
     z = _clip(z)
     e = np.exp(-abs(z))
     n, g2 = np.where(z < 0, e * (e + 2), 1 + 2 * e), np.where(z < 0, 2.0, 2 * e * e)

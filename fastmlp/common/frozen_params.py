@@ -1,17 +1,17 @@
-"""Settings: the frozen objects that users name, such as ``AdamW(1e-3, weight_decay=1e-2)`` or ``Cosine(1e-3, 500)``.
+"""Frozen parameters: objects that users create, such as ``AdamW(1e-3, weight_decay=1e-2)`` or ``Cosine(1e-3, 500)``.
 
-A class of settings is a frozen dataclass; what each field may hold stands in its type::
+Their classes are frozen dataclasses; the type of each field says which values are allowed::
 
-    Share = Annotated[float, Range(0, 1)]
+    UnitInterval = Annotated[float, Range(0, 1)]
 
     @dataclass(frozen=True)
-    class SGD(Settings):
-        momentum: Share = 0.0
+    class SGD(FrozenParams):
+        momentum: UnitInterval = 0.0
 
-In a class of your own, plain types will do: a ``float``, ``int``, ``bool`` or ``str`` (or None, by ``float | None``) is
-checked for its kind, any other type is not. A field that a base class has already keeps the rule that it has there.
+In a class of your own plain types are enough: a ``float``, ``int``, ``bool`` or ``str`` (or None, by ``float | None``)
+is checked for its type, any other type is not. A field that a base class has already keeps the rule that it has there.
 
-Training changes none of it, so an object may be shared by estimators, compared, hashed, pickled and cloned.
+Training does not change these objects: they may be shared by estimators, compared, hashed, pickled and cloned.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import sys
 import types
 from dataclasses import Field, dataclass, fields
 from numbers import Integral, Real
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Self, Union, get_args, get_origin
 
 import numpy as np
 
@@ -38,6 +38,8 @@ class Range:
 
     def __str__(self) -> str:
         kind = "an integer" if self.whole else "a number"
+        if self.low == -math.inf and self.high == math.inf:
+            return f"{kind}, and finite" if self.whole else "a finite number"
         if self.high == math.inf:
             return f"{kind}{' greater than' if self.brackets[0] == '(' else ' of at least'} {self.low:g}"
         return f"{kind} in {self.brackets[0]}{self.low:g}, {self.high:g}{self.brackets[1]}"
@@ -52,6 +54,18 @@ class Range:
 
     def convert(self, value: Any) -> Any:
         return int(value) if self.whole else float(value)
+
+    def contains(self, other: Range) -> bool:
+        """Return whether all numbers of the other range are in this one.
+
+        Examples
+        --------
+        >>> Range(0, 1).contains(Range(0, 1, "()")), Range(0, 1, "()").contains(Range(0, 1))
+        (True, False)
+        """
+        above = other.low > self.low or (other.low == self.low and self.brackets[0] + other.brackets[0] != "([")
+        below = other.high < self.high or (other.high == self.high and self.brackets[1] + other.brackets[1] != ")]")
+        return above and below
 
 
 @dataclass(frozen=True)
@@ -70,7 +84,7 @@ class IsBool:
 
 @dataclass(frozen=True)
 class OfKind:
-    """What a plain type asks for: any number, NaN and infinity included, any integer, any string."""
+    """The rule of a plain type: any number, NaN and infinity included, any integer, any string."""
 
     kind: type
 
@@ -102,6 +116,7 @@ class OrNone:
 
 
 Positive = Annotated[float, Range(0, brackets="()")]
+Finite = Annotated[float, Range(-math.inf, brackets="()")]
 NotNegative = Annotated[float, Range(0)]
 UnitInterval = Annotated[float, Range(0, 1)]
 #: How much of a running mean is kept at each step.
@@ -112,36 +127,60 @@ Bool = Annotated[bool, IsBool()]
 
 @dataclass(frozen=True)
 class FrozenParams:
-    """What all classes of settings share: each field is checked, and becomes a plain number.
+    """Base of all classes with frozen parameters: each field is checked, and converted to a plain number.
 
     Raises
     ------
     ValueError
-        If a setting is not what its field may hold; it says what is.
+        If a parameter is not what the type of its field allows.
     """
 
     def __post_init__(self) -> None:
-        kind: Any = type(self)
-        for name, rule in _rules(kind):
-            value = getattr(self, name)
-            if not rule.allows(value):
-                raise ValueError(f"{kind.__name__}: {name} must be {rule}, but {value!r} was given.")
-            object.__setattr__(self, name, rule.convert(value))
+        for name, value in check_params(self).items():
+            object.__setattr__(self, name, value)
 
-    def __sklearn_clone__(self) -> FrozenParams:
-        """scikit-learn's clone of what nobody can change is the same object."""
+    def __sklearn_clone__(self) -> Self:
+        """Return the object itself: scikit-learn's clone of an immutable object."""
         return self
+
+
+def check_params(params: Any) -> dict[str, Any]:
+    """Check the fields of a dataclass object by the rules in their types.
+
+    Parameters
+    ----------
+    params : object
+        Of a dataclass, see the module's docstring.
+
+    Returns
+    -------
+    dict of str
+        The fields that have a rule, converted to plain numbers.
+
+    Raises
+    ------
+    ValueError
+        If a value is not allowed.
+    """
+    kind: Any = type(params)
+    converted = {}
+    for name, rule in _rules(kind):
+        value = getattr(params, name)
+        if not rule.allows(value):
+            raise ValueError(f"{kind.__name__}: {name} must be {rule}, but {value!r} was given.")
+        converted[name] = rule.convert(value)
+    return converted
 
 
 @functools.cache
 def _rules(kind: Any) -> tuple[tuple[str, Any], ...]:
-    """(name, rule) of each field that has one, from its type."""
+    """Return (name, rule) of each field that has one, from its type."""
     found = [(field.name, _rule_of(kind, field.name)) for field in fields(kind)]
     return tuple((name, rule) for name, rule in found if rule is not None)
 
 
 def _rule_of(kind: Any, name: str) -> Any:
-    """The rule that the nearest class gives by `Annotated`, else what the nearest plain type asks for, else None."""
+    """Return the nearest class's rule in `Annotated`, else the nearest plain type's, else None."""
     plain = None
     for hint in _hints(kind, name):
         if get_origin(hint) is Annotated:
@@ -166,7 +205,7 @@ def _plain_rule(hint: Any) -> Any:
 
 
 def _hints(kind: Any, name: str) -> list[Any]:
-    """The field's types in `kind` and its bases, the nearest first."""
+    """Return the field's types in `kind` and its bases, the nearest first."""
     declared: list[tuple[Field, Any]] = []
     for base in kind.__mro__:
         field = vars(base).get("__dataclass_fields__", {}).get(name)
@@ -179,7 +218,7 @@ def _hints(kind: Any, name: str) -> list[Any]:
 
 
 def _evaluate(hint: Any, owner: Any) -> Any:
-    """The type that a string names where the class was defined; None where it cannot be known.
+    """Return the type that a string names where the class was defined; None where that is not known.
 
     (`typing.get_type_hints` gives up on the whole class if one type is the name of a function's variable, say.)
     """

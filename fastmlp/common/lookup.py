@@ -1,4 +1,4 @@
-"""Names that users say, looked up; what a name that there is not gets for an answer."""
+"""Lookup of names that users write, and the error for unknown ones."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class UnknownName(ValueError, KeyError):
-    """A name that stands for nothing: a ValueError, as of any wrong parameter, and a KeyError, as of a dictionary.
+class UnknownNameError(ValueError, KeyError):
+    """An unknown name: a ValueError, as of any wrong parameter, and a KeyError, as of a dictionary.
 
     scikit-learn raises the one in ``fit`` and the other in ``predict``.
     """
@@ -18,7 +18,7 @@ class UnknownName(ValueError, KeyError):
 
 
 def look_up(kind: str, name: Any, known: Mapping[str, T], otherwise: str) -> T:
-    """What `name` stands for.
+    """Return what `name` stands for.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def look_up(kind: str, name: Any, known: Mapping[str, T], otherwise: str) -> T:
 
     Raises
     ------
-    UnknownName
+    UnknownNameError
 
     Examples
     --------
@@ -41,8 +41,8 @@ def look_up(kind: str, name: Any, known: Mapping[str, T], otherwise: str) -> T:
     >>> look_up("activation", "rely", {"relu": 1, "tanh": 2}, "an Activation")
     Traceback (most recent call last):
         ...
-    fastmlp.common.lookup.UnknownName: activation='rely' is unknown: it is one of relu, tanh, or an Activation.
+    fastmlp.common.lookup.UnknownNameError: activation='rely' is unknown: it is one of relu, tanh, or an Activation.
     """
     if isinstance(name, str) and name in known:
         return known[name]
-    raise UnknownName(f"{kind}={name!r} is unknown: it is one of {', '.join(known)}, or {otherwise}.")
+    raise UnknownNameError(f"{kind}={name!r} is unknown: it is one of {', '.join(known)}, or {otherwise}.")

@@ -129,7 +129,7 @@ class _Output:
     def __init__(self, trace: RecordedForward, y: np.ndarray, weights: np.ndarray) -> None:
         loss, output, z = trace.model.loss_function, trace.model.output_activation, trace.pre_activations[-1]
         self.a, self.derivative, self.weights = trace.outputs[-1], trace.derivatives[-1], weights
-        self.softmax, self.times = output.name == "softmax", None
+        self.softmax, self.times = not output.is_elementwise, None
         if loss.is_fused(output):
             self.times = loss.fused_derivatives(output, z, y)[1]
             return
@@ -165,7 +165,7 @@ def check_twice_differentiable(model: TrainableModel) -> None:
     """
     fused = model.loss_function.is_fused(model.output_activation)
     for activation in model.activations[:-1] if fused else model.activations:
-        if activation.second_derivative is None and activation.hidden:
+        if activation.second_derivative is None and activation.is_elementwise:
             raise ValueError(
                 f"activation={activation.name!r} brings no second derivative, which a Hessian needs: give it one, or "
                 "use a solver that needs none."

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from ..activations import Activation
+from ..activations import BaseActivation
 from ..engine.model import Model
 
 
-def activate(activation: Activation, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def activate(activation: BaseActivation, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """f(z) and f′(z) of pre-activations z (B, O); behind softmax, which mixes a row's outputs, f′ is ones."""
     a, derivative = z.copy(), np.ones_like(z)
     constants = np.array(activation.constants, np.float64)
@@ -72,11 +72,11 @@ class RecordedForward:
         constants = np.array(loss.constants(output, z.shape[1]), np.float64)
         addresses = [array.ctypes.data for array in (z, delta, target, weight, losses)]
         loss.kernel(output).entry(z.dtype)(*addresses, *z.shape, y.shape[1], constants.ctypes.data)
-        return through_softmax(self.outputs[-1], delta) if reads_outputs and output.name == "softmax" else delta
+        return through_softmax(self.outputs[-1], delta) if reads_outputs and not output.is_elementwise else delta
 
     def output_delta(self, d_outputs: np.ndarray) -> np.ndarray:
         """d/dz of the output layer from d/da, (B, O) or (B, K, O) for K numbers that are differentiated at once."""
-        if self.model.output_activation.name == "softmax":
+        if not self.model.output_activation.is_elementwise:
             return through_softmax(_beside(self.outputs[-1], d_outputs), d_outputs)
         return d_outputs * _beside(self.derivatives[-1], d_outputs)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from ..activations import Activation
+from ..activations import BaseActivation
 from ..losses.base import BaseLoss, ClassLoss
 from .sparse_input import check_sparse
 
@@ -107,7 +107,7 @@ class Dataset:
         task["weights"] = 0 if self.sample_weight is None else self.sample_weight.ctypes.data
 
 
-def require_targets(loss: BaseLoss, output: Activation, n_outputs: int, y: np.ndarray | None) -> None:
+def require_targets(loss: BaseLoss, output: BaseActivation, n_outputs: int, y: np.ndarray | None) -> None:
     """Refuse targets (n, n_targets) whose width or class numbers would lead a loss's kernel out of its arrays.
 
     Raises

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..activations import Activation, as_activation
+from ..activations import BaseActivation, as_activation
 from ..losses import BaseLoss, as_loss
 from .layout import Layout
 from .workspace import aligned
@@ -31,7 +31,7 @@ class Model:
     def __init__(
         self,
         layout: Layout,
-        activations: Sequence[str | Activation],
+        activations: Sequence[str | BaseActivation],
         loss: str | BaseLoss,
         dtype: Any,
         coefs: Sequence[np.ndarray],
@@ -52,7 +52,7 @@ class Model:
                 kernel.address(self.dtype if dtype is None else dtype)
 
     @property
-    def output_activation(self) -> Activation:
+    def output_activation(self) -> BaseActivation:
         """That of the last layer."""
         return self.activations[-1]
 
@@ -71,7 +71,7 @@ class TrainableModel(Model):
     """
 
     def __init__(
-        self, layer_sizes: Sequence[int], activations: Sequence[str | Activation], loss: str | BaseLoss, dtype: Any
+        self, layer_sizes: Sequence[int], activations: Sequence[str | BaseActivation], loss: str | BaseLoss, dtype: Any
     ) -> None:
         layout = Layout(layer_sizes)
         self.params = aligned(layout.size, dtype)
@@ -185,7 +185,7 @@ class ModelView(Model):
         self,
         coefs: Sequence,
         intercepts: Sequence,
-        activations: Sequence[str | Activation],
+        activations: Sequence[str | BaseActivation],
         loss: str | BaseLoss,
         dtype: Any,
     ) -> None:

@@ -434,7 +434,7 @@ class Workspace:
     def _let_the_loss_read_outputs(self) -> None:
         """The output activation first, which leaves f′ in delta; what mixes a row's outputs leaves ones there."""
         self.task["activate_output"] = 1
-        if self.network.output_activation.name == "softmax":
+        if not self.network.output_activation.is_elementwise:
             self.layers[-1]["activation"] = softmax.softmax_beside_ones.address(self.dtype)
             self.task["output_backward"] = softmax.softmax_backward.address(self.dtype)
 

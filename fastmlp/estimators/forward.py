@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..activations import Activation, as_activation
+from ..activations import BaseActivation, as_activation
 from ..engine.cores import ask_threads, most_threads
 from ..engine.csc_input import rows_to_predict
 from ..engine.model import ModelView
@@ -30,7 +30,7 @@ class _Arrays:
 
     coefs: tuple[np.ndarray, ...]
     intercepts: tuple[np.ndarray, ...]
-    activations: tuple[Activation, ...]
+    activations: tuple[BaseActivation, ...]
     loss: str | BaseLoss
 
     def arithmetic_type(self, dtype: np.dtype) -> np.dtype:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-from ..activations import ACTIVATIONS, Activation, as_hidden_activation
+from ..activations import ACTIVATIONS, BaseActivation, as_hidden_activation
 from ..initializers import INITIALIZERS, Initializer
 from ..losses import BaseLoss, Poisson, as_loss
-from ..losses.base import PROBABILITIES, name_of
+from ..losses.base import is_elementwise, is_probability, name_of
 from ..losses.margin import MarginLoss
 from ..losses.regression import SquaredError, SquaredErrorByHand
 from ..optimizers import OPTIMIZERS, Optimizer
@@ -30,7 +30,7 @@ _RATE = Interval(Real, 0, 1, closed="left")
 
 CONSTRAINTS: dict = {
     "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-    "activation": [StrOptions(set(ACTIVATIONS)), Activation, list, tuple],
+    "activation": [StrOptions(set(ACTIVATIONS)), BaseActivation, list, tuple],
     "solver": [StrOptions(SOLVERS), Optimizer],
     "alpha": [_NOT_NEGATIVE],
     "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
@@ -53,7 +53,7 @@ CONSTRAINTS: dict = {
     "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
     "max_fun": [Interval(Integral, 1, None, closed="left")],
     "n_jobs": [None, Integral],
-    "output_activation": [None, StrOptions(set(ACTIVATIONS)), Activation],
+    "output_activation": [None, StrOptions(set(ACTIVATIONS)), BaseActivation],
     "initializer": [StrOptions(set(INITIALIZERS)), Initializer],
     "weight_decay": [None, _NOT_NEGATIVE],
     "l1": [_NOT_NEGATIVE],
@@ -65,7 +65,7 @@ CONSTRAINTS: dict = {
 }
 
 
-def hidden_activations(activation: Any, n_hidden: int) -> list[Activation]:
+def hidden_activations(activation: Any, n_hidden: int) -> list[BaseActivation]:
     """One for each hidden layer, from one for all of them or from a list.
 
     Raises
@@ -84,8 +84,8 @@ def hidden_activations(activation: Any, n_hidden: int) -> list[Activation]:
 
 
 def choose_output(
-    loss: str | BaseLoss, output_activation: str | Activation | None, task: str, width: int
-) -> tuple[int, str | Activation, BaseLoss]:
+    loss: str | BaseLoss, output_activation: str | BaseActivation | None, task: str, width: int
+) -> tuple[int, str | BaseActivation, BaseLoss]:
     """Number of outputs, output activation and loss for a kind of task, one of `losses.TASKS`.
 
     `width` is the number of classes of a multi-class task, the columns of the targets else. Two classes may stand
@@ -98,16 +98,16 @@ def choose_output(
     """
     chosen = as_loss(loss)
     output = chosen.default_output_activation(task) if output_activation is None else output_activation
-    if task == "binary" and name_of(output) == "softmax":
+    if task == "binary" and not is_elementwise(output):
         task, width = "multi-class", 2
     chosen.default_output_activation(task)
-    if task == "multi-label" and name_of(output) == "softmax":
+    if task == "multi-label" and not is_elementwise(output):
         raise ValueError(
             "output_activation='softmax' makes one class of several: its outputs add up to one, and several labels a "
             "row need an output each. Use output_activation=None or 'logistic', or give y one class a row."
         )
     n_outputs = chosen.n_outputs(task, width)
-    apart = name_of(output) in PROBABILITIES - {"softmax"}
+    apart = is_probability(output) and is_elementwise(output)
     if task == "multi-class" and apart and chosen.n_targets(output, n_outputs) > 1:
         raise ValueError(
             f"several classes need output_activation='softmax' with loss={chosen.name!r}, so that their probabilities "
@@ -117,7 +117,7 @@ def choose_output(
     return n_outputs, output, chosen
 
 
-def keep_output(estimator: BaseMLP, task: str, width: int) -> tuple[int, str | Activation, BaseLoss]:
+def keep_output(estimator: BaseMLP, task: str, width: int) -> tuple[int, str | BaseActivation, BaseLoss]:
     """The same for a training that goes on, with what stands in `out_activation_`.
 
     Where that was set by hand, training takes it as scikit-learn's does: several classes may stand behind 'logistic',
@@ -131,13 +131,13 @@ def keep_output(estimator: BaseMLP, task: str, width: int) -> tuple[int, str | A
     """
     output, chosen = estimator.out_activation_, as_loss(estimator.loss)
     by_hand = name_of(output) != name_of(estimator.output_activation or chosen.default_output_activation(task))
-    if by_hand and (isinstance(chosen, Poisson) or (task == "regression" and name_of(output) == "softmax")):
+    if by_hand and (isinstance(chosen, Poisson) or (task == "regression" and not is_elementwise(output))):
         raise ValueError(
             f"out_activation_={name_of(output)!r} was set by hand, behind which loss={chosen.name!r} cannot go on "
             f"training as scikit-learn would: set it back to {chosen.default_output_activation(task)!r}, or fit anew "
             f"with output_activation={name_of(output)!r}, which trains with its derivative."
         )
-    if not by_hand or name_of(output) == "softmax":
+    if not by_hand or not is_elementwise(output):
         return choose_output(estimator.loss, output, task, width)
     if chosen == SquaredError():
         chosen = SquaredErrorByHand()
@@ -152,7 +152,7 @@ def gives_probabilities(estimator: BaseMLP) -> bool:
         return True  # what a single row's prediction should not wait for
     loss = as_loss(estimator.loss)
     output = estimator.output_activation or loss.natural["binary"]
-    if isinstance(loss, MarginLoss) or name_of(output) not in PROBABILITIES:
+    if isinstance(loss, MarginLoss) or not is_probability(output):
         raise AttributeError(
             f"predict_proba needs outputs that are probabilities, but loss={estimator.loss!r} with output activation "
             f"{name_of(output)!r} has none: use loss='log_loss' or 'focal', or CalibratedClassifierCV."

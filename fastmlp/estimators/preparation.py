@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils import check_random_state
 
-from ..activations import Activation, as_activation
+from ..activations import BaseActivation, as_activation
 from ..engine.cores import ask_threads
 from ..engine.dataset import Dataset
 from ..engine.model import TrainableModel
@@ -63,7 +63,7 @@ class Preparation(ForwardPass, ABC):
     def _score_outputs(self, outputs: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> float:
         """The score of a forward pass against encoded targets."""
 
-    def _output(self, n_targets: int, first: bool) -> tuple[int, str | Activation, BaseLoss]:
+    def _output(self, n_targets: int, first: bool) -> tuple[int, str | BaseActivation, BaseLoss]:
         """Number of outputs, output activation and loss, for encoded targets of so many columns.
 
         A training that goes on keeps what stands in `out_activation_`, unless other parameters ask for another.

@@ -1,42 +1,62 @@
-"""`BaseLoss`: what every loss can be asked; and what an output activation must offer for a loss to make sense."""
+"""`BaseLoss`: what every loss offers, and what an output activation must offer for a loss to go with it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Real
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from ..activations import ACTIVATIONS, Activation
+from ..activations import ACTIVATIONS, BaseActivation
+from ..common.frozen_params import Range, check_params
 from ..compiler.kernel import Kernel
 
 #: The kinds of task, as far as a loss is concerned; classes and labels are targets 0, 1, …
 TASKS = ("binary", "multi-label", "multi-class", "regression")
 
-#: Of fastmlp's own activations: whose values are probabilities, are greater than zero, are never less than zero.
-PROBABILITIES = frozenset({"logistic", "softmax", "hard_sigmoid"})
-POSITIVE = frozenset({"exp", "softplus", "logistic", "softmax"})
-NEVER_NEGATIVE = PROBABILITIES | POSITIVE | {"relu", "relu6", "step"}
+#: Ranges that losses ask of outputs.
+UNIT, POSITIVE = Range(0, 1), Range(0, brackets="()")
 
 
-def name_of(output: str | Activation) -> str:
-    """An activation's name."""
+def name_of(output: str | BaseActivation) -> str:
+    """Return an activation's name."""
     return output if isinstance(output, str) else output.name
 
 
-def values_may_be(output: str | Activation, allowed: frozenset[str]) -> bool:
-    """Whether an activation is one of `allowed`, or a user's own, of which nothing is known."""
-    return name_of(output) in allowed or name_of(output) not in ACTIVATIONS
+def is_elementwise(output: str | BaseActivation) -> bool:
+    """Return whether each output depends on its own pre-activation alone, as everywhere but behind softmax."""
+    known = ACTIVATIONS.get(output) if isinstance(output, str) else output
+    return known is None or known.is_elementwise
 
 
-def is_number(value: Any, low: float = -np.inf, high: float = np.inf) -> bool:
-    """Whether `value` is a finite number in the open interval (low, high)."""
-    return isinstance(value, Real) and not isinstance(value, bool) and low < float(value) < high
+def range_of(output: str | BaseActivation) -> Range | None:
+    """Return where the outputs lie, or None where that is not known, as of a user's own activation."""
+    known = ACTIVATIONS.get(output) if isinstance(output, str) else output
+    return None if known is None else known.output_range
+
+
+def is_probability(output: str | BaseActivation) -> bool:
+    """Return whether outputs are known to be probabilities: in [0, 1], with a derivative."""
+    known = ACTIVATIONS.get(output) if isinstance(output, str) else output
+    if known is None or known.output_range is None:
+        return False
+    return UNIT.contains(known.output_range) and known.is_differentiable
+
+
+def is_positive(output: str | BaseActivation) -> bool:
+    """Return whether outputs are known to be greater than 0."""
+    output_range = range_of(output)
+    return output_range is not None and POSITIVE.contains(output_range)
+
+
+def has_both_signs(output: str | BaseActivation) -> bool:
+    """Return whether outputs are known to be negative for some rows and positive for others."""
+    output_range = range_of(output)
+    return output_range is not None and output_range.low < 0 < output_range.high
 
 
 class BaseLoss:
-    """What training makes small: a number for each row, whose weighted mean over the rows is the loss.
+    """Base of all losses: a number for each row, whose weighted mean over the rows is what training minimizes.
 
     A loss is immutable, equal to others with the same numbers, and can be pickled and cloned. In its methods `output`
     is the activation of the output layer, or its name; outputs a are (n, n_outputs), targets (n, n_targets).
@@ -44,14 +64,14 @@ class BaseLoss:
     Attributes
     ----------
     name : str
-        What users say.
+        As users write it.
     natural : dict of str to str
-        For each kind of task that it serves ('binary', 'multi-label', 'multi-class', 'regression'): the output
-        activation that it goes with by nature.
-    fused : dict of str to Unit
+        For each task that it is for ('binary', 'multi-label', 'multi-class', 'regression'): the default output
+        activation.
+    fused : dict of str to Kernel
         For some output activations, by name: the kernel from pre-activations to outputs, losses and delta.
     unfused : Kernel
-        The kernel behind every other activation: from outputs and f′ to losses and delta.
+        The kernel for every other output activation: from outputs and f′ to losses and delta.
     """
 
     name: ClassVar[str]
@@ -61,36 +81,36 @@ class BaseLoss:
     #: 'accuracy' or 'r2', where scikit-learn has the loss and its early stopping goes by that score.
     score: ClassVar[str | None] = None
 
-    # What the network asks.
+    # Called by the network.
 
-    def is_fused(self, output: str | Activation) -> bool:
-        """Whether its kernel begins with pre-activations, and does the output activation's work too."""
+    def is_fused(self, output: str | BaseActivation) -> bool:
+        """Return whether its kernel starts from pre-activations, and includes the output activation."""
         return name_of(output) in self.fused
 
-    def kernel(self, output: str | Activation) -> Kernel:
-        """The kernel for this output activation."""
+    def kernel(self, output: str | BaseActivation) -> Kernel:
+        """Return the kernel for this output activation."""
         return self.fused.get(name_of(output)) or self.unfused
 
-    def judging_unit(self, output: str | Activation) -> Kernel:
-        """The kernel for rows that are not trained on, whose deltas nobody reads: the loss of what `arrange` gives."""
+    def judging_unit(self, output: str | BaseActivation) -> Kernel:
+        """Return the kernel for rows that are only evaluated: the loss of what `arrange` returns."""
         return self.kernel(output)
 
     def arrange(self, outputs: np.ndarray) -> np.ndarray:
-        """What the network predicts, from its outputs (n, n_outputs): these themselves, if the loss wants no more."""
+        """Return predictions from outputs (n, n_outputs): the outputs, unless the loss rearranges them."""
         return outputs
 
-    def constants(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
-        """The loss's own numbers, as its kernel for this output activation reads them."""
+    def constants(self, output: str | BaseActivation, n_outputs: int) -> tuple[float, ...]:
+        """Return the loss's own numbers, as its kernel for this output activation reads them."""
         return ()
 
-    def n_targets(self, output: str | Activation, n_outputs: int) -> int:
-        """Columns of the targets: one for each output, or one that holds the number of the class."""
+    def n_targets(self, output: str | BaseActivation, n_outputs: int) -> int:
+        """Return the columns of the targets: one for each output, or one that holds the number of the class."""
         return n_outputs
 
-    # What the estimators ask.
+    # Called by the estimators.
 
-    def validation_metric(self, output: str | Activation, task: str) -> str:
-        """What early stopping judges by: `score` as in scikit-learn, where it has this loss and output, or 'neg_loss'.
+    def validation_metric(self, output: str | BaseActivation, task: str) -> str:
+        """Return what early stopping monitors: `score`, where scikit-learn has this loss and output, or 'neg_loss'.
 
         Examples
         --------
@@ -105,33 +125,33 @@ class BaseLoss:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """'classifier', 'regressor' or both: whose losses it is one of."""
+        """The estimators that it is a loss of: 'classifier', 'regressor' or both."""
         kinds = ("classifier", "binary"), ("regressor", "regression")
         return tuple(kind for kind, task in kinds if task in self.natural)
 
     def default_output_activation(self, task: str) -> str:
-        """The name of the output activation that goes with this loss in this kind of task, one of `TASKS`.
+        """Return the name of the default output activation for this task, one of `TASKS`.
 
         Raises
         ------
         ValueError
-            If the loss does not serve such tasks.
+            If the loss is not for this task.
         """
         if task not in self.natural:
             tasks = ", ".join(self.natural)
-            raise ValueError(f"loss={self.name!r} does not serve {task} targets, but {tasks}: choose another loss.")
+            raise ValueError(f"loss={self.name!r} is not for {task} targets, but for {tasks}: choose another loss.")
         return self.natural[task]
 
     def n_outputs(self, task: str, width: int) -> int:
-        """How many outputs a network needs for so many classes ('multi-class'), or columns of targets (else)."""
+        """Return the number of outputs for this many classes ('multi-class'), or columns of targets (else)."""
         return width
 
-    def check(self, output: str | Activation, n_outputs: int, y: np.ndarray | None = None) -> None:
-        """Make sure that loss, output activation and targets fit together.
+    def check(self, output: str | BaseActivation, n_outputs: int, y: np.ndarray | None = None) -> None:
+        """Check that loss, output activation and targets are compatible.
 
         Parameters
         ----------
-        output : str or Activation
+        output : str or BaseActivation
         n_outputs : int
         y : ndarray of shape (n, n_targets), optional
             Targets as the kernels read them: classes as numbers 0, 1, …
@@ -139,7 +159,7 @@ class BaseLoss:
         Raises
         ------
         ValueError
-            If they do not, with a message that says what does.
+            If they are not; the message says what is.
         """
         self._check_numbers()
         self._check_output(output, n_outputs)
@@ -153,32 +173,38 @@ class BaseLoss:
         self._check_targets(y, output, n_outputs)
 
     def _check_numbers(self) -> None:
-        """Refuse its own parameters."""
+        """Refuse parameters that the types of its fields do not allow."""
+        check_params(self)
 
-    def _check_output(self, output: str | Activation, n_outputs: int) -> None:
+    def _check_output(self, output: str | BaseActivation, n_outputs: int) -> None:
         """Refuse the output activation."""
 
-    def _check_targets(self, y: np.ndarray, output: str | Activation, n_outputs: int) -> None:
+    def _check_targets(self, y: np.ndarray, output: str | BaseActivation, n_outputs: int) -> None:
         """Refuse targets, finite and of the right width."""
 
-    def _wrong_width(self, y: np.ndarray, output: str | Activation, n_outputs: int, expected: int) -> str:
+    def _wrong_width(self, y: np.ndarray, output: str | BaseActivation, n_outputs: int, expected: int) -> str:
         what = "the number of the class" if expected == 1 < n_outputs else "a target for each output"
         return (
             f"y has shape {y.shape}, but loss={self.name!r} with {n_outputs} outputs behind {name_of(output)!r} reads "
             f"{expected} column{'s' if expected > 1 else ''}, {what}: give y that shape, or another number of outputs."
         )
 
-    def _refuse_output(self, output: str | Activation, needs: str, allowed: Any) -> None:
-        names = ", ".join(repr(name) for name in sorted(allowed) if name in ACTIVATIONS)
+    def _require_output(
+        self, output: str | BaseActivation, needs: str, gives: Callable[[str | BaseActivation], bool]
+    ) -> None:
+        """Refuse an output activation that is known not to give what the loss needs."""
+        if gives(output) or range_of(output) is None:
+            return
+        names = ", ".join(repr(name) for name in sorted(filter(gives, ACTIVATIONS)))
         raise ValueError(
             f"loss={self.name!r} needs outputs {needs}, which the output activation {name_of(output)!r} does not give: "
             f"use one of {names}, or another loss."
         )
 
-    # Derivatives in NumPy, for what needs second ones.
+    # Derivatives in NumPy, for solvers of second order.
 
     def output_derivatives(self, a: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """First and second derivatives of each row's loss with respect to its outputs, without weights.
+        """Compute first and second derivatives of each row's loss with respect to its outputs, without weights.
 
         Parameters
         ----------
@@ -188,20 +214,20 @@ class BaseLoss:
         Returns
         -------
         g : ndarray of shape (n, n_outputs)
-            d loss / d a; 0 where the loss has a corner, but for hinge and perceptron.
+            d loss / d a; 0 at a corner of the loss, except for hinge and perceptron.
         h : ndarray of shape (n, n_outputs), or (n, n_outputs, n_outputs)
             d² loss / d a²: its diagonal where everything else is zero, else the matrix. See `second_derivative_times`.
         """
         raise NotImplementedError  # pragma: no cover
 
     def fused_derivatives(
-        self, output: str | Activation, z: np.ndarray, target: np.ndarray
+        self, output: str | BaseActivation, z: np.ndarray, target: np.ndarray
     ) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
-        """The same with respect to pre-activations, where `is_fused`: exact also where outputs have saturated.
+        """Compute the same with respect to pre-activations, where `is_fused`: exact for saturated outputs too.
 
         Parameters
         ----------
-        output : str or Activation
+        output : str or BaseActivation
         z : ndarray of shape (n, n_outputs)
         target : ndarray of shape (n, n_targets)
 
@@ -216,16 +242,16 @@ class BaseLoss:
 
 
 class ClassLoss(BaseLoss):
-    """What losses of classes share: targets are class numbers where outputs compete, else zeros and ones."""
+    """Base of losses of classes: targets are class numbers where each row has one class, else zeros and ones."""
 
-    def _reads_classes(self, output: str | Activation, n_outputs: int) -> bool:
+    def _reads_classes(self, output: str | BaseActivation, n_outputs: int) -> bool:
         """Whether a row's target is the number of its class."""
-        return name_of(output) == "softmax"
+        return not is_elementwise(output)
 
-    def n_targets(self, output: str | Activation, n_outputs: int) -> int:
+    def n_targets(self, output: str | BaseActivation, n_outputs: int) -> int:
         return 1 if self._reads_classes(output, n_outputs) else n_outputs
 
-    def _check_targets(self, y: np.ndarray, output: str | Activation, n_outputs: int) -> None:
+    def _check_targets(self, y: np.ndarray, output: str | BaseActivation, n_outputs: int) -> None:
         classes = self._reads_classes(output, n_outputs)
         highest = n_outputs - 1 if classes else 1
         if not np.all((y >= 0) & (y <= highest) & (y == np.floor(y))):
@@ -236,8 +262,14 @@ class ClassLoss(BaseLoss):
             )
 
 
+class DifferenceLoss(BaseLoss):
+    """Base of losses of the difference a − y: behind any output activation, by default none."""
+
+    natural: ClassVar[dict[str, str]] = {"regression": "identity"}
+
+
 def second_derivative_times(h: np.ndarray, r: np.ndarray) -> np.ndarray:
-    """Row by row h r, for h as `BaseLoss.output_derivatives` gives it and r (n, n_outputs).
+    """Compute h r row by row, for h as `BaseLoss.output_derivatives` gives it and r (n, n_outputs).
 
     Examples
     --------

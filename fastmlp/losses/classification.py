@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 
-from ..activations import Activation
+from ..activations import BaseActivation
+from ..common.frozen_params import Decay, NotNegative, Range
 from ..compiler.kernel import Kernel, KernelModule
-from .base import PROBABILITIES, ClassLoss, is_number, name_of, values_may_be
+from .base import ClassLoss, is_elementwise, is_probability, name_of
 
 if TYPE_CHECKING:
     from ..kernels.losses import canonical as _sklearn_kernels
@@ -21,41 +22,56 @@ else:
 
 
 def logistic(z: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(−z)), without overflow."""
+    """Compute 1 / (1 + exp(−z)), without overflow."""
     e = np.exp(-np.abs(z))
     return np.where(z > 0, 1, e) / (1 + e)
 
 
 def log_softmax(z: np.ndarray) -> np.ndarray:
-    """The logarithm of each row's softmax."""
+    """Compute the logarithm of each row's softmax."""
     z = z - z.max(axis=1, keepdims=True)
     return z - np.log(np.exp(z).sum(axis=1, keepdims=True))
 
 
 def one_hot(target: np.ndarray, n_classes: int) -> np.ndarray:
-    """Class numbers (n, 1) as rows of zeros and a one, (n, n_classes)."""
+    """Return class numbers (n, 1) as rows of zeros and a one, (n, n_classes)."""
     return (target == np.arange(n_classes)).astype(np.float64)
 
 
 def clipped(p: np.ndarray) -> np.ndarray:
-    """p within [ε, 1 − ε]."""
+    """Clip p to [ε, 1 − ε]."""
     epsilon = np.finfo(p.dtype).eps
     return np.clip(p, epsilon, 1 - epsilon)
 
 
+@dataclass(frozen=True)
+class _ClassWeights:
+    """The rule of `Focal`'s alpha."""
+
+    def __str__(self) -> str:
+        return "None, a number in [0, 1], or a sequence of weights of at least 0"
+
+    def allows(self, value: Any) -> bool:
+        if isinstance(value, tuple):
+            return all(Range(0).allows(weight) for weight in value)
+        return value is None or Range(0, 1).allows(value)
+
+    def convert(self, value: Any) -> Any:
+        return value
+
+
 class ProbabilityLoss(ClassLoss):
-    """What losses of probabilities share."""
+    """Base of losses of probabilities."""
 
     natural: ClassVar[dict[str, str]] = {"binary": "logistic", "multi-label": "logistic", "multi-class": "softmax"}
 
-    def _check_output(self, output: str | Activation, n_outputs: int) -> None:
-        if not values_may_be(output, PROBABILITIES):
-            self._refuse_output(output, "in [0, 1]", PROBABILITIES)
+    def _check_output(self, output: str | BaseActivation, n_outputs: int) -> None:
+        self._require_output(output, "in [0, 1]", is_probability)
 
 
 @dataclass(frozen=True)
 class LogLoss(ProbabilityLoss):
-    r"""Log loss (cross-entropy): how surprising the truth is to the model.
+    r"""Log loss (cross-entropy), the negative log-likelihood of the classes.
 
     .. math:: -\sum_j t_j \log a_j \quad\text{behind softmax,}\qquad
               -\sum_j \left( t_j \log a_j + (1 - t_j) \log(1 - a_j) \right) \quad\text{for labels,}
@@ -65,7 +81,8 @@ class LogLoss(ProbabilityLoss):
 
     Without smoothing probabilities are clipped to [ε, 1 − ε] before the logarithm, as scikit-learn does, so that the
     loss of a row is at most 16 (float32) or 36 (float64). With smoothing it is computed from pre-activations and
-    not clipped, behind softmax and logistic; behind other activations probabilities are clipped, for loss and slope.
+    not clipped, behind softmax and logistic; behind other activations probabilities are clipped, for loss and
+    derivative.
 
     Parameters
     ----------
@@ -85,7 +102,7 @@ class LogLoss(ProbabilityLoss):
     array([[ 0.45, -0.45]])
     """
 
-    label_smoothing: float = 0.0
+    label_smoothing: Decay = 0.0
     name: ClassVar[str] = "log_loss"
     score: ClassVar[str | None] = "accuracy"
     unfused: ClassVar[Kernel] = _kernels.log_loss_of_outputs
@@ -96,15 +113,11 @@ class LogLoss(ProbabilityLoss):
             return {"softmax": _kernels.smoothed_softmax, "logistic": _kernels.smoothed_logistic}
         return {"softmax": _sklearn_kernels.softmax_log_loss, "logistic": _sklearn_kernels.logistic_log_loss}
 
-    def validation_metric(self, output: str | Activation, task: str) -> str:
+    def validation_metric(self, output: str | BaseActivation, task: str) -> str:
         return "neg_loss" if self.label_smoothing else super().validation_metric(output, task)
 
-    def constants(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
+    def constants(self, output: str | BaseActivation, n_outputs: int) -> tuple[float, ...]:
         return () if self.is_fused(output) and not self.label_smoothing else (float(self.label_smoothing),)
-
-    def _check_numbers(self) -> None:
-        if not is_number(self.label_smoothing, high=1) or self.label_smoothing < 0:
-            raise ValueError(f"label_smoothing must be a number in [0, 1), got {self.label_smoothing!r}.")
 
     def _smoothed(self, target: np.ndarray) -> np.ndarray:
         return target * (1 - self.label_smoothing) + self.label_smoothing / 2
@@ -114,7 +127,7 @@ class LogLoss(ProbabilityLoss):
         return (p - t) / (p * (1 - p)), t / p**2 + (1 - t) / (1 - p) ** 2
 
     def fused_derivatives(
-        self, output: str | Activation, z: np.ndarray, target: np.ndarray
+        self, output: str | BaseActivation, z: np.ndarray, target: np.ndarray
     ) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
         if name_of(output) == "logistic":
             a = logistic(z)
@@ -126,7 +139,7 @@ class LogLoss(ProbabilityLoss):
 
 @dataclass(frozen=True)
 class Focal(ProbabilityLoss):
-    r"""Focal loss: log loss that fades where the model is already right, so that the hard rows are heard.
+    r"""Focal loss: log loss with less weight on rows that are already classified well.
 
     .. math:: -\alpha (1 - p)^\gamma \log p
 
@@ -153,8 +166,8 @@ class Focal(ProbabilityLoss):
     (1, 2, 5)
     """
 
-    gamma: float = 2.0
-    alpha: float | tuple[float, ...] | None = None
+    gamma: NotNegative = 2.0
+    alpha: Annotated[float | tuple[float, ...] | None, _ClassWeights()] = None
     name: ClassVar[str] = "focal"
     fused: ClassVar[dict[str, Kernel]] = {"softmax": _kernels.focal_softmax, "logistic": _kernels.focal_logistic}
     unfused: ClassVar[Kernel] = _kernels.focal_of_outputs
@@ -170,22 +183,12 @@ class Focal(ProbabilityLoss):
             return tuple(map(float, self.alpha))
         return (1.0 - self.alpha, float(self.alpha))
 
-    def constants(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
-        return (float(self.gamma), *self._weights(n_outputs if name_of(output) == "softmax" else 2))
+    def constants(self, output: str | BaseActivation, n_outputs: int) -> tuple[float, ...]:
+        return (float(self.gamma), *self._weights(2 if is_elementwise(output) else n_outputs))
 
-    def _check_numbers(self) -> None:
-        if not is_number(self.gamma) or self.gamma < 0:
-            raise ValueError(f"gamma must be a number ≥ 0, got {self.gamma!r}.")
-        if isinstance(self.alpha, tuple):
-            fits = all(is_number(weight) and weight >= 0 for weight in self.alpha)
-        else:
-            fits = self.alpha is None or (is_number(self.alpha) and 0 <= self.alpha <= 1)
-        if not fits:
-            raise ValueError(f"alpha must be None, a number in [0, 1], or weights ≥ 0, got {self.alpha!r}.")
-
-    def _check_output(self, output: str | Activation, n_outputs: int) -> None:
+    def _check_output(self, output: str | BaseActivation, n_outputs: int) -> None:
         super()._check_output(output, n_outputs)
-        n_classes = n_outputs if name_of(output) == "softmax" else 2
+        n_classes = 2 if is_elementwise(output) else n_outputs
         if self.alpha is not None and len(self._weights(n_classes)) != n_classes:
             raise ValueError(f"alpha={self.alpha!r} does not fit {n_classes} classes: give a weight for each, or None.")
 
@@ -199,7 +202,7 @@ class Focal(ProbabilityLoss):
         return np.where(positive, first, -first), second
 
     def fused_derivatives(
-        self, output: str | Activation, z: np.ndarray, target: np.ndarray
+        self, output: str | BaseActivation, z: np.ndarray, target: np.ndarray
     ) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
         return self._of_labels(z, target) if name_of(output) == "logistic" else self._of_classes(z, target)
 
@@ -212,7 +215,7 @@ class Focal(ProbabilityLoss):
         return sign * power * (c * p * log_p - q), lambda r: diagonal * r
 
     def _of_classes(self, z: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
-        """d loss / d log p = α q^γ (γ p log p / q − 1), times d log p / d zⱼ = [j = y] − aⱼ."""
+        """Use d loss / d log p = α q^γ (γ p log p / q − 1), times d log p / d zⱼ = [j = y] − aⱼ."""
         c, hot, log_a = self.gamma, one_hot(target, z.shape[1]), log_softmax(z)
         a = np.exp(log_a)
         p, q = (a * hot).sum(axis=1, keepdims=True), (a * (1 - hot)).sum(axis=1, keepdims=True)
@@ -221,7 +224,7 @@ class Focal(ProbabilityLoss):
         safe = np.maximum(q, np.finfo(np.float64).tiny)
         ratio, power = log_p / safe, np.take(self._weights(z.shape[1]), target.astype(np.intp)) * safe**c
         derivative, away = power * (c * p * ratio - 1), np.where(hot > 0, q, -a)
-        second_derivative = power * c * p * (2 + ratio * (1 - c * p)) / safe  # d slope / d log p
+        second_derivative = power * c * p * (2 + ratio * (1 - c * p)) / safe  # with respect to log p
 
         def times(r: np.ndarray) -> np.ndarray:
             along = (away * r).sum(axis=1, keepdims=True)

@@ -57,8 +57,8 @@ class Loss(BaseLoss):
     .. math:: \sum_j \text{value}(a_j, y_j)
 
     Both functions are compiled: plain Python on numbers, with arithmetic, comparisons and functions such as `math.exp`.
-    Numbers from outside that they use are read when the loss is first used; what changes in them later counts for the
-    next `Loss`. The loss goes with any output activation, and its targets have a column for each output (behind softmax
+    Numbers from outside that they use are read when the loss is first used; later changes have an effect on the next
+    `Loss`. The loss goes with any output activation, and its targets have a column for each output (behind softmax
     too, where a class is a row of zeros and a one).
 
     Parameters
@@ -76,13 +76,14 @@ class Loss(BaseLoss):
         If one of the functions gives something else than a real number.
     ValueError
         When fitted, if a function cannot be compiled, or needs Python itself, as for printing: the message names the
-        line that asks for it.
+        line.
 
     Warns
     -----
     UserWarning
         If `derivative` differs from what `value` does between two near outputs, for a target of 0 or 1, or
-        `second_derivative` from what `derivative` does. At a kink, either side's slope is right, and all between.
+        `second_derivative` from what `derivative` does. At a kink the derivative from either side is accepted, and
+        everything between them.
 
     Examples
     --------
@@ -110,11 +111,11 @@ class Loss(BaseLoss):
             (self.value, self.derivative),
             *([(self.derivative, self.second_derivative)] if self.second_derivative else []),
         ]
-        for f, slope in pairs:
-            if _is_plain(f, 2) and _is_plain(slope, 2) and _can_be_called(f) and _can_be_called(slope):
+        for f, derivative in pairs:
+            if all(_is_plain(one, 2) and _can_be_called(one) for one in (f, derivative)):
                 for target in _TARGETS:
-                    if not check_derivative(f, slope, (target,), stacklevel=4):
-                        break  # said once
+                    if not check_derivative(f, derivative, (target,)):
+                        break  # one warning is enough
 
     @property
     def unfused(self) -> Kernel:  # type: ignore[override]
@@ -138,8 +139,8 @@ class Loss(BaseLoss):
     def output_derivatives(self, a: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if self.second_derivative is None:
             raise ValueError(
-                f"{self!r} has no second derivative: give it one, Loss(value, derivative, curvature), or choose a "
-                "solver that needs none."
+                f"{self!r} has no second derivative: give it one, Loss(value, derivative, second_derivative), or "
+                "choose a solver that needs none."
             )
         first, second = (
             np.frompyfunc(function, 2, 1)(a, target) for function in (self.derivative, self.second_derivative)
@@ -152,7 +153,7 @@ class Loss(BaseLoss):
 
 
 def _restore(value: Callable, derivative: Callable, second_derivative: Callable | None) -> Loss:
-    """A loss out of a pickle, whose functions have been checked when it was made."""
+    """Return a loss from a pickle, whose functions were checked when it was created."""
     loss = Loss.__new__(Loss)
     for name, function in (
         ("value", value),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 
-from ..activations import Activation
+from ..activations import BaseActivation
+from ..common.frozen_params import Range
 from ..compiler.kernel import Kernel, KernelModule
-from .base import POSITIVE, BaseLoss, is_number, values_may_be
+from .base import BaseLoss, is_positive
 
 if TYPE_CHECKING:
     from ..kernels.losses import canonical as _sklearn_kernels
@@ -23,7 +25,7 @@ else:
 
 
 class DevianceLoss(BaseLoss):
-    """What half deviances share: by nature the mean is exp of the pre-activation.
+    """Base of half deviances: by default the mean is exp of the pre-activation.
 
     With power p of the mean in the variance, d loss / d a = (a − y) / aᵖ.
     """
@@ -34,11 +36,10 @@ class DevianceLoss(BaseLoss):
     def _p(self) -> float:
         raise NotImplementedError  # pragma: no cover
 
-    def _check_output(self, output: str | Activation, n_outputs: int) -> None:
-        if not values_may_be(output, POSITIVE):
-            self._refuse_output(output, "greater than 0", POSITIVE)
+    def _check_output(self, output: str | BaseActivation, n_outputs: int) -> None:
+        self._require_output(output, "greater than 0", is_positive)
 
-    def _check_targets(self, y: np.ndarray, output: str | Activation, n_outputs: int) -> None:
+    def _check_targets(self, y: np.ndarray, output: str | BaseActivation, n_outputs: int) -> None:
         if self._p >= 1 and (y.min() < 0 or (self._p >= 2 and y.min() == 0)):
             raise ValueError(
                 f"loss={self.name!r} needs targets y {'>' if self._p >= 2 else '>='} 0, got a smallest of {y.min()}; "
@@ -50,7 +51,7 @@ class DevianceLoss(BaseLoss):
         return (a - target) / a**p, ((1 - p) * a + p * target) / a ** (p + 1)
 
     def fused_derivatives(
-        self, output: str | Activation, z: np.ndarray, target: np.ndarray
+        self, output: str | BaseActivation, z: np.ndarray, target: np.ndarray
     ) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
         p = self._p
         with np.errstate(over="ignore"):
@@ -111,6 +112,20 @@ class Gamma(DevianceLoss):
 
 
 @dataclass(frozen=True)
+class _TweediePower:
+    """The rule of `Tweedie`'s power: no distribution has one between 0 and 1."""
+
+    def __str__(self) -> str:
+        return "a number ≤ 0 or ≥ 1"
+
+    def allows(self, value: Any) -> bool:
+        return Range(-math.inf, 0, "(]").allows(value) or Range(1).allows(value)
+
+    def convert(self, value: Any) -> float:
+        return float(value)
+
+
+@dataclass(frozen=True)
 class Tweedie(DevianceLoss):
     r"""Half the Tweedie deviance of power p, summed over the outputs: variance ∝ meanᵖ.
 
@@ -141,7 +156,7 @@ class Tweedie(DevianceLoss):
     array([[0.25]])
     """
 
-    power: float = 1.5
+    power: Annotated[float, _TweediePower()] = 1.5
     name: ClassVar[str] = "tweedie"
 
     @property
@@ -159,19 +174,15 @@ class Tweedie(DevianceLoss):
         special = {0.0: _squares.squares_of_outputs, 1.0: _kernels.poisson_of_outputs, 2.0: _kernels.gamma_of_outputs}
         return special.get(self._p, _kernels.tweedie_of_outputs)
 
-    def constants(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
+    def constants(self, output: str | BaseActivation, n_outputs: int) -> tuple[float, ...]:
         return (0.5, 1.0) if self.power == 0 else (self._p,)
 
-    def _check_numbers(self) -> None:
-        if not is_number(self.power) or 0 < self.power < 1:
-            raise ValueError(f"power must be a number ≤ 0 or ≥ 1, got {self.power!r}.")
-
-    def _check_output(self, output: str | Activation, n_outputs: int) -> None:
+    def _check_output(self, output: str | BaseActivation, n_outputs: int) -> None:
         if self.power != 0:
             super()._check_output(output, n_outputs)
 
     def fused_derivatives(
-        self, output: str | Activation, z: np.ndarray, target: np.ndarray
+        self, output: str | BaseActivation, z: np.ndarray, target: np.ndarray
     ) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
         if self.power == 0:
             return z - target, lambda r: r

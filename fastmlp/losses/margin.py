@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from ..activations import ACTIVATIONS, Activation
+from ..activations import BaseActivation
 from ..compiler.kernel import Kernel, KernelModule
-from .base import NEVER_NEGATIVE, ClassLoss, name_of
+from .base import ClassLoss, has_both_signs, name_of
 
 if TYPE_CHECKING:
     from ..kernels.losses import margin as _kernels
@@ -18,17 +18,17 @@ else:
 
 
 class MarginLoss(ClassLoss):
-    """What losses of margins share: one label a row, and outputs of both signs."""
+    """Base of losses of margins: one label a row, and outputs of both signs."""
 
     natural: ClassVar[dict[str, str]] = {"binary": "identity", "multi-class": "identity"}
     unfused: ClassVar[Kernel] = _kernels.margin
     margin: ClassVar[float] = 1.0
     squared: ClassVar[bool] = False
 
-    def _reads_classes(self, output: str | Activation, n_outputs: int) -> bool:
+    def _reads_classes(self, output: str | BaseActivation, n_outputs: int) -> bool:
         return n_outputs > 1
 
-    def constants(self, output: str | Activation, n_outputs: int) -> tuple[float, ...]:
+    def constants(self, output: str | BaseActivation, n_outputs: int) -> tuple[float, ...]:
         return (self.margin, float(self.squared))
 
     def default_output_activation(self, task: str) -> str:
@@ -39,11 +39,10 @@ class MarginLoss(ClassLoss):
             )
         return super().default_output_activation(task)
 
-    def _check_output(self, output: str | Activation, n_outputs: int) -> None:
-        if name_of(output) in NEVER_NEGATIVE:
-            self._refuse_output(output, "of both signs", ACTIVATIONS.keys() - NEVER_NEGATIVE)
+    def _check_output(self, output: str | BaseActivation, n_outputs: int) -> None:
+        self._require_output(output, "of both signs", has_both_signs)
 
-    def _wrong_width(self, y: np.ndarray, output: str | Activation, n_outputs: int, expected: int) -> str:
+    def _wrong_width(self, y: np.ndarray, output: str | BaseActivation, n_outputs: int, expected: int) -> str:
         return (
             f"loss={self.name!r} takes one class a row, y (n, 1), but y has shape {y.shape}: for several labels use "
             "loss='log_loss' or 'focal', or fit a model for each label."
@@ -53,18 +52,18 @@ class MarginLoss(ClassLoss):
         rows = np.arange(len(a))
         if a.shape[1] == 1:
             sign = np.where(target > 0, 1.0, -1.0)
-            derivative, second_derivative = self._slopes(self.margin - sign * a)
+            derivative, second_derivative = self._derivatives(self.margin - sign * a)
             return -sign * derivative, second_derivative
         own = target[:, 0].astype(np.intp)
         others = a.astype(np.float64)
         others[rows, own] = -np.inf
         rival = others.argmax(axis=1)
-        derivative, second_derivative = self._slopes(self.margin + a[rows, rival] - a[rows, own])
+        derivative, second_derivative = self._derivatives(self.margin + a[rows, rival] - a[rows, own])
         direction = np.zeros(a.shape)
         direction[rows, rival], direction[rows, own] = 1.0, -1.0
         return direction * derivative[:, None], np.einsum("n,ni,nj->nij", second_derivative, direction, direction)
 
-    def _slopes(self, violation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _derivatives(self, violation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """First and second derivative with respect to the violation."""
         missed = (violation >= 0) * 1.0
         return (2 * violation * missed, 2 * missed) if self.squared else (missed, 0 * missed)
@@ -72,13 +71,13 @@ class MarginLoss(ClassLoss):
 
 @dataclass(frozen=True)
 class Hinge(MarginLoss):
-    r"""Hinge loss, that of support vector machines: no loss for what is right by a margin of 1.
+    r"""Hinge loss, as in support vector machines: zero for rows that are right by a margin of 1.
 
     .. math:: \max(0, 1 - y a) \quad\text{for two classes, } y = \pm 1,\qquad
               \max(0, 1 + \max_{j \ne y} a_j - a_y) \quad\text{for several}
 
     For several classes it is Crammer and Singer's, as `sklearn.metrics.hinge_loss` reports it: the class counts against
-    its strongest rival alone. At the corner the slope is that of a row that misses the margin, as in scikit-learn.
+    its strongest rival alone. At the corner the derivative is that of a row that misses the margin, as in scikit-learn.
 
     References
     ----------
@@ -98,7 +97,7 @@ class Hinge(MarginLoss):
 
 @dataclass(frozen=True)
 class SquaredHinge(MarginLoss):
-    r"""The square of the hinge loss: smooth where the margin is just reached.
+    r"""The square of the hinge loss: differentiable where the margin is just reached.
 
     .. math:: \max(0, 1 - y a)^2 \quad\text{for two classes, } y = \pm 1,\qquad
               \max(0, 1 + \max_{j \ne y} a_j - a_y)^2 \quad\text{for several}
@@ -121,7 +120,7 @@ class SquaredHinge(MarginLoss):
 
 @dataclass(frozen=True)
 class Perceptron(MarginLoss):
-    r"""The perceptron criterion: no loss for what is right by any margin.
+    r"""The perceptron criterion: zero for rows that are right, by any margin.
 
     .. math:: \max(0, -y a) \quad\text{for two classes, } y = \pm 1,\qquad
               \max(0, \max_{j \ne y} a_j - a_y) \quad\text{for several}
@@ -146,12 +145,12 @@ class Perceptron(MarginLoss):
     name: ClassVar[str] = "perceptron"
     margin: ClassVar[float] = 0.0
 
-    def _reads_classes(self, output: str | Activation, n_outputs: int) -> bool:
+    def _reads_classes(self, output: str | BaseActivation, n_outputs: int) -> bool:
         return n_outputs > 1 and name_of(output) != "step"
 
-    def kernel(self, output: str | Activation) -> Kernel:
+    def kernel(self, output: str | BaseActivation) -> Kernel:
         return _kernels.perceptron_rule if name_of(output) == "step" else _kernels.margin
 
-    def _check_output(self, output: str | Activation, n_outputs: int) -> None:
+    def _check_output(self, output: str | BaseActivation, n_outputs: int) -> None:
         if name_of(output) != "step":
             super()._check_output(output, n_outputs)

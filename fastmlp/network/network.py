@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..activations import Activation
+from ..activations import BaseActivation
 from ..derivatives.hessian import Hessian
 from ..derivatives.recorded_forward import RecordedForward
 from ..engine.csc_input import rows_to_predict
@@ -105,7 +105,7 @@ class Network(TrainableModel):
     def __init__(
         self,
         layer_sizes: Sequence[int],
-        activations: Sequence[str | Activation],
+        activations: Sequence[str | BaseActivation],
         loss: str | BaseLoss,
         dtype: Any = "float64",
     ) -> None:

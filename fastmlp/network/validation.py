@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from ..activations import Activation, as_activation, as_hidden_activation
+from ..activations import BaseActivation, as_activation, as_hidden_activation
 from ..engine.dataset import balance
 from ..engine.model import Model, TrainableModel
 from ..engine.sparse_input import check_sparse
@@ -38,7 +38,7 @@ def check_layer_sizes(layer_sizes: Iterable) -> list[int]:
     return [int(width) for width in widths]
 
 
-def check_activations(activations: Any, n_layers: int) -> list[Activation]:
+def check_activations(activations: Any, n_layers: int) -> list[BaseActivation]:
     """One activation for each layer but the input.
 
     Raises
@@ -48,7 +48,7 @@ def check_activations(activations: Any, n_layers: int) -> list[Activation]:
     ValueError
         If there are more or fewer than layers, a name does not exist, or a hidden layer has softmax.
     """
-    if isinstance(activations, str | Activation) or not isinstance(activations, Iterable):
+    if isinstance(activations, str | BaseActivation) or not isinstance(activations, Iterable):
         raise TypeError(
             f"activations must be a list with one for each layer but the input ({n_layers}), got {activations!r}."
         )

@@ -1,4 +1,4 @@
-"""First-order optimizers: what users name, as frozen settings; `begin` starts a training with them.
+"""First-order optimizers: frozen objects with their parameters; `begin` starts a training with them.
 
 The learning rate comes first, a number or a schedule (`fastmlp.schedules`):
 
@@ -9,28 +9,29 @@ AdamW(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-08, weight_decay
 >>> AdamW(OneCycle(3e-3, steps=1000)).schedule([0, 299]).round(5).tolist()
 [0.00012, 0.003]
 
-By name they have the numbers of their papers, and those that their papers leave open from PyTorch; each class says
-where its numbers come from.
+By name they have the parameters of their papers, or PyTorch's where a paper leaves them open; each class says where its
+parameters come from.
 
->>> sorted(OPTIMIZERS)  # doctest: +NORMALIZE_WHITESPACE
-['adadelta', 'adagrad', 'adam', 'adamax', 'adamw', 'amsgrad', 'lamb', 'lion', 'momentum', 'nadam', 'nesterov',
- 'radam', 'rmsprop', 'sgd']
+>>> "lion" in OPTIMIZERS
+True
 >>> as_optimizer("momentum", learning_rate=0.1)
 SGD(learning_rate=0.1, momentum=0.9, nesterov=False)
 
-The arithmetic is in `fastmlp.kernels`, one compiled pass over gradient, moments and parameters for each rule (LAMB
-needs the norms of whole layers, and goes on from there).
+The arithmetic is in `fastmlp.kernels`, one compiled pass over gradient, moments and parameters for each rule (LAMB,
+which needs the norms of whole layers, has a second pass).
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from ..common.lookup import look_up
 from ..schedules import Schedule
-from .adam import Adam, AdaMax, AdamW, AMSGrad, NAdam, RAdam
+from .adam import Adam, AdaMax, AdamW, AMSGrad
 from .adaptive import AdaDelta, AdaGrad, RMSProp
 from .base import Optimizer
 from .lamb import LAMB
+from .nadam_radam import NAdam, RAdam
 from .sgd import SGD, Lion
 from .state import RunningOptimizer
 
@@ -72,18 +73,13 @@ OPTIMIZERS: dict[str, Optimizer] = {
 
 
 def as_optimizer(optimizer: str | Optimizer, learning_rate: float | Schedule | None = None) -> Optimizer:
-    """The optimizer of this name, or the object itself; with another learning rate, if one is given.
+    """Return the optimizer of this name, or the object itself; with another learning rate, if one is given.
 
     Raises
     ------
-    ValueError
-        If there is none of this name.
+    UnknownNameError
+        A ValueError and a KeyError, if there is no optimizer of this name.
     """
-    if isinstance(optimizer, str):
-        if optimizer not in OPTIMIZERS:
-            raise ValueError(
-                f"There is no optimizer {optimizer!r}; there are {', '.join(sorted(OPTIMIZERS))}, and the classes of "
-                "fastmlp.optimizers with settings of your own."
-            )
-        optimizer = OPTIMIZERS[optimizer]
+    if not isinstance(optimizer, Optimizer):
+        optimizer = look_up("optimizer", optimizer, OPTIMIZERS, "an object such as AdamW(1e-3, weight_decay=1e-2)")
     return optimizer if learning_rate is None else replace(optimizer, learning_rate=learning_rate)

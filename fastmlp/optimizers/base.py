@@ -1,4 +1,4 @@
-"""`Optimizer`: what the settings of all update rules share."""
+"""`Optimizer`: the base of all update rules."""
 
 from __future__ import annotations
 
@@ -29,18 +29,21 @@ else:
 
 @dataclass(frozen=True)
 class Shrinking:
-    """How L1 shrinks weights beside an update rule, by what the rule steps with: see `kernels.optimizers.shrinkage`.
+    """How L1 shrinks weights after an update rule, by the size of its steps: see `kernels.optimizers.shrinkage`.
 
     Parameters
     ----------
-    unit : Kernel or None
-        What shrinks the weights of a tile; None where the phase does it by itself.
+    kernel : Kernel or None
+        Shrinks the weights of a tile; None where the phase does it by itself.
     moment : int, default=0
-        Which of the rule's moments the unit reads.
+        Which of the rule's moments the kernel reads.
     kept : float, default=0.0
         What the rule's mean of the gradients keeps of itself at each step.
     given : float, optional
-        What is added of a new gradient; the learning rate if left out.
+        How much of a new gradient is added; by default the learning rate.
+    limit : float, default=2.0
+        By how many learning rates a weight shrinks at most in a step: rules that divide by the gradients' size hardly
+        make longer steps. Infinite for rules that do.
     phase : Kernel, optional
         In which all weights are shrunk.
     """
@@ -49,12 +52,13 @@ class Shrinking:
     moment: int = 0
     kept: float = 0.0
     given: float | None = None
+    limit: float = 2.0
     phase: Kernel = _shrinkage.shrink_weights
 
 
 @dataclass(frozen=True)
 class Optimizer(FrozenParams):
-    """An update rule and its numbers. Training leaves it as it is: what moves stands in a `RunningOptimizer`.
+    """An update rule and its parameters. Training does not change it: its state is in a `RunningOptimizer`.
 
     Parameters
     ----------
@@ -66,37 +70,37 @@ class Optimizer(FrozenParams):
 
     @property
     def n_moments(self) -> int:
-        """Numbers that the rule remembers for each parameter."""
+        """How many numbers the rule keeps for each parameter."""
         raise NotImplementedError  # pragma: no cover
 
     def kernel(self) -> Kernel:
-        """The update's kernel."""
+        """Return the kernel of the update."""
         raise NotImplementedError  # pragma: no cover
 
     @property
     def phases(self) -> tuple[Kernel, ...]:
-        """Kernels in which the rule goes on once it has run for all parameters (see `kernels.loop.global_phases`)."""
+        """Kernels that follow once the rule has run for all parameters (see `kernels.loop.global_phases`)."""
         return ()
 
     def hyperparameters(self) -> np.ndarray:
-        """The rule's own numbers, where the kernel looks for them: (2, N_HYPER), for weights and for biases."""
+        """Return the hyper-parameters as the kernel reads them: (2, N_HYPERPARAMETERS), for weights and for biases."""
         return np.zeros((2, N_HYPERPARAMETERS))
 
     def step_rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:
-        """What changes from step to step, (steps, N_RATES).
+        """Compute what changes from step to step, (steps, N_STEP_RATES).
 
         Parameters
         ----------
         t : ndarray of float64 of shape (steps,)
             Steps as the papers count them, from 1 on.
         eta : ndarray of shape (steps,)
-            The schedule's rates.
+            The schedule's learning rates.
         """
         return in_columns(eta)
 
     @property
     def shrinking(self) -> Shrinking:
-        """How L1 shrinks weights: by the learning rate, if the rule has nothing else to say."""
+        """How L1 shrinks weights: by the learning rate, unless the rule says otherwise."""
         return Shrinking(_shrinkage.shrink)
 
     @property
@@ -105,12 +109,12 @@ class Optimizer(FrozenParams):
         return as_schedule(self.learning_rate)
 
     def begin(self) -> RunningOptimizer:
-        """This optimizer before its first step."""
+        """Return this optimizer's state before its first step."""
         return RunningOptimizer(self)
 
 
 def in_columns(*columns: np.ndarray) -> np.ndarray:
-    """(steps, N_RATES), with these in the first places."""
+    """Return (steps, N_STEP_RATES), with these in the first places."""
     step_rates = np.zeros((columns[0].size, N_STEP_RATES))
     for place, column in enumerate(columns, start=LEARNING_RATE):
         step_rates[:, place] = column
@@ -126,7 +130,7 @@ def rule_numbers(
     epsilon: float = 0.0,
     weight_decay: float = 0.0,
 ) -> np.ndarray:
-    """(2, N_HYPERPARAMETERS), with these in the rule's places; the decay is for weights alone."""
+    """Return (2, N_HYPERPARAMETERS), with these in their places; the decay is for weights only."""
     hyperparameters = np.zeros((2, N_HYPERPARAMETERS))
     hyperparameters[:, [BETA_1, BETA_2, EPSILON]] = beta_1 + momentum, beta_2 + rho, epsilon
     hyperparameters[0, WEIGHT_DECAY] = weight_decay

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..common.frozen_params import Decay, NotNegative, Positive
 from ..compiler.kernel import Kernel, KernelModule
-from .adam import power
 from .base import Optimizer, Shrinking, in_columns, rule_numbers
+from .bias_correction import power
 
 if TYPE_CHECKING:
     from ..kernels.optimizers import lamb as _kernels

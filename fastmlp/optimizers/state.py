@@ -16,25 +16,25 @@ if TYPE_CHECKING:
 
 
 class RunningOptimizer:
-    """Settings, and what has become of them: moments, steps made, schedule.
+    """The state of an optimizer in training: moments, number of steps, schedule.
 
-    It may be pickled at any time; training goes on with the same bits.
+    It may be pickled at any time; training continues with the same bits.
 
     Parameters
     ----------
     settings : Optimizer
-        Stays as it is.
+        Is not changed.
 
     Attributes
     ----------
     t : int
         Steps made.
     schedule : Schedule
-        The learning rate as a function of the step, from here on: plateaus and epochs may exchange it.
+        The learning rate as a function of the step; epochs and plateaus may replace it.
     state : ndarray of shape (n_moments * n_params,) or None
         The moments, one after the other; None before the first step.
     mean_shrinkage : float
-        Of L1's strength what the rule's moments are of the gradients.
+        The running mean of L1's strength, as the rule's moments are of the gradients.
 
     Examples
     --------
@@ -64,30 +64,30 @@ class RunningOptimizer:
         self.__dict__.update(state)
 
     def copy(self) -> RunningOptimizer:
-        """The same with moments of its own: where one goes on, the other stays."""
+        """Return an independent copy, moments included."""
         copied = copy.copy(self)
         copied.state = None if self.state is None else self.state.copy()
         return copied
 
     def begin(self) -> RunningOptimizer:
-        """Itself: it has begun, and goes on."""
+        """Return itself: training continues."""
         return self
 
     def kernel(self) -> Kernel:
-        """The update's kernel."""
+        """Return the kernel of the update."""
         return self.settings.kernel()
 
     @property
     def phases(self) -> tuple[Kernel, ...]:
-        """Kernels in which the rule goes on once it has run for all parameters."""
+        """Kernels that follow once the rule has run for all parameters."""
         return self.settings.phases
 
     def hyperparameters(self) -> np.ndarray:
-        """The rule's own numbers, (2, N_HYPER): for weights and for biases."""
+        """Return the hyper-parameters, (2, N_HYPERPARAMETERS): for weights and for biases."""
         return self.settings.hyperparameters()
 
     def prepare(self, n_params: int, dtype: np.dtype) -> np.ndarray:
-        """The moments of a network of `n_params` parameters: zeros, or those of the training that goes on.
+        """Return the moments of a network with `n_params` parameters: zeros, or those of the training so far.
 
         Raises
         ------
@@ -98,7 +98,7 @@ class RunningOptimizer:
         if self.state is not None and self.state.size != size and self.t:
             raise ValueError(
                 f"this optimizer has made {self.t} steps with {self.state.size // max(self.settings.n_moments, 1)} "
-                f"parameters and cannot go on with {n_params}: begin another, {self.settings!r}.begin()."
+                f"parameters and cannot continue with {n_params}: create another one, {self.settings!r}.begin()."
             )
         if self.state is None or self.state.size != size:
             self.state = np.zeros(size, dtype)
@@ -106,7 +106,7 @@ class RunningOptimizer:
         return self.state
 
     def step_rates(self, steps: int, shrinks: bool = False) -> np.ndarray:
-        """What changes from step to step, for the next `steps` steps, (steps, N_RATES); the learning rate first.
+        """Compute what changes from step to step, for the next `steps` steps, (steps, N_STEP_RATES); η comes first.
 
         With `shrinks` also what L1's thresholds need.
         """
@@ -116,17 +116,19 @@ class RunningOptimizer:
         shrinking = self.settings.shrinking if shrinks else None
         if shrinking is not None and shrinking.kernel is not None:
             step_rates[:, GIVEN] = eta if shrinking.given is None else shrinking.given
-            step_rates[:, MOST] = 2.0 * eta  # rules that divide by the gradients' size hardly take longer steps than η
+            step_rates[:, MOST] = shrinking.limit * eta if np.isfinite(shrinking.limit) else np.inf
         return step_rates
 
     def advance(self, steps: int) -> None:
-        """So many steps have been made."""
+        """Count this many steps."""
         self.t += steps
 
     @property
     def learning_rate(self) -> float:
-        """The rate of the last step that was made, as the kernel was given it (in Adam's family the correction of the
-        moments' bias is in it, as in scikit-learn); the next step's η, where an epoch or a plateau has just changed it.
+        """The learning rate of the last step.
+
+        As the kernel was given it: for Adam and its variants it includes the correction of the moments' bias, as in
+        scikit-learn. If an epoch or a plateau has just changed the schedule, the η of the next step.
         """
         if self.t == self._exchanged:
             return float(self.schedule(self.t))
@@ -134,11 +136,11 @@ class RunningOptimizer:
         return float(self.settings.step_rates(last, self.schedule.at(last - 1.0))[0, LEARNING_RATE])
 
     def after_epoch(self, rows_seen: int) -> None:
-        """An epoch is over, `rows_seen` rows into the training."""
+        """Update the schedule after an epoch, `rows_seen` rows into the training."""
         self._continue_with(self.schedule.after_epoch(rows_seen))
 
     def after_plateau(self) -> bool:
-        """Nothing improves: lower the rate and return True, or return False to stop."""
+        """Lower the learning rate when training no longer improves; return False to stop."""
         lowered = self.schedule.after_plateau()
         if lowered is not None:
             self._continue_with(lowered)
@@ -149,7 +151,7 @@ class RunningOptimizer:
             self.schedule, self._exchanged = schedule, self.t
 
     def step(self, params: np.ndarray, gradient: np.ndarray) -> None:
-        """One step by a gradient that was computed elsewhere; a decay of weights reaches all of `params`.
+        """Make one step with a given gradient; weight decay applies to all of `params`.
 
         Parameters
         ----------

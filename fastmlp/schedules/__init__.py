@@ -1,20 +1,20 @@
 """Schedules: the learning rate as a function of the step.
 
-A schedule is called with step numbers, 0, 1, 2, …, one for each mini-batch, and answers with as many rates in float64.
-It knows nothing else and changes nothing, so it may be shared, plotted and pickled, and training may go on anywhere:
+A schedule is called with step numbers, 0, 1, 2, …, one for each mini-batch, and returns as many rates in float64.
+It depends on nothing else and has no state, so it may be shared, plotted and pickled, and training may resume anywhere:
 
 >>> import numpy as np
 >>> from fastmlp.schedules import Cosine, WarmUp, count_steps
 >>> Cosine(0.1, steps=4)(np.arange(6)).round(4).tolist()
 [0.1, 0.0854, 0.05, 0.0146, 0.0, 0.0]
 
-It stands wherever a learning rate may stand, and a warm-up goes in front of any of them:
+It can be given wherever a learning rate can, and a warm-up can precede any of them:
 
 >>> from fastmlp.optimizers import SGD
 >>> SGD(WarmUp(Cosine(0.1, steps=900), steps=100), momentum=0.9).schedule([0, 99, 100]).round(4).tolist()
 [0.001, 0.099, 0.1]
 
-Who thinks in epochs lets `count_steps` turn them into steps:
+`count_steps` converts epochs to steps:
 
 >>> Cosine(0.1, steps=count_steps(50, rows=10_000, batch_size=200))
 Cosine(learning_rate=0.1, steps=2500, final=0.0)

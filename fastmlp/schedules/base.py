@@ -12,10 +12,10 @@ from ..common.frozen_params import FrozenParams, Positive, Range
 
 @dataclass(frozen=True)
 class Schedule(FrozenParams):
-    """What all schedules share: called with steps, they answer with learning rates."""
+    """Base of all schedules: called with steps, they return learning rates."""
 
     def __call__(self, step: Any) -> np.ndarray:
-        """The learning rates.
+        """Compute the learning rates.
 
         Parameters
         ----------
@@ -43,23 +43,23 @@ class Schedule(FrozenParams):
         return self.at(t.ravel()).reshape(t.shape)  # as a vector: NumPy's power of one number has other last bits
 
     def at(self, t: np.ndarray) -> np.ndarray:
-        """The rates of steps t, a vector of float64: what a schedule is asked for once an epoch."""
+        """Compute the rates of steps t, a vector of float64; called once an epoch."""
         raise NotImplementedError  # pragma: no cover
 
     @property
     def ends_at(self) -> int | None:
-        """The step from which on the rate stays what it is; None for a schedule that goes on, or does not say.
+        """The step from which on the rate stays what it is; None if it keeps changing, or is not known.
 
-        Training that may go further warns. A schedule of your own may have such a property, too.
+        Training that may continue beyond it warns. A schedule of your own may have such a property, too.
         """
         return None
 
     def after_epoch(self, rows_seen: int) -> Schedule:
-        """The schedule of the next epoch, `rows_seen` rows into the training: this one, but for `InverseScaling`."""
+        """Return the schedule of the next epoch, `rows_seen` rows into training: itself, except `InverseScaling`."""
         return self
 
     def after_plateau(self) -> Schedule | None:
-        """The schedule to go on with when nothing improves any more; None, but for `Adaptive`: stop."""
+        """Return the schedule to continue with when training no longer improves; None, to stop, except `Adaptive`."""
         return None
 
 
@@ -118,12 +118,12 @@ Rate = Annotated[float | Schedule, _RateOrSchedule(0, brackets="()")]
 
 
 def as_schedule(rate: float | Schedule) -> Schedule:
-    """The schedule itself, or a number for ever."""
+    """Return the schedule itself, or a constant one of a number."""
     return rate if isinstance(rate, Schedule) else Constant(rate)
 
 
 def count_steps(epochs: float, rows: int, batch_size: int) -> int:
-    """How many steps so many epochs are: epochs · ⌈rows / batch_size⌉, rounded.
+    """Convert epochs to steps: epochs · ⌈rows / batch_size⌉, rounded.
 
     Examples
     --------

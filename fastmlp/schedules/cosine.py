@@ -92,7 +92,7 @@ class CosineRestarts(Schedule):
         growth = float(self.growth)
 
         def restart(i: np.ndarray) -> np.ndarray:
-            """The step of the i-th restart."""
+            """Return the step of the i-th restart."""
             return self.steps * (growth**i - 1.0) / (growth - 1.0)
 
         cycle = np.floor(np.log1p(t * (growth - 1.0) / self.steps) / np.log(growth))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
 
 from ..common.frozen_params import NotNegative, Positive, Range
+from ..common.lookup import look_up
 from .base import Constant, Schedule
 
 
@@ -15,8 +17,8 @@ from .base import Constant, Schedule
 class InverseScaling(Schedule):
     """η / (rows seen + 1)^power, from epoch to epoch: scikit-learn's 'invscaling'.
 
-    It counts the rows that training has seen when an epoch begins, and stays as it is within the epoch. `InverseTime`
-    with power=0.5 does the like from step to step.
+    It counts the rows that training has seen when an epoch begins, and is constant within the epoch. `InverseTime`
+    with power=0.5 does the same from step to step.
 
     Parameters
     ----------
@@ -25,7 +27,7 @@ class InverseScaling(Schedule):
     power : float, default=0.5
         At least 0.
     rows_seen : int, default=0
-        Where it stands; `after_epoch` puts it there.
+        Rows seen so far; `after_epoch` sets it.
 
     Examples
     --------
@@ -48,9 +50,9 @@ class InverseScaling(Schedule):
 
 @dataclass(frozen=True)
 class Adaptive(Schedule):
-    """Constant until nothing improves any more, then η / divisor, until η is `smallest` or less: 'adaptive'.
+    """Constant until training no longer improves, then η / divisor, until η is `smallest` or less: 'adaptive'.
 
-    What counts as no improvement is the training's business (`tol`, `n_iter_no_change`).
+    `tol` and `n_iter_no_change` decide what counts as no improvement.
 
     Parameters
     ----------
@@ -84,7 +86,16 @@ class Adaptive(Schedule):
 
 
 def schedule_by_name(name: str, learning_rate: float, power: float) -> Schedule:
-    """scikit-learn's 'constant', 'invscaling' (with its power) or 'adaptive'."""
-    if name == "invscaling":
-        return InverseScaling(learning_rate, power)
-    return {"constant": Constant, "adaptive": Adaptive}[name](learning_rate)
+    """Return scikit-learn's schedule of this name: 'constant', 'invscaling' (with its power) or 'adaptive'.
+
+    Raises
+    ------
+    UnknownNameError
+        A ValueError and a KeyError, if there is no such schedule.
+    """
+    known: dict[str, Callable[[float], Schedule]] = {
+        "constant": Constant,
+        "invscaling": lambda rate: InverseScaling(rate, power),
+        "adaptive": Adaptive,
+    }
+    return look_up("learning_rate", name, known, "a schedule object, see fastmlp.schedules")(learning_rate)

@@ -1,6 +1,6 @@
 """What hooks into a training step beside forward, backward and update: written into a workspace's records.
 
-Whoever asks for nothing gets nothing: the addresses stay 0, no unit is compiled, and no memory is taken.
+Unused options cost nothing: the addresses stay 0, no kernel is compiled, and no memory is allocated.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ else:
 class StepOptions:
     """Clipping, L1, max-norm, dropout, and the later phases of an update rule, for one workspace.
 
-    To be made once the tasks hold the update rule's unit and its state.
+    To be created once the tasks hold the update rule's kernel and its state.
 
     Parameters
     ----------
@@ -85,11 +85,9 @@ class StepOptions:
 
     def _clip_by_value(self, largest: float) -> None:
         """A rule in front of what phase two calls, and its numbers in front of that rule's."""
-        behind = int(self.tasks["update"][0])
-        if int(float(behind)) != behind:  # the kernel calls the address that it finds there
-            raise RuntimeError(f"The update rule lies at {behind:#x}, an address that float64 does not hold exactly.")
         hyperparameters = np.zeros((2, 2, N_HYPERPARAMETERS))
-        hyperparameters[0, :, LARGEST], hyperparameters[0, :, RULE] = largest, behind
+        hyperparameters[0, :, LARGEST] = largest
+        hyperparameters.view(np.int64)[0, :, RULE] = self.tasks["update"][0]
         for thread, task in enumerate(self.tasks):
             hyperparameters[1] = self.workspace.buffers[f"hyper {thread}"]
             hyperparameters[1, :, SCALE] = 1.0

@@ -13,8 +13,8 @@ from fastmlp.activations import ACTIVATIONS
 from fastmlp.optimizers import SGD
 from fastmlp.training.full_batch_loss import FullBatch
 
-GRAPHS = {case: (activation, graph) for case, (activation, _, graph) in CASES.items() if graph}
-GRAPHS["own silu"] = (Activation(custom_functions.silu, custom_functions.silu_derivative), CASES["silu"][2])
+GRAPHS = {name: (case.activation, case.graph) for name, case in CASES.items() if case.graph}
+GRAPHS["own silu"] = (Activation(custom_functions.silu, custom_functions.silu_derivative), CASES["silu"].graph)
 
 
 @pytest.mark.parametrize("case", GRAPHS)

@@ -46,7 +46,7 @@ def without_a_file(function):
 
 @pytest.mark.parametrize("name", PAIRS)
 @pytest.mark.parametrize("dtype", TYPES)
-def test_what_python_computes(dtype, name):
+def test_same_values_as_python(dtype, name):
     """In guarded memory, with padding."""
     f, derivative = PAIRS[name]
     z = in_type(np.random.RandomState(0).standard_normal((7, 13)) * 3, dtype)
@@ -69,7 +69,7 @@ def test_float32_stays_float32(name):
 
 
 @pytest.mark.parametrize("dtype", TYPES)
-def test_the_functions_of_math_and_numpy_are_ours(dtype):
+def test_math_and_numpy_functions_are_replaced(dtype):
     """Bit by bit those of the built-in activations."""
     z = np.linspace(-9, 9, 997).astype(dtype)
     for same in (np.tanh, math.tanh, lambda z: np.tanh(z), lambda z: math.tanh(z)):
@@ -90,7 +90,7 @@ def test_functions_of_integers_and_of_constants():
     np.testing.assert_allclose(activation(np.float32([3.0])), [expected], rtol=1e-6)
 
 
-def test_what_functions_may_contain():
+def test_allowed_syntax():
     """Functions around and inside, defaults, recursion, tuples, arrays, compiled functions."""
     table = np.array([0.5, 2.0])
     factor = 3
@@ -119,7 +119,7 @@ def test_what_functions_may_contain():
             np.testing.assert_allclose(activation(np.array([0.5, -3, 10], dtype)), expected, rtol=1e-6)
 
 
-def test_numbers_from_outside_are_those_of_when_it_was_made(monkeypatch):
+def test_outside_numbers_are_read_at_creation(monkeypatch):
     """Both types have the same numbers, whenever they are compiled; another activation sees what has changed."""
     before = Activation(custom_functions.elu, custom_functions.elu_derivative)
     assert before([-1000.0]).tolist() == [-1.5]
@@ -133,7 +133,7 @@ def test_numbers_from_outside_are_those_of_when_it_was_made(monkeypatch):
     assert Activation(custom_functions.elu, custom_functions.elu_derivative) == before
 
 
-def test_arrays_and_modules_are_those_of_when_it_was_made():
+def test_arrays_and_modules_are_read_at_creation():
     """Whatever changes before the first use, or between two types; small, large, strided, default, in a package."""
     constants, package = types.ModuleType("constants"), types.ModuleType("package")
     package.constants, constants.slope, constants.table = constants, 2.0, np.full(3, 2.0)
@@ -157,7 +157,7 @@ def test_arrays_and_modules_are_those_of_when_it_was_made():
     assert quietly(functions[1])([1.0]).tolist() == [4.0]
 
 
-def test_functions_that_differ_in_what_they_close_over():
+def test_closures_with_other_values_differ():
     def made(slope):
         return Activation(lambda z: slope * z, lambda z: slope)
 
@@ -231,7 +231,7 @@ class Callable:
 
 
 @pytest.mark.parametrize("function", [no_number, pair, of_two, Callable(), 3, "tanh", print])
-def test_what_is_no_function_of_a_number(function):
+def test_other_objects_are_refused(function):
     with pytest.raises(TypeError, match="What is allowed: functions take numbers and return one"):
         Activation(function, slope_one)
     with pytest.raises(TypeError, match="What is allowed"):
@@ -247,7 +247,7 @@ def test_what_is_no_function_of_a_number(function):
         (of_another_library, "No implementation|cannot|Invalid use"),
     ],
 )
-def test_what_cannot_be_compiled(function, reason):
+def test_uncompilable_functions_are_refused(function, reason):
     """Is known when it is first used, each time: nothing half made is kept."""
     activation = Activation(function, slope_one)
     for dtype in TYPES:
@@ -257,18 +257,18 @@ def test_what_cannot_be_compiled(function, reason):
         assert "What is allowed: functions take numbers and return one" in str(caught.value)
 
 
-def test_a_derivative_is_asked_for():
+def test_missing_derivative_is_refused():
     with pytest.raises(ValueError, match=r"Activation\(tanh\) has no derivative, .*: Activation\(f, derivative\)"):
         Activation(custom_functions.tanh)
 
 
 @pytest.mark.parametrize("name", PAIRS)
-def test_right_derivatives_are_not_spoken_of(name):
+def test_right_derivatives_give_no_warning(name):
     """Warnings are errors here."""
     Activation(*PAIRS[name])
 
 
-def test_kinks_are_not_spoken_of():
+def test_kinks_give_no_warning():
     """At a probe itself, a slope of either side and all between will do."""
     kink = 1.2183
     for at_kink in (0.0, 0.5, 1.0):
@@ -278,10 +278,12 @@ def test_kinks_are_not_spoken_of():
 
 
 @pytest.mark.parametrize("name", PAIRS)
-def test_wrong_derivatives_are(name):
+def test_wrong_derivatives_warn(name):
     f, derivative = PAIRS[name]
-    with pytest.warns(UserWarning, match=rf"<lambda>\(.*\) is .*, but {f.__name__} has the slope .* there") as caught:
+    with pytest.warns(
+        UserWarning, match=rf"<lambda>\(.*\) is .*, but the derivative of {f.__name__} is about .* there"
+    ) as caught:
         Activation(f, lambda z: derivative(z) * 1.01)
     assert caught[0].filename == __file__
-    with pytest.warns(UserWarning, match="has the slope"):
+    with pytest.warns(UserWarning, match="but the derivative of"):
         Activation(f, derivative, lambda z: 17.0)

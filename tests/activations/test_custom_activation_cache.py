@@ -80,7 +80,7 @@ def assert_found(found, from_cache, **numbers):
     assert found[1] == from_cache
 
 
-def test_what_has_not_changed_is_found(ask, cache):
+def test_unchanged_functions_are_loaded_from_the_cache(ask, cache):
     """Nor has it where the module has changed in what these functions do not use, lines and comments included."""
     assert_found(ask(MODULE), from_cache=0)
     assert_found(ask(MODULE), from_cache=1)
@@ -88,8 +88,8 @@ def test_what_has_not_changed_is_found(ask, cache):
     assert kept(cache) == 1
 
 
-@pytest.mark.filterwarnings("ignore:.*has the slope")  # f is edited, and its derivative is not
-def test_edits_are_seen(ask, cache):
+@pytest.mark.filterwarnings("ignore:.*but the derivative of")  # f is edited, and its derivative is not
+def test_edits_are_compiled_again(ask, cache):
     """Of a number, a function called, a function itself, a default; back again, what was kept is right again."""
     edits = [
         (("SLOPE = 0.25", "SLOPE = 0.5"), {"slope": 0.5}),
@@ -107,7 +107,7 @@ def test_edits_are_seen(ask, cache):
     assert_found(ask(MODULE), from_cache=1)
 
 
-def test_numbers_closed_over_count(cache):
+def test_closed_over_numbers_are_part_of_the_key(cache):
     def made(slope):
         return Activation(lambda z: slope * z, lambda z: slope)
 
@@ -116,7 +116,7 @@ def test_numbers_closed_over_count(cache):
     assert kept(cache) == 3
 
 
-def test_what_is_not_kept(cache):
+def test_functions_without_a_file_are_not_cached(cache):
     """Functions without a file; what uses an array, or a module that may say something else tomorrow."""
     space = {}
     exec("def f(z): return 2.0 * z\ndef derivative(z): return 2.0", space)
@@ -133,7 +133,7 @@ def test_what_is_not_kept(cache):
     assert kept(cache) == 0
 
 
-def test_functions_of_numpy_and_math_are_kept(cache):
+def test_functions_of_numpy_and_math_are_cached(cache):
     answer(Activation(np.sin, math.cos))
     gc.collect()
     assert answer(Activation(np.sin, math.cos))[1] == kept(cache) == 1
@@ -144,7 +144,7 @@ class Rounded(float):
         return f"{float(self):.1f}"
 
 
-def test_what_prints_alike_is_not_the_same(cache):
+def test_equal_repr_is_not_equal_code(cache):
     """Named tuples with their fields in another order; numbers whose repr rounds: neither in memory nor on the disk."""
 
     def of(pair):

@@ -233,14 +233,14 @@ def with_more(z, *more, scale=2.0):
     return scale * z + more[0] + len(more)
 
 
-def test_arguments_by_name_behind_all_others():
+def test_keyword_only_arguments_are_refused():
     """Numba would take the last argument for `scale`."""
     for function in (lambda z: with_more(z, 1.0, 3.0), lambda z: with_more(z, 1.0, scale=3.0)):
         with pytest.raises(ValueError, match=r"by name behind \*arguments have no place in it \(in with_more, "):
             quietly(function)([1.0])
 
 
-def test_the_helper_is_named_that_asks_for_it():
+def test_message_names_the_helper():
     with pytest.raises(ValueError, match=r"^prints_in_a_helper, one .*\(in prints, .*: `print\(z\)  # here`\)"):
         quietly(prints_in_a_helper).kernel.load(np.float64)
 
@@ -297,7 +297,7 @@ def test_functions_that_numba_has_compiled_for_c():
         quietly(lambda z: printing(z)).kernel.load(np.float64)
 
 
-def test_functions_that_call_one_another_in_a_circle():
+def test_mutually_recursive_functions():
     def first(z):
         return z if abs(z) < 1 else second(z / 2)
 
@@ -321,7 +321,9 @@ def test_arguments_of_any_name():
 
     wrapped = decorated(one)
     for function in (wrapped, lambda z: wrapped(z)):
-        with pytest.raises(ValueError, match=r"^one cannot be .*: arguments of any name .* \(in wrapper, test_custom"):
+        with pytest.raises(
+            ValueError, match=r"^one cannot be .*: arguments of any name .* \(in wrapper, test_custom_ref"
+        ):
             quietly(function)
 
 
@@ -334,7 +336,7 @@ def test_functions_of_objects():
 
 @pytest.mark.parametrize("wrapped", [False, True])
 @pytest.mark.parametrize("error", [MemoryError, RecursionError, OSError, TimeoutError])
-def test_what_passes_is_no_refusal(error, wrapped, monkeypatch):
+def test_other_errors_pass_through(error, wrapped, monkeypatch):
     """Also if Numba has wrapped it: it says nothing of the functions, and the next call compiles them."""
     compile_one = Kernel._compile
 
@@ -354,7 +356,7 @@ def test_what_passes_is_no_refusal(error, wrapped, monkeypatch):
     assert activation.kernel._compile(np.dtype(np.float64))
 
 
-def test_a_fit_is_refused_before_it_begins(capsys):
+def test_fit_is_refused_before_training(capsys):
     X, y = np.linspace(-1, 1, 20).reshape(10, 2), np.arange(10) % 2
     for setting in ({"activation": quietly(prints)}, {"loss": Loss(lambda a, y: (a - y) ** 2, prints_the_slope)}):
         capsys.readouterr()
@@ -447,7 +449,7 @@ ALLOWED = [
 
 
 @pytest.mark.parametrize("number", range(len(ALLOWED)))
-def test_what_needs_nothing_is_compiled(number):
+def test_what_needs_no_python_is_compiled(number):
     """In float64; every third in float32, too, which is another compilation of the same kinds of expressions."""
     function = ALLOWED[number]
     for dtype, tolerance in ((np.float64, 1e-14), (np.float32, 1e-5))[: 1 + (number % 3 == 0)]:
@@ -456,7 +458,7 @@ def test_what_needs_nothing_is_compiled(number):
         np.testing.assert_allclose(quietly(function)(z), expected, rtol=tolerance, atol=tolerance)
 
 
-def test_what_is_pythons():
+def test_python_functions_are_recognized():
     """By where symbols come from, not by what functions are called."""
     for symbol in ("PySys_FormatStdout", "_Py_Dealloc", "NRT_Allocate", "numba_gil_ensure", "numba_dict_insert",
                    "numba_get_np_random_state", "numba_list_append", "numba_xxdot", "numba_do_raise"):  # fmt: skip

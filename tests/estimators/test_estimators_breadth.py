@@ -32,7 +32,7 @@ from fastmlp.losses import names_for
 from fastmlp.optimizers import OPTIMIZERS
 
 pytestmark = ignores_max_iter
-HIDDEN = [name for name, activation in ACTIVATIONS.items() if activation.hidden]
+HIDDEN = [name for name, activation in ACTIVATIONS.items() if activation.is_elementwise]
 
 
 def bent(z):
@@ -201,7 +201,7 @@ def test_dropout_goes_on_and_changes_nothing_else():
 
 COUNTS = {"y": np.arange(-1.0, 202.0)}
 REFUSED = {
-    "softmax inside": ({"activation": "softmax"}, {}, ValueError, "output layer alone"),
+    "softmax inside": ({"activation": "softmax"}, {}, ValueError, "only be an output activation"),
     "no such activation": ({"activation": "rely"}, {}, InvalidParameterError, "'activation' parameter"),
     "too many activations": ({"activation": ["relu", "tanh"]}, {}, ValueError, "2 entries, but there are 1 hidden"),
     "decay without": ({"weight_decay": 0.1}, {}, ValueError, "no decay apart from the gradient: take one of 'adamw'"),
@@ -215,7 +215,7 @@ REFUSED = {
     "no probabilities": ({"output_activation": "tanh"}, {}, ValueError, r"needs outputs in \[0, 1\]"),
     "classes behind logistic": ({"output_activation": "logistic"}, {}, ValueError, "output_activation='softmax'"),
     "a loss of values": ({"loss": "huber"}, {}, InvalidParameterError, "'loss' parameter of MLPClassifier"),
-    "quantile": ({"loss": Quantile(1.5)}, {"task": "regression"}, ValueError, r"must lie in \(0, 1\)"),
+    "quantile": ({"loss": Quantile(1.5)}, {"task": "regression"}, ValueError, r"must be numbers in \(0, 1\)"),
     "no counts": ({"loss": "poisson"}, {"task": "regression"} | COUNTS, ValueError, "needs targets y >= 0"),
     "no positive numbers": ({"loss": "gamma"}, {"task": "regression"} | COUNTS, ValueError, "y > 0"),
     "squares only": (

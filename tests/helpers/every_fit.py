@@ -12,6 +12,7 @@ import numpy as np
 import scipy.sparse
 from helpers import loss_cases
 from helpers.problems import make_problem
+from oracles.reference_losses import QUARTIC
 from sklearn.exceptions import ConvergenceWarning
 
 from fastmlp import MLPClassifier, MLPRegressor, Network, Quantile
@@ -81,14 +82,14 @@ def fit(solver, task, kind, dtype, prepare=lambda X: X, n_jobs=None):
 def use_every_loss(dtype):
     """The gradient of a small network with every loss behind every output activation, but for a user's own."""
     for case in [*loss_cases.CASES.values(), (Perceptron(), "step", 3)]:
-        if case[0] is not loss_cases.QUARTIC:
+        if case[0] is not QUARTIC:
             problem = loss_cases.make_problem(case, dtype=dtype)
             FullBatch(problem.network, problem.dataset, 0.1)(problem.network.params.copy())
 
 
 def use_every_activation(dtype):
     """One hidden layer of each, and a batch that goes in parts."""
-    hidden = [activation for activation in ACTIVATIONS.values() if activation.hidden]
+    hidden = [activation for activation in ACTIVATIONS.values() if activation.is_elementwise]
     network = TrainableModel([2] * (len(hidden) + 1) + [1], [*hidden, "identity"], "squared_error", dtype)
     rows = Dataset(np.ones((2048, 2), dtype), np.ones((2048, 1), dtype))
     EpochRunner(network, rows, OPTIMIZERS["sgd"], np.arange(2048), 2048).run(0.1)

@@ -4,22 +4,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from oracles import reference_losses
 
 from fastmlp import Activation
 from fastmlp.engine.dataset import Dataset
-from fastmlp.losses import (
-    LOSSES,
-    Focal,
-    Gamma,
-    Hinge,
-    Huber,
-    LogLoss,
-    Loss,
-    Perceptron,
-    Quantile,
-    SquaredHinge,
-    Tweedie,
-)
 from fastmlp.losses.base import BaseLoss, name_of
 from fastmlp.network import Network
 
@@ -29,49 +17,17 @@ def half_tanh(z):
     return 0.5 + 0.5 * math.tanh(z)
 
 
-def half_tanh_slope(z):
+def half_tanh_derivative(z):
     return 0.5 - 0.5 * math.tanh(z) ** 2
 
 
-def quartic(a, y):
-    return (a - y) ** 4
-
-
-def quartic_slope(a, y):
-    return 4 * (a - y) ** 3
-
-
-def quartic_bend(a, y):
-    return 12 * (a - y) ** 2
-
-
-QUARTIC = Loss(quartic, quartic_slope, quartic_bend)
-OWN = {"half_tanh": Activation(half_tanh, half_tanh_slope)}
-
-DIFFERENCES = [
-    *(LOSSES[name] for name in ("squared_error", "half_squared_error", "sum_squared_error", "absolute_error")),
-    Huber(0.5), LOSSES["log_cosh"], Quantile(0.3), Quantile((0.1, 0.5, 0.9)), QUARTIC,
-]  # fmt: skip
-DEVIANCES = [LOSSES["poisson"], Gamma(), Tweedie(1.5), Tweedie(1), Tweedie(2), Tweedie(3.5), Tweedie(-1.0)]
-MARGINS = [Hinge(), SquaredHinge(), Perceptron()]
+OWN = {"half_tanh": Activation(half_tanh, half_tanh_derivative)}
 
 
 def _cases():
-    for loss in DIFFERENCES:
-        for output in ("identity", "logistic", "tanh", "relu", "exp", "softmax"):
-            yield loss, output, 3
-    yield from ((loss, "identity", 1) for loss in DIFFERENCES if loss.n_targets("identity", 1))
-    yield Quantile((0.1, 0.9)), "identity", 6
-    yield Tweedie(0), "identity", 3
-    yield Tweedie(0), "tanh", 3
-    for loss in DEVIANCES:
-        yield from ((loss, output, n) for output, n in (("exp", 1), ("exp", 3), ("logistic", 3), ("softmax", 3)))
-    for loss in (LogLoss(), LogLoss(0.1), Focal(), Focal(0.5, (1.0, 2.0)), Focal(gamma=1.5, alpha=0.25)):
-        yield from ((loss, output, n) for output in ("logistic", "half_tanh") for n in (1, 3))
-    for loss in (LogLoss(), LogLoss(0.1), Focal(), Focal(0.5, (0.5, 1.0, 2.0))):
-        yield loss, "softmax", 3
-    for loss in MARGINS:
-        yield from ((loss, output, n) for output in ("identity", "tanh") for n in (1, 3))
+    for row in reference_losses.CASES.values():
+        for loss, outputs in row.objects:
+            yield from ((loss, output, n_outputs) for output, n_outputs in outputs)
 
 
 #: Readable name → (loss, output activation, number of outputs).

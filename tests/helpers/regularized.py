@@ -7,37 +7,22 @@ from helpers.guarded import assert_lines_are_zero
 from helpers.guarded_rows import GuardedRows, assert_nothing_written_beside, take_step
 from helpers.problems import assert_twins_are_current
 from oracles import reference_regularization as plain
+from oracles.reference_optimizers import CASES, FALLING, RATE, threshold
 
-from fastmlp.optimizers import LAMB, SGD, AdaDelta, AdaGrad, Adam, AdaMax, AdamW, AMSGrad, Lion, NAdam, RAdam, RMSProp
-from fastmlp.schedules import Polynomial
+from fastmlp.optimizers import LAMB, SGD
 from fastmlp.training.dropout_keys import DropoutKeys
 from fastmlp.training.minibatch import EpochRunner
 
-RATE = 0.002  # so small that nothing diverges and roundings do not grow
 SEED = 12345678901234567890
 L2 = 0.05
 
 OPTIMIZERS = {"momentum": SGD(RATE, momentum=0.9), "lamb": LAMB(RATE, 0.8, 0.95, 1e-3, 0.1)}
-#: Every update rule, some with a rate that falls: epsilons so large that roundings do not grow.
-FALLING = Polynomial(RATE, steps=9, final=RATE / 4)
+#: Every update rule, some with a rate that falls.
 RULES = {
+    **{name: case.in_training for name, case in CASES.items()},
     **OPTIMIZERS,
-    "sgd": SGD(FALLING),
     "falling momentum": SGD(FALLING, momentum=0.7),
     "momentum that stays": SGD(RATE / 9, momentum=1.0),
-    "nesterov": SGD(FALLING, momentum=0.7, nesterov=True),
-    "adagrad": AdaGrad(FALLING, epsilon=1e-3),
-    "adadelta": AdaDelta(Polynomial(0.5, steps=9, final=0.1), epsilon=1e-3),
-    "rmsprop": RMSProp(FALLING, epsilon=1e-3),
-    "rmsprop with momentum": RMSProp(FALLING, momentum=0.7, epsilon=1e-3),
-    "rmsprop, centred": RMSProp(FALLING, momentum=0.7, epsilon=1e-3, centred=True),
-    "adam": Adam(FALLING, 0.8, 0.95, 1e-3),
-    "amsgrad": AMSGrad(FALLING, 0.8, 0.95, 1e-3),
-    "adamax": AdaMax(FALLING, 0.8, 0.95, 1e-3),
-    "nadam": NAdam(FALLING, 0.8, 0.95, 1e-3),
-    "radam": RAdam(FALLING, 0.8, 0.95, 1e-3),
-    "adamw": AdamW(FALLING, 0.8, 0.95, 1e-3, 0.5),
-    "lion": Lion(FALLING, 0.8, 0.95, 0.1),
 }
 
 
@@ -74,7 +59,7 @@ def train_plainly(problem, constants, optimizer, batch_size, strides, epochs=1):
 
     def shrink(strength):
         lambdas.append(strength)
-        return lambda before, after, kept: plain.soft(after, plain.threshold(rule, before, kept, etas, lambdas))
+        return lambda before, after, kept: plain.soft(after, threshold(rule, before, kept, etas, lambdas))
 
     order, layer_sizes, losses, t = shuffled(problem), problem.network.layout.layer_sizes, [], 0
     for _ in range(epochs):

@@ -89,6 +89,13 @@ def compute_through(loss, output, z, y, w, dtype):
     return a, delta, losses
 
 
+def test_every_registered_loss_has_a_case():
+    missing = LOSSES.keys() - reference_losses.CASES.keys()
+    assert not missing, f"add {missing} to CASES in tests/oracles/reference_losses.py"
+    for name, case in reference_losses.CASES.items():
+        assert case.objects and {loss.name for loss, _ in case.objects} == {name}
+
+
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_from_pre_activations(dtype, case):
@@ -209,7 +216,7 @@ class TestFarOut:
         assert delta.tolist() == [[0, 0, 0], [1, -1, 0]]
 
     @pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
-    def test_focal_of_what_is_almost_certain(self, dtype, gamma):
+    def test_focal_of_nearly_certain_rows(self, dtype, gamma):
         """log p and 1 − p keep their last bits where p rounds to 1."""
         z = np.array([[30.0, 0.0]])
         p, q = 1 / (1 + np.exp(-30.0)), 1 / (1 + np.exp(30.0))
@@ -253,7 +260,7 @@ class TestFarOut:
         assert np.isfinite(losses).all()
 
     @pytest.mark.parametrize("loss", [Poisson(), Tweedie(1.5)], ids=str)
-    def test_deviances_without_events(self, dtype, loss):
+    def test_deviances_of_zero_targets(self, dtype, loss):
         """y = 0: log 0 never shows."""
         for output in ("exp", "of a user"):
             a = np.zeros((1, 1)) if output == "exp" else np.ones((1, 1))

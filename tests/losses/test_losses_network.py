@@ -7,7 +7,9 @@ compiled loss, and to PyTorch where it has the same loss. The bits depend on no 
 import numpy as np
 import pytest
 import scipy.sparse
-from helpers.loss_cases import CASES, OWN, QUARTIC, activation, make_problem
+from helpers.loss_cases import CASES, OWN, activation, make_problem
+from helpers.seeds import choose, seed_of
+from oracles.reference_losses import QUARTIC
 from oracles.scalar_losses import differentiate
 
 from fastmlp import warmup
@@ -53,15 +55,15 @@ def make_step(problem, rows=None, n_threads=1, batch_size=None, rate=1.0):
     return loss, change
 
 
-@pytest.mark.parametrize("number, case", list(enumerate(CASES)))
-def test_against_scalars(number, case):
+@pytest.mark.parametrize("case", CASES)
+def test_against_scalars(case):
     """All rows at once, weighted, and one step of training, not weighted; hidden activations in turn."""
-    problem = make_problem(CASES[case], hidden_activation=HIDDEN[number % 4], seed=number % 7)
+    problem = make_problem(CASES[case], hidden_activation=choose(case, HIDDEN), seed=seed_of(case, 7))
     expected, exact = differentiate(problem, L2)
     loss, gradient = full_batch(problem)
     assert loss == pytest.approx(expected, rel=1e-12)
     np.testing.assert_allclose(gradient, exact, rtol=1e-9, atol=1e-12)
-    problem = make_problem(CASES[case], hidden=(), weighted=False, seed=number % 5)
+    problem = make_problem(CASES[case], hidden=(), weighted=False, seed=seed_of(case, 5))
     expected, exact = differentiate(problem, L2)
     loss, step = make_step(problem)
     assert loss == pytest.approx(expected, rel=1e-12)
@@ -141,7 +143,7 @@ def test_sparse_input_and_weights(case):
 # What is compiled
 
 
-def test_another_loss_compiles_its_own_unit_alone(monkeypatch):
+def test_another_loss_compiles_only_its_kernel(monkeypatch):
     """Counted over all units, as if none had been asked for before."""
     layer_sizes = warmup.all_kernels()
     for kernel in layer_sizes:
@@ -235,7 +237,7 @@ def test_against_pytorch(name):
 # Training
 
 
-def test_perceptron_rule_separates_what_can_be_separated():
+def test_perceptron_rule_separates_separable_rows():
     """Rosenblatt's theorem: after finitely many mistakes there are none. Weights begin at zero, the bias is a unit."""
     rng = np.random.RandomState(0)
     X = rng.standard_normal((60, 2))
@@ -250,7 +252,7 @@ def test_perceptron_rule_separates_what_can_be_separated():
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_training_makes_every_loss_small(name):
+def test_training_reduces_every_loss(name):
     """By plain gradient descent, with its natural output activation."""
     loss = LOSSES[name]
     task = "multi-class" if "classifier" in loss.kinds else "regression"

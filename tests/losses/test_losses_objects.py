@@ -6,11 +6,12 @@ import pickle
 
 import numpy as np
 import pytest
-from helpers.loss_cases import CASES, QUARTIC, draw_targets, make_problem, quartic, quartic_bend, quartic_slope
+from helpers.loss_cases import CASES, draw_targets, make_problem
 from oracles import reference_losses
+from oracles.reference_losses import QUARTIC, quartic, quartic_derivative, quartic_second_derivative
 from sklearn.base import clone
 
-from fastmlp import Network
+from fastmlp import ELU, Activation, LeakyReLU, Network, Softplus
 from fastmlp.activations import ACTIVATIONS
 from fastmlp.losses import (
     LOSSES,
@@ -50,7 +51,7 @@ def test_copies_are_equal(loss):
         loss.gamma = 3.0
 
 
-def test_numbers_show_and_are_kept_as_tuples():
+def test_parameters_are_in_repr_and_kept_as_tuples():
     assert repr(OBJECTS[-8:-1]) == (
         "[LogLoss(label_smoothing=0.1), Focal(gamma=1.5, alpha=0.25), Focal(gamma=2.0, alpha=(1, 2)), "
         "Huber(delta=2.0), Quantile(quantiles=(0.1, 0.9)), Quantile(quantiles=(0.1, 0.9), crossing=False), "
@@ -64,17 +65,19 @@ def test_by_name():
     assert as_loss("huber") == Huber()
     assert as_loss(QUARTIC) is QUARTIC
     for wrong in ("hubert", None, Huber):
-        with pytest.raises(ValueError, match=r"loss must be one of 'log_loss', .*'tweedie', or an object .* got"):
+        with pytest.raises(
+            ValueError, match=r"^loss=.* is unknown: it is one of log_loss, .*tweedie, or an object such as"
+        ):
             as_loss(wrong)
     assert sorted(names_for("classifier") + names_for("regressor")) == sorted(LOSSES)
 
 
 @pytest.mark.parametrize("loss", OBJECTS, ids=str)
-def test_what_goes_with_it_by_nature(loss):
+def test_default_output_activations_are_accepted(loss):
     """Natural output activations are accepted by `check`, and tasks without one are refused."""
     for task in TASKS:
         if task not in loss.natural:
-            with pytest.raises(ValueError, match=r"loss='\w+' (does not serve|takes one class a row)"):
+            with pytest.raises(ValueError, match=r"loss='\w+' (is not for|takes one class a row)"):
                 loss.default_output_activation(task)
             continue
         output = loss.default_output_activation(task)
@@ -96,7 +99,7 @@ REFUSED = {
     "alpha=.* does not fit 3 classes": [(Focal(alpha=0.25), "softmax", 3), (Focal(alpha=(1, 2)), "softmax", 3)],
     "alpha=.* does not fit 2 classes": [(Focal(alpha=(1, 2, 3)), "logistic", 3)],
     "delta must be": [(Huber(0.0), "identity", 1), (Huber(np.inf), "identity", 1), (Huber(None), "identity", 1)],
-    r"quantiles must lie in \(0, 1\), in ascending order": [
+    r"quantiles must be numbers in \(0, 1\), in ascending order": [
         (Quantile(q), "identity", 2)
         for q in (0.0, 1.0, -0.1, (0.1, 1.5), (0.9, 0.1), (0.5, 0.5), (), np.nan, ("a", 0.5))
     ],
@@ -116,10 +119,21 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("message", REFUSED)
-def test_what_does_not_fit_is_refused(message):
+def test_incompatible_outputs_and_parameters_are_refused(message):
     for loss, output, n_outputs in REFUSED[message]:
         with pytest.raises(ValueError, match=message):
             loss.check(output, n_outputs)
+
+
+def test_output_activations_are_judged_by_their_range():
+    """Whatever they are called: objects with parameters by what these make of the range, custom ones never."""
+    Hinge().check(LeakyReLU(0.1), 1)
+    Poisson().check(Softplus(3.0), 1)
+    for loss, output in ((Hinge(), LeakyReLU(0)), (Hinge(), ELU(0)), (LogLoss(), ELU()), (Gamma(), LeakyReLU())):
+        with pytest.raises(ValueError, match=f"needs outputs .*{output.name!r} does not give"):
+            loss.check(output, 1)
+    for loss in (Hinge(), LogLoss(), Poisson()):
+        loss.check(Activation(math.tanh, lambda z: 1 - math.tanh(z) ** 2), 1)
 
 
 @pytest.mark.parametrize("message, loss, output, n_outputs, y", [
@@ -144,19 +158,19 @@ def test_what_does_not_fit_is_refused(message):
     ("needs targets y > 0", Tweedie(2), "exp", 1, COLUMN * 0),
     ("needs targets y > 0", Tweedie(3), "exp", 1, COLUMN * 0),
 ])  # fmt: skip
-def test_targets_that_do_not_fit_are_refused(message, loss, output, n_outputs, y):
+def test_invalid_targets_are_refused(message, loss, output, n_outputs, y):
     with pytest.raises(ValueError, match=message):
         loss.check(output, n_outputs, y)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_fits_is_accepted(case):
+def test_every_case_is_accepted(case):
     loss, output, n_outputs = CASES[case]
     loss.check(output, n_outputs)
     loss.check(output, n_outputs, draw_targets(np.random.RandomState(0), loss, output, 5, n_outputs))
 
 
-def test_tweedie_takes_what_its_power_allows():
+def test_tweedie_targets_depend_on_power():
     Tweedie(1.5).check("exp", 1, COLUMN * 0)
     Tweedie(-1.0).check("exp", 1, -COLUMN)
     Tweedie(0).check("identity", 1, -COLUMN)
@@ -204,7 +218,7 @@ def test_fused_derivatives(case):
 
 
 @pytest.mark.parametrize("loss", [LogLoss(), LogLoss(0.1), Focal(), Focal(0.0), Focal(0.5)], ids=str)
-def test_fused_derivatives_far_out(loss):
+def test_fused_derivatives_of_large_outputs(loss):
     """Outputs that have saturated: finite, and what the limits are."""
     z, r = np.array([[1e4, -1e4, 0.0]]), np.ones((1, 3))
     for output, y in (("softmax", [[0]]), ("softmax", [[1]]), ("logistic", [[1, 0, 1]]), ("logistic", [[0, 1, 0]])):
@@ -232,14 +246,14 @@ def test_crossings_are_counted():
 
 
 def test_user_functions_are_compiled_once():
-    assert Loss(quartic, quartic_slope).kernel("tanh") is QUARTIC.kernel("identity")
+    assert Loss(quartic, quartic_derivative).kernel("tanh") is QUARTIC.kernel("identity")
     other = Loss(quartic, lambda a, y: (a - y) ** 3 * 4)
     assert other != QUARTIC
     assert other.kernel("tanh") is not QUARTIC.kernel("tanh")
     assert all(loss.kernel("tanh").source.identity for loss in (other, QUARTIC))  # what the cache tells them apart by
 
 
-def test_two_losses_of_a_user_are_not_mixed_up():
+def test_two_custom_losses_are_kept_apart():
     """They share a template, and so would share an entry on disk."""
     for factor in (1.0, 3.0):
         loss = Loss(lambda a, y, f=factor: f * (a - y) ** 2, lambda a, y, f=factor: 2 * f * (a - y))
@@ -262,8 +276,8 @@ def test_user_functions_that_cannot_be_compiled():
     for wrong in (3.0, np.exp, print, lambda a: a, Huber):
         with pytest.raises(ValueError, match=r"must be a plain Python function of 2 numbers"):
             Loss(quartic, wrong).check("identity", 1)
-    with pytest.raises(ValueError, match=r"quartic_slope cannot be compiled: .*What is allowed"):
-        Loss(uses_a_list, quartic_slope).kernel("identity").address(np.float64)
+    with pytest.raises(ValueError, match=r"quartic_derivative cannot be compiled: .*What is allowed"):
+        Loss(uses_a_list, quartic_derivative).kernel("identity").address(np.float64)
 
 
 @pytest.mark.parametrize(
@@ -279,7 +293,7 @@ def test_user_functions_that_cannot_be_compiled():
         (lambda a, y: max(0.95 * (y - a), 0.05 * (a - y)), lambda a, y: 0.05 if a > y else -0.95),
     ],
 )
-def test_right_slopes_are_not_spoken_of(value, derivative):
+def test_right_derivatives_give_no_warning(value, derivative):
     """Nor are kinks, nor places without a value. Warnings are errors here."""
     Loss(value, derivative)
 
@@ -295,34 +309,36 @@ def test_right_slopes_are_not_spoken_of(value, derivative):
         lambda a, y: 2 * (a - y) if y == 0 else 1.0,
     ],
 )
-def test_wrong_slopes_are(wrong):
+def test_wrong_derivatives_warn(wrong):
     """Once, at the line that made the loss; not again for a copy or by training."""
 
     def square(a, y):
         return (a - y) ** 2
 
-    with pytest.warns(UserWarning, match=r"<lambda>\(.*, [01]\.0\) is .*, but square has the slope .* there") as caught:
+    with pytest.warns(
+        UserWarning, match=r"<lambda>\(.*, [01]\.0\) is .*, but the derivative of square is about .* there"
+    ) as caught:
         loss = Loss(square, wrong)
     assert [one.filename for one in caught] == [__file__]
     copy.deepcopy(loss)
     loss.check("identity", 1)
-    with pytest.warns(UserWarning, match="quartic_slope has the slope"):
-        Loss(quartic, quartic_slope, lambda a, y: 12 * (a - y))
+    with pytest.warns(UserWarning, match="the derivative of quartic_derivative is about"):
+        Loss(quartic, quartic_derivative, lambda a, y: 12 * (a - y))
 
 
-def test_what_gives_no_number():
+def test_functions_without_a_number_are_refused():
     for wrong in (lambda a, y: "low", lambda a, y: (a, y), lambda a, y: None, lambda a, y: 1j * a):
         with pytest.raises(TypeError, match=r"gives .*, no real number. What is allowed"):
-            Loss(wrong, quartic_slope)
+            Loss(wrong, quartic_derivative)
         with pytest.raises(TypeError, match=r"gives .*, no real number"):
             Loss(quartic, wrong)
 
 
 def test_user_losses_without_a_second_derivative():
-    with pytest.raises(ValueError, match=r"Loss\(quartic, quartic_slope\) has no second derivative"):
-        Loss(quartic, quartic_slope).output_derivatives(np.ones((1, 1)), np.ones((1, 1)))
-    assert repr(QUARTIC) == "Loss(quartic, quartic_slope, quartic_bend)"
-    assert quartic_bend(3.0, 1.0) == 48
+    with pytest.raises(ValueError, match=r"Loss\(quartic, quartic_derivative\) has no second derivative"):
+        Loss(quartic, quartic_derivative).output_derivatives(np.ones((1, 1)), np.ones((1, 1)))
+    assert repr(QUARTIC) == "Loss(quartic, quartic_derivative, quartic_second_derivative)"
+    assert quartic_second_derivative(3.0, 1.0) == 48
 
 
 FACTOR = 2.0
@@ -336,7 +352,7 @@ def scaled_slope(a, y):
     return 2 * FACTOR * (a - y)
 
 
-def test_numbers_from_outside_are_read_anew_by_another_loss(monkeypatch):
+def test_a_new_loss_reads_outside_numbers_again(monkeypatch):
     def value():
         net = Network([1, 1], ["identity"], Loss(scaled, scaled_slope))
         net.set_weights([[[1]]], [[0]])

@@ -100,7 +100,7 @@ def test_several_tiles_a_layer(dtype, sparse):
     assert len(found) == 1
 
 
-def test_goes_on_with_its_corrections():
+def test_bias_corrections_continue():
     """Over epochs, and with another epoch of the same optimizer."""
     problems = [make_problem("poisson", rows=48) for _ in range(2)]
     whole, halves = LAMB(0.02).begin(), LAMB(0.02).begin()
@@ -120,7 +120,7 @@ def test_has_no_step_for_a_vector_without_layers():
     assert np.array_equal(params, np.ones(3))
 
 
-def test_twin_of_one_parameter():
+def test_reference_of_one_parameter():
     """By hand: m = 0.1, v = 0.001, both corrected to 1, u = 1 + 0.5 · 2 = 2, ‖w‖ / ‖u‖ = 1: w = 2 − 0.25 · 2."""
     arguments = [np.array([[2.0]]), np.array([[1.0]]), [0.0, 0.0], 1, 0.25]
     p, moments = reference_optimizers.lamb(*arguments, beta_1=0.9, beta_2=0.999, epsilon=0.0, weight_decay=0.5)

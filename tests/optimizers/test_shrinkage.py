@@ -10,6 +10,7 @@ from helpers.guarded import Guarded, call
 from helpers.problems import make_problem
 from helpers.regularized import L2, RULES, check_training, make_epoch, results
 from oracles import reference_regularization as plain
+from oracles.reference_optimizers import CASES
 from sklearn.linear_model import Lasso, LogisticRegression
 
 from fastmlp import MLPClassifier, MLPRegressor
@@ -88,7 +89,7 @@ def test_threads_change_no_bit(rule, dtype):
 
 
 @pytest.mark.parametrize("rule", ["adam", "nesterov", "lamb"])
-def test_a_training_goes_on_where_it_stopped(rule):
+def test_training_resumes_with_the_same_bits(rule):
     """What the rule's mean of the penalty is goes with its moments, through pickle too."""
     whole, parts = (make_problem("multi-label", hidden=(37, 5), rows=96) for _ in range(2))
     epoch = make_epoch(whole, STRONG, rule, batch_size=16)
@@ -102,7 +103,7 @@ def test_a_training_goes_on_where_it_stopped(rule):
     assert whole.network.params.tobytes() == parts.network.params.tobytes()
 
 
-def test_weights_in_sum_below_zero_do_not_let_weights_grow():
+def test_negative_sum_of_weights_does_not_let_weights_grow():
     problem = make_problem("squared error, 1 output", hidden=(), rows=8, weighted=True)
     problem.weights[...] = -1.0
     problem.network.coefs[0][...] = [[0.5], [-0.5], [0.25]]
@@ -130,18 +131,13 @@ def few_of_many(n_features=20):
     return X, X[:, :1] - 2 * X[:, 1:2] + 0.5 * X[:, 4:5] + 0.5 * rng.standard_normal((200, 1))
 
 
-#: Rates with which 2000 steps are enough on these rows.
-RATES = {"sgd": 0.05, "momentum": 0.005, "nesterov": 0.005, "adagrad": 0.5, "adadelta": 1.0}
-
-
-@pytest.mark.parametrize("rule", [*OPTIMIZERS, "rmsprop, centred", "rmsprop with momentum"])
+@pytest.mark.parametrize("rule", CASES)
 def test_a_linear_network_is_the_lasso(rule):
     """Whatever the rule: the same minimum, and the same zeros, exactly."""
     X, y = few_of_many()
     exact = Lasso(alpha=0.2, tol=1e-12, max_iter=100_000).fit(X, y[:, 0])
-    optimizer = replace(RULES.get(rule, OPTIMIZERS.get(rule)), learning_rate=Cosine(RATES.get(rule, 0.02), steps=3000))
-    if rule in OPTIMIZERS:
-        optimizer = replace(OPTIMIZERS[rule], learning_rate=optimizer.learning_rate)
+    optimizer = OPTIMIZERS.get(rule, CASES[rule].in_training)
+    optimizer = replace(optimizer, learning_rate=Cosine(CASES[rule].lasso_rate, steps=3000))
     if hasattr(optimizer, "weight_decay"):
         optimizer = replace(optimizer, weight_decay=0.0)
     network = TrainableModel([20, 1], ["identity"], "squared_error", np.float64)

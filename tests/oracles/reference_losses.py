@@ -1,11 +1,37 @@
-"""Plain references of the losses: NumPy in float64, one formula a line, to be checked by eye.
+"""Plain references of the losses, and `CASES`: the table that all tests of losses read.
 
-Each takes a loss, outputs a (n, K) and targets y (n, n_targets), and gives the losses (n, n_targets) and d loss / d a
-(n, K), without weights. What is fused in the kernels is put together here: `through` an activation, by the chain rule.
+A reference is NumPy in float64: it takes a loss, outputs a (n, K) and targets y (n, n_targets), and returns the losses
+(n, n_targets) and d loss / d a (n, K), without weights. What is fused in the kernels is put together here: `through` an
+activation, by the chain rule. A graph is the loss of one row in operations of `Value`: a and y are lists of numbers.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from oracles import reference
+from oracles.graph_losses import (
+    graph_of_classes,
+    graph_of_deviance,
+    graph_of_margin,
+    graph_of_quantiles,
+    summed,
+)
+
+from fastmlp.losses import (
+    LOSSES,
+    Focal,
+    Gamma,
+    Hinge,
+    Huber,
+    LogLoss,
+    Loss,
+    Perceptron,
+    Quantile,
+    SquaredHinge,
+    Tweedie,
+)
+from fastmlp.losses.base import BaseLoss
 
 EPSILON = np.finfo(np.float64).eps
 
@@ -108,19 +134,110 @@ def tweedie(loss, a, y):
     return value, a ** (1 - p) - y * a ** (-p)
 
 
-def user(loss, a, y):
+def custom(loss, a, y):
     return loss.value(a, y), loss.derivative(a, y)
 
 
-TWINS = {f.__name__: f for f in (
-    log_loss, focal, hinge, squared_hinge, perceptron, squared_error, half_squared_error, sum_squared_error,
-    absolute_error, huber, log_cosh, quantile, poisson, gamma, tweedie,
-)}  # fmt: skip
-TWINS["Loss"] = user
+def quartic(a, y):
+    return (a - y) ** 4
+
+
+def quartic_derivative(a, y):
+    return 4 * (a - y) ** 3
+
+
+def quartic_second_derivative(a, y):
+    return 12 * (a - y) ** 2
+
+
+QUARTIC = Loss(quartic, quartic_derivative, quartic_second_derivative)
+
+
+# The table
+
+ANY_OUTPUT = [(output, 3) for output in ("identity", "logistic", "tanh", "relu", "exp", "softmax")] + [("identity", 1)]
+PROBABILITIES = [(output, n) for output in ("logistic", "half_tanh") for n in (1, 3)]
+SOFTMAX = [("softmax", 3)]
+POSITIVE = [("exp", 1), ("exp", 3), ("logistic", 3), ("softmax", 3)]
+BOTH_SIGNS = [(output, n) for output in ("identity", "tanh") for n in (1, 3)]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One loss, as all tests of losses see it.
+
+    Attributes
+    ----------
+    reference, graph : callable
+        (loss, a, y) → see the module's docstring.
+    objects : list of (loss, list of (output activation, number of outputs))
+        With which parameters the loss is tested, and behind what.
+    """
+
+    reference: Callable
+    graph: Callable
+    objects: list[tuple[BaseLoss, list[tuple[str, int]]]]
+
+
+#: Name of the loss → case: one for each registered loss.
+CASES = {
+    "log_loss": Case(
+        log_loss, graph_of_classes, [(LogLoss(), PROBABILITIES + SOFTMAX), (LogLoss(0.1), PROBABILITIES + SOFTMAX)]
+    ),
+    "focal": Case(
+        focal,
+        graph_of_classes,
+        [
+            (Focal(), PROBABILITIES + SOFTMAX),
+            (Focal(0.5, (1.0, 2.0)), PROBABILITIES),
+            (Focal(gamma=1.5, alpha=0.25), PROBABILITIES),
+            (Focal(0.5, (0.5, 1.0, 2.0)), SOFTMAX),
+        ],
+    ),
+    "hinge": Case(hinge, graph_of_margin, [(Hinge(), BOTH_SIGNS)]),
+    "squared_hinge": Case(squared_hinge, graph_of_margin, [(SquaredHinge(), BOTH_SIGNS)]),
+    "perceptron": Case(perceptron, graph_of_margin, [(Perceptron(), BOTH_SIGNS)]),
+    "squared_error": Case(squared_error, summed(lambda loss, r: r**2 / 2), [(LOSSES["squared_error"], ANY_OUTPUT)]),
+    "half_squared_error": Case(
+        half_squared_error, summed(lambda loss, r: r**2 / 2), [(LOSSES["half_squared_error"], ANY_OUTPUT)]
+    ),
+    "sum_squared_error": Case(
+        sum_squared_error, summed(lambda loss, r: r**2), [(LOSSES["sum_squared_error"], ANY_OUTPUT)]
+    ),
+    "absolute_error": Case(absolute_error, summed(lambda loss, r: abs(r)), [(LOSSES["absolute_error"], ANY_OUTPUT)]),
+    "huber": Case(
+        huber,
+        summed(lambda loss, r: r**2 / 2 if abs(r.data) <= loss.delta else loss.delta * (abs(r) - loss.delta / 2)),
+        [(Huber(0.5), ANY_OUTPUT)],
+    ),
+    "log_cosh": Case(
+        log_cosh, summed(lambda loss, r: ((r.exp() + (-r).exp()) / 2).log()), [(LOSSES["log_cosh"], ANY_OUTPUT)]
+    ),
+    "quantile": Case(
+        quantile,
+        graph_of_quantiles,
+        [
+            (Quantile(0.3), ANY_OUTPUT),
+            (Quantile((0.1, 0.5, 0.9)), ANY_OUTPUT[:-1]),
+            (Quantile((0.1, 0.9)), [("identity", 6)]),
+        ],
+    ),
+    "poisson": Case(poisson, graph_of_deviance, [(LOSSES["poisson"], POSITIVE)]),
+    "gamma": Case(gamma, graph_of_deviance, [(Gamma(), POSITIVE)]),
+    "tweedie": Case(
+        tweedie,
+        graph_of_deviance,
+        [
+            *((Tweedie(power), POSITIVE) for power in (1.5, 1, 2, 3.5, -1.0)),
+            (Tweedie(0), [("identity", 3), ("tanh", 3)]),
+        ],
+    ),
+    "Loss": Case(custom, summed(lambda loss, r: r**4), [(QUARTIC, ANY_OUTPUT)]),
+}
 
 
 def unfused(loss, a, y):
-    return TWINS[loss.name](loss, a, y)
+    return CASES[loss.name].reference(loss, a, y)
 
 
 def activate(output, z):

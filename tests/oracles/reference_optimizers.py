@@ -1,13 +1,46 @@
-"""Plain references of the update rules: NumPy in float64, as the papers write them, with their step numbers t = 1, 2, …
+"""Plain references of the update rules, and `CASES`: the table that all tests of optimizers read.
 
-Each takes the parameters p, the gradient g, the moments so far, t, the rate η(t) and the optimizer's numbers by name;
-it gives new parameters and new moments. They share nothing with the kernels: corrections of bias and the like stand
-where the papers have them.
+A reference is NumPy in float64, as the paper writes the rule. It takes the parameters p, the gradient g, the moments so
+far, the step t = 1, 2, …, the rate η(t) and the optimizer's parameters by name, and returns new parameters and moments.
+It shares nothing with the kernels: corrections of bias stand where the paper has them.
+
+A threshold is how far L1's proximal step shrinks the weights after such a step, see `reference_thresholds`.
 """
 
-from dataclasses import fields
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
+from oracles.reference_thresholds import (
+    adadelta_threshold,
+    adagrad_threshold,
+    adam_threshold,
+    adamax_threshold,
+    amsgrad_threshold,
+    lamb_threshold,
+    lion_threshold,
+    nadam_threshold,
+    radam_threshold,
+    rmsprop_threshold,
+    sgd_threshold,
+)
+
+from fastmlp.optimizers import (
+    LAMB,
+    SGD,
+    AdaDelta,
+    AdaGrad,
+    Adam,
+    AdaMax,
+    AdamW,
+    AMSGrad,
+    Lion,
+    NAdam,
+    Optimizer,
+    RAdam,
+    RMSProp,
+)
+from fastmlp.schedules import Polynomial
 
 
 def sgd(p, g, moments, t, eta, momentum, nesterov):
@@ -81,20 +114,6 @@ def radam(p, g, moments, t, eta, beta_1, beta_2, epsilon):
     return p - eta * r * m_hat * np.sqrt(1 - beta_2**t) / (np.sqrt(v) + epsilon), [m, v]
 
 
-def denominator(optimizer, size, t):
-    """What Adam and its kin divide m̂ by, where `size` is the second moment."""
-    return (np.sqrt(size) + optimizer.epsilon) / np.sqrt(1 - optimizer.beta_2**t)
-
-
-def rectification(optimizer, t):
-    """RAdam's r(t); None as long as it steps by the first moment alone."""
-    rho_inf = 2 / (1 - optimizer.beta_2) - 1
-    rho = rho_inf - 2 * t * optimizer.beta_2**t / (1 - optimizer.beta_2**t)
-    if rho <= 5:
-        return None
-    return np.sqrt((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho))
-
-
 def adamw(p, g, moments, t, eta, beta_1, beta_2, epsilon, weight_decay):
     stepped, kept = adam(p, g, moments, t, eta, beta_1, beta_2, epsilon)
     return stepped - eta * weight_decay * p, kept
@@ -120,20 +139,168 @@ def lamb(p, g, moments, t, eta, beta_1, beta_2, epsilon, weight_decay):
     return p - eta * (norms[0] / norms[1] if all(norms) else 1.0) * u, kept
 
 
-TWINS = {
-    reference.__name__: reference
-    for reference in (
-        sgd, adagrad, adadelta, rmsprop, adam, amsgrad, adamax, nadam, radam, adamw, lion, lamb, lamb_of_biases
-    )
+# The table
+
+#: A rate so small that nothing diverges and roundings do not grow, and one that falls.
+RATE = 0.002
+FALLING = Polynomial(RATE, steps=9, final=RATE / 4)
+#: ε where only its place differs from PyTorch's, or its square under a root: so small that its place does not matter.
+TINY = 1e-16
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way through an update rule's kernel, as all tests of optimizers see it.
+
+    Attributes
+    ----------
+    optimizer : Optimizer
+        With numbers that are exact in float32.
+    reference, threshold : callable
+        See the module's docstring.
+    of_biases : callable or None
+        The reference for biases, where it is another one.
+    trained : Optimizer or None
+        For whole trainings against references: with ε so large that roundings do not grow. By default `optimizer` with
+        a learning rate that falls.
+    rates : tuple of float
+        Learning rates with which it minimizes a parabola, Rosenbrock's function and a network's loss; None where it
+        cannot, because it needs layers.
+    converging : Optimizer or None
+        With which numbers it does so; by default the class's own.
+    lasso_rate : float
+        The learning rate with which it finds the lasso's solution in 3000 steps.
+    torch : tuple or None
+        Our optimizer, PyTorch's class of the same rule, and its parameters.
+    forbidden : dict
+        For fields that no other optimizer has: (what the message says is allowed, values that are refused).
+    """
+
+    optimizer: Optimizer
+    reference: Callable
+    threshold: Callable
+    rates: tuple[float | None, ...]
+    of_biases: Callable | None = None
+    trained: Optimizer | None = None
+    converging: Optimizer | None = None
+    lasso_rate: float = 0.02
+    torch: tuple | None = None
+    forbidden: dict | None = None
+
+    @property
+    def in_training(self):
+        return self.trained or replace(self.optimizer, learning_rate=FALLING)
+
+
+#: Readable name → case; a name of `OPTIMIZERS` is that of its case.
+CASES = {
+    "sgd": Case(
+        SGD(0.125), sgd, sgd_threshold, (0.1, 0.003, 0.3), lasso_rate=0.05, torch=(SGD(0.3), "SGD", {"lr": 0.3})
+    ),
+    "momentum": Case(
+        SGD(0.125, momentum=0.75), sgd, sgd_threshold, (0.03, 0.001, 0.1), trained=SGD(FALLING, momentum=0.7),
+        converging=SGD(momentum=0.9), lasso_rate=0.005, torch=(SGD(0.1, 0.8), "SGD", {"lr": 0.1, "momentum": 0.8}),
+    ),
+    "nesterov": Case(
+        SGD(0.125, momentum=0.75, nesterov=True), sgd, sgd_threshold, (0.03, 0.001, 0.1),
+        trained=SGD(FALLING, momentum=0.7, nesterov=True), converging=SGD(momentum=0.9, nesterov=True),
+        lasso_rate=0.005, torch=(SGD(0.1, 0.8, True), "SGD", {"lr": 0.1, "momentum": 0.8, "nesterov": True}),
+    ),
+    "adagrad": Case(
+        AdaGrad(0.125, 2**-10), adagrad, adagrad_threshold, (2.0, 0.1, 1.0), lasso_rate=0.5,
+        torch=(AdaGrad(0.1, 1e-3), "Adagrad", {"lr": 0.1, "eps": 1e-3}),
+    ),
+    "adadelta": Case(
+        AdaDelta(0.125, 0.75, 2**-10), adadelta, adadelta_threshold, (0.3, 0.01, 1.0),
+        trained=AdaDelta(Polynomial(0.5, steps=9, final=0.1), epsilon=1e-3),
+        converging=AdaDelta(epsilon=1e-2),  # its first steps are as small as ε's root
+        lasso_rate=1.0, torch=(AdaDelta(0.9, 0.8, 1e-3), "Adadelta", {"lr": 0.9, "rho": 0.8, "eps": 1e-3}),
+    ),
+    "rmsprop": Case(
+        RMSProp(0.125, 0.75, epsilon=2**-10), rmsprop, rmsprop_threshold, (0.1, 0.003, 0.03),
+        torch=(RMSProp(0.01, 0.8, epsilon=TINY**2), "RMSprop", {"lr": 0.01, "alpha": 0.8, "eps": TINY}),
+    ),
+    "rmsprop, momentum": Case(
+        RMSProp(0.125, 0.75, 0.5, 2**-10), rmsprop, rmsprop_threshold, (0.01, 0.001, 0.01),
+        trained=RMSProp(FALLING, momentum=0.7, epsilon=1e-3), converging=RMSProp(momentum=0.9),
+        torch=(
+            RMSProp(0.01, 0.8, 0.7, TINY**2), "RMSprop", {"lr": 0.01, "alpha": 0.8, "momentum": 0.7, "eps": TINY},
+        ),
+    ),
+    "rmsprop, centred": Case(
+        RMSProp(0.125, 0.75, epsilon=2**-10, centred=True), rmsprop, rmsprop_threshold, (0.03, 0.003, 0.03),
+        trained=RMSProp(FALLING, momentum=0.7, epsilon=1e-3, centred=True), converging=RMSProp(centred=True),
+        torch=(
+            RMSProp(0.01, 0.8, 0.7, TINY**2, True), "RMSprop",
+            {"lr": 0.01, "alpha": 0.8, "momentum": 0.7, "eps": TINY, "centered": True},
+        ),
+    ),
+    "rmsprop, centred, momentum": Case(
+        RMSProp(0.125, 0.75, 0.5, 2**-10, centred=True), rmsprop, rmsprop_threshold, (0.01, 0.001, 0.01),
+        converging=RMSProp(momentum=0.5, centred=True),
+    ),
+    "adam": Case(
+        Adam(0.125, 0.75, 0.96875, 2**-10), adam, adam_threshold, (0.3, 0.03, 0.1),
+        torch=(Adam(0.01, 0.8, 0.95, TINY), "Adam", {"lr": 0.01, "betas": (0.8, 0.95), "eps": TINY}),
+    ),
+    "amsgrad": Case(
+        AMSGrad(0.125, 0.75, 0.96875, 2**-10), amsgrad, amsgrad_threshold, (0.3, 0.03, 0.1),
+        torch=(
+            AMSGrad(0.01, 0.8, 0.75, TINY), "Adam", {"lr": 0.01, "betas": (0.8, 0.75), "eps": TINY, "amsgrad": True},
+        ),
+    ),
+    "adamax": Case(
+        AdaMax(0.125, 0.75, 0.96875, 2**-10), adamax, adamax_threshold, (0.3, 0.03, 0.1),
+        torch=(AdaMax(0.01, 0.8, 0.95, 1e-3), "Adamax", {"lr": 0.01, "betas": (0.8, 0.95), "eps": 1e-3}),
+    ),
+    "nadam": Case(
+        NAdam(0.125, 0.75, 0.96875, 2**-10), nadam, nadam_threshold, (0.3, 0.01, 0.1),
+        torch=(
+            NAdam(0.01, 0.8, 0.95, TINY, 0.4), "NAdam",
+            {"lr": 0.01, "betas": (0.8, 0.95), "eps": TINY, "momentum_decay": 0.4},
+        ),
+        forbidden={"momentum_decay": ("a number of at least 0", [-1e-9, np.inf])},
+    ),
+    "radam": Case(
+        RAdam(0.125, 0.75, 0.96875, 2**-10), radam, radam_threshold, (0.3, 0.01, 0.1),
+        torch=(RAdam(0.05, 0.8, 0.999, 1e-3), "RAdam", {"lr": 0.05, "betas": (0.8, 0.999), "eps": 1e-3}),
+    ),
+    "adamw": Case(
+        AdamW(0.125, 0.75, 0.96875, 2**-10, 0.5), adamw, adam_threshold, (0.3, 0.01, 0.1),
+        converging=AdamW(weight_decay=1e-3),  # the decay's own minimum lies beside the function's
+        torch=(
+            AdamW(0.01, 0.8, 0.95, TINY, 0.5), "AdamW",
+            {"lr": 0.01, "betas": (0.8, 0.95), "eps": TINY, "weight_decay": 0.5},
+        ),
+    ),
+    "lion": Case(
+        Lion(0.125, 0.75, 0.96875, 0.5), lion, lion_threshold, (0.3, 0.01, 0.03), trained=Lion(FALLING, 0.8, 0.95, 0.1),
+    ),
+    "lamb": Case(
+        LAMB(0.125, 0.75, 0.96875, 2**-10, 0.5), lamb, lamb_threshold, (None, None, 0.03), of_biases=lamb_of_biases,
+        trained=LAMB(RATE, 0.8, 0.95, 1e-3, 0.1),
+    ),
 }  # fmt: skip
+#: Those that move the parameters in their first pass, without knowing of layers.
+RULES = {name: case.optimizer for name, case in CASES.items() if case.rates[0]}
+
+
+def case_of(optimizer):
+    """Return the case of an optimizer of this class."""
+    return next(case for case in CASES.values() if type(case.optimizer) is type(optimizer))
 
 
 def update(optimizer, p, g, moments, t, eta, weights=True):
-    """A step of the reference that has the optimizer's name, with its numbers; nothing decays but weights."""
+    """Take a step of the reference with the optimizer's numbers; the decay is for weights alone."""
     numbers = {field.name: getattr(optimizer, field.name) for field in fields(optimizer)}
     del numbers["learning_rate"]
     if "weight_decay" in numbers and not weights:
         numbers["weight_decay"] = 0.0
-    name = type(optimizer).__name__.lower()
-    reference = TWINS[name] if weights else TWINS.get(f"{name}_of_biases", TWINS[name])
+    case = case_of(optimizer)
+    reference = case.reference if weights else case.of_biases or case.reference
     return reference(p, g, moments, t, eta, **numbers)
+
+
+def threshold(optimizer, weight, moments, etas, lambdas):
+    """Return P λ: how far the rule's last step goes with a mean of the gradients of λ."""
+    return case_of(optimizer).threshold(optimizer, weight, moments, etas, lambdas)

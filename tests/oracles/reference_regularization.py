@@ -4,7 +4,7 @@ They share nothing with the kernels. The random bits are Python's integers.
 """
 
 import numpy as np
-from oracles import reference, reference_optimizers
+from oracles import reference
 
 # Random bits by counter
 
@@ -83,56 +83,6 @@ def limit_columns(weight, largest):
 
 def soft(w, threshold):
     return np.sign(w) * np.maximum(np.abs(w) - threshold, 0.0)
-
-
-def filtered(values, kept):
-    """What a running mean that keeps so much of itself, and adds each value whole, holds in the end."""
-    return sum(kept ** (len(values) - 1 - s) * value for s, value in enumerate(values))
-
-
-def threshold(optimizer, weight, moments, etas, lambdas):
-    """P λ: how far the rule's last step goes with a mean of the gradients of λ, by the papers' formulas.
-
-    `weight` as it was before the step, `moments` as they are after it; rates and λ = l1 / Σ w of all steps so far.
-    """
-    t, eta, strength = len(etas), etas[-1], lambdas[-1]
-    name = type(optimizer).__name__
-    if name in ("SGD", "RMSProp"):
-        velocity = filtered(np.multiply(etas, lambdas), optimizer.momentum)
-        if name == "SGD":
-            return optimizer.momentum * velocity + eta * strength if optimizer.nesterov else velocity
-        variance = moments[0] - (moments[1] ** 2 if optimizer.centred else 0.0)
-        longest = np.inf if optimizer.centred else 2 * velocity / strength
-        return np.minimum(velocity / np.sqrt(variance + optimizer.epsilon), longest)
-    if name == "AdaGrad":
-        return eta * np.minimum(strength / (np.sqrt(moments[0]) + optimizer.epsilon), 2.0)
-    if name == "AdaDelta":
-        v, u = (np.sqrt(moment + optimizer.epsilon) for moment in moments)
-        return eta * u * np.minimum(strength / v, 2.0)
-    if name == "Lion":
-        mean = (1 - optimizer.beta_2) * filtered(lambdas, optimizer.beta_2)
-        return eta * np.minimum(mean / np.maximum(np.abs(moments[0]), 1e-300), 2.0)
-    mean = (1 - optimizer.beta_1) * filtered(lambdas, optimizer.beta_1)
-    corrected, root = mean / (1 - optimizer.beta_1**t), np.sqrt(1 - optimizer.beta_2**t)
-    if name == "AdaMax":
-        return eta * np.minimum(corrected / moments[1], 2.0)
-    if name == "LAMB":
-        direction = moments[0] / (1 - optimizer.beta_1**t) / (np.sqrt(moments[1]) / root + optimizer.epsilon)
-        direction = direction + optimizer.weight_decay * weight
-        norms = np.sqrt((weight**2).sum()), np.sqrt((direction**2).sum())
-        trust = norms[0] / norms[1] if all(norms) else 1.0
-        return trust * eta * np.minimum(corrected / (np.sqrt(moments[1]) / root + optimizer.epsilon), 2.0)
-    # Of a gradient of λ in every step, or of none, what the rule itself makes: a step from zero, by its own formula.
-    size = moments[2] if name == "AMSGrad" else moments[1]
-    of_mean = reference_optimizers.denominator(optimizer, size, t)
-    if name == "NAdam":
-        mu = [optimizer.beta_1 * (1 - 0.5 * 0.96 ** (i * optimizer.momentum_decay)) for i in range(1, t + 2)]
-        look = mu[t] * mean / (1 - np.prod(mu)) + (1 - mu[t - 1]) * strength / (1 - np.prod(mu[:t]))
-        return np.minimum(eta * look / of_mean, 2 * eta)
-    if name == "RAdam":
-        share = reference_optimizers.rectification(optimizer, t)
-        return eta * corrected if share is None else np.minimum(eta * share * corrected / of_mean, 2 * eta)
-    return np.minimum(eta * corrected / of_mean, 2 * eta)
 
 
 # A step of it all

@@ -1,4 +1,4 @@
-"""Schedules: closed forms, edges, settings. Those that PyTorch has are compared with it in test_optimizers_torch."""
+"""Schedules: closed forms, edges, parameters. Those that PyTorch has are compared with it in test_optimizers_torch."""
 
 import copy
 import pickle
@@ -6,6 +6,7 @@ from dataclasses import FrozenInstanceError, fields
 
 import numpy as np
 import pytest
+from oracles.reference_schedules import CASES
 from sklearn.base import clone
 
 from fastmlp import schedules
@@ -14,12 +15,9 @@ from fastmlp.schedules import (
     Constant,
     Cosine,
     CosineRestarts,
-    Exponential,
     InverseScaling,
-    InverseTime,
     OneCycle,
-    Polynomial,
-    StepDecay,
+    Schedule,
     WarmUp,
     count_steps,
     schedule_by_name,
@@ -27,32 +25,16 @@ from fastmlp.schedules import (
 
 T = np.arange(200)
 
-#: A schedule, and its rate at step t as anyone would write it for a single number.
-CLOSED_FORMS = {
-    "constant": (Constant(0.3), lambda t: 0.3),
-    "step": (StepDecay(0.3, every=7, factor=0.5), lambda t: 0.3 * 0.5 ** (t // 7)),
-    "exponential": (Exponential(0.3, 0.9), lambda t: 0.3 * 0.9**t),
-    "exponential, slow": (Exponential(0.3, 0.5, every=30), lambda t: 0.3 * 0.5 ** (t / 30)),
-    "polynomial": (Polynomial(0.3, 90, 2.0, 0.1), lambda t: 0.1 + 0.2 * (1 - t / 90) ** 2 if t < 90 else 0.1),
-    "a rising line": (Polynomial(0.1, 90, final=0.3), lambda t: 0.1 + 0.2 * min(t, 90) / 90),
-    "inverse time": (InverseTime(0.3, 0.2), lambda t: 0.3 / (1 + 0.2 * t)),
-    "inverse root": (InverseTime(0.3, 1.0, power=0.5), lambda t: 0.3 / (1 + t) ** 0.5),
-    "cosine": (Cosine(0.3, 90, 0.1), lambda t: 0.2 + 0.1 * np.cos(np.pi * t / 90) if t < 90 else 0.1),
-    "restarts": (CosineRestarts(0.3, 7, final=0.1), lambda t: 0.2 + 0.1 * np.cos(np.pi * (t % 7) / 7)),
-    "one cycle": (OneCycle(0.3, 101, 0.2, 10.0, 50.0), lambda t: one_cycle(t, 0.3, 101, 0.2, 0.03, 0.0006)),
-    "warm-up": (WarmUp(0.3, 9), lambda t: 0.3 * min(t + 1, 10) / 10),
-    "warm-up to a decay": (
-        WarmUp(Exponential(0.3, 0.9), 9),
-        lambda t: 0.3 * (t + 1) / 10 if t < 9 else 0.3 * 0.9 ** (t - 9),
-    ),
-}
+#: Those that are functions of the step alone, whatever happens in training.
+CLOSED_FORMS = {name: (case.schedule, case.form) for name, case in CASES.items() if case.form}
 
 
-def one_cycle(t, peak, steps, share, first, last):
-    top, end = share * steps - 1, steps - 1
-    if t <= top:
-        return first + (peak - first) * (1 - np.cos(np.pi * t / top)) / 2
-    return peak + (last - peak) * (1 - np.cos(np.pi * min(t - top, end - top) / (end - top))) / 2
+def test_every_schedule_has_a_case():
+    """Classes that a user can import from `fastmlp.schedules`."""
+    classes = {kind for kind in vars(schedules).values() if isinstance(kind, type) and issubclass(kind, Schedule)}
+    missing = classes - {Schedule} - {type(case.schedule) for case in CASES.values()}
+    assert not missing, f"add {missing} to CASES in tests/oracles/reference_schedules.py"
+    assert {kind.__name__ for kind in classes} <= set(schedules.__all__)
 
 
 @pytest.mark.parametrize("name", CLOSED_FORMS)
@@ -63,7 +45,7 @@ def test_closed_form(name):
 
 @pytest.mark.parametrize("growth", [2, 3, 10])
 @pytest.mark.parametrize("steps", [1, 7, 1000])
-def test_restarts_far_out(steps, growth):
+def test_restarts_after_many_steps(steps, growth):
     """At each restart the rate is whole again, a step before it is nearly nothing, however logarithms are rounded."""
     restarts = np.cumsum([steps * growth**i for i in range(1, 13)]) + steps
     schedule = CosineRestarts(0.3, steps, growth)
@@ -123,7 +105,7 @@ STEPS_THERE_ARE_NOT = [
     ],
     ids=repr,
 )  # fmt: skip
-def test_steps_that_there_are_not(schedule, step):
+def test_invalid_steps_are_refused(schedule, step):
     with pytest.raises(ValueError, match=r"step must be 0, 1, 2, … \(integers"):
         schedule(step)
 
@@ -147,7 +129,7 @@ def test_invscaling_counts_rows():
     assert later == InverseScaling(0.3, 0.7, rows_seen=80)
 
 
-def test_adaptive_is_divided_until_it_is_small():
+def test_adaptive_is_divided_down_to_smallest():
     schedule, rates = Adaptive(0.3), []
     while schedule:
         rates.append(float(schedule(5)))
@@ -158,7 +140,7 @@ def test_adaptive_is_divided_until_it_is_small():
     assert rates == expected
 
 
-def test_warm_up_in_front_of_those():
+def test_warm_up_before_epochwise_schedules():
     schedule = WarmUp(Adaptive(0.5, smallest=0.1), 4)
     assert schedule.after_plateau() == WarmUp(Adaptive(0.1, smallest=0.1), 4)
     assert schedule.after_plateau().after_plateau() is None
@@ -179,11 +161,11 @@ def test_count_steps():
 
 # Settings
 
-EVERY = {**{name: schedule for name, (schedule, _) in CLOSED_FORMS.items()}, "a": Adaptive(0.1), "i": InverseScaling(1)}
+EVERY = {name: case.schedule for name, case in CASES.items()}
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_settings_are_values(name):
+def test_parameters_are_immutable_values(name):
     schedule = EVERY[name]
     assert eval(repr(schedule), vars(schedules)) == schedule
     for reference in (pickle.loads(pickle.dumps(schedule)), copy.deepcopy(schedule), clone(schedule)):
@@ -215,10 +197,11 @@ CLASSES = sorted({type(schedule) for schedule in EVERY.values()}, key=lambda kin
 
 
 @pytest.mark.parametrize(("kind", "name"), [(kind, field.name) for kind in CLASSES for field in fields(kind)])
-def test_settings_out_of_range(kind, name):
+def test_parameters_out_of_range_are_refused(kind, name):
     good = next(schedule for schedule in EVERY.values() if type(schedule) is kind)
     others = {field.name: getattr(good, field.name) for field in fields(kind)}
-    allowed, values = FORBIDDEN[name]
+    own = {key: value for case in CASES.values() for key, value in (case.forbidden or {}).items()}
+    allowed, values = {**own, **FORBIDDEN}[name]
     for value in values:
         with pytest.raises(ValueError, match=rf"^{kind.__name__}: {name} must be {allowed}, but .* was given\.$"):
             kind(**{**others, name: value})

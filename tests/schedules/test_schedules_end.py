@@ -5,21 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from oracles.reference_schedules import CASES
 from sklearn.exceptions import ConvergenceWarning
 
 from fastmlp import SGD, Adam, MLPClassifier, MLPRegressor, Network
 from fastmlp.schedules import (
-    Adaptive,
-    Constant,
     Cosine,
-    CosineRestarts,
-    Exponential,
-    InverseScaling,
-    InverseTime,
     OneCycle,
     Polynomial,
     Schedule,
-    StepDecay,
     WarmUp,
     count_steps,
 )
@@ -36,10 +30,15 @@ ENDING = {
     "WarmUp": lambda steps: WarmUp(Cosine(0.1, steps=steps - 4), steps=4),
     "WarmUp of WarmUp": lambda steps: WarmUp(WarmUp(OneCycle(0.1, steps=steps - 6), steps=4), steps=2),
 }
-GOING_ON = [
-    Constant(0.1), CosineRestarts(0.1, steps=4), Exponential(0.1, 0.9), StepDecay(0.1, every=3), InverseTime(0.1, 0.1),
-    InverseScaling(0.1), Adaptive(0.1), WarmUp(0.1, steps=3), WarmUp(Exponential(0.1, 0.9), steps=3),
-]  # fmt: skip
+GOING_ON = [case.schedule for case in CASES.values() if case.ends_at is None]
+
+
+def test_each_case_says_where_it_ends():
+    for case in CASES.values():
+        assert case.schedule.ends_at == case.ends_at
+        if case.ends_at is not None:
+            rates = case.schedule(np.arange(case.ends_at + 50))
+            assert np.all(rates[case.ends_at :] == rates[-1]) and rates[case.ends_at - 2] != rates[-1]
 
 
 @pytest.mark.parametrize("name", ENDING)
@@ -53,7 +52,7 @@ def test_where_it_ends(name):
 
 
 @pytest.mark.parametrize("schedule", GOING_ON, ids=str)
-def test_it_goes_on(schedule):
+def test_schedules_without_end(schedule):
     assert schedule.ends_at is None
     assert not messages_of(lambda: make(schedule).fit(X, Y))
 
@@ -77,7 +76,7 @@ def messages_of(call):
 
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 @pytest.mark.parametrize("name", ENDING)
-def test_fit_says_it_once(name, solver):
+def test_fit_warns_once(name, solver):
     """And says nothing where the schedule lasts as long as the longest training."""
     for steps, says in ((20, True), (39, True), (40, False), (60, False)):
         schedule = ENDING[name](steps)
@@ -100,13 +99,13 @@ def test_early_stopping_trains_on_fewer_rows():
     assert "count_steps(8, rows=80, batch_size=20)" in said
 
 
-def test_a_solver_with_a_schedule_of_its_own():
+def test_solver_object_with_a_schedule():
     model = MLPClassifier([4], solver=Adam(Cosine(0.1, steps=20)), batch_size=20, max_iter=8, random_state=0)
     (said,) = messages_of(lambda: model.fit(X, Y > 0))
     assert said.startswith("Cosine(learning_rate=0.1, steps=20, final=0.0) ends after 20 steps")
 
 
-def test_partial_fit_says_it_in_the_call_that_passes_the_end():
+def test_partial_fit_warns_when_it_passes_the_end():
     for steps, call in ((12, 3), (15, 4)):
         model = make(Cosine(0.1, steps=steps))
         said = [messages_of(lambda model=model: model.partial_fit(X, Y)) for _ in range(6)]
@@ -114,14 +113,14 @@ def test_partial_fit_says_it_in_the_call_that_passes_the_end():
         assert f"training may make {5 * call} (after {5 * call - 5} before them, 1 epochs of 5)" in said[call - 1][0]
 
 
-def test_a_warm_start_begins_its_schedule_anew():
+def test_warm_start_restarts_the_schedule():
     model = make(Cosine(0.1, steps=40), warm_start=True)
     assert not messages_of(lambda: model.fit(X, Y))
     assert not messages_of(lambda: model.fit(X, Y))
     assert messages_of(lambda: model.set_params(max_iter=9).fit(X, Y))
 
 
-def test_the_network_by_itself():
+def test_network_without_estimator():
     net = Network([3, 1], ["identity"], "half_squared_error")
     assert not messages_of(lambda: net.train(X, Y, SGD(Cosine(0.1, steps=20)), epochs=4, batch_size=20))
     assert messages_of(lambda: net.train(X, Y, SGD(Cosine(0.1, steps=20)), epochs=5, batch_size=20))
@@ -145,7 +144,7 @@ class MineThatEnds(Mine):
         return 3
 
 
-def test_a_schedule_of_ones_own():
+def test_custom_schedule():
     assert not messages_of(lambda: make(Mine()).fit(X, Y))
     (said,) = messages_of(lambda: make(WarmUp(MineThatEnds(), steps=2)).fit(X, Y))
     assert "ends after 5 steps, but training may make 40" in said

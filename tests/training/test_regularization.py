@@ -105,7 +105,7 @@ def test_dropout_needs_masks():
 def in_front_of_collect(dtype, **numbers):
     """Rows of hyper for `clip_by_value`, with numbers by name, and for `collect` behind it."""
     hyperparameters = np.zeros((2, 2, records.N_HYPERPARAMETERS))
-    hyperparameters[0, :, penalties.RULE] = phases.collect.address(dtype)
+    hyperparameters.view(np.int64)[0, :, records.RULE] = phases.collect.address(dtype)
     hyperparameters[1, :, records.SCALE] = 1.0
     for name, number in numbers.items():
         hyperparameters[0, 0, getattr(records, name)] = number

@@ -1,10 +1,10 @@
-"""Activations f and their derivatives f′: one unit each, reached by address.
+"""Activations f and their derivatives f′: one kernel each, reached by address.
 
-Every unit has the signature (z, derivative, rows, stride, columns, settings): z (rows, stride) holds pre-activations
+Every kernel has the signature (z, derivative, rows, stride, columns, constants): z (rows, stride) holds pre-activations
 and is overwritten with f(z); derivative (rows, stride) is overwritten with f′(z), which the backward pass multiplies
-by; settings holds the function's own numbers (a slope, a scale), if it has any.
-The padding between `columns` and `stride` is computed along (nobody reads it), so that the loop is one.
-`softmax` serves outputs alone, whose rows are contiguous; it leaves derivative untouched, as the loss knows its delta.
+by; constants holds the function's own numbers (a slope, a scale), if it has any.
+The padding between `columns` and `stride` is computed too, though not used, so that there is one flat loop.
+`softmax` is for output layers, whose rows are contiguous; it does not write derivative, as the loss computes delta.
 """
 
 from ...compiler.numba_backend import inline_llvm, kernel

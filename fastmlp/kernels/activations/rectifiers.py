@@ -1,8 +1,7 @@
-"""Activations made of straight pieces, and the exponential ones that are straight for positive z.
+"""Piecewise linear activations, and the exponential ones that are linear for positive z.
 
-Signature and habits are those of `activations`. What is tested is the negation of what a NaN would pass, so that a NaN
-takes the branch that computes with it. At a kink f′ is that of the left side (0 at both ends of a clipped function), as
-in PyTorch.
+The signature is that of `basic`. Conditions are written so that NaN fails them and takes the branch that computes with
+it: NaN stays NaN. At a kink f′ is the derivative from the left (0 at both ends of a clipped function), as in PyTorch.
 """
 
 from ...compiler.numba_backend import kernel
@@ -14,7 +13,7 @@ from .basic import SIGNATURE
 
 @kernel(*SIGNATURE)
 def leaky_relu(z, derivative, rows, stride, columns, constants):
-    """f(z) = z where z > 0, else slope z; f′ = 1 or slope. settings: slope."""
+    """f(z) = z where z > 0, else slope z; f′ = 1 or slope. constants: slope."""
     prefer_wide_vectors()
     a, d = carray(z, rows * stride), carray(derivative, rows * stride)
     zero, one = a.dtype.type(0), a.dtype.type(1)
@@ -29,25 +28,25 @@ def leaky_relu(z, derivative, rows, stride, columns, constants):
 def elu(z, derivative, rows, stride, columns, constants):
     """f(z) = scale z where z > 0, else scale α (exp(rate z) − 1); f′ = scale, or scale α rate exp(rate z).
 
-    settings: α, scale, rate. ELU has scale = rate = 1, CELU rate = 1 / α, SELU its own α and scale.
+    constants: α, scale, rate. ELU has scale = rate = 1, CELU rate = 1 / α, SELU its own α and scale.
     """
     prefer_wide_vectors()
     a, d = carray(z, rows * stride), carray(derivative, rows * stride)
     numbers = carray(constants, 3)
     zero, scale, rate = a.dtype.type(0), a.dtype.type(numbers[1]), a.dtype.type(numbers[2])
     depth = a.dtype.type(numbers[0] * numbers[1])
-    slope = a.dtype.type(numbers[0] * numbers[1] * numbers[2])
+    steepness = a.dtype.type(numbers[0] * numbers[1] * numbers[2])
     for i in range(rows * stride):
         v = a[i]
         a[i] = v * scale if v > zero else depth * expm1(v * rate)
-        d[i] = scale if v > zero else slope * exp(v * rate)
+        d[i] = scale if v > zero else steepness * exp(v * rate)
 
 
 @kernel(*SIGNATURE)
 def clipped(z, derivative, rows, stride, columns, constants):
     """f(z) = scale (z clipped to [low, high] + shift); f′ = scale between them, else 0.
 
-    settings: low, high, shift, scale. ReLU6 clips to [0, 6], hard tanh to [−1, 1]; the hard sigmoid clips to [−3, 3],
+    constants: low, high, shift, scale. ReLU6 clips to [0, 6], hard tanh to [−1, 1]; the hard sigmoid clips to [−3, 3],
     adds 3 and divides by 6.
     """
     prefer_wide_vectors()
@@ -74,16 +73,16 @@ def hard_swish(z, derivative, rows, stride, columns, constants):
         v = a[i]
         upper = v if v >= three else v * (v + three) * sixth
         a[i] = zero if v <= -three else upper
-        slope = one if v >= three else v * third + half
-        d[i] = zero if v <= -three else slope
+        upper_derivative = one if v >= three else v * third + half
+        d[i] = zero if v <= -three else upper_derivative
 
 
 @kernel(*SIGNATURE)
 def step(z, derivative, rows, stride, columns, constants):
-    """f(z) = 1 where z > 0, else 0 (at 0 too). f′ = 1, which it is not.
+    """f(z) = 1 where z > 0, else 0 (at 0 too). f′ = 1 in place of the derivative.
 
-    The true derivative is zero and teaches nothing. Passed straight through, the delta of ½ (a − y)² is a − y: the
-    perceptron rule.
+    The derivative of a step is zero, with which nothing would be learned. With f′ = 1 (straight-through) the delta of
+    ½ (a − y)² is a − y: the perceptron rule.
     """
     prefer_wide_vectors()
     a, d = carray(z, rows * stride), carray(derivative, rows * stride)

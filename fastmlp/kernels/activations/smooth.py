@@ -1,7 +1,7 @@
 """Smooth activations: GELU, SiLU, Mish, softplus, softsign.
 
-Signature and habits are those of `activations`. All are exact far out as well: what is multiplied there is kept finite
-(0 · ∞ would be NaN), and what is small is not the difference of large numbers. σ is the logistic function, and
+The signature is that of `basic`. All are accurate for large |z| as well: factors are kept finite there (0 · ∞ would be
+NaN), and small results are not differences of large numbers. σ is the logistic function, and
 1 − σ(u) is σ(−u).
 """
 
@@ -15,7 +15,7 @@ from ..math.lanes import prefer_wide_vectors
 from .basic import SIGNATURE
 
 _TWO_SQRT_2_OVER_PI = 2 * math.sqrt(2 / math.pi)
-#: Where every exponential has long been zero or infinite, and cubes are still finite.
+#: Beyond this every exponential is zero or infinite; cubes are still finite.
 _FAR = 1000.0
 
 
@@ -68,7 +68,7 @@ def gelu_tanh(z, derivative, rows, stride, columns, constants):
 
 @kernel(*SIGNATURE)
 def silu(z, derivative, rows, stride, columns, constants):
-    """f(z) = z σ(βz), f′ = σ(βz) (1 + βz σ(−βz)). settings: β."""
+    """f(z) = z σ(βz), f′ = σ(βz) (1 + βz σ(−βz)). constants: β."""
     prefer_wide_vectors()
     a, d = carray(z, rows * stride), carray(derivative, rows * stride)
     zero, one, beta = a.dtype.type(0), a.dtype.type(1), a.dtype.type(carray(constants, 1)[0])
@@ -77,8 +77,8 @@ def silu(z, derivative, rows, stride, columns, constants):
         u = v * beta
         s, rest = logistics(u)
         a[i] = zero if s == zero else v * s
-        bend = zero if rest == zero else u * rest
-        d[i] = zero if s == zero else s * (one + bend)
+        change = zero if rest == zero else u * rest
+        d[i] = zero if s == zero else s * (one + change)
 
 
 @kernel(*SIGNATURE)
@@ -108,7 +108,7 @@ def mish(z, derivative, rows, stride, columns, constants):
 
 @kernel(*SIGNATURE)
 def softplus(z, derivative, rows, stride, columns, constants):
-    """f(z) = ln(1 + exp(βz)) / β = (max(βz, 0) + ln(1 + exp(−|βz|))) / β, f′ = σ(βz). settings: β."""
+    """f(z) = ln(1 + exp(βz)) / β = (max(βz, 0) + ln(1 + exp(−|βz|))) / β, f′ = σ(βz). constants: β."""
     prefer_wide_vectors()
     a, d = carray(z, rows * stride), carray(derivative, rows * stride)
     zero, one, beta = a.dtype.type(0), a.dtype.type(1), a.dtype.type(carray(constants, 1)[0])

@@ -1,7 +1,7 @@
-"""Softmax as the output activation of a loss that knows nothing of it: forward beside ones, and backward.
+"""Softmax as the output activation of a loss *of outputs*: forward, with ones for f′, and backward.
 
-A loss *of outputs* (see `losses`) multiplies what stands in delta, f′ for an activation that works number by number.
-Softmax mixes a row, so its f′ is a matrix: ones stand there instead, and a unit of its own follows the loss.
+Such a loss (see `kernels.losses.canonical`) multiplies delta, which holds f′ of an elementwise activation. The outputs
+of softmax depend on one another, so its f′ is a matrix: delta holds ones instead, and a kernel of its own follows.
 """
 
 from ...compiler.numba_backend import kernel

@@ -8,7 +8,7 @@ function = derivative_of = None
 
 
 def activate(z, derivative, rows, stride, columns, constants):
-    """f(z) = function(z), f′ = derivative_of(z); settings unused."""
+    """f(z) = function(z), f′ = derivative_of(z); constants are not used."""
     prefer_wide_vectors()
     a, d = carray(z, rows * stride), carray(derivative, rows * stride)
     for i in range(rows * stride):

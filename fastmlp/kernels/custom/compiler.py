@@ -1,13 +1,10 @@
 """How a user's functions are compiled: their literals and functions adapted, and what they must not do refused.
 
-`UserCompiler` is Numba's pipeline with two passes of ours in it, and notes for `blame`. `FUNCTIONS` are what takes the
-place of ``math.exp``, ``np.where`` and the like.
+`UserCompiler` is Numba's pipeline with two passes of ours in it, and notes for `blame`.
 """
 
 import dis
 import inspect
-import math
-import sys
 import types as python
 
 import numpy as np
@@ -19,130 +16,19 @@ from numba.core.errors import UnsupportedError
 from numba.core.ir_utils import build_definitions, get_definition, guard, mk_unique_var
 from numba.core.typed_passes import NopythonTypeInference
 from numba.core.untyped_passes import IRProcessing
-from numba.extending import intrinsic
 
-from ..math import elementary, erf
-from ..math.lanes import Lane
 from .blame import Watch, watched
-
-
-def _sqrt(x):
-    """√x, an instruction of the processor; Numba's own makes a float64 of √2."""
-    function = x.builder.module.declare_intrinsic("llvm.sqrt", [x.value.type])
-    return Lane(x.builder, x.builder.call(function, [x.value]))
-
-
-def _of_any_number(formula):
-    """A formula over lanes as a function of integers too: small ones are float32's, see `_number`."""
-
-    def typed(typingctx, x):
-        x = types.unliteral(x)
-        if not isinstance(x, types.Number | types.Boolean):
-            return None
-        element = types.float32 if x in (types.float32, types.int16) else types.float64
-
-        def codegen(context, builder, signature, arguments):
-            value = context.cast(builder, arguments[0], x, element)
-            return formula(Lane(builder, value)).value
-
-        return element(x), codegen
-
-    typed.__name__ = formula.__name__
-    return intrinsic(typed)
-
-
-@intrinsic
-def _where(typingctx, condition, x, y):
-    """np.where of three numbers (Numba's makes an array)."""
-    numbers = [types.unliteral(one) for one in (condition, x, y)]
-    if not all(isinstance(one, types.Number | types.Boolean) for one in numbers):
-        return None
-    result = typingctx.unify_types(*numbers[1:])
-
-    def codegen(context, builder, signature, arguments):
-        is_true = context.cast(builder, arguments[0], signature.args[0], types.boolean)
-        values = [context.cast(builder, arguments[i], signature.args[i], result) for i in (1, 2)]
-        return builder.select(is_true, *values)
-
-    return result(*numbers), codegen
-
-
-FUNCTIONS = {
-    name: _of_any_number(formula)
-    for name, formula in (
-        *((name, getattr(elementary, name).formula) for name in ("exp", "expm1", "log", "log1p", "tanh")),
-        ("expit", elementary.logistic.formula),
-        ("erf", erf.erf.formula),
-        ("ndtr", erf.normal_cdf.formula),
-        ("sqrt", _sqrt),
-    )
-}
-FUNCTIONS["where"] = _where
-
-
-def _make_float(element):
-    @intrinsic
-    def convert(typingctx, x):
-        if isinstance(x, types.StringLiteral):  # float("nan")
-
-            def constant(context, builder, signature, arguments):
-                return context.get_constant(element, float(x.literal_value))
-
-            return element(x), constant
-        if not isinstance(types.unliteral(x), types.Integer | types.Float | types.Boolean):
-            return None
-
-        def codegen(context, builder, signature, arguments):
-            return context.cast(builder, arguments[0], signature.args[0], signature.return_type)
-
-        return element(types.unliteral(x)), codegen
-
-    return convert
-
-
-#: `float`, in a network of float64 and in one of float32: a truth is a number, too.
-_FLOAT = _make_float(types.float64), _make_float(types.float32)
-
-
-def package_name(value):
-    """The name of the function of ours that takes the place of this one, or None."""
-    for module in (math, np, sys.modules.get("scipy.special")):
-        for name in FUNCTIONS:
-            if getattr(module, name, package_name) is value:
-                return name
-    return None
-
+from .replacements import FLOAT, FUNCTIONS, number_for, package_name, widen
 
 #: Among a function's globals: (identity of a module, name) → what the module said when the function was read.
 READ = "fastmlp read"
 
 
-def _number(value, single):
-    """The number as a kernel for float32 (`single`) or float64 should see it."""
-    if single and isinstance(value, float):
-        with np.errstate(over="ignore"):
-            return np.float32(value)
-    return np.int16(value) if single and type(value) is int and abs(value) < 2**15 else value
-
-
-@intrinsic
-def _widen(typingctx, x, y):
-    """x, as a 64-bit integer if both are integers."""
-    x, y = types.unliteral(x), types.unliteral(y)
-    whole = isinstance(x, types.Integer) and isinstance(y, types.Integer | types.Boolean)
-    result = types.int64 if whole and x.bitwidth < 64 else x
-
-    def codegen(context, builder, signature, arguments):
-        return context.cast(builder, arguments[0], x, result)
-
-    return result(x, y), codegen
-
-
 def _widened(argument, arguments, line, body):
-    """The variable that holds `_widen` of an argument before this line, added to the block's body."""
+    """The variable that holds `widen` of an argument before this line, added to the block's body."""
     function, result = (ir.Var(argument.scope, mk_unique_var("$widened"), line.loc) for _ in range(2))
     call = ir.Expr.call(function, [argument, arguments[-1 if argument is arguments[0] else 0]], (), line.loc)
-    body += ir.Assign(ir.Global("widen", _widen, line.loc), function, line.loc), ir.Assign(call, result, line.loc)
+    body += ir.Assign(ir.Global("widen", widen, line.loc), function, line.loc), ir.Assign(call, result, line.loc)
     return result
 
 
@@ -180,11 +66,11 @@ class _Adapt(FunctionPass):
                 if found[0] is str and line.target.name in called:  # Numba's has no digits
                     raise UnsupportedError("it uses a string", line.loc)
                 if found[0] is float and line.target.name in called:
-                    line.value = ir.Global("float", _FLOAT[single], line.loc)
+                    line.value = ir.Global("float", FLOAT[single], line.loc)
                 elif name := package_name(found[0]):
                     line.value = ir.Global(name, FUNCTIONS[name], line.loc)
                 elif isinstance(found[0], int | float) and line.target.name not in indices:
-                    line.value = ir.Const(_number(found[0], single), line.loc)
+                    line.value = ir.Const(number_for(found[0], single), line.loc)
                 elif isinstance(line.value, ir.Expr) and isinstance(
                     found[0], complex | np.generic | np.ndarray | tuple
                 ):
@@ -241,7 +127,7 @@ class _Adapt(FunctionPass):
                 cls._refuse_nonlocal(inner, outside & set(inner.co_freevars))
 
     def _widen_integers(self, function, arguments):
-        """Give NumPy's functions 64-bit integers where they get integers alone: those of `_number` would overflow."""
+        """Give NumPy's functions 64-bit integers where all arguments are integers: small ones would overflow."""
         for block in function.blocks.values():
             body = []
             for line in block.body:

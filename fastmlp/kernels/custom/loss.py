@@ -10,7 +10,7 @@ value_of = derivative_of = None
 
 
 def loss_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, constants):
-    """Of outputs, as `losses` describes it: loss = value_of(a, y), slope slope_of(a, y); settings unused.
+    """Of outputs, see `losses.canonical`: loss = value_of(a, y), derivative derivative_of(a, y); no constants.
 
     In one loop, so that what both functions compute is computed once.
     """

@@ -34,7 +34,8 @@ from ...compiler import interrupts
 from ...compiler.kernel import Kernel, KernelSource
 from ...compiler.numba_backend import ELEMENTWISE, NeedsPython, forget_failures, inline_llvm
 from .blame import Watch
-from .compiler import FUNCTIONS, READ, UserCompiler, package_name
+from .compiler import READ, UserCompiler
+from .replacements import FUNCTIONS, package_name
 
 #: What the messages say that a function may do.
 ALLOWED = (
@@ -180,7 +181,7 @@ def _describe_code(code):
 
 
 class OwnUnit(Kernel):
-    """A unit with a user's functions in it: what Numba says about them becomes a ValueError."""
+    """A kernel with a user's functions in it: what Numba says about them becomes a ValueError."""
 
     def __init__(self, function, arguments, functions, identity):
         super().__init__(
@@ -229,7 +230,7 @@ _units: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
 
 
 def custom_kernel(kernel, arguments, **functions):
-    """The unit of a kernel with gaps, these functions in them.
+    """Return the kernel made of a kernel with gaps, these functions in them.
 
     Parameters
     ----------

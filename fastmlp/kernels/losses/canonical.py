@@ -1,19 +1,19 @@
-"""Losses: output activation, loss and delta in one go over a block of rows; one unit each, reached by address.
+"""Losses: output activation, loss and delta of a block of rows; one kernel each, called through its address.
 
-Every unit has the signature (z, delta, target, weight, loss, rows, columns, n_targets, settings), rows contiguous.
+Every kernel has the signature (z, delta, target, weight, loss, rows, columns, n_targets, constants), rows contiguous.
 target, weight and loss (rows, n_targets) stand one beside the other: a column for each output, or a single one
-(softmax: the class). loss, in float64, is overwritten with weighted losses, which add up to the block's. settings holds
-the loss's own numbers, if it has any. There are two kinds:
+(softmax: the class). loss, in float64, is overwritten with weighted losses, which add up to the block's. constants
+holds the loss's own numbers, if it has any. There are two kinds:
 
-**fused** with the output activation that it stands behind: z (rows, columns) holds the output layer's pre-activations
+**fused** with the output activation: z (rows, columns) holds the output layer's pre-activations
 and is overwritten with its outputs a; delta (rows, columns) is overwritten with d loss / d z times the weight. For the
 canonical pairs in this file that is (a − y) times the weight.
 
-**of outputs**, behind any activation: z holds the outputs a and stays; delta holds f′ (ones for softmax, which has a
-backward unit of its own) and is multiplied by d loss / d a times the weight.
+**of outputs**, with any output activation: z holds the outputs a and stays; delta holds f′ (ones for softmax, which has
+a backward kernel of its own) and is multiplied by d loss / d a times the weight.
 
-The division by the sum of weights comes with the update. A NaN stays one. The loops are short and flat so that each
-becomes vector code: with more than two arrays written in a loop LLVM would rather not prove that none overlap.
+The division by the sum of weights comes with the update. A NaN stays one. The loops are short and flat so that
+LLVM vectorizes them: it gives up where a loop writes more than two arrays, as it would have to prove that none overlap.
 
 In this file: scikit-learn's own four, fused with their output activations. Logarithms are of probabilities clipped to
 [ε, 1 − ε], ε the type's epsilon, as scikit-learn's are.
@@ -21,7 +21,7 @@ In this file: scikit-learn's own four, fused with their output activations. Loga
 
 import numpy as np
 
-from ...compiler.numba_backend import inline_llvm, kernel
+from ...compiler.numba_backend import inline_ir, inline_llvm, kernel
 from ..activations.basic import softmax_rows
 from ..lowlevel.calls import LOSS_SIGNATURE as SIGNATURE
 from ..lowlevel.pointers import carray
@@ -35,6 +35,18 @@ def clip(p, epsilon):
     p = epsilon if p < epsilon else p
     highest = type(epsilon)(1) - epsilon
     return highest if p > highest else p
+
+
+@inline_ir
+def per_output(z, delta, target, weight, loss, n):
+    """Return (a, d, y, w, losses): the arrays (n,) of a loss that has a target for each of n outputs."""
+    return carray(z, n), carray(delta, n), carray(target, n), carray(weight, n), carray(loss, n)
+
+
+@inline_ir
+def constant_like(w, constants, place):
+    """Return the loss's number at this place in the type of w's elements."""
+    return w.dtype.type(carray(constants, place + 1)[place])
 
 
 @kernel(*SIGNATURE)
@@ -60,8 +72,7 @@ def logistic_log_loss(z, delta, target, weight, loss, rows, columns, n_targets, 
     """a = logistic(z), loss = −(y log a + (1 − y) log(1 − a)), each output a label of its own, y 0 or 1."""
     prefer_wide_vectors()
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses = carray(weight, n), carray(loss, n)
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
     epsilon, zero, one = epsilon_of(w.dtype.type(0)), w.dtype.type(0), w.dtype.type(1)
     for i in range(n):
         a[i] = logistic(a[i])
@@ -74,10 +85,9 @@ def logistic_log_loss(z, delta, target, weight, loss, rows, columns, n_targets, 
 
 @kernel(*SIGNATURE)
 def squared_error(z, delta, target, weight, loss, rows, columns, n_targets, constants):
-    """a = z, loss = ½ mean over the outputs of (a − y)², delta that of ½ the *sum*: scikit-learn's habit."""
+    """a = z, loss = ½ mean over the outputs of (a − y)², delta that of ½ the *sum*: as scikit-learn has it."""
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses = carray(weight, n), carray(loss, n)
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
     half = 0.5 / columns
     for i in range(n):
         difference = a[i] - y[i]
@@ -89,8 +99,7 @@ def squared_error(z, delta, target, weight, loss, rows, columns, n_targets, cons
 def poisson(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """a = exp(z), loss = y log(y / a) − y + a, half the Poisson deviance (y log y = 0 at y = 0)."""
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses = carray(weight, n), carray(loss, n)
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
     zero, one = w.dtype.type(0), w.dtype.type(1)
     for i in range(n):
         a[i] = exp(a[i])

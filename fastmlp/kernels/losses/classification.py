@@ -1,8 +1,8 @@
-"""Losses of probabilities: one unit each, with the signature and the two kinds that `losses` describes.
+"""Losses of probabilities: one kernel each, with the signature and the two kinds that `canonical` describes.
 
-`losses` itself has scikit-learn's log loss, which clips probabilities. What is fused here never does: with
-log σ(z) = −ln(1 + e⁻ᶻ) the loss of a certain and wrong output is finite, and grows as z does. What is of outputs reads
-a probability that may have rounded to 0 or 1, and clips it to [ε, 1 − ε], ε the type's epsilon, for loss and slope.
+`canonical` has scikit-learn's log loss, which clips probabilities. Kernels that are fused here never do: with
+log σ(z) = −ln(1 + e⁻ᶻ) the loss of a certain and wrong output is finite, and grows as z does. Kernels of outputs read
+a probability that may have rounded to 0 or 1, and clip it to [ε, 1 − ε], ε the type's epsilon, for loss and derivative.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from ..lowlevel.pointers import carray
 from ..math.elementary import exp, log, logistic
 from ..math.lanes import epsilon_of, prefer_wide_vectors
 from ..math.logarithms import log_one_plus
-from .canonical import SIGNATURE, clip
+from .canonical import SIGNATURE, clip, constant_like, per_output
 
 
 @inline_llvm
@@ -25,16 +25,15 @@ def smoothed(y, smoothing):
 
 @kernel(*SIGNATURE)
 def smoothed_logistic(z, delta, target, weight, loss, rows, columns, n_targets, constants):
-    """Fused with logistic: loss = −(t log a + (1 − t) log(1 − a)), delta = a − t, t = (1 − s) y + ½ s; settings: s.
+    """Fused with logistic: loss = −(t log a + (1 − t) log(1 − a)), delta = a − t, t = (1 − s) y + ½ s; constants: s.
 
     In terms of z the loss is (1 − t) z + ln(1 + e⁻ᶻ) where z > 0, and −t z + ln(1 + eᶻ) elsewhere.
     """
     prefer_wide_vectors()
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses = carray(weight, n), carray(loss, n)
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
     zero, one = w.dtype.type(0), w.dtype.type(1)
-    smoothing = w.dtype.type(carray(constants, 1)[0])
+    smoothing = constant_like(w, constants, 0)
     for i in range(n):
         v, t = a[i], smoothed(y[i], smoothing)
         value = (one - t if v > zero else -t) * v + log_one_plus(exp(-abs(v)))
@@ -56,7 +55,7 @@ def largest_of(a, begin, end):
 
 @kernel(*SIGNATURE)
 def smoothed_softmax(z, delta, target, weight, loss, rows, columns, n_targets, constants):
-    """Fused with softmax: loss = −Σⱼ tⱼ log aⱼ, delta = a − t, tⱼ = (1 − s) [j = y] + s / columns; settings: s.
+    """Fused with softmax: loss = −Σⱼ tⱼ log aⱼ, delta = a − t, tⱼ = (1 − s) [j = y] + s / columns; constants: s.
 
     With zⱼ counted from the row's largest, log aⱼ = zⱼ + log(largest a), and the largest a is no less than 1 / columns.
     """
@@ -83,16 +82,15 @@ def smoothed_softmax(z, delta, target, weight, loss, rows, columns, n_targets, c
 
 @kernel(*SIGNATURE)
 def log_loss_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, constants):
-    """loss = −(t log p + (1 − t) log(1 − p)), p = a clipped, t = (1 − s) y + ½ s; slope (p − t) / (p (1 − p)).
+    """loss = −(t log p + (1 − t) log(1 − p)), p = a clipped, t = (1 − s) y + ½ s; derivative (p − t) / (p (1 − p)).
 
-    settings: s.
+    constants: s.
     """
     prefer_wide_vectors()
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses = carray(weight, n), carray(loss, n)
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
     epsilon, one = epsilon_of(w.dtype.type(0)), w.dtype.type(1)
-    smoothing = w.dtype.type(carray(constants, 1)[0])
+    smoothing = constant_like(w, constants, 0)
     for i in range(n):
         p, t = clip(a[i], epsilon), smoothed(y[i], smoothing)
         q = one - p
@@ -100,7 +98,7 @@ def log_loss_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets
         losses[i] = -np.float64((t * log(p) + (one - t) * log(q)) * w[i])
 
 
-# Focal loss. Below, p is the probability of what is true and q = 1 − p; settings: γ, then a weight for each class
+# Focal loss. Below, p is the probability of what is true and q = 1 − p; constants: γ, then a weight for each class
 # (where outputs are labels: for 0 and for 1).
 
 
@@ -112,10 +110,10 @@ def focal_logistic(z, delta, target, weight, loss, rows, columns, n_targets, con
     """
     prefer_wide_vectors()
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses, numbers = carray(weight, n), carray(loss, n), carray(constants, 3)
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
     zero, one = w.dtype.type(0), w.dtype.type(1)
-    gamma, alpha_0, alpha_1 = w.dtype.type(numbers[0]), w.dtype.type(numbers[1]), w.dtype.type(numbers[2])
+    gamma, alpha_0 = constant_like(w, constants, 0), constant_like(w, constants, 1)
+    alpha_1 = constant_like(w, constants, 2)
     for i in range(n):
         sign = one if y[i] > zero else -one
         alpha = (alpha_1 if y[i] > zero else alpha_0) * w[i]
@@ -171,13 +169,16 @@ def focal_softmax(z, delta, target, weight, loss, rows, columns, n_targets, cons
 
 @kernel(*SIGNATURE)
 def focal_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, constants):
-    """loss = −α q^γ log p, slope ± α q^γ (γ log p / q − 1 / p), + where y is 1; p = a there, else 1 − a; clipped."""
+    """loss = −α q^γ log p, derivative ± α q^γ (γ log p / q − 1 / p), + where y is 1.
+
+    p is a where y is 1, else 1 − a; clipped.
+    """
     prefer_wide_vectors()
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses, numbers = carray(weight, n), carray(loss, n), carray(constants, 3)
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
     epsilon, zero, one = epsilon_of(w.dtype.type(0)), w.dtype.type(0), w.dtype.type(1)
-    gamma, alpha_0, alpha_1 = w.dtype.type(numbers[0]), w.dtype.type(numbers[1]), w.dtype.type(numbers[2])
+    gamma, alpha_0 = constant_like(w, constants, 0), constant_like(w, constants, 1)
+    alpha_1 = constant_like(w, constants, 2)
     for i in range(n):
         sign = one if y[i] > zero else -one
         alpha = (alpha_1 if y[i] > zero else alpha_0) * w[i]

@@ -1,16 +1,16 @@
-"""Losses of the margin between classes, of outputs: one unit each, with the signature that `losses` describes."""
+"""Losses of the margin between classes, of outputs: one kernel each, with the signature that `canonical` describes."""
 
 import numpy as np
 
 from ...compiler.numba_backend import inline_llvm, kernel
 from ..lowlevel.pointers import carray
 from ..math.lanes import prefer_wide_vectors
-from .canonical import SIGNATURE
+from .canonical import SIGNATURE, per_output
 
 
 @inline_llvm
-def loss_and_slope(violation, squared):
-    """max(0, v) and 1 where v ≥ 0, or with `squared` max(0, v)² and 2 max(0, v); NaN stays NaN."""
+def loss_and_derivative(violation, squared):
+    """Return max(0, v) and 1 where v ≥ 0, or with `squared` max(0, v)² and 2 max(0, v); NaN stays NaN."""
     zero, one = type(violation)(0), type(violation)(1)
     over = zero if violation < zero else violation
     if squared:
@@ -20,7 +20,7 @@ def loss_and_slope(violation, squared):
 
 @kernel(*SIGNATURE)
 def margin(z, delta, target, weight, loss, rows, columns, n_targets, constants):
-    """loss = max(0, v) or max(0, v)², v by how much the margin m is missed; settings: m, and whether to square.
+    """loss = max(0, v) or max(0, v)², v by how much the margin m is missed; constants: m, and whether to square.
 
     One column: v = m − y a, with y = 1 where target is positive and −1 elsewhere. Several: target is the class y of
     the row, and v = m + max over j ≠ y of aⱼ − a_y. The corner v = 0 counts as missed.
@@ -33,7 +33,7 @@ def margin(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     if columns == 1:
         for i in range(rows):
             sign = one if y[i] > zero else -one
-            value, derivative = loss_and_slope(wanted - sign * a[i], squared)
+            value, derivative = loss_and_derivative(wanted - sign * a[i], squared)
             d[i] *= -sign * derivative * w[i]
             losses[i] = value * np.float64(w[i])
         return
@@ -43,7 +43,7 @@ def margin(z, delta, target, weight, loss, rows, columns, n_targets, constants):
         for j in range(i * columns, (i + 1) * columns):
             if j != own and (a[j] > a[rival] or a[j] != a[j]):  # a NaN is the strongest rival: it must be seen
                 rival = j
-        value, derivative = loss_and_slope(wanted + a[rival] - a[own], squared)
+        value, derivative = loss_and_derivative(wanted + a[rival] - a[own], squared)
         of_rival, of_own = d[rival] * derivative * w[i], -d[own] * derivative * w[i]
         for j in range(i * columns, (i + 1) * columns):
             d[j] = zero
@@ -53,11 +53,10 @@ def margin(z, delta, target, weight, loss, rows, columns, n_targets, constants):
 
 @kernel(*SIGNATURE)
 def perceptron_rule(z, delta, target, weight, loss, rows, columns, n_targets, constants):
-    """Behind step: loss = |a − y|, a mistake or none; delta = a − y, overwritten, as step's own slope is 0."""
+    """Behind step: loss = |a − y|, a mistake or none; delta = a − y, overwritten, as the derivative of a step is 0."""
     prefer_wide_vectors()
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses = carray(weight, n), carray(loss, n)
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
     for i in range(n):
         difference = a[i] - y[i]
         d[i] = difference * w[i]

@@ -1,7 +1,7 @@
-"""Losses of a difference, a − y: one unit each, with the signature and the two kinds that `losses` describes.
+"""Losses of a difference, a − y: one kernel each, with the signature and the two kinds that `canonical` describes.
 
 target, weight and loss have a column for each output (`quantile`: for each target). All but `squares` are of outputs:
-delta is multiplied by d loss / d a times the weight. Where a loss has a corner its slope there is 0. Losses are
+delta is multiplied by d loss / d a times the weight. At a corner of the loss its derivative is 0. Losses are
 computed in float64, as they are stored, so that no square overflows float32.
 """
 
@@ -12,17 +12,16 @@ from ..lowlevel.pointers import carray
 from ..math.elementary import log, tanh
 from ..math.lanes import prefer_wide_vectors
 from ..math.logarithms import log_one_plus
-from .canonical import SIGNATURE
+from .canonical import SIGNATURE, constant_like, per_output
 
 
 @kernel(*SIGNATURE)
 def squares(z, delta, target, weight, loss, rows, columns, n_targets, constants):
-    """Fused with identity: loss = s (a − y)², delta = s′ (a − y); settings: s and s′, which are ½ and 1, or 1 and 2."""
+    """Fused with identity: loss = s (a − y)², delta = s′ (a − y); constants: s and s′, ½ and 1 or 1 and 2."""
     prefer_wide_vectors()
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses, numbers = carray(weight, n), carray(loss, n), carray(constants, 2)
-    scale, derivative = numbers[0], w.dtype.type(numbers[1])
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
+    scale, derivative = carray(constants, 1)[0], constant_like(w, constants, 1)
     for i in range(n):
         difference = a[i] - y[i]
         d[i] = derivative * difference * w[i]
@@ -31,12 +30,11 @@ def squares(z, delta, target, weight, loss, rows, columns, n_targets, constants)
 
 @kernel(*SIGNATURE)
 def squares_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets, constants):
-    """loss = s (a − y)², slope s′ (a − y); settings: s and s′ (scikit-learn's habit is ½ / columns beside 1)."""
+    """loss = s (a − y)², derivative s′ (a − y); constants: s and s′ (scikit-learn has ½ / columns and 1)."""
     prefer_wide_vectors()
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses, numbers = carray(weight, n), carray(loss, n), carray(constants, 2)
-    scale, derivative = numbers[0], w.dtype.type(numbers[1])
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
+    scale, derivative = carray(constants, 1)[0], constant_like(w, constants, 1)
     for i in range(n):
         difference = a[i] - y[i]
         d[i] *= derivative * difference * w[i]
@@ -45,11 +43,10 @@ def squares_of_outputs(z, delta, target, weight, loss, rows, columns, n_targets,
 
 @kernel(*SIGNATURE)
 def absolute(z, delta, target, weight, loss, rows, columns, n_targets, constants):
-    """loss = |a − y|, slope its sign."""
+    """loss = |a − y|, derivative its sign."""
     prefer_wide_vectors()
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses = carray(weight, n), carray(loss, n)
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
     zero, one = w.dtype.type(0), w.dtype.type(1)
     for i in range(n):
         r = a[i] - y[i]
@@ -59,12 +56,11 @@ def absolute(z, delta, target, weight, loss, rows, columns, n_targets, constants
 
 @kernel(*SIGNATURE)
 def huber(z, delta, target, weight, loss, rows, columns, n_targets, constants):
-    """With s = a − y cut to [−δ, δ]: loss = s (a − y) − ½ s², slope s; settings: δ."""
+    """With s = a − y cut to [−δ, δ]: loss = s (a − y) − ½ s², derivative s; constants: δ."""
     prefer_wide_vectors()
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses = carray(weight, n), carray(loss, n)
-    limit = w.dtype.type(carray(constants, 1)[0])
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
+    limit = constant_like(w, constants, 0)
     for i in range(n):
         r = a[i] - y[i]
         s = limit if r > limit else -limit if r < -limit else r
@@ -74,14 +70,13 @@ def huber(z, delta, target, weight, loss, rows, columns, n_targets, constants):
 
 @kernel(*SIGNATURE)
 def log_cosh(z, delta, target, weight, loss, rows, columns, n_targets, constants):
-    """loss = ln cosh(a − y), slope t = tanh(a − y).
+    """loss = ln cosh(a − y), derivative t = tanh(a − y).
 
     From t, so that nothing overflows: −½ ln(1 − t²) where |a − y| < 1, else |a − y| − ln(1 + |t|).
     """
     prefer_wide_vectors()
     n = rows * columns
-    a, d, y = carray(z, n), carray(delta, n), carray(target, n)
-    w, losses = carray(weight, n), carray(loss, n)
+    a, d, y, w, losses = per_output(z, delta, target, weight, loss, n)
     half, one = w.dtype.type(0.5), w.dtype.type(1)
     for i in range(n):
         r = abs(a[i] - y[i])
@@ -94,9 +89,9 @@ def log_cosh(z, delta, target, weight, loss, rows, columns, n_targets, constants
 
 @kernel(*SIGNATURE)
 def quantile(z, delta, target, weight, loss, rows, columns, n_targets, constants):
-    """loss = Σ q (y − a) where a ≤ y, (1 − q) (a − y) where a > y; slope −q or 1 − q.
+    """loss = Σ q (y − a) where a ≤ y, (1 − q) (a − y) where a > y; derivative −q or 1 − q.
 
-    settings: the quantiles q, columns / n_targets of them; a target's outputs stand side by side, one for each.
+    constants: the quantiles q, columns / n_targets of them; a target's outputs are adjacent, one for each.
     """
     prefer_wide_vectors()
     each = columns // n_targets

@@ -82,6 +82,17 @@ indices_at = _make_cast(types.int32, "int32")
 
 
 @intrinsic
+def load_int64(typingctx, pointer, place):
+    """The 64-bit integer in the 8 bytes of the element at `place`: an address among numbers of float64."""
+
+    def codegen(context, builder, signature, args):
+        element = builder.gep(args[0], [args[1]])
+        return builder.load(builder.bitcast(element, ir.IntType(64).as_pointer()))
+
+    return types.int64(pointer, types.intp), codegen
+
+
+@intrinsic
 def call_for_uint32(typingctx, address, argument):
     """Call the C function at `address`, uint32 f(void *): the interface of NumPy's bit generators."""
 

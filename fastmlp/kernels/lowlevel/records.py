@@ -19,9 +19,9 @@ from ...compiler.kernel import Argument
 LEARNING_RATE, RATE_1, RATE_2, RATE_3, L2, SCALE, BETA_1, BETA_2, WEIGHT_DECAY, EPSILON = range(10)
 MOMENTUM, RHO = BETA_1, BETA_2
 N_STEP_RATES, N_HYPERPARAMETERS = 4, 16
-#: Clipping by value (see `penalties`) uses rows 0 and 1: the largest absolute value of a gradient's element, and the
-#: address of the rule that it calls, whose row is BEHIND numbers after its own.
-LARGEST, RULE = BETA_1, BETA_2
+#: Of `penalties`, in rows 0 and 1: the largest magnitude of a gradient's element; the address of the rule that follows,
+#: an int64 in the last 8 bytes of the row; and how many numbers further on that rule's row is.
+LARGEST, RULE = BETA_1, N_HYPERPARAMETERS - 1
 BEHIND = 2 * N_HYPERPARAMETERS
 #: L1 (see `shrinkage`) uses two of the step rates and four more indices of the rule's first row.
 GIVEN, MOST, SHRINKAGE, MEAN, KEPT, MOMENT = RATE_2, RATE_3, 10, 11, 12, 13

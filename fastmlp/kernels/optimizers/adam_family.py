@@ -1,15 +1,16 @@
-"""Update rules of Adam's family; one unit each, with the signature of `kernels.optimizers.sgd_adam`.
+"""Update rules of Adam's family; one kernel each, with the signature of `kernels.optimizers.sgd_adam`.
 
 What the step number t decides (corrections of the moments' bias, schedules of the momentum) is
-in the rates, which stand in the first places of hyper.
+in the step rates, which are the first of the hyper-parameters.
 """
 
 import numpy as np
 
 from ...compiler.numba_backend import kernel
 from ..lowlevel.pointers import carray, shift
-from ..lowlevel.records import BETA_1, BETA_2, EPSILON, L2, LEARNING_RATE, RATE_1, SCALE, WEIGHT_DECAY
+from ..lowlevel.records import BETA_1, BETA_2, LEARNING_RATE, RATE_1, WEIGHT_DECAY
 from ..math.lanes import prefer_wide_vectors
+from .hyperparameters import decay_rates, epsilon_like, number_like, step_numbers
 from .sgd_adam import SIGNATURE
 
 
@@ -20,10 +21,10 @@ def amsgrad(param, d_param, state, n_params, n, hyperparameters):
     p, d = carray(param, n), carray(d_param, n)
     m, v = carray(state, n), carray(shift(state, n_params), n)
     h = carray(shift(state, 2 * n_params), n)
-    eta, l2 = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[L2])
-    scale, epsilon = p.dtype.type(hyperparameters[SCALE]), p.dtype.type(hyperparameters[EPSILON])
-    beta_1, beta_2 = p.dtype.type(hyperparameters[BETA_1]), p.dtype.type(hyperparameters[BETA_2])
-    rest_1, rest_2 = p.dtype.type(1.0 - hyperparameters[BETA_1]), p.dtype.type(1.0 - hyperparameters[BETA_2])
+    eta, l2, scale = step_numbers(p, hyperparameters)
+    epsilon = epsilon_like(p, hyperparameters)
+    beta_1, rest_1 = decay_rates(p, hyperparameters, BETA_1)
+    beta_2, rest_2 = decay_rates(p, hyperparameters, BETA_2)
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         first = beta_1 * m[i] + rest_1 * g
@@ -41,10 +42,10 @@ def adamax(param, d_param, state, n_params, n, hyperparameters):
     prefer_wide_vectors()
     p, d = carray(param, n), carray(d_param, n)
     m, u = carray(state, n), carray(shift(state, n_params), n)
-    eta, l2 = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[L2])
-    scale, epsilon = p.dtype.type(hyperparameters[SCALE]), p.dtype.type(hyperparameters[EPSILON])
-    beta_1, beta_2 = p.dtype.type(hyperparameters[BETA_1]), p.dtype.type(hyperparameters[BETA_2])
-    rest_1 = p.dtype.type(1.0 - hyperparameters[BETA_1])
+    eta, l2, scale = step_numbers(p, hyperparameters)
+    epsilon = epsilon_like(p, hyperparameters)
+    beta_1, rest_1 = decay_rates(p, hyperparameters, BETA_1)
+    beta_2 = number_like(p, hyperparameters, BETA_2)
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         first = beta_1 * m[i] + rest_1 * g
@@ -61,14 +62,11 @@ def nadam(param, d_param, state, n_params, n, hyperparameters):
     prefer_wide_vectors()
     p, d = carray(param, n), carray(d_param, n)
     m, v = carray(state, n), carray(shift(state, n_params), n)
-    eta, rate_of_g = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[RATE_1])
-    l2, scale, epsilon = (
-        p.dtype.type(hyperparameters[L2]),
-        p.dtype.type(hyperparameters[SCALE]),
-        p.dtype.type(hyperparameters[EPSILON]),
-    )
-    beta_1, beta_2 = p.dtype.type(hyperparameters[BETA_1]), p.dtype.type(hyperparameters[BETA_2])
-    rest_1, rest_2 = p.dtype.type(1.0 - hyperparameters[BETA_1]), p.dtype.type(1.0 - hyperparameters[BETA_2])
+    eta, l2, scale = step_numbers(p, hyperparameters)
+    epsilon = epsilon_like(p, hyperparameters)
+    beta_1, rest_1 = decay_rates(p, hyperparameters, BETA_1)
+    beta_2, rest_2 = decay_rates(p, hyperparameters, BETA_2)
+    rate_of_g = number_like(p, hyperparameters, RATE_1)
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         first = beta_1 * m[i] + rest_1 * g
@@ -84,14 +82,11 @@ def radam(param, d_param, state, n_params, n, hyperparameters):
     prefer_wide_vectors()
     p, d = carray(param, n), carray(d_param, n)
     m, v = carray(state, n), carray(shift(state, n_params), n)
-    eta, plain_rate = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[RATE_1])
-    l2, scale, epsilon = (
-        p.dtype.type(hyperparameters[L2]),
-        p.dtype.type(hyperparameters[SCALE]),
-        p.dtype.type(hyperparameters[EPSILON]),
-    )
-    beta_1, beta_2 = p.dtype.type(hyperparameters[BETA_1]), p.dtype.type(hyperparameters[BETA_2])
-    rest_1, rest_2 = p.dtype.type(1.0 - hyperparameters[BETA_1]), p.dtype.type(1.0 - hyperparameters[BETA_2])
+    eta, l2, scale = step_numbers(p, hyperparameters)
+    epsilon = epsilon_like(p, hyperparameters)
+    beta_1, rest_1 = decay_rates(p, hyperparameters, BETA_1)
+    beta_2, rest_2 = decay_rates(p, hyperparameters, BETA_2)
+    plain_rate = number_like(p, hyperparameters, RATE_1)
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         first = beta_1 * m[i] + rest_1 * g
@@ -107,17 +102,11 @@ def adamw(param, d_param, state, n_params, n, hyperparameters):
     prefer_wide_vectors()
     p, d = carray(param, n), carray(d_param, n)
     m, v = carray(state, n), carray(shift(state, n_params), n)
-    eta, kept = (
-        p.dtype.type(hyperparameters[LEARNING_RATE]),
-        p.dtype.type(1.0 - hyperparameters[RATE_1] * hyperparameters[WEIGHT_DECAY]),
-    )
-    l2, scale, epsilon = (
-        p.dtype.type(hyperparameters[L2]),
-        p.dtype.type(hyperparameters[SCALE]),
-        p.dtype.type(hyperparameters[EPSILON]),
-    )
-    beta_1, beta_2 = p.dtype.type(hyperparameters[BETA_1]), p.dtype.type(hyperparameters[BETA_2])
-    rest_1, rest_2 = p.dtype.type(1.0 - hyperparameters[BETA_1]), p.dtype.type(1.0 - hyperparameters[BETA_2])
+    eta, l2, scale = step_numbers(p, hyperparameters)
+    epsilon = epsilon_like(p, hyperparameters)
+    beta_1, rest_1 = decay_rates(p, hyperparameters, BETA_1)
+    beta_2, rest_2 = decay_rates(p, hyperparameters, BETA_2)
+    kept = p.dtype.type(1.0 - hyperparameters[RATE_1] * hyperparameters[WEIGHT_DECAY])
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         first = beta_1 * m[i] + rest_1 * g
@@ -135,13 +124,11 @@ def lion(param, d_param, state, n_params, n, hyperparameters):
     """
     prefer_wide_vectors()
     p, d, m = carray(param, n), carray(d_param, n), carray(state, n)
-    eta, kept = (
-        p.dtype.type(hyperparameters[LEARNING_RATE]),
-        p.dtype.type(1.0 - hyperparameters[LEARNING_RATE] * hyperparameters[WEIGHT_DECAY]),
-    )
-    l2, scale, zero = p.dtype.type(hyperparameters[L2]), p.dtype.type(hyperparameters[SCALE]), p.dtype.type(0)
-    beta_1, beta_2 = p.dtype.type(hyperparameters[BETA_1]), p.dtype.type(hyperparameters[BETA_2])
-    rest_1, rest_2 = p.dtype.type(1.0 - hyperparameters[BETA_1]), p.dtype.type(1.0 - hyperparameters[BETA_2])
+    eta, l2, scale = step_numbers(p, hyperparameters)
+    beta_1, rest_1 = decay_rates(p, hyperparameters, BETA_1)
+    beta_2, rest_2 = decay_rates(p, hyperparameters, BETA_2)
+    kept = p.dtype.type(1.0 - hyperparameters[LEARNING_RATE] * hyperparameters[WEIGHT_DECAY])
+    zero = p.dtype.type(0)
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         c = beta_1 * m[i] + rest_1 * g

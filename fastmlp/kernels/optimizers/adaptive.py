@@ -1,11 +1,12 @@
-"""Update rules that divide by a running size of the gradient; one unit each, signature as in `sgd_adam`."""
+"""Update rules that divide by a running size of the gradient; one kernel each, signature as in `sgd_adam`."""
 
 import numpy as np
 
 from ...compiler.numba_backend import kernel
 from ..lowlevel.pointers import carray, shift
-from ..lowlevel.records import EPSILON, L2, LEARNING_RATE, MOMENTUM, RHO, SCALE
+from ..lowlevel.records import MOMENTUM, RHO
 from ..math.lanes import prefer_wide_vectors
+from .hyperparameters import decay_rates, epsilon_like, number_like, step_numbers
 from .sgd_adam import SIGNATURE
 
 
@@ -14,8 +15,8 @@ def adagrad(param, d_param, state, n_params, n, hyperparameters):
     """s ← s + g², param ← param − η g / (√s + ε)."""
     prefer_wide_vectors()
     p, d, s = carray(param, n), carray(d_param, n), carray(state, n)
-    eta, l2 = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[L2])
-    scale, epsilon = p.dtype.type(hyperparameters[SCALE]), p.dtype.type(hyperparameters[EPSILON])
+    eta, l2, scale = step_numbers(p, hyperparameters)
+    epsilon = epsilon_like(p, hyperparameters)
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         total = s[i] + g * g
@@ -29,9 +30,9 @@ def adadelta(param, d_param, state, n_params, n, hyperparameters):
     prefer_wide_vectors()
     p, d = carray(param, n), carray(d_param, n)
     v, u = carray(state, n), carray(shift(state, n_params), n)
-    eta, l2 = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[L2])
-    scale, epsilon = p.dtype.type(hyperparameters[SCALE]), p.dtype.type(hyperparameters[EPSILON])
-    rho, rest = p.dtype.type(hyperparameters[RHO]), p.dtype.type(1.0 - hyperparameters[RHO])
+    eta, l2, scale = step_numbers(p, hyperparameters)
+    epsilon = epsilon_like(p, hyperparameters)
+    rho, rest = decay_rates(p, hyperparameters, RHO)
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         second = rho * v[i] + rest * (g * g)
@@ -46,9 +47,9 @@ def rmsprop(param, d_param, state, n_params, n, hyperparameters):
     """v ← ρ v + (1 − ρ) g², param ← param − η g / √(v + ε)."""
     prefer_wide_vectors()
     p, d, v = carray(param, n), carray(d_param, n), carray(state, n)
-    eta, l2 = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[L2])
-    scale, epsilon = p.dtype.type(hyperparameters[SCALE]), p.dtype.type(hyperparameters[EPSILON])
-    rho, rest = p.dtype.type(hyperparameters[RHO]), p.dtype.type(1.0 - hyperparameters[RHO])
+    eta, l2, scale = step_numbers(p, hyperparameters)
+    epsilon = epsilon_like(p, hyperparameters)
+    rho, rest = decay_rates(p, hyperparameters, RHO)
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         second = rho * v[i] + rest * (g * g)
@@ -62,10 +63,10 @@ def rmsprop_momentum(param, d_param, state, n_params, n, hyperparameters):
     prefer_wide_vectors()
     p, d = carray(param, n), carray(d_param, n)
     v, velocity = carray(state, n), carray(shift(state, n_params), n)
-    eta, l2 = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[L2])
-    scale, epsilon = p.dtype.type(hyperparameters[SCALE]), p.dtype.type(hyperparameters[EPSILON])
-    rho, rest = p.dtype.type(hyperparameters[RHO]), p.dtype.type(1.0 - hyperparameters[RHO])
-    mu = p.dtype.type(hyperparameters[MOMENTUM])
+    eta, l2, scale = step_numbers(p, hyperparameters)
+    epsilon = epsilon_like(p, hyperparameters)
+    rho, rest = decay_rates(p, hyperparameters, RHO)
+    mu = number_like(p, hyperparameters, MOMENTUM)
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         second = rho * v[i] + rest * (g * g)
@@ -85,10 +86,11 @@ def rmsprop_centred(param, d_param, state, n_params, n, hyperparameters):
     p, d = carray(param, n), carray(d_param, n)
     v, m = carray(state, n), carray(shift(state, n_params), n)
     velocity = carray(shift(state, 2 * n_params), n)
-    eta, l2 = p.dtype.type(hyperparameters[LEARNING_RATE]), p.dtype.type(hyperparameters[L2])
-    scale, epsilon = p.dtype.type(hyperparameters[SCALE]), p.dtype.type(hyperparameters[EPSILON])
-    rho, rest = p.dtype.type(hyperparameters[RHO]), p.dtype.type(1.0 - hyperparameters[RHO])
-    mu, zero = p.dtype.type(hyperparameters[MOMENTUM]), p.dtype.type(0)
+    eta, l2, scale = step_numbers(p, hyperparameters)
+    epsilon = epsilon_like(p, hyperparameters)
+    rho, rest = decay_rates(p, hyperparameters, RHO)
+    mu = number_like(p, hyperparameters, MOMENTUM)
+    zero = p.dtype.type(0)
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         second = rho * v[i] + rest * (g * g)

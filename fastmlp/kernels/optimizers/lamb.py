@@ -15,16 +15,14 @@ from ..lowlevel.records import (
     BETA_1,
     BETA_2,
     COLUMN_TILE,
-    EPSILON,
     FLAT_TILE,
-    L2,
     LEARNING_RATE,
     RATE_1,
     RATE_2,
-    SCALE,
     WEIGHT_DECAY,
 )
 from ..math.lanes import prefer_wide_vectors
+from .hyperparameters import decay_rates, epsilon_like, number_like, step_numbers
 
 
 @kernel(*UPDATE_RULE_SIGNATURE)
@@ -36,18 +34,13 @@ def lamb(param, d_param, state, n_params, n, hyperparameters):
     prefer_wide_vectors()
     p, d = carray(param, n), carray(d_param, n)
     m, v, u = carray(state, n), carray(shift(state, n_params), n), carray(shift(state, 2 * n_params), n)
-    l2, scale, epsilon = (
-        p.dtype.type(hyperparameters[L2]),
-        p.dtype.type(hyperparameters[SCALE]),
-        p.dtype.type(hyperparameters[EPSILON]),
-    )
-    correct_1, correct_2 = p.dtype.type(hyperparameters[RATE_1]), p.dtype.type(hyperparameters[RATE_2])
-    beta_1, beta_2, decay = (
-        p.dtype.type(hyperparameters[BETA_1]),
-        p.dtype.type(hyperparameters[BETA_2]),
-        p.dtype.type(hyperparameters[WEIGHT_DECAY]),
-    )
-    rest_1, rest_2 = p.dtype.type(1.0 - hyperparameters[BETA_1]), p.dtype.type(1.0 - hyperparameters[BETA_2])
+    _, l2, scale = step_numbers(p, hyperparameters)
+    epsilon = epsilon_like(p, hyperparameters)
+    beta_1, rest_1 = decay_rates(p, hyperparameters, BETA_1)
+    beta_2, rest_2 = decay_rates(p, hyperparameters, BETA_2)
+    correct_1 = number_like(p, hyperparameters, RATE_1)
+    correct_2 = number_like(p, hyperparameters, RATE_2)
+    decay = number_like(p, hyperparameters, WEIGHT_DECAY)
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         first = beta_1 * m[i] + rest_1 * g

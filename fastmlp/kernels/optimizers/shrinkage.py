@@ -18,9 +18,9 @@ rule.
 The limit matters where D is much less than λ, as at the minimum of the loss alone: without it a weight would jump to
 zero from far away.
 
-`shrink_weights` is a phase (see `phases`); the other units are what it calls, with the signature of update rules (of
-which `d_param` is not read). hyper holds SHRINKAGE = λ, MEAN, MOMENT (which of the rule's moments is read) and KEPT;
-the rates GIVEN and MOST: see `Optimizer.store_shrinkage`.
+`shrink_weights` is a phase (see `phases`); the other kernels are what it calls, with the signature of update rules (of
+which `d_param` is not read). hyperparameters holds SHRINKAGE = λ, MEAN, MOMENT (which of the rule's moments is read)
+and KEPT; the step rates GIVEN and MOST: see `RunningOptimizer.step_rates`.
 
 Source: Yun, Lozano and Yang (2021), "Adaptive proximal gradient methods for structured neural networks"; for plain
 descent Duchi and Singer (2009), "Efficient online and batch learning using forward backward splitting".
@@ -66,7 +66,7 @@ def soft(w, threshold, zero):
 def shrink_weights(task_record, layer_records, dtype_ptr):
     """This thread's tiles of the weights are shrunk.
 
-    mean_shrinkage is updated; the rates, SHRINKAGE and MEAN of rule_hyper's first row are overwritten.
+    mean_shrinkage is updated; the rates, SHRINKAGE and MEAN of the first row of rule_hyperparameters are overwritten.
     """
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)

@@ -1,0 +1,121 @@
+"""`CASES`: the table that all tests of schedules read, with closed forms as one would write them for one number."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastmlp.schedules import (
+    Adaptive,
+    Constant,
+    Cosine,
+    CosineRestarts,
+    Exponential,
+    InverseScaling,
+    InverseTime,
+    OneCycle,
+    Polynomial,
+    Schedule,
+    StepDecay,
+    WarmUp,
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One schedule, as all tests of schedules see it.
+
+    Attributes
+    ----------
+    schedule : Schedule
+    form : callable or None
+        Its rate at the single step t; None where epochs or plateaus change it.
+    ends_at : int or None
+        The step from which on the rate is constant.
+    torch : callable or None
+        (`torch.optim.lr_scheduler`, an optimizer with the learning rate 0.3) → PyTorch's scheduler, which is compared
+        with `torch_schedule`, by default with `schedule`.
+    forbidden : dict
+        For fields that no other schedule has: (what the message says is allowed, values that are refused).
+    """
+
+    schedule: Schedule
+    form: Callable | None
+    ends_at: int | None = None
+    torch: Callable | None = None
+    torch_schedule: Schedule | None = None
+    forbidden: dict | None = None
+
+    @property
+    def in_torch(self):
+        return self.torch_schedule or self.schedule, self.torch
+
+
+def one_cycle(t, peak, steps, share, first, last):
+    top, end = share * steps - 1, steps - 1
+    if t <= top:
+        return first + (peak - first) * (1 - np.cos(np.pi * t / top)) / 2
+    return peak + (last - peak) * (1 - np.cos(np.pi * min(t - top, end - top) / (end - top))) / 2
+
+
+CASES = {
+    "constant": Case(Constant(0.3), lambda t: 0.3),
+    "step": Case(
+        StepDecay(0.3, every=7, factor=0.5), lambda t: 0.3 * 0.5 ** (t // 7),
+        torch=lambda schedulers, o: schedulers.StepLR(o, 7, 0.5),
+    ),
+    "exponential": Case(
+        Exponential(0.3, 0.9), lambda t: 0.3 * 0.9**t, torch=lambda schedulers, o: schedulers.ExponentialLR(o, 0.9)
+    ),
+    "exponential, slow": Case(Exponential(0.3, 0.5, every=30), lambda t: 0.3 * 0.5 ** (t / 30)),
+    "polynomial": Case(
+        Polynomial(0.3, 90, 2.0, 0.1), lambda t: 0.1 + 0.2 * (1 - t / 90) ** 2 if t < 90 else 0.1, 90,
+        torch=lambda schedulers, o: schedulers.PolynomialLR(o, 30, 1.5), torch_schedule=Polynomial(0.3, 30, 1.5),
+    ),
+    "a rising line": Case(
+        Polynomial(0.1, 90, final=0.3), lambda t: 0.1 + 0.2 * min(t, 90) / 90, 90,
+        torch=lambda schedulers, o: schedulers.LinearLR(o, 1.0, 0.2, 30),
+        torch_schedule=Polynomial(0.3, 30, final=0.06),
+    ),
+    "inverse time": Case(InverseTime(0.3, 0.2), lambda t: 0.3 / (1 + 0.2 * t)),
+    "inverse root": Case(InverseTime(0.3, 1.0, power=0.5), lambda t: 0.3 / (1 + t) ** 0.5),
+    "cosine": Case(
+        Cosine(0.3, 90, 0.1), lambda t: 0.2 + 0.1 * np.cos(np.pi * t / 90) if t < 90 else 0.1, 90,
+        torch=lambda schedulers, o: schedulers.CosineAnnealingLR(o, 40, 0.01), torch_schedule=Cosine(0.3, 40, 0.01),
+    ),
+    "restarts": Case(
+        CosineRestarts(0.3, 7, final=0.1), lambda t: 0.2 + 0.1 * np.cos(np.pi * (t % 7) / 7),
+        torch=lambda schedulers, o: schedulers.CosineAnnealingWarmRestarts(o, 7, 1, 0.1),
+    ),
+    "restarts, longer and longer": Case(
+        CosineRestarts(0.3, 3, 2), lambda t: 0.15 + 0.15 * np.cos(np.pi * restarted(t, 3)),
+        torch=lambda schedulers, o: schedulers.CosineAnnealingWarmRestarts(o, 3, 2),
+    ),
+    "one cycle": Case(
+        OneCycle(0.3, 101, 0.2, 10.0, 50.0), lambda t: one_cycle(t, 0.3, 101, 0.2, 0.03, 0.0006), 101,
+        torch=lambda schedulers, o: schedulers.OneCycleLR(o, 0.3, 41, cycle_momentum=False),
+        torch_schedule=OneCycle(0.3, 41),
+    ),
+    "one cycle, other numbers": Case(
+        OneCycle(0.3, 45, 0.45, 5.0, 10.0), lambda t: one_cycle(t, 0.3, 45, 0.45, 0.06, 0.006), 45,
+        torch=lambda schedulers, o: schedulers.OneCycleLR(
+            o, 0.3, 45, pct_start=0.45, div_factor=5.0, final_div_factor=10.0, cycle_momentum=False
+        ),
+    ),
+    "warm-up": Case(
+        WarmUp(0.3, 9), lambda t: 0.3 * min(t + 1, 10) / 10,
+        torch=lambda schedulers, o: schedulers.LinearLR(o, 0.1, 1.0, 9),
+    ),
+    "warm-up to a decay": Case(
+        WarmUp(Exponential(0.3, 0.9), 9), lambda t: 0.3 * (t + 1) / 10 if t < 9 else 0.3 * 0.9 ** (t - 9)
+    ),
+    "invscaling": Case(InverseScaling(0.1), None),
+    "adaptive": Case(Adaptive(0.1), None),
+}  # fmt: skip
+
+
+def restarted(t, steps):
+    """Return which share of a cycle has passed, where each cycle is twice as long as the one before."""
+    while t >= steps:
+        t, steps = t - steps, 2 * steps
+    return t / steps

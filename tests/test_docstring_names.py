@@ -1,0 +1,78 @@
+"""Every name that a public docstring offers can be imported from a public place."""
+
+import builtins
+import importlib
+import inspect
+import re
+
+import numpy as np
+import pytest
+
+import fastmlp
+
+#: Where users find names, as README and docstrings say.
+PUBLIC = [
+    importlib.import_module(name)
+    for name in (
+        "fastmlp", "fastmlp.activations", "fastmlp.losses", "fastmlp.optimizers", "fastmlp.schedules",
+        "fastmlp.initializers", "fastmlp.regularization", "fastmlp.scalar", "fastmlp.engine.layout",
+    )
+]  # fmt: skip
+#: Words of other packages, and of mathematics, in the type or text of a docstring.
+OTHERS = {
+    "RandomState",
+    "CalibratedClassifierCV",
+    "DataFrame",
+    "Generator",
+    "LogisticRegression",
+    "PyArrayObject_fields",
+}
+
+
+def public_objects():
+    for module in PUBLIC:
+        for name in getattr(module, "__all__", None) or vars(module):
+            value = getattr(module, name)
+            if not name.startswith("_") and getattr(value, "__module__", "").startswith("fastmlp") and callable(value):
+                yield value
+                if isinstance(value, type):
+                    methods = [one for key, one in vars(value).items() if not key.startswith("_")]
+                    yield from (one for one in methods if inspect.isfunction(one) or isinstance(one, property))
+        yield module
+
+
+OBJECTS = {
+    f"{getattr(one, '__module__', '')}.{getattr(one, '__qualname__', getattr(one, '__name__', repr(one)))}": one
+    for one in public_objects()
+}
+
+
+def offered_names(docstring):
+    """Names that look like classes: in single or double backticks, and in the types of numpydoc's sections."""
+    code = re.findall(r"``(.+?)``", docstring, flags=re.S)
+    code += re.findall(r"`([^`\n]+)`", re.sub(r"``(.+?)``", "", docstring, flags=re.S))
+    types = re.findall(r"^\s*[\w, *]+ : (.*)$", docstring, flags=re.M)
+    for text in [*code, *types]:
+        text = re.sub(r"\"[^\"]*\"|'[^']*'", "", text)
+        yield from re.findall(r"(?<![\w.])([A-Z][a-z]\w+|[A-Z]{3,}[a-z]\w*|LAMB|SGD|ELU|CELU)(?![\w.]*=)", text)
+
+
+def can_be_imported(name):
+    return any(hasattr(place, name) for place in (*PUBLIC, builtins, np))
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_names_in_docstrings_can_be_imported(name):
+    docstring = inspect.getdoc(OBJECTS[name]) or ""
+    missing = {offered for offered in offered_names(docstring) if not can_be_imported(offered)} - OTHERS
+    assert not missing, f"the docstring of {name} names {sorted(missing)}"
+
+
+@pytest.mark.parametrize("name", ["Uniform", "Orthogonal", "GivenArrays", "Regularization", "Optimizer", "Schedule"])
+def test_bases_and_initializers_are_public(name):
+    assert name in fastmlp.__all__ and isinstance(getattr(fastmlp, name), type)
+
+
+def test_a_name_that_cannot_be_imported_is_found():
+    assert set(offered_names("See `Missing`.\n\nx : float or Absent, default=Uniform(1)")) >= {"Missing", "Absent"}
+    assert not can_be_imported("Missing")
