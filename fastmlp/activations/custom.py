@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import math
 import types
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ..common.user_warnings import warn_user
 from ..compiler.forking import loading
 from ..compiler.kernel import Kernel
 
@@ -191,7 +191,7 @@ def _name(function: Any) -> str:
     return getattr(function, "__qualname__", repr(function)).rpartition("<locals>.")[2]
 
 
-def check_derivative(f: Any, derivative: Any, others: tuple[float, ...] = (), stacklevel: int = 3) -> bool:
+def check_derivative(f: Any, derivative: Any, others: tuple[float, ...] = ()) -> bool:
     """Whether both are functions of a number, and `derivative` is that of `f`; `Activation` says what is raised.
 
     At a kink the slope of either side will do, and everything between them. `others` are further arguments, and stay
@@ -208,11 +208,9 @@ def check_derivative(f: Any, derivative: Any, others: tuple[float, ...] = (), st
         tolerance = 1e-4 * max(1.0, abs(slopes[0]), abs(slopes[1]))
         if not min(slopes) - tolerance <= slope <= max(slopes) + tolerance:
             given = ", ".join(map(str, (z, *others)))
-            warnings.warn(
+            warn_user(
                 f"{_name(derivative)}({given}) is {slope:.6g}, but {_name(f)} has the slope {sum(slopes) / 2:.6g} "
-                "there: if that is not meant, training will go astray.",
-                UserWarning,
-                stacklevel=stacklevel,
+                "there: check the derivative; training with a wrong one will fail."
             )
             return False
     return True

@@ -108,7 +108,7 @@ class Loss(BaseLoss):
         for f, slope in pairs:
             if _is_plain(f, 2) and _is_plain(slope, 2) and _can_be_called(f) and _can_be_called(slope):
                 for target in _TARGETS:
-                    if not check_derivative(f, slope, (target,), stacklevel=4):
+                    if not check_derivative(f, slope, (target,)):
                         break  # said once
 
     @property

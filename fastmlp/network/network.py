@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..activations import Activation
+from ..common.user_warnings import warn_user
 from ..derivatives.hessian import Hessian
 from ..derivatives.recorded_forward import RecordedForward
 from ..engine.csc_input import rows_to_predict
@@ -401,11 +401,10 @@ class Network(TrainableModel):
             ) from None
         if history.not_finite is not None:
             _, value, epoch = history.not_finite
-            warnings.warn(
+            warn_user(
                 f"The loss came out {'NaN' if np.isnan(value) else 'infinite'} in epoch {epoch}, with "
                 f"{self.loss_function!r} in {self.dtype}, while the parameters stayed finite: scale y or X, lower the "
-                "learning rate, or mend a loss of your own.",
-                stacklevel=2,
+                "learning rate, or mend a loss of your own."
             )
         return history.loss_curve
 
