@@ -31,6 +31,7 @@ from typing import Any
 
 import numpy as np
 
+from .common.checks import one_per_layer
 from .common.lookup import look_up
 from .engine.layout import Layout
 
@@ -59,12 +60,7 @@ def _one_for_each_layer(activation: str | Sequence[str], n_layers: int) -> list[
     """The activation that decides each layer's scale; a network without hidden layers counts as one of rectifiers."""
     if isinstance(activation, str):
         return [activation] * n_layers
-    hidden = list(activation)
-    if len(hidden) != n_layers - 1:
-        raise ValueError(
-            f"activation holds {len(hidden)} names, but there are {n_layers - 1} hidden layers: give one for each, or "
-            "one name for all."
-        )
+    hidden = one_per_layer("activation", list(activation), n_layers - 1)
     return [*hidden, (hidden or ["relu"])[-1]]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated, Any
 
+from .common.checks import one_per_layer
 from .common.frozen_params import FrozenParams, NotNegative, Range
 
 _RATE, _LIMIT = Range(0, 1, "[)"), Range(0, brackets="()")
@@ -119,15 +120,7 @@ class Regularization(FrozenParams):
         ValueError
             If there are not as many rates as hidden layers.
         """
-        rates = self._each_dropout()
-        if not isinstance(self.dropout, tuple):
-            rates *= hidden_layers
-        if len(rates) != hidden_layers:
-            raise ValueError(
-                f"dropout={self.dropout!r} has {len(rates)} rates, but there are {hidden_layers} hidden layers: give "
-                "one number for all of them, or one for each."
-            )
-        return (self.input_dropout, *rates)
+        return (self.input_dropout, *one_per_layer("dropout", self.dropout, hidden_layers))
 
     def check_full_batch(self, solver: str) -> None:
         """Whether a solver on the whole gradient can do without: it descends one smooth function of all rows.

@@ -174,7 +174,7 @@ def test_no_hidden_layer():
 
 def test_a_name_for_each_hidden_layer():
     for names in ([], ["relu"] * 4):
-        with pytest.raises(ValueError, match="but there are 3 hidden layers: give one for each, or one name for all"):
+        with pytest.raises(ValueError, match="but there are 3 hidden layers: give one for each, or one for all"):
             draw("sklearn", MIXED_LAYOUT, activation=names)
 
 

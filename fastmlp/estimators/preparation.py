@@ -19,6 +19,7 @@ from ..engine.sparse_input import check_sparse
 from ..initializers import as_initializer
 from ..losses import BaseLoss
 from ..losses.base import name_of
+from ..network.validation import check_hidden_activations
 from ..optimizers import RunningOptimizer
 from ..regularization import Regularization
 from ..training.dropout_keys import DropoutKeys
@@ -26,7 +27,7 @@ from ..training.minibatch import EpochRunner, History, TrainingConfig, Validatio
 from ..training.validation_loss import ValidationLoss
 from .fitting import Fitting, MinibatchFitting
 from .forward import ForwardPass
-from .parameters import FULL_BATCH, choose_output, hidden_activations, keep_output
+from .parameters import FULL_BATCH, choose_output, resume_output
 from .solver_parameters import adopt_optimizer, build_optimizer, build_regularization, check_full_batch, check_used
 from .validation import (
     arithmetic_type,
@@ -72,7 +73,7 @@ class Preparation(ForwardPass, ABC):
         asked = self.loss, self.output_activation
         if first or not hasattr(self, "out_activation_") or self.__dict__.get("_fitted_output", asked) != asked:
             return choose_output(self.loss, self.output_activation, task, width)
-        return keep_output(self, task, width)
+        return resume_output(self, task, width)
 
     def _plain_rows(self, X: Any, y: Any, sample_weight: Any, classes: Any, network: TrainableModel) -> Dataset | None:
         """The rows as kernels read them, where scikit-learn's validation would return them as they are; else None."""
@@ -119,7 +120,7 @@ class Preparation(ForwardPass, ABC):
     ) -> TrainableModel:
         """A network with fresh parameters, or with those of the training that goes on."""
         n_outputs, out_activation, loss = self._output(n_targets, first)
-        activations = [*hidden_activations(self.activation, len(layer_sizes) - 1), as_activation(out_activation)]
+        activations = [*check_hidden_activations(self.activation, len(layer_sizes) - 1), as_activation(out_activation)]
         layer_sizes = [*layer_sizes, n_outputs]
         if not first:
             self._check_coefs()

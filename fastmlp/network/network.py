@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..activations import Activation
+from ..common.checks import check_count
 from ..common.user_warnings import warn_user
 from ..derivatives.hessian import Hessian
 from ..derivatives.recorded_forward import RecordedForward
@@ -25,7 +26,6 @@ from ..training.progress import Progress
 from .validation import (
     as_numbers,
     check_activations,
-    check_count,
     check_dtype,
     check_inputs,
     check_layer_sizes,

@@ -9,7 +9,7 @@ import pytest
 import sklearn.neural_network
 from helpers.fits import CONTAINERS, draw, ignores_max_iter, make, results
 
-from fastmlp import MLPClassifier, MLPRegressor, Network
+from fastmlp import SGD, MLPClassifier, MLPRegressor, Network
 from fastmlp.engine.dataset import Dataset, balance
 
 pytestmark = ignores_max_iter
@@ -146,7 +146,48 @@ def test_weights_of_another_shape_or_none():
     with pytest.raises(ValueError, match="contains infinity"):
         MLPRegressor().fit(np.ones((3, 2)), np.ones(3), [1, np.inf, 1])
     net = Network([2, 1], ["identity"], "half_squared_error")
-    with pytest.raises(ValueError, match="the sum must be positive and finite"):
+    with pytest.raises(ValueError, match="sample_weight sums to zero over 3 rows"):
         net.loss(np.ones((3, 2)), np.ones(3), np.zeros(3))
     with pytest.raises(ValueError, match="sample_weight must be finite, but holds inf"):
         net.loss(np.ones((3, 2)), np.ones(3), [1, np.inf, 1])
+
+
+@pytest.mark.parametrize("weights", [
+    [1, 2, -0.5], [-1, -2, -3], [1, -1, 0], [0, 0, 0], [1e-310, 0, 0], [1e300, -2e300, 1e300], [2.0**1000] * 3,
+    [1, np.nan, 1], [1, -np.inf, 1], [1, 2], [[1, 2, 3]], ["1", "x", "2"], [1, 2j, 3], [True, False, True],
+], ids=str)  # fmt: skip
+def test_estimators_and_networks_accept_the_same_weights(weights):
+    X, y = np.arange(6.0).reshape(3, 2) / 6, np.array([0.5, -1.0, 2.0])
+    network = Network([2, 1], ["identity"], "half_squared_error")
+
+    def is_accepted(call):
+        try:
+            call()
+        except (TypeError, ValueError):
+            return False
+        return True
+
+    fitted = is_accepted(lambda: MLPRegressor(hidden_layer_sizes=(), max_iter=1).fit(X, y, weights))
+    assert fitted == is_accepted(lambda: network.loss(X, y, weights))
+
+
+def test_network_with_a_negative_weight():
+    """Loss and gradients are linear in w / Σ w, whatever the signs."""
+    X, y, weights = np.arange(6.0).reshape(3, 2) / 6, np.array([0.5, -1.0, 2.0]), np.array([1.0, 2.0, -0.5])
+    network = Network([2, 3, 1], ["tanh", "identity"], "half_squared_error")
+    network.initialize(random_state=0)
+    v = np.linspace(-1, 1, network.params.size)
+    rows = [(X[i : i + 1], y[i : i + 1]) for i in range(3)]
+
+    def mean(values):
+        return np.tensordot(weights, values, 1) / weights.sum()
+
+    assert network.loss(X, y, weights) == pytest.approx(mean([network.loss(*row) for row in rows]), rel=1e-12)
+    gradient = network.loss_and_gradients(X, y, weights)[1][0]
+    np.testing.assert_allclose(gradient, mean([network.loss_and_gradients(*row)[1][0] for row in rows]), rtol=1e-10)
+    product = network.hessian_vector_product(X, y, v, weights)
+    expected = mean([network.hessian_vector_product(*row, v) for row in rows])
+    np.testing.assert_allclose(product, expected, rtol=1e-10, atol=1e-14)
+    coef, scale = network.coefs[0].copy(), 0.25
+    network.train(X, y, SGD(scale), sample_weight=weights)
+    np.testing.assert_allclose(network.coefs[0], coef - scale * gradient, rtol=1e-10)
