@@ -72,7 +72,8 @@ def check_sample_weight(sample_weight: Any, X: Any) -> np.ndarray | None:
     """
     if sample_weight is None:
         return None
-    weights = sample_weight if _are_plain_weights(sample_weight, X) else _check_sample_weight(sample_weight, X)
+    plain = _are_plain_weights(sample_weight, X)
+    weights: np.ndarray = sample_weight if plain else _check_sample_weight(sample_weight, X)
     check_sum_of_weights(weights, X.dtype)
     return weights
 

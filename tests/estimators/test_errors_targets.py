@@ -41,7 +41,7 @@ def test_the_labels_of_a_row_are_counted_from_y():
 def test_another_number_of_targets_leaves_the_model_as_it_was():
     model = MLPRegressor(max_iter=3, random_state=0).fit(X, SEVERAL)
     before = model.predict(X)
-    with pytest.raises(ValueError, match=r"coefs_\[1\] has shape \(100, 2\).*needs \(100, 1\)"):
+    with pytest.raises(ValueError, match=r"coefs_\[1\] has shape \(100, 2\).*need \(100, 1\)"):
         model.partial_fit(X, ONE)
     assert model.n_outputs_ == 2
     np.testing.assert_array_equal(model.predict(X), before)
@@ -57,7 +57,7 @@ def test_a_single_class_is_always_right():
 
 
 def test_targets_that_do_not_fit_float32():
-    with pytest.raises(ValueError, match=r"y reaches 1e\+39, too large for the float32"):
+    with pytest.raises(ValueError, match=r"y holds 1e\+39, too large for float32"):
         MLPRegressor().fit(X.astype(np.float32), ONE * 1e39)
 
 

@@ -138,7 +138,7 @@ def test_a_first_partial_fit_that_is_refused():
     assert model.classes_.tolist() == [5, 6, 7]
 
 
-#: What has no effect beside the solver, and what the message says of it.
+#: Parameters without effect with a solver, and the parameters that the message names.
 UNUSED = {
     "rate": ({"solver": AdamW(1e-3), "learning_rate_init": 0.1}, "learning_rate_init=0.1"),
     "word": ({"solver": AdamW(1e-3), "learning_rate": "adaptive"}, "learning_rate='adaptive'"),
@@ -160,7 +160,7 @@ UNUSED = {
 def test_a_setting_without_effect_is_refused(name, task):
     parameters, named = UNUSED[name]
     X, y = draw(task)
-    with pytest.raises(ValueError, match=named.replace("(", r"\(") + ".* has no effect beside"):
+    with pytest.raises(ValueError, match=named.replace("(", r"\(") + ".* has no effect with"):
         make(task, **parameters).fit(X, y)
 
 

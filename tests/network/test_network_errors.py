@@ -61,7 +61,7 @@ CALLS = {
     "no weights": (lambda: LABEL.loss(X, Y, [0] * 4), ValueError, "sums to zero over 4 rows"),
     "weights that cancel": (lambda: LABEL.loss(X, Y, [1, 2, -4, 1]), ValueError, "sums to zero over 4 rows"),
     "backward": (lambda: LABEL.backward(X, Y), ValueError, r"output_delta must have shape \(4, 1\)"),
-    "v": (lambda: LABEL.hessian_vector_product(X, Y, [1, 2]), ValueError, r"v must have shape \(3,\)"),
+    "v": (lambda: LABEL.hessian_vector_product(X, Y, [1, 2]), ValueError, r"v must have the shape of params, \(3,\)"),
     "coefs": (lambda: LABEL.set_weights([[[1, 2]]], [[1]]), ValueError, r"coefs_\[0\] has shape \(1, 2\)"),
     "NaN in coefs": (lambda: LABEL.set_weights([[[1], [np.nan]]], [[1]]), ValueError, r"coefs\[0\] must be finite"),
     "initializer": (lambda: LABEL.initialize("zero"), ValueError, "initializer='zero' is unknown: it is one of"),
@@ -148,5 +148,5 @@ def test_an_optimizer_stays_with_its_network():
 
 def test_a_schedule_that_waits_for_plateaus():
     net = Network([2, 1], ["identity"], "half_squared_error")
-    with pytest.raises(ValueError, match="waits for a plateau"):
+    with pytest.raises(ValueError, match="depends on plateaus"):
         net.train([[1, 2]], [[1]], SGD(Adaptive(0.1)))
