@@ -6,63 +6,25 @@ import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import scipy.sparse
+from helpers.stand_in_peers import CASE, StandIn
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-sys.path.insert(0, str(Path(__file__).parents[2]))  # the benchmarks are not part of the installed package
-
-from benchmarks import __main__ as command
-from benchmarks import harness, report, session
-from benchmarks.cases import CASES, SIMPLECHAINS, Case, find_cases
-from benchmarks.comparison import GEOMETRIC_MEAN, Comparison, average, compare
+from benchmarks import harness, report
+from benchmarks.cases import CASES, SIMPLECHAINS, find_cases
+from benchmarks.comparison import Comparison, average, compare
 from benchmarks.data import make_data
 from benchmarks.harness import Measurement, measure
 from benchmarks.judge import difference, final_loss, judge
 from benchmarks.machine import describe_machine
 from benchmarks.peers import Answer, EstimatorPeer, find_peers
 from benchmarks.ratios import Spread, geometric_mean, paired_ratio
-from benchmarks.record import read_record
 from benchmarks.threads import all_cores, placed
-
-CASE = Case("small", 40, 3, 2, (4,), 16, epochs=2, loss_band=(0.1, 2.0), peers=("fastmlp", "other"))
-
-PLAIN_SESSION = {
-    "machine": {}, "settings": {"threads": 1, "pairs": 5, "epochs": 3}, "missing": {}, "declined": {},
-    "measurements": [], "comparisons": [], "findings": [], "errors": [],
-}  # fmt: skip
-
-
-class StandIn:
-    """A peer that trains nothing: its network is zero but for `output_bias`, its loss log 2 without one."""
-
-    def __init__(self, name, output_bias=0.0, epochs_short=0, reason=None, error=None):
-        self.name, self.output_bias, self.epochs_short = name, output_bias, epochs_short
-        self.reason, self.error = reason, error
-
-    def missing(self):
-        return self.reason
-
-    def prepare(self, case, X, y, epochs, seed):
-        trial = StandIn(self.name, self.output_bias, self.epochs_short, error=self.error)
-        trial.case, trial.epochs = case, epochs
-        return trial
-
-    def fit(self):
-        warnings.warn("not converged", ConvergenceWarning, stacklevel=2)
-        if self.error:
-            raise self.error
-
-    def answer(self):
-        weights = [np.zeros(pair) for pair in zip(self.case.widths[:-1], self.case.widths[1:], strict=True)]
-        biases = [np.zeros(weight.shape[1]) for weight in weights]
-        biases[-1] += self.output_bias
-        return Answer(weights, biases, self.epochs - self.epochs_short)
 
 
 def shrink(case):
@@ -295,120 +257,6 @@ class TestMachine:
             assert ("intra_op_parallelism_threads=1" in os.environ["XLA_FLAGS"]) == (threads == 1)
         assert os.sched_getaffinity(0) == before
         assert os.environ["XLA_FLAGS"] == "--own"
-
-
-class TestCommand:
-    @pytest.fixture
-    def run(self, monkeypatch):
-        """``python -m benchmarks`` on `CASE` with stand-ins; returns its exit code."""
-
-        def run(*peers, arguments=()):
-            monkeypatch.setattr(session, "find_cases", lambda names: [CASE])
-            monkeypatch.setattr(session, "find_peers", lambda names, threads: list(peers))
-            return command.main(["--pairs", "1", "--threads", "1", "--suites", "training", *arguments])
-
-        return run
-
-    def test_table(self, run, capsys):
-        assert run(StandIn("fastmlp"), StandIn("other")) == 0
-        out = capsys.readouterr().out
-        rows = [line.split() for line in out.splitlines() if line.startswith(("small", GEOMETRIC_MEAN))]
-        assert [row[1:3] for row in rows[:2]] == [["float32", "other"], ["float64", "other"]]
-        assert len(rows) == 4
-        assert "WRONG" not in out
-
-    def test_json(self, run, tmp_path, capsys):
-        file = tmp_path / "out.json"
-        assert run(StandIn("fastmlp"), StandIn("other"), arguments=["--json", str(file), "--epochs", "3"]) == 0
-        content = json.loads(file.read_text(encoding="utf-8"))
-        assert set(content) == {"sessions", "goals"}
-        content = content["sessions"][0]
-        assert content["settings"]["threads"] == 1
-        first = content["measurements"][0]
-        assert (first["case"]["name"], first["dtype"], first["epochs"], first["steps"]) == (
-            "small",
-            "float32",
-            3,
-            9,
-        )
-        assert len(first["seconds"]["fastmlp"]) == 1
-        assert first["microseconds_per_step"]["other"] == pytest.approx(1e6 * first["seconds"]["other"][0] / 9)
-        assert content["comparisons"][0]["ratio"]["median"] > 0
-        assert content["comparisons"][-1]["case"] == GEOMETRIC_MEAN
-
-    def test_a_wrong_answer_fails(self, run, capsys):
-        assert run(StandIn("fastmlp", 0.3), StandIn("other")) == 1
-        assert "WRONG ANSWER: final losses" in capsys.readouterr().out
-
-    def test_fastmlp_alone_is_judged_too(self, run, capsys):
-        assert run(StandIn("fastmlp")) == 0
-        assert run(StandIn("fastmlp", 50.0)) == 1
-        assert "WRONG ANSWER: fastmlp: final loss" in capsys.readouterr().out
-
-    def test_a_case_is_trained_in_its_types_alone(self, run, monkeypatch, capsys):
-        monkeypatch.setitem(globals(), "CASE", replace(CASE, dtypes=("float32",)))
-        assert run(StandIn("fastmlp"), StandIn("other")) == 0
-        assert "small          float64  is trained in float32 alone" in capsys.readouterr().out
-
-    def test_a_missing_peer_is_named(self, run, capsys, tmp_path):
-        file = tmp_path / "out.json"
-        gone = StandIn("other", reason="No module named 'other'")
-        assert run(StandIn("fastmlp"), gone, arguments=["--json", str(file)]) == 0
-        assert "MISSING: other (No module named 'other')" in capsys.readouterr().out
-        content = json.loads(file.read_text(encoding="utf-8"))["sessions"][0]
-        assert content["missing"] == {"other": "No module named 'other'"}
-        assert all("other" not in one["seconds"] for one in content["measurements"])
-
-    def test_a_missing_peer_that_was_asked_for_fails(self, run, capsys):
-        gone = StandIn("other", reason="not installed")
-        assert run(StandIn("fastmlp"), gone, arguments=["--peers", "fastmlp,other"]) == 2
-
-    def test_missing_fastmlp_fails_and_gives_no_ratio(self, run, capsys):
-        assert run(StandIn("fastmlp", reason="not built"), StandIn("other")) == 2
-        out = capsys.readouterr().out
-        assert "MISSING: fastmlp (not built)" in out
-        assert GEOMETRIC_MEAN not in out
-
-    def test_a_record_is_read_as_it_was_written(self, run, tmp_path, capsys):
-        first, second = tmp_path / "first.json", tmp_path / "second.json"
-        run(StandIn("fastmlp"), StandIn("other"), StandIn("stranger"), arguments=["--json", str(first)])
-        goals = capsys.readouterr().out.partition("\ngoal ")[2]
-        known = read_record(str(first))[0]
-        assert known.measurements[0].case == CASE
-        assert known.declined == {"small": {"stranger": "is left out of this case"}}
-        assert command.main(["--read", str(first), "--json", str(second)]) == 0
-        assert capsys.readouterr().out.partition("\ngoal ")[2] == goals
-        assert second.read_text(encoding="utf-8") == first.read_text(encoding="utf-8")
-
-    def test_both_numbers_of_threads_each_in_its_process(self, monkeypatch, capsys):
-        monkeypatch.setattr(command, "all_cores", lambda: [0, 1])
-        asked = []
-
-        def run(command_line, env, check):
-            asked.append(command_line)
-            Path(command_line[-1]).write_text(json.dumps({"sessions": [PLAIN_SESSION], "goals": []}))
-
-        monkeypatch.setattr(command.subprocess, "run", run)
-        assert command.main(["--cases", "tiny", "--dtype", "float32", "--epochs", "3"]) == 0
-        assert [line[line.index("--threads") + 1] for line in asked] == ["1", "2"]
-        assert all("--cases tiny" in " ".join(line) and "--epochs 3" in " ".join(line) for line in asked)
-
-    def test_a_process_that_dies_is_told(self, monkeypatch, capsys):
-        monkeypatch.setattr(command, "all_cores", lambda: [0, 1])
-        monkeypatch.setattr(command.subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=-9))
-        assert command.main(["--cases", "tiny"]) == 1
-        assert "Failed, one thread: its process ended with code -9" in capsys.readouterr().out
-
-    def test_a_chart_that_cannot_be_drawn_is_told_before_anything_is_measured(self, monkeypatch, capsys):
-        monkeypatch.setattr(command, "find_spec", lambda name: None)
-        assert command.main(["--chart", "chart.png"]) == 2
-        assert "needs matplotlib" in capsys.readouterr().err
-
-    def test_unknown_names(self, capsys):
-        assert command.main(["--cases", "huge"]) == 2
-        assert command.main(["--suites", "nothing"]) == 2
-        assert command.main(["--peers", "nobody"]) == 2
-        assert "no peer is called nobody; there are fastmlp, fastmlp-1, scikit-learn" in capsys.readouterr().err
 
 
 class TestPeers:

@@ -1,13 +1,9 @@
 """The suite `defaults`: a process without limits, and what both libraries do in it as they come."""
 
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2]))  # the benchmarks are not part of the installed package
 
 from benchmarks import as_it_comes, defaults, session
 from benchmarks.cases import CASES

@@ -1,11 +1,6 @@
 """The goals of the benchmarks: what counts as reached, missed, wrong and not measured; the chart of the ratios."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2]))  # the benchmarks are not part of the installed package
 
 from benchmarks import report
 from benchmarks.cases import CASES

@@ -1,6 +1,5 @@
 """The benchmarks' peers that may be missing, and the measurements beside training; each with as little work as goes."""
 
-import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +8,6 @@ import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
-
-sys.path.insert(0, str(Path(__file__).parents[2]))  # the benchmarks are not part of the installed package
 
 from benchmarks import calls, functions, predicting, roofline, starting
 from benchmarks.cases import SIMPLECHAINS, Case

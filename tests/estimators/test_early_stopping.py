@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import scipy.sparse
+from helpers.early_stopping_data import NUMBERS, TYPES, X
 from helpers.guarded import assert_lines_are_zero
 from helpers.loss_cases import CASES, QUARTIC, make_problem
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import r2_score
 
 from fastmlp import Focal, Gamma, Huber, LogLoss, MLPClassifier, MLPRegressor, Quantile, Tweedie
 from fastmlp.engine.dataset import Dataset
@@ -14,11 +14,9 @@ from fastmlp.engine.threads import Worker
 from fastmlp.training.full_batch_loss import FullBatch
 from fastmlp.training.validation_loss import ValidationLoss
 
-TYPES = [np.float32, np.float64]
-RNG = np.random.RandomState(0)
-X = RNG.standard_normal((300, 4))
-NUMBERS = X[:, 0] - X[:, 1] * X[:, 2] + 0.3 * RNG.standard_normal(300)
 CLASSES = (NUMBERS > 0).astype(int) + (NUMBERS > 1)
+
+
 LABELS = np.column_stack([X[:, 0] > 0, X[:, 1] > 0.5]).astype(int)
 
 
@@ -233,74 +231,3 @@ def test_going_on_with_another_loss_forgets_scores_of_another_kind(before):
     with pytest.warns(ConvergenceWarning):
         model.fit(X, NUMBERS)
     assert len(model.validation_scores_) == 10
-
-
-# Quantiles in order
-
-
-def crossing_model(n_targets=1, crossing=False, **params):
-    """Three quantiles that have seen so little that they cross."""
-    y = NUMBERS if n_targets == 1 else np.column_stack([NUMBERS, X[:, 3] - NUMBERS])
-    loss = Quantile((0.3, 0.5, 0.7), crossing=crossing) if crossing is not True else Quantile((0.3, 0.5, 0.7))
-    model = MLPRegressor(loss=loss, hidden_layer_sizes=(8,), max_iter=3, random_state=0, **params)
-    with pytest.warns(ConvergenceWarning):
-        return model.fit(X, y), y
-
-
-@pytest.mark.parametrize("n_targets", [1, 2])
-def test_sorted_predictions(n_targets):
-    """What is trained is the same; what is predicted is sorted, for each target by itself."""
-    (model, y), (crossed, _) = crossing_model(n_targets), crossing_model(n_targets, crossing=True)
-    for ours, theirs in zip(model.coefs_, crossed.coefs_, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-    raw, ordered = crossed.predict(X), model.predict(X)
-    assert raw.shape == ordered.shape == ((300, 3) if n_targets == 1 else (300, 2, 3))
-    assert model.loss.count_crossings(raw.reshape(300, -1)) > 20
-    assert model.loss.count_crossings(ordered.reshape(300, -1)) == 0
-    np.testing.assert_array_equal(ordered, np.sort(raw, axis=-1))
-    np.testing.assert_array_equal(model.predict(X[:3]), ordered[:3])  # a few rows take a short way
-    expected = r2_score(y, ordered[..., 1])
-    assert model.score(X, y) == pytest.approx(expected, rel=1e-12)
-    assert crossed.score(X, y) != model.score(X, y)
-
-
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("dtype", TYPES)
-@pytest.mark.parametrize("n_targets", [1, 2])
-def test_the_loss_of_sorted_quantiles(n_targets, dtype, weighted):
-    case = Quantile((0.2, 0.5, 0.7, 0.9), crossing=False), "identity", 4 * n_targets
-    problem = make_problem(case, rows=100, dtype=dtype, weighted=weighted)
-    outputs = np.sort(problem.network.forward(problem.X).reshape(100, n_targets, 4).astype(float), axis=2)
-    gap = problem.y.astype(float)[:, :, np.newaxis] - outputs
-    q = np.array(case[0].quantiles)
-    each = np.maximum(q * gap, (q - 1) * gap).sum(axis=(1, 2))
-    expected = np.average(each, weights=problem.weights)
-    judged = ValidationLoss(problem.network, problem.dataset, np.arange(100))()
-    assert judged == pytest.approx(expected, rel=1e-5 if dtype == np.float32 else 1e-12)
-    assert judged < problem.network.loss(problem.X, problem.y, problem.weights)
-
-
-def test_sorting_lets_nan_through():
-    problem = make_problem((Quantile((0.2, 0.5), crossing=False), "identity", 2), rows=9)
-    problem.network.params[-1] = np.nan
-    assert np.isnan(ValidationLoss(problem.network, problem.dataset, np.arange(9))())
-
-
-def test_one_quantile_has_nothing_to_sort():
-    outputs = np.array([[3.0, 2.0]])
-    assert Quantile(0.3, crossing=False).arrange(outputs) is outputs
-    assert Quantile((0.3, 0.4)).arrange(outputs) is outputs
-
-
-@pytest.mark.parametrize("crossing", [None, "no", 1])
-def test_crossing_is_yes_or_no(crossing):
-    with pytest.raises(ValueError, match=r"crossing must be True \(quantiles as they come\) or False \(sorted\), got"):
-        MLPRegressor(loss=Quantile((0.1, 0.9), crossing=crossing)).fit(X, NUMBERS)
-
-
-def test_crossing_belongs_to_the_loss():
-    assert Quantile((0.1, 0.9), crossing=False) != Quantile((0.1, 0.9)) == Quantile((0.1, 0.9), crossing=np.True_)
-    assert repr(Quantile([0.1, 0.9], crossing=False)) == "Quantile(quantiles=(0.1, 0.9), crossing=False)"
-    older = Quantile.__new__(Quantile)
-    older.__setstate__({"quantiles": (0.1, 0.9)})
-    assert older == Quantile((0.1, 0.9))
