@@ -506,7 +506,7 @@ class Workspace:
 
     def forget_rows(self) -> None:
         """Let go of the caller's arrays: until `rebind`, no kernel may run."""
-        self.__dict__.pop("rows", None)
+        self.__dict__.pop("dataset", None)
 
     def refresh_weight_copies(self) -> None:
         """Copy the weights into their copies, transposed or in panels, after they were changed from outside."""

@@ -221,7 +221,7 @@ class EpochRunner:
 
     def forget_rows(self) -> None:
         """Let go of the caller's arrays, until `rebind`."""
-        self.__dict__.pop("rows", None)
+        self.__dict__.pop("dataset", None)
         self.workspace.forget_rows()
 
     def run(self, l2: float) -> float:

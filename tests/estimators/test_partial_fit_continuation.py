@@ -17,7 +17,7 @@ pytestmark = ignores_max_iter
 
 @pytest.mark.parametrize("container", [np.asarray, scipy.sparse.csr_array, pandas.DataFrame])
 @pytest.mark.parametrize("calls", [1, 2, 3])
-def test_nothing_that_the_caller_gave_stays_referenced(container, calls):
+def test_arguments_are_not_referenced_after_the_call(container, calls):
     X, y = draw("outputs")
     model, weights = make("outputs", batch_size=32), np.linspace(1, 2, len(y))
     for _ in range(calls):
@@ -31,7 +31,7 @@ def test_nothing_that_the_caller_gave_stays_referenced(container, calls):
         assert [one() is None for one in alive] == [True] * 3
 
 
-def test_nothing_stays_referenced_after_a_refused_call():
+def test_arguments_are_not_referenced_after_a_refused_call():
     X, y = draw("regression")
     model = make("regression", batch_size=32).partial_fit(X, y).partial_fit(X, y)
     bad = np.full_like(X, np.nan)
@@ -45,24 +45,24 @@ def test_nothing_stays_referenced_after_a_refused_call():
     assert_same_bits(results(model.partial_fit(X, y), X), results(again, X))
 
 
-def test_a_shallow_copy_of_another_type_leaves_the_original_alone():
+def test_shallow_copy_of_another_type_leaves_the_original_unchanged():
     X, y = draw("regression")
-    model, other = (make("regression", batch_size=32).partial_fit(X, y).partial_fit(X, y) for _ in range(2))
+    model, reference = (make("regression", batch_size=32).partial_fit(X, y).partial_fit(X, y) for _ in range(2))
     other = copy.copy(model)
     other.coefs_ = [coef.astype(np.float32) for coef in model.coefs_]
     other.intercepts_ = [intercept.astype(np.float32) for intercept in model.intercepts_]
     other.partial_fit(X, y).partial_fit(X, y)
-    for one in (model, other):
+    for one in (model, reference):
         one.partial_fit(X, y)
-    found = [results(one, X) for one in (model, other)]
+    found = [results(one, X) for one in (model, reference)]
     for each in found:
         del each["loss_curve_"]  # shallow copies share the list
     assert_same_bits(*found)
-    assert model._optimizer.t == other._optimizer.t
-    np.testing.assert_array_equal(model._optimizer.state, other._optimizer.state)
+    assert model._optimizer.t == reference._optimizer.t
+    np.testing.assert_array_equal(model._optimizer.state, reference._optimizer.state)
 
 
-def test_one_call_at_a_time_holds_what_the_last_one_left():
+def test_one_call_at_a_time_holds_the_continuation():
     """The others prepare everything anew, with moments of their own: by the same bits where they come one by one."""
     X, y = draw("regression")
     model, other = (make("regression", batch_size=32).partial_fit(X, y).partial_fit(X, y) for _ in range(2))
