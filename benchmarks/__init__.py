@@ -4,7 +4,7 @@
 file              its one noun
 ================  ==============================================================
 `cases.py`        what is trained: rows, network, batch, and the loss that is right
-`engine/dataset.py`         the seeded rows of a case
+`data.py`         the seeded rows of a case
 `start.py`        the weights, orders and rates that everyone starts from
 `peers.py`        who trains it
 `peer_torch.py`   PyTorch, eager and compiled
@@ -16,7 +16,7 @@ file              its one noun
 `ratios.py`       what the times say: paired ratios, their median and spread
 `comparison.py`   fastmlp beside one peer in one case
 `findings.py`     a number that is no ratio of trainings
-`compiler/kernel.py`        compiled loops of the benchmarks' own
+`kernels.py`      compiled loops of the benchmarks' own
 `roofline.py`     a step's arithmetic over the rate of the best tile
 `predicting.py`   `predict_proba` beside scikit-learn and ONNX Runtime
 `functions.py`    exp, tanh and log beside NumPy

@@ -21,7 +21,7 @@ from .chart import draw_chart
 from .goals import GOALS, Measured
 from .peers import NAMES, SUBJECT
 from .record import read_record, write_record
-from .session import SUITES, Session, TrainingConfig, run_session
+from .session import SUITES, Session, SessionConfig, run_session
 from .threads import all_cores
 
 
@@ -74,7 +74,7 @@ def find_sessions(options: argparse.Namespace) -> list[Session]:
     numbers = [options.threads] if options.threads else sorted({1, len(all_cores())})
     dtypes = ["float32", "float64"] if options.dtype == "both" else [options.dtype]
     plans = [
-        TrainingConfig(
+        SessionConfig(
             number, dtypes, options.pairs, options.epochs, options.cases, options.peers, options.suites, options.cells
         )
         for number in numbers
@@ -87,7 +87,7 @@ def find_sessions(options: argparse.Namespace) -> list[Session]:
     return [run_session(plans[0])] if len(plans) == 1 else [run_elsewhere(options, plan) for plan in plans]
 
 
-def run_elsewhere(options: argparse.Namespace, plan: TrainingConfig) -> Session:
+def run_elsewhere(options: argparse.Namespace, plan: SessionConfig) -> Session:
     """A session in a process of its own, whose libraries are told their number of threads before they start."""
     command = [sys.executable, "-m", "benchmarks", "--part", "--threads", str(plan.threads)]
     command += ["--dtype", options.dtype, "--pairs", str(plan.pairs)]
@@ -106,8 +106,8 @@ def run_elsewhere(options: argparse.Namespace, plan: TrainingConfig) -> Session:
         print(flush=True)
         if Path(file).exists():
             return read_record(file)[0]
-    constants = {"threads": plan.threads, "pairs": plan.pairs, "epochs": plan.epochs}
-    return Session({}, constants, errors=[f"its process ended with code {run.returncode} and left no record"])
+    configuration = {"threads": plan.threads, "pairs": plan.pairs, "epochs": plan.epochs}
+    return Session({}, configuration, errors=[f"its process ended with code {run.returncode} and left no record"])
 
 
 def everything(sessions: list[Session]) -> tuple[list, list]:

@@ -1,6 +1,6 @@
 """The cases: what is trained, for how long, and which final loss is a right answer.
 
-A case is data, nothing else. A new one is a new line in `CASES`; `engine/dataset.py` makes its rows from it, every peer
+A case is data, nothing else. A new one is a new line in `CASES`; `data.py` makes its rows from it, every peer
 in `peers.py` builds its network from it, `judge.py` holds every peer to its `loss_band`.
 """
 

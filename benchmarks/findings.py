@@ -27,11 +27,11 @@ class Finding:
     dtype: str
     threads: int
     value: Spread
-    kernel: str
+    unit: str
     peer: str | None = None
 
     def __str__(self) -> str:
-        beside = f" {'against' if self.kernel == '×' else 'of'} {self.peer}" if self.peer else ""
+        beside = f" {'against' if self.unit == '×' else 'of'} {self.peer}" if self.peer else ""
         number = "{:.2f}" if abs(self.value.median) < 100 else "{:.0f}"
         low, middle, high = (number.format(v) for v in (self.value.low, self.value.median, self.value.high))
-        return f"{self.what}, {self.dtype}{beside}: {middle} {self.kernel} ({low}–{high})"
+        return f"{self.what}, {self.dtype}{beside}: {middle} {self.unit} ({low}–{high})"

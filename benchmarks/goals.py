@@ -33,7 +33,7 @@ class Number:
     peers: tuple[str | None, ...] = (None,)
     also: tuple[str, ...] = ()
     threads: str = ONE
-    kernel: str = "×"
+    unit: str = "×"
 
     def __str__(self) -> str:
         return f"{self.what} {self.dtype}"
@@ -53,10 +53,10 @@ class Goal:
     @property
     def limit(self) -> str:
         """Such as "mean ≥ 12 ×, each ≥ 1.8 ×"."""
-        kernel = self.numbers[0].kernel
+        unit = self.numbers[0].unit
         name = "each ≥" if self.mean else "≥"
         parts = (("mean ≥", self.mean), (name, self.each), ("≤", self.at_most))
-        return ", ".join(f"{sign} {limit:g} {kernel}" for sign, limit in parts if limit is not None)
+        return ", ".join(f"{sign} {limit:g} {unit}" for sign, limit in parts if limit is not None)
 
 
 @dataclass(frozen=True)
@@ -85,16 +85,16 @@ class Measured:
             if one.ratio or one.wrong:
                 self._keep(one.case, one.dtype, one.peer, one.threads, "×", one.wrong or one.ratio.median)
         for found in findings:
-            self._keep(found.what, found.dtype, found.peer, found.threads, found.kernel, found.value.median)
+            self._keep(found.what, found.dtype, found.peer, found.threads, found.unit, found.value.median)
 
-    def _keep(self, what, dtype, peer, threads, kernel, value) -> None:
-        self._values[what, dtype, peer, SEVERAL if threads > 1 else ONE, kernel] = value
+    def _keep(self, what, dtype, peer, threads, unit, value) -> None:
+        self._values[what, dtype, peer, SEVERAL if threads > 1 else ONE, unit] = value
 
     def find(self, number: Number) -> float | str | None:
         """The number; a text says what is wrong with it, None that it is missing."""
         values = []
         for peer in (*number.peers, *number.also):
-            value = self._values.get((number.what, number.dtype, peer, number.threads, number.kernel))
+            value = self._values.get((number.what, number.dtype, peer, number.threads, number.unit))
             if value is None and peer in number.peers:
                 return None
             if isinstance(value, str):
@@ -130,7 +130,7 @@ class Measured:
 
     def _beside(self, goal: Goal) -> str:
         told = ((number, self.find(number)) for number in goal.beside)
-        return ", ".join(f"{n.peers[0]} {value:.3g} {n.kernel}" for n, value in told if isinstance(value, float))
+        return ", ".join(f"{n.peers[0]} {value:.3g} {n.unit}" for n, value in told if isinstance(value, float))
 
 
 def misses(goal: Goal, value: float) -> bool:
@@ -141,17 +141,17 @@ def misses(goal: Goal, value: float) -> bool:
 
 def describe_values(goal: Goal, values: dict[Number, float]) -> str:
     """Mean and lowest where there is a mean, else every number."""
-    kernel = goal.numbers[0].kernel
+    unit = goal.numbers[0].unit
     if goal.mean is None:
         types = len({number.dtype for number in goal.numbers}) > 1
         short = [f"{number.what.partition(':')[0]}{f' {number.dtype}' if types else ''} " for number in values]
         names = short if len(goal.numbers) > 1 else [""]
-        return ", ".join(f"{name}{value:.3g} {kernel}" for name, value in zip(names, values.values(), strict=False))
+        return ", ".join(f"{name}{value:.3g} {unit}" for name, value in zip(names, values.values(), strict=False))
     if not values:
         return ""
     lowest = min(values, key=lambda number: values[number])
     mean = geometric_mean(list(values.values()))
-    return f"mean {mean:.3g} {kernel} of {len(values)} cases, lowest {values[lowest]:.3g} {kernel} ({lowest.what})"
+    return f"mean {mean:.3g} {unit} of {len(values)} cases, lowest {values[lowest]:.3g} {unit} ({lowest.what})"
 
 
 def _training(dtype: str, *peers: str, dense: bool = False, also: tuple[str, ...] = ()) -> tuple[Number, ...]:
@@ -159,13 +159,13 @@ def _training(dtype: str, *peers: str, dense: bool = False, also: tuple[str, ...
 
 
 def _shares(what: str) -> tuple[Number, ...]:
-    return tuple(Number(f"{case}: {what}", peers=("the best tile's rate",), kernel="%") for case in ("medium", "wide"))
+    return tuple(Number(f"{case}: {what}", peers=("the best tile's rate",), unit="%") for case in ("medium", "wide"))
 
 
 def _one_row(at_most: float, *widths: int) -> Goal:
     what = describe(widths, 1)
-    beside = tuple(Number(what, peers=(peer,), kernel="µs") for peer in ("scikit-learn", "onnxruntime"))
-    return Goal(what, (Number(what, kernel="µs"),), at_most=at_most, beside=beside)
+    beside = tuple(Number(what, peers=(peer,), unit="µs") for peer in ("scikit-learn", "onnxruntime"))
+    return Goal(what, (Number(what, unit="µs"),), at_most=at_most, beside=beside)
 
 
 def _least(text: str, what: str, limit: float, threads: str) -> Goal:
@@ -200,7 +200,7 @@ GOALS = (
          tuple(Number(name, peers=("numpy",)) for name in ("exp", "tanh", "log")), each=1),
     Goal("exp, tanh, log of 100,000, float64, against NumPy",
          tuple(Number(name, "float64", peers=("numpy",)) for name in ("exp", "tanh", "log")), each=1),
-    *(Goal(describe_start(cache), (Number(describe_start(cache), START_DTYPE, kernel="s"),), at_most=seconds)
+    *(Goal(describe_start(cache), (Number(describe_start(cache), START_DTYPE, unit="s"),), at_most=seconds)
       for cache, seconds in (("cold", 6), ("warm", 0.6))),
     _least("every call of the sweep, one core, against scikit-learn", describe_least(None), 1, ONE),
     *(_least(f"{group}, least of the sweep, one core", describe_least(group), limit, ONE)

@@ -87,8 +87,8 @@ def format_goals(outcomes: list[Outcome], sessions: list[Session]) -> str:
     lines = [GOAL_LAYOUT.format("goal", "limit", "reached", "found")]
     for one in outcomes:
         lines.append(GOAL_LAYOUT.format(one.goal.text, one.goal.limit, REACHED[one.reached], one.found).rstrip())
-    pairs = min(session.constants["pairs"] for session in sessions)
-    epochs = [str(session.constants["epochs"]) for session in sessions if session.constants["epochs"]]
+    pairs = min(session.configuration["pairs"] for session in sessions)
+    epochs = [str(session.configuration["epochs"]) for session in sessions if session.configuration["epochs"]]
     if pairs < 5:
         lines.append(f"The goals are medians of at least five pairs; this run has {pairs}.")
     if epochs:

@@ -30,7 +30,7 @@ ROOFLINE = ("medium", "wide")
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
+class SessionConfig:
     """What to measure; None stands for everything."""
 
     threads: int
@@ -72,7 +72,7 @@ class Session:
     """What was measured, where, and what was not."""
 
     machine: dict
-    constants: dict
+    configuration: dict
     missing: dict[str, str] = field(default_factory=dict)
     declined: dict[str, dict[str, str]] = field(default_factory=dict)  # by case and peer
     measurements: list[Measurement] = field(default_factory=list)
@@ -83,10 +83,10 @@ class Session:
 
     @property
     def threads(self) -> int:
-        return self.constants["threads"]
+        return self.configuration["threads"]
 
 
-def run_session(plan: TrainingConfig) -> Session:
+def run_session(plan: SessionConfig) -> Session:
     """Measure what the plan says, printing as it goes."""
     plan.check()
     with placed(plan.threads) as cores:
@@ -99,9 +99,15 @@ def run_session(plan: TrainingConfig) -> Session:
         for name, reason in missing.items():
             print(f"MISSING: {name} ({reason})")
         peers = [peer for peer in peers if peer.name not in missing]
-        told = {peer.name: peer.constants() for peer in peers if hasattr(peer, "constants")}
-        constants = {"threads": plan.threads, "cores": cores, "pairs": plan.pairs, "epochs": plan.epochs, "seed": SEED}
-        session = Session(describe_machine(), constants | {"read once per process": told}, missing)
+        told = {peer.name: peer.configuration() for peer in peers if hasattr(peer, "configuration")}
+        configuration = {
+            "threads": plan.threads,
+            "cores": cores,
+            "pairs": plan.pairs,
+            "epochs": plan.epochs,
+            "seed": SEED,
+        }
+        session = Session(describe_machine(), configuration | {"read once per process": told}, missing)
         print(report.format_machine(session.machine))
         print(report.format_place(plan.threads, cores, plan.pairs), flush=True)
         with limit_blas(plan.threads):  # again: peers were imported meanwhile
@@ -114,7 +120,7 @@ def run_session(plan: TrainingConfig) -> Session:
     return session
 
 
-def train_all(session: Session, plan: TrainingConfig, cases: list[Case], peers: list[Peer]) -> None:
+def train_all(session: Session, plan: SessionConfig, cases: list[Case], peers: list[Peer]) -> None:
     """Every case in every type, and the geometric means."""
     print(report.format_header(), flush=True)
     for dtype in plan.dtypes:
@@ -140,7 +146,7 @@ def train_all(session: Session, plan: TrainingConfig, cases: list[Case], peers: 
     print(report.NOTE, flush=True)
 
 
-def measure_rest(session: Session, plan: TrainingConfig) -> None:
+def measure_rest(session: Session, plan: SessionConfig) -> None:
     """What is no training."""
     suites = {
         "roofline": lambda: _rooflines(plan),
@@ -166,7 +172,7 @@ def measure_suite(session: Session, name: str, findings: Iterator[Finding]) -> N
         print(f"  FAILED: {session.errors[-1]}", flush=True)
 
 
-def _sweep(session: Session, plan: TrainingConfig) -> Iterator[Finding]:
+def _sweep(session: Session, plan: SessionConfig) -> Iterator[Finding]:
     """Prints the cells that scikit-learn is faster in, and those below their limit or with a wrong answer."""
     cells = choose_cells(make_grid(), plan.cells, plan.dtypes)
 
@@ -181,7 +187,7 @@ def _sweep(session: Session, plan: TrainingConfig) -> Iterator[Finding]:
     print(report.format_sweep(session.timings))
 
 
-def _rooflines(plan: TrainingConfig) -> Iterator[Finding]:
+def _rooflines(plan: SessionConfig) -> Iterator[Finding]:
     if plan.threads > 1:
         raise ValueError("the roofline is of one core: --threads 1")
     for case in find_cases(list(ROOFLINE)):

@@ -14,7 +14,7 @@ from benchmarks.comparison import GEOMETRIC_MEAN
 from benchmarks.record import read_record
 
 PLAIN_SESSION = {
-    "machine": {}, "settings": {"threads": 1, "pairs": 5, "epochs": 3}, "missing": {}, "declined": {},
+    "machine": {}, "configuration": {"threads": 1, "pairs": 5, "epochs": 3}, "missing": {}, "declined": {},
     "measurements": [], "comparisons": [], "findings": [], "errors": [],
 }  # fmt: skip
 
@@ -45,7 +45,7 @@ class TestCommand:
         content = json.loads(file.read_text(encoding="utf-8"))
         assert set(content) == {"sessions", "goals"}
         content = content["sessions"][0]
-        assert content["settings"]["threads"] == 1
+        assert content["configuration"]["threads"] == 1
         first = content["measurements"][0]
         assert (first["case"]["name"], first["dtype"], first["epochs"], first["steps"]) == (
             "small",

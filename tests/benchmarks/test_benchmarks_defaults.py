@@ -8,7 +8,7 @@ import pytest
 from benchmarks import as_it_comes, defaults, session
 from benchmarks.cases import CASES
 from benchmarks.ratios import Spread
-from benchmarks.session import TrainingConfig, run_session
+from benchmarks.session import SessionConfig, run_session
 from benchmarks.sweep.timing import Timing
 
 EVEN = {"median": 1.0, "low": 1.0, "high": 1.0}
@@ -68,7 +68,7 @@ class TestParent:
             yield from ()
 
         monkeypatch.setattr(session, "measure_defaults", measure_defaults)
-        run_session(TrainingConfig(1, ["float32"], 1, suites=["defaults"], peers=["fastmlp"]))
+        run_session(SessionConfig(1, ["float32"], 1, suites=["defaults"], peers=["fastmlp"]))
         assert cores == [session.all_cores()]
 
 

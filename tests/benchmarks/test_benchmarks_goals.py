@@ -58,7 +58,7 @@ class TestGoals:
         assert judge(goal, x, z).reached is None  # y may be better than both
 
     def test_at_most(self):
-        goal = Goal("", (Number("call", kernel="µs"),), at_most=8, beside=(Number("call", peers=("x",), kernel="µs"),))
+        goal = Goal("", (Number("call", unit="µs"),), at_most=8, beside=(Number("call", peers=("x",), unit="µs"),))
         found = [Finding("call", "float32", 1, Spread(value, value, value), "µs", peer) for value, peer in
                  ((8.0, None), (9.0, "x"))]  # fmt: skip
         outcome = judge(goal, findings=found)
@@ -79,12 +79,12 @@ class TestGoals:
         for goal in GOALS:
             comparisons = [
                 Comparison(n.what, n.dtype, peer, Spread(99.0, 99.0, 99.0), threads=1 + (n.threads == SEVERAL))
-                for n in goal.numbers for peer in n.peers if n.kernel == "×"
+                for n in goal.numbers for peer in n.peers if n.unit == "×"
             ]  # fmt: skip
             value = goal.at_most / 2 if goal.at_most else 99.0
             findings = [
-                Finding(n.what, n.dtype, 1, Spread(value, value, value), n.kernel, n.peers[0])
-                for n in goal.numbers if n.kernel != "×"
+                Finding(n.what, n.dtype, 1, Spread(value, value, value), n.unit, n.peers[0])
+                for n in goal.numbers if n.unit != "×"
             ]  # fmt: skip
             assert judge(goal, *comparisons, findings=findings, threads=[1, 2]).reached is True, goal.text
 

@@ -174,7 +174,7 @@ class TestStarting:
             return next(seconds)
 
         cold, warm = starting.measure_starting(3, 1, start)
-        assert (cold.what, cold.kernel) == ("first fit, cold cache, above scikit-learn", "s")
+        assert (cold.what, cold.unit) == ("first fit, cold cache, above scikit-learn", "s")
         assert (cold.value.low, cold.value.median, cold.value.high) == (4.5, 5.0, 6.0)
         assert (warm.value.low, warm.value.median, warm.value.high) == (0.25, 0.5, 0.75)
         assert [module for module, _, _ in seen] == ["sklearn.neural_network", "fastmlp", "fastmlp"] * 3
@@ -185,7 +185,7 @@ class TestStarting:
 
     def test_a_process_that_leaves_its_code_in_the_folder(self, tmp_path, monkeypatch):
         """Of one kernel, to be quick."""
-        load = "import sys\nfrom fastmlp import warmup\nwarmup.all_units()[0].load(sys.argv[2])\n"
+        load = "import sys\nfrom fastmlp import warmup\nwarmup.all_kernels()[0].load(sys.argv[2])\n"
         monkeypatch.setattr(starting, "PROGRAM", load)
         assert starting.start_process("fastmlp", str(tmp_path)) > 0
         assert list(tmp_path.rglob("*.o"))

@@ -10,7 +10,7 @@ from benchmarks import report, session
 from benchmarks.findings import Finding
 from benchmarks.ratios import Spread
 from benchmarks.record import read_record
-from benchmarks.session import SUITES, TrainingConfig
+from benchmarks.session import SUITES, SessionConfig
 from benchmarks.sweep import walk
 from benchmarks.sweep.cells import Cell
 from benchmarks.sweep.timing import Timing
@@ -39,7 +39,7 @@ class TestWalk:
         assert [one.cell for one in seen] == list(CALLS.values())
         assert [one.wrong for one in seen] == [None] * len(CALLS)
         assert all(one.ratio.median > 0 for one in seen)
-        assert all(one.kernel == "×" and one.peer == "scikit-learn" for one in found)
+        assert all(one.unit == "×" and one.peer == "scikit-learn" for one in found)
         assert {one.dtype for one in found} == {"float32", "float64"}
 
     def test_frames_are_left_out_without_pandas(self, monkeypatch):
@@ -114,15 +114,13 @@ class TestCommand:
         assert {plan.cells for plan in asked} == {"5"}
 
     def test_what_is_measured_where_nobody_says(self):
-        one, both = TrainingConfig(1, ["float32"], 5, cores=2), TrainingConfig(2, ["float32"], 5, cores=2)
+        one, both = SessionConfig(1, ["float32"], 5, cores=2), SessionConfig(2, ["float32"], 5, cores=2)
         assert [name for name in SUITES if not one.wants(name)] == ["defaults"]
         assert [name for name in SUITES if both.wants(name)] == ["training", "predicting", "defaults"]
-        alone = TrainingConfig(1, ["float32"], 5, cores=1)
+        alone = SessionConfig(1, ["float32"], 5, cores=1)
         assert all(alone.wants(name) for name in SUITES)
-        assert [name for name in SUITES if TrainingConfig(1, [], 5, cells="9").wants(name)] == ["sweep"]
-        assert [name for name in SUITES if TrainingConfig(2, [], 5, cases=["tiny"], cores=2).wants(name)] == [
-            "training"
-        ]
+        assert [name for name in SUITES if SessionConfig(1, [], 5, cells="9").wants(name)] == ["sweep"]
+        assert [name for name in SUITES if SessionConfig(2, [], 5, cases=["tiny"], cores=2).wants(name)] == ["training"]
 
     def test_a_line_of_the_table(self):
         line = report.format_timing(Timing(CALLS["values"], 1, [2e-6, 2e-6], [3e-6, 5e-6]))
