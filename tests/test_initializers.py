@@ -78,7 +78,7 @@ def test_orthogonal(gain, dtype):
     assert not any(intercept.any() for intercept in intercepts)
 
 
-def test_orthogonal_matrices_have_no_preference():
+def test_orthogonal_matrices_are_uniformly_distributed():
     """Both orientations of the plane, all angles: means are 0 (they would not be with R's signs left)."""
     matrices = np.array([draw("orthogonal", Layout([2, 2]), seed)[0][0] for seed in range(400)])
     assert abs(matrices.mean(axis=0)).max() < 4 * np.sqrt(0.5 / 400)
@@ -172,7 +172,7 @@ def test_no_hidden_layer():
         assert 0.95 * top < largest_of_scale(net.coefs[0]) <= top
 
 
-def test_a_name_for_each_hidden_layer():
+def test_number_of_names_must_match_hidden_layers():
     for names in ([], ["relu"] * 4):
         with pytest.raises(ValueError, match="but there are 3 hidden layers: give one for each, or one for all"):
             draw("sklearn", MIXED_LAYOUT, activation=names)
@@ -204,7 +204,7 @@ def test_without_a_seed_numpys_own_generator_is_used():
 
 
 @pytest.mark.parametrize("seed", ["0", 0.5, -1, 2**32, True, np.random.default_rng(0)])
-def test_seeds_that_are_none(seed):
+def test_invalid_seeds(seed):
     with pytest.raises(ValueError, match=r"random_state=.* must be a whole number from 0"):
         as_random_state(seed)
 
@@ -269,12 +269,12 @@ def test_copies_are_equal(number):
     lambda: Orthogonal(True), lambda: Uniform(1, 1), lambda: Uniform(1, -1), lambda: Uniform(-np.inf, 0),
     lambda: Uniform(np.nan, 1), lambda: Uniform(None, 1),
 ])  # fmt: skip
-def test_numbers_that_make_no_initializer(made):
+def test_invalid_initializer_parameters(made):
     with pytest.raises(ValueError, match=r"(gain|low and high) must be (a )?finite number"):
         made()
 
 
-def test_names_there_are_not():
+def test_unknown_initializers():
     for name in ("he", None, glorot_uniform):
         with pytest.raises(ValueError, match=r"initializer=.* is unknown: it is one of sklearn, glorot_uniform, "):
             as_initializer(name)

@@ -49,7 +49,7 @@ def test_names_in_docstrings_can_be_imported(name):
 
 
 @pytest.mark.parametrize("name", ["GivenArrays", "Optimizer", "Orthogonal", "Regularization", "Schedule", "Uniform"])
-def test_what_users_name_is_public(name):
+def test_names_of_objects_are_public(name):
     assert name in fastmlp.__all__ and name in dir(fastmlp)
 
 

@@ -72,7 +72,7 @@ def test_gradient_equals_central_difference(name):
         (Value(-1000).logistic(), 0, (0,)),
     ],
 )
-def test_corners_and_far_ends(node, value, slopes):
+def test_kinks_and_large_arguments(node, value, slopes):
     assert node.data == value
     assert node.local_gradients == slopes
 
@@ -95,6 +95,6 @@ def test_logistic_keeps_its_digits_far_below_zero():
         (lambda: Value(1).maximum([1, 2]), TypeError),
     ],
 )
-def test_outside_the_domain_python_complains(make, error):
+def test_errors_outside_the_domain(make, error):
     with pytest.raises(error):
         make()

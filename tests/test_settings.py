@@ -112,7 +112,7 @@ def test_a_schedule_of_plain_types(own):
         ("ruled", 2.0, r"ruled must be a number in \[0, 1\]"),
     ],
 )
-def test_what_is_of_another_kind_is_refused(own, field, value, message):
+def test_values_of_another_type_are_refused(own, field, value, message):
     with pytest.raises(ValueError, match=f"Halving: {message}, but {value!r} was given"):
         own.Halving(**{"learning_rate": 0.1, field: value})
 
@@ -125,7 +125,7 @@ def test_a_class_defined_in_a_function(own):
         inner("fast")
 
 
-def test_what_a_base_class_asks_of_a_field_stays(own):
+def test_rules_of_a_base_class_are_inherited(own):
     """A learning rate may be a schedule, and a momentum is a share, with plain types too."""
     for kind in (own.Heavy, own.Heavier):
         assert kind().momentum == 0.5

@@ -77,7 +77,7 @@ def test_frames_between_are_skipped(module, warn):
 
 
 @pytest.mark.parametrize("warn", [warn_user, shown_warnings.warn])
-def test_names_that_only_begin_alike_are_the_users(warn):
+def test_package_with_a_similar_name_is_the_users(warn):
     namespace = {"__name__": "fastmlp_extras", "warn": warn}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

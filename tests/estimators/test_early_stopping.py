@@ -26,7 +26,7 @@ LABELS = np.column_stack([X[:, 0] > 0, X[:, 1] > 0.5]).astype(int)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("name", CASES)
-def test_it_is_the_loss_that_is_trained(name, dtype, weighted):
+def test_validation_loss_is_the_training_loss(name, dtype, weighted):
     """Of these rows and no others, in whatever order, with the parameters as they are now."""
     problem = make_problem(CASES[name], rows=150, dtype=dtype, weighted=weighted)
     order = np.random.RandomState(1).permutation(150)[:131]
@@ -76,7 +76,7 @@ def test_threads_that_cannot_be_started(started, monkeypatch):
     assert len(asked) > started
 
 
-def test_what_is_not_finite_is_said():
+def test_validation_loss_that_is_not_finite_is_reported():
     problem = make_problem(CASES["Huber(delta=0.5), identity, 3"], rows=9)
     problem.network.params[0] = np.nan
     assert np.isnan(ValidationLoss(problem.network, problem.dataset, np.arange(9))())
@@ -138,7 +138,7 @@ def fit_and_split(estimator, y, monkeypatch, X=X, **params):
 @pytest.mark.parametrize(
     ("estimator", "params", "y", "metric"), METRICS, ids=[f"{p or e.__name__} {m}" for e, p, _, m in METRICS]
 )
-def test_scores_and_the_weights_that_are_kept(estimator, params, y, metric, weighted, dtype, monkeypatch):
+def test_validation_scores_and_restored_weights(estimator, params, y, metric, weighted, dtype, monkeypatch):
     """The best score is the score of the model that came out of it: a loss is the smallest."""
     weights = np.random.RandomState(2).uniform(0.5, 2.0, len(X)) if weighted else None
     model, validation = fit_and_split(
@@ -184,7 +184,7 @@ def test_without_early_stopping_there_is_no_metric():
 
 
 @pytest.mark.parametrize("q", [0.05, 0.95])
-def test_a_quantile_far_out_is_reached(q):
+def test_extreme_quantile_is_reached(q):
     """By R² the fit ended as soon as the middle of the targets was found."""
     rng = np.random.RandomState(0)
     X = rng.standard_normal((4000, 3))
@@ -197,7 +197,7 @@ def test_a_quantile_far_out_is_reached(q):
 
 
 @pytest.mark.parametrize("loss", ["log_cosh", Quantile((0.1, 0.5, 0.9))], ids=str)
-def test_it_stops_when_the_loss_stays(loss):
+def test_training_stops_when_the_loss_is_constant(loss):
     """`tol` is what the loss must fall by, as the training loss must without early stopping."""
     params = {"loss": loss, "early_stopping": True, "hidden_layer_sizes": (8,), "random_state": 0, "max_iter": 500}
     model = MLPRegressor(tol=0.02, n_iter_no_change=4, learning_rate_init=0.02, **params).fit(X, NUMBERS)
@@ -208,7 +208,7 @@ def test_it_stops_when_the_loss_stays(loss):
     assert all(any(improved[start : start + 5]) for start in range(len(improved) - 5))
 
 
-def test_what_is_printed(capsys):
+def test_verbose_output(capsys):
     model = MLPRegressor(loss="huber", early_stopping=True, max_iter=400, tol=0.1, n_iter_no_change=2, verbose=True)
     model.fit(X, NUMBERS)
     lines = capsys.readouterr().out.splitlines()
@@ -217,7 +217,7 @@ def test_what_is_printed(capsys):
 
 
 @pytest.mark.parametrize("before", ["squared_error", "huber"])
-def test_going_on_with_another_loss_forgets_scores_of_another_kind(before):
+def test_continuing_with_another_loss_discards_scores_of_another_metric(before):
     """R² = 0.9 would be better than every −loss to come, and nothing new would be kept."""
     params = {"hidden_layer_sizes": (8,), "random_state": 0, "learning_rate_init": 0.01}
     model = MLPRegressor(loss=before, early_stopping=True, warm_start=True, max_iter=60, **params)

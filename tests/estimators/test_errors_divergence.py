@@ -101,7 +101,7 @@ def test_early_stopping_of_a_classifier_scores_no_network_that_is_not_finite():
     assert ours.best_validation_score_ == np.nanmax(ours.validation_scores_)
 
 
-def test_a_warm_start_that_diverges_at_once_keeps_what_it_began_with():
+def test_warm_start_that_diverges_at_once_keeps_the_initial_weights():
     params = {**RUNAWAY, "early_stopping": True, "warm_start": True, "max_iter": 3}
     model = fastmlp.MLPRegressor(learning_rate_init=1e-3, **params)
     with pytest.warns(ConvergenceWarning):
@@ -141,7 +141,7 @@ LOSSES = {
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("solver", ["adam", "lion"])
-def test_a_loss_that_is_no_number_is_said_once(solver, name, early_stopping):
+def test_loss_that_is_not_finite_warns_once(solver, name, early_stopping):
     loss, targets, what = LOSSES[name]
     model = fastmlp.MLPRegressor(
         loss=loss, solver=solver, early_stopping=early_stopping, hidden_layer_sizes=(5,), max_iter=4, random_state=0
@@ -156,7 +156,7 @@ def test_a_loss_that_is_no_number_is_said_once(solver, name, early_stopping):
     assert np.isfinite(model.predict(X)).all()
 
 
-def test_scikit_learn_goes_on_as_well():
+def test_scikit_learn_continues_too():
     """With a loss that overflows; the weights are the same."""
     models = []
     for module in (fastmlp, sklearn.neural_network):
@@ -168,7 +168,7 @@ def test_scikit_learn_goes_on_as_well():
         np.testing.assert_allclose(ours, theirs, rtol=1e-9)
 
 
-def test_a_validation_loss_that_is_no_number_is_said():
+def test_validation_loss_that_is_not_finite_warns():
     """The only row that has no loss lies among those set aside: training's is finite."""
     loss, y = fastmlp.Loss(not_a_number, slope), abs(X[:, 0])
     model = fastmlp.MLPRegressor(loss=loss, early_stopping=True, hidden_layer_sizes=(5,), max_iter=3, random_state=0)
@@ -186,13 +186,13 @@ def test_a_validation_loss_that_is_no_number_is_said():
     assert np.isnan(model.validation_scores_).all()
 
 
-def test_partial_fit_says_it():
+def test_partial_fit_warns_of_an_infinite_loss():
     model = fastmlp.MLPRegressor(loss=fastmlp.Loss(infinite, slope), hidden_layer_sizes=(5,))
     with pytest.warns(ConvergenceWarning, match="The training loss was infinite in epoch 1"):
         model.partial_fit(X, X[:, 0])
 
 
-def test_lbfgs_says_it_and_keeps_the_weights():
+def test_lbfgs_warns_and_keeps_the_weights():
     """As scikit-learn, which raises for weights alone."""
     model = fastmlp.MLPRegressor(loss=fastmlp.Loss(infinite, slope), solver="lbfgs", hidden_layer_sizes=(5,))
     with pytest.warns(ConvergenceWarning) as caught:
@@ -202,7 +202,7 @@ def test_lbfgs_says_it_and_keeps_the_weights():
 
 
 @pytest.mark.parametrize("solver", ["newton-cg", "levenberg-marquardt"])
-def test_solvers_with_second_derivatives_say_that_nothing_was_trained(solver):
+def test_second_order_solvers_refuse_an_infinite_initial_loss(solver):
     model = fastmlp.MLPRegressor(
         loss="half_squared_error", solver=solver, activation="tanh", hidden_layer_sizes=(5,), random_state=0
     )
@@ -210,7 +210,7 @@ def test_solvers_with_second_derivatives_say_that_nothing_was_trained(solver):
         model.fit(X, X[:, 0] + 1e160)
 
 
-def test_the_network_by_itself_says_it():
+def test_network_warns_of_an_infinite_loss():
     net = fastmlp.Network([3, 1], ["identity"], fastmlp.Loss(infinite, slope))
     with pytest.warns(UserWarning, match=r"The loss was infinite in epoch 1, with Loss\(infinite, slope\) in float64"):
         losses = net.train(X, X[:, :1], "sgd", epochs=3)

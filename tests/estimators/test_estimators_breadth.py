@@ -140,7 +140,7 @@ def test_objects_of_every_kind():
     assert max(np.linalg.norm(coef, axis=0).max() for coef in model.coefs_) <= 3.0 * (1 + 1e-12)
 
 
-def test_a_loss_of_ones_own():
+def test_custom_loss():
     own = Loss(distance, distance_slope)
     ours = fit("regression", loss=own, output_activation="identity")[0]
     plain = fit("regression", loss="sum_squared_error")[0]
@@ -225,7 +225,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_does_not_fit_together(name):
+def test_incompatible_parameters_are_refused(name):
     parameters, data, error, message = REFUSED[name]
     task = data.get("task", "classes")
     X, y = draw(task)
@@ -240,14 +240,14 @@ def test_parameters_come_after_those_of_scikit_learn(kind):
 
 
 @pytest.mark.parametrize("task", ["binary", "classes"])
-def test_a_loss_of_ones_own_behind_softmax(task):
+def test_custom_loss_with_softmax(task):
     model, X, y = fit(task, loss=Loss(distance, distance_slope), output_activation="softmax")
     assert model.score(X, y) > 0.5
     np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1)
 
 
 @pytest.mark.parametrize("wrong", [{"weight_decay": 0.1}, {"dropout": [0.1, 0.2]}, {"solver": "lbfgs", "l1": 0.1}])
-def test_a_refused_fit_leaves_the_model_as_it_was(wrong):
+def test_refused_fit_leaves_the_model_unchanged(wrong):
     X, y = draw("regression")
     model = make("regression").fit(X, y)
     before = results(model, X)

@@ -108,7 +108,7 @@ def test_memory_maps_change_no_bit(kind, tmp_path):
 
 @pytest.mark.parametrize("container", [np.array, scipy.sparse.csr_array, scipy.sparse.csc_array])
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_of_the_users_is_written_to(kind, container):
+def test_arguments_are_not_modified(kind, container):
     data, y, weights = container(X), TARGETS[kind].copy(), WEIGHTS.copy()
     for solver in ("adam", "lbfgs"):
         model = make(kind, solver=solver).fit(data, y, sample_weight=weights)

@@ -87,7 +87,7 @@ def test_nothing_is_printed_otherwise(kind, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_what_is_warned_of_is_what_scikit_learn_warns_of():
+def test_warnings_equal_scikit_learns():
     for solver in ("adam", "lbfgs"):
         caught = []
         for module in (fastmlp, sklearn.neural_network):
@@ -196,7 +196,7 @@ def test_batch_without_weight_makes_no_step(kind, solver, container):
 @ignores_max_iter
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_rows_of_weight_zero_are_as_if_absent(kind, solver):
+def test_rows_of_weight_zero_are_ignored(kind, solver):
     weights = np.ones(80)
     weights[::2] = 0
     params = {"solver": solver, "shuffle": False}

@@ -32,7 +32,7 @@ TASKS = ["binary", "classes", "labels", "regression", "outputs"]
 @pytest.mark.parametrize("hidden", [(), (5,), (33, 17), (300, 3)], ids=str)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("task", TASKS)
-def test_the_bits_of_the_long_way(task, dtype, hidden, short):
+def test_fast_path_has_the_same_bits(task, dtype, hidden, short):
     """Of any number of rows: those within a larger batch, and those of an array in Fortran's order."""
     model, X = fitted(task, dtype, hidden_layer_sizes=hidden)
     together = long_way(model, np.asfortranarray(X))
@@ -66,7 +66,7 @@ def test_a_single_feature_and_a_single_class(short):
     assert only.predict(X[:2]).tolist() == only.predict(X[:2]).tolist() == ["yes", "yes"]
 
 
-def test_answers_are_arrays_of_their_own(short):
+def test_predictions_are_new_arrays(short):
     model, X = fitted("regression")
     first = model.predict(X[:3])
     kept = first.copy()
@@ -96,7 +96,7 @@ def test_forms_of_input(dtype, form, short):
 
 @pytest.mark.parametrize("form", ["float32", "float64", "int", "several"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_data_frames_take_the_short_way(dtype, form, short):
+def test_data_frames_take_the_fast_path(dtype, form, short):
     """With the columns of the training, whatever object holds their names; others are compared by scikit-learn."""
     X, y = draw("classes", dtype)
     names = [f"column {number}" for number in range(20)]
@@ -188,7 +188,7 @@ def test_copies_made_after_predictions(copied, short):
         clone(model).predict(X[:3])
 
 
-def test_predictions_leave_the_model_as_it_was():
+def test_predictions_leave_the_model_unchanged():
     X, y = draw("classes")
     model = make("classes").fit(X, y)
     before, dumped = dict(model.__dict__), joblib.hash(model)

@@ -86,7 +86,7 @@ EDITS = [
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.__name__)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("task", ["binary", "classes", "regression"])
-def test_edits_count_at_once(task, dtype, edit):
+def test_edits_are_used_by_the_next_prediction(task, dtype, edit):
     """In few rows and in many, once and again; the classes as scikit-learn has them, the numbers up to rounding."""
     model, X = fitted(task, dtype)
     model.predict(X[:3])
@@ -102,7 +102,7 @@ def test_edits_count_at_once(task, dtype, edit):
             np.testing.assert_array_equal(ours, all_rows[: len(rows)])
 
 
-def test_edits_in_place_follow_the_long_way_and_the_short():
+def test_edits_in_place_are_used_by_both_paths():
     """A thousand small edits, each of which the very next prediction knows."""
     model, X = fitted("regression")
     rng = np.random.RandomState(0)
@@ -130,7 +130,7 @@ def whole_numbers(array):
 
 @pytest.mark.filterwarnings("ignore:Setting the (strides|dtype):DeprecationWarning")  # from NumPy 2.4 on
 @pytest.mark.parametrize("change", [transposed, one_column_for_all, reversed_bytes, whole_numbers])
-def test_what_an_array_says_of_itself_changes_in_place(change):
+def test_changes_of_an_arrays_attributes_are_noticed(change):
     """Of a square layer, whose shape stays; what it says now is what counts, as in scikit-learn."""
     X, y = draw("regression")
     model = make("regression", hidden_layer_sizes=(9, 9)).fit(X, y)
@@ -146,7 +146,7 @@ def test_what_an_array_says_of_itself_changes_in_place(change):
 
 
 @pytest.mark.filterwarnings("ignore:Setting the (strides|dtype):DeprecationWarning")  # from NumPy 2.4 on
-def test_a_bias_that_is_one_number_for_all():
+def test_scalar_bias_is_broadcast():
     X, y = draw("regression")
     model = make("regression", hidden_layer_sizes=(9,)).fit(X, y)
     model.intercepts_ = [bias.copy() for bias in model.intercepts_]
@@ -157,7 +157,7 @@ def test_a_bias_that_is_one_number_for_all():
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
-def test_another_fit_is_answered_from(method):
+def test_predictions_use_the_latest_fit(method):
     model, X = fitted("classes")
     y = draw("classes")[1]
     before = model.predict_proba(X[:3])
@@ -179,7 +179,7 @@ def test_another_fit_of_another_shape_and_type():
         model.predict_proba(X[:3])
 
 
-def test_an_activation_that_there_is_not():
+def test_unknown_activation_set_after_fit():
     model, X = fitted("classes")
     model.predict(X[:3])
     model.activation = "bogus"
@@ -238,7 +238,7 @@ def test_arrays_that_do_not_fit_together(part):
     "container", [scipy.sparse.csr_array, scipy.sparse.csc_array, np.asfortranarray, pandas.DataFrame]
 )
 @pytest.mark.parametrize("task", ["classes", "regression"])
-def test_many_rows_leave_the_short_way_prepared(task, container, monkeypatch):
+def test_many_rows_prepare_the_fast_path(task, container, monkeypatch):
     """Those of a matrix that takes the long way, too."""
     monkeypatch.setattr("fastmlp.engine.small_batches.SHORT_OPERATIONS", 1)
     X, y = draw(task)
@@ -256,7 +256,7 @@ def test_many_rows_leave_the_short_way_prepared(task, container, monkeypatch):
     assert engines.items() <= before.engines.items()
 
 
-def test_other_names_of_the_columns_count():
+def test_other_column_names_are_noticed():
     X, y = draw("regression")
     frame = pandas.DataFrame(X, columns=[f"c{k}" for k in range(X.shape[1])])
     model = make("regression").fit(frame, y)

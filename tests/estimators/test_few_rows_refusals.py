@@ -23,7 +23,7 @@ pytestmark = [
     np.array([["a"] * 20]), np.zeros((1, 20), complex), pandas.DataFrame(np.full((1, 20), np.nan)),
     scipy.sparse.csr_array(np.full((1, 20), np.inf)), np.zeros((19, 1)),
 ], ids=lambda rows: f"{type(rows).__name__} {getattr(rows, 'shape', rows)} {getattr(rows, 'dtype', '')}")  # fmt: skip
-def test_what_is_wrong_is_said_in_scikit_learns_words(rows):
+def test_errors_equal_scikit_learns(rows):
     X, y = draw("classes")
     messages = []
     for module in (sklearn.neural_network, None):
@@ -38,7 +38,7 @@ def test_what_is_wrong_is_said_in_scikit_learns_words(rows):
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_single_number_that_is_not_finite(dtype, bad, short):
+def test_single_value_that_is_not_finite_is_refused(dtype, bad, short):
     """In any place of any row; numbers as large as there are, and subnormal ones, are fine."""
     model, X = fitted("classes", dtype)
     short.clear()
@@ -54,7 +54,7 @@ def test_a_single_number_that_is_not_finite(dtype, bad, short):
     assert short[-1]
 
 
-def test_where_scikit_learn_is_told_to_assume_finite():
+def test_assume_finite_is_respected():
     model, X = fitted("classes")
     X[0, 0] = np.nan
     with sklearn.config_context(assume_finite=True):

@@ -26,7 +26,7 @@ MANY = {"none": ((), 60_000), "one": ((1,), 9_000), "narrow": ((7, 3), 9_000), "
 ]])  # fmt: skip
 @pytest.mark.parametrize("n_jobs", [1, 2])
 @pytest.mark.parametrize("size", MANY)
-def test_many_rows_are_looked_at_once(size, n_jobs, form, monkeypatch):
+def test_many_rows_are_validated_once(size, n_jobs, form, monkeypatch):
     """Nobody asks scikit-learn to look at every number: the kernels do. The bits are those of the long way."""
     hidden, rows = MANY[size]
     model, X = fitted("classes", hidden_layer_sizes=hidden, n_jobs=n_jobs, max_iter=1)
@@ -49,7 +49,7 @@ def test_many_rows_are_looked_at_once(size, n_jobs, form, monkeypatch):
             model.predict(damaged)
 
 
-def test_a_large_frame_is_looked_at_once(monkeypatch):
+def test_large_data_frame_is_validated_once(monkeypatch):
     X = pandas.DataFrame(np.random.RandomState(0).standard_normal((4_000, 300)))
     X.columns = [f"column {number}" for number in X.columns]
     model = make("classes", hidden_layer_sizes=(4,), max_iter=1, batch_size=20).fit(X[:90], np.arange(90) % 3)

@@ -110,7 +110,7 @@ def test_every_combination(solver, activation, task, container, weighted):
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_every_answer(activation, task):
+def test_every_prediction_method(activation, task):
     """The answers of one and the same network: the weights of scikit-learn's are put into ours."""
     X, y = make_data(task)
     ours, theirs = fit_pair(task, X, y, activation=activation, hidden_layer_sizes=(17, 33))

@@ -71,7 +71,7 @@ def test_squared_error_of_several_outputs_is_reported_as_their_mean():
     np.testing.assert_allclose(ours.loss_, expected, rtol=1e-6)
 
 
-def test_poisson_loss_of_rows_without_events():
+def test_poisson_loss_of_zero_targets():
     X, y = make_data("poisson")
     y[:20] = 0
     assert_same_model(*fit_pair("poisson", X, y, make_weights(), batch_size=10, shuffle=False))
@@ -189,7 +189,7 @@ def test_rows_and_columns_without_entries():
             assert_same_weights(ours, theirs)
 
 
-def test_public_fitted_attributes_say_the_same():
+def test_public_fitted_attributes_are_equal():
     names = ["n_iter_", "n_layers_", "n_outputs_", "out_activation_", "t_", "n_features_in_"]
     for task in TASKS:
         X, y = make_data(task)

@@ -123,7 +123,7 @@ def test_sequence_of_partial_fits(task, solver):
 
 
 @pytest.mark.parametrize("solver", STOCHASTIC)
-def test_partial_fit_goes_on_where_fit_ended(solver):
+def test_partial_fit_continues_from_fit(solver):
     X, y = make_data("regression")
     ours, theirs = pair = fit_pair("regression", X, y, **SOLVERS[solver])
     for model in pair:

@@ -150,7 +150,7 @@ def test_a_workspace_refuses_rows_of_another_kind(what):
 
 
 @pytest.mark.parametrize("kind", [MLPRegressor, MLPClassifier])
-def test_every_parameter_is_looked_at(kind):
+def test_change_of_any_parameter_is_noticed(kind):
     assert set(inspect.signature(kind).parameters) <= set(PARAMETERS)
 
 
@@ -167,7 +167,7 @@ class WithProperty(MLPRegressor):
 
 
 @pytest.mark.parametrize("kind", [MLPRegressor, WithProperty])
-def test_a_loss_set_between_two_calls_counts(kind):
+def test_loss_changed_between_two_calls_is_used(kind):
     X, y = draw("regression")
     found = []
     for anew in (False, True):

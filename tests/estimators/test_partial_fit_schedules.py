@@ -93,7 +93,7 @@ def test_a_fit_that_is_refused_late_changes_nothing(what, fitted, monkeypatch):
     assert pickle.dumps(model) == before
 
 
-def test_a_validated_call_that_goes_on_is_checked_on_a_draft():
+def test_continued_call_is_validated_on_a_copy():
     """What a check leaves on the model stays away from it if the call is refused."""
     X, y = draw("classes")
     model = make("classes", batch_size="auto").partial_fit(X, y, classes=[0, 1, 2]).partial_fit(X, y)

@@ -157,7 +157,7 @@ UNUSED = {
 
 @pytest.mark.parametrize("name", UNUSED)
 @pytest.mark.parametrize("task", ["classes", "regression"])
-def test_a_setting_without_effect_is_refused(name, task):
+def test_parameter_without_effect_is_refused(name, task):
     parameters, named = UNUSED[name]
     X, y = draw(task)
     with pytest.raises(ValueError, match=named.replace("(", r"\(") + ".* has no effect with"):
@@ -182,7 +182,7 @@ def test_what_scikit_learn_accepts_is_accepted(parameters):
     ("regression", {"output_activation": "exp"}), ("classes", {"loss": "hinge"}), ("binary", {"loss": "hinge"}),
     ("classes", {"output_activation": "softmax"}), ("labels", {"loss": "focal"}),
 ], ids=str)  # fmt: skip
-def test_a_loss_that_is_set_after_the_fit(task, parameters):
+def test_loss_changed_after_fit_is_refused(task, parameters):
     X, y = draw(task)
     model = make(task).fit(X, y)
     expected, given = model.predict(X), model.get_params()

@@ -65,7 +65,7 @@ def test_same_bits_for_weights_of_any_size(task, solver, dtype, factor):
     ],
     ids=str,
 )
-def test_whatever_weights_go_into(parameters, dtype, factor):
+def test_same_bits_wherever_weights_are_used(parameters, dtype, factor):
     options = {"task": "regression", **parameters}
     if options["task"] == "counts":
         options["task"], options["fit"] = "regression", lambda model, X, y, w: model.fit(X, np.round(np.abs(y)), w)

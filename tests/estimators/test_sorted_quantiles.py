@@ -55,7 +55,7 @@ def test_the_loss_of_sorted_quantiles(n_targets, dtype, weighted):
     assert judged < problem.network.loss(problem.X, problem.y, problem.weights)
 
 
-def test_sorting_lets_nan_through():
+def test_sorting_keeps_nan():
     problem = make_problem((Quantile((0.2, 0.5), crossing=False), "identity", 2), rows=9)
     problem.network.params[-1] = np.nan
     assert np.isnan(ValidationLoss(problem.network, problem.dataset, np.arange(9))())
@@ -68,7 +68,7 @@ def test_one_quantile_has_nothing_to_sort():
 
 
 @pytest.mark.parametrize("crossing", [None, "no", 1])
-def test_crossing_is_yes_or_no(crossing):
+def test_crossing_must_be_a_bool(crossing):
     with pytest.raises(ValueError, match=r"crossing must be True \(quantiles as they come\) or False \(sorted\), got"):
         MLPRegressor(loss=Quantile((0.1, 0.9), crossing=crossing)).fit(X, NUMBERS)
 

@@ -177,7 +177,7 @@ class TestForward:
         assert [a.shape for a in net.activations_of(np.empty((0, 3)))[1]] == [(0, 4), (0, 5), (0, 3), (0, 2)]
         assert net.jacobian(np.empty((0, 3))).shape == (0, 2, 3)
 
-    def test_what_it_takes_for_an_array(self):
+    def test_array_likes(self):
         net, X = Problem("poisson").net, np.arange(12).reshape(4, 3)
         expected = net.forward(X.astype(float))
         for same in (X, X.tolist(), X.astype(object), X.astype(np.float32), np.asfortranarray(X), X.astype(np.int8)):
@@ -189,7 +189,7 @@ class TestForward:
 
 @pytest.mark.parametrize("case", CASES)
 class TestOutputDerivatives:
-    def test_backward_pulls_any_derivative_back(self, case):
+    def test_backward_is_a_vector_jacobian_product(self, case):
         """Of s = Σ c a for some numbers c: central differences of the forward pass."""
         problem = Problem(case, seed=2)
         net = problem.net
@@ -235,14 +235,14 @@ class TestFloat32:
             assert ours.dtype == np.float32
             np.testing.assert_allclose(ours, precise, rtol=2e-4, atol=2e-5)
 
-    def test_an_overflow_is_named(self):
+    def test_overflow_is_reported(self):
         net = Problem("poisson", dtype="float32").net
         with pytest.raises(ValueError, match=r"X must be finite, but holds inf at \(0, 1\) \(as float32\)"):
             net.forward([[0, 1e39, 0]])
 
 
 class TestWeights:
-    def test_a_weight_counts_as_so_many_rows(self):
+    def test_weight_equals_repeated_rows(self):
         problem = Problem("log loss of classes")
         weights = np.array([1, 0, 2, 1, 3, 0, 1])
         X, y = np.repeat(problem.X, weights, axis=0), np.repeat(problem.y, weights)

@@ -29,7 +29,7 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("case", ERRORS)
-def test_a_network_that_cannot_be(case):
+def test_invalid_network_is_refused(case):
     make, error, message = ERRORS[case]
     with pytest.raises(error, match=message):
         make()
@@ -75,7 +75,7 @@ CALLS = {
 
 
 @pytest.mark.parametrize("case", CALLS)
-def test_arguments_that_make_no_sense(case):
+def test_invalid_arguments_are_refused(case):
     call, error, message = CALLS[case]
     with pytest.raises(error, match=message):
         call()
@@ -89,7 +89,7 @@ def slope_of_quartic(a, y):
     return 4 * (a - y) ** 3
 
 
-def test_a_hessian_needs_second_derivatives():
+def test_hessian_needs_second_derivatives():
     without = Network([2, 2, 1], [Activation(tanh, tanh_derivative), "identity"], "half_squared_error")
     with pytest.raises(ValueError, match=r"activation=.Activation.tanh, tanh_derivative.' brings no second derivative"):
         without.hessian_vector_product(X, Y, np.ones(9))
@@ -122,7 +122,7 @@ def test_nothing_is_assigned_unless_all_fits():
 
 
 @pytest.mark.parametrize("name", ["dtype", "layout", "activations", "loss_function"])
-def test_what_kernels_trust_stays(name):
+def test_layout_and_functions_cannot_be_changed(name):
     with pytest.raises(AttributeError, match="cannot be changed"):
         setattr(LABEL, name, getattr(LABEL, name))
 

@@ -125,7 +125,7 @@ NO_NUMBERS = {
 
 
 @pytest.mark.parametrize("name", NO_NUMBERS)
-def test_what_holds_no_numbers(name):
+def test_arrays_without_numbers_are_refused(name):
     given, error, message = NO_NUMBERS[name]
     net = network()
     doors = [

@@ -54,7 +54,7 @@ class TestParameters:
         net.intercepts[1] += 1
         np.testing.assert_allclose(net.forward([[1, 2]]), before + 1, rtol=1e-14)
 
-    def test_initialize_draws_scikit_learn_s_numbers(self):
+    def test_initialize_draws_scikit_learns_numbers(self):
         net = self.net()
         net.initialize("sklearn", random_state=5)
         rng, bounds = np.random.RandomState(5), [np.sqrt(6 / 5), np.sqrt(6 / 4)]
@@ -88,7 +88,7 @@ class TestParameters:
             "Network([2, 3, 1], activations=['tanh', 'identity'], loss='half_squared_error', dtype='float64')"
         )
 
-    def test_functions_as_objects(self):
+    def test_activation_and_loss_objects(self):
         net = Network([1, 2, 1], [as_activation("tanh"), "identity"], as_loss("half_squared_error"))
         assert net.activations[0] is as_activation("tanh")
         assert net.loss([[1]], [3]) == 4.5

@@ -52,7 +52,7 @@ class TestTrain:
         assert not np.array_equal(results[0], results[2])
         assert not np.array_equal(results[0], results[3])
 
-    def test_an_optimizer_goes_on_where_it_was(self):
+    def test_running_optimizer_continues(self):
         problem = Problem("log loss of classes")
         at_once, in_microbatches, adam = problem.net, copy.copy(problem.net), Adam(0.01).begin()
         losses = at_once.train(problem.X, problem.y, Adam(0.01), epochs=4)
@@ -78,7 +78,7 @@ class TestTrain:
         by_object.train(problem.X, problem.y, Adam())
         assert np.array_equal(by_name.params, by_object.params)
 
-    def test_ctrl_c_ends_it_early(self, monkeypatch):
+    def test_ctrl_c_stops_training_early(self, monkeypatch):
         problem, run, epochs = Problem("log loss of classes"), EpochRunner.run, []
 
         def interrupted(self, l2):
@@ -93,7 +93,7 @@ class TestTrain:
         assert losses == epochs
         assert len(losses) == 3
 
-    def test_divergence_is_named(self):
+    def test_divergence_is_reported(self):
         net = Problem("squares behind exp").net
         with pytest.raises(ValueError, match=r"became infinite or NaN in epoch \d+: lower the learning rate"):
             net.train(np.ones((2, 3)), np.ones((2, 2)), SGD(1e200), epochs=9)
