@@ -1,34 +1,34 @@
-"""How fast fastmlp is beside what people would use instead: ``python -m benchmarks --help``.
+"""Benchmarks of fastmlp against its alternatives: ``python -m benchmarks --help``.
 
 ================  ==============================================================
-file              its one noun
+file              content
 ================  ==============================================================
-`cases.py`        what is trained: rows, network, batch, and the loss that is right
+`cases.py`        training problems: rows, network, batch size, and the band of correct losses
 `data.py`         the seeded rows of a case
-`start.py`        the weights, orders and rates that everyone starts from
-`peers.py`        who trains it
+`start.py`        initial weights, row orders and learning rates, the same for all peers
+`peers.py`        the libraries that are compared
 `peer_torch.py`   PyTorch, eager and compiled
 `peer_jax.py`     JAX, an epoch in one scan
 `threads.py`      the cores and threads of this process
-`harness.py`      the measurement of a fit: peers in turn, each fit timed
-`calls.py`        the measurement of calls that take microseconds
-`judge.py`        whether a fit gave a right answer
-`ratios.py`       what the times say: paired ratios, their median and spread
-`comparison.py`   fastmlp beside one peer in one case
-`findings.py`     a number that is no ratio of trainings
-`kernels.py`      compiled loops of the benchmarks' own
-`roofline.py`     a step's arithmetic over the rate of the best tile
-`predicting.py`   `predict_proba` beside scikit-learn and ONNX Runtime
-`functions.py`    exp, tanh and log beside NumPy
-`starting.py`     a process's first fit, with a cold cache and a warm one
-`sweep/`          every call beside scikit-learn's, over a grid of shapes, types, solvers and inputs
-`defaults.py`     both libraries as they come, on all cores: the process that nothing limits
-`as_it_comes.py`  what that process measures
-`session.py`      everything that one process measures
-`goals.py`        what was promised, and what of it was reached
-`machine.py`      where it ran
-`report.py`       the tables
-`record.py`       the JSON file, written and read
-`chart.py`        the bars
+`harness.py`      timing of fits, peers in turn
+`calls.py`        timing of calls that take microseconds
+`judge.py`        check of a fit's result
+`ratios.py`       paired ratios of times, their median and spread
+`comparison.py`   fastmlp compared with one peer in one case
+`findings.py`     a measured number that is not a ratio of training times
+`kernels.py`      compiled loops for the benchmarks
+`roofline.py`     arithmetic rate of a step relative to the best tile
+`predicting.py`   `predict_proba` compared with scikit-learn and ONNX Runtime
+`functions.py`    exp, tanh and log compared with NumPy
+`starting.py`     first fit of a process, with a cold and a warm cache
+`sweep/`          each call compared with scikit-learn's, over a grid of shapes, types, solvers and inputs
+`defaults.py`     both libraries with their default number of threads, on all cores
+`as_it_comes.py`  what the process of `defaults.py` measures
+`session.py`      all measurements of one process
+`goals.py`        performance goals, and which of them were reached
+`machine.py`      description of the machine
+`report.py`       printed tables
+`record.py`       the JSON file
+`chart.py`        the chart
 ================  ==============================================================
 """

@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def find_sessions(options: argparse.Namespace) -> list[Session]:
-    """Measured here, in processes of their own, or read."""
+    """Return the sessions: measured here, in child processes, or read from a file."""
     if options.read:
         return read_record(options.read)
     numbers = [options.threads] if options.threads else sorted({1, len(all_cores())})
@@ -88,7 +88,7 @@ def find_sessions(options: argparse.Namespace) -> list[Session]:
 
 
 def run_elsewhere(options: argparse.Namespace, plan: SessionConfig) -> Session:
-    """A session in a process of its own, whose libraries are told their number of threads before they start."""
+    """Run a session in a child process, whose environment sets the number of threads before libraries start."""
     command = [sys.executable, "-m", "benchmarks", "--part", "--threads", str(plan.threads)]
     command += ["--dtype", options.dtype, "--pairs", str(plan.pairs)]
     for name in ("suites", "cases", "peers"):
@@ -111,7 +111,7 @@ def run_elsewhere(options: argparse.Namespace, plan: SessionConfig) -> Session:
 
 
 def everything(sessions: list[Session]) -> tuple[list, list]:
-    """Comparisons and findings of all sessions."""
+    """Return the comparisons and findings of all sessions."""
     comparisons = [one for session in sessions for one in session.comparisons]
     return comparisons, [one for session in sessions for one in session.findings]
 

@@ -1,4 +1,4 @@
-"""The session: everything that one process measures, with its one number of threads."""
+"""All measurements of one process, with one number of threads."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ from .sweep.walk import measure_sweep, missing_frames
 from .threads import all_cores, limit_blas, placed
 
 EVERYWHERE, ONE_CORE, ALL_CORES = "each number of threads", "one core", "all cores"
-#: Each suite, and what it is measured with where nobody says.
+#: Each suite, and the number of threads that it is measured with by default.
 SUITES = {
     "training": EVERYWHERE, "roofline": ONE_CORE, "predicting": EVERYWHERE, "functions": ONE_CORE,
     "starting": ONE_CORE, "sweep": ONE_CORE, "defaults": ALL_CORES,
@@ -31,7 +31,7 @@ ROOFLINE = ("medium", "wide")
 
 @dataclass(frozen=True)
 class SessionConfig:
-    """What to measure; None stands for everything."""
+    """What to measure; None means everything."""
 
     threads: int
     dtypes: list[str]
@@ -44,7 +44,7 @@ class SessionConfig:
     cores: int = field(default_factory=lambda: len(all_cores()))
 
     def wants(self, suite: str) -> bool:
-        """Whoever names cases wants trainings, and whoever names cells wants the sweep."""
+        """Whether to run a suite; by default, named cases select trainings and named cells the sweep."""
         if self.suites is not None:
             return suite in self.suites
         if self.cases is not None or self.cells is not None:
@@ -52,24 +52,24 @@ class SessionConfig:
         return self.suits(suite)
 
     def suits(self, suite: str) -> bool:
-        """Whether this is the number of threads to measure a suite with, where nobody says which."""
+        """Whether a suite is measured with this number of threads by default."""
         place = SUITES[suite]
         return place == EVERYWHERE or self.threads == (1 if place == ONE_CORE else self.cores)
 
     def check(self) -> None:
-        """Raises ValueError for a name that does not exist."""
+        """Raise a ValueError for an unknown name."""
         find_cases(self.cases)
         find_peers(self.peers, self.threads)
 
     def chosen_cases(self) -> list[Case]:
-        """Long and about several threads, the published case runs on one only when it is named."""
+        """Return the cases; the published one is long, and runs on one thread only if it is named."""
         cases = find_cases(self.cases)
         return cases if self.cases or self.threads > 1 else [case for case in cases if case is not SIMPLECHAINS]
 
 
 @dataclass
 class Session:
-    """What was measured, where, and what was not."""
+    """The measurements, the machine, and what was not measured."""
 
     machine: dict
     configuration: dict
@@ -87,7 +87,7 @@ class Session:
 
 
 def run_session(plan: SessionConfig) -> Session:
-    """Measure what the plan says, printing as it goes."""
+    """Measure everything in the plan, and print the results."""
     plan.check()
     with placed(plan.threads) as cores:
         peers = find_peers(plan.peers, plan.threads)
@@ -121,7 +121,7 @@ def run_session(plan: SessionConfig) -> Session:
 
 
 def train_all(session: Session, plan: SessionConfig, cases: list[Case], peers: list[Peer]) -> None:
-    """Every case in every type, and the geometric means."""
+    """Train each case in each type, and compute geometric means."""
     print(report.format_header(), flush=True)
     for dtype in plan.dtypes:
         for case in cases:
@@ -147,7 +147,7 @@ def train_all(session: Session, plan: SessionConfig, cases: list[Case], peers: l
 
 
 def measure_rest(session: Session, plan: SessionConfig) -> None:
-    """What is no training."""
+    """Measure the suites other than training."""
     suites = {
         "roofline": lambda: _rooflines(plan),
         "predicting": lambda: measure_predicting(plan.pairs, plan.threads),
@@ -161,7 +161,7 @@ def measure_rest(session: Session, plan: SessionConfig) -> None:
 
 
 def measure_suite(session: Session, name: str, findings: Iterator[Finding]) -> None:
-    """Print and keep what a suite finds; if it fails it is named, and the rest goes on."""
+    """Print and store the findings of a suite; if it fails, store the error and continue."""
     print(f"\n{name}", flush=True)
     try:
         for finding in findings:
@@ -173,7 +173,7 @@ def measure_suite(session: Session, name: str, findings: Iterator[Finding]) -> N
 
 
 def _sweep(session: Session, plan: SessionConfig) -> Iterator[Finding]:
-    """Prints the cells that scikit-learn is faster in, and those below their limit or with a wrong answer."""
+    """Print the cells in which scikit-learn is faster, or that are below their limit or wrong."""
     cells = choose_cells(make_grid(), plan.cells, plan.dtypes)
 
     def keep(timing: Timing) -> None:

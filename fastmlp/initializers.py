@@ -3,7 +3,7 @@
 =================  ==========================================  ======  =================================================
 name               weights                                     biases  source
 =================  ==========================================  ======  =================================================
-sklearn            U(−b, b), b = √(6 / (fan_in + fan_out)),    same    scikit-learn's habit, see `glorot_uniform`
+sklearn            U(−b, b), b = √(6 / (fan_in + fan_out)),    same    as scikit-learn, see `glorot_uniform`
                    √(2 / …) in layers of logistic units
 glorot_uniform     U(−b, b), b = √(6 / (fan_in + fan_out))     0       Glorot and Bengio (2010), "Understanding the
 glorot_normal      N(0, 2 / (fan_in + fan_out))                0       difficulty of training deep feedforward networks"
@@ -15,10 +15,10 @@ orthogonal         orthonormal rows or columns, times a gain   0       `Orthogon
 uniform            U(low, high), U(−1, 1) by name              same    `Uniform`
 =================  ==========================================  ======  =================================================
 
-fan_in and fan_out are the widths of the layer below and of the layer itself; N has its variance. A uniform distribution
-and a normal one of the same name have the same variance, b² / 3. All numbers are drawn in float64, layer by layer,
-weights row by row, biases (where they are drawn) after them, and then rounded to the type of the parameters: the same
-seed gives the same network in both types.
+fan_in and fan_out are the widths of the layer below and of the layer itself; N(0, v) has variance v. The uniform and
+the normal distribution of the same name have the same variance, b² / 3. All numbers are drawn in float64, layer by
+layer, weights row by row before biases, and then rounded to the type of the parameters: the same seed gives the same
+network in both types.
 """
 
 from __future__ import annotations
@@ -41,11 +41,10 @@ def glorot_uniform(
 ) -> None:
     """Fill `params` as scikit-learn does: U(−b, b) with b = √(6 / (fan_in + fan_out)), √(2 / …) for logistic.
 
-    `activation` is one name for all layers, or a list of the hidden layers' names: then each has the scale of its own.
-    The output layer has that of the last hidden layer, as in scikit-learn, whatever its own activation.
+    `activation` is one name for all layers, or a list with the name of each hidden layer, which decides its scale. The
+    output layer has the scale of the last hidden layer, as in scikit-learn, whatever its own activation.
 
-    Drawn in float64, layer by layer, weights before biases, and then rounded to the type of `params`: the same seed
-    gives scikit-learn's numbers.
+    The same seed draws scikit-learn's numbers, in float64, before they are rounded to the type of `params`.
 
     Source: Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks".
     """
@@ -57,7 +56,7 @@ def glorot_uniform(
 
 
 def _one_for_each_layer(activation: str | Sequence[str], n_layers: int) -> list[str]:
-    """The activation that decides each layer's scale; a network without hidden layers counts as one of rectifiers."""
+    """Return the activation that decides each layer's scale; without hidden layers it is relu."""
     if isinstance(activation, str):
         return [activation] * n_layers
     hidden = one_per_layer("activation", list(activation), n_layers - 1)
@@ -65,17 +64,21 @@ def _one_for_each_layer(activation: str | Sequence[str], n_layers: int) -> list[
 
 
 def as_random_state(seed: Any) -> np.random.RandomState:
-    """What scikit-learn's ``random_state`` stands for.
+    """Return the generator that a ``random_state`` of scikit-learn's kind stands for.
 
     Parameters
     ----------
     seed : int, RandomState or None
-        A seed; a generator, which is used and moves on; NumPy's own generator, the one of ``np.random.seed``.
+        A seed; a generator, which is returned itself; or None for NumPy's global generator.
+
+    Returns
+    -------
+    generator : RandomState
 
     Raises
     ------
     ValueError
-        If it is none of these.
+        If `seed` is none of these.
     """
     if isinstance(seed, np.random.RandomState):
         return seed
@@ -83,11 +86,11 @@ def as_random_state(seed: Any) -> np.random.RandomState:
         return np.random.mtrand._rand
     if isinstance(seed, Integral) and not isinstance(seed, bool) and 0 <= int(seed) < 2**32:
         return np.random.RandomState(int(seed))
-    raise ValueError(f"random_state={seed!r} must be a whole number from 0 to 2³² − 1, a numpy RandomState, or None.")
+    raise ValueError(f"random_state={seed!r} must be an integer from 0 to 2³² − 1, a numpy RandomState, or None.")
 
 
 class Initializer:
-    """What fills a network's parameters."""
+    """Base class of initializers, which fill a network's parameters."""
 
     def __call__(self, layout: Layout, activation: str | Sequence[str], random_state: Any, params: np.ndarray) -> None:
         """Overwrite all parameters.
@@ -96,7 +99,7 @@ class Initializer:
         ----------
         layout : Layout
         activation : str or sequence of str
-            Name of the hidden layers' activation, or of each one's, which scikit-learn's habit depends on.
+            Name of the activation of all hidden layers, or of each; only 'sklearn' depends on it.
         random_state : int, RandomState or None
         params : ndarray of shape (layout.size,)
         """
@@ -111,14 +114,14 @@ class Initializer:
 
 @dataclass(frozen=True)
 class _Named(Initializer):
-    """An initializer without numbers that a user could set; there is one object for each name."""
+    """An initializer without parameters; there is one object for each name."""
 
     name: str
 
     def __repr__(self) -> str:
         return f"as_initializer({self.name!r})"
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Any, ...]:
         return as_initializer, (self.name,)
 
 
@@ -128,7 +131,7 @@ class _ScikitLearns(_Named):
 
 
 class _Scaled(_Named):
-    """Weights of mean 0 and variance numerator / fans, biases 0; the name says which."""
+    """Weights with mean 0 and variance numerator / fans, as named, and biases of 0."""
 
     def _draw(self, coef: np.ndarray, intercept: np.ndarray, generator: np.random.RandomState) -> None:
         scheme, distribution = self.name.split("_")
@@ -145,16 +148,16 @@ class _Scaled(_Named):
 
 @dataclass(frozen=True)
 class Orthogonal(Initializer):
-    """A random orthogonal matrix times a gain; biases 0.
+    """A random orthogonal matrix times a gain, and biases of 0.
 
-    The weight matrix's rows or columns, whichever are fewer, are orthonormal (times the gain), so that the layer keeps
-    lengths, forward or backward. Q of a normally distributed matrix = Q R, each column with the sign of R's diagonal:
-    all such matrices are equally likely.
+    The rows or columns of the weight matrix, whichever are fewer, are orthonormal (times the gain), so that the layer
+    preserves lengths, forward or backward. The matrix is Q of the QR decomposition of a normally distributed matrix,
+    with each column multiplied by the sign of R's diagonal: this distribution is uniform over orthogonal matrices.
 
     Parameters
     ----------
     gain : float, default=1.0
-        √2 makes up for what ReLU cuts off.
+        Factor of the matrix; √2 is usual for ReLU, which removes half of the variance.
 
     Raises
     ------
@@ -193,16 +196,19 @@ class Orthogonal(Initializer):
 
 @dataclass(frozen=True)
 class Uniform(Initializer):
-    """Weights and biases of U(low, high), whatever the layers' widths: for networks small enough to follow by hand.
+    """Weights and biases drawn from U(low, high) in every layer: for networks small enough to follow by hand.
 
     Parameters
     ----------
-    low, high : float, default=-1.0 and 1.0
+    low : float, default=-1.0
+        Lower bound.
+    high : float, default=1.0
+        Upper bound.
 
     Raises
     ------
     ValueError
-        If they are not finite numbers, or `low` is not the lower one.
+        If they are not finite numbers, or `low` is not less than `high`.
 
     Examples
     --------
@@ -227,19 +233,20 @@ class Uniform(Initializer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GivenArrays(Initializer):
-    """Parameters as they are given.
+    """Given arrays of weights and biases.
 
     Parameters
     ----------
-    coefs : sequence of array_like
-        (fan_in, fan_out) for each layer; copied.
-    intercepts : sequence of array_like
-        (fan_out,) for each layer; copied.
+    coefs : sequence of array-like
+        Weights of each layer, (fan_in, fan_out); copied.
+    intercepts : sequence of array-like
+        Biases of each layer, (fan_out,); copied.
 
     Raises
     ------
     ValueError
-        If one of them is no array of finite real numbers; when the network is initialized, if they are not its.
+        If one of them is not an array of finite real numbers; when a network is initialized, if its layers have other
+        shapes.
 
     Examples
     --------
@@ -250,8 +257,8 @@ class GivenArrays(Initializer):
     array([0.1 , 0.5 , 0.25])
     """
 
-    coefs: Sequence
-    intercepts: Sequence
+    coefs: Sequence[Any]
+    intercepts: Sequence[Any]
 
     def __post_init__(self) -> None:
         vars(self).update(coefs=_copies("coefs", self.coefs), intercepts=_copies("intercepts", self.intercepts))
@@ -274,7 +281,7 @@ class GivenArrays(Initializer):
 
 
 def _copies(name: str, arrays: Any) -> tuple[np.ndarray, ...]:
-    """Arrays of float64 that nobody can change any more."""
+    """Return read-only copies in float64."""
     copies = []
     try:
         for array in arrays:
@@ -288,7 +295,7 @@ def _copies(name: str, arrays: Any) -> tuple[np.ndarray, ...]:
 
 
 def _check_numbers(initializer: Any, right: bool, allowed: str) -> None:
-    """Whether an initializer's numbers are `right`, and finite; they become floats."""
+    """Check that an initializer's parameters are finite and `right`, and convert them to floats."""
     numbers = vars(initializer)
     if not right or any(isinstance(n, bool) or not math.isfinite(n) for n in numbers.values()):
         raise ValueError(f"{initializer!r}: {' and '.join(numbers)} must be {allowed}.")
@@ -305,12 +312,12 @@ INITIALIZERS: dict[str, Initializer] = {
 
 
 def as_initializer(initializer: str | Initializer) -> Initializer:
-    """The initializer of this name, or the object itself.
+    """Return the initializer with this name, or the object itself.
 
     Raises
     ------
     UnknownName
-        A ValueError and a KeyError, if there is no such initializer.
+        If there is no initializer with this name; it is a ValueError and a KeyError.
 
     Examples
     --------

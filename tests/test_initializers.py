@@ -205,7 +205,7 @@ def test_without_a_seed_numpys_own_generator_is_used():
 
 @pytest.mark.parametrize("seed", ["0", 0.5, -1, 2**32, True, np.random.default_rng(0)])
 def test_invalid_seeds(seed):
-    with pytest.raises(ValueError, match=r"random_state=.* must be a whole number from 0"):
+    with pytest.raises(ValueError, match=r"random_state=.* must be an integer from 0"):
         as_random_state(seed)
 
 

@@ -66,7 +66,7 @@ CALLS = {
     "NaN in coefs": (lambda: LABEL.set_weights([[[1], [np.nan]]], [[1]]), ValueError, r"coefs\[0\] must be finite"),
     "initializer": (lambda: LABEL.initialize("zero"), ValueError, "initializer='zero' is unknown: it is one of"),
     "no initializer": (lambda: LABEL.initialize(None), ValueError, "initializer=None is unknown"),
-    "random state": (lambda: LABEL.initialize(random_state="0"), ValueError, "random_state='0' must be a whole number"),
+    "random state": (lambda: LABEL.initialize(random_state="0"), ValueError, "random_state='0' must be an integer"),
     "optimizer": (lambda: LABEL.train(X, Y, 0.1), TypeError, "a name or an object such as SGD"),
     "unknown optimizer": (lambda: LABEL.train(X, Y, "sdg"), ValueError, "no optimizer 'sdg'; there are adadelta"),
     "epochs": (lambda: LABEL.train(X, Y, SGD(), epochs=0), ValueError, "epochs must be 1 or more, got 0"),

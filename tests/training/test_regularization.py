@@ -88,7 +88,7 @@ def test_settings_are_values():
 @pytest.mark.parametrize("name", EACH)
 def test_a_solver_on_the_whole_gradient_refuses(name):
     settings = Regularization(**EACH[name])
-    with pytest.raises(ValueError, match=f"solver='lbfgs' .* cannot take .*{'l1' if name == 'all' else name}="):
+    with pytest.raises(ValueError, match=f"solver='lbfgs' .* does not support .*{'l1' if name == 'all' else name}="):
         settings.check_full_batch("lbfgs")
     Regularization(dropout=(0.0, 0.0)).check_full_batch("lbfgs")
 
