@@ -1,4 +1,4 @@
-"""Initializers: bounds, variances, orthogonality, seeds; scikit-learn's numbers; what they refuse."""
+"""Initializers: bounds, variances, orthogonality, seeds, scikit-learn's numbers, and errors."""
 
 import copy
 import pickle
@@ -70,7 +70,7 @@ def test_distribution(name):
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("gain", [1.0, 1.5])
 def test_orthogonal(gain, dtype):
-    """Of the rows or of the columns, whichever are fewer; a square matrix has both."""
+    """Orthonormal rows or columns, whichever are fewer; both for a square matrix."""
     coefs, intercepts = draw(Orthogonal(gain), Layout([5, 12, 12, 3, 1]), dtype=dtype)
     for coef in coefs:
         product = coef @ coef.T if coef.shape[0] <= coef.shape[1] else coef.T @ coef
@@ -96,7 +96,7 @@ def test_uniform_between_numbers():
 @pytest.mark.parametrize("activation", ["relu", "logistic"])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_scikit_learns_numbers(dtype, activation):
-    """A step of scikit-learn that changes nothing keeps what it drew; ours drew the same, rounded likewise."""
+    """A step of scikit-learn with a zero gradient keeps the drawn numbers; fastmlp's are the same after rounding."""
     options = {"solver": "sgd", "learning_rate_init": 1e-300, "alpha": 0, "momentum": 0}
     theirs = MLPRegressor(hidden_layer_sizes=(11, 4), activation=activation, random_state=3, **options)
     X = np.random.RandomState(0).standard_normal((9, 5)).astype(dtype)
@@ -150,7 +150,7 @@ def test_equal_names_are_one_name(name, activation):
 
 @pytest.mark.parametrize("names", MIXED)
 def test_estimators_and_network_draw_alike(names):
-    """What a fit starts from: a step of a rate that changes nothing."""
+    """Return the initial weights of a fit: a step with a rate too small to change them."""
     expected = draw("sklearn", MIXED_LAYOUT, 3, activation=names)[0]
     net = Network(MIXED_LAYOUT.layer_sizes, [*names, "identity"], "half_squared_error")
     net.initialize(random_state=3)
@@ -193,7 +193,7 @@ def test_seeds(name):
 
 
 def test_without_a_seed_numpys_own_generator_is_used():
-    """As scikit-learn does; it is left as it was found."""
+    """As in scikit-learn; the global generator is restored."""
     state = np.random.get_state()
     try:
         np.random.seed(5)

@@ -1,4 +1,4 @@
-"""What docstrings offer can be imported from where they say, and costs nothing before it is used."""
+"""Names in docstrings can be imported from the stated paths, and load nothing before they are used."""
 
 import ast
 import importlib
@@ -26,7 +26,7 @@ CLASSES = {
 
 
 def docstrings(name):
-    """Those of an object and of its public methods, the inherited ones included."""
+    """Return the docstrings of an object and of its public methods, inherited ones included."""
     value = getattr(fastmlp, name)
     found = [value.__doc__]
     for base in value.__mro__ if inspect.isclass(value) else ():
@@ -37,7 +37,7 @@ def docstrings(name):
 
 
 def offered(text):
-    """Names in backticks, and names in the types of parameters, attributes and results."""
+    """Return names in backticks, and names in the types of parameters, attributes and results."""
     quoted = re.findall(r"`([A-Z]\w*)", text)
     types = re.findall(r"^\s*[\w, ]+ : (.*)$", text, flags=re.MULTILINE)
     return {*quoted, *(word for line in types for word in re.findall(r"\b[A-Z]\w*", line))}

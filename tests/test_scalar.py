@@ -1,4 +1,4 @@
-"""The scalar differentiator against numbers worked by hand, central differences, and on awkward graphs.
+"""The scalar differentiator compared with worked examples, and on unusual graphs.
 
 Values marked exact are those of `worked_examples.md`, found in float64 by another automatic differentiator.
 """

@@ -46,7 +46,7 @@ class Heavy(SGD):
     learning_rate: float = 0.05
     factor: float = 2.0
 
-    def rates(self, t, eta):
+    def step_rates(self, t, eta):
         return super().step_rates(t, self.factor * eta)
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def test_values_of_another_type_are_refused(own, field, value, message):
 
 
 def test_a_class_defined_in_a_function(own):
-    """Its types may be names that nobody can look up: what cannot be known is not checked."""
+    """Types that cannot be resolved are not checked."""
     inner = own.inside()
     assert inner(2)([0, 1]).tolist() == [2.0, 2.0]
     with pytest.raises(ValueError, match="Inner: learning_rate must be a number"):
@@ -126,7 +126,7 @@ def test_a_class_defined_in_a_function(own):
 
 
 def test_rules_of_a_base_class_are_inherited(own):
-    """A learning rate may be a schedule, and a momentum is a share, with plain types too."""
+    """With plain types too, a learning rate may be a schedule, and a momentum is in [0, 1]."""
     for kind in (own.Heavy, own.Heavier):
         assert kind().momentum == 0.5
         assert kind(learning_rate=Cosine(0.1, 20)).schedule == Cosine(0.1, 20)
@@ -140,7 +140,7 @@ def test_rules_of_a_base_class_are_inherited(own):
 
 
 def test_in_an_estimator(own):
-    """The same as the built-in ones with the same numbers; cloned, and pickled."""
+    """Custom classes equal built-in ones with the same parameters, and can be cloned and pickled."""
     expected = coefs(SGD(0.1, momentum=0.5))
     for solver in (own.Heavy(), SGD(own.Halving(0.1, steps=1000), momentum=0.5), own.Heavier(own.Halving(0.05, 1000))):
         np.testing.assert_array_equal(coefs(solver), expected)

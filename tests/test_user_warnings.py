@@ -1,4 +1,4 @@
-"""Warnings name the line of the user's that called into fastmlp, from any depth."""
+"""Warnings name the user's line that called into fastmlp, from any depth."""
 
 import ast
 import warnings

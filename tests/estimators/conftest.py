@@ -7,7 +7,7 @@ from fastmlp.engine.small_batches import SmallBatchPredictor
 
 @pytest.fixture
 def short(monkeypatch):
-    """For each call that came to the short way: whether it was taken to its end."""
+    """List for each call of the fast path whether it returned predictions."""
     taken = []
     call = SmallBatchPredictor.__call__
 

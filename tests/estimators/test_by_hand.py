@@ -1,4 +1,4 @@
-"""What is set by hand, or copied from scikit-learn's model, is what predictions and further training start from."""
+"""Fitted attributes that were edited, or copied from scikit-learn's model, are used by predictions and training."""
 
 import copy
 import itertools
@@ -17,7 +17,7 @@ TASKS = ["binary", "classes", "labels", "regression", "outputs"]
 
 
 def pair(task, **parameters):
-    """Ours and scikit-learn's, with the same parameters."""
+    """Return fastmlp's and scikit-learn's models with the same parameters."""
     options = {"hidden_layer_sizes": (9, 5), "max_iter": 3, "random_state": 0, **parameters}
     ours = make(task, **{"batch_size": "auto", **options})
     return ours, getattr(sklearn.neural_network, type(ours).__name__)(**options)
@@ -109,7 +109,7 @@ def test_an_output_activation_that_was_set(task, out, method):
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_a_state_copied_from_scikit_learn(method, task, solver):
-    """The whole of it, its optimizer in the middle of the training included."""
+    """All fitted attributes, with the optimizer in the middle of a training."""
     X, y = draw(task)
     ours, theirs = pair(task, solver=solver, warm_start=True)
     theirs.fit(X, y)
@@ -127,7 +127,7 @@ def test_a_state_copied_from_scikit_learn(method, task, solver):
 @pytest.mark.parametrize("rate", ["invscaling", "adaptive"])
 @pytest.mark.parametrize("task", ["classes", "regression"])
 def test_learning_rate_of_scikit_learn_is_continued(task, rate):
-    """Lowered by its epochs or its plateaus; the further training goes on from there, and lowers it again."""
+    """A rate that was lowered by epochs or plateaus is used by further training, and lowered again."""
     X, y = draw(task)
     options = {"solver": "sgd", "learning_rate": rate, "learning_rate_init": 0.1, "tol": 0.1, "n_iter_no_change": 2}
     ours, theirs = pair(task, **{**options, "max_iter": 12})
@@ -167,7 +167,7 @@ def test_missing_arrays_are_refused(task, prediction_before):
     ("loss", "output"), [("squared_error", "softmax"), ("poisson", "logistic"), ("poisson", "relu")]
 )
 def test_edited_output_activation_with_another_gradient_is_refused(loss, output):
-    """scikit-learn's delta is a − y behind any of them; predictions honour them all the same."""
+    """scikit-learn's delta is a − y for any of them; predictions use the edited activation."""
     rng = np.random.RandomState(0)
     X, y = rng.standard_normal((30, 4)), rng.uniform(0.5, 2.0, (30, 2))
     model = MLPRegressor(loss, hidden_layer_sizes=(5,), random_state=0).partial_fit(X, y)
@@ -181,7 +181,7 @@ def test_edited_output_activation_with_another_gradient_is_refused(loss, output)
 
 
 def test_predicted_labels_are_those_of_the_fit():
-    """Whatever is put into `classes_`, as in scikit-learn."""
+    """An edit of `classes_` is ignored, as in scikit-learn."""
     X = np.linspace(-1, 1, 40).reshape(20, 2)
     y = np.where(X[:, 0] > 0, "yes", "no")
     models = [

@@ -1,4 +1,4 @@
-"""Early stopping judges by a score of scikit-learn where that has the loss, and else by the loss that is trained."""
+"""Early stopping uses scikit-learn's score for scikit-learn's losses, and else the training loss."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ LABELS = np.column_stack([X[:, 0] > 0, X[:, 1] > 0.5]).astype(int)
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("name", CASES)
 def test_validation_loss_is_the_training_loss(name, dtype, weighted):
-    """Of these rows and no others, in whatever order, with the parameters as they are now."""
+    """Of the validation rows only, in any order, with the current parameters."""
     problem = make_problem(CASES[name], rows=150, dtype=dtype, weighted=weighted)
     order = np.random.RandomState(1).permutation(150)[:131]
     loss = ValidationLoss(problem.network, problem.dataset, order)
@@ -57,7 +57,7 @@ def test_threads_and_layout_change_no_bit(dtype, sparse, monkeypatch):
 
 @pytest.mark.parametrize("started", [0, 1, 2])
 def test_threads_that_cannot_be_started(started, monkeypatch):
-    """Every part is computed, by however many threads there are: with the parameters of now, not of a call before."""
+    """All parts are computed by any number of threads, with the current parameters."""
     monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
     problem = make_problem(CASES["Huber(delta=0.5), identity, 3"], hidden=(33, 70), rows=410)
     order = np.random.RandomState(1).permutation(410)[:333]
@@ -115,7 +115,7 @@ METRICS = [
 
 
 def fit_and_split(estimator, y, monkeypatch, X=X, **params):
-    """A fitted model, and the rows that it was validated on."""
+    """Return a fitted model and its validation rows."""
     split = {}
 
     def remember(*arguments):
@@ -139,7 +139,7 @@ def fit_and_split(estimator, y, monkeypatch, X=X, **params):
     ("estimator", "params", "y", "metric"), METRICS, ids=[f"{p or e.__name__} {m}" for e, p, _, m in METRICS]
 )
 def test_validation_scores_and_restored_weights(estimator, params, y, metric, weighted, dtype, monkeypatch):
-    """The best score is the score of the model that came out of it: a loss is the smallest."""
+    """The best score is that of the fitted model; for a loss it is the smallest loss."""
     weights = np.random.RandomState(2).uniform(0.5, 2.0, len(X)) if weighted else None
     model, validation = fit_and_split(
         estimator, y, monkeypatch, X=X.astype(dtype), alpha=0.5, l1=0.1, sample_weight=weights, **params
@@ -158,7 +158,7 @@ def test_validation_scores_and_restored_weights(estimator, params, y, metric, we
 
 
 def loss_of(model, X, y, weights):
-    """The model's loss of these rows by its own network, or, where quantiles are sorted, by the formula."""
+    """Return the model's loss of these rows, computed by `Network`, or for sorted quantiles by the formula."""
     from fastmlp import Network
 
     loss = model.loss
@@ -185,7 +185,7 @@ def test_without_early_stopping_there_is_no_metric():
 
 @pytest.mark.parametrize("q", [0.05, 0.95])
 def test_extreme_quantile_is_reached(q):
-    """By R² the fit ended as soon as the middle of the targets was found."""
+    """With R² as the score, the fit stopped as soon as the mean of the targets was reached."""
     rng = np.random.RandomState(0)
     X = rng.standard_normal((4000, 3))
     y = X[:, 0] + (1 + abs(X[:, 1])) * rng.standard_normal(4000)
@@ -198,7 +198,7 @@ def test_extreme_quantile_is_reached(q):
 
 @pytest.mark.parametrize("loss", ["log_cosh", Quantile((0.1, 0.5, 0.9))], ids=str)
 def test_training_stops_when_the_loss_is_constant(loss):
-    """`tol` is what the loss must fall by, as the training loss must without early stopping."""
+    """The loss must decrease by `tol`, as the training loss without early stopping."""
     params = {"loss": loss, "early_stopping": True, "hidden_layer_sizes": (8,), "random_state": 0, "max_iter": 500}
     model = MLPRegressor(tol=0.02, n_iter_no_change=4, learning_rate_init=0.02, **params).fit(X, NUMBERS)
     losses = -np.array(model.validation_scores_)
@@ -218,7 +218,7 @@ def test_verbose_output(capsys):
 
 @pytest.mark.parametrize("before", ["squared_error", "huber"])
 def test_continuing_with_another_loss_discards_scores_of_another_metric(before):
-    """R² = 0.9 would be better than every −loss to come, and nothing new would be kept."""
+    """R² = 0.9 would be greater than any later negative loss, and no new weights would be kept."""
     params = {"hidden_layer_sizes": (8,), "random_state": 0, "learning_rate_init": 0.01}
     model = MLPRegressor(loss=before, early_stopping=True, warm_start=True, max_iter=60, **params)
     with pytest.warns(ConvergenceWarning):

@@ -1,6 +1,6 @@
-"""Bad input is refused with scikit-learn's type of exception and words that say what was given and what is allowed.
+"""Invalid input is refused with scikit-learn's exception types; messages say what was given and what is allowed.
 
-How a training that goes astray ends is in `test_errors_divergence.py`.
+Diverging trainings are tested in `test_errors_divergence.py`.
 """
 
 import re

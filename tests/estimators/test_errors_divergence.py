@@ -1,4 +1,4 @@
-"""Divergence is never silent, and does not take a usable model away when there is one."""
+"""Divergence is reported, and a usable model is kept if there is one."""
 
 import math
 
@@ -51,7 +51,7 @@ def test_features_near_the_largest_float_raise():
 
 
 def fit_with_early_stopping(module, kind, learning_rate_init):
-    """A diverged model and what it warned of."""
+    """Return a diverged model and its warnings."""
     params = {"early_stopping": True, "learning_rate_init": learning_rate_init, "max_iter": 200, **RUNAWAY}
     with np.errstate(all="ignore"), pytest.warns(ConvergenceWarning) as caught:
         model = getattr(module, kind)(**params).fit(X, TARGETS[kind])
@@ -95,7 +95,7 @@ def test_early_stopping_keeps_the_initial_weights_when_no_epoch_was_finite():
 
 
 def test_early_stopping_of_a_classifier_scores_no_network_that_is_not_finite():
-    """Probabilities of NaN are no predictions: their accuracy must not pass for the best."""
+    """The accuracy of NaN probabilities must not become the best score."""
     ours, messages = fit_with_early_stopping(fastmlp, "MLPClassifier", 1e50)
     assert_says_what_was_restored(ours, messages)
     assert ours.best_validation_score_ == np.nanmax(ours.validation_scores_)
@@ -117,7 +117,7 @@ def test_warm_start_that_diverges_at_once_keeps_the_initial_weights():
 
 
 def not_a_number(a, y):
-    """Of some targets: what a user forgot."""
+    """A loss that is NaN for some targets."""
     return (a - y) ** 2 + 0.0 * math.sqrt(y)
 
 
@@ -169,7 +169,7 @@ def test_scikit_learn_continues_too():
 
 
 def test_validation_loss_that_is_not_finite_warns():
-    """The only row that has no loss lies among those set aside: training's is finite."""
+    """The only row with a NaN loss is a validation row, so that the training loss is finite."""
     loss, y = fastmlp.Loss(not_a_number, slope), abs(X[:, 0])
     model = fastmlp.MLPRegressor(loss=loss, early_stopping=True, hidden_layer_sizes=(5,), max_iter=3, random_state=0)
     for row in range(len(y)):
@@ -193,7 +193,7 @@ def test_partial_fit_warns_of_an_infinite_loss():
 
 
 def test_lbfgs_warns_and_keeps_the_weights():
-    """As scikit-learn, which raises for weights alone."""
+    """As in scikit-learn, which raises for non-finite weights only."""
     model = fastmlp.MLPRegressor(loss=fastmlp.Loss(infinite, slope), solver="lbfgs", hidden_layer_sizes=(5,))
     with pytest.warns(ConvergenceWarning) as caught:
         model.fit(X, X[:, 0])

@@ -1,4 +1,4 @@
-"""Targets, weights and indices that do not go with the network: refused before a kernel sees them."""
+"""Targets, weights and indices that do not fit the network are refused before a kernel reads them."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_partial_fit_refuses_a_change_between_one_and_several_labels(before, aft
 
 
 def test_number_of_labels_per_row_is_read_from_y():
-    """As in scikit-learn, and not from the classes that are named."""
+    """As in scikit-learn, and not from `classes`."""
     model = MLPClassifier(random_state=0).partial_fit(X, SEVERAL, classes=[0, 1, 2])
     assert model.n_outputs_ == 2
     assert model.predict_proba(X).shape == (83, 2)

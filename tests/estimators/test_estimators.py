@@ -78,7 +78,7 @@ def public_fitted(model):
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_public_fitted_attribute(kind, solver, early_stopping):
-    """All that scikit-learn has, and of the same types: a NumPy float is a float."""
+    """All attributes of scikit-learn's models, with the same types; NumPy floats count as floats."""
     params = {"solver": solver, "early_stopping": early_stopping}
     ours = public_fitted(make_fitted(kind, **params))
     theirs = public_fitted(make(kind, sklearn.neural_network, **params).fit(X, TARGETS[kind]))

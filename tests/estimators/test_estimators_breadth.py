@@ -1,4 +1,4 @@
-"""All that the estimators take beyond scikit-learn: by name and as an object, refused where it does not fit."""
+"""Parameters beyond scikit-learn's: by name and as objects, and refused in combinations that do not fit."""
 
 import pickle
 
@@ -52,7 +52,7 @@ def distance_slope(a, y):
 
 
 def fit(task, dtype=np.float64, container="dense", **parameters):
-    """A model that learned something, the same after cloning and pickling; and its rows."""
+    """Check that a fitted model has learned, and is the same after cloning and pickling; return it and its rows."""
     X, y = draw(task, dtype, container)
     if parameters.get("loss") in ("poisson", "gamma", "tweedie"):
         y = np.exp(y / 4)
@@ -186,7 +186,7 @@ def test_in_a_search_and_calibrated():
 
 
 def test_dropout_goes_on_and_changes_nothing_else():
-    """The same bits for any number of threads; without dropout nothing more is drawn."""
+    """The bits are the same for any number of threads; without dropout no additional number is drawn."""
     X, y = draw("classes")
     options = {"dropout": 0.3, "input_dropout": 0.1, "hidden_layer_sizes": (40,)}
     one, three = (make("classes", n_jobs=n, **options).fit(X, y) for n in (1, 3))

@@ -1,4 +1,4 @@
-"""Predictions of a few rows, which take a short way past scikit-learn's validation: the long way's bits and errors."""
+"""Predictions of a few rows use a fast path without scikit-learn's validation, with the same bits."""
 
 import copy
 import pickle
@@ -33,7 +33,7 @@ TASKS = ["binary", "classes", "labels", "regression", "outputs"]
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("task", TASKS)
 def test_fast_path_has_the_same_bits(task, dtype, hidden, short):
-    """Of any number of rows: those within a larger batch, and those of an array in Fortran's order."""
+    """For any number of rows: also those of a larger batch, and of an array in Fortran order."""
     model, X = fitted(task, dtype, hidden_layer_sizes=hidden)
     together = long_way(model, np.asfortranarray(X))
     for rows in [*range(1, 10), 31, 32, 33, 63, BLOCK_ROWS]:
@@ -79,7 +79,7 @@ def test_predictions_are_new_arrays(short):
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_forms_of_input(dtype, form, short):
-    """Each is answered as a plain array of the same numbers is."""
+    """Each form has the predictions of a plain array with the same numbers."""
     convert, is_short = FORMS[form]
     model, X = fitted("classes", dtype)
     for count in (1, 9):
@@ -97,7 +97,7 @@ def test_forms_of_input(dtype, form, short):
 @pytest.mark.parametrize("form", ["float32", "float64", "int", "several"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_data_frames_take_the_fast_path(dtype, form, short):
-    """With the columns of the training, whatever object holds their names; others are compared by scikit-learn."""
+    """With the fitted column names in any object; other names are compared by scikit-learn."""
     X, y = draw("classes", dtype)
     names = [f"column {number}" for number in range(20)]
     model = make("classes", hidden_layer_sizes=(19, 6)).fit(pandas.DataFrame(X, columns=names), y)
@@ -120,7 +120,7 @@ def test_data_frames_take_the_fast_path(dtype, form, short):
 
 
 def test_copies_of_arrays_in_another_type_follow_edits(short):
-    """Rows of float64 for a model in float32: computed in float64, from what the arrays hold at each call."""
+    """float64 rows of a float32 model are computed in float64, with the current values of its arrays."""
     model, X = fitted("classes", np.float32)
     rows = X[:3].astype(np.float64)
     for _ in range(3):
@@ -131,7 +131,7 @@ def test_copies_of_arrays_in_another_type_follow_edits(short):
 
 
 def test_arrays_of_a_model_that_predicts_cannot_be_resized():
-    """NumPy refuses: their memory would be freed below the records that hold its address."""
+    """NumPy refuses to resize them, since records hold their addresses."""
     model, X = fitted("regression")
     model.coefs_ = [coef.copy() for coef in model.coefs_]
     model.intercepts_ = [intercept.copy() for intercept in model.intercepts_]
@@ -151,7 +151,7 @@ def test_arrays_of_a_model_that_predicts_cannot_be_resized():
 
 @pytest.mark.parametrize("task", ["binary", "classes", "regression"])
 def test_predictions_of_one_model_in_threads(task):
-    """Each gets its own rows' answers, thousands of times."""
+    """Each thread gets the predictions of its own rows, in thousands of calls."""
     model, X = fitted(task)
     together = answers(model, X)
 

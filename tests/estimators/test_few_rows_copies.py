@@ -1,4 +1,4 @@
-"""Copies of a model's state after predictions: each answers for itself, and none keeps another alive."""
+"""Copies of a model's state after predictions are independent, and do not keep each other alive."""
 
 import copy
 import gc
@@ -16,7 +16,7 @@ pytestmark = ignores_max_iter
 @pytest.mark.parametrize("dtype", [np.float32, np.int64, np.bool_])
 @pytest.mark.parametrize("task", ["binary", "classes", "regression"])
 def test_a_copy_of_the_state_answers_for_itself(task, dtype):
-    """For rows of a type that nobody has asked for yet, after the model that it came from was fitted again."""
+    """For rows of a new type, after the original model was fitted again."""
     model, X = fitted(task)
     y = draw(task)[1]
     snapshot = copy.copy(model)
@@ -30,7 +30,7 @@ def test_a_copy_of_the_state_answers_for_itself(task, dtype):
 
 
 def test_a_copy_of_the_state_keeps_its_features():
-    """Were the other's matrix of 4000 rows read, it would be far behind these rows' end."""
+    """Reading the other model's matrix of 4000 rows would exceed these rows' memory."""
     model, X = fitted("regression")
     snapshot = copy.copy(model)
     vars(snapshot).update(vars(model))
@@ -43,7 +43,7 @@ def test_a_copy_of_the_state_keeps_its_features():
 
 @pytest.mark.parametrize("task", ["binary", "classes", "labels", "regression"])
 def test_a_model_is_freed_at_once(task):
-    """Without the collector's help, whatever it has answered."""
+    """Without garbage collection, after any prediction."""
     gc.collect()
     gc.disable()
     try:

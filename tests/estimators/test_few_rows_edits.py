@@ -1,4 +1,4 @@
-"""Whatever a user changes in a fitted model counts in the next prediction, of few rows too, as scikit-learn does it."""
+"""Any change of a fitted model is used by the next prediction, of few rows too, as in scikit-learn."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ pytestmark = ignores_max_iter
 
 
 def duplicate(model, X, y):
-    """scikit-learn's model with the same parameters; not the same arrays."""
+    """Return scikit-learn's model with the same parameters, in other arrays."""
     kind = getattr(sklearn.neural_network, type(model).__name__)
     known = kind().get_params()
     other = kind(**{name: value for name, value in model.get_params().items() if name in known}).fit(X, y)
@@ -59,7 +59,7 @@ def strided(model):
 
 
 def narrower(model):
-    """Pruned: two units of the first hidden layer less."""
+    """Remove two units of the first hidden layer."""
     model.coefs_[0], model.coefs_[1] = model.coefs_[0][:, 2:], model.coefs_[1][2:]
     model.intercepts_[0] = model.intercepts_[0][2:]
 
@@ -73,7 +73,7 @@ def other_output(model):
 
 
 def other_parameters(model):
-    """That say nothing about a prediction."""
+    """Parameters that do not affect predictions."""
     model.set_params(alpha=3.0, hidden_layer_sizes=(2,), solver="lbfgs", random_state=5)
 
 
@@ -87,7 +87,7 @@ EDITS = [
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("task", ["binary", "classes", "regression"])
 def test_edits_are_used_by_the_next_prediction(task, dtype, edit):
-    """In few rows and in many, once and again; the classes as scikit-learn has them, the numbers up to rounding."""
+    """For few and many rows, in repeated calls: equal classes, and numbers equal up to rounding, to scikit-learn's."""
     model, X = fitted(task, dtype)
     model.predict(X[:3])
     other = duplicate(model, X, draw(task)[1])
@@ -103,7 +103,7 @@ def test_edits_are_used_by_the_next_prediction(task, dtype, edit):
 
 
 def test_edits_in_place_are_used_by_both_paths():
-    """A thousand small edits, each of which the very next prediction knows."""
+    """Each of a thousand small edits is used by the next prediction."""
     model, X = fitted("regression")
     rng = np.random.RandomState(0)
     for _ in range(300):
@@ -131,7 +131,7 @@ def whole_numbers(array):
 @pytest.mark.filterwarnings("ignore:Setting the (strides|dtype):DeprecationWarning")  # from NumPy 2.4 on
 @pytest.mark.parametrize("change", [transposed, one_column_for_all, reversed_bytes, whole_numbers])
 def test_changes_of_an_arrays_attributes_are_noticed(change):
-    """Of a square layer, whose shape stays; what it says now is what counts, as in scikit-learn."""
+    """Attributes of a square matrix, whose shape stays, are read at each call, as in scikit-learn."""
     X, y = draw("regression")
     model = make("regression", hidden_layer_sizes=(9, 9)).fit(X, y)
     model.coefs_ = [coef.copy() for coef in model.coefs_]
@@ -225,7 +225,7 @@ UNFIT_CHANGES = {
 
 @pytest.mark.parametrize("part", UNFIT_CHANGES)
 def test_arrays_that_do_not_fit_together(part):
-    """In a process of its own, as the memory's manager may find out much later."""
+    """In a child process, since the allocator may detect damage much later."""
     run = subprocess.run(
         [sys.executable, "-c", UNFIT, *UNFIT_CHANGES[part]],
         env=environment(os.environ.get("NUMBA_CACHE_DIR")), cwd=TESTS, capture_output=True, text=True,
@@ -239,7 +239,7 @@ def test_arrays_that_do_not_fit_together(part):
 )
 @pytest.mark.parametrize("task", ["classes", "regression"])
 def test_many_rows_prepare_the_fast_path(task, container, monkeypatch):
-    """Those of a matrix that takes the long way, too."""
+    """Also for a matrix that does not use the fast path."""
     monkeypatch.setattr("fastmlp.engine.small_batches.SHORT_OPERATIONS", 1)
     X, y = draw(task)
     inputs = container(np.tile(X, (100, 1)))

@@ -39,7 +39,7 @@ def test_errors_equal_scikit_learns(rows):
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_single_value_that_is_not_finite_is_refused(dtype, bad, short):
-    """In any place of any row; numbers as large as there are, and subnormal ones, are fine."""
+    """In any position of any row; the largest and subnormal numbers are accepted."""
     model, X = fitted("classes", dtype)
     short.clear()
     for rows, row, column in ((1, 0, 0), (203, 202, 19), (1, 0, 19), (9, 8, 7), (64, 63, 19), (64, 0, 8)):

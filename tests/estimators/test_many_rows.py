@@ -27,7 +27,7 @@ MANY = {"none": ((), 60_000), "one": ((1,), 9_000), "narrow": ((7, 3), 9_000), "
 @pytest.mark.parametrize("n_jobs", [1, 2])
 @pytest.mark.parametrize("size", MANY)
 def test_many_rows_are_validated_once(size, n_jobs, form, monkeypatch):
-    """Nobody asks scikit-learn to look at every number: the kernels do. The bits are those of the long way."""
+    """The kernels check the numbers, not scikit-learn; the bits are the same as with its validation."""
     hidden, rows = MANY[size]
     model, X = fitted("classes", hidden_layer_sizes=hidden, n_jobs=n_jobs, max_iter=1)
     X = np.resize(8 * X, (rows, X.shape[1]))
@@ -62,7 +62,7 @@ def test_large_data_frame_is_validated_once(monkeypatch):
 
 
 def test_a_list_is_converted_once(monkeypatch):
-    """However many rows there are: of a large network they are more than the short way once took."""
+    """For any number of rows, also with a large network."""
     model, X = fitted("classes", hidden_layer_sizes=(3000, 400))
     rows = np.resize(X, (460, 20)).tolist()
     expected = long_way(model, rows)

@@ -106,7 +106,7 @@ def test_batch_larger_than_the_data_is_clipped():
 @pytest.mark.parametrize("solver", STOCHASTIC)
 @pytest.mark.parametrize("task", ["multiclass", "multilabel", "multioutput", "poisson"])
 def test_sequence_of_partial_fits(task, solver):
-    """Chunks of different sizes, dense and sparse, weighted and not; the moments and the rates go on."""
+    """Chunks of different sizes, dense and sparse, weighted and not; moments and rates continue."""
     X, y = make_data(task)
     weights = make_weights()
     ours, theirs = pair = make_pair(task, learning_rate="invscaling", **SOLVERS[solver])

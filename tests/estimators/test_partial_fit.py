@@ -1,4 +1,4 @@
-"""``partial_fit`` goes on with what its last call prepared: the bits of a call that prepares everything anew."""
+"""`partial_fit` reuses the preparation of its last call, with the bits of a call that prepares everything again."""
 
 import copy
 import pickle
@@ -15,19 +15,19 @@ from fastmlp.estimators.fitting import Continuation
 
 
 def classes_of(task):
-    """What the first call says; a column stands for each label."""
+    """Return the arguments of the first call only; each label has a column."""
     known = {"binary": [False, True], "classes": [0, 1, 2], "labels": [0, 1, 2]}
     return {"classes": known[task]} if task in known else {}
 
 
 def forget(model):
-    """The model without what its last call prepared."""
+    """Return the model without the preparation of its last call."""
     model._continuation = None
 
 
 @pytest.fixture
 def taken(monkeypatch):
-    """For each call that asked whether it may go on: whether it did."""
+    """List for each call whether it reused the preparation."""
     answers = []
     resume = Continuation.resume
 
@@ -41,7 +41,7 @@ def taken(monkeypatch):
 
 
 def both(task, steps, **parameters):
-    """The results of one model that goes on and of one that prepares each call anew."""
+    """Return the results of a model that reuses preparations, and of one that prepares each call again."""
     models = [make(task, **{"batch_size": "auto", **copy.deepcopy(parameters)}) for _ in range(2)]
     for index, model in enumerate(models):
         for step in steps:
@@ -215,7 +215,7 @@ def test_copies_train_independently(copied):
 
 @pytest.mark.parametrize("wrong", ["nan", "class", "columns", "rows", "negative", "weights", "classes"])
 def test_errors_equal_those_of_the_first_call(wrong):
-    """Whether a call goes on or not, and nothing has changed after it."""
+    """With and without a reused preparation; nothing changes."""
     task = "regression" if wrong == "negative" else "classes"
     X, y = draw(task)
     y = np.abs(y)

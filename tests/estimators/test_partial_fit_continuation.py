@@ -63,7 +63,7 @@ def test_shallow_copy_of_another_type_leaves_the_original_unchanged():
 
 
 def test_one_call_at_a_time_holds_the_continuation():
-    """The others prepare everything anew, with moments of their own: by the same bits where they come one by one."""
+    """Other calls prepare everything again, with their own moments; one after the other they have the same bits."""
     X, y = draw("regression")
     model, other = (make("regression", batch_size=32).partial_fit(X, y).partial_fit(X, y) for _ in range(2))
     kept = Continuation.take(model)
@@ -80,7 +80,7 @@ def test_one_call_at_a_time_holds_the_continuation():
 
 
 def test_models_that_share_their_attributes_take_turns():
-    """``vars(other).update(vars(model))`` hands on what a call left ready, too."""
+    """``vars(other).update(vars(model))`` also copies the preparation of a call."""
     X, y = draw("regression")
     model = make("regression", batch_size=32).partial_fit(X, y).partial_fit(X, y)
     other = make("regression")

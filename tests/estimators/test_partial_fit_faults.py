@@ -1,4 +1,4 @@
-"""What may go wrong between two calls of ``partial_fit``: other shapes, threads, edits in place, what stays referenced.
+"""Changes between two calls of `partial_fit`: other shapes, threads, edits in place.
 
 What might lead kernels out of their arrays runs in a process of its own, which may die without ending the tests.
 """
@@ -42,7 +42,7 @@ def refused(call):
 
 
 def in_another_process(program):
-    """Run it after the common beginning; the process must end by itself."""
+    """Run a program after the common beginning, in a process that must end without an error."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
         [sys.executable, "-c", _BEGIN + program], env=environment, capture_output=True, text=True, timeout=300
@@ -155,7 +155,7 @@ def test_change_of_any_parameter_is_noticed(kind):
 
 
 class WithProperty(MLPRegressor):
-    """Its loss is a property."""
+    """A regressor whose loss is a property."""
 
     @property
     def loss(self):

@@ -14,7 +14,7 @@ pytestmark = ignores_max_iter
 
 
 class Ending(Schedule):
-    """Constant, and ends where it is told to."""
+    """A constant schedule with a given end."""
 
     end = None
 
@@ -46,7 +46,7 @@ def test_a_schedule_that_ends_at_no_number_is_refused(end, monkeypatch):
 
 
 class Breaking(Ending):
-    """Has no rates."""
+    """A schedule that raises."""
 
     def at(self, t):
         raise ZeroDivisionError("no rates")
@@ -94,7 +94,7 @@ def test_a_fit_that_is_refused_late_changes_nothing(what, fitted, monkeypatch):
 
 
 def test_continued_call_is_validated_on_a_copy():
-    """What a check leaves on the model stays away from it if the call is refused."""
+    """Attributes that a check sets do not appear on the model if the call is refused."""
     X, y = draw("classes")
     model = make("classes", batch_size="auto").partial_fit(X, y, classes=[0, 1, 2]).partial_fit(X, y)
     del model.classes_

@@ -1,4 +1,4 @@
-"""A refused fit changes nothing: the model is what it was, bit for bit, and one that was never fitted stays so."""
+"""A refused fit leaves a model unchanged, bit for bit, and an unfitted model unfitted."""
 
 import pickle
 
@@ -54,7 +54,7 @@ REFUSED = {
 
 
 def state_of(model):
-    """What a model has besides its parameters, value by value, to the bit."""
+    """Return all attributes of a model besides its parameters, comparable bit for bit."""
     parameters = model.get_params()
     return {name: pickle.dumps(value) for name, value in model.__getstate__().items() if name not in parameters}
 

@@ -20,7 +20,7 @@ WEIGHTS = np.random.RandomState(1).randint(1, 9, 203) / 4
 
 
 def weights_times(factor, dtype):
-    """In float32 where it holds them."""
+    """Return the weights in float32 if they can be represented, else in float64."""
     weights = WEIGHTS * factor
     with np.errstate(over="ignore"):
         cast = weights.astype(dtype)
@@ -74,7 +74,7 @@ def test_same_bits_wherever_weights_are_used(parameters, dtype, factor):
 
 @pytest.mark.parametrize(("dtype", "factor"), SIZES)
 def test_partial_fit(dtype, factor):
-    """Each call has weights of its own size; the penalty counts against them as they were given."""
+    """Each call has weights of another scale; the penalty is relative to the given weights."""
 
     def fit(model, X, y, weights):
         penalty = model.alpha
@@ -90,7 +90,7 @@ def test_partial_fit(dtype, factor):
 @pytest.mark.parametrize(("kind", "task"), [("MLPClassifier", "binary"), ("MLPRegressor", "regression")])
 @pytest.mark.parametrize(("dtype", "size"), [(np.float32, 5e37), (np.float64, 1e300), (np.float32, 1e300)])
 def test_parity_with_scikit_learn(kind, task, solver, dtype, size):
-    """scikit-learn in float64, whose weights are far from the largest number there."""
+    """Compared with scikit-learn in float64, where the weights do not overflow."""
     X, y = draw(task, dtype, features=5)
     parameters = {"hidden_layer_sizes": (4,), "solver": solver, "max_iter": 5, "random_state": 0, "activation": "tanh"}
     theirs = getattr(sklearn.neural_network, kind)(**parameters).fit(X.astype(np.float64), y, WEIGHTS * size)
@@ -105,7 +105,7 @@ def test_parity_with_scikit_learn(kind, task, solver, dtype, size):
 @pytest.mark.parametrize("size", [5e37, 1e300, 1e-40, 1e-300, 5e-324])
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_network(container, size):
-    """A mean knows no size of weights."""
+    """A weighted mean does not depend on the scale of the weights."""
     X, y = draw("regression", np.float32, container)
     net = Network([20, 3, 1], ["tanh", "identity"], "half_squared_error", dtype="float32")
     weights = np.array([1, 2, 0] * 67 + [1, 1])

@@ -14,7 +14,7 @@ from fastmlp.training.validation_loss import ValidationLoss
 
 
 def crossing_model(n_targets=1, crossing=False, **params):
-    """Three quantiles that have seen so little that they cross."""
+    """Return a model of three quantiles with so little training that they cross."""
     y = NUMBERS if n_targets == 1 else np.column_stack([NUMBERS, X[:, 3] - NUMBERS])
     loss = Quantile((0.3, 0.5, 0.7), crossing=crossing) if crossing is not True else Quantile((0.3, 0.5, 0.7))
     model = MLPRegressor(loss=loss, hidden_layer_sizes=(8,), max_iter=3, random_state=0, **params)
@@ -24,7 +24,7 @@ def crossing_model(n_targets=1, crossing=False, **params):
 
 @pytest.mark.parametrize("n_targets", [1, 2])
 def test_sorted_predictions(n_targets):
-    """What is trained is the same; what is predicted is sorted, for each target by itself."""
+    """The training is the same; predictions are sorted for each target."""
     (model, y), (crossed, _) = crossing_model(n_targets), crossing_model(n_targets, crossing=True)
     for ours, theirs in zip(model.coefs_, crossed.coefs_, strict=True):
         np.testing.assert_array_equal(ours, theirs)

@@ -1,4 +1,4 @@
-"""Targets mean what they mean to scikit-learn: indicators of any values, labels of any type, values."""
+"""Targets have scikit-learn's meaning: indicators of any value, labels of any type, numbers."""
 
 import numpy as np
 import pandas
@@ -107,7 +107,7 @@ NO_NUMBERS = {
 @pytest.mark.parametrize("task", ["regression", "outputs"])
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_values_that_are_not_numbers(method, task, values):
-    """Refused with scikit-learn's type of exception, also by a model that goes on."""
+    """Refused with scikit-learn's exception type, also by a model that continues."""
     X, y = draw(task)
     given = NO_NUMBERS[values](np.rint(10 * y))
     with pytest.raises((ValueError, TypeError)) as theirs:

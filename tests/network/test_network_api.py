@@ -25,7 +25,7 @@ def total(values):
 
 
 def scalar_outputs(coefs, intercepts, x, names):
-    """One row through the network, number by number; the last layer's pre-activations and outputs."""
+    """Return the last layer's pre-activations and outputs for one row, computed with scalars."""
     h = x
     for coef, intercept, name in zip(coefs, intercepts, names, strict=True):
         z = h @ coef + intercept
@@ -50,7 +50,7 @@ def scalar_loss(name, a, t):
 
 
 def differentiate(problem):
-    """Loss, and the gradients for coefs, intercepts and X, of numbers that remember how they were made."""
+    """Return the loss and its gradients for coefs, intercepts and X, computed by `fastmlp.scalar`."""
     net = problem.net
     values = np.vectorize(Value, otypes=[object])
     coefs, intercepts = [values(c) for c in net.coefs], [values(b) for b in net.intercepts]
@@ -121,7 +121,7 @@ class TestSecondDerivatives:
 
 
 class Squares:
-    """A loss with a second derivative of its own behind softmax, as its matrix or its diagonal."""
+    """A loss with softmax whose second derivative is given as a matrix or as its diagonal."""
 
     def __init__(self, matrix):
         self.matrix = matrix
@@ -190,7 +190,7 @@ class TestForward:
 @pytest.mark.parametrize("case", CASES)
 class TestOutputDerivatives:
     def test_backward_is_a_vector_jacobian_product(self, case):
-        """Of s = Σ c a for some numbers c: central differences of the forward pass."""
+        """The gradient of s = Σ c a for given c equals central differences of the forward pass."""
         problem = Problem(case, seed=2)
         net = problem.net
         c = np.random.RandomState(0).standard_normal((7, net.layout.layer_sizes[-1]))

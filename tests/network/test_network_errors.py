@@ -1,4 +1,4 @@
-"""What `Network` refuses, and how it says so: what was given, what is allowed, what to do."""
+"""Errors of `Network`: messages say what was given, what is allowed and what to do."""
 
 import numpy as np
 import pytest
@@ -99,7 +99,7 @@ def test_hessian_needs_second_derivatives():
 
 
 def test_weights_taken_from_views_of_themselves():
-    """Whatever is assigned was read before anything was written."""
+    """Values are read before anything is written."""
 
     def assign_coefs(net, arrays):
         net.coefs = arrays
