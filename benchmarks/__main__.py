@@ -21,7 +21,7 @@ from .chart import draw_chart
 from .goals import GOALS, Measured
 from .peers import NAMES, SUBJECT
 from .record import read_record, write_record
-from .session import SUITES, MeasurementPlan, Session, run_session
+from .session import SUITES, Session, SessionConfig, run_session
 from .threads import all_cores
 
 
@@ -68,13 +68,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def find_sessions(options: argparse.Namespace) -> list[Session]:
-    """Measured here, in processes of their own, or read."""
+    """Return the sessions: measured here, in child processes, or read from a file."""
     if options.read:
         return read_record(options.read)
     numbers = [options.threads] if options.threads else sorted({1, len(all_cores())})
     dtypes = ["float32", "float64"] if options.dtype == "both" else [options.dtype]
     plans = [
-        MeasurementPlan(
+        SessionConfig(
             number, dtypes, options.pairs, options.epochs, options.cases, options.peers, options.suites, options.cells
         )
         for number in numbers
@@ -87,8 +87,8 @@ def find_sessions(options: argparse.Namespace) -> list[Session]:
     return [run_session(plans[0])] if len(plans) == 1 else [run_elsewhere(options, plan) for plan in plans]
 
 
-def run_elsewhere(options: argparse.Namespace, plan: MeasurementPlan) -> Session:
-    """A session in a process of its own, whose libraries are told their number of threads before they start."""
+def run_elsewhere(options: argparse.Namespace, plan: SessionConfig) -> Session:
+    """Run a session in a child process, whose environment sets the number of threads before libraries start."""
     command = [sys.executable, "-m", "benchmarks", "--part", "--threads", str(plan.threads)]
     command += ["--dtype", options.dtype, "--pairs", str(plan.pairs)]
     for name in ("suites", "cases", "peers"):
@@ -106,12 +106,12 @@ def run_elsewhere(options: argparse.Namespace, plan: MeasurementPlan) -> Session
         print(flush=True)
         if Path(file).exists():
             return read_record(file)[0]
-    settings = {"threads": plan.threads, "pairs": plan.pairs, "epochs": plan.epochs}
-    return Session({}, settings, errors=[f"its process ended with code {run.returncode} and left no record"])
+    configuration = {"threads": plan.threads, "pairs": plan.pairs, "epochs": plan.epochs}
+    return Session({}, configuration, errors=[f"its process ended with code {run.returncode} and left no record"])
 
 
 def everything(sessions: list[Session]) -> tuple[list, list]:
-    """Comparisons and findings of all sessions."""
+    """Return the comparisons and findings of all sessions."""
     comparisons = [one for session in sessions for one in session.comparisons]
     return comparisons, [one for session in sessions for one in session.findings]
 

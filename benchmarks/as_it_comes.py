@@ -1,4 +1,4 @@
-"""Both libraries as they come, in wall seconds: `defaults.py` runs this file as a process of its own, without limits.
+"""Wall times of both libraries with their default threads; `defaults.py` runs this file in a child process.
 
 Nobody is told how many threads to use: ours has ``n_jobs=None``, scikit-learn's BLAS takes what it takes by itself.
 Trainings, predictions of many rows, and searches whose fits run in worker processes. Each row is a line of JSON.
@@ -37,7 +37,7 @@ ALIKE = 0.01  # the most that two mean scores may differ
 
 
 def measure_all(dtypes: list[str], pairs: int, epochs: int | None, names: list[str] | None) -> Iterator[dict]:
-    """Everything, as `row` has it; where cases are named, their trainings alone."""
+    """Yield all measurements as `row` formats them; if cases are named, only their trainings."""
     for dtype in dtypes:
         for case in find_trainings(names):
             one = compare(measure(case, dtype, [OURS, THEIRS], pairs, epochs), OURS.name, THEIRS.name)
@@ -52,17 +52,17 @@ def measure_all(dtypes: list[str], pairs: int, epochs: int | None, names: list[s
 
 
 def find_trainings(names: list[str] | None) -> list[Case]:
-    """The cases of these names, or the usual ones and a wider one."""
+    """Return the cases with these names, or the usual ones and a wider one."""
     return [case for case in find_cases(names) if THEIRS.name in case.peers] if names else [*CASES, WIDER]
 
 
 def many_rows(dtype: str) -> list[Cell]:
-    """The sweep's named predictions of many rows."""
+    """Return the sweep's named predictions of many rows."""
     return [cell for cell in NAMED if not cell.trains and cell.rows >= MANY and cell.dtype == dtype]
 
 
 def time_searches(case: Case, dtype: str, pairs: int) -> Iterator[dict]:
-    """Searches and cross-validations over both libraries' estimators, in this process and in workers."""
+    """Yield searches and cross-validations over both libraries' estimators, in this process and in workers."""
     X, y = make_data(case, dtype)
     estimators = [make_estimator(peer, case) for peer in (OURS, THEIRS)]
     for n_jobs in (None, 2, -1):
@@ -77,17 +77,17 @@ def make_estimator(peer: EstimatorPeer, case: Case):
 
 
 def search_scores(estimator, X, y, n_jobs: int | None) -> np.ndarray:
-    """Mean score of each point of the grid."""
+    """Return the mean score of each point of the grid."""
     return GridSearchCV(estimator, GRID, cv=FOLDS, n_jobs=n_jobs).fit(X, y).cv_results_["mean_test_score"]
 
 
 def fold_scores(estimator, X, y, n_jobs: int | None) -> np.ndarray:
-    """Score of each fold."""
+    """Return the score of each fold."""
     return cross_val_score(estimator, X, y, cv=FOLDS, n_jobs=n_jobs)
 
 
 def time_scores(what: str, dtype: str, calls: list[Callable[[], np.ndarray]], pairs: int) -> dict:
-    """Both calls in turn, after one that starts the workers, compiles and is judged."""
+    """Time both calls in turn, after a first pair that starts workers, compiles and is checked."""
     ours, theirs = (call() for call in calls)
     apart = float(np.abs(ours - theirs).max())
     if not apart <= ALIKE:
@@ -97,7 +97,7 @@ def time_scores(what: str, dtype: str, calls: list[Callable[[], np.ndarray]], pa
 
 
 def row(what: str, dtype: str, ratio: Spread | None, wrong: str | None) -> dict:
-    """What goes to the process that reads."""
+    """Return what is sent to the parent process."""
     return {"what": what, "dtype": dtype, "ratio": asdict(ratio) if ratio else None, "wrong": wrong}
 
 

@@ -1,4 +1,4 @@
-"""The measurement of calls that take microseconds: in turn, A B A B …, each a loop that fills its time."""
+"""Timing of calls that take microseconds: in turn, A B A B …, each as a loop of fixed duration."""
 
 import gc
 from collections.abc import Callable
@@ -13,7 +13,7 @@ LOOPS = 5  # of each call in one of the pairs that were asked for
 def measure_calls(
     calls: dict[str, Callable], pairs: int, seconds: float = SECONDS, loops: int = LOOPS
 ) -> dict[str, list[float]]:
-    """Seconds of one call, by name; the k-th entries of every name ran one after the other, loops × pairs in all."""
+    """Return the seconds of one call by name; the k-th entries of all names form a pair."""
     counts = {name: count_calls(call, seconds) for name, call in calls.items()}
     times: dict[str, list[float]] = {name: [] for name in calls}
     gc.collect()
@@ -24,7 +24,7 @@ def measure_calls(
 
 
 def time_calls(call: Callable, count: int, clock: Clock = perf_counter) -> float:
-    """Seconds that so many calls take."""
+    """Return the seconds of that many calls."""
     repeats = range(count)
     start = clock()
     for _ in repeats:
@@ -33,7 +33,7 @@ def time_calls(call: Callable, count: int, clock: Clock = perf_counter) -> float
 
 
 def count_calls(call: Callable, seconds: float, clock: Clock = perf_counter) -> int:
-    """How many calls fill this time; the first ones, which load and compile, do not count."""
+    """Return how many calls fill this time; the first calls, which load and compile, are not counted."""
     call()
     count = 1
     while (taken := time_calls(call, count, clock)) < seconds / 4:

@@ -1,6 +1,6 @@
-"""The cases: what is trained, for how long, and which final loss is a right answer.
+"""Training problems: rows, network, number of epochs, and the band of correct final losses.
 
-A case is data, nothing else. A new one is a new line in `CASES`; `engine/dataset.py` makes its rows from it, every peer
+A case is data only. A new one is a new line in `CASES`; `data.py` makes its rows from it, every peer
 in `peers.py` builds its network from it, `judge.py` holds every peer to its `loss_band`.
 """
 
@@ -13,7 +13,7 @@ THREADED = (*DENSE, "fastmlp-1")  # where two threads are held against one
 
 @dataclass(frozen=True)
 class Case:
-    """One training problem; what is not named here is as in scikit-learn's MLP: Adam and its defaults.
+    """One training problem; everything else is the default of scikit-learn's MLP with Adam.
 
     Attributes
     ----------
@@ -61,26 +61,26 @@ class Case:
 
     @property
     def outputs(self) -> int:
-        """Width of the last layer: two classes share one logistic unit."""
+        """Return the width of the last layer; two classes share one logistic unit."""
         return 1 if self.task == "classification" and self.classes == 2 else self.classes
 
     @property
     def widths(self) -> list[int]:
-        """Width of every layer, input and output included."""
+        """Return the width of each layer, input and output included."""
         return [self.features, *self.hidden, self.outputs]
 
     def steps(self, epochs: int) -> int:
-        """Number of updates in `epochs`: the last batch of an epoch may be short."""
+        """Return the number of updates in `epochs`; the last batch of an epoch may be short."""
         return epochs * -(-self.rows // self.batch)
 
     def declines(self, peer: str) -> str | None:
-        """Why this peer takes no part, None if it does."""
+        """Return why this peer does not take part, or None."""
         if peer in self.peers:
             return None
         return "has no path for sparse rows" if self.density else "is left out of this case"
 
     def operations(self) -> int:
-        """Multiplications and additions that a row asks of the matrix products in one step.
+        """Return the floating-point operations per row of a step's matrix products.
 
         Two for each weight forward, two for its gradient, and two back to the layer's input, which the first layer
         needs not. Activations, loss and update are not counted.
@@ -112,7 +112,7 @@ SIMPLECHAINS = Case("simplechains", 10_000, 4, 4, (32, 16), 10_000, epochs=10_00
 
 
 def find_cases(names: list[str] | None) -> list[Case]:
-    """The cases of these names in the table's order, or all of them, the published one last."""
+    """Return the cases with these names in the table's order, or all of them, the published one last."""
     everything = (*CASES, SIMPLECHAINS)
     known = [case.name for case in everything]
     unknown = [name for name in names or [] if name not in known]

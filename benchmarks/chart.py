@@ -1,4 +1,4 @@
-"""The chart: how many times as fast fastmlp is, a bar for each peer in each case, drawn from what was measured."""
+"""The chart: fastmlp's speed relative to each peer in each case, as bars."""
 
 from .comparison import GEOMETRIC_MEAN, Comparison
 from .session import Session
@@ -10,7 +10,7 @@ NUMBERS = {"xytext": (3, 0), "textcoords": "offset points", "va": "center", "fon
 
 
 def draw_chart(path: str, sessions: list[Session]) -> None:
-    """Write the file; its ending says the format. One panel for each number of threads and type."""
+    """Write the file in the format of its ending, with one panel for each number of threads and type."""
     import matplotlib
 
     matplotlib.use("agg")
@@ -39,7 +39,7 @@ def draw_chart(path: str, sessions: list[Session]) -> None:
 
 
 def find_panels(sessions: list[Session]) -> dict[tuple[int, str], list[Comparison]]:
-    """What to draw, by threads and type: right answers of known peers."""
+    """Return what to draw, by threads and type: correct results of known peers."""
     panels: dict[tuple[int, str], list[Comparison]] = {}
     for session in sessions:
         for one in session.comparisons:
@@ -49,7 +49,7 @@ def find_panels(sessions: list[Session]) -> dict[tuple[int, str], list[Compariso
 
 
 def draw_panel(axis, panel: list[Comparison]) -> None:
-    """Horizontal bars from one, in the table's order from the top; lines show the lowest and the highest pair."""
+    """Draw horizontal bars from one, in the table's order from the top; lines span lowest to highest pair."""
     cases = list(dict.fromkeys(one.case for one in panel))
     peers = [peer for peer in COLOURS if any(one.peer == peer for one in panel)]
     height = BAR / len(peers)

@@ -1,4 +1,4 @@
-"""The comparison: fastmlp beside one peer, in speed and in final loss."""
+"""Comparison of fastmlp with one peer, in speed and final loss."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ class Comparison:
 
 
 def compare(result: Measurement, subject: str, peer: str) -> Comparison:
-    """The subject's times and final losses beside one peer's."""
+    """Compare the subject's times and final losses with one peer's."""
     name, dtype, threads = result.case.name, result.dtype, result.threads
     wrong = "; ".join(f"{who}: {result.wrong[who]}" for who in (subject, peer) if who in result.wrong)
     if wrong:
@@ -40,7 +40,7 @@ def compare(result: Measurement, subject: str, peer: str) -> Comparison:
 
 
 def average(comparisons: list[Comparison]) -> list[Comparison]:
-    """One geometric mean for each type and peer; a case with a wrong answer is left out, and named.
+    """Return a geometric mean for each type and peer; cases with a wrong result are omitted and named.
 
     Its `low` and `high` are the means of the cases' lowest and highest pairs.
     """

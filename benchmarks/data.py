@@ -1,4 +1,4 @@
-"""The rows of a case: generated, seeded, with something to learn in them.
+"""The rows of a case: generated from a seed, by a teacher that can be learned.
 
 A teacher decides the labels. For dense rows it is a small random tanh network over a few hidden directions
 ("latent") of which the features are noisy mixtures, as the pixels of an image are; for sparse rows it is a
@@ -20,7 +20,7 @@ SEED = 20_250
 
 
 def make_data(case: Case, dtype: str):
-    """Training rows of `case`: the same numbers in either type, up to rounding.
+    """Return the training rows of `case`: the same numbers in both types, up to rounding.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def make_data(case: Case, dtype: str):
 
 
 def _dense_rows(case: Case, rng):
-    """Rows and teacher's scores: X (rows, features), scores (rows, classes)."""
+    """Return dense rows X (rows, features) and the teacher's scores (rows, classes)."""
     latent_size = min(case.features, LATENT)
     latent = rng.standard_normal((case.rows, latent_size))
     mixing = rng.standard_normal((latent_size, case.features)) / np.sqrt(latent_size)
@@ -56,7 +56,7 @@ def _dense_rows(case: Case, rng):
 
 
 def _sparse_rows(case: Case, rng):
-    """Rows and teacher's scores: X (rows, features) in CSR, scores (rows, classes)."""
+    """Return CSR rows X (rows, features) and the teacher's scores (rows, classes)."""
     shape = (case.rows, case.features)
     X = scipy.sparse.random(*shape, density=case.density, format="csr", rng=rng)
     weight = rng.standard_normal((case.features, case.classes))

@@ -1,4 +1,4 @@
-"""The suite `defaults`: both libraries as they come, on all cores, in a process that nothing limits."""
+"""The suite `defaults`: both libraries with their default number of threads, on all cores."""
 
 import json
 import os
@@ -20,7 +20,7 @@ LIMITS = ("_NUM_THREADS", "_THREAD_LIMIT", "_MAXIMUM_THREADS", "_MAX_CPU_COUNT")
 def measure_defaults(
     dtypes: list[str], pairs: int, epochs: int | None = None, cases: list[str] | None = None
 ) -> Iterator[Finding]:
-    """scikit-learn's wall seconds over ours, row by row, and the least of them.
+    """Yield scikit-learn's wall time divided by fastmlp's for each row, and the minimum.
 
     Call it where this process has all its cores: its child has the same. Raises AssertionError for wrong answers.
     """
@@ -40,7 +40,7 @@ def measure_defaults(
 
 
 def read_rows(arguments: dict) -> Iterator[dict]:
-    """Start `as_it_comes.py`, and read what it writes; raises RuntimeError if it fails."""
+    """Run `as_it_comes.py` and read its output; raise a RuntimeError if it fails."""
     command = [sys.executable, "-m", "benchmarks.as_it_comes", json.dumps(arguments)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=unlimited(os.environ)) as process:
         assert process.stdout is not None
@@ -50,7 +50,7 @@ def read_rows(arguments: dict) -> Iterator[dict]:
 
 
 def unlimited(environment) -> dict[str, str]:
-    """The environment without limits of threads, and with this folder to import from."""
+    """Return the environment without limits of threads, with this folder in the import path."""
     paths = (str(Path(__file__).parents[1]), environment.get("PYTHONPATH"))
     free = {name: value for name, value in environment.items() if not name.endswith(LIMITS)}
     return free | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}

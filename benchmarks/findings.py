@@ -1,4 +1,4 @@
-"""The finding: one number that was measured, which is no ratio of two trainings (those are `comparison.py`'s)."""
+"""Measured numbers other than ratios of training times, which are in `comparison.py`."""
 
 from dataclasses import dataclass
 

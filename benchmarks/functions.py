@@ -1,4 +1,4 @@
-"""exp, tanh and log over an array, beside NumPy's own."""
+"""exp, tanh and log over an array, compared with NumPy's."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -15,7 +15,7 @@ ALLOWED_ULP = 4  # between the two answers: each may be off by two
 
 
 def measure_functions(dtypes: list[str], pairs: int, threads: int, seconds: float = SECONDS) -> Iterator[Finding]:
-    """The ratio of NumPy's time to ours, for each function and type; both write into an array that is there."""
+    """Yield NumPy's time divided by fastmlp's for each function and type; both write into an existing array."""
     from . import kernels
 
     for dtype in dtypes:

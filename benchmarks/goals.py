@@ -1,7 +1,7 @@
-"""The goals: what was promised, and what of it was reached.
+"""Performance goals, and which of them were reached.
 
-A goal names the numbers it is about; `judge_goal` finds them among all that was measured. A number that is missing
-makes a goal "not measured", unless another one has missed it already; a wrong answer reaches nothing.
+A goal names numbers; `judge_goal` looks them up among all measurements. If one is missing the goal is "not measured",
+unless another number already misses it; a wrong result misses the goal.
 """
 
 from collections.abc import Iterable
@@ -23,9 +23,9 @@ ONE, SEVERAL = "one thread", "several threads"
 
 @dataclass(frozen=True)
 class Number:
-    """Which number: a case or what a finding is called, and beside whom.
+    """Identifies a number: a case or the name of a finding, and the peers compared.
 
-    Of several `peers` the best counts, so each must have been measured; those in `also` count if they were.
+    Of several `peers` the fastest counts, so each must have been measured; those in `also` count if they were.
     """
 
     what: str
@@ -41,18 +41,18 @@ class Number:
 
 @dataclass(frozen=True)
 class Goal:
-    """Every number at least `each` (at most `at_most`), and their geometric mean at least `mean`."""
+    """A goal: each number at least `each` (at most `at_most`), and their geometric mean at least `mean`."""
 
     text: str
     numbers: tuple[Number, ...]
     each: float | None = None
     mean: float | None = None
     at_most: float | None = None
-    beside: tuple[Number, ...] = ()  # what to tell along
+    beside: tuple[Number, ...] = ()  # reported along with the goal
 
     @property
     def limit(self) -> str:
-        """Such as "mean ≥ 12 ×, each ≥ 1.8 ×"."""
+        """The goal's limits, such as "mean ≥ 12 ×, each ≥ 1.8 ×"."""
         unit = self.numbers[0].unit
         name = "each ≥" if self.mean else "≥"
         parts = (("mean ≥", self.mean), (name, self.each), ("≤", self.at_most))
@@ -61,7 +61,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a goal; `reached` is None where it was not measured, and `found` says why."""
+    """The result of a goal; `reached` is None if it was not measured, and `found` says why."""
 
     goal: Goal
     reached: bool | None
@@ -69,7 +69,7 @@ class Outcome:
 
 
 class Measured:
-    """Everything that was measured, to be looked up by number: median, or what is wrong with it.
+    """All measurements, by number: a median, or a text that says what is wrong with it.
 
     `missing` are the peers that are not installed, `threads` the numbers of threads that there were sessions for.
     """
@@ -91,7 +91,7 @@ class Measured:
         self._values[what, dtype, peer, SEVERAL if threads > 1 else ONE, unit] = value
 
     def find(self, number: Number) -> float | str | None:
-        """The number; a text says what is wrong with it, None that it is missing."""
+        """Return the number; a text that says what is wrong with it; or None if it is missing."""
         values = []
         for peer in (*number.peers, *number.also):
             value = self._values.get((number.what, number.dtype, peer, number.threads, number.unit))
@@ -104,7 +104,7 @@ class Measured:
         return min(values)
 
     def judge(self, goal: Goal) -> Outcome:
-        """Whether the goal is reached, by the numbers that there are."""
+        """Judge whether the goal is reached by the available numbers."""
         found = {number: self.find(number) for number in goal.numbers}
         values = {number: value for number, value in found.items() if isinstance(value, float)}
         wrong = [f"{number}: {value}" for number, value in found.items() if isinstance(value, str)]
@@ -120,7 +120,7 @@ class Measured:
         return Outcome(goal, reached, text)
 
     def _why(self, absent: list[Number], others: bool) -> str:
-        """Why these numbers are not there, while others of the goal are."""
+        """Return why these numbers are missing while others of the goal are not."""
         if absent[0].threads not in self._threads:
             return f"needs {absent[0].threads}"
         peers = sorted(self._missing & {peer for number in absent for peer in number.peers if peer})
@@ -134,13 +134,13 @@ class Measured:
 
 
 def misses(goal: Goal, value: float) -> bool:
-    """Whether this one number is enough to miss the goal."""
+    """Whether this number alone misses the goal."""
     too_low = goal.each is not None and value < goal.each
     return too_low or (goal.at_most is not None and value > goal.at_most)
 
 
 def describe_values(goal: Goal, values: dict[Number, float]) -> str:
-    """Mean and lowest where there is a mean, else every number."""
+    """Return mean and lowest number if the goal has a mean, else all numbers."""
     unit = goal.numbers[0].unit
     if goal.mean is None:
         types = len({number.dtype for number in goal.numbers}) > 1
@@ -169,7 +169,7 @@ def _one_row(at_most: float, *widths: int) -> Goal:
 
 
 def _least(text: str, what: str, limit: float, threads: str) -> Goal:
-    """About the least ratio of many, in both types."""
+    """Return a goal for the lowest of many ratios, in both types."""
     numbers = (Number(what, dtype, ("scikit-learn",), threads=threads) for dtype in ("float32", "float64"))
     return Goal(text, tuple(numbers), each=limit)
 

@@ -1,4 +1,4 @@
-"""The measurement: peers in turn, A B A B …, each fit timed by itself.
+"""Timing of fits: peers in turn, A B A B …, each fit timed separately.
 
 warm-up   A  B          untimed: compiles, loads from the cache, wakes the core
 pair 1    A  B
@@ -23,7 +23,7 @@ SEED = 2  # `deep` in float32 amplifies rounding least, of the seeds 0 to 7, fro
 
 @dataclass
 class Measurement:
-    """All timed fits of one case in one type; the k-th entries of every peer are one pair.
+    """All timed fits of one case in one type; the k-th entries of all peers form a pair.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Measurement:
     threads: int = 1
 
     def microseconds(self, seconds: float) -> float:
-        """Time of one step, with what the whole fit costs around its steps shared among them."""
+        """Return the time of the whole fit divided by its number of steps."""
         return 1e6 * seconds / self.case.steps(self.epochs)
 
 
@@ -64,7 +64,7 @@ def measure(
 
 
 def _one_fit(result: Measurement, peer: Peer, X, y, timed: bool) -> None:
-    """One fit of one peer, judged; the times go into `result`."""
+    """Run and judge one fit of one peer; append its time to `result`."""
     case, epochs = result.case, result.epochs
     try:
         trial = peer.prepare(case, X, y, epochs, SEED)

@@ -1,9 +1,8 @@
-"""The judge: whether a fit is a right answer.
+"""Check of a fit's result.
 
-It trusts nobody's own report. From the weights each peer hands over it computes the training loss itself, in
-float64 and plain NumPy, by the same lines for all. A right answer has the network that was asked for, trained
-for the epochs that were asked for, a finite loss within the case's band, and the same loss as the other
-peers, up to `TOLERANCE`.
+The losses that peers report are not used. The training loss is computed from each peer's weights by the same code, in
+float64 with NumPy. A result is correct if the network has the requested layers and was trained for the requested
+epochs, and if its loss is finite, within the case's band, and equal to that of the other peers up to `TOLERANCE`.
 """
 
 import numpy as np
@@ -12,7 +11,7 @@ from scipy.special import log_expit, log_softmax
 from .cases import Case
 from .peers import Answer
 
-# How far apart two right answers may be, relative. Measured by moving the input of scikit-learn's fits by one
+# Maximum relative difference of two correct results. Measured by moving the input of scikit-learn's fits by one
 # rounding (1e-7, 1e-15): float32 moved by up to 5e-3 in eight layers with ReLU (Adam divides even the
 # smallest gradient by its own size, so rounding in it counts in full) and 6e-4 elsewhere, float64 by 1e-15
 # (there Adam's epsilon hides it).
@@ -27,7 +26,7 @@ ACTIVATIONS = {
 
 
 def judge(case: Case, answer: Answer, epochs: int, X, y) -> tuple[float, str | None]:
-    """The final loss of an answer, and what is wrong with it (None if it is right by itself)."""
+    """Return the final loss of a result, and what is wrong with it (None if nothing is)."""
     wrong = wrong_network(case, answer, epochs)
     if wrong:
         return np.nan, wrong
@@ -36,7 +35,7 @@ def judge(case: Case, answer: Answer, epochs: int, X, y) -> tuple[float, str | N
 
 
 def final_loss(case: Case, answer: Answer, X, y) -> float:
-    """Mean training loss of the trained network: log loss, or half the squared error."""
+    """Return the mean training loss of the trained network: log loss, or half the squared error."""
     f = ACTIVATIONS[case.activation]
     out = X.astype(np.float64)
     layers = list(zip(answer.weights, answer.biases, strict=True))
@@ -52,7 +51,7 @@ def final_loss(case: Case, answer: Answer, X, y) -> float:
 
 
 def wrong_network(case: Case, answer: Answer, epochs: int) -> str | None:
-    """What in the network or its number of epochs is not as asked for."""
+    """Return how the network or its number of epochs differs from the request, or None."""
     shapes = [weight.shape for weight in answer.weights]
     wanted = list(zip(case.widths[:-1], case.widths[1:], strict=True))
     if shapes != wanted:
@@ -65,7 +64,7 @@ def wrong_network(case: Case, answer: Answer, epochs: int) -> str | None:
 
 
 def wrong_loss(case: Case, loss: float, epochs: int) -> str | None:
-    """What is wrong with the final loss by itself; the band holds for the case's own number of epochs."""
+    """Return what is wrong with the final loss, or None; the band is for the case's own number of epochs."""
     if not np.isfinite(loss):
         return f"final loss is {loss}"
     low, high = case.loss_band
@@ -75,5 +74,5 @@ def wrong_loss(case: Case, loss: float, epochs: int) -> str | None:
 
 
 def difference(losses: list[float], others: list[float]) -> float:
-    """Largest relative difference between the final losses of two peers, over all their fits."""
+    """Return the largest relative difference between the final losses of two peers, over all fits."""
     return max(abs(a - b) / max(abs(b), np.finfo(float).tiny) for a in losses for b in others)

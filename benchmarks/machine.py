@@ -1,4 +1,4 @@
-"""The machine: what the numbers were measured on."""
+"""Description of the machine that the numbers were measured on."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ SIMD = ("sse2", "sse4_2", "avx", "fma", "amx", "neon", "asimd", "sve")  # how th
 
 
 def describe_machine() -> dict:
-    """Processor, caches, versions, commit and date, for JSON; None or empty where untold."""
+    """Return processor, caches, versions, commit and date, for JSON; None or empty if unknown."""
     info = _cpuinfo()
     flags = (info.get("flags") or info.get("Features") or "").split()
     return {
@@ -34,7 +34,7 @@ def describe_machine() -> dict:
 
 
 def _cpuinfo() -> dict[str, str]:
-    """Fields of the first processor in Linux's /proc/cpuinfo."""
+    """Return the fields of the first processor in Linux's /proc/cpuinfo."""
     try:
         first = Path("/proc/cpuinfo").read_text().split("\n\n")[0]
     except OSError:
@@ -44,7 +44,7 @@ def _cpuinfo() -> dict[str, str]:
 
 
 def _caches() -> dict[str, str]:
-    """Size by level and kind of the first core's caches, such as {"L1 Data": "48K"}."""
+    """Return the size of the first core's caches by level and kind, such as {"L1 Data": "48K"}."""
     caches = {}
     for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
         try:
@@ -56,7 +56,7 @@ def _caches() -> dict[str, str]:
 
 
 def _blas() -> list[str]:
-    """Every BLAS that is loaded, such as "openblas 0.3.30 with kernels for Haswell": variables can choose others."""
+    """Return each loaded BLAS, such as "openblas 0.3.30 with kernels for Haswell"; variables can select others."""
     found = [library for library in threadpool_info() if library["user_api"] == "blas"]
     named = (f"{one['internal_api']} {one['version']} with kernels for {one.get('architecture')}" for one in found)
     return sorted(set(named))
@@ -70,7 +70,7 @@ def _version(package: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """The commit of this working copy, with a plus when files differ from it; None outside of git."""
+    """Return the commit of this working copy, with a plus if files differ from it; None outside of git."""
     if not (head := _git("rev-parse", "--verify", "HEAD")):
         return None
     return head + ("+" if _git("status", "--porcelain") else "")

@@ -33,7 +33,7 @@ class JaxPeer:
             return f"{type(error).__name__}: {error}".splitlines()[0]
         return None
 
-    def settings(self) -> dict:
+    def configuration(self) -> dict:
         """What the process was told once, for JSON."""
         return {"XLA_FLAGS": os.environ.get("XLA_FLAGS", ""), "x64": True}
 

@@ -34,7 +34,7 @@ class TorchPeer:
             return f"{type(error).__name__}: {error}".splitlines()[0]
         return None
 
-    def settings(self) -> dict:
+    def configuration(self) -> dict:
         """What the process was told once, for JSON."""
         torch = importlib.import_module("torch")
         return {"intra-op threads": torch.get_num_threads(), "inter-op threads": torch.get_num_interop_threads()}

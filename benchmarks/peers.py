@@ -1,4 +1,4 @@
-"""The peers: who trains a case. Each is imported only when asked for, so any may be missing.
+"""The libraries that train a case. Each is imported only when used, so any may be missing.
 
 A peer has a `name`, says in one line why it is `missing()` (None when it is there), and `prepare`s a trial of
 a case. A trial has `fit()`, the only thing that is timed, and `answer()`, which hands over the trained
@@ -37,7 +37,7 @@ class Trial(Protocol):
 
 
 class Peer(Protocol):
-    """Anyone who can train a case."""
+    """A library that can train a case."""
 
     name: str
 
@@ -99,7 +99,7 @@ NAMES = ("fastmlp", "fastmlp-1", "scikit-learn", "pytorch", "pytorch-compile", "
 
 
 def make_peers(threads: int) -> list[Peer]:
-    """Everyone, the subject first, each told how many threads it has; `fastmlp-1` is fastmlp on one of several."""
+    """Return all peers, the subject first, with their number of threads; `fastmlp-1` is fastmlp on one of several."""
     from .peer_jax import JaxPeer  # these two import nothing optional themselves, but they import this file
     from .peer_torch import TorchPeer
 
@@ -114,7 +114,7 @@ def make_peers(threads: int) -> list[Peer]:
 
 
 def find_peers(names: list[str] | None, threads: int = 1) -> list[Peer]:
-    """The peers of these names, the subject first, or all of them."""
+    """Return the peers with these names, the subject first, or all of them."""
     unknown = [name for name in names or [] if name not in NAMES]
     if unknown:
         raise ValueError(f"no peer is called {', '.join(unknown)}; there are {', '.join(NAMES)}")

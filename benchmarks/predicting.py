@@ -1,4 +1,4 @@
-"""`predict_proba` beside scikit-learn and ONNX Runtime: one row, and a table of rows.
+"""`predict_proba` compared with scikit-learn and ONNX Runtime: for one row, and for many.
 
 ONNX Runtime gets the leanest graph: Gemm, Relu, …, Softmax (or Sigmoid, and the two classes' probabilities side by
 side), without the labels and the list of dictionaries that converters add; its input is there already, in a dictionary.
@@ -25,7 +25,7 @@ ALLOWED = 1e-5  # between two probabilities
 
 
 def missing_runtime() -> str | None:
-    """Why ONNX Runtime takes no part, None if it does."""
+    """Return why ONNX Runtime does not take part, or None."""
     try:
         importlib.import_module("onnx")
         importlib.import_module("onnxruntime")
@@ -35,7 +35,7 @@ def missing_runtime() -> str | None:
 
 
 def measure_predicting(pairs: int, threads: int, seconds: float = SECONDS) -> Iterator[Finding]:
-    """Microseconds of a call for everyone, and how many times as fast fastmlp is."""
+    """Yield the microseconds of a call for each peer, and each peer's time divided by fastmlp's."""
     for widths in NETWORKS:
         models = make_models(widths, threads)
         for rows in ROWS:
@@ -48,7 +48,7 @@ def measure_predicting(pairs: int, threads: int, seconds: float = SECONDS) -> It
 def measure_rows(
     models: tuple, widths: tuple[int, ...], rows: int, pairs: int, threads: int, seconds: float, outputs: int = 1
 ) -> Iterator[Finding]:
-    """Our model, scikit-learn's and ONNX Runtime's on so many rows; a long call is a loop by itself."""
+    """Time fastmlp, scikit-learn and ONNX Runtime on that many rows."""
     model, other = models
     X = np.random.default_rng(rows).standard_normal((rows, widths[0])).astype(DTYPE)
     calls: dict[str, Callable] = {"fastmlp": partial(model.predict_proba, X)}
@@ -75,7 +75,7 @@ def describe(widths: tuple[int, ...], rows: int, outputs: int = 1) -> str:
 
 
 def make_models(widths: tuple[int, ...], threads: int, outputs: int = 1):
-    """Our classifier and scikit-learn's, with the same weights; one output is two classes."""
+    """Return fastmlp's classifier and scikit-learn's with the same weights; one output is two classes."""
     import sklearn.neural_network
 
     import fastmlp
@@ -95,7 +95,7 @@ def make_models(widths: tuple[int, ...], threads: int, outputs: int = 1):
 
 
 def make_runtime(model, X, threads: int) -> Callable:
-    """A call of ONNX Runtime with the model's weights, which returns [probabilities]."""
+    """Return a call of ONNX Runtime with the model's weights, which returns [probabilities]."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -107,7 +107,7 @@ def make_runtime(model, X, threads: int) -> Callable:
 
 
 def make_graph(model) -> bytes:
-    """The classifier as ONNX: X (n, features) → P (n, classes)."""
+    """Return the classifier as ONNX: X (n, features) → P (n, classes)."""
     from onnx import TensorProto, checker, helper, numpy_helper
 
     nodes, constants, name = [], [numpy_helper.from_array(np.ones(1, DTYPE), "one")], "X"

@@ -1,4 +1,4 @@
-"""The record: sessions and outcomes as a JSON file, every single time included, and back."""
+"""Sessions and results as a JSON file that includes all single times: written and read."""
 
 import json
 from dataclasses import asdict
@@ -33,7 +33,7 @@ def write_record(path: str, sessions: list[Session], outcomes: list[Outcome]) ->
 
 
 def read_record(path: str) -> list[Session]:
-    """The sessions of a file that `write_record` wrote."""
+    """Return the sessions of a file that `write_record` wrote."""
     content = json.loads(Path(path).read_text(encoding="utf-8"))
     return [_session(one) for one in content["sessions"]]
 

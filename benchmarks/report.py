@@ -1,4 +1,4 @@
-"""The report: the tables that a person reads, a row as soon as it is measured."""
+"""Printed tables; each row is printed as soon as it is measured."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def format_header() -> str:
 
 
 def format_row(comparison: Comparison, result: Measurement | None = None, subject: str = "fastmlp") -> str:
-    """One line of the table, and a second one under it when the answer is wrong."""
+    """Return a line of the table, and a second one if the result is wrong."""
     one = comparison
     line = LAYOUT.format(
         one.case,
@@ -48,7 +48,7 @@ def format_declined(case: str, dtype: str, peer: str, reason: str) -> str:
 
 
 def format_machine(machine: dict) -> str:
-    """Three lines: the processor, what ran on it, and the BLAS under scikit-learn."""
+    """Return three lines: the processor, the versions of packages, and scikit-learn's BLAS."""
     packages = machine["packages"].items()
     widest = next((flag for flag in ("avx512f", "avx2", "sse2", "asimd") if flag in machine["simd"]), "no SIMD")
     return (
@@ -64,7 +64,7 @@ def format_place(threads: int, cores: list[int] | None, pairs: int) -> str:
 
 
 def format_timing(timing: Timing) -> str:
-    """A cell of the sweep: its ratio and what is asked of it, or what is wrong."""
+    """Return the line of a cell of the sweep: its ratio and limit, or what is wrong."""
     if not timing.ratio:
         return f"  WRONG ANSWER: {timing.cell}: {timing.wrong}"
     ratio, group = timing.ratio, find_group(timing.cell)
@@ -75,7 +75,7 @@ def format_timing(timing: Timing) -> str:
 
 
 def format_sweep(timings: list[Timing]) -> str:
-    """How many cells there were, how many of them below one, below their limit, and with a wrong answer."""
+    """Return how many cells there were, and how many below one, below their limit, and with a wrong result."""
     slower = sum(one.ratio is not None and one.ratio.median < EVEN for one in timings)
     missed = sum(one.ratio is not None and not one.reaches for one in timings)
     wrong = sum(one.wrong is not None for one in timings)
@@ -83,12 +83,12 @@ def format_sweep(timings: list[Timing]) -> str:
 
 
 def format_goals(outcomes: list[Outcome], sessions: list[Session]) -> str:
-    """The goals next to what was reached, and what about this run is not as the goals ask."""
+    """Return the goals with their results, and how this run differs from the goals' conditions."""
     lines = [GOAL_LAYOUT.format("goal", "limit", "reached", "found")]
     for one in outcomes:
         lines.append(GOAL_LAYOUT.format(one.goal.text, one.goal.limit, REACHED[one.reached], one.found).rstrip())
-    pairs = min(session.settings["pairs"] for session in sessions)
-    epochs = [str(session.settings["epochs"]) for session in sessions if session.settings["epochs"]]
+    pairs = min(session.configuration["pairs"] for session in sessions)
+    epochs = [str(session.configuration["epochs"]) for session in sessions if session.configuration["epochs"]]
     if pairs < 5:
         lines.append(f"The goals are medians of at least five pairs; this run has {pairs}.")
     if epochs:

@@ -23,7 +23,7 @@ STEPS = 4
 
 
 def measure_roofline(case: Case, dtype: str, pairs: int, threads: int, seconds: float = SECONDS) -> Iterator[Finding]:
-    """Share of the whole step, share within the products, and the best rate itself. One thread, dense rows."""
+    """Yield the share of the whole step, the share of the products, and the best rate. One thread, dense rows."""
     tiles = {f"tile {shape}": make_tile_call(dtype, *shape) for shape in SHAPES}
     epoch, products = make_step_calls(case, dtype)
     rates = measure_calls({name: call for name, (call, _) in tiles.items()}, 1, seconds)
@@ -45,7 +45,7 @@ def _spread(values: list[float]) -> Spread:
 
 
 def make_tile_call(dtype: str, rows: int, depth: int):
-    """A call that multiplies REPEATS times with one full tile's columns, and its number of operations."""
+    """Return a call that multiplies REPEATS times with one full tile's columns, and its number of operations."""
     from fastmlp.compiler.cpu import VECTOR_BITS
     from fastmlp.engine.workspace import aligned
     from fastmlp.kernels.linalg.dense import multiply
@@ -69,7 +69,7 @@ def make_tile_call(dtype: str, rows: int, depth: int):
 
 
 def make_step_calls(case: Case, dtype: str):
-    """Two calls, each with its number of operations: one epoch of training, and the products of STEPS full batches."""
+    """Return two calls with their numbers of operations: an epoch of training, and the products of STEPS batches."""
     from fastmlp.training.shuffling import shuffle
 
     from .kernels import products_of_steps
@@ -87,7 +87,7 @@ def make_step_calls(case: Case, dtype: str):
 
 
 def make_epoch(case: Case, dtype: str):
-    """What fastmlp's fit runs once an epoch, with the row order and who shuffles it."""
+    """Return what fastmlp's fit runs once an epoch, with the row order and its generator."""
     import fastmlp
 
     X, y = make_data(case, dtype)

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.second_order``: newton-cg and Levenberg–Marquardt beside Adam on a 1-10-1 sine fit.
+"""``python -m benchmarks.second_order``: newton-cg and Levenberg–Marquardt compared with Adam on a 1-10-1 sine fit.
 
 Each solver makes a fixed number of steps from each seed; then Adam gets, from the same parameters, so many times
 (fifty) the seconds that the solver took, at each of its rates. What counts for Adam is the lowest loss that it had on
@@ -32,20 +32,20 @@ PASSES = 250
 
 
 def make_network(seed: int) -> Network:
-    """Biases are drawn too: were they zero, the network would be odd as the sine is, and have to stay so."""
+    """Initialize with random biases: with zero biases the network is an odd function, and stays one."""
     network = Network([1, 10, 1], ["tanh", "identity"], "half_squared_error")
     network.initialize("sklearn", random_state=seed)
     return network
 
 
 def make_rows() -> Dataset:
-    """One period of a sine, without noise."""
+    """Return one period of a sine, without noise."""
     angles = np.linspace(-np.pi, np.pi, N_ROWS)[:, np.newaxis]
     return Dataset(angles, np.sin(angles))
 
 
 def run_solver(solver: Callable, seed: int, steps: int, rows: Dataset) -> tuple[float, float]:
-    """(seconds, loss) after so many steps."""
+    """Return (seconds, loss) after that many steps."""
     network = make_network(seed)
     began = perf_counter()
     result = solver(network, rows, l2=0.0, max_iter=steps, tol=0.0, progress=Progress(False))
@@ -53,7 +53,7 @@ def run_solver(solver: Callable, seed: int, steps: int, rows: Dataset) -> tuple[
 
 
 def run_adam(rate: float, seed: int, budgets: list[float], batch_size: int, rows: Dataset) -> Iterator[float]:
-    """The lowest loss that Adam had within each of these numbers of seconds, in rising order."""
+    """Yield the lowest loss of Adam within each of these numbers of seconds, in increasing order."""
     network, rng = make_network(seed), np.random.RandomState(seed)
     order = np.tile(np.arange(N_ROWS), PASSES)
     epoch = EpochRunner(network, rows, Adam(rate), order, batch_size)
@@ -100,7 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def compare_with_adam(options: argparse.Namespace, outcomes: dict, rows: Dataset) -> int:
-    """Print Adam's table; 0 if it ends higher than every solver at every rate."""
+    """Print Adam's table; return 0 if its loss is above that of every solver at every rate."""
     names = sorted(outcomes, key=lambda name: median(seconds for seconds, _ in outcomes[name]))
     print(f"\nAdam, batches of {options.batch_size}, lowest loss in {options.times:g} times the seconds of")
     print(f"{'rate':<8}" + "".join(f"{name:>22}" for name in names))

@@ -1,4 +1,4 @@
-"""The session: everything that one process measures, with its one number of threads."""
+"""All measurements of one process, with one number of threads."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ from .sweep.walk import measure_sweep, missing_frames
 from .threads import all_cores, limit_blas, placed
 
 EVERYWHERE, ONE_CORE, ALL_CORES = "each number of threads", "one core", "all cores"
-#: Each suite, and what it is measured with where nobody says.
+#: Each suite, and the number of threads that it is measured with by default.
 SUITES = {
     "training": EVERYWHERE, "roofline": ONE_CORE, "predicting": EVERYWHERE, "functions": ONE_CORE,
     "starting": ONE_CORE, "sweep": ONE_CORE, "defaults": ALL_CORES,
@@ -30,8 +30,8 @@ ROOFLINE = ("medium", "wide")
 
 
 @dataclass(frozen=True)
-class MeasurementPlan:
-    """What to measure; None stands for everything."""
+class SessionConfig:
+    """What to measure; None means everything."""
 
     threads: int
     dtypes: list[str]
@@ -44,7 +44,7 @@ class MeasurementPlan:
     cores: int = field(default_factory=lambda: len(all_cores()))
 
     def wants(self, suite: str) -> bool:
-        """Whoever names cases wants trainings, and whoever names cells wants the sweep."""
+        """Whether to run a suite; by default, named cases select trainings and named cells the sweep."""
         if self.suites is not None:
             return suite in self.suites
         if self.cases is not None or self.cells is not None:
@@ -52,27 +52,27 @@ class MeasurementPlan:
         return self.suits(suite)
 
     def suits(self, suite: str) -> bool:
-        """Whether this is the number of threads to measure a suite with, where nobody says which."""
+        """Whether a suite is measured with this number of threads by default."""
         place = SUITES[suite]
         return place == EVERYWHERE or self.threads == (1 if place == ONE_CORE else self.cores)
 
     def check(self) -> None:
-        """Raises ValueError for a name that does not exist."""
+        """Raise a ValueError for an unknown name."""
         find_cases(self.cases)
         find_peers(self.peers, self.threads)
 
     def chosen_cases(self) -> list[Case]:
-        """Long and about several threads, the published case runs on one only when it is named."""
+        """Return the cases; the published one is long, and runs on one thread only if it is named."""
         cases = find_cases(self.cases)
         return cases if self.cases or self.threads > 1 else [case for case in cases if case is not SIMPLECHAINS]
 
 
 @dataclass
 class Session:
-    """What was measured, where, and what was not."""
+    """The measurements, the machine, and what was not measured."""
 
     machine: dict
-    settings: dict
+    configuration: dict
     missing: dict[str, str] = field(default_factory=dict)
     declined: dict[str, dict[str, str]] = field(default_factory=dict)  # by case and peer
     measurements: list[Measurement] = field(default_factory=list)
@@ -83,11 +83,11 @@ class Session:
 
     @property
     def threads(self) -> int:
-        return self.settings["threads"]
+        return self.configuration["threads"]
 
 
-def run_session(plan: MeasurementPlan) -> Session:
-    """Measure what the plan says, printing as it goes."""
+def run_session(plan: SessionConfig) -> Session:
+    """Measure everything in the plan, and print the results."""
     plan.check()
     with placed(plan.threads) as cores:
         peers = find_peers(plan.peers, plan.threads)
@@ -99,9 +99,15 @@ def run_session(plan: MeasurementPlan) -> Session:
         for name, reason in missing.items():
             print(f"MISSING: {name} ({reason})")
         peers = [peer for peer in peers if peer.name not in missing]
-        told = {peer.name: peer.settings() for peer in peers if hasattr(peer, "settings")}
-        settings = {"threads": plan.threads, "cores": cores, "pairs": plan.pairs, "epochs": plan.epochs, "seed": SEED}
-        session = Session(describe_machine(), settings | {"read once per process": told}, missing)
+        told = {peer.name: peer.configuration() for peer in peers if hasattr(peer, "configuration")}
+        configuration = {
+            "threads": plan.threads,
+            "cores": cores,
+            "pairs": plan.pairs,
+            "epochs": plan.epochs,
+            "seed": SEED,
+        }
+        session = Session(describe_machine(), configuration | {"read once per process": told}, missing)
         print(report.format_machine(session.machine))
         print(report.format_place(plan.threads, cores, plan.pairs), flush=True)
         with limit_blas(plan.threads):  # again: peers were imported meanwhile
@@ -114,8 +120,8 @@ def run_session(plan: MeasurementPlan) -> Session:
     return session
 
 
-def train_all(session: Session, plan: MeasurementPlan, cases: list[Case], peers: list[Peer]) -> None:
-    """Every case in every type, and the geometric means."""
+def train_all(session: Session, plan: SessionConfig, cases: list[Case], peers: list[Peer]) -> None:
+    """Train each case in each type, and compute geometric means."""
     print(report.format_header(), flush=True)
     for dtype in plan.dtypes:
         for case in cases:
@@ -140,8 +146,8 @@ def train_all(session: Session, plan: MeasurementPlan, cases: list[Case], peers:
     print(report.NOTE, flush=True)
 
 
-def measure_rest(session: Session, plan: MeasurementPlan) -> None:
-    """What is no training."""
+def measure_rest(session: Session, plan: SessionConfig) -> None:
+    """Measure the suites other than training."""
     suites = {
         "roofline": lambda: _rooflines(plan),
         "predicting": lambda: measure_predicting(plan.pairs, plan.threads),
@@ -155,7 +161,7 @@ def measure_rest(session: Session, plan: MeasurementPlan) -> None:
 
 
 def measure_suite(session: Session, name: str, findings: Iterator[Finding]) -> None:
-    """Print and keep what a suite finds; if it fails it is named, and the rest goes on."""
+    """Print and store the findings of a suite; if it fails, store the error and continue."""
     print(f"\n{name}", flush=True)
     try:
         for finding in findings:
@@ -166,8 +172,8 @@ def measure_suite(session: Session, name: str, findings: Iterator[Finding]) -> N
         print(f"  FAILED: {session.errors[-1]}", flush=True)
 
 
-def _sweep(session: Session, plan: MeasurementPlan) -> Iterator[Finding]:
-    """Prints the cells that scikit-learn is faster in, and those below their limit or with a wrong answer."""
+def _sweep(session: Session, plan: SessionConfig) -> Iterator[Finding]:
+    """Print the cells in which scikit-learn is faster, or that are below their limit or wrong."""
     cells = choose_cells(make_grid(), plan.cells, plan.dtypes)
 
     def keep(timing: Timing) -> None:
@@ -181,7 +187,7 @@ def _sweep(session: Session, plan: MeasurementPlan) -> Iterator[Finding]:
     print(report.format_sweep(session.timings))
 
 
-def _rooflines(plan: MeasurementPlan) -> Iterator[Finding]:
+def _rooflines(plan: SessionConfig) -> Iterator[Finding]:
     if plan.threads > 1:
         raise ValueError("the roofline is of one core: --threads 1")
     for case in find_cases(list(ROOFLINE)):

@@ -1,4 +1,4 @@
-"""The start: the weights and the orders of rows that scikit-learn draws from one seed, for peers that draw otherwise.
+"""Initial weights and row orders that scikit-learn draws from a seed, for peers with other generators.
 
 `RandomState(seed)` draws for each layer W ~ U(−b, b) and then its bias, b = √(6 / (fan_in + fan_out)) (√2 in place of
 √6 for logistic); after that it shuffles the row order, in place, once an epoch. Numbers are drawn in float64.
@@ -13,7 +13,7 @@ from .cases import Case
 
 
 class Start:
-    """Where a fit of `case` begins, and which rows each of its epochs goes through.
+    """The initial weights of a fit of `case`, and the row order of each epoch.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Start:
             self.biases.append(self._random_state.uniform(-bound, bound, fan_out).astype(dtype))
 
     def orders(self, epochs: int) -> Iterator[np.ndarray]:
-        """The row numbers of each epoch, in one array that changes in place."""
+        """Yield the row numbers of each epoch, in one array that is changed in place."""
         order = np.arange(self.case.rows)
         for _ in range(epochs):
             if self.case.shuffle:
@@ -40,7 +40,7 @@ class Start:
 
 
 class Adam:
-    """The numbers of scikit-learn's Adam, and its L2 penalty.
+    """The parameters of scikit-learn's Adam, and its L2 penalty.
 
     θ ← θ − ηₜ m / (√v + ε) with ηₜ from `rates`: ε stands outside the correction. Elsewhere (PyTorch, optax) it is
     θ ← θ − η / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε′), the same with ε′ = ε / √(1 − β₂ᵗ).
@@ -50,6 +50,6 @@ class Adam:
 
 
 def rates(adam: type[Adam], steps: int) -> np.ndarray:
-    """Adam's learning rate at each step, with the correction of its moments' bias, as scikit-learn writes it."""
+    """Return Adam's learning rate at each step with bias correction, as in scikit-learn."""
     t = np.arange(1, steps + 1)
     return adam.learning_rate * np.sqrt(1 - adam.beta_2**t) / (1 - adam.beta_1**t)

@@ -1,4 +1,4 @@
-"""What a process costs that fits and predicts once, beside one with scikit-learn: with a cold cache and a warm one."""
+"""Time of a process with one fit and one prediction, with a cold and a warm cache, compared with scikit-learn."""
 
 import os
 import subprocess
@@ -30,7 +30,7 @@ model.fit(X, X[:, 0] > 0).predict(X)
 
 
 def measure_starting(pairs: int, threads: int, start: Callable[[str, str], float] | None = None) -> Iterator[Finding]:
-    """Seconds above scikit-learn's, of processes started in turn; the cold cache is a new folder, then it is warm."""
+    """Yield the seconds above scikit-learn's, of processes started in turn; the cold cache is a new folder."""
     start = start or start_process
     above: dict[str, list[float]] = {cache: [] for cache in CACHES}
     for _ in range(pairs):
@@ -48,7 +48,7 @@ def describe(cache: str) -> str:
 
 
 def start_process(module: str, folder: str) -> float:
-    """Seconds of a process that fits this module's default classifier, and keeps compiled code in the folder."""
+    """Return the seconds of a process that fits this module's default classifier, with the cache in the folder."""
     root = str(Path(__file__).parents[1])
     paths = os.pathsep.join(path for path in (root, os.environ.get("PYTHONPATH")) if path)
     environment = {**os.environ, "PYTHONPATH": paths, "NUMBA_CACHE_DIR": folder}

@@ -1,4 +1,4 @@
-"""The threads: which cores this process may use, and how many threads its libraries start.
+"""Cores that this process may use, and the number of threads of its libraries.
 
 JAX reads its flags when it is imported and PyTorch its pool when it first runs, so `placed` comes before any peer's
 import, and one process measures one number of threads: ``python -m benchmarks`` starts one for each.
@@ -15,7 +15,7 @@ ONE_THREAD_FLAGS = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_thre
 
 
 def all_cores() -> list[int]:
-    """The cores that this process may use, by number."""
+    """Return the numbers of the cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return sorted(os.sched_getaffinity(0))
     return list(range(os.cpu_count() or 1))
@@ -23,7 +23,7 @@ def all_cores() -> list[int]:
 
 @contextmanager
 def placed(threads: int) -> Iterator[list[int] | None]:
-    """Run on so many cores; yields their numbers, None where the system cannot pin.
+    """Run on that many cores; yield their numbers, or None if the system cannot pin processes.
 
     Threads that a library starts inside are pinned with it. For libraries that were imported inside, say
     `limit_blas` after that.
@@ -48,5 +48,5 @@ def placed(threads: int) -> Iterator[list[int] | None]:
 
 
 def limit_blas(threads: int):
-    """A context in which BLAS and OpenMP, as far as they are loaded, run on so many threads."""
+    """Return a context in which loaded BLAS and OpenMP libraries use that many threads."""
     return threadpool_limits(limits=threads)

@@ -1,4 +1,4 @@
-"""Any function is a sum of bumps, and a bump is two logistic units: one goes up, the other takes it back.
+"""Approximation of a function by a sum of bumps, each of which is the difference of two logistic units.
 
 Run it: ``python examples/bumps.py``.
 """
@@ -10,12 +10,12 @@ from fastmlp import Network
 
 
 def f(x):
-    """What is to be built, on [0, 1]."""
+    """The function to approximate, on [0, 1]."""
     return 0.5 + 0.4 * np.sin(2 * np.pi * x) * np.cos(5 * x)
 
 
 def make_bumps(n, steepness):
-    """1-2n-1: bump i is f(middle) · (σ(k (x − left)) − σ(k (x − right))), set by hand.
+    """Return a 1-2n-1 network: bump i is f(middle) · (σ(k (x − left)) − σ(k (x − right))).
 
     The first and the last reach far out, where nothing is asked.
     """
@@ -30,7 +30,7 @@ def make_bumps(n, steepness):
 
 
 def plot(table, wanted, built, columns=64, lines=12):
-    """· what is wanted, # what is built."""
+    """Draw the function (·) and its approximation (#)."""
     for line in reversed(range(lines)):
         at = [[int(values[i * (len(values) - 1) // (columns - 1)] * lines) for i in range(columns)]
               for values in (wanted, built)]  # fmt: skip

@@ -1,6 +1,6 @@
-"""Graphs of numbers, differentiated backwards: two formulas step by step, and a network with skip connections.
+"""Reverse-mode differentiation of computational graphs: two formulas step by step, and skip connections.
 
-Layered networks have `fastmlp.Network`; any other graph has `fastmlp.scalar.Value`, one number at a time. Run it:
+`fastmlp.Network` is for layered networks; `fastmlp.scalar.Value` differentiates any graph of numbers. Run it:
 ``python examples/computational_graphs.py``.
 """
 
@@ -25,7 +25,7 @@ def product_of_a_sum():
 
 
 def logistic_unit():
-    """σ(w₀x₀ + w₁x₁ + w₂), every operation a node with its local gradients; together they make σ (1 − σ) x."""
+    """σ(w₀x₀ + w₁x₁ + w₂), with a node for each operation; the product of the local gradients is σ (1 − σ) x."""
     table = SideBySide("One logistic unit, step by step")
     w = [Value(number, f"w{i}") for i, number in enumerate((2, -3, -3))]
     x = [Value(number, f"x{i}") for i, number in enumerate((-1, -2))]
@@ -41,7 +41,7 @@ def logistic_unit():
 
 
 def skip_connections():
-    """a feeds c and d, b feeds d, d feeds e; c, d and e feed y. The gradient is a sum over the paths from y to a."""
+    """Edges a→c, a→d, b→d, d→e, and c, d, e→y: the gradient is a sum over the paths from y to a."""
     table = SideBySide("Skip connections: dy/da is a sum over three paths")
     a, b = Value(0.5, "a"), Value(-1.0, "b")
     w = {name: Value(number, name) for name, number in

@@ -1,4 +1,4 @@
-"""Two pictures of learning: a chain of units, differentiated link by link, and the loss as a surface to walk down.
+"""A chain of units, differentiated with the chain rule, and gradient descent on the surface of the loss.
 
 Run it: ``python examples/deck_000_chain_and_surface.py``.
 """
@@ -11,7 +11,7 @@ from fastmlp.optimizers import SGD
 
 
 def chain():
-    """1-1-1-1: how the output changes with each weight and bias is a product along the chain."""
+    """A 1-1-1-1 network: the derivative of the output for each parameter is a product along the chain."""
     table = SideBySide("A chain of three ReLUs: gradients of the output itself")
     net = Network([1, 1, 1, 1], activations=["relu", "relu", "relu"], loss="half_squared_error")
     net.set_weights([[[0.1]], [[-0.2]], [[-0.1]]], [[0], [0.1], [0.2]])
@@ -32,7 +32,7 @@ def chain():
 
 
 def surface():
-    """One logistic unit, b = −½: its loss for each weight, and a walk down from w = −2."""
+    """One logistic unit, b = −½: its loss as a function of the weight, and gradient descent from w = −2."""
     table = SideBySide("The loss is a surface: Σ (y − t)² over four rows, for each w")
     X, t = [[0.1], [0.2], [0.6], [0.9]], [0, 0, 1, 1]
     net = Network([1, 1], activations=["logistic"], loss="sum_squared_error")

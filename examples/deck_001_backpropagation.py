@@ -1,4 +1,4 @@
-"""Backpropagation by hand, on two small networks of logistic units: forward, back, and a step downhill.
+"""Backpropagation on two small networks of logistic units: forward pass, backward pass and one step.
 
 Run it: ``python examples/deck_001_backpropagation.py``.
 """

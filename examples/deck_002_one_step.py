@@ -1,4 +1,4 @@
-"""One step of gradient descent on a 2-2-2 network: every gradient, and what the weights become.
+"""One step of gradient descent on a 2-2-2 network: all gradients, and the new weights.
 
 Run it: ``python examples/deck_002_one_step.py``.
 """

@@ -1,4 +1,4 @@
-"""A network of rectifiers on a target that is far away: where every path is open, gradients are products.
+"""A network of ReLU units with a distant target: where all units are active, gradients are products of weights.
 
 Run it: ``python examples/deck_003_rectifiers.py``.
 """
@@ -39,7 +39,7 @@ def main():
 
 
 def all_three_rows():
-    """The slide's whole table, fitted: the step goes along the mean of the rows' gradients."""
+    """One step for all rows of the slide's table, along the mean of their gradients."""
     table = SideBySide("All three rows of the slide")
     X, t = [[3.5, 0.2], [2.4, 6.5], [3.6, 19.8]], [157, 92, 207]
     net = Network([2, 2, 2, 1], activations=["relu", "relu", "relu"], loss="sum_squared_error")

@@ -1,4 +1,4 @@
-"""Binary cross-entropy behind a logistic unit: the delta is y − t.
+"""Binary cross-entropy with a logistic output: the delta is y − t.
 
 Run it: ``python examples/deck_004_cross_entropy.py``.
 """

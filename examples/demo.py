@@ -1,4 +1,4 @@
-"""fastmlp beside scikit-learn on real data: ``python examples/demo.py [--data FOLDER | --openml]``.
+"""fastmlp compared with scikit-learn on real data: ``python examples/demo.py [--data FOLDER | --openml]``.
 
 Handwritten digits come with scikit-learn. Fashion-MNIST is read from FOLDER/fashion_mnist.npz (arrays
 X_train, y_train, X_test, y_test of pixels and labels as uint8) or fetched from OpenML.
@@ -27,7 +27,7 @@ FASHION = {"hidden_layer_sizes": (256, 128, 100), "max_iter": 15}
 
 
 def fit_and_score(name, model, X_train, X_test, y_train, y_test):
-    """Train `model`; prints its line and returns (seconds to fit, test accuracy)."""
+    """Train `model`, print its line, and return (seconds to fit, test accuracy)."""
     start = perf_counter()
     model.fit(X_train, y_train)
     seconds = perf_counter() - start
@@ -38,9 +38,9 @@ def fit_and_score(name, model, X_train, X_test, y_train, y_test):
 
 
 def best_threads(model, X, y):
-    """Threads for BLAS that serve scikit-learn best here, 1 or None for its default: two epochs of each decide.
+    """Return the faster number of BLAS threads for scikit-learn, 1 or None for its default, by two epochs of each.
 
-    On small networks or a busy machine more threads can cost it a factor of ten.
+    For small networks or on a busy machine more threads can make it ten times slower.
     """
     seconds = {}
     for threads in (None, 1):
@@ -52,7 +52,7 @@ def best_threads(model, X, y):
 
 
 def compare(title, seeds, settings, data):
-    """fastmlp on each seed, scikit-learn on the first; returns fastmlp's accuracies."""
+    """Train fastmlp with each seed and scikit-learn with the first; return fastmlp's accuracies."""
     X_train, X_test = data[:2]
     print(f"\n{title}: {len(X_train):,} training images, {len(X_test):,} test images, {X_train.dtype}")
     print(f"  {'':<14}{'test accuracy':>14}{'seconds to fit':>17}")
@@ -68,7 +68,7 @@ def compare(title, seeds, settings, data):
 
 
 def warm_up():
-    """A fit of ten rows, so that no time below includes compilation."""
+    """Fit ten rows, so that no time below includes compilation."""
     start = perf_counter()
     FastMLP(max_iter=1).fit(np.eye(10, dtype=np.float32), np.arange(10))
     seconds = perf_counter() - start
@@ -76,19 +76,19 @@ def warm_up():
 
 
 def digits():
-    """scikit-learn's bundled 8×8 digits, a quarter of them kept for the test."""
+    """Return scikit-learn's 8×8 digits, with a quarter of them as test set."""
     X, y = load_digits(return_X_y=True)
     return train_test_split((X / 16).astype(np.float32), y, random_state=0, stratify=y)
 
 
 def fashion_from_file(folder):
-    """Fashion-MNIST from `folder`/fashion_mnist.npz, pixels over 255."""
+    """Return Fashion-MNIST from `folder`/fashion_mnist.npz, with pixels divided by 255."""
     path = Path(folder) / "fashion_mnist.npz"
     if not path.is_file():
         sys.exit(
-            f"There is no file {path}. Give the folder that holds fashion_mnist.npz,\n"
-            "or fetch the images from OpenML (about 30 MB, kept in scikit-learn's data folder) "
-            "with --openml in place of --data."
+            f"There is no file {path}. Pass the folder that contains fashion_mnist.npz,\n"
+            "or fetch the images from OpenML (about 30 MB, stored in scikit-learn's data folder) "
+            "with --openml instead of --data."
         )
     with np.load(path) as file:
         X_train, X_test, y_train, y_test = (file[name] for name in ("X_train", "X_test", "y_train", "y_test"))
@@ -96,7 +96,7 @@ def fashion_from_file(folder):
 
 
 def fashion_from_openml():
-    """Fashion-MNIST by scikit-learn's own downloader: the last 10,000 of its rows are the test set."""
+    """Return Fashion-MNIST from OpenML: the last 10,000 rows are the test set."""
     X, y = fetch_openml("Fashion-MNIST", version=1, return_X_y=True, as_frame=False)
     return pixels(X[:60_000]), pixels(X[60_000:]), y[:60_000], y[60_000:]
 
@@ -106,7 +106,7 @@ def pixels(X):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="fastmlp beside scikit-learn on real data.")
+    parser = argparse.ArgumentParser(description="fastmlp compared with scikit-learn on real data.")
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--data", metavar="FOLDER", help="also Fashion-MNIST, from FOLDER/fashion_mnist.npz")
     source.add_argument("--openml", action="store_true", help="also Fashion-MNIST, fetched from OpenML")

@@ -1,4 +1,4 @@
-"""Pictures of four pixels, from −1 (black) to 1 (white): is it solid, or a vertical, diagonal or horizontal line?
+"""Classification of images of four pixels, from −1 (black) to 1 (white): solid, vertical, diagonal or horizontal.
 
 Run it: ``python examples/four_pixel_images.py``.
 """
@@ -15,7 +15,7 @@ PATTERNS = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, -1, -1, 1], [1, 1, -1, -1
 
 
 def draw(rng, n):
-    """n pictures of each pattern and of its negative, every pixel paler by chance: (8 n, 4), and their kinds."""
+    """Return n images of each pattern and of its negative with random contrast, (8 n, 4), and their classes."""
     pure = np.concatenate([PATTERNS, -PATTERNS])
     X = np.repeat(pure, n, axis=0) * rng.uniform(0.3, 1.0, (8 * n, 4))
     return X, np.repeat(np.tile(np.arange(4), 2), n)

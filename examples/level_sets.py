@@ -1,4 +1,4 @@
-"""What hidden units see of the plane, and how layers fold it: the level sets of a network, drawn as text.
+"""Level sets of networks, drawn as text: half planes of hidden units, and layers that fold the plane.
 
 Run it: ``python examples/level_sets.py``.
 """
@@ -15,13 +15,13 @@ PLANE = np.array([(x, y) for y in np.linspace(1, -1, LINES) for x in np.linspace
 
 
 def draw(table, values):
-    """# where it is above zero."""
+    """Draw # where the output is above zero."""
     for line in (values > 0).reshape(LINES, COLUMNS):
         table.note("".join("#" if above else "·" for above in line))
 
 
 def inside_a_circle():
-    """Each hidden unit halves the plane, the output joins the halves: softly, four of them are nearly a circle."""
+    """Each hidden unit divides the plane, and the output combines four half planes to nearly a circle."""
     table = SideBySide("Trained: is a point within 0.6 of the middle? 2-4-1, tanh and logistic")
     rng = np.random.RandomState(0)
     X = rng.uniform(-1, 1, (400, 2))
@@ -43,7 +43,7 @@ def inside_a_circle():
 
 
 def make_folds(n):
-    """n layers that fold the plane along both axes, x ← |x| − 2⁻ⁱ and y too; then a diamond is cut out.
+    """Return n layers that fold the plane along both axes, x ← |x| − 2⁻ⁱ and y likewise, and a diamond as output.
 
     |u| is relu(u) + relu(−u): four units a layer.
     """

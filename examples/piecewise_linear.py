@@ -1,4 +1,4 @@
-"""A piecewise-linear function is a sum of shifted ReLUs: each one changes the slope where it begins.
+"""A piecewise-linear function as a sum of shifted ReLUs, each of which changes the slope at its kink.
 
 Run it: ``python examples/piecewise_linear.py``.
 """
@@ -14,7 +14,7 @@ Y = np.array([1.0, 3.0, 0.5, 2.0, 2.0])
 
 
 def make_network():
-    """1-4-1: y₀ + Σ (slope i − slope i−1) · relu(x − xᵢ), set by hand."""
+    """Return a 1-4-1 network: y₀ + Σ (slope i − slope i−1) · relu(x − xᵢ)."""
     slopes = np.diff(Y) / np.diff(X)
     net = Network([1, len(slopes), 1], activations=["relu", "identity"], loss="half_squared_error")
     net.set_weights([np.ones((1, 4)), np.diff(slopes, prepend=0.0)[:, np.newaxis]], [-X[:-1], Y[:1]])

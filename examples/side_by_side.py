@@ -1,37 +1,37 @@
-"""Computed numbers beside expected ones: what the worked examples print, and what the tests look at."""
+"""Computed numbers next to expected ones: printed by the worked examples, and checked by the tests."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-#: Relative; for numbers that were computed in float64 by other means.
+#: Relative tolerance, for expected numbers that were computed in float64 by other means.
 EXACT = 1e-9
 
 
 @dataclass(frozen=True)
 class Row:
-    """One number, or an array of them, under its name."""
+    """A number or an array of numbers, with its name."""
 
     name: str
     computed: np.ndarray
     expected: np.ndarray
-    decimals: int | None  # as many as the slide prints; None where the numbers are exact
+    decimals: int | None  # the number that the slide prints; None if the numbers are exact
 
     @property
     def agrees(self):
-        """To nine digits; with a slide to one unit of its last digit, as some numbers there are cut and not rounded."""
+        """Whether they agree: to nine digits, or to one unit of a slide's last digit, as some are truncated."""
         if self.decimals is None:
             return np.allclose(self.computed, self.expected, rtol=EXACT, atol=0)
         return np.allclose(self.computed, self.expected, rtol=0, atol=10.0**-self.decimals)
 
 
 class SideBySide:
-    """A table that is printed as it grows.
+    """A table that is printed row by row.
 
     Parameters
     ----------
     title : str
-        Printed above it.
+        Heading of the table.
     """
 
     def __init__(self, title):
@@ -39,21 +39,21 @@ class SideBySide:
         print(f"\n{title}\n{'-' * len(title)}")
 
     def exact(self, name, computed, expected):
-        """A number, or an array, that is known exactly."""
+        """Add a number or an array that is known exactly."""
         self._add(Row(name, np.asarray(computed, float), np.asarray(expected, float), None))
 
     def rounded(self, name, computed, expected, decimals):
-        """One that a slide prints with so many decimals."""
+        """Add one that a slide prints with this number of decimals."""
         self._add(Row(name, np.asarray(computed, float), np.asarray(expected, float), decimals))
 
     def holds(self, name, value):
-        """Something that must be true."""
+        """Add a condition that must be true."""
         row = Row(name, np.asarray(float(bool(value))), np.asarray(1.0), None)
         self.rows.append(row)
         print(f"  {name}: {'yes' if row.agrees else 'NO'}")
 
     def note(self, text):
-        """A line between the rows."""
+        """Print a line between the rows."""
         print(f"  {text}")
 
     def _add(self, row):
@@ -69,7 +69,7 @@ class SideBySide:
 
 
 def show(numbers, decimals):
-    """On one line."""
+    """Format numbers on one line."""
     if numbers.ndim:
         return "[" + " ".join(show(number, decimals) for number in numbers) + "]"
     return f"{float(numbers):.10g}" if decimals is None else f"{float(numbers):.{decimals}f}"

@@ -1,16 +1,20 @@
-"""fastmlp: the same model as scikit-learn's multi-layer perceptron, compiled from end to end.
+"""Multi-layer perceptrons with scikit-learn's interface and results, compiled by Numba.
 
 >>> from fastmlp import MLPClassifier
 >>> MLPClassifier(hidden_layer_sizes=(16,))
 MLPClassifier(hidden_layer_sizes=(16,))
 """
 
+from __future__ import annotations
+
 import importlib
+from typing import Any
 
 __version__ = "0.1.0"
 
 # fmt: off
-#: Public names by the module they live in, imported when one is first used; importing fastmlp compiles nothing.
+#: Public names by module. A module is imported when one of its names is first used, so that importing fastmlp loads
+#: neither NumPy nor Numba.
 _LAZY_MODULES = {
     ".estimators.classifier": ["MLPClassifier"],
     ".estimators.regressor": ["MLPRegressor"],
@@ -18,26 +22,27 @@ _LAZY_MODULES = {
     ".activations.custom": ["Activation"],
     ".activations.builtin": ["CELU", "ELU", "LeakyReLU", "SiLU", "Softplus"],
     ".losses": [
-        "AbsoluteError", "Focal", "Gamma", "HalfSquaredError", "Hinge", "Huber", "LogCosh", "LogLoss", "Loss",
-        "Perceptron", "Poisson", "Quantile", "SquaredError", "SquaredHinge", "SumSquaredError", "Tweedie",
+        "AbsoluteError", "BaseLoss", "Focal", "Gamma", "HalfSquaredError", "Hinge", "Huber", "LogCosh", "LogLoss",
+        "Loss", "Perceptron", "Poisson", "Quantile", "SquaredError", "SquaredHinge", "SumSquaredError", "Tweedie",
     ],
     ".optimizers": [
-        "SGD", "AMSGrad", "AdaDelta", "AdaGrad", "AdaMax", "Adam", "AdamW", "LAMB", "Lion", "NAdam", "RAdam", "RMSProp",
-        "Optimizer",
+        "SGD", "AMSGrad", "AdaDelta", "AdaGrad", "AdaMax", "Adam", "AdamW", "LAMB", "Lion", "NAdam", "Optimizer",
+        "RAdam", "RMSProp", "RunningOptimizer",
+    ],
+    ".schedules": [
+        "Adaptive", "Constant", "Cosine", "CosineRestarts", "Exponential", "InverseScaling", "InverseTime", "OneCycle",
+        "Polynomial", "Schedule", "StepDecay", "WarmUp", "count_steps",
     ],
     ".initializers": ["GivenArrays", "Initializer", "Orthogonal", "Uniform"],
     ".regularization": ["Regularization"],
-    ".schedules": [
-        "Constant", "Cosine", "CosineRestarts", "Exponential", "InverseTime", "OneCycle", "Polynomial", "StepDecay",
-        "Schedule", "WarmUp", "count_steps",
-    ],
+    ".engine.layout": ["Layout"],
 }
 # fmt: on
 _MODULE_OF = {name: module for module, names in _LAZY_MODULES.items() for name in names}
 __all__ = ["__version__", *_MODULE_OF]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(_MODULE_OF[name], __name__), name)
@@ -45,5 +50,5 @@ def __getattr__(name):
     return value
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted([*globals(), *_MODULE_OF])

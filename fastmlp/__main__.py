@@ -1,4 +1,4 @@
-"""``python -m fastmlp warmup``: compile everything now and keep it, for images and clusters."""
+"""``python -m fastmlp warmup``: compile every kernel ahead and store it, for images and clusters."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ import time
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : list of str, default=None
+        None is those of the process.
+    """
     parser = argparse.ArgumentParser(prog="python -m fastmlp", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    warm = commands.add_parser("warmup", help="compile every kernel for float32 and float64 and keep it in the cache")
-    warm.add_argument("--dtype", choices=["float32", "float64"], action="append", help="only this type of input")
+    warm = commands.add_parser("warmup", help="compile every kernel for float32 and float64 and store it in the cache")
+    warm.add_argument("--dtype", choices=["float32", "float64"], action="append", help="compile for this type only")
     chosen = parser.parse_args(arguments)
     _warmup(chosen.dtype or ["float32", "float64"])
 

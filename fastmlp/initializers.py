@@ -15,10 +15,10 @@ orthogonal         orthonormal rows or columns, times a gain   0       `Orthogon
 uniform            U(low, high), U(−1, 1) by name              same    `Uniform`
 =================  ==========================================  ======  =================================================
 
-fan_in and fan_out are the widths of the layer below and of the layer itself; N has its variance. A uniform distribution
-and a normal one of the same name have the same variance, b² / 3. All numbers are drawn in float64, layer by layer,
-weights row by row, biases (where they are drawn) after them, and then rounded to the type of the parameters: the same
-seed gives the same network in both types.
+fan_in and fan_out are the widths of the layer below and of the layer itself; N(0, v) has variance v. The uniform and
+the normal distribution of the same name have the same variance, b² / 3. All numbers are drawn in float64, layer by
+layer, weights row by row before biases, and then rounded to the type of the parameters: the same seed gives the same
+network in both types.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from typing import Any
 
 import numpy as np
 
+from .common.checks import one_per_layer
 from .common.frozen_params import Finite, FrozenParams, Positive
 from .common.lookup import look_up
 from .common.random_state import as_random_state
@@ -41,11 +42,10 @@ def glorot_uniform(
 ) -> None:
     """Fill `params` as scikit-learn does: U(−b, b) with b = √(6 / (fan_in + fan_out)), √(2 / …) for logistic.
 
-    `activation` is one name for all layers, or a list of the hidden layers' names: then each has the scale of its own.
-    The output layer has that of the last hidden layer, as in scikit-learn, whatever its own activation.
+    `activation` is one name for all layers, or a list with the name of each hidden layer, which decides its scale. The
+    output layer has the scale of the last hidden layer, as in scikit-learn, whatever its own activation.
 
-    Drawn in float64, layer by layer, weights before biases, and then rounded to the type of `params`: the same seed
-    gives scikit-learn's numbers.
+    The same seed draws scikit-learn's numbers, in float64, before they are rounded to the type of `params`.
 
     Source: Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks".
     """
@@ -60,12 +60,7 @@ def _one_for_each_layer(activation: str | Sequence[str], n_layers: int) -> list[
     """Return the activation that decides each layer's scale; without hidden layers it is 'relu'."""
     if isinstance(activation, str):
         return [activation] * n_layers
-    hidden = list(activation)
-    if len(hidden) != n_layers - 1:
-        raise ValueError(
-            f"activation holds {len(hidden)} names, but there are {n_layers - 1} hidden layers: give one for each, or "
-            "one name for all."
-        )
+    hidden = one_per_layer("activation", list(activation), n_layers - 1)
     return [*hidden, (hidden or ["relu"])[-1]]
 
 
@@ -94,14 +89,14 @@ class Initializer:
 
 @dataclass(frozen=True)
 class _Named(Initializer):
-    """An initializer without numbers that a user could set; there is one object for each name."""
+    """An initializer without parameters; there is one object for each name."""
 
     name: str
 
     def __repr__(self) -> str:
         return f"as_initializer({self.name!r})"
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Any, ...]:
         return as_initializer, (self.name,)
 
 
@@ -111,7 +106,7 @@ class _ScikitLearns(_Named):
 
 
 class _Scaled(_Named):
-    """Weights of mean 0 and variance numerator / fans, biases 0; the name says which."""
+    """Weights with mean 0 and variance numerator / fans, as named, and biases of 0."""
 
     def _draw(self, coef: np.ndarray, intercept: np.ndarray, generator: np.random.RandomState) -> None:
         scheme, distribution = self.name.split("_")
@@ -130,9 +125,9 @@ class _Scaled(_Named):
 class Orthogonal(FrozenParams, Initializer):
     """A random orthogonal matrix times a gain; biases 0.
 
-    The weight matrix's rows or columns, whichever are fewer, are orthonormal (times the gain), so that the layer keeps
-    lengths, forward or backward. Q of a normally distributed matrix = Q R, each column with the sign of R's diagonal:
-    all such matrices are equally likely.
+    The rows or columns of the weight matrix, whichever are fewer, are orthonormal (times the gain), so that the layer
+    preserves lengths, forward or backward. The matrix is Q of the QR decomposition of a normally distributed matrix,
+    with each column multiplied by the sign of R's diagonal: this distribution is uniform over orthogonal matrices.
 
     Parameters
     ----------
@@ -177,12 +172,15 @@ class Uniform(FrozenParams, Initializer):
 
     Parameters
     ----------
-    low, high : float, default=-1.0 and 1.0
+    low : float, default=-1.0
+        Lower bound.
+    high : float, default=1.0
+        Upper bound.
 
     Raises
     ------
     ValueError
-        If they are not finite numbers, or `low` is not the lower one.
+        If they are not finite numbers, or `low` is not less than `high`.
 
     Examples
     --------
@@ -214,10 +212,10 @@ class GivenArrays(Initializer):
 
     Parameters
     ----------
-    coefs : sequence of array_like
-        (fan_in, fan_out) for each layer; copied.
-    intercepts : sequence of array_like
-        (fan_out,) for each layer; copied.
+    coefs : sequence of array-like
+        Weights of each layer, (fan_in, fan_out); copied.
+    intercepts : sequence of array-like
+        Biases of each layer, (fan_out,); copied.
 
     Raises
     ------
@@ -234,8 +232,8 @@ class GivenArrays(Initializer):
     array([0.1 , 0.5 , 0.25])
     """
 
-    coefs: Sequence
-    intercepts: Sequence
+    coefs: Sequence[Any]
+    intercepts: Sequence[Any]
 
     def __post_init__(self) -> None:
         vars(self).update(coefs=_copies("coefs", self.coefs), intercepts=_copies("intercepts", self.intercepts))

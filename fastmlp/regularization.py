@@ -1,4 +1,4 @@
-"""Regularization besides the L2 penalty, and gradient clipping: `Regularization`."""
+"""`Regularization`: L1 penalty, dropout, max-norm and gradient clipping."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated, Any
 
+from .common.checks import one_per_layer
 from .common.frozen_params import FrozenParams, NotNegative, Range
 
 _RATE, _LIMIT = Range(0, 1, "[)"), Range(0, brackets="()")
@@ -13,7 +14,7 @@ _RATE, _LIMIT = Range(0, 1, "[)"), Range(0, brackets="()")
 
 @dataclass(frozen=True)
 class _OneOrEach:
-    """A rate of dropout, or a sequence of them, which becomes a tuple."""
+    """A dropout rate, or a sequence of them, which becomes a tuple."""
 
     def __str__(self) -> str:
         return f"{_RATE}, or a sequence of such, one for each hidden layer"
@@ -29,7 +30,7 @@ class _OneOrEach:
 
 @dataclass(frozen=True)
 class _LimitOrNone:
-    """An upper limit, or None for no limit."""
+    """A positive upper limit, or None for no limit."""
 
     def __str__(self) -> str:
         return f"{_LIMIT}, or None"
@@ -46,38 +47,39 @@ Limit = Annotated[float | None, _LimitOrNone()]
 
 @dataclass(frozen=True)
 class Regularization(FrozenParams):
-    r"""L1 penalty, dropout, max-norm and clipping; all of them are off by default.
+    r"""L1 penalty, dropout, max-norm and gradient clipping; all are off by default.
 
-    With the L2 penalty α, which every training has, a batch's loss is
-    (Σ wᵢ lossᵢ + α / 2 Σ p² + l1 Σ |p|) / Σ wᵢ, over its rows i of weight wᵢ and all weights p but the biases.
+    With the L2 penalty α of every training, the loss of a batch is
+    (Σ wᵢ lossᵢ + α / 2 Σ p² + l1 Σ \|p\|) / Σ wᵢ, over its rows i with weights wᵢ and over all weights p of the layers
+    (not the biases).
 
     Parameters
     ----------
     l1 : float, default=0.0
-        Weight of Σ |p|, at least 0. Weights that nothing needs become exactly zero: after the rule's step on the
-        gradient of everything else comes the proximal step w ← sign(w) max(|w| − τ, 0). With λ = l1 / Σ wᵢ, τ is
-        η λ for plain descent, and for every other rule as far as it goes in the end with a gradient of λ:
-        η λ / (1 − μ) with momentum, η λ / (√v̂ + ε) for Adam. A threshold of η λ for all would lose the minimum, by
-        1 − μ and by √v̂. Where a rule divides by the gradients' size, a weight shrinks by at most 2 η a step.
+        Factor of Σ \|p\|, at least 0. Weights become exactly zero by a proximal step, which follows the optimizer's
+        step on the gradient of all other terms: w ← sign(w) max(\|w\| − τ, 0). With λ = l1 / Σ wᵢ, τ is the length of
+        the optimizer's steps for a constant gradient λ: η λ for plain gradient descent, η λ / (1 − μ) with momentum,
+        η λ / (√v̂ + ε) for Adam. (With τ = η λ for all of them, training would converge to the minimum of another
+        penalty.) For optimizers that divide by the size of the gradients, τ is at most 2 η.
     dropout : float or sequence of float, default=0.0
-        Probability p in [0, 1) with which an output of a hidden layer is left out for one row of one step; what is kept
-        counts 1 / (1 − p) times. One for all hidden layers, or one for each. Predictions leave out nothing.
+        Probability p in [0, 1) with which an output of a hidden layer is set to zero, for one row of one step; the
+        others are multiplied by 1 / (1 − p). One for all hidden layers, or one for each. Not used in predictions.
     input_dropout : float, default=0.0
-        The same of the inputs.
-    max_norm : float, optional
-        After each step, the weights into each neuron (a column of a weight matrix, in every layer) are scaled to this
-        Euclidean norm if it is longer. Greater than 0.
-    clip_norm : float, optional
-        Before each update, the gradient of all weights and biases together, L2 penalty included, is scaled to this
-        Euclidean norm if it is longer, and the step of l1 with it. Greater than 0.
-    clip_value : float, optional
-        Each element of the gradient, L2 penalty included, is clipped to ± this. Greater than 0. It comes before
-        `clip_norm`.
+        The same for inputs.
+    max_norm : float, default=None
+        Maximum Euclidean norm of the weights into each unit (a column of a weight matrix), in every layer; longer ones
+        are scaled to it after each step. Greater than 0.
+    clip_norm : float, default=None
+        Maximum Euclidean norm of the gradient of all weights and biases together, L2 penalty included; a longer one is
+        scaled to it before each update, and the step of l1 with it. Greater than 0.
+    clip_value : float, default=None
+        Each element of the gradient, L2 penalty included, is clipped to ± this value, before `clip_norm`. Greater
+        than 0.
 
     Raises
     ------
     ValueError
-        If a number is not what it may be.
+        If a value is not allowed.
 
     References
     ----------
@@ -112,30 +114,36 @@ class Regularization(FrozenParams):
         return any((*self._each_dropout(), self.input_dropout))
 
     def input_rates(self, hidden_layers: int) -> tuple[float, ...]:
-        """Return the dropout rate of each layer's inputs: of the network's inputs, then of each hidden layer's outputs.
+        """Return the dropout rate of each layer's inputs: of X, then of each hidden layer's outputs.
+
+        Parameters
+        ----------
+        hidden_layers : int
+            Number of hidden layers.
+
+        Returns
+        -------
+        rates : tuple of float
 
         Raises
         ------
         ValueError
-            If there are not as many rates as hidden layers.
+            If there is another number of rates.
         """
-        rates = self._each_dropout()
-        if not isinstance(self.dropout, tuple):
-            rates *= hidden_layers
-        if len(rates) != hidden_layers:
-            raise ValueError(
-                f"dropout={self.dropout!r} has {len(rates)} rates, but there are {hidden_layers} hidden layers: give "
-                "one number for all of them, or one for each."
-            )
-        return (self.input_dropout, *rates)
+        return (self.input_dropout, *one_per_layer("dropout", self.dropout, hidden_layers))
 
     def check_full_batch(self, solver: str) -> None:
-        """Refuse what solvers on the whole gradient cannot do: they minimize one smooth function of all rows.
+        """Check that nothing is on, for solvers with all rows in each step, which minimize one smooth function.
+
+        Parameters
+        ----------
+        solver : str
+            Name of the solver, for the message.
 
         Raises
         ------
         ValueError
-            If any option is used.
+            If a parameter is not its default.
 
         Examples
         --------
@@ -143,15 +151,15 @@ class Regularization(FrozenParams):
         >>> Regularization(l1=0.1, max_norm=3.0).check_full_batch("lbfgs")  # doctest: +NORMALIZE_WHITESPACE
         Traceback (most recent call last):
         ...
-        ValueError: solver='lbfgs' minimizes one smooth function of all rows, and cannot take l1=0.1, max_norm=3.0:
-        leave them out, or use a solver of mini-batches, such as 'adam'. (alpha, the L2 penalty, goes with both.)
+        ValueError: solver='lbfgs' minimizes one smooth function of all rows, and does not support l1=0.1, max_norm=3.0:
+        omit them, or use a solver with mini-batches such as 'adam'. (alpha, the L2 penalty, works with both.)
         """
         asked = [f"{field.name}={getattr(self, field.name)!r}" for field in fields(self) if self._asks_for(field.name)]
         if asked:
             raise ValueError(
-                f"solver={solver!r} minimizes one smooth function of all rows, and cannot take {', '.join(asked)}: "
-                "leave them out, or use a solver of mini-batches, such as 'adam'. (alpha, the L2 penalty, "
-                "goes with both.)"
+                f"solver={solver!r} minimizes one smooth function of all rows, and does not support "
+                f"{', '.join(asked)}: omit them, or use a solver with mini-batches such as 'adam'. (alpha, the L2 "
+                "penalty, works with both.)"
             )
 
     def _asks_for(self, name: str) -> bool:

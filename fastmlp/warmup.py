@@ -1,4 +1,4 @@
-"""Every kernel compiled ahead of time."""
+"""Compilation of every kernel ahead of time."""
 
 from __future__ import annotations
 
@@ -10,16 +10,27 @@ from .compiler.kernel import Kernel
 
 
 def all_kernels() -> list[Kernel]:
-    """Every unit of the package."""
+    """Return every kernel of the package."""
     modules = [importlib.import_module(name) for name in source_hash.modules_below(kernels.__name__)]
     found = {id(value): value for module in modules for value in vars(module).values() if isinstance(value, Kernel)}
     return list(found.values())
 
 
 def compile_all(dtypes: list[str]) -> tuple[int, int]:
-    """Compile every unit for each type; returns how many were compiled and how many came from the cache.
+    """Compile every kernel for each type, or load it from the cache.
 
-    What another process compiles just now comes last, so that several share the work.
+    Kernels that another process is compiling come last, so that several processes share the work.
+
+    Parameters
+    ----------
+    dtypes : list of {'float32', 'float64'}
+
+    Returns
+    -------
+    n_compiled : int
+        Number of kernels that were compiled.
+    n_loaded : int
+        Number of kernels that were loaded from the cache.
     """
     wanted = [(kernel, dtype) for kernel in all_kernels() for dtype in dtypes]
     hits, left = [], []

@@ -113,7 +113,7 @@ def test_every_floor_exists():
 
 
 def find_circle(arrows):
-    """The nodes that import each other in a circle, or from such."""
+    """Return the nodes that import each other in a circle, or import such nodes."""
     remaining = dict(arrows)
     while free := [node for node, targets in remaining.items() if not targets & remaining.keys() - {node}]:
         for node in free:
@@ -183,7 +183,7 @@ def test_flags_that_break_things_are_nowhere(source):
 
 
 def test_importing_fastmlp_loads_neither_numba_nor_scikit_learn():
-    """Its names are there before their modules are."""
+    """Names are listed before their modules are loaded."""
     code = (
         "import sys, fastmlp; dir(fastmlp); fastmlp.__version__\n"
         "print(sorted({'numba', 'llvmlite', 'numpy', 'scipy', 'sklearn'} & set(sys.modules)))"

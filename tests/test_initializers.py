@@ -1,4 +1,4 @@
-"""Initializers: bounds, variances, orthogonality, seeds; scikit-learn's numbers; what they refuse."""
+"""Initializers: bounds, variances, orthogonality, seeds, scikit-learn's numbers, and errors."""
 
 import copy
 import pickle
@@ -70,7 +70,7 @@ def test_distribution(name):
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("gain", [1.0, 1.5])
 def test_orthogonal(gain, dtype):
-    """Of the rows or of the columns, whichever are fewer; a square matrix has both."""
+    """Orthonormal rows or columns, whichever are fewer; both for a square matrix."""
     coefs, intercepts = draw(Orthogonal(gain), Layout([5, 12, 12, 3, 1]), dtype=dtype)
     for coef in coefs:
         product = coef @ coef.T if coef.shape[0] <= coef.shape[1] else coef.T @ coef
@@ -78,7 +78,7 @@ def test_orthogonal(gain, dtype):
     assert not any(intercept.any() for intercept in intercepts)
 
 
-def test_orthogonal_matrices_have_no_preference():
+def test_orthogonal_matrices_are_uniformly_distributed():
     """Both orientations of the plane, all angles: means are 0 (they would not be with R's signs left)."""
     matrices = np.array([draw("orthogonal", Layout([2, 2]), seed)[0][0] for seed in range(400)])
     assert abs(matrices.mean(axis=0)).max() < 4 * np.sqrt(0.5 / 400)
@@ -96,7 +96,7 @@ def test_uniform_between_numbers():
 @pytest.mark.parametrize("activation", ["relu", "logistic"])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_scikit_learns_numbers(dtype, activation):
-    """A step of scikit-learn that changes nothing keeps what it drew; ours drew the same, rounded likewise."""
+    """A step of scikit-learn with a zero gradient keeps the drawn numbers; fastmlp's are the same after rounding."""
     options = {"solver": "sgd", "learning_rate_init": 1e-300, "alpha": 0, "momentum": 0}
     theirs = MLPRegressor(hidden_layer_sizes=(11, 4), activation=activation, random_state=3, **options)
     X = np.random.RandomState(0).standard_normal((9, 5)).astype(dtype)
@@ -150,7 +150,7 @@ def test_equal_names_are_one_name(name, activation):
 
 @pytest.mark.parametrize("names", MIXED)
 def test_estimators_and_network_draw_alike(names):
-    """What a fit starts from: a step of a rate that changes nothing."""
+    """Return the initial weights of a fit: a step with a rate too small to change them."""
     expected = draw("sklearn", MIXED_LAYOUT, 3, activation=names)[0]
     net = Network(MIXED_LAYOUT.layer_sizes, [*names, "identity"], "half_squared_error")
     net.initialize(random_state=3)
@@ -172,9 +172,9 @@ def test_no_hidden_layer():
         assert 0.95 * top < largest_of_scale(net.coefs[0]) <= top
 
 
-def test_a_name_for_each_hidden_layer():
+def test_number_of_names_must_match_hidden_layers():
     for names in ([], ["relu"] * 4):
-        with pytest.raises(ValueError, match="but there are 3 hidden layers: give one for each, or one name for all"):
+        with pytest.raises(ValueError, match="but there are 3 hidden layers: give one for each, or one for all"):
             draw("sklearn", MIXED_LAYOUT, activation=names)
 
 
@@ -193,7 +193,7 @@ def test_seeds(name):
 
 
 def test_without_a_seed_numpys_own_generator_is_used():
-    """As scikit-learn does; it is left as it was found."""
+    """As in scikit-learn; the global generator is restored."""
     state = np.random.get_state()
     try:
         np.random.seed(5)
@@ -204,8 +204,8 @@ def test_without_a_seed_numpys_own_generator_is_used():
 
 
 @pytest.mark.parametrize("seed", ["0", 0.5, -1, 2**32, True, np.random.default_rng(0)])
-def test_seeds_that_are_none(seed):
-    with pytest.raises(ValueError, match=r"random_state=.* must be a whole number from 0"):
+def test_invalid_seeds(seed):
+    with pytest.raises(ValueError, match=r"random_state=.* must be an integer from 0"):
         as_random_state(seed)
 
 
@@ -269,13 +269,13 @@ def test_copies_are_equal(number):
     lambda: Orthogonal(True), lambda: Uniform(1, 1), lambda: Uniform(1, -1), lambda: Uniform(-np.inf, 0),
     lambda: Uniform(np.nan, 1), lambda: Uniform(None, 1),
 ])  # fmt: skip
-def test_numbers_that_make_no_initializer(made):
+def test_invalid_initializer_parameters(made):
     allowed = "a finite number|a number greater than 0|less than high"
     with pytest.raises(ValueError, match=rf"^(Orthogonal: gain|Uniform: (low|high)) must be ({allowed}), but .* given"):
         made()
 
 
-def test_names_there_are_not():
+def test_unknown_initializers():
     for name in ("he", None, glorot_uniform):
         with pytest.raises(ValueError, match=r"initializer=.* is unknown: it is one of sklearn, glorot_uniform, "):
             as_initializer(name)

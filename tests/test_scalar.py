@@ -1,4 +1,4 @@
-"""The scalar differentiator against numbers worked by hand, central differences, and on awkward graphs.
+"""The scalar differentiator compared with worked examples, and on unusual graphs.
 
 Values marked exact are those of `worked_examples.md`, found in float64 by another automatic differentiator.
 """
@@ -156,95 +156,6 @@ def test_skip_connections_sum_over_paths_worked_example_8():
     np.testing.assert_allclose(b.grad, -d.grad * d_slope, **EXACT)
 
 
-# Each operation by itself
-
-UNARY = {
-    "neg": (lambda u: -u, -2, 2),
-    "abs": (abs, -2, 2),
-    "exp": (lambda u: u.exp(), -3, 3),
-    "log": (lambda u: u.log(), 0.1, 5),
-    "sqrt": (lambda u: u.sqrt(), 0.1, 5),
-    "tanh": (lambda u: u.tanh(), -3, 3),
-    "relu": (lambda u: u.relu(), -2, 2),
-    "logistic": (lambda u: u.logistic(), -6, 6),
-    "add number": (lambda u: u + 3, -2, 2),
-    "number minus": (lambda u: 3 - u, -2, 2),
-    "times itself": (lambda u: u * u, -2, 2),
-    "number over": (lambda u: 3 / u, 0.2, 4),
-    "square": (lambda u: u**2, -2, 2),
-    "cube": (lambda u: u**3, -2, 2),
-    "inverse root": (lambda u: u**-0.5, 0.2, 4),
-    "power of two": (lambda u: 2**u, -2, 2),
-    "maximum with number": (lambda u: u.maximum(0.25), -2, 2),
-}
-BINARY = {
-    "add": (lambda u, v: u + v, -2, 2),
-    "subtract": (lambda u, v: u - v, -2, 2),
-    "multiply": (lambda u, v: u * v, -2, 2),
-    "divide": (lambda u, v: u / v, 0.2, 4),
-    "power": (lambda u, v: u**v, 0.2, 3),
-    "maximum": (lambda u, v: u.maximum(v), -2, 2),
-}
-
-
-def central_difference(function, numbers, place, step=1e-5):
-    ahead, behind = list(numbers), list(numbers)
-    ahead[place] += step
-    behind[place] -= step
-    return (function(*map(Value, ahead)).data - function(*map(Value, behind)).data) / (2 * step)
-
-
-@pytest.mark.parametrize("name", [*UNARY, *BINARY])
-def test_gradient_equals_central_difference(name):
-    function, low, high = {**UNARY, **BINARY}[name]
-    for numbers in np.random.default_rng(7).uniform(low, high, (20, 1 if name in UNARY else 2)):
-        nodes = [Value(number) for number in numbers]
-        function(*nodes).backward()
-        expected = [central_difference(function, numbers, place) for place in range(len(nodes))]
-        np.testing.assert_allclose([node.grad for node in nodes], expected, rtol=1e-7, atol=1e-9)
-
-
-@pytest.mark.parametrize(
-    "node, value, slopes",
-    [
-        (Value(0).relu(), 0, (0,)),
-        (abs(Value(0)), 0, (0,)),
-        (Value(2).maximum(2), 2, (0.5, 0.5)),
-        (Value(0) ** 0, 1, (0,)),
-        (Value(0) ** 1, 0, (1,)),
-        (Value(-2) ** 3, -8, (12,)),
-        (Value(1000).logistic(), 1, (0,)),
-        (Value(-1000).logistic(), 0, (0,)),
-    ],
-)
-def test_corners_and_far_ends(node, value, slopes):
-    assert node.data == value
-    assert node.local_gradients == slopes
-
-
-def test_logistic_keeps_its_digits_far_below_zero():
-    np.testing.assert_allclose(Value(-40).logistic().data, math.exp(-40), **EXACT)
-    np.testing.assert_allclose(Value(40).logistic().local_gradients, [math.exp(-40)], **EXACT)
-
-
-@pytest.mark.parametrize(
-    "make, error",
-    [
-        (lambda: Value(-1).log(), ValueError),
-        (lambda: Value(-8) ** (1 / 3), ValueError),  # a plain float would have slipped into complex numbers
-        (lambda: Value(-8) ** Value(2), ValueError),  # the slope with respect to the exponent has a logarithm
-        (lambda: 1 / Value(0), ZeroDivisionError),
-        (lambda: Value(1000).exp(), OverflowError),
-        (lambda: Value(1) + "1", TypeError),
-        (lambda: Value(1) ** "1", TypeError),
-        (lambda: Value(1).maximum([1, 2]), TypeError),
-    ],
-)
-def test_outside_the_domain_python_complains(make, error):
-    with pytest.raises(error):
-        make()
-
-
 # Graphs as such
 
 
@@ -317,8 +228,8 @@ def test_the_docstrings_run():
     assert doctest.testmod(fastmlp.scalar).failed == 0
 
 
-def test_it_stands_on_the_standard_library_alone():
+def test_imports_only_the_standard_library():
     nodes = list(ast.walk(ast.parse(inspect.getsource(fastmlp.scalar))))
     imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
-    assert imported <= set(sys.stdlib_module_names)
+    assert {name.partition(".")[0] for name in imported} <= set(sys.stdlib_module_names)

@@ -112,21 +112,21 @@ def test_a_schedule_of_plain_types(own):
         ("ruled", 2.0, r"ruled must be a number in \[0, 1\]"),
     ],
 )
-def test_what_is_of_another_kind_is_refused(own, field, value, message):
+def test_values_of_another_type_are_refused(own, field, value, message):
     with pytest.raises(ValueError, match=f"Halving: {message}, but {value!r} was given"):
         own.Halving(**{"learning_rate": 0.1, field: value})
 
 
 def test_a_class_defined_in_a_function(own):
-    """Its types may be names that nobody can look up: what cannot be known is not checked."""
+    """Types that cannot be resolved are not checked."""
     inner = own.inside()
     assert inner(2)([0, 1]).tolist() == [2.0, 2.0]
     with pytest.raises(ValueError, match="Inner: learning_rate must be a number"):
         inner("fast")
 
 
-def test_what_a_base_class_asks_of_a_field_stays(own):
-    """A learning rate may be a schedule, and a momentum is a share, with plain types too."""
+def test_rules_of_a_base_class_are_inherited(own):
+    """With plain types too, a learning rate may be a schedule, and a momentum is in [0, 1]."""
     for kind in (own.Heavy, own.Heavier):
         assert kind().momentum == 0.5
         assert kind(learning_rate=Cosine(0.1, 20)).schedule == Cosine(0.1, 20)
@@ -140,7 +140,7 @@ def test_what_a_base_class_asks_of_a_field_stays(own):
 
 
 def test_in_an_estimator(own):
-    """The same as the built-in ones with the same numbers; cloned, and pickled."""
+    """Custom classes equal built-in ones with the same parameters, and can be cloned and pickled."""
     expected = coefs(SGD(0.1, momentum=0.5))
     for solver in (own.Heavy(), SGD(own.Halving(0.1, steps=1000), momentum=0.5), own.Heavier(own.Halving(0.05, 1000))):
         np.testing.assert_array_equal(coefs(solver), expected)

@@ -45,7 +45,7 @@ def test_a_script_says_how_to_run_it(script):
     assert f"``python examples/{script}.py``" in (EXAMPLES / f"{script}.py").read_text(encoding="utf-8")
 
 
-def test_a_difference_is_seen(capsys):
+def test_difference_is_detected(capsys):
     table = importlib.import_module("side_by_side").SideBySide("Title")
     table.exact("a", 1 + 1e-8, 1)
     table.exact("b", [1, 2], [1, 2 + 1e-8])

@@ -1,4 +1,4 @@
-"""The suite `sweep`: one call after another beside scikit-learn's, over a grid of shapes, types, solvers and inputs.
+"""The suite `sweep`: calls compared with scikit-learn's, over a grid of shapes, types, solvers and inputs.
 
 ==============  ================================================================
 file            its one noun

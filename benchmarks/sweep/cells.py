@@ -1,4 +1,4 @@
-"""The cells: one call of one model on one kind of rows; the values to choose from, and what is always measured.
+"""Cells of the grid: a call of a model on a kind of rows. Values of each dimension, and named cells.
 
 A cell is data, nothing else. A value that is added to `PREDICTING` or `TRAINING` is measured with every value of every
 other dimension by the rule of `grid.py`; a shape that somebody found slow is a line in `NAMED`.
@@ -18,7 +18,7 @@ FEW = 300_000  # multiplications of the rows and the weights: what is below is a
 
 @dataclass(frozen=True)
 class Cell:
-    """One call; every field is a value of one dimension.
+    """A call; each field is the value of one dimension.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Cell:
 
     @property
     def multiplications(self) -> int:
-        """Of a forward pass through dense layers."""
+        """Multiplications and additions of a forward pass through dense layers."""
         return self.rows * self.weights
 
     def __str__(self) -> str:
@@ -151,7 +151,7 @@ GROUPS = {
 
 
 def find_group(cell: Cell) -> str:
-    """The group that a cell belongs to."""
+    """Return the group that a cell belongs to."""
     if cell.trains and cell.solver == "lbfgs":
         return "lbfgs"
     small = cell.rows <= 32 and cell.multiplications <= FEW

@@ -1,4 +1,4 @@
-"""What a cell takes, estimated: scikit-learn's seconds on one core, and memory. It keeps the grid affordable.
+"""Estimates of a cell's cost, scikit-learn's seconds on one core and memory, which keep the grid affordable.
 
 The rates are rounded from a slow core of 2 GHz; what matters is that a cell is not ten times as dear as it looks.
 """
@@ -21,17 +21,17 @@ _ARRAYS_OF_WEIGHTS = {"sgd": 6, "adam": 10, "lbfgs": 60}  # both models, moments
 
 
 def entries_of(cell: Cell) -> int:
-    """Numbers that the rows hold."""
+    """Return how many numbers the rows hold."""
     return cell.rows * (stored_in_row(cell.features) if cell.inputs in SPARSE else cell.features)
 
 
 def stored_in_row(features: int) -> int:
-    """Stored entries in each row of a sparse input: two in a hundred."""
+    """Return the stored entries in each row of a sparse input: two percent."""
     return max(1, features // 50)
 
 
 def estimate_seconds(cell: Cell) -> float:
-    """scikit-learn's time for one call."""
+    """Estimate scikit-learn's seconds for one call."""
     passes = _count_passes(cell)
     first, *rest = zip(cell.widths[:-1], cell.widths[1:], strict=True)
     products = 2 * cell.rows * sum(prod(pair) for pair in rest) / _RATE[cell.dtype]
@@ -48,7 +48,7 @@ def estimate_seconds(cell: Cell) -> float:
 
 
 def _count_passes(cell: Cell) -> float:
-    """Forward passes that the products of a call amount to: backward is two."""
+    """Return the products of a call in units of forward passes: a backward pass is two."""
     if not cell.trains:
         return 1
     if cell.solver == "lbfgs":
@@ -57,7 +57,7 @@ def _count_passes(cell: Cell) -> float:
 
 
 def estimate_bytes(cell: Cell) -> float:
-    """Memory of rows, copies of them, weights and what scikit-learn keeps of every layer."""
+    """Estimate the memory of rows, their copies, weights, and scikit-learn's activations."""
     item = 4 if cell.dtype == "float32" else 8
     each = {"list": 56, "csr": 40, "csc": 40, "int64": 24, "frame of ints": 24, "other float": 24}
     rows = entries_of(cell) * each.get(cell.inputs, 3 * item)

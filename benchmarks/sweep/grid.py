@@ -1,4 +1,4 @@
-"""The grid: which cells are measured.
+"""The grid: the choice of cells.
 
 Not all: the full product has millions. Of two dimensions every pair of values is in some cell; of a prediction every
 shape (rows, features, hidden widths); of a training every solver with each number of rows, hidden widths and kind of
@@ -22,7 +22,7 @@ Wanted = tuple[tuple[str, object], ...]  # values of some dimensions, such as ((
 
 
 def make_grid() -> list[Cell]:
-    """All cells of the sweep, those with a name first."""
+    """Return all cells of the sweep, named ones first."""
     cells = dict.fromkeys(NAMED)
     cells |= dict.fromkeys(cover(PREDICTING, [*combinations(PREDICTING, 2), SHAPE]))
     cells |= dict.fromkeys(cover(TRAINING, [*combinations(TRAINING, 2), *SOLVED]))
@@ -30,7 +30,7 @@ def make_grid() -> list[Cell]:
 
 
 def cover(values: dict[str, tuple], groups: Iterable[tuple[str, ...]]) -> Iterator[Cell]:
-    """Cells in which every combination of values in each group of dimensions occurs, where one is possible."""
+    """Return cells that cover each possible combination of values in each group of dimensions."""
     rng = random.Random(SEED)
     groups = list(groups)
     missing = {wanted: None for group in groups for wanted in combine(values, group)}
@@ -48,12 +48,12 @@ def cover(values: dict[str, tuple], groups: Iterable[tuple[str, ...]]) -> Iterat
 
 
 def combine(values: dict[str, tuple], group: tuple[str, ...]) -> list[Wanted]:
-    """Every choice of one value for each of these dimensions."""
+    """Return all choices of one value for each of these dimensions."""
     return [tuple(zip(group, chosen, strict=True)) for chosen in product(*(values[name] for name in group))]
 
 
 def hold(cell: Cell, groups: list[tuple[str, ...]]) -> list[Wanted]:
-    """The combination of each group that occurs in a cell."""
+    """Return the combinations that occur in a cell, one for each group."""
     return [tuple((name, getattr(cell, name)) for name in group) for group in groups]
 
 
@@ -62,13 +62,13 @@ def allowed(cells: Iterable[Cell]) -> list[Cell]:
 
 
 def draw(values: dict[str, tuple], wanted: Wanted, rng: random.Random) -> Iterator[Cell]:
-    """Cells with these values, the others drawn."""
+    """Return cells with these values; the others are drawn."""
     for _ in range(DRAWS):
         yield Cell(**{name: rng.choice(each) for name, each in values.items()} | dict(wanted))
 
 
 def cheapest(values: dict[str, tuple], wanted: Wanted) -> Iterator[Cell]:
-    """The cheapest cells with these values, of any kind and with the fewest rows that make it possible."""
+    """Return the cheapest cells with these values."""
     free = ("call", "target", "rows", "inputs", "solver")
     choices = {name: each[:5] if name in free else each[:1] for name, each in values.items()}
     choices |= {name: (value,) for name, value in wanted}
@@ -77,7 +77,7 @@ def cheapest(values: dict[str, tuple], wanted: Wanted) -> Iterator[Cell]:
 
 
 def possible(cell: Cell) -> bool:
-    """Whether there is such a call, and scikit-learn answers it without a warning."""
+    """Whether the call exists, and scikit-learn executes it without a warning."""
     if cell.call == "predict_proba" and not cell.classifies:
         return False
     if cell.call == "score" and not cell.classifies and cell.rows < 2:
@@ -90,7 +90,7 @@ def possible(cell: Cell) -> bool:
 
 
 def choose_cells(cells: list[Cell], wanted: str | None, dtypes: list[str]) -> list[Cell]:
-    """Those of these types: all, a seeded sample of so many, or those whose names hold all words of `wanted`."""
+    """Return the cells of these types: all, a seeded sample, or those whose names contain all words of `wanted`."""
     cells = [cell for cell in cells if cell.dtype in dtypes]
     if wanted is None:
         return cells

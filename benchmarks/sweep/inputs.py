@@ -1,4 +1,4 @@
-"""The rows of a cell: seeded numbers, given as users give them.
+"""The rows of a cell: seeded numbers in the forms that users pass.
 
 A new kind of input is a line in `MAKERS` and a value in `cells.py`.
 """
@@ -16,18 +16,18 @@ INTEGERS = (-3, 4)  # the first, and the one after the last
 
 
 def make_inputs(cell: Cell, rng: np.random.Generator):
-    """The rows, (rows, features), as `cell.inputs` says."""
+    """Return the rows, (rows, features), in the form of `cell.inputs`."""
     return MAKERS[cell.inputs](cell, rng)
 
 
 def make_first_rows(cell: Cell, rng: np.random.Generator):
-    """A few plain rows of the model's type for its first fit: an array, or a frame where names are to be compared."""
+    """Return a few rows of the model's type for its first fit: an array, or a data frame if names matter."""
     X = rng.standard_normal((2 * OUTPUTS["10 classes"], cell.features)).astype(cell.dtype)
     return _frame(X) if cell.inputs in FRAMES else X
 
 
 def make_targets(cell: Cell, rows: int, rng: np.random.Generator) -> np.ndarray:
-    """Every class in turn as int64, or targets of the model's type: float64 would carry float32 fits into float64."""
+    """Return all classes in turn as int64, or targets of the model's type: float64 would change float32 fits."""
     if cell.classifies:
         return np.arange(rows) % int(cell.target.split()[0])
     y = rng.standard_normal((rows, OUTPUTS[cell.target])).astype(cell.dtype)
@@ -35,14 +35,14 @@ def make_targets(cell: Cell, rows: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def square_of_row(cell: Cell) -> float:
-    """Mean square norm of a row: what a step of gradient descent grows with."""
+    """Return the mean squared norm of a row, to which the steps of gradient descent are proportional."""
     low, high = INTEGERS
     each = np.mean(np.arange(low, high) ** 2) if cell.inputs in ("int64", "frame of ints") else 1.0
     return float(each) * (stored_in_row(cell.features) if cell.inputs in SPARSE else cell.features)
 
 
 def _array(cell: Cell, rng, taller: int = 1, wider: int = 1) -> np.ndarray:
-    """C-contiguous, of the model's type."""
+    """Return C-contiguous rows of the model's type."""
     return rng.standard_normal((taller * cell.rows, wider * cell.features), np.float32).astype(cell.dtype, copy=False)
 
 
@@ -51,7 +51,7 @@ def _integers(cell: Cell, rng) -> np.ndarray:
 
 
 def _csr(cell: Cell, rng) -> scipy.sparse.csr_matrix:
-    """Every row with as many entries, one in each stretch of columns."""
+    """Return rows with equal numbers of entries, one in each range of columns."""
     count = stored_in_row(cell.features)
     stretch = cell.features // count
     columns = rng.integers(0, stretch, (cell.rows, count), np.int32) + stretch * np.arange(count, dtype=np.int32)
@@ -67,7 +67,7 @@ def _frame(X: np.ndarray):
 
 
 def _to_numpy(cell: Cell, rng) -> np.ndarray:
-    """Rows of a frame with columns of their own, as `DataFrame.to_numpy` gives them: strides in both directions."""
+    """Return rows as `DataFrame.to_numpy` gives them for a part of a frame: with strides in both directions."""
     return np.asfortranarray(_array(cell, rng, taller=2))[: cell.rows]
 
 

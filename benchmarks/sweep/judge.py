@@ -1,4 +1,4 @@
-"""The judge: whether both libraries gave the same answer, up to rounding.
+"""Check that both libraries gave the same result, up to rounding.
 
 Of a prediction it compares what the calls return. Of a training it compares the weights: how far they lie from each
 other, in units of how far scikit-learn's have come from the start that both drew (`start.py` draws it once more).
@@ -17,7 +17,7 @@ SURE = 1e-3  # a label may differ where scikit-learn's two best classes are clos
 
 
 def judge(cell: Cell, ours: Side, theirs: Side) -> str | None:
-    """What is wrong with our answer to one call of each, None if it is right."""
+    """Return what is wrong with fastmlp's result of a call, or None."""
     answers = ours.call(), theirs.call()
     if cell.trains:
         return judge_weights(cell, ours.model, theirs.model)

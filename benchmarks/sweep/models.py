@@ -1,4 +1,4 @@
-"""The models of a cell, ours and scikit-learn's, from the same start, and their calls."""
+"""The models of a cell, fastmlp's and scikit-learn's, with the same initial state, and their calls."""
 
 import warnings
 from collections.abc import Callable
@@ -26,7 +26,7 @@ class Side:
 
 
 def make_sides(cell: Cell, threads: int | None) -> tuple[Side, Side]:
-    """Ours and scikit-learn's; before a prediction both hold the same weights."""
+    """Return both models; before a prediction they have the same weights."""
     rng = np.random.default_rng(SEED)
     X = make_inputs(cell, rng)
     y = make_targets(cell, cell.rows, rng)
@@ -40,7 +40,7 @@ def make_sides(cell: Cell, threads: int | None) -> tuple[Side, Side]:
 
 
 def make_models(cell: Cell, threads: int | None) -> tuple[Any, Any]:
-    """Estimators that train for few epochs, slowly, and stop for nothing; without `threads`, ours as it comes."""
+    """Return estimators with few epochs, a small learning rate and no early end; without `threads` with the default."""
     import sklearn.neural_network
 
     import fastmlp
@@ -62,7 +62,7 @@ def make_models(cell: Cell, threads: int | None) -> tuple[Any, Any]:
 
 
 def make_training(cell: Cell, model, X, y, weight: dict) -> Callable[[], Any]:
-    """The call; a model of `partial_fit` has seen its classes, as all its calls but the first one have."""
+    """Return the call; a model of `partial_fit` has seen its classes, as in all calls but the first."""
     if cell.call == "fit":
         return partial(model.fit, X, y, **weight)
     classes = {"classes": np.arange(int(cell.target.split()[0]))} if cell.classifies else {}
@@ -71,7 +71,7 @@ def make_training(cell: Cell, model, X, y, weight: dict) -> Callable[[], Any]:
 
 
 def start_equal(cell: Cell, ours, theirs, rng) -> None:
-    """Fit both to a few rows, and give scikit-learn's model our weights."""
+    """Fit both to a few rows, and copy fastmlp's weights to scikit-learn's model."""
     X = make_first_rows(cell, rng)
     y = make_targets(cell, X.shape[0], rng)
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""The times of a cell, and what they say.
+"""The times of a cell, and their ratio.
 
 On one core it is the processor's time that counts, which nobody else's work on the machine lengthens much; several
 threads are judged by the clock on the wall.
@@ -21,7 +21,7 @@ ROUNDS = 3
 
 @dataclass
 class Timing:
-    """One cell, measured: the k-th times of both are one pair, in seconds of a call.
+    """The measurement of a cell: the k-th times of both libraries form a pair, in seconds of a call.
 
     `threads` is None where nobody was told how many to use.
     """
@@ -34,17 +34,17 @@ class Timing:
 
     @property
     def ratio(self) -> Spread | None:
-        """scikit-learn's time over ours; None where an answer is wrong."""
+        """scikit-learn's time divided by fastmlp's; None if the result is wrong."""
         return paired_ratio(self.ours, self.theirs) if self.ours and not self.wrong else None
 
     @property
     def reaches(self) -> bool:
-        """Whether the ratio is what its group asks for."""
+        """Whether the ratio reaches the limit of its group."""
         return self.ratio is not None and self.ratio.median >= GROUPS[find_group(self.cell)]
 
 
 def time_cell(cell: Cell, threads: int | None, pairs: int, seconds: float = SECONDS) -> Timing:
-    """Judge one call of each, then time them in turn; below its limit a cell goes on, and all its pairs count."""
+    """Check one call of each, then time them in turn; below its limit a cell is timed longer, and all pairs count."""
     timing = Timing(cell, threads)
     gc.collect()
     try:
@@ -58,7 +58,7 @@ def time_cell(cell: Cell, threads: int | None, pairs: int, seconds: float = SECO
 
 
 def add_pairs(timing: Timing, ours: Callable, theirs: Callable, pairs: int, seconds: float) -> None:
-    """So many pairs, at most `ROUNDS` times: until the cell reaches its limit."""
+    """Time that many pairs, at most `ROUNDS` times, until the cell reaches its limit."""
     clock = process_time if timing.threads == 1 else perf_counter
     counts = count_calls(ours, seconds, clock), count_calls(theirs, seconds, clock)
     for _ in range(ROUNDS):

@@ -1,4 +1,4 @@
-"""The walk through all cells, and its summary."""
+"""Measurement of all cells, and its summary."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -16,14 +16,14 @@ CALLS = (*TRAINING["call"], *PREDICTING["call"])
 
 
 def missing_frames() -> str | None:
-    """Why no data frames are measured, None if they are."""
+    """Return why no data frames are measured, or None."""
     return None if find_spec("pandas") else "No module named 'pandas'"
 
 
 def measure_sweep(
     cells: list[Cell], threads: int, pairs: int, keep: Callable[[Timing], None], seconds: float = SECONDS
 ) -> Iterator[Finding]:
-    """Time every cell and hand it to `keep`; then the findings that sum them up."""
+    """Time each cell and pass it to `keep`; then yield the findings that summarize them."""
     timings = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -36,7 +36,7 @@ def measure_sweep(
 
 
 def summarise(timings: list[Timing]) -> Iterator[Finding]:
-    """For each type the geometric mean of each call's ratios, and the least ratio of each group of cells and of all."""
+    """Yield for each type the geometric mean of each call's ratios, and the lowest ratio of each group and of all."""
     for dtype in sorted({one.cell.dtype for one in timings}):
         right = [one for one in timings if one.cell.dtype == dtype and one.ratio]
         for call in CALLS:

@@ -9,21 +9,17 @@ shown once or always, as they say.
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
 import warnings
 from collections.abc import Iterator
 
-_PACKAGE = os.path.dirname(os.path.abspath(__file__))
+from ..common.user_warnings import find_user_frame
 
 
 def warn(message: str, category: type[Warning]) -> None:
-    """Warn about the line of the user's that leads here; where filters make an error of it, it is shown."""
-    frame, level = sys._getframe(1), 2
-    while frame.f_back and os.path.abspath(frame.f_code.co_filename).startswith(_PACKAGE + os.sep):
-        frame, level = frame.f_back, level + 1
+    """Issue a warning at the line that called into fastmlp; where filters would raise it, show it instead."""
+    frame, depth = find_user_frame()
     try:
-        warnings.warn(message, category, stacklevel=level)
+        warnings.warn(message, category, stacklevel=depth)
     except category:
         warnings.showwarning(message, category, frame.f_code.co_filename, frame.f_lineno)
 

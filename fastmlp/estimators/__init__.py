@@ -1,4 +1,4 @@
-"""scikit-learn's estimators: `MLPClassifier`, `MLPRegressor`, and what they share.
+"""Estimators compatible with scikit-learn: `MLPClassifier` and `MLPRegressor`.
 
-Nothing else imports scikit-learn.
+Only this package imports scikit-learn.
 """

@@ -1,8 +1,8 @@
-"""What both estimators share: scikit-learn's edge around a network. Everything below it is arrays and numbers."""
+"""`BaseMLP`: fitting, shared by both estimators. The packages below work with arrays and numbers only."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -29,24 +29,24 @@ _NON_FINITE = (
 
 
 def is_stochastic(estimator: BaseMLP) -> bool:
-    """Whether the solver goes batch by batch, so that ``partial_fit`` makes sense; raises AttributeError if not."""
+    """Return True if the solver uses mini-batches, so that `partial_fit` is available; raise AttributeError if not."""
     if estimator.solver in FULL_BATCH:
         raise AttributeError(
-            "partial_fit is only available for stochastic optimizers ('sgd', 'adam', …); "
+            "partial_fit is only available for stochastic optimizers ('sgd', 'adam', …), and "
             f"solver={estimator.solver!r} is not stochastic."
         )
     return True
 
 
 class BaseMLP(Preparation):
-    """Fitting and forward passes behind scikit-learn's conventions. Use `MLPClassifier` or `MLPRegressor`."""
+    """Base class of `MLPClassifier` and `MLPRegressor`: fitting by scikit-learn's conventions."""
 
-    _parameter_constraints: dict = CONSTRAINTS
+    _parameter_constraints: dict[str, list[Any]] = CONSTRAINTS
 
     # Fitting.
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, incremental: bool, classes: Any = None) -> BaseMLP:
-        """Check everything on a draft of the model; only a fit that is not refused changes the model itself."""
+    def _fit(self, X: Any, y: Any, sample_weight: Any, incremental: bool, classes: Any = None) -> Self:
+        """Check everything on a copy of the model, so that a refused fit leaves the model itself unchanged."""
         kept, checked = Continuation.take(self) if incremental else None, None
         if kept is not None:
             try:
@@ -57,7 +57,7 @@ class BaseMLP(Preparation):
                     return self
             finally:
                 kept.give_back()
-        # A generator of the user's own goes on drawing only if the fit does.
+        # A generator passed by the user advances only if the fit is not refused.
         generator = self.random_state if isinstance(self.random_state, np.random.RandomState) else None
         before = None if generator is None else generator.get_state()
         draft, result = self._draft(), None
@@ -72,15 +72,15 @@ class BaseMLP(Preparation):
         self._commit(draft, fitting, result, incremental)
         return self
 
-    def _draft(self) -> BaseMLP:
-        """A shallow copy, but for what one model alone may go on with."""
+    def _draft(self) -> Self:
+        """Return a shallow copy without the continuation, which belongs to one model only."""
         draft = object.__new__(type(self))
         draft.__dict__.update(self.__dict__)
         draft.__dict__.pop("_continuation", None)
         return draft
 
-    def _commit(self, draft: BaseMLP, fitting: Fitting, result: Any, incremental: bool) -> None:
-        """The draft becomes the model, at once: another thread sees the former one or this. Then it is trained."""
+    def _commit(self, draft: Self, fitting: Fitting, result: Any, incremental: bool) -> None:
+        """Replace the model by the draft in one step, so that other threads see one or the other; then train it."""
         if not isinstance(fitting, MinibatchFitting):
             self.__dict__ = draft.__dict__
             self._finish_full_batch(fitting, result)
@@ -96,11 +96,11 @@ class BaseMLP(Preparation):
 
     def _continue(
         self, kept: Continuation, X: Any, y: Any, sample_weight: Any, classes: Any
-    ) -> tuple[MinibatchFitting | None, tuple | None]:
-        """What the last ``partial_fit`` left ready, for these rows; None where everything is to be prepared anew.
+    ) -> tuple[MinibatchFitting | None, tuple[Any, ...] | None]:
+        """Return the last `partial_fit`'s preparation, for new rows; None if everything must be prepared again.
 
-        Also the rows as they have been checked, if they have: whoever warns of them, or makes arrays of them, is asked
-        once.
+        The second element holds the rows after their validation, or None if they were not validated: warnings are then
+        not repeated, and array-likes are not converted twice.
         """
         n_rows = X.shape[0] if getattr(X, "ndim", 0) == 2 else len(X) if isinstance(X, list) else 0
         if not n_rows or not kept.suits(self, n_rows, sp.issparse(X), sample_weight is not None):
@@ -126,7 +126,7 @@ class BaseMLP(Preparation):
             )  # fmt: skip
         except DivergenceError as error:
             self._report_divergence(error.epoch, error.best_epoch)
-            converged, history.not_finite = True, None  # which came before it
+            converged, history.not_finite = True, None  # the divergence explains a loss that is not finite
         finally:
             self._store_history(history)
         if history.not_finite is not None:
@@ -140,23 +140,24 @@ class BaseMLP(Preparation):
             )
 
     def _report_loss(self, what: str, value: float, when: str, loss: BaseLoss) -> None:
-        """A loss or a score that is no number, of weights that are: said once a fit, and the model stays."""
+        """Warn of a loss or score that is not finite although the weights are; once a fit, and training goes on."""
         dtype = arithmetic_type(*self.coefs_)
         if isinstance(loss, Loss):
             advice = f"make {loss!r} finite for every output and target."
         else:
             advice = (
-                f"scale y{' or give X as float64' if dtype == np.float32 else ''}, scale X, for instance with "
+                f"scale y{' or pass X as float64' if dtype == np.float32 else ''}, scale X, for instance with "
                 "StandardScaler, or lower the learning rate."
             )
         warn_user(
-            f"The {what} came out {'NaN' if np.isnan(value) else 'infinite'} in {when}, with loss={self.loss!r} in "
-            f"{dtype}, while the weights stayed finite: from there on it says nothing of whether training improves. "
-            f"{advice[0].upper()}{advice[1:]}",
+            f"The {what} was {'NaN' if np.isnan(value) else 'infinite'} in {when}, with loss={self.loss!r} in {dtype}, "
+            "while the weights stayed finite. From then on it does not show whether training improves: "
+            f"{advice}",
             ConvergenceWarning,
         )
 
     def _report_divergence(self, epoch: int, best_epoch: int) -> None:
+        """Raise a ValueError, or with early stopping warn that the best finite weights were restored."""
         cause = (
             f" They became infinite or NaN in epoch {epoch}, with solver={self.solver!r} and "
             f"learning_rate_init={self.learning_rate_init}: scale the inputs (and a regressor's targets), for "
@@ -167,16 +168,16 @@ class BaseMLP(Preparation):
         if best_epoch:
             restored = f"the best finite weights, of epoch {best_epoch}, are restored."
         else:
-            restored = "no epoch before had a score to keep, so the weights that it began with are restored."
+            restored = "no earlier epoch had a finite score, so the initial weights are restored."
         warn_user(
             f"Training diverged and was stopped; {restored}{cause}",
             ConvergenceWarning,
         )
 
     def _solve(self, fitting: Fitting) -> Any:
-        """The network's parameters become the solver's result; raises what leaves the model as it was."""
+        """Train a draft's network by a solver with all rows in each step; an error leaves the model unchanged."""
         network, dataset = fitting.network, fitting.dataset
-        options: dict = {
+        options: dict[str, Any] = {
             "l2": self.alpha, "max_iter": self.max_iter, "tol": self.tol,
             "progress": Progress(self.verbose), "n_threads": ask_threads(self.n_jobs),
         }  # fmt: skip
@@ -186,14 +187,13 @@ class BaseMLP(Preparation):
             result = (newton_cg if self.solver == "newton-cg" else levenberg_marquardt)(network, dataset, **options)
         if self.solver != "lbfgs" and not result.interrupted and not np.isfinite(result.fun):
             raise ValueError(
-                f"{self.solver} has made no step: with loss={self.loss!r} the loss is {result.fun} at the weights that "
-                "it begins with, which are finite. Scale y and X, for instance with StandardScaler, or mend a loss of "
-                "your own."
+                f"{self.solver} cannot make a step: at the initial weights, which are finite, loss={self.loss!r} is "
+                f"{result.fun}. Scale y and X, for instance with StandardScaler, or correct a custom loss."
             )
         return result
 
     def _finish_full_batch(self, fitting: Fitting, result: Any) -> None:
-        """What the solver found, as attributes and warnings."""
+        """Set the attributes that describe the solver's result, and issue its warnings."""
         network = fitting.network
         self.loss_ = float(result.fun)
         if result.interrupted:
@@ -213,7 +213,7 @@ class BaseMLP(Preparation):
         if not np.isfinite(result.fun):
             self._report_loss("loss", self.loss_, f"iteration {self.n_iter_} of {self.solver}", network.loss_function)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags

@@ -1,4 +1,4 @@
-"""A fit between its checks and its first step; and what ``partial_fit`` keeps for its next call."""
+"""The state of a fit between its checks and its first step, and what `partial_fit` keeps for its next call."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 import weakref
 from dataclasses import dataclass, replace
 from numbers import Integral
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..engine.model import TrainableModel
     from .base import BaseMLP
 
-#: The constructors' parameters: each may be set between two calls.
+#: The constructors' parameters; each may be changed between two calls.
 PARAMETERS = (*CONSTRAINTS, "loss")
 _parameters_of, _LISTS = operator.attrgetter(*PARAMETERS), {list, np.ndarray}
 _in_place = operator.attrgetter("shape", "strides", "dtype", "flags.writeable")
@@ -32,14 +32,14 @@ _in_place = operator.attrgetter("shape", "strides", "dtype", "flags.writeable")
 
 @dataclass
 class Fitting:
-    """Everything that a fit needs, checked: what raises from here on is the training itself.
+    """Everything that a fit needs, checked: later errors come from the training itself.
 
     Attributes
     ----------
-    network, rows
-        What is trained, on what.
+    network : TrainableModel
+    dataset : Dataset
     random_state : RandomState
-        What the order of the rows is drawn from.
+        Generator of the row order.
     """
 
     network: TrainableModel
@@ -49,7 +49,7 @@ class Fitting:
 
 @dataclass
 class MinibatchFitting(Fitting):
-    """That of a training batch by batch, with what `training.train` takes."""
+    """A `Fitting` for mini-batches, with the arguments of `training.minibatch.train`."""
 
     plan: TrainingConfig
     order: np.ndarray
@@ -58,32 +58,33 @@ class MinibatchFitting(Fitting):
     dropout_keys: DropoutKeys | None = None
 
 
-def current_parameters(estimator: BaseMLP) -> tuple:
-    """What all parameters of an estimator hold, comparable with what they hold later."""
+def current_parameters(estimator: BaseMLP) -> tuple[Any, ...]:
+    """Return the values of all parameters of an estimator, to compare them with later ones."""
     try:
         values = _parameters_of(estimator)
-    except AttributeError:  # a subclass may leave out what it has no use for
+    except AttributeError:  # a subclass may have fewer parameters
         values = tuple(getattr(estimator, name, None) for name in PARAMETERS)
     return tuple([tuple(value) if type(value) in _LISTS else value for value in values])
 
 
-def _describe(arrays: tuple) -> list[tuple]:
-    """Shapes, strides and types of arrays, and whether they may be written: all of that may change in place."""
+def _describe(arrays: tuple[np.ndarray, ...]) -> list[tuple[Any, ...]]:
+    """Return shape, strides, dtype and writeability of each array, which can be changed in place."""
     return list(map(_in_place, arrays))
 
 
 class Continuation:
-    """A training that ``partial_fit`` goes on with: network, workspace and optimizer stay from call to call.
+    """Network, workspace and optimizer that one `partial_fit` keeps for the next call.
 
-    To make them anew costs many times what a small batch does. One call at a time holds it: another thread's call on
-    the same model prepares everything anew. Between two calls it refers to nothing that the caller gave.
+    Preparing them again takes many times as long as the step of a small batch. Only one call at a time holds a
+    continuation; a call by another thread on the same model prepares its own. Between two calls it holds no reference
+    to the caller's arrays.
 
     Parameters
     ----------
     estimator : BaseMLP
-        Just after its fitting.
+        The model, just prepared.
     fitting : MinibatchFitting
-        The call's that makes it, and holds it until `give_back`.
+        The preparation of the current call, which holds the continuation until `give_back`.
     """
 
     def __init__(self, estimator: BaseMLP, fitting: MinibatchFitting) -> None:
@@ -105,18 +106,18 @@ class Continuation:
             dataset.sample_weight is not None,
             dataset.weight_divisor,
         )
-        # Dropout of sparse inputs keeps a copy of the very values that it was prepared for.
+        # Dropout of sparse inputs copies the values of one dataset.
         self.masks_values = dataset.sparse and bool(fitting.plan.regularization.input_dropout)
         self.batch_size = fitting.plan.batch_size
-        # The rows' order that a seed draws for their number, and the state of the generator behind it.
+        # The row order that a seed draws for this number of rows, and the generator after it.
         self.drawn: tuple[np.ndarray, np.random.RandomState] | None = None
         self.lock = threading.Lock()
         self.lock.acquire()
 
     @classmethod
     def take(cls, estimator: BaseMLP) -> Continuation | None:
-        """What the last call left, for this call alone; None where it is of no use or another call holds it."""
-        kept = estimator.__dict__.get("_continuation")
+        """Acquire the last call's continuation; None if it is not valid any more or another call holds it."""
+        kept: Continuation | None = estimator.__dict__.get("_continuation")
         if kept is None or not kept.lock.acquire(blocking=False):
             return None
         if kept.is_valid_for(estimator):
@@ -125,12 +126,12 @@ class Continuation:
         return None
 
     def give_back(self) -> None:
-        """The call is over, however it went."""
+        """Release the continuation at the end of the call, also after an error."""
         self.epoch.forget_rows()
         self.lock.release()
 
     def is_valid_for(self, estimator: BaseMLP) -> bool:
-        """Whether the model is still as the last call left it, but for edits within its arrays."""
+        """Whether the model is unchanged since the last call, apart from the values in its arrays."""
         try:
             arrays = (*estimator.coefs_, *estimator.intercepts_)
             return (
@@ -141,32 +142,32 @@ class Continuation:
                 and bool(estimator.out_activation_ == self.out_activation)
                 and current_parameters(estimator) == self.parameters
             )
-        except Exception:  # what cannot be compared (an array in place of a number) is looked at anew
+        except Exception:  # values that cannot be compared (an array instead of a number) are prepared again
             return False
 
     def suits(self, estimator: BaseMLP, n_rows: int, sparse: bool, weighted: bool) -> bool:
-        """Whether its workspace is the one for so many rows of this kind."""
+        """Whether its workspace fits `n_rows` rows of this kind."""
         if weighted != self.weighted or sparse != self.sparse or self.masks_values:
             return False
         team = self.epoch.team
-        if team.size > 1 and count_threads(estimator.n_jobs) < team.size:  # what limits threads has changed
+        if team.size > 1 and count_threads(estimator.n_jobs) < team.size:  # the limit of threads has changed
             return False
         return clip_batch_size(estimator.batch_size, n_rows) == self.batch_size
 
     def resume(self, estimator: BaseMLP, dataset: Dataset) -> MinibatchFitting | None:
-        """The fitting for rows that it suits; None if they, or their weights, turned out to be of another kind."""
+        """Return the preparation for rows that it suits; None if the dataset needs another workspace."""
         if dataset.weight_divisor != self.weight_divisor or not self.epoch.workspace.takes(dataset):
             return None
         order, random_state, shuffled = self._draw(estimator, dataset.n_rows)
         plan = replace(self.plan, shuffle=False) if shuffled else self.plan
-        check_batch_size(estimator.batch_size, dataset.n_rows)  # warns
+        check_batch_size(estimator.batch_size, dataset.n_rows)  # for its warning
         warn_of_early_end(self.optimizer, plan, dataset.n_rows)
-        self.epoch.step_rates.address(-(-dataset.n_rows // self.batch_size))  # a schedule of the user's own may raise
+        self.epoch.step_rates.address(-(-dataset.n_rows // self.batch_size))  # a custom schedule may raise
         self.epoch.rebind(dataset, order)
         return MinibatchFitting(self.network, dataset, random_state, plan, order, self.epoch, None, self.dropout_keys)
 
     def _draw(self, estimator: BaseMLP, n_rows: int) -> tuple[np.ndarray, np.random.RandomState, bool]:
-        """The rows' order, what it was or will be drawn from, and whether it is shuffled already.
+        """Return the row order, its generator, and whether it is shuffled already.
 
         A seed draws the same order in each call, as in scikit-learn.
         """

@@ -1,4 +1,4 @@
-"""The estimators' forward pass: scikit-learn's validation in front of it, and the short way for a few rows."""
+"""The estimators' forward pass: scikit-learn's validation, and a fast path for a few rows."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from ..engine.prediction import predict
 from ..engine.small_batches import SmallBatchPredictor
 from ..engine.sparse_input import check_sparse
 from ..losses import BaseLoss
-from .parameters import hidden_activations
+from ..network.validation import check_hidden_activations
 from .validation import arithmetic_type
 
 
 @dataclass(frozen=True)
 class _Arrays:
-    """A user's arrays and the functions between them, which make networks for rows of any type.
+    """Weights, biases, activations and loss of a fitted model, from which networks for any input type are made.
 
-    They stay these when the estimator is fitted again, and know nothing of it: it is freed as soon as nobody uses it.
+    It holds no reference to the estimator, and does not change when the estimator is fitted again.
     """
 
     coefs: tuple[np.ndarray, ...]
@@ -34,16 +34,16 @@ class _Arrays:
     loss: str | BaseLoss
 
     def arithmetic_type(self, dtype: np.dtype) -> np.dtype:
-        """The type that rows of this type are computed in."""
+        """Return the type of arithmetic for inputs of this type."""
         return arithmetic_type(dtype, *self.coefs)
 
     def borrow(self, dtype: np.dtype) -> ModelView:
-        """The network on these arrays, for rows of this type."""
+        """Return a network on these arrays, for inputs of this type."""
         return ModelView(self.coefs, self.intercepts, self.activations, self.loss, self.arithmetic_type(dtype))
 
 
 class ForwardPass(BaseEstimator):
-    """What both estimators' predictions share."""
+    """Predictions, shared by both estimators."""
 
     coefs_: list[np.ndarray]
     intercepts_: list[np.ndarray]
@@ -55,9 +55,9 @@ class ForwardPass(BaseEstimator):
         return model
 
     def _forward(self, X: Any, both_classes: bool = False) -> np.ndarray:
-        """The network's outputs for X, (n, n_outputs), from what `coefs_` and `intercepts_` hold now.
+        """Return the network's outputs for X, (n, n_outputs), with the current `coefs_` and `intercepts_`.
 
-        With `both_classes` one output p becomes two, 1 − p and p.
+        With `both_classes` a single output p becomes two, 1 − p and p.
         """
         predictor = self._small_batch_predictor(both_classes)
         outputs = None if predictor is None else predictor(X)
@@ -76,8 +76,8 @@ class ForwardPass(BaseEstimator):
         network = arrays.borrow(X.dtype)
         if network.layout.layer_sizes[0] != X.shape[1]:
             raise ValueError(
-                f"X has {X.shape[1]} features, but coefs_[0] has {network.layout.layer_sizes[0]} rows: "
-                "put an array with a row for each feature into coefs_[0]."
+                f"X has {X.shape[1]} features, but coefs_[0] has {network.layout.layer_sizes[0]} rows: set coefs_[0] "
+                "to an array with one row for each feature."
             )
         if predictor is None and SmallBatchPredictor.supports(arrays.coefs, arrays.intercepts):
             self.__dict__.setdefault("_small_batches", {})[both_classes] = SmallBatchPredictor(
@@ -88,7 +88,7 @@ class ForwardPass(BaseEstimator):
         return predict(network, rows, None, ask_threads(self.n_jobs), both_classes)
 
     def _small_batch_predictor(self, both_classes: bool) -> SmallBatchPredictor | None:
-        """The short way that a former prediction has prepared, if the model is still what it was then."""
+        """Return the fast path that an earlier prediction prepared, if the model is unchanged since then."""
         predictor = self.__dict__.get("_small_batches", {}).get(both_classes)
         if predictor is None:
             return None
@@ -96,41 +96,41 @@ class ForwardPass(BaseEstimator):
         return predictor if valid else None
 
     def _arrays(self) -> _Arrays:
-        """What the answers are computed from, as it is now."""
+        """Return the current arrays and functions that predictions are computed from."""
         self._check_coefs()
         coefs, intercepts = tuple(self.coefs_), tuple(self.intercepts_)
-        activations = *hidden_activations(self.activation, len(coefs) - 1), as_activation(self.out_activation_)
+        activations = *check_hidden_activations(self.activation, len(coefs) - 1), as_activation(self.out_activation_)
         return _Arrays(coefs, intercepts, activations, self.loss)
 
     def _check_coefs(self) -> None:
-        """Raises ValueError if a user's list holds no layer at all; the layout checks its arrays."""
+        """Raise a ValueError if `coefs_` is empty; the layout checks its arrays."""
         if not len(self.coefs_):
-            raise ValueError("coefs_ is empty: put an array of weights, (fan_in, fan_out), into it for each layer.")
+            raise ValueError("coefs_ is empty: it must hold an array of weights, (fan_in, fan_out), for each layer.")
 
-    def _answers_depend_on(self) -> tuple:
-        """The parameters that may change between two predictions of one model."""
+    def _answers_depend_on(self) -> tuple[Any, ...]:
+        """Return the parameters that predictions depend on and that may change between two of them."""
         activation = tuple(self.activation) if isinstance(self.activation, list) else self.activation
         return activation, self.out_activation_, self.n_jobs, self.loss, self.output_activation
 
     def _check_output_unchanged(self) -> None:
-        """Whether the fitted outputs still mean what `loss` and `output_activation` say.
+        """Check that `loss` and `output_activation` are those of the fit, which give the outputs their meaning.
 
         Raises
         ------
         ValueError
-            If one of the two was changed after the fit.
+            If one of them was changed after the fit.
         """
         fitted = self.__dict__.get("_fitted_output")
         for name, before in zip(("loss", "output_activation"), fitted or (), strict=False):
             if getattr(self, name) != before:
                 raise ValueError(
-                    f"{name}={getattr(self, name)!r} was set after the model was fitted with {name}={before!r}, so its "
-                    f"outputs have another meaning: fit it again, or set {name} back."
+                    f"{name}={getattr(self, name)!r} was set after the model was fitted with {name}={before!r}, which "
+                    f"changes the meaning of its outputs: fit it again, or set {name} back."
                 )
 
-    def __getstate__(self):
-        """Without what holds addresses; the next call makes it again."""
-        state = super().__getstate__().copy()
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state without objects that hold memory addresses; the next call prepares them again."""
+        state: dict[str, Any] = super().__getstate__().copy()
         state.pop("_small_batches", None)
         state.pop("_continuation", None)
         return state

@@ -1,4 +1,4 @@
-"""The estimators' parameters: what each may be, and what it stands for in the library's own objects."""
+"""The estimators' parameters: the values that each may have, and the objects that they stand for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-from ..activations import ACTIVATIONS, BaseActivation, as_hidden_activation
+from ..activations import ACTIVATIONS, BaseActivation
 from ..initializers import INITIALIZERS, Initializer
 from ..losses import BaseLoss, Poisson, as_loss
 from ..losses.base import is_elementwise, is_probability, name_of
@@ -20,7 +20,7 @@ from ..schedules import Schedule
 if TYPE_CHECKING:
     from .base import BaseMLP
 
-#: Solvers on the whole gradient; all others go batch by batch.
+#: Solvers that use all rows in each step; all others use mini-batches.
 FULL_BATCH = ("lbfgs", "newton-cg", "levenberg-marquardt")
 SOLVERS = {*FULL_BATCH, *OPTIMIZERS}
 
@@ -28,7 +28,7 @@ _POSITIVE = Interval(Real, 0, None, closed="neither")
 _NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
 _RATE = Interval(Real, 0, 1, closed="left")
 
-CONSTRAINTS: dict = {
+CONSTRAINTS: dict[str, list[Any]] = {
     "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
     "activation": [StrOptions(set(ACTIVATIONS)), BaseActivation, list, tuple],
     "solver": [StrOptions(SOLVERS), Optimizer],
@@ -65,36 +65,25 @@ CONSTRAINTS: dict = {
 }
 
 
-def hidden_activations(activation: Any, n_hidden: int) -> list[BaseActivation]:
-    """One for each hidden layer, from one for all of them or from a list.
-
-    Raises
-    ------
-    ValueError
-        If a list has another length, or one serves outputs alone.
-    """
-    if not isinstance(activation, list | tuple):
-        return [as_hidden_activation(activation)] * n_hidden
-    if len(activation) != n_hidden:
-        raise ValueError(
-            f"activation has {len(activation)} entries, but there are {n_hidden} hidden layers: give one name for all "
-            "of them, or a list with one for each."
-        )
-    return [as_hidden_activation(each) for each in activation]
-
-
 def choose_output(
     loss: str | BaseLoss, output_activation: str | BaseActivation | None, task: str, width: int
 ) -> tuple[int, str | BaseActivation, BaseLoss]:
-    """Number of outputs, output activation and loss for a kind of task, one of `losses.TASKS`.
+    """Return number of outputs, output activation and loss for a kind of task.
 
-    `width` is the number of classes of a multi-class task, the columns of the targets else. Two classes may stand
-    behind softmax, which has an output for each.
+    Parameters
+    ----------
+    loss : str or BaseLoss
+    output_activation : str, Activation or None
+        None is the loss's default for the task.
+    task : str
+        One of `losses.base.TASKS`. A binary task with softmax becomes a multi-class task with two classes.
+    width : int
+        Number of classes of a multi-class task, else the number of columns of the targets.
 
     Raises
     ------
     ValueError
-        If loss, output activation and task do not fit together, with a message that says what does.
+        If loss, output activation and task do not fit together; the message names combinations that do.
     """
     chosen = as_loss(loss)
     output = chosen.default_output_activation(task) if output_activation is None else output_activation
@@ -103,65 +92,71 @@ def choose_output(
     chosen.default_output_activation(task)
     if task == "multi-label" and not is_elementwise(output):
         raise ValueError(
-            "output_activation='softmax' makes one class of several: its outputs add up to one, and several labels a "
-            "row need an output each. Use output_activation=None or 'logistic', or give y one class a row."
+            "output_activation='softmax' is for one class per row, since its outputs sum to one, but y has several "
+            "labels per row. Use output_activation=None or 'logistic', or a y with one class per row."
         )
     n_outputs = chosen.n_outputs(task, width)
     apart = is_probability(output) and is_elementwise(output)
     if task == "multi-class" and apart and chosen.n_targets(output, n_outputs) > 1:
         raise ValueError(
-            f"several classes need output_activation='softmax' with loss={chosen.name!r}, so that their probabilities "
-            f"add up to one; {name_of(output)!r} is for two classes, or for several labels."
+            f"output_activation={name_of(output)!r} is for two classes, or for several labels per row, but y has "
+            f"{width} classes: with loss={chosen.name!r} use output_activation=None or 'softmax', whose probabilities "
+            "sum to one."
         )
     chosen.check(output, n_outputs)
     return n_outputs, output, chosen
 
 
-def keep_output(estimator: BaseMLP, task: str, width: int) -> tuple[int, str | BaseActivation, BaseLoss]:
-    """The same for a training that goes on, with what stands in `out_activation_`.
+def resume_output(estimator: BaseMLP, task: str, width: int) -> tuple[int, str | BaseActivation, BaseLoss]:
+    """Return number of outputs, output activation and loss for a training that continues.
 
-    Where that was set by hand, training takes it as scikit-learn's does: several classes may stand behind 'logistic',
-    each against all others, and the delta of squared errors is a − y behind any activation.
+    The output activation is `out_activation_`. After an edit of it training goes on as in scikit-learn: the delta of
+    squared errors is a − y, without the activation's derivative, and several classes may use 'logistic', one against
+    the rest.
 
     Raises
     ------
     ValueError
-        If the loss serves no such task, or does not go with the output activation; or if scikit-learn would train
-        otherwise: with a Poisson loss, and where targets stand behind softmax.
+        If loss, output activation and task do not fit together; or if scikit-learn would train with another delta,
+        which it does after such an edit with a Poisson loss, and in regression with softmax.
     """
-    output, chosen = estimator.out_activation_, as_loss(estimator.loss)
-    by_hand = name_of(output) != name_of(estimator.output_activation or chosen.default_output_activation(task))
-    if by_hand and (isinstance(chosen, Poisson) or (task == "regression" and not is_elementwise(output))):
+    output, loss = estimator.out_activation_, as_loss(estimator.loss)
+    expected = estimator.output_activation or loss.default_output_activation(task)
+    couples = not is_elementwise(output)
+    if name_of(output) == name_of(expected) or (couples and task != "regression"):
+        return choose_output(loss, output, task, width)
+    if couples or isinstance(loss, Poisson):
         raise ValueError(
-            f"out_activation_={name_of(output)!r} was set by hand, behind which loss={chosen.name!r} cannot go on "
-            f"training as scikit-learn would: set it back to {chosen.default_output_activation(task)!r}, or fit anew "
-            f"with output_activation={name_of(output)!r}, which trains with its derivative."
+            f"out_activation_ was set to {name_of(output)!r}, with which training with loss={loss.name!r} cannot go on "
+            f"as in scikit-learn: set it back to {name_of(expected)!r}, or fit again with "
+            f"output_activation={name_of(output)!r}, which uses its derivative."
         )
-    if not by_hand or not is_elementwise(output):
-        return choose_output(estimator.loss, output, task, width)
-    if chosen == SquaredError():
-        chosen = SquaredErrorByHand()
-    n_outputs = chosen.n_outputs(task, width)
-    chosen.check(output, n_outputs)
-    return n_outputs, output, chosen
+    if loss == SquaredError():
+        loss = SquaredErrorByHand()
+    n_outputs = loss.n_outputs(task, width)
+    loss.check(output, n_outputs)
+    return n_outputs, output, loss
 
 
 def gives_probabilities(estimator: BaseMLP) -> bool:
-    """Whether outputs are probabilities; raises AttributeError if not."""
+    """Return True if the outputs are probabilities; raise AttributeError if not."""
     if estimator.loss == "log_loss" and estimator.output_activation is None:
-        return True  # what a single row's prediction should not wait for
+        return True  # the default case first: the prediction of a single row takes microseconds
     loss = as_loss(estimator.loss)
     output = estimator.output_activation or loss.natural["binary"]
     if isinstance(loss, MarginLoss) or not is_probability(output):
         raise AttributeError(
-            f"predict_proba needs outputs that are probabilities, but loss={estimator.loss!r} with output activation "
-            f"{name_of(output)!r} has none: use loss='log_loss' or 'focal', or CalibratedClassifierCV."
+            f"predict_proba needs outputs that are probabilities, but those of loss={estimator.loss!r} with output "
+            f"activation {name_of(output)!r} are not: use loss='log_loss' or 'focal', or CalibratedClassifierCV."
         )
     return True
 
 
 def gives_margins(estimator: BaseMLP) -> bool:
-    """Whether outputs are signed distances; raises AttributeError if not."""
+    """Return True if the outputs are signed distances; raise AttributeError if not."""
     if not isinstance(as_loss(estimator.loss), MarginLoss):
-        raise AttributeError(f"decision_function is for losses of margins, such as 'hinge', not {estimator.loss!r}.")
+        raise AttributeError(
+            f"decision_function is for margin losses such as 'hinge', not for loss={estimator.loss!r}: use "
+            "predict_proba, or a margin loss."
+        )
     return True

@@ -1,4 +1,4 @@
-"""What both estimators do before a fit's first step: input, network and plan, on a draft that may still be refused."""
+"""Preparation of a fit, shared by both estimators: it validates the input, and builds network and workspace."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from ..engine.cores import ask_threads
 from ..engine.dataset import Dataset
 from ..engine.model import TrainableModel
 from ..engine.prediction import predict
+from ..engine.small_batches import SmallBatchPredictor
 from ..engine.sparse_input import check_sparse
 from ..initializers import as_initializer
 from ..losses import BaseLoss
 from ..losses.base import name_of
+from ..network.validation import check_hidden_activations
 from ..optimizers import RunningOptimizer
 from ..regularization import Regularization
 from ..training.dropout_keys import DropoutKeys
@@ -26,7 +28,7 @@ from ..training.minibatch import EpochRunner, History, TrainingConfig, Validatio
 from ..training.validation_loss import ValidationLoss
 from .fitting import Fitting, MinibatchFitting
 from .forward import ForwardPass
-from .parameters import FULL_BATCH, choose_output, hidden_activations, keep_output
+from .parameters import FULL_BATCH, choose_output, resume_output
 from .solver_parameters import adopt_optimizer, build_optimizer, build_regularization, check_full_batch, check_used
 from .validation import (
     arithmetic_type,
@@ -39,45 +41,45 @@ from .validation import (
 
 
 class Preparation(ForwardPass, ABC):
-    """From what a user gave to a `Fitting`; whatever is refused is refused here."""
+    """Turn a user's arguments and parameters into a `Fitting`; invalid ones are refused here."""
 
     validation_scores_: list[float] | None
     best_validation_score_: float | None
     validation_metric_: str | None
 
-    # What the two estimators say for themselves.
+    # Implemented by the two estimators.
 
     @abstractmethod
     def _encode(self, X: Any, y: Any, incremental: bool, first: bool, classes: Any) -> tuple[Any, np.ndarray]:
-        """Validated X, and y as the loss's kernel reads it: (n, n_targets) in X's type."""
+        """Return validated X, and y as the loss's kernel reads it, (n, n_targets) in X's type."""
 
     @abstractmethod
     def _encode_plain(self, X: np.ndarray, y: Any, classes: Any) -> np.ndarray | None:
-        """The same y for a plain X and a model that is fitted; None where scikit-learn should look at it first."""
+        """Return the same y for a plain X and a fitted model; None if scikit-learn's validation is needed."""
 
     @abstractmethod
     def _task(self, n_targets: int) -> tuple[str, int]:
-        """The kind of task, one of `losses.TASKS`, and its width, for encoded targets of so many columns."""
+        """Return the kind of task, one of `losses.TASKS`, and its width, for `n_targets` columns of targets."""
 
     @abstractmethod
     def _score_outputs(self, outputs: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> float:
-        """The score of a forward pass against encoded targets."""
+        """Return the score of outputs (n, n_outputs) for encoded targets (n, n_targets)."""
 
     def _output(self, n_targets: int, first: bool) -> tuple[int, str | BaseActivation, BaseLoss]:
-        """Number of outputs, output activation and loss, for encoded targets of so many columns.
+        """Return number of outputs, output activation and loss, for `n_targets` columns of targets.
 
-        A training that goes on keeps what stands in `out_activation_`, unless other parameters ask for another.
+        A training that continues keeps `out_activation_`, unless `loss` or `output_activation` has changed.
         """
         task, width = self._task(n_targets)
         asked = self.loss, self.output_activation
         if first or not hasattr(self, "out_activation_") or self.__dict__.get("_fitted_output", asked) != asked:
             return choose_output(self.loss, self.output_activation, task, width)
-        return keep_output(self, task, width)
+        return resume_output(self, task, width)
 
     def _plain_rows(
         self, X: Any, y: Any, sample_weight: Any, classes: Any, network: TrainableModel
     ) -> tuple[Any, np.ndarray, np.ndarray | None] | None:
-        """As `_check_rows`, where scikit-learn's validation would return the rows as they are; else None."""
+        """Return what `_check_rows` returns if scikit-learn's validation would not change X and y, else None."""
         if hasattr(self, "feature_names_in_") or not is_plain_matrix(X, network.layout.layer_sizes[0]):
             return None
         encoded = self._encode_plain(X, y, classes)
@@ -89,18 +91,24 @@ class Preparation(ForwardPass, ABC):
     def _check_rows(
         self, X: Any, y: Any, sample_weight: Any, incremental: bool, first: bool, classes: Any
     ) -> tuple[Any, np.ndarray, np.ndarray | None]:
-        """Validated X, encoded y and weights, by scikit-learn's rules."""
+        """Return validated X, encoded y and sample weights, by scikit-learn's rules."""
         check_sparse(X)
         check_sparse(y, "y")
         X, y = self._encode(X, y, incremental, first, classes)
         return X, y, check_sample_weight(sample_weight, X)
 
     def _prepare(
-        self, X: Any, y: Any, sample_weight: Any, incremental: bool, classes: Any, checked: tuple | None = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        incremental: bool,
+        classes: Any,
+        checked: tuple[Any, ...] | None = None,
     ) -> Fitting:
-        """Everything before the first step, on a draft: whatever is refused is refused here.
+        """Check all arguments and parameters, and build everything that the first step needs.
 
-        `checked` is what `_check_rows` has returned of these rows, if it has been asked.
+        `checked` is what `_check_rows` has returned for these rows, if it was called already.
         """
         hidden = check_hidden_layer_sizes(self.hidden_layer_sizes)
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
@@ -124,9 +132,9 @@ class Preparation(ForwardPass, ABC):
     def _build_network(
         self, layer_sizes: list[int], n_targets: int, dtype: np.dtype, first: bool, random_state: np.random.RandomState
     ) -> TrainableModel:
-        """A network with fresh parameters, or with those of the training that goes on."""
+        """Return a network with new parameters, or with those of a training that continues."""
         n_outputs, out_activation, loss = self._output(n_targets, first)
-        activations = [*hidden_activations(self.activation, len(layer_sizes) - 1), as_activation(out_activation)]
+        activations = [*check_hidden_activations(self.activation, len(layer_sizes) - 1), as_activation(out_activation)]
         layer_sizes = [*layer_sizes, n_outputs]
         if not first:
             self._check_coefs()
@@ -142,7 +150,7 @@ class Preparation(ForwardPass, ABC):
         self.n_layers_, self.n_outputs_, self.out_activation_ = len(layer_sizes), n_outputs, out_activation
         self._fitted_output = self.loss, self.output_activation
         self.coefs_, self.intercepts_ = list(network.coefs), list(network.intercepts)
-        self._small_batches: dict = {}
+        self._small_batches: dict[bool, SmallBatchPredictor] = {}
         return network
 
     def _prepare_stochastic(
@@ -157,7 +165,7 @@ class Preparation(ForwardPass, ABC):
             self._optimizer = build_optimizer(self)
         elif not isinstance(self._optimizer, RunningOptimizer):
             self._optimizer = adopt_optimizer(self, network.layout)
-        else:  # a shallow copy of the model, or another thread, may go on with the former
+        else:  # a shallow copy of the model, or another thread, may use the original
             self._optimizer = self._optimizer.copy()
         order, validate = self._split(network, dataset, random_state)
         plan = TrainingConfig(
@@ -168,13 +176,13 @@ class Preparation(ForwardPass, ABC):
         epoch = EpochRunner.planned(
             network, dataset, self._optimizer, order, plan, ask_threads(self.n_jobs), dropout_keys
         )
-        epoch.step_rates.address(epoch.steps)  # a schedule of the user's own may raise
+        epoch.step_rates.address(epoch.steps)  # a custom schedule may raise
         return MinibatchFitting(network, dataset, random_state, plan, order, epoch, validate, dropout_keys)
 
     def _dropout_keys(
         self, regularization: Regularization, random_state: np.random.RandomState, incremental: bool
     ) -> DropoutKeys | None:
-        """Where dropout's bits come from; None, and nothing drawn, without dropout."""
+        """Return the keys of dropout's random bits; without dropout None, and nothing is drawn."""
         if not regularization.drops:
             return None
         if not incremental or not hasattr(self, "_dropout_keys_"):
@@ -186,21 +194,21 @@ class Preparation(ForwardPass, ABC):
     def _split(
         self, network: TrainableModel, dataset: Dataset, random_state: np.random.RandomState
     ) -> tuple[np.ndarray, Validation | None]:
-        """The rows to train on, and with early stopping the score on the others, or the negative of their loss."""
+        """Return the training rows, and with early stopping the validation of the others: score or negative loss."""
         if not self.early_stopping:
             self.validation_metric_ = None
             return np.arange(dataset.n_rows, dtype=np.int64), None
         assert dataset.y is not None
         stratify = None
-        if is_classifier(self) and self.n_outputs_ == 1:  # by words that scikit-learn's messages quote
+        if is_classifier(self) and self.n_outputs_ == 1:  # these labels appear in scikit-learn's messages
             stratify = np.array(["False", "True"], object)[dataset.y[:, 0].astype(np.intp)]
         order, validation = split_rows(dataset.n_rows, self.validation_fraction, random_state, stratify)
         y = dataset.y[validation]
         weights = None if dataset.sample_weight is None else dataset.sample_weight[validation]
         if weights is not None and weights.sum() == 0:
             raise ValueError(
-                f"The sample weights of the {validation.size} validation rows sum to zero, so they cannot be "
-                "scored. Increase 'validation_fraction', or give more rows a weight."
+                f"The sample weights of the {validation.size} validation rows sum to zero, so that they have no "
+                "score. Increase 'validation_fraction', or give more rows positive weights."
             )
 
         n_threads = ask_threads(self.n_jobs)
@@ -216,13 +224,13 @@ class Preparation(ForwardPass, ABC):
         return order, Validation(score, metric)
 
     def _judge_by(self, metric: str, loss: BaseLoss) -> None:
-        """Scores of another kind, of the training that goes on, are no measure for those that come."""
+        """Set the validation metric; discard earlier scores of a continued training if they had another one."""
         judge = metric, loss if metric == "neg_loss" else None
         if getattr(self, "_judge", judge) != judge:
             self.validation_scores_, self.best_validation_score_, self._no_improvement_count = [], -np.inf, 0
         self._judge, self.validation_metric_ = judge, metric
 
-    # A training's history, as scikit-learn's attributes.
+    # The training's history as scikit-learn's attributes.
 
     def _history(self) -> History:
         return History(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
@@ -11,142 +12,181 @@ from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
+from ..activations import Activation
+from ..initializers import Initializer
 from ..losses import BaseLoss, as_loss, names_for
+from ..optimizers import Optimizer
+from ..schedules import Schedule
 from .base import BaseMLP, is_stochastic
 from .frames import validate_rows
 
 
 class MLPRegressor(RegressorMixin, BaseMLP):
-    """Multi-layer perceptron regressor: `sklearn.neural_network.MLPRegressor`, compiled from end to end.
+    """Multi-layer perceptron regressor, compatible with `sklearn.neural_network.MLPRegressor`.
 
-    With layers a⁰ = x, aˡ = f(aˡ⁻¹ Wˡ + bˡ), it minimises by mini-batches half the squared error, or half the Poisson
-    deviance of exp(output), plus an L2 penalty::
+    With layers a⁰ = x, aˡ = f(aˡ⁻¹ Wˡ + bˡ), training minimizes the mean loss, weighted by `sample_weight` w, plus an
+    L2 penalty::
 
-        loss = (Σᵢ wᵢ ½ (ŷᵢ − yᵢ)² + ½ α Σ W²) / Σᵢ wᵢ
+        (Σᵢ wᵢ loss(aᴸ(xᵢ), yᵢ) + ½ α Σ W²) / Σᵢ wᵢ
 
-    For several targets the reported loss is the mean over them and the gradient that of the sum, as in scikit-learn.
-    The same `random_state` draws scikit-learn's weights, shuffles and splits, and gives the same model.
+    The default loss is ½ (aᴸ − y)². For several targets the reported loss is the mean over the targets, and the
+    gradient is that of their sum, as in scikit-learn. The same `random_state` draws the same initial weights, shuffles
+    and validation split as scikit-learn, and leads to the same model.
 
     Parameters
     ----------
     loss : str or Loss, default='squared_error'
-        'squared_error', 'half_squared_error', 'sum_squared_error', 'absolute_error', 'huber', 'log_cosh', 'quantile',
-        'poisson', 'gamma', 'tweedie' (these three predict exp(output)), or an object: ``Huber(delta=2.0)``,
-        ``Quantile((0.1, 0.5, 0.9))``, ``Loss(value, derivative)``.
-    hidden_layer_sizes : array-like of int, default=(100,)
-        Width of each hidden layer; an empty list is no hidden layer, a number is one.
+        The loss function: 'squared_error', 'half_squared_error', 'sum_squared_error', 'absolute_error', 'huber',
+        'log_cosh', 'quantile', or 'poisson', 'gamma', 'tweedie', which predict exp of the last layer; or an object such
+        as ``Huber(delta=2.0)``, ``Quantile((0.1, 0.5, 0.9))`` or ``Loss(value, derivative)``.
+    hidden_layer_sizes : array-like of int or int, default=(100,)
+        Number of units in each hidden layer. An empty list means no hidden layer, a number one hidden layer.
     activation : str, Activation or list of these, default='relu'
-        Of the hidden layers: one for all, or one for each. 'identity', 'logistic', 'tanh', 'relu', 'leaky_relu', 'elu',
-        'selu', 'celu', 'gelu', 'gelu_tanh', 'silu', 'mish', 'softplus', 'softsign', 'relu6', 'hard_sigmoid',
-        'hard_tanh', 'hard_swish', or an object: ``LeakyReLU(0.1)``, ``Activation(f, derivative)``.
+        Activation function of the hidden layers: one for all, or a list with one for each. By name: 'identity',
+        'logistic', 'tanh', 'relu', 'leaky_relu', 'elu', 'selu', 'celu', 'gelu', 'gelu_tanh', 'silu', 'mish',
+        'softplus', 'softsign', 'relu6', 'hard_sigmoid', 'hard_tanh', 'hard_swish'. As an object: ``LeakyReLU(0.1)``,
+        ``Activation(f, derivative)``.
     solver : str or Optimizer, default='adam'
-        Batch by batch: 'sgd', 'adam' (with the parameters below), 'momentum', 'nesterov', 'adagrad', 'adadelta',
-        'rmsprop', 'amsgrad', 'adamax', 'nadam', 'radam', 'adamw', 'lion', 'lamb' (with `learning_rate_init` and
-        their papers' numbers), or an object with numbers of its own: ``AdamW(1e-3, weight_decay=1e-2)``. On all rows at
-        each step: 'lbfgs', 'newton-cg' (exact Hessian-vector products), 'levenberg-marquardt' (squared errors of
-        small networks).
+        The solver for weight optimization.
+
+        - With mini-batches, by name: 'sgd' and 'adam' use the parameters below; 'momentum', 'nesterov', 'adagrad',
+          'adadelta', 'rmsprop', 'amsgrad', 'adamax', 'nadam', 'radam', 'adamw', 'lion' and 'lamb' use
+          `learning_rate_init` and the defaults of their papers.
+        - With mini-batches, as an object with its own parameters: ``AdamW(1e-3, weight_decay=1e-2)``.
+        - With all rows in each step: 'lbfgs', 'newton-cg' (exact Hessian-vector products) and 'levenberg-marquardt'
+          (squared errors of small networks).
     alpha : float, default=0.0001
-        Strength of the L2 penalty on weights (not on biases), divided by the rows of the batch.
+        Strength of the L2 regularization term, which covers weights but not biases. It is divided by the number of
+        rows of the batch when added to the loss.
     batch_size : int or 'auto', default='auto'
-        Rows of a mini-batch; 'auto' is min(200, n).
+        Size of mini-batches. 'auto' is ``min(200, n_samples)``. Not used by solvers with all rows in each step.
     learning_rate : {'constant', 'invscaling', 'adaptive'} or Schedule, default='constant'
-        For solvers named by a string but 'adam': constant; divided by (rows seen + 1) ** power_t; or a fifth at each
-        plateau. A schedule, such as ``OneCycle(1e-2, steps=1000)``, is for 'adam' too, and stands
-        in place of `learning_rate_init`: another value than its default beside it is refused.
+        Learning rate schedule for weight updates.
+
+        - 'constant' uses `learning_rate_init`.
+        - 'invscaling' divides it by ``(rows seen + 1) ** power_t`` after each epoch.
+        - 'adaptive' divides it by 5 each time the loss (or validation score) has not improved by `tol` for
+          `n_iter_no_change` epochs.
+        - A schedule such as ``OneCycle(1e-2, steps=1000)`` replaces `learning_rate_init`, which must then keep its
+          default.
+
+        The three names are used by solvers named by a string other than 'adam', schedules by 'adam' too.
     learning_rate_init : float, default=0.001
-        First learning rate of every solver that is named by a string.
+        The initial learning rate of solvers named by a string.
     power_t : float, default=0.5
-        Exponent of 'invscaling'.
+        The exponent of 'invscaling'.
     max_iter : int, default=200
-        Epochs at the most ('lbfgs': iterations).
+        Maximum number of epochs; of iterations for solvers with all rows in each step.
     shuffle : bool, default=True
-        Whether to draw a new order of the rows in each epoch.
+        Whether to shuffle the rows in each epoch.
     random_state : int, RandomState instance or None, default=None
-        Initial weights, split and shuffles.
+        Determines random number generation for the initial weights, the validation split, shuffling and dropout.
     tol : float, default=1e-4
-        An epoch that improves loss (or validation score) by less is no improvement.
+        Tolerance for the optimization. Training stops when the loss (or validation score) has not improved by at least
+        `tol` for `n_iter_no_change` consecutive epochs.
     verbose : bool, default=False
-        Whether to print the loss of each epoch.
+        Whether to print the loss of each epoch to stdout.
     warm_start : bool, default=False
-        Whether `fit` goes on from the last solution.
+        Whether `fit` continues from the solution of the previous call.
     momentum : float, default=0.9
-        For 'sgd', in [0, 1].
+        Momentum of 'sgd', in [0, 1].
     nesterovs_momentum : bool, default=True
-        Whether the momentum looks ahead.
+        Whether 'sgd' uses Nesterov's momentum.
     early_stopping : bool, default=False
-        Whether to set `validation_fraction` of the rows aside, stop when their score no longer improves, and keep
-        the weights that scored best: by R² with the losses that scikit-learn has ('squared_error' and 'poisson', with
-        their own output activation), and with every other one by that loss itself, without penalties.
+        Whether to set aside `validation_fraction` of the rows, stop when their score is not improving, and restore the
+        weights with the best score. The score is R² for scikit-learn's losses ('squared_error' and 'poisson' with their
+        default output activations), else the negative loss without penalties.
     validation_fraction : float, default=0.1
-        In [0, 1).
+        The proportion of rows to set aside for early stopping, in [0, 1).
     beta_1, beta_2 : float, default=0.9, 0.999
-        Decay of Adam's moments, in [0, 1).
+        Exponential decay rates of the moment estimates in 'adam', in [0, 1).
     epsilon : float, default=1e-8
-        Keeps Adam's denominator from zero.
+        Value for numerical stability in 'adam'.
     n_iter_no_change : int, default=10
-        Epochs without improvement that are put up with.
+        Maximum number of consecutive epochs without an improvement of at least `tol`.
     max_fun : int, default=15000
-        Evaluations of the loss at the most, for 'lbfgs'.
+        Maximum number of loss function calls of 'lbfgs'.
     n_jobs : int or None, default=None
-        Threads; the result has the same bits for any number. None is as many as pay for this network and these rows
-        (one where the work is small), as scikit-learn's BLAS would take them: of the cores that the process may use
-        (affinity, cgroup quota, ``LOKY_MAX_CPU_COUNT``), within ``OMP_NUM_THREADS``,
-        ``threadpoolctl.threadpool_limits`` and ``joblib.parallel_config(n_jobs=...)``; in a worker of joblib,
-        of multiprocessing or of a thread pool its share of them, or one. 1 is one thread, a larger number at most so
-        many (and at most 256, or all cores if there are more), -1 all cores that the process may use, -2 all but one.
+        Number of threads; the result has the same bits for any number.
+
+        - None uses as many threads as make this training or prediction faster, at most the number of cores that the
+          process may use. That number respects affinity, cgroup quotas, ``LOKY_MAX_CPU_COUNT``, ``OMP_NUM_THREADS``,
+          ``threadpoolctl.threadpool_limits`` and ``joblib.parallel_config(n_jobs=...)``; workers of joblib,
+          multiprocessing and thread pools use their share.
+        - A positive number is the maximum number of threads (and at most 256, or all cores if there are more).
+        - -1 uses all cores that the process may use, -2 all but one.
     output_activation : str or Activation, default=None
-        Of the output layer; None is the one that goes with loss and targets.
+        Activation function of the output layer. None is the default of the loss for these targets.
     initializer : str or Initializer, default='sklearn'
-        Initial weights: 'sklearn' draws scikit-learn's numbers (of several activations each layer has the scale of its
-        own, the output layer that of the last hidden one); 'glorot_uniform', 'glorot_normal', 'he_uniform',
-        'he_normal', 'lecun_uniform', 'lecun_normal', 'orthogonal', 'uniform', or an object: ``Uniform(-0.1, 0.1)``.
+        Distribution of the initial weights. 'sklearn' draws scikit-learn's numbers; if the hidden layers have different
+        activations, the scale of each layer follows its own, and that of the output layer follows the last hidden one.
+        Other names: 'glorot_uniform', 'glorot_normal', 'he_uniform', 'he_normal', 'lecun_uniform', 'lecun_normal',
+        'orthogonal', 'uniform'. As an object: ``Uniform(-0.1, 0.1)``, ``Orthogonal(gain)``,
+        ``GivenArrays(coefs, intercepts)``.
     weight_decay : float, default=None
-        Decoupled decay, for the solvers that have one ('adamw', 'lion', 'lamb'); None is their own.
+        Decoupled weight decay of the solvers that have one: 'adamw', 'lion', 'lamb'. None is the solver's default.
     l1 : float, default=0.0
-        Strength of the L1 penalty on weights, divided by the rows of the batch as `alpha` is. Weights that nothing
-        needs become exactly zero, by a proximal step after each update: w ← sign(w) max(|w| − τ, 0), with
-        τ = η l1 / rows for plain descent; see `fastmlp.regularization.Regularization` for other solvers.
+        Strength of the L1 regularization term on weights, divided by the number of rows of the batch as `alpha` is.
+        Weights become exactly zero by a proximal step after each update: w ← sign(w) max(|w| − τ, 0), with
+        τ = η l1 / rows for plain gradient descent; see `fastmlp.regularization.Regularization` for other solvers.
     dropout : float or list of float, default=0.0
-        Rate at which outputs of hidden layers are left out in training, in [0, 1): one for all, or one for each.
+        Dropout rate of the outputs of hidden layers, in [0, 1): one for all layers, or a list with one for each.
     input_dropout : float, default=0.0
-        The same for inputs.
+        Dropout rate of the inputs, in [0, 1).
     max_norm : float, default=None
-        Longest vector of weights that comes into a unit.
-    clip_norm, clip_value : float, default=None
-        Largest norm of the whole gradient; largest size of each of its entries.
+        Maximum Euclidean norm of the weights into each unit. None is no limit.
+    clip_norm : float, default=None
+        Maximum Euclidean norm of the whole gradient. None is no limit.
+    clip_value : float, default=None
+        Maximum absolute value of each entry of the gradient. None is no limit.
 
     Attributes
     ----------
-    coefs_, intercepts_ : list of ndarray
-        Weights (fan_in, fan_out) and biases (fan_out,) of each layer, in the type of X. They may be edited or
-        replaced: the next prediction uses what they hold then.
+    coefs_ : list of ndarray
+        Weights of each layer, (fan_in, fan_out), in the dtype of X. Entries and arrays may be changed or replaced; the
+        next prediction uses the new values.
+    intercepts_ : list of ndarray
+        Biases of each layer, (fan_out,). They may be changed like `coefs_`.
     loss_ : float
-        Loss of the last epoch, of the last step of 'lbfgs'.
+        The loss of the last epoch, or of the last step of a solver with all rows in each step.
     loss_curve_ : list of float
-        Mean loss of each epoch.
+        The mean loss of each epoch. Not set by solvers with all rows in each step.
     best_loss_ : float or None
-        The smallest of them; None with early stopping.
-    validation_scores_, best_validation_score_ : list of float and float, or None
-        With early stopping: after each epoch, and at best, R² on the rows set aside or the negative of their loss; the
-        greater the better.
+        The minimum of `loss_curve_`; None with early stopping.
+    validation_scores_ : list of float or None
+        With early stopping, the validation score after each epoch: R², or the negative loss. Larger is
+        better.
+    best_validation_score_ : float or None
+        With early stopping, the maximum of `validation_scores_`.
     validation_metric_ : {'r2', 'neg_loss'} or None
-        Which of the two they are.
-    n_iter_, t_ : int
-        Epochs of the last fit; rows seen since the first.
-    n_features_in_, feature_names_in_, n_layers_, n_outputs_, out_activation_
-        As in scikit-learn: `out_activation_`, too, may be set by hand, and then holds for predictions and for training
-        that goes on (the delta of squared errors is a − y behind it, whatever its derivative).
+        With early stopping, the kind of `validation_scores_`.
+    n_iter_ : int
+        The number of epochs (or iterations) of the last fit.
+    t_ : int
+        The number of rows seen by the solver in all epochs.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if X had names that are all strings.
+    n_layers_ : int
+        Number of layers, the input included.
+    n_outputs_ : int
+        Number of outputs.
+    out_activation_ : str or Activation
+        Activation function of the output layer. It may be replaced, and is then used by predictions and by further
+        training. As in scikit-learn, the delta of squared errors is then a − y, without the activation's derivative.
 
     Raises
     ------
     ValueError
-        For input that cannot be fitted, for parameters that have no effect beside the solver (scikit-learn's own
-        solvers and numbers excepted), for predictions after `loss` or `output_activation` was set anew, and when
-        training diverges. A fit that is refused leaves the model as it was.
+        If the input is invalid; if a parameter has no effect with the chosen solver (scikit-learn's parameters with
+        scikit-learn's solvers excepted); if training diverges; and by predictions after `loss` or `output_activation`
+        was changed. A `fit` that is refused leaves the model unchanged.
 
     Notes
     -----
-    Arithmetic is in the type of X, float32 or float64 (everything else becomes float64); sums of losses in float64.
+    Computations use the dtype of X, float32 or float64; other types are converted to float64. Sums of losses use
+    float64.
 
     References
     ----------
@@ -163,49 +203,49 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     True
     """
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: dict[str, list[Any]] = {
         **BaseMLP._parameter_constraints,
         "loss": [StrOptions(set(names_for("regressor"))), BaseLoss],
     }
 
     def __init__(
         self,
-        loss="squared_error",
-        hidden_layer_sizes=(100,),
-        activation="relu",
+        loss: str | BaseLoss = "squared_error",
+        hidden_layer_sizes: Sequence[int] | int = (100,),
+        activation: str | Activation | Sequence[str | Activation] = "relu",
         *,
-        solver="adam",
-        alpha=0.0001,
-        batch_size="auto",
-        learning_rate="constant",
-        learning_rate_init=0.001,
-        power_t=0.5,
-        max_iter=200,
-        shuffle=True,
-        random_state=None,
-        tol=1e-4,
-        verbose=False,
-        warm_start=False,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        early_stopping=False,
-        validation_fraction=0.1,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        n_iter_no_change=10,
-        max_fun=15000,
-        n_jobs=None,
-        output_activation=None,
-        initializer="sklearn",
-        weight_decay=None,
-        l1=0.0,
-        dropout=0.0,
-        input_dropout=0.0,
-        max_norm=None,
-        clip_norm=None,
-        clip_value=None,
-    ):
+        solver: str | Optimizer = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: str | Schedule = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        n_jobs: int | None = None,
+        output_activation: str | Activation | None = None,
+        initializer: str | Initializer = "sklearn",
+        weight_decay: float | None = None,
+        l1: float = 0.0,
+        dropout: float | Sequence[float] = 0.0,
+        input_dropout: float = 0.0,
+        max_norm: float | None = None,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+    ) -> None:
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -242,50 +282,62 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.clip_value = clip_value
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
-        """Fit the network.
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit the model to data matrix X and targets y.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n, n_features)
-        y : array-like of shape (n,) or (n, n_targets)
-        sample_weight : array-like of shape (n,), default=None
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The input data.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The target values.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Sample weights.
 
         Returns
         -------
         self : MLPRegressor
+            The fitted model.
         """
         return self._fit(X, y, sample_weight, incremental=False)
 
     @available_if(is_stochastic)
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, sample_weight=None):
-        """Go once over the rows, from where the last call ended. Absent for solvers on all rows.
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Update the model with a single epoch over the given data.
+
+        Only available for solvers with mini-batches.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n, n_features)
-        y : array-like of shape (n,) or (n, n_targets)
-        sample_weight : array-like of shape (n,), default=None
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The input data.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The target values.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Sample weights.
 
         Returns
         -------
         self : MLPRegressor
+            The updated model.
         """
         return self._fit(X, y, sample_weight, incremental=True)
 
-    def predict(self, X):
-        """The value of each row, or its values; with several quantiles those of each value, from low to high.
-
-        They may cross, unless the loss is ``Quantile(…, crossing=False)``.
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict target values.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The input data.
 
         Returns
         -------
-        y : ndarray of shape (n,) or (n, n_targets); (n, n_quantiles) or (n, n_targets, n_quantiles) with several
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            The predicted values. With several quantiles the last axis is n_quantiles, in the order of the loss:
+            (n_samples, n_quantiles) for one target, else (n_samples, n_targets, n_quantiles). Quantiles may cross,
+            unless the loss is ``Quantile(…, crossing=False)``.
         """
         model = self._as_it_is()
         outputs = model._forward(X)
@@ -294,22 +346,24 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         each = model._by_target(outputs)
         return each.reshape(outputs.shape) if 1 in each.shape[1:] else each
 
-    def score(self, X, y, sample_weight=None):
-        """R² of the predictions; with several quantiles, of the middle one.
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the coefficient of determination R² of the predictions; with several quantiles, of the middle one.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n, n_features)
-        y : array-like of shape (n,) or (n, n_targets)
-        sample_weight : array-like of shape (n,), default=None
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The input data.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The true values.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Sample weights.
 
         Returns
         -------
         score : float
         """
         model = self._as_it_is()
-        each = model._by_target(model._forward(X))
-        return float(r2_score(y, each[:, :, each.shape[2] // 2], sample_weight=sample_weight))
+        return model._r2(model._forward(X), y, sample_weight)
 
     def _encode(self, X: Any, y: Any, incremental: bool, first: bool, classes: Any) -> tuple[Any, np.ndarray]:
         X, y = validate_rows(
@@ -319,15 +373,15 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if y.dtype.kind not in "biuf":
-            raise TypeError(f"y holds {y.dtype}, but a regressor's targets are real numbers: convert y to floats.")
+            raise TypeError(f"y has dtype {y.dtype}, but regression targets are real numbers: convert y to floats.")
         with np.errstate(over="ignore"):
             encoded = y.reshape(len(y), -1).astype(X.dtype, copy=False)
         if np.isnan(encoded).any():
-            raise ValueError("y holds NaN (or None): targets must be finite numbers; drop or fill in such rows.")
+            raise ValueError("y holds NaN (or None), but targets must be finite: drop such rows, or fill in numbers.")
         if not np.isfinite(encoded).all():
             raise ValueError(
-                f"y reaches {np.abs(y).max()}, too large for the {X.dtype} that X is computed in: "
-                "scale y, or give X as float64."
+                f"y holds {np.abs(y).max()}, too large for {X.dtype}, the type of the computation with this X: scale "
+                "y, or pass X as float64."
             )
         n_outputs, output, loss = self._output(encoded.shape[1], first)
         loss.check(output, n_outputs, encoded)
@@ -345,14 +399,16 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return "regression", n_targets
 
     def _by_target(self, outputs: np.ndarray) -> np.ndarray:
-        """(n, n_targets, outputs for each target): one, or as many as quantiles, in order if the loss wants them so."""
+        """Return outputs as (n, n_targets, n_quantiles), or (n, n_targets, 1), arranged as the loss defines."""
         loss = as_loss(self.loss)
         n_targets = loss.n_targets(self.out_activation_, outputs.shape[1])
         return loss.arrange(outputs).reshape(len(outputs), n_targets, -1)
 
     def _score_outputs(self, outputs: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> float:
-        """R², of the middle one of several quantiles; NaN where an output is not finite."""
-        if not np.isfinite(outputs).all():
-            return float("nan")
+        """Return R² as `score` does; NaN if an output is not finite."""
+        return self._r2(outputs, y, sample_weight) if np.isfinite(outputs).all() else float("nan")
+
+    def _r2(self, outputs: np.ndarray, y: Any, sample_weight: Any) -> float:
+        """Return R² of the outputs; with several quantiles, of the middle one."""
         each = self._by_target(outputs)
         return float(r2_score(y, each[:, :, each.shape[2] // 2], sample_weight=sample_weight))

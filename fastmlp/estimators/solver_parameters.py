@@ -1,4 +1,4 @@
-"""What the estimators' parameters say of the solver: the optimizer or the method, penalties and limits."""
+"""Conversion of the estimators' parameters to an optimizer and a regularization, with checks."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from .parameters import FULL_BATCH
 
 
 def build_optimizer(estimator: BaseMLP) -> RunningOptimizer:
-    """The solver before its first step.
+    """Return the optimizer before its first step.
 
-    By name, 'adam' and 'sgd' take scikit-learn's parameters (`momentum`, `beta_1`, …), and every other one the learning
-    rate and the numbers of its paper. An object has numbers of its own.
+    By name, 'adam' and 'sgd' use scikit-learn's parameters (`momentum`, `beta_1`, …), and all others the learning rate
+    and the defaults of their papers. An object has its own parameters.
 
     Raises
     ------
     ValueError
-        If a schedule, a weight decay or another number is given that the solver has no use for.
+        If a schedule, a weight decay or another parameter is given that the solver does not use.
     """
     check_used(estimator)
     solver = estimator.solver
@@ -43,7 +43,7 @@ def build_optimizer(estimator: BaseMLP) -> RunningOptimizer:
 
 
 def adopt_optimizer(estimator: BaseMLP, layout: Layout) -> RunningOptimizer:
-    """The solver in the middle of a training that scikit-learn began, whose optimizer was copied with its model."""
+    """Return the optimizer that continues a training by scikit-learn, whose state was copied into this estimator."""
     theirs, running = estimator._optimizer, build_optimizer(estimator)
     moments = [getattr(theirs, name) for name in ("ms", "vs", "velocities") if hasattr(theirs, name)]
     if len(moments) == running.settings.n_moments and moments:
@@ -56,7 +56,7 @@ def adopt_optimizer(estimator: BaseMLP, layout: Layout) -> RunningOptimizer:
 
 
 def _flatten(layout: Layout, arrays: Sequence[np.ndarray]) -> np.ndarray:
-    """Arrays in scikit-learn's order, all weights and then all biases, in one vector of ours."""
+    """Return scikit-learn's list, all weights and then all biases, as one parameter vector."""
     vector = np.zeros(layout.size, arrays[0].dtype)
     layout.fill(vector, arrays[: len(layout.shapes)], arrays[len(layout.shapes) :])
     return vector
@@ -65,7 +65,7 @@ def _flatten(layout: Layout, arrays: Sequence[np.ndarray]) -> np.ndarray:
 def _by_name(estimator: BaseMLP, solver: str) -> Optimizer:
     e = estimator
     schedule = e.learning_rate
-    if isinstance(schedule, str):  # for 'adam' scikit-learn's word has no meaning
+    if isinstance(schedule, str):  # scikit-learn ignores the name for 'adam'
         word = "constant" if solver == "adam" else schedule
         schedule = schedule_by_name(word, e.learning_rate_init, e.power_t)
     if solver == "adam":
@@ -81,36 +81,36 @@ def _with_decay(settings: Optimizer, weight_decay: float | None) -> Optimizer:
     if not hasattr(settings, "weight_decay"):
         with_decay = ", ".join(repr(name) for name, other in OPTIMIZERS.items() if hasattr(other, "weight_decay"))
         raise ValueError(
-            f"weight_decay={weight_decay!r}, but {settings!r} has no decay apart from the gradient: take one of "
-            f"{with_decay}, or alpha, the L2 penalty, which goes with every solver."
+            f"weight_decay={weight_decay!r} was given, but {settings!r} has no decoupled weight decay: use one of "
+            f"{with_decay}, or alpha, the L2 penalty of every solver."
         )
     return replace(settings, weight_decay=weight_decay)  # type: ignore[call-arg]
 
 
-#: What 'sgd' and 'adam' read, and nothing else does.
+#: Parameters of 'sgd' and 'adam' only.
 _NUMBERS = ("momentum", "nesterovs_momentum", "beta_1", "beta_2", "epsilon")
 _RATES = ("learning_rate_init", "power_t")
 
 
 def check_used(estimator: BaseMLP) -> None:
-    """Refuse what the solver would leave unused, except among scikit-learn's own names, where its habits hold.
+    """Refuse parameters that the solver does not use; scikit-learn's with scikit-learn's solvers are accepted.
 
     Raises
     ------
     ValueError
-        If a parameter was given that has no effect.
+        If a parameter without effect was given.
     """
     e, scheduled = estimator, isinstance(estimator.learning_rate, Schedule)
     unused: tuple[str, ...]
     if isinstance(e.solver, Optimizer):
-        unused, use = ("learning_rate", *_RATES, *_NUMBERS), "give these numbers to the solver object"
+        unused, use = ("learning_rate", *_RATES, *_NUMBERS), "pass these values to the solver object"
     elif e.solver in FULL_BATCH:
-        unused, use = ("learning_rate",) if scheduled else (), "leave it out, or choose a solver that makes steps"
+        unused, use = ("learning_rate",) if scheduled else (), "omit it, or choose a solver with mini-batches"
     else:
         unused = _RATES if scheduled else ()
-        use = f"give them to an object such as {as_optimizer(e.solver)!r}"
+        use = f"pass them to an object such as {as_optimizer(e.solver)!r}"
         if scheduled:
-            use = "give the schedule its rates"
+            use = "pass the rates to the schedule"
         if e.solver not in ("sgd", "adam"):
             unused += _NUMBERS
     usual = _usual(type(e))
@@ -118,23 +118,23 @@ def check_used(estimator: BaseMLP) -> None:
     if given:
         named = ", ".join(f"{name}={value!r}" for name, value in given.items())
         beside = f"solver={e.solver!r}" + (f" and learning_rate={e.learning_rate!r}" if scheduled else "")
-        raise ValueError(f"{named} has no effect beside {beside}: {use}.")
+        raise ValueError(f"{named} has no effect with {beside}: {use}.")
 
 
 @functools.cache
 def _usual(kind: type) -> dict[str, Any]:
-    """The estimator's parameters as they are when nothing is said."""
+    """Return the default values of an estimator's parameters."""
     own = next(base for base in kind.__mro__ if base.__module__.startswith("fastmlp."))
     return {name: one.default for name, one in inspect.signature(own.__init__).parameters.items()}  # type: ignore[misc]
 
 
 def check_full_batch(solver: str, network: TrainableModel, dataset: Dataset) -> None:
-    """Whether a solver on all rows can train this network on these rows.
+    """Check that a solver with all rows in each step can train this network on this dataset.
 
     Raises
     ------
     ValueError
-        If it cannot, or a function of the user's own cannot be compiled.
+        If it cannot, or a custom function cannot be compiled.
     """
     if solver == "newton-cg":
         check_twice_differentiable(network)
@@ -144,12 +144,12 @@ def check_full_batch(solver: str, network: TrainableModel, dataset: Dataset) -> 
 
 
 def build_regularization(estimator: BaseMLP) -> Regularization:
-    """Penalties, dropout and limits beside `alpha`.
+    """Return L1 penalty, dropout, max-norm and gradient clipping.
 
     Raises
     ------
     ValueError
-        If a number is not what it may be, or the solver takes none of it.
+        If a value is not allowed, or the solver does not support it.
     """
     e = estimator
     dropout: float | Sequence[float] = tuple(e.dropout) if isinstance(e.dropout, list | tuple) else e.dropout
@@ -157,5 +157,7 @@ def build_regularization(estimator: BaseMLP) -> Regularization:
     if e.solver in FULL_BATCH:
         chosen.check_full_batch(e.solver)
         if e.weight_decay is not None:
-            raise ValueError(f"weight_decay={e.weight_decay!r}, but solver={e.solver!r} has no decay: use alpha.")
+            raise ValueError(
+                f"weight_decay={e.weight_decay!r} was given, but solver={e.solver!r} has no weight decay: use alpha."
+            )
     return chosen

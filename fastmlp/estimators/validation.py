@@ -1,8 +1,7 @@
-"""What comes in through the estimators' doors, checked once and turned into arrays."""
+"""Checks of what users pass to the estimators, which turn it into arrays; each is made once a call."""
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -12,22 +11,23 @@ from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import _check_sample_weight
 
+from ..common.checks import is_integer
 from ..common.user_warnings import warn_user
-from ..engine.dataset import balance
+from ..network.validation import check_sum_of_weights
 
 
 def arithmetic_type(*parts: Any) -> np.dtype:
-    """The type that arrays (or types) are computed in together: float32 if NumPy says so, float64 for all else."""
+    """Return the type of arithmetic for arrays or types: float32 if that is their common NumPy type, else float64."""
     common = np.result_type(*(part if isinstance(part, np.dtype) else np.asarray(part).dtype for part in parts))
     return np.dtype(np.float32 if common == np.float32 else np.float64)
 
 
-#: Numbers up to which a plain matrix is looked through here; beyond, what scikit-learn costs more does not count.
+#: Largest size of a plain matrix that is checked here; the overhead of scikit-learn's checks is small beyond it.
 MAX_PLAIN = 1 << 16
 
 
 def is_plain_matrix(X: Any, n_features: int) -> bool:
-    """Whether scikit-learn's validation would return X as it is: finite floats, dense or CSR, in so many columns."""
+    """Whether scikit-learn's validation would return X unchanged: finite floats, dense or CSR, `n_features` columns."""
     values = X.data if sp.issparse(X) and X.format == "csr" else X
     return (
         type(values) is np.ndarray
@@ -42,18 +42,18 @@ def is_plain_matrix(X: Any, n_features: int) -> bool:
 
 
 def check_hidden_layer_sizes(hidden_layer_sizes: Any) -> list[int]:
-    """The hidden layers' widths as a list: one number is one layer, an empty list is no layer.
+    """Return the hidden layers' widths as a list: a number is one layer, an empty list is no layer.
 
     Raises
     ------
     InvalidParameterError
-        If a size is not an integer (a ValueError and a TypeError).
+        If a size is not an integer; it is a ValueError and a TypeError.
     ValueError
         If a size is not positive.
     """
     sizes = hidden_layer_sizes if hasattr(hidden_layer_sizes, "__iter__") else [hidden_layer_sizes]
     sizes = list(sizes)
-    if any(not isinstance(size, (Integral, np.integer)) or isinstance(size, bool) for size in sizes):
+    if not all(map(is_integer, sizes)):
         raise InvalidParameterError(
             f"hidden_layer_sizes must be integers, one for each hidden layer, got {hidden_layer_sizes!r}."
         )
@@ -63,27 +63,23 @@ def check_hidden_layer_sizes(hidden_layer_sizes: Any) -> list[int]:
 
 
 def check_sample_weight(sample_weight: Any, X: Any) -> np.ndarray | None:
-    """Weights as an array of floats, one for each row of X; None stays None.
+    """Return weights as an array of floats, one for each row of X; None stays None.
 
     Raises
     ------
     ValueError
-        If there are more or fewer than rows, if one is not finite, or if they sum to zero.
+        If their number is not the number of rows, one is not finite, or they sum to zero.
     """
     if sample_weight is None:
         return None
-    weights = sample_weight if _are_plain_weights(sample_weight, X) else _check_sample_weight(sample_weight, X)
-    total = balance(weights)[0].sum(dtype=np.float64)
-    if abs(total) < np.finfo(X.dtype).tiny:  # kernels count subnormal numbers as zero
-        raise ValueError(
-            f"sample_weight sums to zero over {weights.size} rows (zero for all rows?): there is nothing to fit. "
-            "Give some rows positive weights, or leave sample_weight out."
-        )
+    plain = _are_plain_weights(sample_weight, X)
+    weights: np.ndarray = sample_weight if plain else _check_sample_weight(sample_weight, X)
+    check_sum_of_weights(weights, X.dtype)
     return weights
 
 
 def _are_plain_weights(sample_weight: Any, X: Any) -> bool:
-    """Whether scikit-learn's check would return the weights as they are."""
+    """Whether scikit-learn's check would return the weights unchanged."""
     return (
         type(sample_weight) is np.ndarray
         and sample_weight.dtype.char in "fd"
@@ -93,9 +89,9 @@ def _are_plain_weights(sample_weight: Any, X: Any) -> bool:
 
 
 def fit_labels(y: np.ndarray) -> LabelBinarizer:
-    """A binarizer that has seen the labels y, (n,) or (n, n_labels).
+    """Return a binarizer fitted to the labels y, (n,) or (n, n_labels).
 
-    Its own fit looks through y four times, which is a tenth of a short training; for whole numbers once says it all.
+    `LabelBinarizer.fit` passes over y four times, a tenth of the time of a short fit; for integers one pass is enough.
     """
     binarizer = LabelBinarizer()
     if y.ndim != 1 or y.dtype.kind not in "biu":
@@ -107,7 +103,7 @@ def fit_labels(y: np.ndarray) -> LabelBinarizer:
 
 
 def check_batch_size(batch_size: int | str, n_rows: int) -> int:
-    """Rows of a mini-batch: at most 200 when 'auto', at most all rows (with a warning) when a number."""
+    """Return the rows of a mini-batch, as `clip_batch_size` does; warn where a number is larger than all rows."""
     if batch_size != "auto" and int(batch_size) > n_rows:
         warn_user(
             "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped "
@@ -117,19 +113,19 @@ def check_batch_size(batch_size: int | str, n_rows: int) -> int:
 
 
 def clip_batch_size(batch_size: int | str, n_rows: int) -> int:
-    """The same without a warning."""
+    """Return the rows of a mini-batch: min(200, n_rows) for 'auto', else the given number, at most all rows."""
     return min(200 if batch_size == "auto" else max(int(batch_size), 1), n_rows)
 
 
 def split_rows(
     n_rows: int, fraction: float, random_state: np.random.RandomState, stratify: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Row numbers to train on and to validate on: scikit-learn's split of the same seed, without copying a row.
+    """Return the indices of the training rows and of the validation rows: scikit-learn's split for the same seed.
 
     Raises
     ------
     ValueError
-        If fewer than two rows are left to validate on, or a class has too few rows to stratify.
+        If there are fewer than two validation rows, or a class has too few rows for a stratified split.
     """
     train, validation = train_test_split(
         np.arange(n_rows), test_size=fraction, random_state=random_state, stratify=stratify

@@ -1,4 +1,4 @@
-"""`Network`: the multi-layer perceptron in NumPy terms, and what it checks."""
+"""`Network`: a multi-layer perceptron on NumPy arrays, independent of scikit-learn."""
 
 from .network import Network
 

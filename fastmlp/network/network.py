@@ -1,14 +1,15 @@
-"""`Network`: the multi-layer perceptron in NumPy terms, with no scikit-learn in sight."""
+"""`Network`: a multi-layer perceptron on NumPy arrays, independent of scikit-learn."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..activations import BaseActivation
+from ..common.checks import check_count
+from ..common.user_warnings import warn_user
 from ..derivatives.hessian import Hessian
 from ..derivatives.recorded_forward import RecordedForward
 from ..engine.csc_input import rows_to_predict
@@ -25,7 +26,6 @@ from ..training.progress import Progress
 from .validation import (
     as_numbers,
     check_activations,
-    check_count,
     check_dtype,
     check_inputs,
     check_layer_sizes,
@@ -35,49 +35,52 @@ from .validation import (
 
 
 class Network(TrainableModel):
-    r"""A multi-layer perceptron: every parameter in one flat vector, layers as views of it.
+    r"""A multi-layer perceptron whose parameters lie in one flat vector, with layers as views of it.
 
-    With :math:`a^0 = x`, layer :math:`l` computes :math:`z^l = a^{l-1} W^l + b^l` and :math:`a^l = f^l(z^l)`, each
-    layer with an activation of its own; the outputs are :math:`a^L`. The loss is a mean over the rows, weighted if
-    weights are given:
+    With :math:`a^0 = x`, layer :math:`l` computes :math:`z^l = a^{l-1} W^l + b^l` and :math:`a^l = f^l(z^l)`, where
+    each layer has its own activation :math:`f^l`; the outputs are :math:`a^L`. The loss is a mean over the rows,
+    weighted by `sample_weight` if given:
 
     .. math:: \sum_i w_i \, \ell(a^L_i, y_i) \Big/ \sum_i w_i
 
     Parameters
     ----------
-    units : sequence of int
-        Width of every layer: features, hidden layers, outputs.
+    layer_sizes : sequence of int
+        Width of each layer: features, hidden layers, outputs.
     activations : sequence of (str or Activation)
-        One for each layer but the input: 'identity', 'logistic', 'tanh', 'relu', 'exp', …; 'softmax' for outputs.
+        One for each layer after the input: 'identity', 'logistic', 'tanh', 'relu', 'exp', …; 'softmax' for outputs
+        only.
     loss : str or BaseLoss
-        'half_squared_error' (½ Σ (a − y)² over the outputs), 'sum_squared_error' (Σ (a − y)²), 'log_loss' (behind
-        logistic or softmax), … A loss on values takes y of shape (n, n_outputs), or (n,) for one output; behind
-        softmax 'log_loss' takes class numbers (n,), behind logistic 0 and 1. ('squared_error' is scikit-learn's,
-        for the estimators: of several outputs it reports the mean and descends the sum.)
+        'half_squared_error' (½ Σ (a − y)² over the outputs), 'sum_squared_error' (Σ (a − y)²), 'log_loss' (with
+        logistic or softmax outputs), … Targets y have shape (n, n_outputs), or (n,) for one output. For 'log_loss' with
+        softmax they are class numbers (n,), with logistic outputs 0 or 1. ('squared_error' is scikit-learn's loss of
+        the estimators: for several outputs the reported loss is the mean, and the gradient is that of the sum.)
     dtype : {'float64', 'float32'}, default='float64'
-        Parameters, results and arithmetic.
+        Type of parameters, results and arithmetic.
 
     Attributes
     ----------
     params : ndarray of shape (n_params,)
-        Each layer's weights, row by row, then its biases. Zeros before `initialize` or `set_weights`. Assigning copies
-        into it.
-    coefs, intercepts : tuple of ndarray
-        Views of `params`: (fan_in, fan_out) and (fan_out,) for each layer. Assigning to an entry copies into it.
+        The weights of each layer, row by row, followed by its biases. Zeros before `initialize` or `set_weights`.
+        Assigning to it copies the values.
+    coefs : tuple of ndarray
+        Weights of each layer, (fan_in, fan_out): views of `params`. Assigning to an entry copies the values.
+    intercepts : tuple of ndarray
+        Biases of each layer, (fan_out,): views of `params`. Assigning to an entry copies the values.
     layout : Layout
-        Where each layer lies in `params`.
+        Position of each layer in `params`.
 
     Raises
     ------
     TypeError, ValueError
-        If a width, a name or the type makes no sense, or the loss does not go with the last activation. By every
-        method, if an argument has another shape, is not finite, is masked, or has no meaning for the loss.
+        If a layer size, a name or the dtype is invalid, or the loss does not fit the last activation. Methods raise
+        them if an argument has another shape, is not finite or is masked, or if targets are invalid for the loss.
 
     Notes
     -----
-    `forward`, `loss`, `loss_and_gradients` and `train` run on the compiled kernels, in blocks of rows. Everything else
-    keeps each layer's values for all rows of X while it works. X may be dense or sparse. Two networks are equal if
-    they are the same object; a copy, deep or not, has parameters of its own.
+    `forward`, `loss`, `loss_and_gradients` and `train` use the compiled kernels, in blocks of rows. All other methods
+    keep each layer's values for all rows of X in memory. X may be dense or sparse. Two networks are equal if they are
+    the same object; a copy, shallow or deep, has its own parameters.
 
     References
     ----------
@@ -116,22 +119,22 @@ class Network(TrainableModel):
         super().__init__(layer_sizes, activations, loss, check_dtype(dtype))
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Shape, type and functions stay: the kernels trust them."""
+        """Refuse changes of layout, dtype and functions, which the kernels rely on."""
         if name in ("layout", "dtype", "activations", "loss_function") and name in self.__dict__:
-            raise AttributeError(f"{name} of a Network cannot be changed: make another one, and set its weights.")
+            raise AttributeError(f"{name} of a Network cannot be changed: create another one, and set its weights.")
         super().__setattr__(name, value)
 
     # Parameters
 
-    def set_weights(self, coefs: Sequence, intercepts: Sequence) -> None:
+    def set_weights(self, coefs: Sequence[Any], intercepts: Sequence[Any]) -> None:
         """Copy weights and biases into `params`.
 
         Parameters
         ----------
         coefs : sequence of array-like
-            (fan_in, fan_out) for each layer.
+            Weights of each layer, (fan_in, fan_out).
         intercepts : sequence of array-like
-            (fan_out,) for each layer.
+            Biases of each layer, (fan_out,).
 
         Examples
         --------
@@ -146,19 +149,19 @@ class Network(TrainableModel):
             [np.array(as_numbers(f"{name}[{number}]", array, self.dtype)) for number, array in enumerate(given)]
             for name, given in (("coefs", coefs), ("intercepts", intercepts))
         ]
-        self.layout.fill(self.params, *arrays)  # copies: they may be views of these very parameters
+        self.layout.fill(self.params, *arrays)  # from copies, since the arguments may be views of `params`
 
     def initialize(self, initializer: str | Initializer = "sklearn", random_state: Any = None) -> None:
-        """Draw all parameters anew.
+        """Draw all parameters.
 
         Parameters
         ----------
-        initializer : str or Initializer
-            'sklearn' (scikit-learn's habit, and the estimators': each hidden layer has the scale of its own activation,
-            and the output layer that of the last hidden one), 'glorot_uniform', 'he_normal', …, or an object such as
-            ``Uniform(-1, 1)``; see `fastmlp.initializers`.
-        random_state : int, RandomState or None
-            A seed, or what to draw from.
+        initializer : str or Initializer, default='sklearn'
+            'sklearn' (as scikit-learn and the estimators: the scale of each hidden layer follows its activation, and
+            that of the output layer follows the last hidden one), 'glorot_uniform', 'he_normal', …, or an object such
+            as ``Uniform(-1, 1)``; see `fastmlp.initializers`.
+        random_state : int, RandomState or None, default=None
+            A seed or a generator.
 
         Examples
         --------
@@ -174,17 +177,33 @@ class Network(TrainableModel):
     # Values
 
     def forward(self, X: Any) -> np.ndarray:
-        """The outputs a^L, (n, n_outputs), for inputs X (n, n_features)."""
+        """Compute the outputs.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, n_features)
+
+        Returns
+        -------
+        outputs : ndarray of shape (n, n_outputs)
+            The activations a^L of the last layer.
+        """
         X = check_inputs(X, self, formats=("csr", "csc"))
         return predict(self, rows_to_predict(X, self.layout.layer_sizes[1], self.dtype, checked=True))
 
     def activations_of(self, X: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """What every unit of every layer computes.
+        """Compute pre-activations and activations of every layer after the input.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, n_features)
 
         Returns
         -------
-        pre_activations, activations : list of ndarray
-            z and a = f(z), (n, units of the layer), for each layer but the input.
+        pre_activations : list of ndarray
+            z of each layer, (n, width).
+        activations : list of ndarray
+            a = f(z) of each layer, (n, width).
 
         Examples
         --------
@@ -200,15 +219,19 @@ class Network(TrainableModel):
         return trace.pre_activations, trace.outputs
 
     def loss(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The mean loss over the rows, Σ wᵢ lossᵢ / Σ wᵢ: a forward pass, and no gradient.
+        """Compute the mean loss over the rows, Σ wᵢ lossᵢ / Σ wᵢ, without gradients.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n, n_features)
         y : array-like of shape (n,) or (n, n_outputs)
-            Values, or class numbers; see the class.
-        sample_weight : array-like of shape (n,), optional
-            How much each row counts; ones if left out.
+            Target values, or class numbers; see `Network`.
+        sample_weight : array-like of shape (n,), default=None
+            Weights w of the rows; None is 1 for each.
+
+        Returns
+        -------
+        loss : float
         """
         X, y, weights = self._checked(X, y, sample_weight)
         return mean_loss(self, Dataset(X, y, weights, self.dtype))
@@ -218,44 +241,65 @@ class Network(TrainableModel):
     def loss_and_gradients(
         self, X: Any, y: Any, sample_weight: Any = None
     ) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
-        """The mean loss and its derivative with respect to every parameter; arguments as in `loss`.
+        """Compute the mean loss and its gradient with respect to all parameters.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `loss`.
 
         Returns
         -------
         loss : float
-        coef_grads, intercept_grads : list of ndarray
-            In the shapes of `coefs` and `intercepts`.
+        coef_grads : list of ndarray
+            d loss / d W of each layer, in the shapes of `coefs`.
+        intercept_grads : list of ndarray
+            d loss / d b of each layer, in the shapes of `intercepts`.
         """
         X, y, weights = self._checked(X, y, sample_weight)
         loss, gradient = FullBatch(self, Dataset(X, y, weights, self.dtype), l2=0.0)(self.params)
         return loss, self.layout.coefs(gradient), self.layout.intercepts(gradient)
 
     def input_gradients(self, X: Any, y: Any, sample_weight: Any = None) -> np.ndarray:
-        """d loss / d X, (n, n_features), of the mean loss; arguments as in `loss`."""
+        """Compute the gradient of the mean loss with respect to the inputs.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `loss`.
+
+        Returns
+        -------
+        gradients : ndarray of shape (n, n_features)
+            d loss / d X.
+        """
         X, y, weights = self._checked(X, y, sample_weight)
         trace = RecordedForward(self, X)
-        weights = _share(weights, len(y), self.dtype)
-        return trace.pull_back(trace.loss_delta(y, weights))[0] @ self.coefs[0].T
+        weights = _normalize(weights, len(y), self.dtype)
+        gradients: np.ndarray = trace.pull_back(trace.loss_delta(y, weights))[0] @ self.coefs[0].T
+        return gradients
 
     def backward(self, X: Any, output_delta: Any) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray]:
-        """Pull derivatives with respect to the outputs back through the network: one vector-Jacobian product a row.
+        """Propagate derivatives with respect to the outputs backward: a vector-Jacobian product for each row.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n, n_features)
         output_delta : array-like of shape (n, n_outputs)
-            d s / d a of some number s: with respect to what `forward` returns, behind the last activation.
+            d s / d a^L of a scalar s, with respect to the outputs that `forward` returns.
 
         Returns
         -------
-        coef_grads, intercept_grads : list of ndarray
-            d s / d W and d s / d b: sums over the rows, in the shapes of `coefs` and `intercepts`.
+        coef_grads : list of ndarray
+            d s / d W of each layer, summed over the rows, in the shapes of `coefs`.
+        intercept_grads : list of ndarray
+            d s / d b of each layer, summed over the rows, in the shapes of `intercepts`.
         input_gradients : ndarray of shape (n, n_features)
             d s / d X.
 
         Examples
         --------
-        The output's own gradient, in a chain of three ReLUs:
+        The gradient of the output itself, in a chain of three ReLU units:
 
         >>> net = Network([1, 1, 1, 1], ["relu", "relu", "relu"], "half_squared_error")
         >>> net.set_weights([[[0.1]], [[-0.2]], [[-0.1]]], [[0], [0.1], [0.2]])
@@ -268,8 +312,8 @@ class Network(TrainableModel):
         output_delta = as_numbers("output_delta", output_delta, self.dtype)
         if output_delta.shape != (X.shape[0], n_outputs):
             raise ValueError(
-                f"output_delta must have shape {(X.shape[0], n_outputs)}, a number for each row of X and each output, "
-                f"got {output_delta.shape}."
+                f"output_delta must have shape {(X.shape[0], n_outputs)}, one number for each row of X and each "
+                f"output, got {output_delta.shape}."
             )
         trace = RecordedForward(self, X)
         deltas = trace.pull_back(trace.output_delta(output_delta))
@@ -277,7 +321,16 @@ class Network(TrainableModel):
         return self.layout.coefs(gradient), self.layout.intercepts(gradient), deltas[0] @ self.coefs[0].T
 
     def jacobian(self, X: Any) -> np.ndarray:
-        """d output / d input of every row, (n, n_outputs, n_features): all outputs are pulled back together.
+        """Compute the Jacobian matrix of each row.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, n_features)
+
+        Returns
+        -------
+        jacobian : ndarray of shape (n, n_outputs, n_features)
+            d output / d input.
 
         Examples
         --------
@@ -289,14 +342,15 @@ class Network(TrainableModel):
         X = check_inputs(X, self)
         trace, n_outputs = RecordedForward(self, X), self.layout.layer_sizes[-1]
         each = np.broadcast_to(np.eye(n_outputs, dtype=self.dtype), (X.shape[0], n_outputs, n_outputs))
-        return trace.pull_back(trace.output_delta(each))[0] @ self.coefs[0].T
+        jacobian: np.ndarray = trace.pull_back(trace.output_delta(each))[0] @ self.coefs[0].T
+        return jacobian
 
     # Second derivatives
 
     def hessian_vector_product(self, X: Any, y: Any, v: Any, sample_weight: Any = None) -> np.ndarray:
-        """H v for the Hessian H of the mean loss with respect to `params`: exact, for about the price of two gradients.
+        """Compute H v exactly, for the Hessian H of the mean loss with respect to `params`.
 
-        Source: Pearlmutter (1994), "Fast exact multiplication by the Hessian".
+        It costs about as much as two gradients.
 
         Parameters
         ----------
@@ -312,11 +366,15 @@ class Network(TrainableModel):
         Raises
         ------
         ValueError
-            Also if an activation or the loss brings no second derivative.
+            If an activation or the loss has no second derivative, among others.
+
+        References
+        ----------
+        Pearlmutter (1994), "Fast exact multiplication by the Hessian".
 
         Examples
         --------
-        Half the squared error of a linear unit has the Hessian [[x², x], [x, 1]]:
+        The Hessian of half the squared error of a linear unit is [[x², x], [x, 1]]:
 
         >>> net = Network([1, 1], ["identity"], "half_squared_error")
         >>> net.hessian_vector_product([[3]], [0], [1, 0])
@@ -325,8 +383,9 @@ class Network(TrainableModel):
         X, y, weights = self._checked(X, y, sample_weight)
         v = as_numbers("v", v, self.dtype)
         if v.shape != self.params.shape:
-            raise ValueError(f"v must have shape {self.params.shape}, as params has, got {v.shape}.")
-        return Hessian(self, X, y, np.ones(len(y), self.dtype) if weights is None else weights) @ v
+            raise ValueError(f"v must have the shape of params, {self.params.shape}, got {v.shape}.")
+        product: np.ndarray = Hessian(self, X, y, np.ones(len(y), self.dtype) if weights is None else weights) @ v
+        return product
 
     # Training
 
@@ -341,38 +400,38 @@ class Network(TrainableModel):
         sample_weight: Any = None,
         random_state: Any = None,
     ) -> list[float]:
-        """Change `params` by mini-batch steps.
+        """Train by mini-batch steps, which update `params` in place.
 
         Parameters
         ----------
         X, y, sample_weight
             As in `loss`.
         optimizer : str, Optimizer or RunningOptimizer
-            A name or settings, such as ``SGD(0.7)``, begin anew; with ``running = Adam().begin()`` the next call goes
-            on where this one ended.
+            A name or an optimizer such as ``SGD(0.7)`` starts with an empty state. A `RunningOptimizer`, such as
+            ``Adam().begin()``, continues with its state, and keeps it for the next call.
         epochs : int, default=1
-            Passes over the rows.
-        batch_size : int, optional
-            Rows of a step; all of them if left out.
+            Number of passes over the rows.
+        batch_size : int, default=None
+            Rows of a step; None is all rows.
         shuffle : bool, default=False
-            Whether each epoch goes through the rows in a new order.
-        random_state : int, RandomState or None
-            What the order is drawn from.
+            Whether to shuffle the rows in each epoch.
+        random_state : int, RandomState or None, default=None
+            Seed or generator of the row order.
 
         Returns
         -------
         losses : list of float
-            For each epoch the mean of its batches' losses, each as it was before the batch's step.
+            The mean loss of each epoch; the loss of each batch is that before its step.
 
         Raises
         ------
         ValueError
-            Also if the parameters became infinite or NaN.
+            If the parameters became infinite or NaN, among others.
 
         Warns
         -----
         UserWarning
-            If Ctrl-C ended it early; the parameters are those of the last step. If a loss came out infinite or NaN
+            If Ctrl-C stopped training early: the parameters are those of the last step. If a loss was infinite or NaN
             while the parameters stayed finite.
         """
         if not isinstance(optimizer, str | Optimizer | RunningOptimizer):
@@ -384,8 +443,8 @@ class Network(TrainableModel):
         settings = as_optimizer(optimizer) if isinstance(optimizer, str) else optimizer
         if (schedule := settings.begin().schedule).after_plateau() is not None:
             raise ValueError(
-                f"{schedule!r} waits for a plateau, of which Network.train knows nothing: take another schedule, or an "
-                "estimator with learning_rate='adaptive'."
+                f"{schedule!r} depends on plateaus of the loss, which Network.train does not detect: use another "
+                "schedule, or an estimator with learning_rate='adaptive'."
             )
         X, y, weights = self._checked(X, y, sample_weight)
         history, order = History.new(early_stopping=False), np.arange(len(y), dtype=np.int64)
@@ -401,16 +460,15 @@ class Network(TrainableModel):
             ) from None
         if history.not_finite is not None:
             _, value, epoch = history.not_finite
-            warnings.warn(
-                f"The loss came out {'NaN' if np.isnan(value) else 'infinite'} in epoch {epoch}, with "
+            warn_user(
+                f"The loss was {'NaN' if np.isnan(value) else 'infinite'} in epoch {epoch}, with "
                 f"{self.loss_function!r} in {self.dtype}, while the parameters stayed finite: scale y or X, lower the "
-                "learning rate, or mend a loss of your own.",
-                stacklevel=2,
+                "learning rate, or correct a custom loss."
             )
         return history.loss_curve
 
     def _checked(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, np.ndarray, np.ndarray | None]:
-        """Inputs, targets and weights as the kernels read them."""
+        """Return inputs, targets and weights as the kernels read them."""
         X = check_inputs(X, self)
         weights = check_weights(sample_weight, X.shape[0], self.dtype)
         return X, check_targets(y, X.shape[0], self), weights
@@ -425,7 +483,8 @@ class Network(TrainableModel):
         )
 
 
-def _share(weights: np.ndarray | None, n_rows: int, dtype: np.dtype) -> np.ndarray:
-    """What part of the mean each row has: w / Σ w."""
+def _normalize(weights: np.ndarray | None, n_rows: int, dtype: np.dtype) -> np.ndarray:
+    """Return the weights divided by their sum, w / Σ w."""
     weights = np.ones(n_rows, dtype) if weights is None else weights
-    return (weights / weights.sum(dtype=np.float64)).astype(dtype)
+    normalized: np.ndarray = weights / weights.sum(dtype=np.float64)
+    return normalized.astype(dtype)

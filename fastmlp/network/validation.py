@@ -1,92 +1,97 @@
-"""What comes in through `Network`'s door, checked once and turned into arrays; no scikit-learn in sight."""
+"""Checks of what users pass to `Network`, which turn it into arrays; scikit-learn is not imported."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from ..activations import BaseActivation, as_activation, as_hidden_activation
+from ..common.checks import is_integer, one_per_layer
 from ..engine.dataset import balance
 from ..engine.model import Model, TrainableModel
 from ..engine.sparse_input import check_sparse
 
-#: What NumPy would make floats of, though it is no number.
-_NO_NUMBERS = (str, bytes, np.timedelta64, np.datetime64)
+#: Types that NumPy converts to floats although they are not numbers.
+_NOT_NUMBERS = (str, bytes, np.timedelta64, np.datetime64)
 
 
-def check_layer_sizes(layer_sizes: Iterable) -> list[int]:
-    """Widths of all layers, as integers.
+def check_layer_sizes(layer_sizes: Iterable[Any]) -> list[int]:
+    """Return the widths of all layers as a list of integers.
 
     Raises
     ------
     TypeError
         If they are not integers.
     ValueError
-        If there are fewer than two, or one is not positive.
+        If there are fewer than two, or one is less than 1.
     """
     if isinstance(layer_sizes, str) or not isinstance(layer_sizes, Iterable):
-        raise TypeError(f"units must be a list of integers such as [2, 3, 1], got {layer_sizes!r}.")
+        raise TypeError(f"layer_sizes must be a list of integers such as [2, 3, 1], got {layer_sizes!r}.")
     widths = list(layer_sizes)
-    if any(not isinstance(width, Integral) or isinstance(width, bool) for width in widths):
-        raise TypeError(f"units must be integers, the width of every layer, got {widths!r}.")
+    if not all(map(is_integer, widths)):
+        raise TypeError(f"layer_sizes must be integers, the width of each layer, got {widths!r}.")
     if len(widths) < 2 or any(width < 1 for width in widths):
-        raise ValueError(f"units must name at least features and outputs, each 1 or more, got {widths}.")
+        raise ValueError(
+            f"layer_sizes must hold at least the number of features and of outputs, each 1 or more, got {widths}."
+        )
     return [int(width) for width in widths]
 
 
+def check_hidden_activations(activation: Any, n_hidden: int) -> list[BaseActivation]:
+    """Return one activation for each hidden layer, from a list of them or from one for all.
+
+    Raises
+    ------
+    ValueError
+        If a list has another length, a name is unknown, or an activation is for output layers only.
+    """
+    return [as_hidden_activation(each) for each in one_per_layer("activation", activation, n_hidden)]
+
+
 def check_activations(activations: Any, n_layers: int) -> list[BaseActivation]:
-    """One activation for each layer but the input.
+    """Return one activation for each layer after the input.
 
     Raises
     ------
     TypeError
-        If they are no list.
+        If `activations` is not a list.
     ValueError
-        If there are more or fewer than layers, a name does not exist, or a hidden layer has softmax.
+        If it has another length, a name is unknown, or a hidden layer has softmax.
     """
-    if isinstance(activations, str | BaseActivation) or not isinstance(activations, Iterable):
-        raise TypeError(
-            f"activations must be a list with one for each layer but the input ({n_layers}), got {activations!r}."
-        )
-    given = list(activations)
-    if len(given) != n_layers:
-        raise ValueError(
-            f"activations holds {len(given)}, but there are {n_layers} layers after the input: give one for each."
-        )
-    return [*(as_hidden_activation(activation) for activation in given[:-1]), as_activation(given[-1])]
+    *hidden, output = one_per_layer("activations", activations, n_layers, "layers after the input", allow_single=False)
+    return [*check_hidden_activations(hidden, n_layers - 1), as_activation(output)]
 
 
 def check_dtype(dtype: Any) -> np.dtype:
-    """float32 or float64.
+    """Return float32 or float64 as a NumPy type.
 
     Raises
     ------
     TypeError
-        If it is no type of NumPy's.
+        If `dtype` is not a NumPy type.
     ValueError
-        If it is another one.
+        If it is another type.
     """
-    found = np.dtype(dtype)
+    found: np.dtype = np.dtype(dtype)
     if found not in (np.float32, np.float64):
         raise ValueError(f"dtype must be 'float32' or 'float64', got {dtype!r}.")
     return found
 
 
 def check_inputs(X: Any, model: TrainableModel, name: str = "X", formats: tuple[str, ...] = ("csr",)) -> Any:
-    """X (n, n_features) as a finite array, or CSR matrix, of the network's type; copied only if it must be.
+    """Return X, (n, n_features), as a finite array or CSR matrix of the network's type; copied only if necessary.
 
-    A sparse matrix in another of the `formats` stays as it is.
+    A sparse matrix in one of the `formats` keeps its format.
 
     Raises
     ------
     TypeError
-        If it does not hold real numbers.
+        If X does not hold real numbers.
     ValueError
-        If it has another shape, holds an infinity or a NaN, or is a damaged sparse matrix (see `check_sparse`).
+        If X has another shape, holds NaN or infinity, or is not a valid sparse matrix (see `check_sparse`).
     """
     model.check_memory()
     n_features = model.layout.layer_sizes[0]
@@ -100,40 +105,32 @@ def check_inputs(X: Any, model: TrainableModel, name: str = "X", formats: tuple[
     else:
         X = as_numbers(name, X, model.dtype)
     if X.ndim != 2 or X.shape[1] != n_features:
-        hint = f": one row is {name}[np.newaxis]" if X.shape == (n_features,) else ""
+        hint = f": pass a single row as {name}[np.newaxis]" if X.shape == (n_features,) else ""
         raise ValueError(f"{name} must have shape (n, {n_features}), got {X.shape}{hint}.")
     return X
 
 
 def as_numbers(name: str, values: Any, dtype: np.dtype) -> np.ndarray:
-    """An array of finite numbers of this type; copied only if it must be.
+    """Return an array of finite numbers of this type; copied only if necessary.
 
     Raises
     ------
     TypeError
-        If they are not real numbers.
+        If `values` does not hold real numbers.
     ValueError
-        If one is infinite or NaN, in this type, or masked.
+        If a number is masked, or is infinite or NaN in this type.
     """
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         raise ValueError(
-            f"{name} has {np.ma.count_masked(values)} masked entries, and there are no numbers under a mask: leave "
-            "such rows out, or put a number there (values.filled(number))."
+            f"{name} has {int(np.sum(np.ma.getmaskarray(values)))} masked entries, which have no value: drop those "
+            "rows, or fill the entries with values.filled(number)."
         )
     try:
         array = np.asarray(values)
     except ValueError as error:  # rows of different lengths
-        raise ValueError(f"{name} does not make an array: {error}") from None
+        raise ValueError(f"{name} cannot be converted to an array: {error}") from None
     if array.dtype.kind == "O":
-        strange = next((each for each in array.flat if isinstance(each, _NO_NUMBERS)), None)
-        if strange is not None:
-            raise TypeError(f"{name} must hold real numbers, got objects, such as {strange!r}.")
-        try:
-            array = array.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise TypeError(f"{name} must hold real numbers, got objects: {error}") from None
-        except OverflowError as error:
-            raise ValueError(f"{name} must be finite in float64: {error}.") from None
+        array = _objects_to_floats(name, array)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers, got an array of {array.dtype}.")
     with np.errstate(over="ignore"):
@@ -142,26 +139,39 @@ def as_numbers(name: str, values: Any, dtype: np.dtype) -> np.ndarray:
     return array
 
 
+def _objects_to_floats(name: str, array: np.ndarray) -> np.ndarray:
+    """Return an array of objects as float64; refuse objects that are not real numbers."""
+    other = next((each for each in array.flat if isinstance(each, _NOT_NUMBERS)), None)
+    if other is not None:
+        raise TypeError(f"{name} must hold real numbers, got objects, such as {other!r}.")
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must hold real numbers, got objects: {error}") from None
+    except OverflowError as error:
+        raise ValueError(f"{name} must be finite in float64: {error}.") from None
+
+
 def _check_finite(name: str, array: np.ndarray) -> None:
     finite = np.isfinite(array)
     if not finite.all():
         at = tuple(int(index) for index in np.argwhere(~finite)[0]) if array.ndim else ()
         where = f" at {at if len(at) > 1 else at[0]}" if at else ""
         raise ValueError(
-            f"{name} must be finite, but holds {array[at]}{where} (as {array.dtype}): "
-            "leave such rows out, or put a number there."
+            f"{name} must be finite, but holds {array[at]}{where} (as {array.dtype}): drop such rows, or replace the "
+            "value by a number."
         )
 
 
 def check_targets(y: Any, n_rows: int, model: Model) -> np.ndarray:
-    """y as the loss's kernel reads it, (n, n_targets) in the network's type.
+    """Return y as the loss's kernel reads it, (n, n_targets) in the network's type.
 
     Raises
     ------
     TypeError
-        If it does not hold real numbers.
+        If y does not hold real numbers.
     ValueError
-        If it has another shape, or holds what the loss has no meaning for.
+        If y has another shape, or values that are not valid targets of the loss.
     """
     loss, output, n_outputs = model.loss_function, model.output_activation, model.layout.layer_sizes[-1]
     n_targets = loss.n_targets(output, n_outputs)
@@ -169,7 +179,7 @@ def check_targets(y: Any, n_rows: int, model: Model) -> np.ndarray:
     allowed = [(n_rows, n_targets), *([(n_rows,)] if n_targets == 1 else [])]
     if array.shape not in allowed:
         classes = n_targets < n_outputs
-        hint = ", class numbers: np.argmax(y, axis=1) makes them of indicators" if classes and array.ndim == 2 else ""
+        hint = ": convert one-hot rows to class numbers by np.argmax(y, axis=1)" if classes and array.ndim == 2 else ""
         raise ValueError(
             f"y must have shape {' or '.join(map(str, allowed))} for {n_rows} rows of X, {n_outputs} outputs and "
             f"loss={loss.name!r}, got {array.shape}{hint}."
@@ -180,42 +190,41 @@ def check_targets(y: Any, n_rows: int, model: Model) -> np.ndarray:
 
 
 def check_weights(sample_weight: Any, n_rows: int, dtype: np.dtype) -> np.ndarray | None:
-    """Weights (n,) in the network's type, divided by a power of two if they are huge or tiny; None stays None.
+    """Return weights (n,) in the network's type; None stays None.
 
-    The losses are means, so that dividing changes nothing but what would overflow.
+    Very large or small weights are divided by a power of two: a loss is a weighted mean, so only their ratios count.
 
     Raises
     ------
     TypeError
         If they are not real numbers.
     ValueError
-        If there are no rows, or the weights have another shape, are negative, not finite, or all zero.
+        If there are no rows, or the weights have another shape, are not finite, or sum to zero.
     """
     if n_rows == 0:
-        raise ValueError("X has no rows: a loss is a mean over rows, so give at least one.")
+        raise ValueError("X has no rows: the loss is a mean over the rows, so at least one is needed.")
     if sample_weight is None:
         return None
     weights = as_numbers("sample_weight", sample_weight, np.dtype(np.float64))
     if weights.shape != (n_rows,):
         raise ValueError(f"sample_weight must have shape ({n_rows},), one for each row, got {weights.shape}.")
-    if (weights < 0).any():
-        raise ValueError(f"sample_weight must not be negative, but holds {weights.min():g}.")
-    if not weights.any():
-        raise ValueError(f"sample_weight sums to 0 in {weights.dtype}: the sum must be positive and finite.")
+    check_sum_of_weights(weights, dtype)
     return balance(weights)[0].astype(dtype, copy=False)
 
 
-def check_count(name: str, number: Any) -> None:
-    """An integer, 1 or more.
+def check_sum_of_weights(weights: np.ndarray, dtype: np.dtype) -> None:
+    """Check that finite weights (n,) do not sum to zero: losses are divided by their sum.
+
+    Negative weights are allowed, as in scikit-learn.
 
     Raises
     ------
-    TypeError
-        If it is no integer.
     ValueError
-        If it is less than one.
+        If the sum is zero, or a subnormal number of this type, which kernels count as zero.
     """
-    if not isinstance(number, Integral) or isinstance(number, bool):
-        raise TypeError(f"{name} must be an integer, got {number!r}.")
-    if number < 1:
-        raise ValueError(f"{name} must be 1 or more, got {number}.")
+    total = balance(weights)[0].sum(dtype=np.float64)
+    if abs(total) < np.finfo(dtype).tiny:
+        raise ValueError(
+            f"sample_weight sums to zero over {weights.size} rows, and the loss is divided by this sum: give some "
+            "rows positive weights, or omit sample_weight."
+        )

@@ -6,63 +6,25 @@ import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import scipy.sparse
+from helpers.stand_in_peers import CASE, StandIn
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-sys.path.insert(0, str(Path(__file__).parents[2]))  # the benchmarks are not part of the installed package
-
-from benchmarks import __main__ as command
-from benchmarks import harness, report, session
-from benchmarks.cases import CASES, SIMPLECHAINS, Case, find_cases
-from benchmarks.comparison import GEOMETRIC_MEAN, Comparison, average, compare
+from benchmarks import harness, report
+from benchmarks.cases import CASES, SIMPLECHAINS, find_cases
+from benchmarks.comparison import Comparison, average, compare
 from benchmarks.data import make_data
 from benchmarks.harness import Measurement, measure
 from benchmarks.judge import difference, final_loss, judge
 from benchmarks.machine import describe_machine
 from benchmarks.peers import Answer, EstimatorPeer, find_peers
 from benchmarks.ratios import Spread, geometric_mean, paired_ratio
-from benchmarks.record import read_record
 from benchmarks.threads import all_cores, placed
-
-CASE = Case("small", 40, 3, 2, (4,), 16, epochs=2, loss_band=(0.1, 2.0), peers=("fastmlp", "other"))
-
-PLAIN_SESSION = {
-    "machine": {}, "config": {"threads": 1, "pairs": 5, "epochs": 3}, "missing": {}, "declined": {},
-    "measurements": [], "comparisons": [], "findings": [], "errors": [],
-}  # fmt: skip
-
-
-class StandIn:
-    """A peer that trains nothing: its network is zero but for `output_bias`, its loss log 2 without one."""
-
-    def __init__(self, name, output_bias=0.0, epochs_short=0, reason=None, error=None):
-        self.name, self.output_bias, self.epochs_short = name, output_bias, epochs_short
-        self.reason, self.error = reason, error
-
-    def missing(self):
-        return self.reason
-
-    def prepare(self, case, X, y, epochs, seed):
-        trial = StandIn(self.name, self.output_bias, self.epochs_short, error=self.error)
-        trial.case, trial.epochs = case, epochs
-        return trial
-
-    def fit(self):
-        warnings.warn("not converged", ConvergenceWarning, stacklevel=2)
-        if self.error:
-            raise self.error
-
-    def answer(self):
-        weights = [np.zeros(pair) for pair in zip(self.case.widths[:-1], self.case.widths[1:], strict=True)]
-        biases = [np.zeros(weight.shape[1]) for weight in weights]
-        biases[-1] += self.output_bias
-        return Answer(weights, biases, self.epochs - self.epochs_short)
 
 
 def shrink(case):
@@ -76,7 +38,7 @@ class TestRatios:
         # 10/1, 3/1 and 8/2: the medians' own ratio would be 8/1.
         assert paired_ratio([1.0, 1.0, 2.0], [10.0, 3.0, 8.0]) == Spread(4.0, 3.0, 10.0)
 
-    def test_median_of_an_even_number_of_pairs(self):
+    def test_even_number_of_pairs(self):
         assert paired_ratio([1.0, 2.0], [2.0, 8.0]).median == 3.0
 
     def test_unpaired_times_are_refused(self):
@@ -87,7 +49,7 @@ class TestRatios:
         assert geometric_mean([2.0, 8.0]) == pytest.approx(4.0)
         assert geometric_mean([2.0, 0.5]) == pytest.approx(1.0)
 
-    def test_average_excludes_wrong_answers(self):
+    def test_average_leaves_wrong_answers_out(self):
         rows = [
             Comparison("a", "float32", "other", Spread(2.0, 1.0, 4.0)),
             Comparison("b", "float32", "other", Spread(8.0, 4.0, 9.0)),
@@ -104,7 +66,7 @@ class TestRatios:
 
 
 class TestCases:
-    def test_cases_match_the_readme(self):
+    def test_the_table_of_the_project(self):
         shapes = {case.name: (case.rows, case.features, case.classes, case.hidden, case.batch) for case in CASES}
         assert shapes == {
             "tiny": (5_000, 4, 2, (16,), 32),
@@ -117,17 +79,17 @@ class TestCases:
             "regression": (40_000, 8, 1, (128, 128), 256),
         }
 
-    def test_operations_match_a_count_by_hand(self):
+    def test_arithmetic_is_counted_by_hand(self):
         # 3-4-1: forward 2 * 16, weight gradients the same, back through the last layer alone 2 * 4.
         assert CASE.operations() == 2 * 16 + 2 * 16 + 2 * 4
 
-    def test_a_declining_peer_gives_its_reason(self):
+    def test_who_takes_no_part_is_told_why(self):
         sparse = find_cases(["sparse"])[0]
         assert sparse.declines("scikit-learn") is None
         assert sparse.declines("jax") == "has no path for sparse rows"
         assert SIMPLECHAINS.declines("scikit-learn") == "is left out of this case"
 
-    def test_steps_include_the_last_short_batch(self):
+    def test_steps_count_the_short_batch(self):
         assert CASE.steps(3) == 9  # 16 + 16 + 8 rows an epoch
 
     @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -149,7 +111,7 @@ class TestCases:
             assert X.nnz == pytest.approx(case.density * case.rows * case.features, rel=0.01)
 
     @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-    def test_data_are_reproducible_and_equal_in_both_types(self, case):
+    def test_data_are_the_same_every_time_and_in_both_types(self, case):
         (X, y), (again, y_again) = make_data(shrink(case), "float64"), make_data(shrink(case), "float64")
         X32, y32 = make_data(shrink(case), "float32")
         X, again, X32 = (Z.toarray() if case.density else Z for Z in (X, again, X32))
@@ -158,11 +120,11 @@ class TestCases:
         np.testing.assert_array_equal(X.astype(np.float32), X32)
         np.testing.assert_array_equal(y.astype(y32.dtype), y32)
 
-    def test_data_with_several_targets(self):
+    def test_several_targets(self):
         _, y = make_data(replace(CASE, task="regression", classes=3), "float32")
         assert y.shape == (40, 3)
 
-    def test_cases_are_found_by_name(self):
+    def test_names_are_looked_up(self):
         assert [case.name for case in find_cases(["wide", "tiny"])] == ["tiny", "wide"]
         assert find_cases(None) == [*CASES, SIMPLECHAINS]
         with pytest.raises(ValueError, match=r"no case is called huge; there are tiny"):
@@ -172,7 +134,7 @@ class TestCases:
 class TestJudge:
     @pytest.mark.parametrize("activation", ["relu", "tanh", "logistic", "identity"])
     @pytest.mark.parametrize("classes", [2, 3])
-    def test_log_loss_equals_scikit_learn(self, activation, classes):
+    def test_log_loss_is_scikit_learns(self, activation, classes):
         case = replace(CASE, classes=classes, activation=activation, hidden=(4, 3))
         X, y = make_data(case, "float64")
         with warnings.catch_warnings():
@@ -200,21 +162,21 @@ class TestJudge:
             (CASE, StandIn("other", output_bias=50.0), "outside 0.1 to 2"),
         ],
     )
-    def test_wrong_answers_are_detected(self, case, stand_in, message):
+    def test_a_wrong_answer_is_seen(self, case, stand_in, message):
         X, y = make_data(case, "float64")
         assert message in judge(case, stand_in.prepare(case, X, y, 2, 0).answer(), 2, X, y)[1]
 
-    def test_a_different_network_is_detected(self):
+    def test_another_network_is_seen(self):
         X, y = make_data(CASE, "float64")
         answer = StandIn("other").prepare(replace(CASE, hidden=(5,)), X, y, 2, 0).answer()
         assert "asked for [(3, 4), (4, 1)]" in judge(CASE, answer, 2, X, y)[1]
 
-    def test_loss_band_applies_to_the_default_epochs_only(self):
+    def test_the_band_holds_for_the_cases_own_epochs(self):
         X, y = make_data(CASE, "float64")
         answer = StandIn("other", output_bias=50.0).prepare(CASE, X, y, 7, 0).answer()
         assert judge(CASE, answer, 7, X, y)[1] is None
 
-    def test_difference_is_the_largest_one(self):
+    def test_the_worst_difference_counts(self):
         assert difference([1.0, 1.0], [1.0, 1.25]) == pytest.approx(0.2)
 
 
@@ -229,7 +191,7 @@ class TestMeasure:
         assert result.seconds == {"fastmlp": [1, 1, 1], "other": [1, 1, 1]}
         assert result.losses["other"] == pytest.approx([np.log(2)] * 3)
 
-    def test_only_convergence_warnings_are_silenced(self):
+    def test_convergence_warnings_are_silent_and_no_others(self):
         measure(CASE, "float32", [StandIn("fastmlp")], pairs=1)  # its fit warns, and pytest turns warnings to errors
 
     def test_same_answers_agree(self):
@@ -245,7 +207,7 @@ class TestMeasure:
         assert "final losses" in one.wrong
         assert "WRONG ANSWER" in report.format_row(one, result)
 
-    def test_float32_has_a_larger_tolerance_than_float64(self):
+    def test_float32_is_allowed_more_than_float64(self):
         losses = {"fastmlp": [1.0], "other": [1.001]}
         seconds = {"fastmlp": [1.0], "other": [2.0]}
         wrong = [
@@ -255,7 +217,7 @@ class TestMeasure:
         assert wrong[0] is None
         assert "1.0e-03 apart, allowed 1e-08" in wrong[1]
 
-    def test_a_failing_peer_is_named_and_the_others_are_measured(self):
+    def test_a_failing_peer_is_named_and_the_rest_goes_on(self):
         failing = StandIn("other", error=ValueError("weights are not finite"))
         result = measure(CASE, "float32", [StandIn("fastmlp"), failing], pairs=2)
         assert len(result.seconds["fastmlp"]) == 2
@@ -269,12 +231,12 @@ class TestMeasure:
 
 
 class TestMachine:
-    def test_description_is_json_and_contains_no_path(self):
+    def test_description_is_plain_and_names_no_path(self):
         text = json.dumps(describe_machine())
         assert str(Path(__file__).parents[2]) not in text
         assert {"cpu", "simd", "cores", "caches", "packages", "blas", "commit", "date"} <= set(json.loads(text))
 
-    def test_description_names_the_blas_kernels(self):
+    def test_the_kernels_of_blas_are_told(self):
         """A variable can choose slow ones, which would flatter us."""
         machine = describe_machine()
         assert machine["blas"]
@@ -282,7 +244,7 @@ class TestMachine:
         assert f"BLAS: {'; '.join(machine['blas'])}" in report.format_machine(machine)
 
     @pytest.mark.parametrize("threads", [1, 2])
-    def test_affinity_is_set_and_restored(self, threads, monkeypatch):
+    def test_some_cores_and_back(self, threads, monkeypatch):
         if not hasattr(os, "sched_getaffinity") or len(all_cores()) < threads:
             pytest.skip("this system cannot pin, or has too few cores")
         monkeypatch.setenv("XLA_FLAGS", "--own")
@@ -297,131 +259,17 @@ class TestMachine:
         assert os.environ["XLA_FLAGS"] == "--own"
 
 
-class TestCommand:
-    @pytest.fixture
-    def run(self, monkeypatch):
-        """``python -m benchmarks`` on `CASE` with stand-ins; returns its exit code."""
-
-        def run(*peers, arguments=()):
-            monkeypatch.setattr(session, "find_cases", lambda names: [CASE])
-            monkeypatch.setattr(session, "find_peers", lambda names, threads: list(peers))
-            return command.main(["--pairs", "1", "--threads", "1", "--suites", "training", *arguments])
-
-        return run
-
-    def test_table(self, run, capsys):
-        assert run(StandIn("fastmlp"), StandIn("other")) == 0
-        out = capsys.readouterr().out
-        rows = [line.split() for line in out.splitlines() if line.startswith(("small", GEOMETRIC_MEAN))]
-        assert [row[1:3] for row in rows[:2]] == [["float32", "other"], ["float64", "other"]]
-        assert len(rows) == 4
-        assert "WRONG" not in out
-
-    def test_json(self, run, tmp_path, capsys):
-        file = tmp_path / "out.json"
-        assert run(StandIn("fastmlp"), StandIn("other"), arguments=["--json", str(file), "--epochs", "3"]) == 0
-        content = json.loads(file.read_text(encoding="utf-8"))
-        assert set(content) == {"sessions", "goals"}
-        content = content["sessions"][0]
-        assert content["config"]["threads"] == 1
-        first = content["measurements"][0]
-        assert (first["case"]["name"], first["dtype"], first["epochs"], first["steps"]) == (
-            "small",
-            "float32",
-            3,
-            9,
-        )
-        assert len(first["seconds"]["fastmlp"]) == 1
-        assert first["microseconds_per_step"]["other"] == pytest.approx(1e6 * first["seconds"]["other"][0] / 9)
-        assert content["comparisons"][0]["ratio"]["median"] > 0
-        assert content["comparisons"][-1]["case"] == GEOMETRIC_MEAN
-
-    def test_a_wrong_answer_fails(self, run, capsys):
-        assert run(StandIn("fastmlp", 0.3), StandIn("other")) == 1
-        assert "WRONG ANSWER: final losses" in capsys.readouterr().out
-
-    def test_fastmlp_without_peers_is_judged(self, run, capsys):
-        assert run(StandIn("fastmlp")) == 0
-        assert run(StandIn("fastmlp", 50.0)) == 1
-        assert "WRONG ANSWER: fastmlp: final loss" in capsys.readouterr().out
-
-    def test_a_case_is_trained_only_in_its_types(self, run, monkeypatch, capsys):
-        monkeypatch.setitem(globals(), "CASE", replace(CASE, dtypes=("float32",)))
-        assert run(StandIn("fastmlp"), StandIn("other")) == 0
-        assert "small          float64  is trained in float32 alone" in capsys.readouterr().out
-
-    def test_a_missing_peer_is_named(self, run, capsys, tmp_path):
-        file = tmp_path / "out.json"
-        gone = StandIn("other", reason="No module named 'other'")
-        assert run(StandIn("fastmlp"), gone, arguments=["--json", str(file)]) == 0
-        assert "MISSING: other (No module named 'other')" in capsys.readouterr().out
-        content = json.loads(file.read_text(encoding="utf-8"))["sessions"][0]
-        assert content["missing"] == {"other": "No module named 'other'"}
-        assert all("other" not in one["seconds"] for one in content["measurements"])
-
-    def test_a_missing_peer_that_was_requested_fails(self, run, capsys):
-        gone = StandIn("other", reason="not installed")
-        assert run(StandIn("fastmlp"), gone, arguments=["--peers", "fastmlp,other"]) == 2
-
-    def test_missing_fastmlp_fails_and_gives_no_ratio(self, run, capsys):
-        assert run(StandIn("fastmlp", reason="not built"), StandIn("other")) == 2
-        out = capsys.readouterr().out
-        assert "MISSING: fastmlp (not built)" in out
-        assert GEOMETRIC_MEAN not in out
-
-    def test_a_record_survives_a_round_trip(self, run, tmp_path, capsys):
-        first, second = tmp_path / "first.json", tmp_path / "second.json"
-        run(StandIn("fastmlp"), StandIn("other"), StandIn("stranger"), arguments=["--json", str(first)])
-        goals = capsys.readouterr().out.partition("\ngoal ")[2]
-        known = read_record(str(first))[0]
-        assert known.measurements[0].case == CASE
-        assert known.declined == {"small": {"stranger": "is left out of this case"}}
-        assert command.main(["--read", str(first), "--json", str(second)]) == 0
-        assert capsys.readouterr().out.partition("\ngoal ")[2] == goals
-        assert second.read_text(encoding="utf-8") == first.read_text(encoding="utf-8")
-
-    def test_each_number_of_threads_runs_in_its_own_process(self, monkeypatch, capsys):
-        monkeypatch.setattr(command, "all_cores", lambda: [0, 1])
-        asked = []
-
-        def run(command_line, env, check):
-            asked.append(command_line)
-            Path(command_line[-1]).write_text(json.dumps({"sessions": [PLAIN_SESSION], "goals": []}))
-
-        monkeypatch.setattr(command.subprocess, "run", run)
-        assert command.main(["--cases", "tiny", "--dtype", "float32", "--epochs", "3"]) == 0
-        assert [line[line.index("--threads") + 1] for line in asked] == ["1", "2"]
-        assert all("--cases tiny" in " ".join(line) and "--epochs 3" in " ".join(line) for line in asked)
-
-    def test_a_process_that_dies_is_reported(self, monkeypatch, capsys):
-        monkeypatch.setattr(command, "all_cores", lambda: [0, 1])
-        monkeypatch.setattr(command.subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=-9))
-        assert command.main(["--cases", "tiny"]) == 1
-        assert "Failed, one thread: its process ended with code -9" in capsys.readouterr().out
-
-    def test_missing_matplotlib_is_reported_before_measuring(self, monkeypatch, capsys):
-        monkeypatch.setattr(command, "find_spec", lambda name: None)
-        assert command.main(["--chart", "chart.png"]) == 2
-        assert "needs matplotlib" in capsys.readouterr().err
-
-    def test_unknown_names_are_refused(self, capsys):
-        assert command.main(["--cases", "huge"]) == 2
-        assert command.main(["--suites", "nothing"]) == 2
-        assert command.main(["--peers", "nobody"]) == 2
-        assert "no peer is called nobody; there are fastmlp, fastmlp-1, scikit-learn" in capsys.readouterr().err
-
-
 class TestPeers:
     def test_missing_package_and_missing_class_are_named(self):
         assert EstimatorPeer("other", "no_such_package").missing() == "No module named 'no_such_package'"
         assert "MLPClassifier" in EstimatorPeer("other", "json").missing()
         assert EstimatorPeer("scikit-learn", "sklearn.neural_network").missing() is None
 
-    def test_fastmlp_is_measured_first(self):
+    def test_the_subject_comes_first(self):
         assert [peer.name for peer in find_peers(["scikit-learn", "fastmlp"])] == ["fastmlp", "scikit-learn"]
 
     @pytest.mark.parametrize("task", ["classification", "regression"])
-    def test_scikit_learn_trains_the_requested_case(self, task):
+    def test_scikit_learn_trains_what_was_asked_for(self, task):
         case = replace(CASE, task=task, classes=1 if task == "regression" else 2, peers=("scikit-learn",))
         peers = find_peers(["scikit-learn"])
         result = measure(replace(case, loss_band=(0, 10)), "float32", peers, pairs=1)

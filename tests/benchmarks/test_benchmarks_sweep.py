@@ -1,50 +1,26 @@
 """The suite `sweep`: what its grid covers, how rows are given, what its judge sees, and what its times say."""
 
-import json
-import sys
 from itertools import combinations
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import scipy.sparse
+from helpers.sweep_cells import CALLS
 
-sys.path.insert(0, str(Path(__file__).parents[2]))  # the benchmarks are not part of the installed package
-
-from benchmarks import __main__ as command
-from benchmarks import report, session
-from benchmarks.findings import Finding
 from benchmarks.ratios import Spread
-from benchmarks.record import read_record
-from benchmarks.session import SUITES, MeasurementPlan
-from benchmarks.sweep import grid, judge, timing, walk
+from benchmarks.sweep import grid, judge, timing
 from benchmarks.sweep.cells import GROUPS, NAMED, PREDICTING, TRAINING, Cell, find_group
 from benchmarks.sweep.cost import BYTES, SECONDS, estimate_bytes, estimate_seconds, stored_in_row
 from benchmarks.sweep.inputs import MAKERS, make_inputs, make_targets
 from benchmarks.sweep.models import Side, make_sides
-from benchmarks.sweep.timing import Timing, time_cell
+from benchmarks.sweep.timing import time_cell
 
 #: Small ones of every call, for both kinds of estimator.
 PREDICTION = Cell("predict_proba", "3 targets", 5, 6, (7,), "float64")
-CALLS = {
-    "labels": Cell("predict", "10 classes", 30, 6, (7,), "float32", "tanh"),
-    "values": Cell("predict", "3 targets", 5, 6, (7,), "float64", "logistic"),
-    "probabilities": Cell("predict_proba", "2 classes", 5, 6, (4, 3), "float32"),
-    "accuracy": Cell("score", "2 classes", 200, 6, (7,), "float64"),
-    "R²": Cell("score", "1 target", 9, 6, (), "float32", "identity"),
-    "sgd": Cell("fit", "2 classes", 40, 6, (7,), "float64", solver="sgd", option="sample_weight"),
-    "adam": Cell("fit", "3 targets", 40, 6, (7,), "float32", solver="adam", option="early_stopping"),
-    "lbfgs": Cell("fit", "10 classes", 40, 6, (7,), "float64", solver="lbfgs", inputs="csr"),
-    "batches of rows": Cell("partial_fit", "1 target", 8, 6, (7,), "float64", solver="adam"),
-    "batches of classes": Cell("partial_fit", "10 classes", 8, 6, (7,), "float32", solver="sgd", inputs="csr"),
-}
+
+
 SMALL = {name: each[:3] for name, each in PREDICTING.items()}
-
-
-@pytest.fixture(scope="module")
-def cells():
-    return grid.make_grid()
 
 
 def pairs_of(values):
@@ -57,7 +33,7 @@ def has(cell, wanted):
 
 class TestGrid:
     @pytest.mark.parametrize("values", [PREDICTING, TRAINING], ids=["predicting", "training"])
-    def test_every_allowed_pair_of_values_occurs(self, values, cells):
+    def test_every_pair_of_values_occurs_unless_no_cell_with_it_is_allowed(self, values, cells):
         mine = [cell for cell in cells if cell.call in values["call"]]
         missing = [wanted for wanted in pairs_of(values) if not any(has(cell, wanted) for cell in mine)]
         assert len(missing) < 30
@@ -68,7 +44,7 @@ class TestGrid:
                 assert not grid.allowed([Cell(**drawn)])
             assert not grid.allowed(grid.cheapest(values, wanted))
 
-    def test_every_affordable_prediction_shape_occurs(self, cells):
+    def test_every_shape_of_a_prediction_occurs_unless_it_is_too_dear(self, cells):
         shapes = {(cell.rows, cell.features, cell.hidden) for cell in cells if not cell.trains}
         every = [dict(wanted) for wanted in grid.combine(PREDICTING, grid.SHAPE)]
         missing = [shape for shape in every if tuple(shape.values()) not in shapes]
@@ -78,7 +54,7 @@ class TestGrid:
             dense = Cell("predict", "1 target", dtype="float32", **shape)
             assert not grid.allowed([sparse, dense])
 
-    def test_every_solver_is_combined_with_each_kind_of_input(self, cells):
+    def test_every_solver_meets_each_kind_of_input_in_each_call(self, cells):
         met = {(cell.call, cell.solver, cell.inputs) for cell in cells if cell.trains}
         assert {one for one in met if one[0] == "partial_fit"} == {
             ("partial_fit", solver, inputs) for solver in ("sgd", "adam") for inputs in TRAINING["inputs"]
@@ -87,14 +63,14 @@ class TestGrid:
             ("fit", solver, inputs) for solver in TRAINING["solver"] for inputs in TRAINING["inputs"]
         }
 
-    def test_small_grids_are_covered_completely(self, monkeypatch):
+    def test_small_values_are_covered_without_exception(self, monkeypatch):
         monkeypatch.setattr(grid, "possible", lambda cell: True)
         found = list(grid.cover(SMALL, list(combinations(SMALL, 2))))
         assert all(any(has(cell, wanted) for cell in found) for wanted in pairs_of(SMALL))
         assert len(found) < 40  # of 3⁹ or so
         assert found == list(grid.cover(SMALL, list(combinations(SMALL, 2))))
 
-    def test_unnamed_cells_are_possible_and_affordable(self, cells):
+    def test_what_is_not_named_is_possible_and_affordable(self, cells):
         assert len(set(cells)) == len(cells)
         assert all(grid.possible(cell) for cell in cells)
         for cell in set(cells) - set(NAMED):
@@ -114,10 +90,10 @@ class TestGrid:
             *(f"predict, 1 row, 20-100, 2 classes, float64, relu, {inputs}" for inputs in PREDICTING["inputs"]),
         ],
     )  # fmt: skip
-    def test_cells_that_were_once_slow_are_always_measured(self, words, cells):
+    def test_what_was_found_slow_is_always_measured(self, words, cells):
         assert any(str(cell).startswith(words) for cell in cells)
 
-    def test_impossible_cells_are_excluded(self):
+    def test_what_libraries_cannot_do_is_left_out(self):
         assert not grid.possible(Cell("predict_proba", "1 target", 8, 4, (), "float32"))
         assert not grid.possible(Cell("score", "1 target", 1, 4, (), "float32"))
         assert not grid.possible(Cell("partial_fit", "1 target", 8, 4, (), "float32", solver="lbfgs"))
@@ -125,7 +101,7 @@ class TestGrid:
         assert not grid.possible(Cell("fit", "1 target", 8, 4, (), "float32", option="early_stopping"))
         assert all(grid.possible(cell) for cell in CALLS.values())
 
-    def test_cells_are_chosen_by_number_or_words(self, cells):
+    def test_choosing(self, cells):
         assert grid.choose_cells(cells, None, ["float32", "float64"]) == cells
         sample = grid.choose_cells(cells, "12", ["float32"])
         assert len(set(sample)) == 12
@@ -139,7 +115,7 @@ class TestGrid:
 
 
 class TestCells:
-    def test_name_of_a_cell(self):
+    def test_name(self):
         assert str(CALLS["sgd"]) == "fit, 40 rows, 6-7, 2 classes, float64, relu, array, sgd, sample_weight"
         assert str(Cell("predict", "1 target", 1_000, 5, (), "float32", inputs="list")) == (
             "predict, 1,000 rows, 5, 1 target, float32, relu, list"
@@ -157,13 +133,13 @@ class TestCells:
             ("other calls", Cell("score", "1 target", 8, 4, (), "float32")),
         ],
     )
-    def test_group_of_a_cell(self, group, cell):
+    def test_groups(self, group, cell):
         assert find_group(cell) == group
 
     def test_every_group_has_cells(self, cells):
         assert {find_group(cell) for cell in cells} == set(GROUPS)
 
-    def test_weights_and_cost_match_a_count_by_hand(self):
+    def test_weights_and_cost_by_hand(self):
         cell = Cell("predict", "3 targets", 1_000, 10, (20, 30), "float32", "identity")
         assert cell.widths == [10, 20, 30, 3]
         assert cell.weights == 200 + 600 + 90
@@ -210,32 +186,32 @@ class TestInputs:
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 class TestJudge:
     @pytest.mark.parametrize("name", CALLS)
-    def test_correct_answers_are_accepted(self, name):
+    def test_a_right_answer(self, name):
         assert judge.judge(CALLS[name], *make_sides(CALLS[name], 1)) is None
 
     @pytest.mark.parametrize("name", [name for name, cell in CALLS.items() if not cell.trains])
-    def test_different_weights_are_detected_in_predictions(self, name):
+    def test_other_weights_are_seen_in_a_prediction(self, name):
         ours, theirs = make_sides(CALLS[name], 1)
         theirs.model.coefs_[-1] *= -1
         assert "scikit-learn's" in judge.judge(CALLS[name], ours, theirs)
 
     @pytest.mark.parametrize("name", [name for name, cell in CALLS.items() if cell.trains])
     @pytest.mark.parametrize("change", [{"learning_rate_init": 1e-1, "max_iter": 1}, {"alpha": 100.0}])
-    def test_a_different_training_is_detected(self, name, change):
+    def test_another_training_is_seen(self, name, change):
         ours, theirs = make_sides(CALLS[name], 1)
         theirs.model.set_params(**change)
         if CALLS[name].call == "partial_fit":
             theirs.model.coefs_[0] *= 1.1
         assert judge.judge(CALLS[name], ours, theirs) is not None
 
-    def test_a_training_without_effect_is_detected(self):
+    def test_a_training_that_does_nothing_is_seen(self):
         ours, theirs = make_sides(CALLS["sgd"], 1)
         ours.call()
         ours.model.coefs_ = judge.Start(CALLS["sgd"], "float64", 0).weights
         wrong = judge.judge(CALLS["sgd"], Side(ours.model, lambda: None), theirs)
         assert wrong.startswith("weights 1.0e+00 of their way")
 
-    def test_different_shapes_types_and_iterations_are_detected(self):
+    def test_shapes_types_and_iterations(self):
         cell, answer = CALLS["values"], np.zeros((3, 2))
         assert "shape (3, 2) instead of (3, 1)" in judge.judge_outputs(cell, answer, answer[:, :1])
         assert "nan from" in judge.judge_outputs(cell, answer + np.nan, answer)
@@ -288,7 +264,7 @@ class TestTiming:
         assert one.ours == pytest.approx([1.0, 1.0, 2.0])
         assert set(clocks.seen) == {timing.process_time}
 
-    def test_a_slow_cell_is_measured_again_and_all_rounds_count(self, clocks):
+    def test_below_its_limit_a_cell_is_measured_again_and_everything_counts(self, clocks):
         clocks.seconds.update(ours=[1.0] * 9, theirs=[0.5, 0.5, 0.5, 3.0, 3.0, 3.0, 4.0, 4.0, 4.0])
         one = time_cell(CALLS["values"], 2, 3)
         assert one.ratio.median == 1.75  # of 0.5 and 3, three times each
@@ -307,124 +283,3 @@ class TestTiming:
     def test_a_cell_that_fails_is_named(self, monkeypatch):
         monkeypatch.setattr(timing, "make_sides", lambda *_: 1 / 0)
         assert time_cell(CALLS["values"], 1, 3).wrong == "ZeroDivisionError: division by zero"
-
-
-def timed(cell, ratio, wrong=None):
-    return Timing(cell, 1, [] if wrong else [1.0], [] if wrong else [ratio], wrong)
-
-
-class TestWalk:
-    def test_summary_matches_a_calculation_by_hand(self):
-        first, second = CALLS["labels"], Cell("predict", "1 target", 8, 4, (), "float32", inputs="list")
-        found = {(one.what, one.dtype): one.value for one in walk.summarise([timed(first, 2.0), timed(second, 8.0)])}
-        assert found["sweep: predict, mean of 2 cells", "float32"] == Spread(4.0, 2.0, 8.0)
-        assert found[walk.describe_least(None), "float32"].median == 2.0
-        assert found[walk.describe_least("few rows of other inputs"), "float32"].median == 8.0
-        assert len(found) == 4
-
-    def test_summary_excludes_wrong_answers(self):
-        timings = [timed(CALLS["labels"], 2.0), timed(CALLS["probabilities"], 0.0, "another answer")]
-        assert {one.value.median for one in walk.summarise(timings)} == {2.0}
-
-    def test_a_small_sweep(self):
-        seen = []
-        found = list(walk.measure_sweep(list(CALLS.values()), 1, 1, seen.append, seconds=1e-4))
-        assert [one.cell for one in seen] == list(CALLS.values())
-        assert [one.wrong for one in seen] == [None] * len(CALLS)
-        assert all(one.ratio.median > 0 for one in seen)
-        assert all(one.unit == "×" and one.peer == "scikit-learn" for one in found)
-        assert {one.dtype for one in found} == {"float32", "float64"}
-
-    def test_data_frames_are_skipped_without_pandas(self, monkeypatch):
-        monkeypatch.setattr(walk, "find_spec", lambda name: None)
-        cell = Cell("predict", "1 target", 8, 4, (), "float32", inputs="frame")
-        assert walk.missing_frames() == "No module named 'pandas'"
-        assert list(walk.measure_sweep([cell], 1, 1, pytest.fail)) == []
-
-
-class TestCommand:
-    @pytest.fixture
-    def run(self, monkeypatch):
-        """``python -m benchmarks --suites sweep`` of these timings; returns its exit code."""
-
-        def run(*timings, arguments=()):
-            def measure_sweep(cells, threads, pairs, keep):
-                for one in timings:
-                    keep(one)
-                yield from walk.summarise(list(timings))
-
-            monkeypatch.setattr(session, "measure_sweep", measure_sweep)
-            monkeypatch.setattr(session, "make_grid", lambda: list(CALLS.values()))
-            return command.main(["--threads", "1", "--suites", "sweep", "--peers", "fastmlp", *arguments])
-
-        return run
-
-    def test_only_cells_below_their_limit_are_printed(self, run, capsys):
-        assert run(timed(CALLS["labels"], 0.5), timed(CALLS["values"], 1.05), timed(CALLS["sgd"], 1.02)) == 0
-        out = capsys.readouterr().out
-        assert "0.50 × (0.50–0.50)   SLOWER " in out
-        assert str(CALLS["values"]) in out
-        assert str(CALLS["sgd"]) not in out
-        assert "3 cells: 1 slower than scikit-learn, 2 below their limit, 0 wrong" in out
-        goal = next(line for line in out.splitlines() if line.startswith("every call of the sweep"))
-        assert " NO " in goal
-
-    def test_a_sweep_without_slow_cells(self, run, capsys):
-        assert run(*(timed(cell, 9.0) for cell in CALLS.values())) == 0
-        out = capsys.readouterr().out
-        assert f"{len(CALLS)} cells: 0 slower than scikit-learn, 0 below their limit, 0 wrong" in out
-        goal = next(line for line in out.splitlines() if line.startswith("every call of the sweep"))
-        assert " yes " in goal
-
-    def test_a_wrong_answer_fails(self, run, capsys):
-        assert run(timed(CALLS["labels"], 0.0, "2 of 30 labels are not scikit-learn's")) == 1
-        assert "WRONG ANSWER: predict, 30 rows" in capsys.readouterr().out
-
-    def test_the_record_contains_every_time(self, run, tmp_path, capsys):
-        first, second = tmp_path / "first.json", tmp_path / "second.json"
-        timings = [Timing(CALLS["sgd"], 1, [1.0, 2.0], [3.0, 4.0]), timed(CALLS["labels"], 0.0, "another answer")]
-        run(*timings, arguments=["--json", str(first)])
-        plain = json.loads(first.read_text(encoding="utf-8"))["sessions"][0]["timings"]
-        assert plain[0]["name"] == str(CALLS["sgd"])
-        assert plain[0]["ratio"] == {"median": 2.5, "low": 2.0, "high": 3.0}
-        assert (plain[0]["group"], plain[0]["limit"], plain[1]["ratio"]) == ("other calls", 1.0, None)
-        assert read_record(str(first))[0].timings == timings
-        command.main(["--read", str(first), "--json", str(second)])
-        assert second.read_text(encoding="utf-8") == first.read_text(encoding="utf-8")
-
-    def test_each_suite_runs_with_its_number_of_threads(self, monkeypatch):
-        monkeypatch.setattr(command, "all_cores", lambda: [0, 1])
-        monkeypatch.setattr(session, "all_cores", lambda: [0, 1])
-        asked = []
-        monkeypatch.setattr(command, "run_elsewhere", lambda options, plan: asked.append(plan))
-        monkeypatch.setattr(command, "run_session", asked.append)
-        for suites in ("sweep,defaults", "sweep", "defaults,training"):
-            command.find_sessions(command.parse_arguments(["--suites", suites, "--cells", "5"]))
-        places = [(plan.threads, plan.suites) for plan in asked]
-        assert places == [
-            (1, ["sweep"]), (2, ["defaults"]), (1, ["sweep"]), (1, ["training"]), (2, ["defaults", "training"])
-        ]  # fmt: skip
-        assert {plan.cells for plan in asked} == {"5"}
-
-    def test_default_suites(self):
-        one, both = MeasurementPlan(1, ["float32"], 5, cores=2), MeasurementPlan(2, ["float32"], 5, cores=2)
-        assert [name for name in SUITES if not one.wants(name)] == ["defaults"]
-        assert [name for name in SUITES if both.wants(name)] == ["training", "predicting", "defaults"]
-        alone = MeasurementPlan(1, ["float32"], 5, cores=1)
-        assert all(alone.wants(name) for name in SUITES)
-        assert [name for name in SUITES if MeasurementPlan(1, [], 5, cells="9").wants(name)] == ["sweep"]
-        assert [name for name in SUITES if MeasurementPlan(2, [], 5, cases=["tiny"], cores=2).wants(name)] == [
-            "training"
-        ]
-
-    def test_format_of_a_table_line(self):
-        line = report.format_timing(Timing(CALLS["values"], 1, [2e-6, 2e-6], [3e-6, 5e-6]))
-        assert line == (
-            "  2.00 × (1.50–2.50)                   2 µs  predict, 5 rows, 6-7, 3 targets, float64, logistic, array"
-            "  (predictions of arrays: ≥ 1.1)"
-        )
-
-    def test_findings_name_the_sweep(self):
-        finding = next(walk.summarise([timed(CALLS["values"], 2.0)]))
-        assert isinstance(finding, Finding)
-        assert str(finding) == "sweep: predict, mean of 1 cells, float64 against scikit-learn: 2.00 × (2.00–2.00)"

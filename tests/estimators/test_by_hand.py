@@ -1,4 +1,4 @@
-"""What is set by hand, or copied from scikit-learn's model, is what predictions and further training start from."""
+"""Fitted attributes that were edited, or copied from scikit-learn's model, are used by predictions and training."""
 
 import copy
 import itertools
@@ -17,7 +17,7 @@ TASKS = ["binary", "classes", "labels", "regression", "outputs"]
 
 
 def pair(task, **parameters):
-    """Ours and scikit-learn's, with the same parameters."""
+    """Return fastmlp's and scikit-learn's models with the same parameters."""
     options = {"hidden_layer_sizes": (9, 5), "max_iter": 3, "random_state": 0, **parameters}
     ours = make(task, **{"batch_size": "auto", **options})
     return ours, getattr(sklearn.neural_network, type(ours).__name__)(**options)
@@ -34,7 +34,7 @@ def assert_same_model(ours, theirs, X):
 
 @pytest.mark.parametrize("out", ["identity", "logistic", "tanh", "relu"])
 @pytest.mark.parametrize("n_targets", [1, 3])
-def test_a_regressor_without_a_fit(n_targets, out):
+def test_regressor_methods_before_fit(n_targets, out):
     rng = np.random.RandomState(0)
     X, sizes = rng.standard_normal((30, 4)), [4, 7, n_targets]
     coefs = [rng.standard_normal((i, o)) for i, o in itertools.pairwise(sizes)]
@@ -48,7 +48,7 @@ def test_a_regressor_without_a_fit(n_targets, out):
         np.testing.assert_allclose(ours, theirs, rtol=1e-12)
 
 
-def test_a_classifier_without_a_fit():
+def test_classifier_methods_before_fit():
     rng = np.random.RandomState(0)
     X, sizes = rng.standard_normal((30, 4)), [4, 7, 3]
     coefs = [rng.standard_normal((i, o)) for i, o in itertools.pairwise(sizes)]
@@ -109,7 +109,7 @@ def test_an_output_activation_that_was_set(task, out, method):
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_a_state_copied_from_scikit_learn(method, task, solver):
-    """The whole of it, its optimizer in the middle of the training included."""
+    """All fitted attributes, with the optimizer in the middle of a training."""
     X, y = draw(task)
     ours, theirs = pair(task, solver=solver, warm_start=True)
     theirs.fit(X, y)
@@ -126,8 +126,8 @@ def test_a_state_copied_from_scikit_learn(method, task, solver):
 
 @pytest.mark.parametrize("rate", ["invscaling", "adaptive"])
 @pytest.mark.parametrize("task", ["classes", "regression"])
-def test_a_learning_rate_that_scikit_learn_had_reached(task, rate):
-    """Lowered by its epochs or its plateaus; the further training goes on from there, and lowers it again."""
+def test_learning_rate_of_scikit_learn_is_continued(task, rate):
+    """A rate that was lowered by epochs or plateaus is used by further training, and lowered again."""
     X, y = draw(task)
     options = {"solver": "sgd", "learning_rate": rate, "learning_rate_init": 0.1, "tol": 0.1, "n_iter_no_change": 2}
     ours, theirs = pair(task, **{**options, "max_iter": 12})
@@ -144,7 +144,7 @@ def test_a_learning_rate_that_scikit_learn_had_reached(task, rate):
 
 @pytest.mark.parametrize("task", ["classes", "regression"])
 @pytest.mark.parametrize("prediction_before", [False, True])
-def test_arrays_that_are_missing(task, prediction_before):
+def test_missing_arrays_are_refused(task, prediction_before):
     X, y = draw(task)
     model = make(task, warm_start=True).fit(X, y)
     if prediction_before:
@@ -166,21 +166,22 @@ def test_arrays_that_are_missing(task, prediction_before):
 @pytest.mark.parametrize(
     ("loss", "output"), [("squared_error", "softmax"), ("poisson", "logistic"), ("poisson", "relu")]
 )
-def test_outputs_behind_which_training_would_differ_are_refused(loss, output):
-    """scikit-learn's delta is a − y behind any of them; predictions honour them all the same."""
+def test_edited_output_activation_with_another_gradient_is_refused(loss, output):
+    """scikit-learn's delta is a − y for any of them; predictions use the edited activation."""
     rng = np.random.RandomState(0)
     X, y = rng.standard_normal((30, 4)), rng.uniform(0.5, 2.0, (30, 2))
     model = MLPRegressor(loss, hidden_layer_sizes=(5,), random_state=0).partial_fit(X, y)
     before = model.coefs_[0].copy()
     model.out_activation_ = output
-    with pytest.raises(ValueError, match=f"out_activation_='{output}' was set by hand, behind which loss='{loss}'"):
+    message = f"out_activation_ was set to '{output}', with which training with loss='{loss}' cannot go on"
+    with pytest.raises(ValueError, match=message):
         model.partial_fit(X, y)
     assert np.array_equal(model.coefs_[0], before)
     assert np.isfinite(model.predict(X)).all()
 
 
-def test_labels_are_those_of_the_training():
-    """Whatever is put into `classes_`, as in scikit-learn."""
+def test_predicted_labels_are_those_of_the_fit():
+    """An edit of `classes_` is ignored, as in scikit-learn."""
     X = np.linspace(-1, 1, 40).reshape(20, 2)
     y = np.where(X[:, 0] > 0, "yes", "no")
     models = [

@@ -1,13 +1,13 @@
-"""Early stopping judges by a score of scikit-learn where that has the loss, and else by the loss that is trained."""
+"""Early stopping uses scikit-learn's score for scikit-learn's losses, and else the training loss."""
 
 import numpy as np
 import pytest
 import scipy.sparse
+from helpers.early_stopping_data import NUMBERS, TYPES, X
 from helpers.guarded import assert_lines_are_zero
 from helpers.loss_cases import CASES, make_problem
 from oracles.reference_losses import QUARTIC
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import r2_score
 
 from fastmlp import Focal, Gamma, Huber, LogLoss, MLPClassifier, MLPRegressor, Quantile, Tweedie
 from fastmlp.engine.dataset import Dataset
@@ -15,11 +15,9 @@ from fastmlp.engine.threads import Worker
 from fastmlp.training.full_batch_loss import FullBatch
 from fastmlp.training.validation_loss import ValidationLoss
 
-TYPES = [np.float32, np.float64]
-RNG = np.random.RandomState(0)
-X = RNG.standard_normal((300, 4))
-NUMBERS = X[:, 0] - X[:, 1] * X[:, 2] + 0.3 * RNG.standard_normal(300)
 CLASSES = (NUMBERS > 0).astype(int) + (NUMBERS > 1)
+
+
 LABELS = np.column_stack([X[:, 0] > 0, X[:, 1] > 0.5]).astype(int)
 
 
@@ -28,8 +26,8 @@ LABELS = np.column_stack([X[:, 0] > 0, X[:, 1] > 0.5]).astype(int)
 
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("name", CASES)
-def test_it_is_the_loss_that_is_trained(name, dtype):
-    """Of these rows and no others, in whatever order, with the parameters as they are now."""
+def test_validation_loss_is_the_training_loss(name, dtype):
+    """Of the validation rows only, in any order, with the current parameters."""
     # Each loss once with weights and once without, in each type every other one.
     weighted = (list(CASES).index(name) + TYPES.index(dtype)) % 2 == 0
     problem = make_problem(CASES[name], rows=150, dtype=dtype, weighted=weighted)
@@ -61,7 +59,7 @@ def test_threads_and_layout_change_no_bit(dtype, sparse, monkeypatch):
 
 @pytest.mark.parametrize("started", [0, 1, 2])
 def test_threads_that_cannot_be_started(started, monkeypatch):
-    """Every part is computed, by however many threads there are: with the parameters of now, not of a call before."""
+    """All parts are computed by any number of threads, with the current parameters."""
     monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
     problem = make_problem(CASES["Huber(delta=0.5), identity, 3"], hidden=(33, 70), rows=410)
     order = np.random.RandomState(1).permutation(410)[:333]
@@ -80,7 +78,7 @@ def test_threads_that_cannot_be_started(started, monkeypatch):
     assert len(asked) > started
 
 
-def test_what_is_not_finite_is_said():
+def test_validation_loss_that_is_not_finite_is_reported():
     problem = make_problem(CASES["Huber(delta=0.5), identity, 3"], rows=9)
     problem.network.params[0] = np.nan
     assert np.isnan(ValidationLoss(problem.network, problem.dataset, np.arange(9))())
@@ -119,7 +117,7 @@ METRICS = [
 
 
 def fit_and_split(estimator, y, monkeypatch, X=X, **params):
-    """A fitted model, and the rows that it was validated on."""
+    """Return a fitted model and its validation rows."""
     split = {}
 
     def remember(*arguments):
@@ -142,8 +140,8 @@ def fit_and_split(estimator, y, monkeypatch, X=X, **params):
 @pytest.mark.parametrize(
     ("estimator", "params", "y", "metric"), METRICS, ids=[f"{p or e.__name__} {m}" for e, p, _, m in METRICS]
 )
-def test_scores_and_the_weights_that_are_kept(estimator, params, y, metric, weighted, dtype, monkeypatch):
-    """The best score is the score of the model that came out of it: a loss is the smallest."""
+def test_validation_scores_and_restored_weights(estimator, params, y, metric, weighted, dtype, monkeypatch):
+    """The best score is that of the fitted model; for a loss it is the smallest loss."""
     weights = np.random.RandomState(2).uniform(0.5, 2.0, len(X)) if weighted else None
     model, validation = fit_and_split(
         estimator, y, monkeypatch, X=X.astype(dtype), alpha=0.5, l1=0.1, sample_weight=weights, **params
@@ -162,7 +160,7 @@ def test_scores_and_the_weights_that_are_kept(estimator, params, y, metric, weig
 
 
 def loss_of(model, X, y, weights):
-    """The model's loss of these rows by its own network, or, where quantiles are sorted, by the formula."""
+    """Return the model's loss of these rows, computed by `Network`, or for sorted quantiles by the formula."""
     from fastmlp import Network
 
     loss = model.loss
@@ -188,8 +186,8 @@ def test_without_early_stopping_there_is_no_metric():
 
 
 @pytest.mark.parametrize("q", [0.05, 0.95])
-def test_a_quantile_far_out_is_reached(q):
-    """By R² the fit ended as soon as the middle of the targets was found."""
+def test_extreme_quantile_is_reached(q):
+    """With R² as the score, the fit stopped as soon as the mean of the targets was reached."""
     rng = np.random.RandomState(0)
     X = rng.standard_normal((4000, 3))
     y = X[:, 0] + (1 + abs(X[:, 1])) * rng.standard_normal(4000)
@@ -201,8 +199,8 @@ def test_a_quantile_far_out_is_reached(q):
 
 
 @pytest.mark.parametrize("loss", ["log_cosh", Quantile((0.1, 0.5, 0.9))], ids=str)
-def test_it_stops_when_the_loss_stays(loss):
-    """`tol` is what the loss must fall by, as the training loss must without early stopping."""
+def test_training_stops_when_the_loss_is_constant(loss):
+    """The loss must decrease by `tol`, as the training loss without early stopping."""
     params = {"loss": loss, "early_stopping": True, "hidden_layer_sizes": (8,), "random_state": 0, "max_iter": 500}
     model = MLPRegressor(tol=0.02, n_iter_no_change=4, learning_rate_init=0.02, **params).fit(X, NUMBERS)
     losses = -np.array(model.validation_scores_)
@@ -212,7 +210,7 @@ def test_it_stops_when_the_loss_stays(loss):
     assert all(any(improved[start : start + 5]) for start in range(len(improved) - 5))
 
 
-def test_what_is_printed(capsys):
+def test_verbose_output(capsys):
     model = MLPRegressor(loss="huber", early_stopping=True, max_iter=400, tol=0.1, n_iter_no_change=2, verbose=True)
     model.fit(X, NUMBERS)
     lines = capsys.readouterr().out.splitlines()
@@ -221,8 +219,8 @@ def test_what_is_printed(capsys):
 
 
 @pytest.mark.parametrize("before", ["squared_error", "huber"])
-def test_going_on_with_another_loss_forgets_scores_of_another_kind(before):
-    """R² = 0.9 would be better than every −loss to come, and nothing new would be kept."""
+def test_continuing_with_another_loss_discards_scores_of_another_metric(before):
+    """R² = 0.9 would be greater than any later negative loss, and no new weights would be kept."""
     params = {"hidden_layer_sizes": (8,), "random_state": 0, "learning_rate_init": 0.01}
     model = MLPRegressor(loss=before, early_stopping=True, warm_start=True, max_iter=60, **params)
     with pytest.warns(ConvergenceWarning):
@@ -235,74 +233,3 @@ def test_going_on_with_another_loss_forgets_scores_of_another_kind(before):
     with pytest.warns(ConvergenceWarning):
         model.fit(X, NUMBERS)
     assert len(model.validation_scores_) == 10
-
-
-# Quantiles in order
-
-
-def crossing_model(n_targets=1, crossing=False, **params):
-    """Three quantiles that have seen so little that they cross."""
-    y = NUMBERS if n_targets == 1 else np.column_stack([NUMBERS, X[:, 3] - NUMBERS])
-    loss = Quantile((0.3, 0.5, 0.7), crossing=crossing) if crossing is not True else Quantile((0.3, 0.5, 0.7))
-    model = MLPRegressor(loss=loss, hidden_layer_sizes=(8,), max_iter=3, random_state=0, **params)
-    with pytest.warns(ConvergenceWarning):
-        return model.fit(X, y), y
-
-
-@pytest.mark.parametrize("n_targets", [1, 2])
-def test_sorted_predictions(n_targets):
-    """What is trained is the same; what is predicted is sorted, for each target by itself."""
-    (model, y), (crossed, _) = crossing_model(n_targets), crossing_model(n_targets, crossing=True)
-    for ours, theirs in zip(model.coefs_, crossed.coefs_, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-    raw, ordered = crossed.predict(X), model.predict(X)
-    assert raw.shape == ordered.shape == ((300, 3) if n_targets == 1 else (300, 2, 3))
-    assert model.loss.count_crossings(raw.reshape(300, -1)) > 20
-    assert model.loss.count_crossings(ordered.reshape(300, -1)) == 0
-    np.testing.assert_array_equal(ordered, np.sort(raw, axis=-1))
-    np.testing.assert_array_equal(model.predict(X[:3]), ordered[:3])  # a few rows take a short way
-    expected = r2_score(y, ordered[..., 1])
-    assert model.score(X, y) == pytest.approx(expected, rel=1e-12)
-    assert crossed.score(X, y) != model.score(X, y)
-
-
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("dtype", TYPES)
-@pytest.mark.parametrize("n_targets", [1, 2])
-def test_the_loss_of_sorted_quantiles(n_targets, dtype, weighted):
-    case = Quantile((0.2, 0.5, 0.7, 0.9), crossing=False), "identity", 4 * n_targets
-    problem = make_problem(case, rows=100, dtype=dtype, weighted=weighted)
-    outputs = np.sort(problem.network.forward(problem.X).reshape(100, n_targets, 4).astype(float), axis=2)
-    gap = problem.y.astype(float)[:, :, np.newaxis] - outputs
-    q = np.array(case[0].quantiles)
-    each = np.maximum(q * gap, (q - 1) * gap).sum(axis=(1, 2))
-    expected = np.average(each, weights=problem.weights)
-    judged = ValidationLoss(problem.network, problem.dataset, np.arange(100))()
-    assert judged == pytest.approx(expected, rel=1e-5 if dtype == np.float32 else 1e-12)
-    assert judged < problem.network.loss(problem.X, problem.y, problem.weights)
-
-
-def test_sorting_lets_nan_through():
-    problem = make_problem((Quantile((0.2, 0.5), crossing=False), "identity", 2), rows=9)
-    problem.network.params[-1] = np.nan
-    assert np.isnan(ValidationLoss(problem.network, problem.dataset, np.arange(9))())
-
-
-def test_one_quantile_has_nothing_to_sort():
-    outputs = np.array([[3.0, 2.0]])
-    assert Quantile(0.3, crossing=False).arrange(outputs) is outputs
-    assert Quantile((0.3, 0.4)).arrange(outputs) is outputs
-
-
-@pytest.mark.parametrize("crossing", [None, "no", 1])
-def test_crossing_is_yes_or_no(crossing):
-    with pytest.raises(ValueError, match=r"crossing must be True or False, but .* was given"):
-        MLPRegressor(loss=Quantile((0.1, 0.9), crossing=crossing)).fit(X, NUMBERS)
-
-
-def test_crossing_belongs_to_the_loss():
-    assert Quantile((0.1, 0.9), crossing=False) != Quantile((0.1, 0.9)) == Quantile((0.1, 0.9), crossing=np.True_)
-    assert repr(Quantile([0.1, 0.9], crossing=False)) == "Quantile(quantiles=(0.1, 0.9), crossing=False)"
-    older = Quantile.__new__(Quantile)
-    older.__setstate__({"quantiles": (0.1, 0.9)})
-    assert older == Quantile((0.1, 0.9))

@@ -1,6 +1,6 @@
-"""Bad input is refused with scikit-learn's type of exception and words that say what was given and what is allowed.
+"""Invalid input is refused with scikit-learn's exception types; messages say what was given and what is allowed.
 
-How a training that goes astray ends is in `test_errors_divergence.py`.
+Diverging trainings are tested in `test_errors_divergence.py`.
 """
 
 import re
@@ -90,7 +90,7 @@ def test_features_of_the_wrong_form(case, bad, fragments):
         case.make().fit(bad, case.y)
 
 
-def test_features_that_are_no_numbers_at_all(case):
+def test_features_that_are_not_numbers(case):
     with pytest.raises(TypeError):
         case.make().fit(np.array([[{}, 1, 2]] * ROWS, dtype=object), case.y)
 
@@ -185,7 +185,7 @@ def test_parameters_out_of_range(case, name):
 
 
 @pytest.mark.parametrize("name", ["activation", "solver", "learning_rate"])
-def test_unknown_words_are_answered_with_the_known_ones(case, name):
+def test_unknown_names_are_answered_with_the_known_ones(case, name):
     known = {
         "activation": ["identity", "logistic", "tanh", "relu"],
         "solver": ["lbfgs", "sgd", "adam"],
@@ -211,7 +211,7 @@ def test_unknown_loss():
     ],
     ids=str,
 )
-def test_hidden_layers_that_cannot_be(case, sizes, error, fragments):
+def test_invalid_hidden_layers_are_refused(case, sizes, error, fragments):
     with refuses(error, *fragments):
         case.make(hidden_layer_sizes=sizes).fit(X, case.y)
 
@@ -232,7 +232,7 @@ def test_hidden_layers_that_cannot_be(case, sizes, error, fragments):
     ids=["rows missing", "2d", "NaN", "infinity", "all zero", "strings"],
 )
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
-def test_weights_that_cannot_be(case, solver, weights, fragments):
+def test_invalid_weights_are_refused(case, solver, weights, fragments):
     with refuses(ValueError, *fragments):
         case.make(solver=solver).fit(X, case.y, sample_weight=weights)
     if solver != "lbfgs":
@@ -257,7 +257,7 @@ def test_partial_fit_needs_the_classes_first():
         MLPClassifier().partial_fit(X, LABELS, classes=[])
 
 
-def test_partial_fit_refuses_labels_it_was_not_told_of():
+def test_partial_fit_refuses_unknown_labels():
     with refuses(ValueError, "`self.classes_` has [0 1]", "'y' has [1 2]"):
         MLPClassifier().partial_fit(X, LABELS + 1, classes=[0, 1])
     model = MLPClassifier().partial_fit(X, LABELS, classes=[0, 1])

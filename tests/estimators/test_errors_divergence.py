@@ -1,4 +1,4 @@
-"""Divergence is never silent, and does not take a usable model away when there is one."""
+"""Divergence is reported, and a usable model is kept if there is one."""
 
 import math
 
@@ -51,7 +51,7 @@ def test_features_near_the_largest_float_raise():
 
 
 def fit_with_early_stopping(module, kind, learning_rate_init):
-    """A diverged model and what it warned of."""
+    """Return a diverged model and its warnings."""
     params = {"early_stopping": True, "learning_rate_init": learning_rate_init, "max_iter": 200, **RUNAWAY}
     with np.errstate(all="ignore"), pytest.warns(ConvergenceWarning) as caught:
         model = getattr(module, kind)(**params).fit(X, TARGETS[kind])
@@ -66,7 +66,7 @@ def assert_says_what_was_restored(model, messages):
         best = 1 + np.nanargmax(model.validation_scores_)
         assert f"the best finite weights, of epoch {best}, are restored." in message
     else:
-        assert "no epoch before had a score to keep, so the weights that it began with are restored." in message
+        assert "no earlier epoch had a finite score, so the initial weights are restored." in message
         assert "best" not in message
     assert isinstance(model.validation_scores_[-1], float)
     assert np.isnan(model.validation_scores_[-1])
@@ -95,21 +95,19 @@ def test_early_stopping_keeps_the_initial_weights_when_no_epoch_was_finite():
 
 
 def test_early_stopping_of_a_classifier_scores_no_network_that_is_not_finite():
-    """Probabilities of NaN are no predictions: their accuracy must not pass for the best."""
+    """The accuracy of NaN probabilities must not become the best score."""
     ours, messages = fit_with_early_stopping(fastmlp, "MLPClassifier", 1e50)
     assert_says_what_was_restored(ours, messages)
     assert ours.best_validation_score_ == np.nanmax(ours.validation_scores_)
 
 
-def test_a_warm_start_that_diverges_at_once_keeps_what_it_began_with():
+def test_warm_start_that_diverges_at_once_keeps_the_initial_weights():
     params = {**RUNAWAY, "early_stopping": True, "warm_start": True, "max_iter": 3}
     model = fastmlp.MLPRegressor(learning_rate_init=1e-3, **params)
     with pytest.warns(ConvergenceWarning):
         model.fit(X, TARGETS["MLPRegressor"])
     before = [array.copy() for array in (*model.coefs_, *model.intercepts_)]
-    with pytest.warns(
-        ConvergenceWarning, match="no epoch before had a score to keep, so the weights that it began with"
-    ):
+    with pytest.warns(ConvergenceWarning, match="no earlier epoch had a finite score, so the initial weights"):
         model.set_params(learning_rate_init=1e300).fit(X, TARGETS["MLPRegressor"])
     for array, old in zip((*model.coefs_, *model.intercepts_), before, strict=True):
         np.testing.assert_array_equal(array, old)
@@ -119,7 +117,7 @@ def test_a_warm_start_that_diverges_at_once_keeps_what_it_began_with():
 
 
 def not_a_number(a, y):
-    """Of some targets: what a user forgot."""
+    """A loss that is NaN for some targets."""
     return (a - y) ** 2 + 0.0 * math.sqrt(y)
 
 
@@ -143,22 +141,22 @@ LOSSES = {
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("solver", ["adam", "lion"])
-def test_a_loss_that_is_no_number_is_said_once(solver, name, early_stopping):
+def test_loss_that_is_not_finite_warns_once(solver, name, early_stopping):
     loss, targets, what = LOSSES[name]
     model = fastmlp.MLPRegressor(
         loss=loss, solver=solver, early_stopping=early_stopping, hidden_layer_sizes=(5,), max_iter=4, random_state=0
     )
     with np.errstate(all="ignore"), pytest.warns(ConvergenceWarning) as caught:
         model.fit(X, targets)
-    (message,) = (str(one.message) for one in caught if "came out" in str(one.message))
-    assert message.startswith(f"The training loss came out {what} in epoch 1, with loss={loss!r} in float64, while")
+    (message,) = (str(one.message) for one in caught if " loss was " in str(one.message))
+    assert message.startswith(f"The training loss was {what} in epoch 1, with loss={loss!r} in float64, while")
     assert ("finite for every output and target" in message) == (name in ("NaN", "infinite"))
     assert model.n_iter_ == 4
     assert not np.isfinite(model.loss_curve_).any()
     assert np.isfinite(model.predict(X)).all()
 
 
-def test_scikit_learn_goes_on_as_well():
+def test_scikit_learn_continues_too():
     """With a loss that overflows; the weights are the same."""
     models = []
     for module in (fastmlp, sklearn.neural_network):
@@ -170,8 +168,8 @@ def test_scikit_learn_goes_on_as_well():
         np.testing.assert_allclose(ours, theirs, rtol=1e-9)
 
 
-def test_a_validation_loss_that_is_no_number_is_said():
-    """The only row that has no loss lies among those set aside: training's is finite."""
+def test_validation_loss_that_is_not_finite_warns():
+    """The only row with a NaN loss is a validation row, so that the training loss is finite."""
     loss, y = fastmlp.Loss(not_a_number, slope), abs(X[:, 0])
     model = fastmlp.MLPRegressor(loss=loss, early_stopping=True, hidden_layer_sizes=(5,), max_iter=3, random_state=0)
     for row in range(len(y)):
@@ -179,44 +177,42 @@ def test_a_validation_loss_that_is_no_number_is_said():
         y_bad[row] *= -1
         with pytest.warns(ConvergenceWarning) as caught:
             model.fit(X, y_bad)
-        said = [str(one.message) for one in caught if "came out" in str(one.message)]
+        said = [str(one.message) for one in caught if " loss was " in str(one.message)]
         assert len(said) == 1
         if "validation" in said[0]:
             break
-    assert said[0].startswith("The validation loss came out NaN in epoch 1, with loss=Loss(not_a_number, slope)")
+    assert said[0].startswith("The validation loss was NaN in epoch 1, with loss=Loss(not_a_number, slope)")
     assert np.isfinite(model.loss_curve_).all()
     assert np.isnan(model.validation_scores_).all()
 
 
-def test_partial_fit_says_it():
+def test_partial_fit_warns_of_an_infinite_loss():
     model = fastmlp.MLPRegressor(loss=fastmlp.Loss(infinite, slope), hidden_layer_sizes=(5,))
-    with pytest.warns(ConvergenceWarning, match="The training loss came out infinite in epoch 1"):
+    with pytest.warns(ConvergenceWarning, match="The training loss was infinite in epoch 1"):
         model.partial_fit(X, X[:, 0])
 
 
-def test_lbfgs_says_it_and_keeps_the_weights():
-    """As scikit-learn, which raises for weights alone."""
+def test_lbfgs_warns_and_keeps_the_weights():
+    """As in scikit-learn, which raises for non-finite weights only."""
     model = fastmlp.MLPRegressor(loss=fastmlp.Loss(infinite, slope), solver="lbfgs", hidden_layer_sizes=(5,))
     with pytest.warns(ConvergenceWarning) as caught:
         model.fit(X, X[:, 0])
-    assert any("The loss came out infinite in iteration" in str(one.message) for one in caught)
+    assert any("The loss was infinite in iteration" in str(one.message) for one in caught)
     assert np.isfinite(model.predict(X)).all()
 
 
 @pytest.mark.parametrize("solver", ["newton-cg", "levenberg-marquardt"])
-def test_solvers_with_second_derivatives_say_that_nothing_was_trained(solver):
+def test_second_order_solvers_refuse_an_infinite_initial_loss(solver):
     model = fastmlp.MLPRegressor(
         loss="half_squared_error", solver=solver, activation="tanh", hidden_layer_sizes=(5,), random_state=0
     )
-    with np.errstate(all="ignore"), pytest.raises(ValueError, match=rf"^{solver} has made no step: .* the loss is inf"):
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match=rf"^{solver} cannot make a step: .* is inf"):
         model.fit(X, X[:, 0] + 1e160)
 
 
-def test_the_network_by_itself_says_it():
+def test_network_warns_of_an_infinite_loss():
     net = fastmlp.Network([3, 1], ["identity"], fastmlp.Loss(infinite, slope))
-    with pytest.warns(
-        UserWarning, match=r"The loss came out infinite in epoch 1, with Loss\(infinite, slope\) in float64"
-    ):
+    with pytest.warns(UserWarning, match=r"The loss was infinite in epoch 1, with Loss\(infinite, slope\) in float64"):
         losses = net.train(X, X[:, :1], "sgd", epochs=3)
     assert not np.isfinite(losses).any()
     assert np.isfinite(net.params).all()

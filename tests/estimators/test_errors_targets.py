@@ -1,4 +1,4 @@
-"""Targets, weights and indices that do not go with the network: refused before a kernel sees them."""
+"""Targets, weights and indices that do not fit the network are refused before a kernel reads them."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ SEVERAL = np.c_[ONE, 1 - ONE]
 @pytest.mark.parametrize(("before", "after"), [(SEVERAL, ONE), (ONE, SEVERAL), (ONE, np.eye(83, 2, dtype=int))])
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_one_class_a_row_or_several_stays_so_under_warm_start(solver, before, after):
+def test_warm_start_refuses_a_change_between_one_and_several_labels(solver, before, after):
     model = MLPClassifier(max_iter=3, random_state=0, solver=solver, warm_start=True).fit(X, before)
     with pytest.raises(ValueError, match="fitted with multilabel input"):
         model.fit(X, after)
@@ -24,24 +24,24 @@ def test_one_class_a_row_or_several_stays_so_under_warm_start(solver, before, af
 
 
 @pytest.mark.parametrize(("before", "after"), [(SEVERAL, ONE), (ONE, SEVERAL)])
-def test_one_class_a_row_or_several_stays_so_under_partial_fit(before, after):
+def test_partial_fit_refuses_a_change_between_one_and_several_labels(before, after):
     model = MLPClassifier(random_state=0).partial_fit(X, before, classes=[0, 1])
     with pytest.raises(ValueError, match="fitted with multilabel input"):
         model.partial_fit(X, after)
 
 
-def test_the_labels_of_a_row_are_counted_from_y():
-    """As in scikit-learn, and not from the classes that are named."""
+def test_number_of_labels_per_row_is_read_from_y():
+    """As in scikit-learn, and not from `classes`."""
     model = MLPClassifier(random_state=0).partial_fit(X, SEVERAL, classes=[0, 1, 2])
     assert model.n_outputs_ == 2
     assert model.predict_proba(X).shape == (83, 2)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_another_number_of_targets_leaves_the_model_as_it_was():
+def test_another_number_of_targets_leaves_the_model_unchanged():
     model = MLPRegressor(max_iter=3, random_state=0).fit(X, SEVERAL)
     before = model.predict(X)
-    with pytest.raises(ValueError, match=r"coefs_\[1\] has shape \(100, 2\).*needs \(100, 1\)"):
+    with pytest.raises(ValueError, match=r"coefs_\[1\] has shape \(100, 2\).*need \(100, 1\)"):
         model.partial_fit(X, ONE)
     assert model.n_outputs_ == 2
     np.testing.assert_array_equal(model.predict(X), before)
@@ -57,7 +57,7 @@ def test_a_single_class_is_always_right():
 
 
 def test_targets_that_do_not_fit_float32():
-    with pytest.raises(ValueError, match=r"y reaches 1e\+39, too large for the float32"):
+    with pytest.raises(ValueError, match=r"y holds 1e\+39, too large for float32"):
         MLPRegressor().fit(X.astype(np.float32), ONE * 1e39)
 
 

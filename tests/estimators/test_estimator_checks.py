@@ -1,4 +1,4 @@
-"""scikit-learn's checks of what an estimator must be: all of them, dense and sparse, and none may fail."""
+"""scikit-learn's estimator checks, all of them, for dense and sparse input."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""All that the estimators take beyond scikit-learn: by name and as an object, refused where it does not fit."""
+"""Parameters beyond scikit-learn's: by name and as objects, and refused in combinations that do not fit."""
 
 import pickle
 
@@ -52,7 +52,7 @@ def distance_slope(a, y):
 
 
 def fit(task, dtype=np.float64, container="dense", **parameters):
-    """A model that learned something, the same after cloning and pickling; and its rows."""
+    """Check that a fitted model has learned, and is the same after cloning and pickling; return it and its rows."""
     X, y = draw(task, dtype, container)
     if parameters.get("loss") in ("poisson", "gamma", "tweedie"):
         y = np.exp(y / 4)
@@ -140,7 +140,7 @@ def test_objects_of_every_kind():
     assert max(np.linalg.norm(coef, axis=0).max() for coef in model.coefs_) <= 3.0 * (1 + 1e-12)
 
 
-def test_a_loss_of_ones_own():
+def test_custom_loss():
     own = Loss(distance, distance_slope)
     ours = fit("regression", loss=own, output_activation="identity")[0]
     plain = fit("regression", loss="sum_squared_error")[0]
@@ -186,7 +186,7 @@ def test_in_a_search_and_calibrated():
 
 
 def test_dropout_goes_on_and_changes_nothing_else():
-    """The same bits for any number of threads; without dropout nothing more is drawn."""
+    """The bits are the same for any number of threads; without dropout no additional number is drawn."""
     X, y = draw("classes")
     options = {"dropout": 0.3, "input_dropout": 0.1, "hidden_layer_sizes": (40,)}
     one, three = (make("classes", n_jobs=n, **options).fit(X, y) for n in (1, 3))
@@ -204,16 +204,16 @@ REFUSED = {
     "softmax inside": ({"activation": "softmax"}, {}, ValueError, "only be an output activation"),
     "no such activation": ({"activation": "rely"}, {}, InvalidParameterError, "'activation' parameter"),
     "too many activations": ({"activation": ["relu", "tanh"]}, {}, ValueError, "2 entries, but there are 1 hidden"),
-    "decay without": ({"weight_decay": 0.1}, {}, ValueError, "no decay apart from the gradient: take one of 'adamw'"),
-    "decay, all rows": ({"weight_decay": 0.1, "solver": "lbfgs"}, {}, ValueError, "has no decay: use alpha"),
+    "decay without": ({"weight_decay": 0.1}, {}, ValueError, "no decoupled weight decay: use one of 'adamw'"),
+    "decay, all rows": ({"weight_decay": 0.1, "solver": "lbfgs"}, {}, ValueError, "has no weight decay: use alpha"),
     "dropout, all rows": ({"dropout": 0.1, "solver": "lbfgs"}, {}, ValueError, "one smooth function of all rows"),
-    "rates of dropout": ({"dropout": [0.1, 0.2]}, {}, ValueError, "2 rates, but there are 1 hidden layers"),
+    "rates of dropout": ({"dropout": [0.1, 0.2]}, {}, ValueError, "2 entries, but there are 1 hidden layers"),
     "too much dropout": ({"dropout": 1.0}, {}, InvalidParameterError, "'dropout' parameter"),
     "two schedules": (
         {"solver": SGD(0.1), "learning_rate": OneCycle(0.1, steps=9)}, {}, ValueError, "OneCycle.* has no effect",
     ),
     "no probabilities": ({"output_activation": "tanh"}, {}, ValueError, r"needs outputs in \[0, 1\]"),
-    "classes behind logistic": ({"output_activation": "logistic"}, {}, ValueError, "output_activation='softmax'"),
+    "classes behind logistic": ({"output_activation": "logistic"}, {}, ValueError, "None or 'softmax'"),
     "a loss of values": ({"loss": "huber"}, {}, InvalidParameterError, "'loss' parameter of MLPClassifier"),
     "quantile": ({"loss": Quantile(1.5)}, {"task": "regression"}, ValueError, r"must be numbers in \(0, 1\)"),
     "no counts": ({"loss": "poisson"}, {"task": "regression"} | COUNTS, ValueError, "needs targets y >= 0"),
@@ -225,7 +225,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_does_not_fit_together(name):
+def test_incompatible_parameters_are_refused(name):
     parameters, data, error, message = REFUSED[name]
     task = data.get("task", "classes")
     X, y = draw(task)
@@ -240,14 +240,14 @@ def test_parameters_come_after_those_of_scikit_learn(kind):
 
 
 @pytest.mark.parametrize("task", ["binary", "classes"])
-def test_a_loss_of_ones_own_behind_softmax(task):
+def test_custom_loss_with_softmax(task):
     model, X, y = fit(task, loss=Loss(distance, distance_slope), output_activation="softmax")
     assert model.score(X, y) > 0.5
     np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1)
 
 
 @pytest.mark.parametrize("wrong", [{"weight_decay": 0.1}, {"dropout": [0.1, 0.2]}, {"solver": "lbfgs", "l1": 0.1}])
-def test_a_refused_fit_leaves_the_model_as_it_was(wrong):
+def test_refused_fit_leaves_the_model_unchanged(wrong):
     X, y = draw("regression")
     model = make("regression").fit(X, y)
     before = results(model, X)

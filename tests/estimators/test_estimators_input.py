@@ -1,6 +1,6 @@
-"""Input as users have it: data frames, memory maps, views of every order, sparse matrices in any state.
+"""Forms of input: data frames, memory maps, views of any order, sparse matrices in any state.
 
-The same numbers give the same bits, however they lie in memory, and nobody's arrays are written to.
+The same numbers give the same bits for any memory layout, and arguments are not modified.
 """
 
 import joblib
@@ -27,7 +27,7 @@ def make(kind, **params):
 
 
 def bits(model, data=X):
-    """Everything that a fit decides."""
+    """Return all results of a fit."""
     answers = model.predict_proba(data) if hasattr(model, "predict_proba") else model.predict(data)
     return [answers, *model.coefs_, *model.intercepts_]
 
@@ -58,7 +58,7 @@ def read_only(array):
 
 
 def misaligned(array):
-    """One byte off, as it comes out of a packed file."""
+    """Return a misaligned array, as read from a packed file."""
     buffer = np.zeros(array.nbytes + 1, np.uint8)
     shifted = buffer[1:].view(array.dtype).reshape(array.shape)
     shifted[...] = array
@@ -108,7 +108,7 @@ def test_memory_maps_change_no_bit(kind, tmp_path):
 
 @pytest.mark.parametrize("container", [np.array, scipy.sparse.csr_array, scipy.sparse.csc_array])
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_of_the_users_is_written_to(kind, container):
+def test_arguments_are_not_modified(kind, container):
     data, y, weights = container(X), TARGETS[kind].copy(), WEIGHTS.copy()
     for solver in ("adam", "lbfgs"):
         model = make(kind, solver=solver).fit(data, y, sample_weight=weights)
@@ -243,7 +243,7 @@ def test_data_frame_of_mixed_types_and_string_labels():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_names_survive_early_stopping_and_partial_fit(kind):
-    """The rows set aside are scored without a warning that names are missing."""
+    """Validation rows are scored without a warning about missing feature names."""
     frame = pd.DataFrame(X, columns=NAMES)
     np.testing.assert_array_equal(make(kind, early_stopping=True).fit(frame, TARGETS[kind]).feature_names_in_, NAMES)
     classes = {"classes": [0, 1]} if kind is MLPClassifier else {}
@@ -256,7 +256,7 @@ def test_names_survive_early_stopping_and_partial_fit(kind):
     [1.0, 2.0] * 5, [[0, 1], [1, 1], [0, 0]], np.array([2, 250, 2, 2, 250, 9, 9, 9], np.uint8),
 ], ids=str)  # fmt: skip
 def test_labels_are_those_of_scikit_learn(y):
-    """Whatever way they were found."""
+    """For all kinds of labels."""
     expected, got = LabelBinarizer().fit(np.array(y)), fit_labels(np.array(y))
     assert vars(got).keys() == vars(expected).keys()
     assert (got.y_type_, got.sparse_input_) == (expected.y_type_, expected.sparse_input_)

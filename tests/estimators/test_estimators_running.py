@@ -1,4 +1,4 @@
-"""What happens while a fit runs: what it prints, Ctrl-C, rows without weight, the same bits every time."""
+"""Behavior during a fit: output, Ctrl-C, rows of weight zero, and the same bits in each run."""
 
 import _thread
 import re
@@ -87,7 +87,7 @@ def test_nothing_is_printed_otherwise(kind, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_what_is_warned_of_is_what_scikit_learn_warns_of():
+def test_warnings_equal_scikit_learns():
     for solver in ("adam", "lbfgs"):
         caught = []
         for module in (fastmlp, sklearn.neural_network):
@@ -107,7 +107,7 @@ def test_warnings_point_at_the_line_that_called_fit():
 
 
 class InterruptingOutput:
-    """Presses Ctrl-C as soon as a line with these words is printed."""
+    """A stream that raises KeyboardInterrupt when a line with these words is printed."""
 
     def __init__(self, words):
         self.words = words
@@ -150,7 +150,7 @@ def test_interrupt_of_lbfgs_leaves_a_usable_model(monkeypatch):
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_interrupt_in_the_middle_of_compiled_work(solver):
-    """Far more work than anyone waits for; only Ctrl-C from another thread ends it."""
+    """A very long fit is interrupted by Ctrl-C from another thread."""
     rng = np.random.default_rng(3)
     rows = rng.normal(size=(20_000, 30))
     model = MLPClassifier((64, 64), solver=solver, max_iter=1, tol=0, n_iter_no_change=np.inf, random_state=0)
@@ -180,7 +180,7 @@ def test_interrupt_in_the_middle_of_compiled_work(solver):
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_batch_without_weight_makes_no_step(kind, solver, container):
-    """Two of four batches weigh nothing: what is left is a fit on the other two."""
+    """Two of four batches have weight zero: the result is that of the other two."""
     weights = np.ones(80)
     weights[:20] = weights[40:60] = 0
     params = {"solver": solver, "batch_size": 20, "shuffle": False, "alpha": 0.1}
@@ -196,7 +196,7 @@ def test_batch_without_weight_makes_no_step(kind, solver, container):
 @ignores_max_iter
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_rows_of_weight_zero_are_as_if_absent(kind, solver):
+def test_rows_of_weight_zero_are_ignored(kind, solver):
     weights = np.ones(80)
     weights[::2] = 0
     params = {"solver": solver, "shuffle": False}

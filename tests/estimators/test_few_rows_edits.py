@@ -1,11 +1,8 @@
-"""Whatever a user changes in a fitted model counts in the next prediction, of few rows too, as scikit-learn does it."""
+"""Any change of a fitted model is used by the next prediction, of few rows too, as in scikit-learn."""
 
-import copy
-import gc
 import os
 import subprocess
 import sys
-import weakref
 
 import numpy as np
 import pandas
@@ -20,7 +17,7 @@ pytestmark = ignores_max_iter
 
 
 def duplicate(model, X, y):
-    """scikit-learn's model with the same parameters; not the same arrays."""
+    """Return scikit-learn's model with the same parameters, in other arrays."""
     kind = getattr(sklearn.neural_network, type(model).__name__)
     known = kind().get_params()
     other = kind(**{name: value for name, value in model.get_params().items() if name in known}).fit(X, y)
@@ -62,7 +59,7 @@ def strided(model):
 
 
 def narrower(model):
-    """Pruned: two units of the first hidden layer less."""
+    """Remove two units of the first hidden layer."""
     model.coefs_[0], model.coefs_[1] = model.coefs_[0][:, 2:], model.coefs_[1][2:]
     model.intercepts_[0] = model.intercepts_[0][2:]
 
@@ -76,7 +73,7 @@ def other_output(model):
 
 
 def other_parameters(model):
-    """That say nothing about a prediction."""
+    """Parameters that do not affect predictions."""
     model.set_params(alpha=3.0, hidden_layer_sizes=(2,), solver="lbfgs", random_state=5)
 
 
@@ -89,8 +86,8 @@ EDITS = [
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.__name__)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("task", ["binary", "classes", "regression"])
-def test_edits_count_at_once(task, dtype, edit):
-    """In few rows and in many, once and again; the classes as scikit-learn has them, the numbers up to rounding."""
+def test_edits_are_used_by_the_next_prediction(task, dtype, edit):
+    """For few and many rows, in repeated calls: equal classes, and numbers equal up to rounding, to scikit-learn's."""
     model, X = fitted(task, dtype)
     model.predict(X[:3])
     other = duplicate(model, X, draw(task)[1])
@@ -105,8 +102,8 @@ def test_edits_count_at_once(task, dtype, edit):
             np.testing.assert_array_equal(ours, all_rows[: len(rows)])
 
 
-def test_edits_in_place_follow_the_long_way_and_the_short():
-    """A thousand small edits, each of which the very next prediction knows."""
+def test_edits_in_place_are_used_by_both_paths():
+    """Each of a thousand small edits is used by the next prediction."""
     model, X = fitted("regression")
     rng = np.random.RandomState(0)
     for _ in range(300):
@@ -133,8 +130,8 @@ def whole_numbers(array):
 
 @pytest.mark.filterwarnings("ignore:Setting the (strides|dtype):DeprecationWarning")  # from NumPy 2.4 on
 @pytest.mark.parametrize("change", [transposed, one_column_for_all, reversed_bytes, whole_numbers])
-def test_what_an_array_says_of_itself_changes_in_place(change):
-    """Of a square layer, whose shape stays; what it says now is what counts, as in scikit-learn."""
+def test_changes_of_an_arrays_attributes_are_noticed(change):
+    """Attributes of a square matrix, whose shape stays, are read at each call, as in scikit-learn."""
     X, y = draw("regression")
     model = make("regression", hidden_layer_sizes=(9, 9)).fit(X, y)
     model.coefs_ = [coef.copy() for coef in model.coefs_]
@@ -149,7 +146,7 @@ def test_what_an_array_says_of_itself_changes_in_place(change):
 
 
 @pytest.mark.filterwarnings("ignore:Setting the (strides|dtype):DeprecationWarning")  # from NumPy 2.4 on
-def test_a_bias_that_is_one_number_for_all():
+def test_scalar_bias_is_broadcast():
     X, y = draw("regression")
     model = make("regression", hidden_layer_sizes=(9,)).fit(X, y)
     model.intercepts_ = [bias.copy() for bias in model.intercepts_]
@@ -160,7 +157,7 @@ def test_a_bias_that_is_one_number_for_all():
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
-def test_another_fit_is_answered_from(method):
+def test_predictions_use_the_latest_fit(method):
     model, X = fitted("classes")
     y = draw("classes")[1]
     before = model.predict_proba(X[:3])
@@ -182,7 +179,7 @@ def test_another_fit_of_another_shape_and_type():
         model.predict_proba(X[:3])
 
 
-def test_an_activation_that_there_is_not():
+def test_unknown_activation_set_after_fit():
     model, X = fitted("classes")
     model.predict(X[:3])
     model.activation = "bogus"
@@ -215,6 +212,8 @@ for change in sys.argv[1:]:
             raise AssertionError(f"{array}[{number}] of shape {shape}: {rows.shape} were answered")
 print("done")
 """
+
+
 UNFIT_CHANGES = {
     "hidden layers": [
         "coefs_ 0 2000 18", "coefs_ 1 19 700", "coefs_ 1 114", "coefs_ 2 7 1",
@@ -226,7 +225,7 @@ UNFIT_CHANGES = {
 
 @pytest.mark.parametrize("part", UNFIT_CHANGES)
 def test_arrays_that_do_not_fit_together(part):
-    """In a process of its own, as the memory's manager may find out much later."""
+    """In a child process, since the allocator may detect damage much later."""
     run = subprocess.run(
         [sys.executable, "-c", UNFIT, *UNFIT_CHANGES[part]],
         env=environment(os.environ.get("NUMBA_CACHE_DIR")), cwd=TESTS, capture_output=True, text=True,
@@ -235,56 +234,12 @@ def test_arrays_that_do_not_fit_together(part):
     assert run.stdout.endswith("done\n")
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.int64, np.bool_])
-@pytest.mark.parametrize("task", ["binary", "classes", "regression"])
-def test_a_copy_of_the_state_answers_for_itself(task, dtype):
-    """For rows of a type that nobody has asked for yet, after the model that it came from was fitted again."""
-    model, X = fitted(task)
-    y = draw(task)[1]
-    snapshot = copy.copy(model)
-    vars(snapshot).update(vars(model))  # what was prepared included
-    assert snapshot._small_batches is model._small_batches
-    rows = np.rint(3 * X[:3]).astype(dtype)
-    expected = answers(copy.copy(model), rows)
-    model.fit(-X[::-1], y)
-    for ours, before in zip(answers(snapshot, rows), expected, strict=True):
-        np.testing.assert_array_equal(ours, before)
-
-
-def test_a_copy_of_the_state_keeps_its_features():
-    """Were the other's matrix of 4000 rows read, it would be far behind these rows' end."""
-    model, X = fitted("regression")
-    snapshot = copy.copy(model)
-    vars(snapshot).update(vars(model))
-    wide = np.random.RandomState(0).standard_normal((len(X), 4000))
-    expected = copy.copy(model).predict(X[:3].astype(np.float32))
-    model.fit(wide, wide[:, 0])
-    for _ in range(2):
-        np.testing.assert_array_equal(snapshot.predict(X[:3].astype(np.float32)), expected)
-
-
-@pytest.mark.parametrize("task", ["binary", "classes", "labels", "regression"])
-def test_a_model_is_freed_at_once(task):
-    """Without the collector's help, whatever it has answered."""
-    gc.collect()
-    gc.disable()
-    try:
-        model, X = fitted(task)
-        for rows in (X[:1], X, X[:2].astype(np.float32), scipy.sparse.csr_array(X[:3]), scipy.sparse.csc_array(X)):
-            answers(model, rows)
-        left = weakref.ref(model), weakref.ref(model.coefs_[0])
-        del model
-        assert [one() for one in left] == [None, None]
-    finally:
-        gc.enable()
-
-
 @pytest.mark.parametrize(
     "container", [scipy.sparse.csr_array, scipy.sparse.csc_array, np.asfortranarray, pandas.DataFrame]
 )
 @pytest.mark.parametrize("task", ["classes", "regression"])
-def test_many_rows_leave_the_short_way_prepared(task, container, monkeypatch):
-    """Those of a matrix that takes the long way, too."""
+def test_many_rows_prepare_the_fast_path(task, container, monkeypatch):
+    """Also for a matrix that does not use the fast path."""
     monkeypatch.setattr("fastmlp.engine.small_batches.SHORT_OPERATIONS", 1)
     X, y = draw(task)
     inputs = container(np.tile(X, (100, 1)))
@@ -301,7 +256,7 @@ def test_many_rows_leave_the_short_way_prepared(task, container, monkeypatch):
     assert engines.items() <= before.engines.items()
 
 
-def test_other_names_of_the_columns_count():
+def test_other_column_names_are_noticed():
     X, y = draw("regression")
     frame = pandas.DataFrame(X, columns=[f"c{k}" for k in range(X.shape[1])])
     model = make("regression").fit(frame, y)

@@ -60,7 +60,7 @@ def make_weights(rows=ROWS):
 
 
 def make_pair(task, **params):
-    """Our estimator and scikit-learn's, with the same parameters."""
+    """Return fastmlp's estimator and scikit-learn's, with the same parameters."""
     name, particular = TASKS[task]
     params = {"random_state": 3, "max_iter": 5, "batch_size": 10, **particular, **params}
     return [getattr(module, name)(**params) for module in (fastmlp, sklearn.neural_network)]
@@ -71,7 +71,7 @@ def fit_pair(task, X, y, sample_weight=None, **params):
 
 
 def largest_difference(ours, theirs):
-    """max |a − b| / max |b|, the largest over the arrays of the two lists."""
+    """Return max |a − b| / max |b|, the largest over the arrays of the two lists."""
     assert [a.shape for a in ours] == [b.shape for b in theirs]
     return max(np.max(np.abs(a - b)) / np.max(np.abs(b)) for a, b in zip(ours, theirs, strict=True))
 
@@ -112,8 +112,8 @@ def test_every_combination(solver, activation, task, container):
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_every_answer(activation, task):
-    """The answers of one and the same network: the weights of scikit-learn's are put into ours."""
+def test_every_prediction_method(activation, task):
+    """Predictions of the same network: fastmlp's model has the weights of scikit-learn's."""
     X, y = make_data(task)
     ours, theirs = fit_pair(task, X, y, activation=activation, hidden_layer_sizes=(17, 33))
     ours.coefs_, ours.intercepts_ = theirs.coefs_, theirs.intercepts_

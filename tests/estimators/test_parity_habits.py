@@ -1,4 +1,4 @@
-"""The same seed gives the same model: the habits of scikit-learn that only show in particular places.
+"""The same seed gives the same model: details of scikit-learn's behavior.
 
 What is drawn from `random_state`, how labels and types are taken, how losses are reported, and float32.
 """
@@ -39,7 +39,7 @@ def test_float32_loss_curves(task, solver, activation, container):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_float32_with_lbfgs(task):
-    """scikit-learn slips into float64 here; ours stays, and arrives at the same loss."""
+    """scikit-learn changes to float64 here; fastmlp stays in float32, and reaches the same loss."""
     X, y = make_data(task, dtype=np.float32)
     ours, theirs = fit_pair(task, X, y, solver="lbfgs", activation="tanh", hidden_layer_sizes=(7,), alpha=0.1)
     assert {array.dtype for array in ours.coefs_ + ours.intercepts_} == {np.dtype(np.float32)}
@@ -52,7 +52,7 @@ def test_float32_with_lbfgs(task):
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
 def test_log_loss_is_clipped_at_the_epsilon_of_the_type(task, dtype):
-    """Huge features: some rows are wrong with all the certainty a float has, and cost −log(eps) each."""
+    """Huge features: some rows are misclassified with probability 1, and have the loss −log(eps)."""
     X, y = make_data(task, dtype=dtype)
     params = {"solver": "sgd", "learning_rate_init": 1e-12, "activation": "identity", "batch_size": 47}
     ours, theirs = fit_pair(task, 1e5 * X, y, **params)
@@ -71,7 +71,7 @@ def test_squared_error_of_several_outputs_is_reported_as_their_mean():
     np.testing.assert_allclose(ours.loss_, expected, rtol=1e-6)
 
 
-def test_poisson_loss_of_rows_without_events():
+def test_poisson_loss_of_zero_targets():
     X, y = make_data("poisson")
     y[:20] = 0
     assert_same_model(*fit_pair("poisson", X, y, make_weights(), batch_size=10, shuffle=False))
@@ -189,7 +189,7 @@ def test_rows_and_columns_without_entries():
             assert_same_weights(ours, theirs)
 
 
-def test_public_fitted_attributes_say_the_same():
+def test_public_fitted_attributes_are_equal():
     names = ["n_iter_", "n_layers_", "n_outputs_", "out_activation_", "t_", "n_features_in_"]
     for task in TASKS:
         X, y = make_data(task)

@@ -106,7 +106,7 @@ def test_batch_larger_than_the_data_is_clipped():
 @pytest.mark.parametrize("solver", STOCHASTIC)
 @pytest.mark.parametrize("task", ["multiclass", "multilabel", "multioutput", "poisson"])
 def test_sequence_of_partial_fits(task, solver):
-    """Chunks of different sizes, dense and sparse, weighted and not; the moments and the rates go on."""
+    """Chunks of different sizes, dense and sparse, weighted and not; moments and rates continue."""
     X, y = make_data(task)
     weights = make_weights()
     ours, theirs = pair = make_pair(task, learning_rate="invscaling", **SOLVERS[solver])
@@ -123,7 +123,7 @@ def test_sequence_of_partial_fits(task, solver):
 
 
 @pytest.mark.parametrize("solver", STOCHASTIC)
-def test_partial_fit_goes_on_where_fit_ended(solver):
+def test_partial_fit_continues_from_fit(solver):
     X, y = make_data("regression")
     ours, theirs = pair = fit_pair("regression", X, y, **SOLVERS[solver])
     for model in pair:

@@ -1,4 +1,4 @@
-"""``partial_fit`` goes on with what its last call prepared: the bits of a call that prepares everything anew."""
+"""`partial_fit` reuses the preparation of its last call, with the bits of a call that prepares everything again."""
 
 import copy
 import pickle
@@ -15,19 +15,19 @@ from fastmlp.estimators.fitting import Continuation
 
 
 def classes_of(task):
-    """What the first call says; a column stands for each label."""
+    """Return the arguments of the first call only; each label has a column."""
     known = {"binary": [False, True], "classes": [0, 1, 2], "labels": [0, 1, 2]}
     return {"classes": known[task]} if task in known else {}
 
 
 def forget(model):
-    """The model without what its last call prepared."""
+    """Return the model without the preparation of its last call."""
     model._continuation = None
 
 
 @pytest.fixture
 def taken(monkeypatch):
-    """For each call that asked whether it may go on: whether it did."""
+    """List for each call whether it reused the preparation."""
     answers = []
     resume = Continuation.resume
 
@@ -41,7 +41,7 @@ def taken(monkeypatch):
 
 
 def both(task, steps, **parameters):
-    """The results of one model that goes on and of one that prepares each call anew."""
+    """Return the results of a model that reuses preparations, and of one that prepares each call again."""
     models = [make(task, **{"batch_size": "auto", **copy.deepcopy(parameters)}) for _ in range(2)]
     for index, model in enumerate(models):
         for step in steps:
@@ -58,7 +58,7 @@ def both(task, steps, **parameters):
     {}, {"solver": "sgd", "learning_rate": "invscaling"}, {"batch_size": "auto"}, {"batch_size": 7, "n_jobs": 2},
     {"shuffle": False}, {"random_state": None}, {"dropout": 0.3, "clip_norm": 1.0, "l1": 1e-3}, {"input_dropout": 0.2},
 ], ids=str)  # fmt: skip
-def test_the_bits_of_calls_prepared_anew(parameters, task, dtype, container, taken):
+def test_continued_calls_have_the_bits_of_new_ones(parameters, task, dtype, container, taken):
     X, y = draw(task, dtype, container)
     n = 32
 
@@ -94,7 +94,7 @@ FORMS = {
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("task", ["binary", "regression"])
-def test_rows_in_any_form_go_on(task, form, taken):
+def test_partial_fit_continues_with_rows_in_any_form(task, form, taken):
     X, y = draw(task)
 
     def call(model):
@@ -116,7 +116,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_what_is_refused_changes_nothing(what):
+def test_refused_calls_change_nothing(what):
     X, y = draw("regression")
     model = make("regression", batch_size="auto").partial_fit(X, y)
     before = copy.deepcopy(results(model, X))
@@ -169,7 +169,7 @@ BETWEEN = {
 @pytest.mark.parametrize("between", BETWEEN)
 @pytest.mark.parametrize("task", ["classes", "regression"])
 @ignores_max_iter
-def test_what_may_happen_between_two_calls(task, between):
+def test_changes_between_two_calls(task, between):
     X, y = draw(task)
     options = {"hidden_layer_sizes": (9, 5)}
 
@@ -182,7 +182,7 @@ def test_what_may_happen_between_two_calls(task, between):
 
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 @pytest.mark.parametrize("task", ["binary", "classes", "labels", "regression", "outputs"])
-def test_a_stream_as_scikit_learn_trains_on_it(task, solver):
+def test_stream_of_batches_as_in_scikit_learn(task, solver):
     X, y = draw(task)
     options = {"hidden_layer_sizes": (9, 5), "solver": solver, "random_state": 0}
     ours = make(task, batch_size="auto", **options)
@@ -199,7 +199,7 @@ def test_a_stream_as_scikit_learn_trains_on_it(task, solver):
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
-def test_copies_go_on_by_themselves(copied):
+def test_copies_train_independently(copied):
     X, y = draw("classes")
     model = make("classes", batch_size="auto").partial_fit(X[:32], y[:32], classes=[0, 1, 2])
     model.partial_fit(X[:32], y[:32])
@@ -214,8 +214,8 @@ def test_copies_go_on_by_themselves(copied):
 
 
 @pytest.mark.parametrize("wrong", ["nan", "class", "columns", "rows", "negative", "weights", "classes"])
-def test_what_is_wrong_is_said_in_the_words_of_the_first_call(wrong):
-    """Whether a call goes on or not, and nothing has changed after it."""
+def test_errors_equal_those_of_the_first_call(wrong):
+    """With and without a reused preparation; nothing changes."""
     task = "regression" if wrong == "negative" else "classes"
     X, y = draw(task)
     y = np.abs(y)

@@ -1,4 +1,4 @@
-"""A refused fit changes nothing: the model is what it was, bit for bit, and one that was never fitted stays so."""
+"""A refused fit leaves a model unchanged, bit for bit, and an unfitted model unfitted."""
 
 import pickle
 
@@ -54,7 +54,7 @@ REFUSED = {
 
 
 def state_of(model):
-    """What a model has besides its parameters, value by value, to the bit."""
+    """Return all attributes of a model besides its parameters, comparable bit for bit."""
     parameters = model.get_params()
     return {name: pickle.dumps(value) for name, value in model.__getstate__().items() if name not in parameters}
 
@@ -138,7 +138,7 @@ def test_a_first_partial_fit_that_is_refused():
     assert model.classes_.tolist() == [5, 6, 7]
 
 
-#: What has no effect beside the solver, and what the message says of it.
+#: Parameters without effect with a solver, and the parameters that the message names.
 UNUSED = {
     "rate": ({"solver": AdamW(1e-3), "learning_rate_init": 0.1}, "learning_rate_init=0.1"),
     "word": ({"solver": AdamW(1e-3), "learning_rate": "adaptive"}, "learning_rate='adaptive'"),
@@ -157,10 +157,10 @@ UNUSED = {
 
 @pytest.mark.parametrize("name", UNUSED)
 @pytest.mark.parametrize("task", ["classes", "regression"])
-def test_a_setting_without_effect_is_refused(name, task):
+def test_parameter_without_effect_is_refused(name, task):
     parameters, named = UNUSED[name]
     X, y = draw(task)
-    with pytest.raises(ValueError, match=named.replace("(", r"\(") + ".* has no effect beside"):
+    with pytest.raises(ValueError, match=named.replace("(", r"\(") + ".* has no effect with"):
         make(task, **parameters).fit(X, y)
 
 
@@ -182,7 +182,7 @@ def test_what_scikit_learn_accepts_is_accepted(parameters):
     ("regression", {"output_activation": "exp"}), ("classes", {"loss": "hinge"}), ("binary", {"loss": "hinge"}),
     ("classes", {"output_activation": "softmax"}), ("labels", {"loss": "focal"}),
 ], ids=str)  # fmt: skip
-def test_a_loss_that_is_set_after_the_fit(task, parameters):
+def test_loss_changed_after_fit_is_refused(task, parameters):
     X, y = draw(task)
     model = make(task).fit(X, y)
     expected, given = model.predict(X), model.get_params()

@@ -9,7 +9,7 @@ import pytest
 import sklearn.neural_network
 from helpers.fits import CONTAINERS, draw, ignores_max_iter, make, results
 
-from fastmlp import MLPClassifier, MLPRegressor, Network
+from fastmlp import SGD, MLPClassifier, MLPRegressor, Network
 from fastmlp.engine.dataset import Dataset, balance
 
 pytestmark = ignores_max_iter
@@ -20,7 +20,7 @@ WEIGHTS = np.random.RandomState(1).randint(1, 9, 203) / 4
 
 
 def weights_times(factor, dtype):
-    """In float32 where it holds them."""
+    """Return the weights in float32 if they can be represented, else in float64."""
     weights = WEIGHTS * factor
     with np.errstate(over="ignore"):
         cast = weights.astype(dtype)
@@ -65,7 +65,7 @@ def test_same_bits_for_weights_of_any_size(task, solver, dtype, factor):
     ],
     ids=str,
 )
-def test_whatever_weights_go_into(parameters, dtype, factor):
+def test_same_bits_wherever_weights_are_used(parameters, dtype, factor):
     options = {"task": "regression", **parameters}
     if options["task"] == "counts":
         options["task"], options["fit"] = "regression", lambda model, X, y, w: model.fit(X, np.round(np.abs(y)), w)
@@ -74,7 +74,7 @@ def test_whatever_weights_go_into(parameters, dtype, factor):
 
 @pytest.mark.parametrize(("dtype", "factor"), SIZES)
 def test_partial_fit(dtype, factor):
-    """Each call has weights of its own size; the penalty counts against them as they were given."""
+    """Each call has weights of another scale; the penalty is relative to the given weights."""
 
     def fit(model, X, y, weights):
         penalty = model.alpha
@@ -90,7 +90,7 @@ def test_partial_fit(dtype, factor):
 @pytest.mark.parametrize(("kind", "task"), [("MLPClassifier", "binary"), ("MLPRegressor", "regression")])
 @pytest.mark.parametrize(("dtype", "size"), [(np.float32, 5e37), (np.float64, 1e300), (np.float32, 1e300)])
 def test_parity_with_scikit_learn(kind, task, solver, dtype, size):
-    """scikit-learn in float64, whose weights are far from the largest number there."""
+    """Compared with scikit-learn in float64, where the weights do not overflow."""
     X, y = draw(task, dtype, features=5)
     parameters = {"hidden_layer_sizes": (4,), "solver": solver, "max_iter": 5, "random_state": 0, "activation": "tanh"}
     theirs = getattr(sklearn.neural_network, kind)(**parameters).fit(X.astype(np.float64), y, WEIGHTS * size)
@@ -105,7 +105,7 @@ def test_parity_with_scikit_learn(kind, task, solver, dtype, size):
 @pytest.mark.parametrize("size", [5e37, 1e300, 1e-40, 1e-300, 5e-324])
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_network(container, size):
-    """A mean knows no size of weights."""
+    """A weighted mean does not depend on the scale of the weights."""
     X, y = draw("regression", np.float32, container)
     net = Network([20, 3, 1], ["tanh", "identity"], "half_squared_error", dtype="float32")
     weights = np.array([1, 2, 0] * 67 + [1, 1])
@@ -146,7 +146,48 @@ def test_weights_of_another_shape_or_none():
     with pytest.raises(ValueError, match="contains infinity"):
         MLPRegressor().fit(np.ones((3, 2)), np.ones(3), [1, np.inf, 1])
     net = Network([2, 1], ["identity"], "half_squared_error")
-    with pytest.raises(ValueError, match="the sum must be positive and finite"):
+    with pytest.raises(ValueError, match="sample_weight sums to zero over 3 rows"):
         net.loss(np.ones((3, 2)), np.ones(3), np.zeros(3))
     with pytest.raises(ValueError, match="sample_weight must be finite, but holds inf"):
         net.loss(np.ones((3, 2)), np.ones(3), [1, np.inf, 1])
+
+
+@pytest.mark.parametrize("weights", [
+    [1, 2, -0.5], [-1, -2, -3], [1, -1, 0], [0, 0, 0], [1e-310, 0, 0], [1e300, -2e300, 1e300], [2.0**1000] * 3,
+    [1, np.nan, 1], [1, -np.inf, 1], [1, 2], [[1, 2, 3]], ["1", "x", "2"], [1, 2j, 3], [True, False, True],
+], ids=str)  # fmt: skip
+def test_estimators_and_networks_accept_the_same_weights(weights):
+    X, y = np.arange(6.0).reshape(3, 2) / 6, np.array([0.5, -1.0, 2.0])
+    network = Network([2, 1], ["identity"], "half_squared_error")
+
+    def is_accepted(call):
+        try:
+            call()
+        except (TypeError, ValueError):
+            return False
+        return True
+
+    fitted = is_accepted(lambda: MLPRegressor(hidden_layer_sizes=(), max_iter=1).fit(X, y, weights))
+    assert fitted == is_accepted(lambda: network.loss(X, y, weights))
+
+
+def test_network_with_a_negative_weight():
+    """Loss and gradients are linear in w / Σ w, whatever the signs."""
+    X, y, weights = np.arange(6.0).reshape(3, 2) / 6, np.array([0.5, -1.0, 2.0]), np.array([1.0, 2.0, -0.5])
+    network = Network([2, 3, 1], ["tanh", "identity"], "half_squared_error")
+    network.initialize(random_state=0)
+    v = np.linspace(-1, 1, network.params.size)
+    rows = [(X[i : i + 1], y[i : i + 1]) for i in range(3)]
+
+    def mean(values):
+        return np.tensordot(weights, values, 1) / weights.sum()
+
+    assert network.loss(X, y, weights) == pytest.approx(mean([network.loss(*row) for row in rows]), rel=1e-12)
+    gradient = network.loss_and_gradients(X, y, weights)[1][0]
+    np.testing.assert_allclose(gradient, mean([network.loss_and_gradients(*row)[1][0] for row in rows]), rtol=1e-10)
+    product = network.hessian_vector_product(X, y, v, weights)
+    expected = mean([network.hessian_vector_product(*row, v) for row in rows])
+    np.testing.assert_allclose(product, expected, rtol=1e-10, atol=1e-14)
+    coef, scale = network.coefs[0].copy(), 0.25
+    network.train(X, y, SGD(scale), sample_weight=weights)
+    np.testing.assert_allclose(network.coefs[0], coef - scale * gradient, rtol=1e-10)

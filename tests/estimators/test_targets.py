@@ -1,4 +1,4 @@
-"""Targets mean what they mean to scikit-learn: indicators of any values, labels of any type, values."""
+"""Targets have scikit-learn's meaning: indicators of any value, labels of any type, numbers."""
 
 import numpy as np
 import pandas
@@ -32,7 +32,7 @@ HOLDERS = {
 @pytest.mark.parametrize("holder", HOLDERS)
 @pytest.mark.parametrize("mask", MASKS)
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
-def test_indicators_are_true_where_they_are_not_zero(mask, holder, method):
+def test_nonzero_indicators_are_true(mask, holder, method):
     if holder.startswith("cs") and mask in ("fortran", "big endian"):
         pytest.skip("SciPy has no such sparse matrices")
     X, y = draw("labels")
@@ -70,7 +70,7 @@ LABELS = {
 
 
 @pytest.mark.parametrize("label", LABELS)
-def test_labels_come_back_as_from_scikit_learn(label):
+def test_predicted_labels_have_scikit_learns_type(label):
     X, y = draw("classes")
     given = LABELS[label](y)
     options = {"hidden_layer_sizes": (5,), "max_iter": 3, "random_state": 0}
@@ -106,8 +106,8 @@ NO_NUMBERS = {
 @pytest.mark.parametrize("values", NO_NUMBERS)
 @pytest.mark.parametrize("task", ["regression", "outputs"])
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
-def test_values_that_are_no_numbers(method, task, values):
-    """Refused with scikit-learn's type of exception, also by a model that goes on."""
+def test_values_that_are_not_numbers(method, task, values):
+    """Refused with scikit-learn's exception type, also by a model that continues."""
     X, y = draw(task)
     given = NO_NUMBERS[values](np.rint(10 * y))
     with pytest.raises((ValueError, TypeError)) as theirs:

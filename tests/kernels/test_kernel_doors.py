@@ -59,7 +59,7 @@ X, LABELS = draw("labels")
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_several_labels_with_softmax_are_refused(loss, solver):
     model = MLPClassifier(loss=loss, output_activation="softmax", solver=solver, max_iter=2)
-    message = r"'softmax' makes one class of several.*None or 'logistic'|takes one class a row, not several labels"
+    message = r"'softmax' is for one class per row.*None or 'logistic'|takes one class a row, not several labels"
     with pytest.raises(ValueError, match=message):
         model.fit(X, LABELS)
     if solver == "adam":
@@ -74,7 +74,7 @@ def test_several_labels_with_softmax_are_refused_without_assertions():
         "except ValueError as error: print(error)"
     )
     child = subprocess.run([sys.executable, "-O", "-c", program], capture_output=True, text=True, check=True)
-    assert "makes one class of several" in child.stdout and "Use output_activation=None" in child.stdout
+    assert "is for one class per row" in child.stdout and "Use output_activation=None" in child.stdout
 
 
 @pytest.mark.parametrize("task", ["binary", "classes", "labels", "regression", "outputs"])

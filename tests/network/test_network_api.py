@@ -1,22 +1,15 @@
 """`Network`, method by method: against the scalar differentiator, central differences and plain NumPy."""
 
 import copy
-import pickle
 
 import numpy as np
 import pytest
 import scipy.sparse
+from helpers.network_problems import CASES, Problem
 
-import fastmlp
-from fastmlp import Network
-from fastmlp.activations import as_activation
 from fastmlp.derivatives.hessian import _Output
 from fastmlp.derivatives.recorded_forward import RecordedForward, through_softmax
-from fastmlp.initializers import Uniform
-from fastmlp.losses import as_loss
-from fastmlp.optimizers import SGD, Adam
 from fastmlp.scalar import Value
-from fastmlp.training.minibatch import EpochRunner
 
 SCALAR = {
     "identity": lambda z: z,
@@ -26,52 +19,13 @@ SCALAR = {
     "exp": lambda z: z.exp(),
 }
 
-#: Loss → output activation, number of outputs; every other loss of values goes behind anything.
-CASES = {
-    "half squared error behind logistic": ("half_squared_error", "logistic", 2),
-    "half squared error behind identity": ("half_squared_error", "identity", 1),
-    "squares behind relu": ("sum_squared_error", "relu", 2),
-    "squares behind tanh": ("sum_squared_error", "tanh", 1),
-    "squares behind exp": ("sum_squared_error", "exp", 2),
-    "log loss of a label": ("log_loss", "logistic", 1),
-    "log loss of labels": ("log_loss", "logistic", 3),
-    "log loss of classes": ("log_loss", "softmax", 3),
-    "poisson": ("poisson", "exp", 2),
-}
-
-
-class Problem:
-    """A network with a different activation in each layer, seven rows, weights; X half zeros."""
-
-    def __init__(self, case, hidden=("tanh", "logistic", "relu"), dtype="float64", seed=0):
-        loss, output, n_outputs = CASES[case]
-        rng = np.random.RandomState(seed)
-        widths = [4, 5, 3][: len(hidden)]
-        self.net = Network([3, *widths, n_outputs], [*hidden, output], loss, dtype)
-        self.net.params = rng.standard_normal(self.net.params.size) * 0.6
-        self.X = rng.standard_normal((7, 3)) * rng.randint(2, size=(7, 3))
-        if output == "softmax":
-            self.y = rng.randint(n_outputs, size=7)
-        elif loss == "log_loss":
-            self.y = rng.randint(2, size=(7, n_outputs))
-        else:
-            self.y = rng.poisson(1.5, (7, n_outputs)) if loss == "poisson" else rng.standard_normal((7, n_outputs))
-        self.weights = rng.uniform(0.5, 2, 7)
-        self.v = rng.standard_normal(self.net.params.size)
-
-    def loss_at(self, params, X=None):
-        """The compiled loss at other parameters or inputs."""
-        net = copy.copy(self.net)
-        net.params = params
-        return net.loss(self.X if X is None else X, self.y, self.weights)
-
 
 def total(values):
     return sum(np.ravel(values), start=Value(0))
 
 
 def scalar_outputs(coefs, intercepts, x, names):
-    """One row through the network, number by number; the last layer's pre-activations and outputs."""
+    """Return the last layer's pre-activations and outputs for one row, computed with scalars."""
     h = x
     for coef, intercept, name in zip(coefs, intercepts, names, strict=True):
         z = h @ coef + intercept
@@ -96,7 +50,7 @@ def scalar_loss(name, a, t):
 
 
 def differentiate(problem):
-    """Loss, and the gradients for coefs, intercepts and X, of numbers that remember how they were made."""
+    """Return the loss and its gradients for coefs, intercepts and X, computed by `fastmlp.scalar`."""
     net = problem.net
     values = np.vectorize(Value, otypes=[object])
     coefs, intercepts = [values(c) for c in net.coefs], [values(b) for b in net.intercepts]
@@ -167,7 +121,7 @@ class TestSecondDerivatives:
 
 
 class Squares:
-    """A loss with a second derivative of its own behind softmax, as its matrix or its diagonal."""
+    """A loss with softmax whose second derivative is given as a matrix or as its diagonal."""
 
     def __init__(self, matrix):
         self.matrix = matrix
@@ -223,7 +177,7 @@ class TestForward:
         assert [a.shape for a in net.activations_of(np.empty((0, 3)))[1]] == [(0, 4), (0, 5), (0, 3), (0, 2)]
         assert net.jacobian(np.empty((0, 3))).shape == (0, 2, 3)
 
-    def test_what_it_takes_for_an_array(self):
+    def test_array_likes(self):
         net, X = Problem("poisson").net, np.arange(12).reshape(4, 3)
         expected = net.forward(X.astype(float))
         for same in (X, X.tolist(), X.astype(object), X.astype(np.float32), np.asfortranarray(X), X.astype(np.int8)):
@@ -235,8 +189,8 @@ class TestForward:
 
 @pytest.mark.parametrize("case", CASES)
 class TestOutputDerivatives:
-    def test_backward_pulls_any_derivative_back(self, case):
-        """Of s = Σ c a for some numbers c: central differences of the forward pass."""
+    def test_backward_is_a_vector_jacobian_product(self, case):
+        """The gradient of s = Σ c a for given c equals central differences of the forward pass."""
         problem = Problem(case, seed=2)
         net = problem.net
         c = np.random.RandomState(0).standard_normal((7, net.layout.layer_sizes[-1]))
@@ -281,14 +235,14 @@ class TestFloat32:
             assert ours.dtype == np.float32
             np.testing.assert_allclose(ours, precise, rtol=2e-4, atol=2e-5)
 
-    def test_an_overflow_is_named(self):
+    def test_overflow_is_reported(self):
         net = Problem("poisson", dtype="float32").net
         with pytest.raises(ValueError, match=r"X must be finite, but holds inf at \(0, 1\) \(as float32\)"):
             net.forward([[0, 1e39, 0]])
 
 
 class TestWeights:
-    def test_a_weight_counts_as_so_many_rows(self):
+    def test_weight_equals_repeated_rows(self):
         problem = Problem("log loss of classes")
         weights = np.array([1, 0, 2, 1, 3, 0, 1])
         X, y = np.repeat(problem.X, weights, axis=0), np.repeat(problem.y, weights)
@@ -309,174 +263,3 @@ class TestWeights:
         assert problem.net.loss(problem.X, problem.y) == problem.net.loss(problem.X, problem.y.ravel())
         problem = Problem("log loss of classes")
         assert problem.net.loss(problem.X, problem.y) == problem.net.loss(problem.X, problem.y[:, np.newaxis])
-
-
-class TestParameters:
-    def net(self):
-        return Network([2, 3, 1], ["tanh", "identity"], "half_squared_error")
-
-    def test_views(self):
-        net = self.net()
-        net.set_weights([np.arange(6).reshape(2, 3), [[7], [8], [9]]], [[10, 11, 12], [13]])
-        assert net.params.tolist() == [0, 1, 2, 3, 4, 5, 10, 11, 12, 7, 8, 9, 13]
-        assert [coef.shape for coef in net.coefs] == [(2, 3), (3, 1)]
-        assert all(np.shares_memory(array, net.params) for array in (*net.coefs, *net.intercepts))
-        net.coefs[1][2, 0] = -1
-        assert net.params[11] == -1
-        net.params[12] = -2
-        assert net.intercepts[1][0] == -2
-
-    def test_assignments_copy_into_them(self):
-        net = self.net()
-        params, coef = net.params, net.coefs[0]
-        net.params = np.arange(13)
-        net.params -= 1
-        net.coefs[0] = [[1, 2, 3], [4, 5, 6]]
-        net.coefs[0] *= 2
-        net.intercepts = [[1, 1, 1], [2]]
-        assert net.params is params
-        assert net.coefs[0] is coef
-        assert params.tolist() == [2, 4, 6, 8, 10, 12, 1, 1, 1, 8, 9, 10, 2]
-        with pytest.raises(ValueError, match=r"Layer 0 has an array of shape \(2, 3\) here, got \(3, 2\)"):
-            net.coefs[0] = np.ones((3, 2))
-        with pytest.raises(ValueError, match="coefs holds 1 arrays; this network needs 2"):
-            net.coefs = [np.ones((2, 3))]
-        with pytest.raises(ValueError, match="params has shape"):
-            net.params = np.ones(12)
-
-    def test_forward_follows_an_edit(self):
-        net = self.net()
-        net.initialize(random_state=0)
-        before = net.forward([[1, 2]])
-        net.intercepts[1] += 1
-        np.testing.assert_allclose(net.forward([[1, 2]]), before + 1, rtol=1e-14)
-
-    def test_initialize_draws_scikit_learn_s_numbers(self):
-        net = self.net()
-        net.initialize("sklearn", random_state=5)
-        rng, bounds = np.random.RandomState(5), [np.sqrt(6 / 5), np.sqrt(6 / 4)]
-        for coef, intercept, bound in zip(net.coefs, net.intercepts, bounds, strict=True):
-            assert np.array_equal(coef, rng.uniform(-bound, bound, coef.shape))
-            assert np.array_equal(intercept, rng.uniform(-bound, bound, intercept.shape))
-        first = net.params.copy()
-        net.initialize("sklearn", random_state=np.random.RandomState(5))
-        assert np.array_equal(net.params, first)
-        net.initialize(Uniform(2, 3), random_state=0)
-        assert 2 < net.params.min() < net.params.max() < 3
-
-    @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
-    def test_copies_have_parameters_of_their_own(self, duplicate):
-        problem = Problem("log loss of classes", dtype="float32")
-        net = problem.net
-        other = duplicate(net)
-        assert np.array_equal(other.forward(problem.X), net.forward(problem.X))
-        assert np.shares_memory(other.coefs[0], other.params)
-        assert not np.shares_memory(other.params, net.params)
-        assert repr(other) == repr(net)
-        assert other != net
-        assert other.activations == net.activations
-        other.params = 0
-        assert net.params.all()
-
-    def test_repr_makes_it_again(self):
-        net = self.net()
-        assert repr(eval(repr(net))) == repr(net)
-        assert repr(net) == (
-            "Network([2, 3, 1], activations=['tanh', 'identity'], loss='half_squared_error', dtype='float64')"
-        )
-
-    def test_functions_as_objects(self):
-        net = Network([1, 2, 1], [as_activation("tanh"), "identity"], as_loss("half_squared_error"))
-        assert net.activations[0] is as_activation("tanh")
-        assert net.loss([[1]], [3]) == 4.5
-
-    def test_is_exported(self):
-        assert fastmlp.Network is Network
-        assert "Network" in fastmlp.__all__
-
-
-class TestTrain:
-    def test_plain_steps(self):
-        problem = Problem("half squared error behind logistic")
-        net = problem.net
-        other = copy.copy(net)
-        losses = net.train(problem.X, problem.y, SGD(0.3), epochs=3)
-        expected = []
-        for _ in range(3):
-            loss, coef_grads, intercept_grads = other.loss_and_gradients(problem.X, problem.y)
-            expected.append(loss)
-            for array, grad in zip([*other.coefs, *other.intercepts], [*coef_grads, *intercept_grads], strict=True):
-                array -= 0.3 * grad
-        assert losses == pytest.approx(expected, rel=1e-12)
-        np.testing.assert_allclose(net.params, other.params, rtol=1e-12)
-
-    def test_batches(self):
-        """Steps of three, three and one rows, in order; weights too."""
-        problem = Problem("poisson")
-        net = problem.net
-        other = copy.copy(net)
-        net.train(problem.X, problem.y, SGD(0.05), batch_size=3, sample_weight=problem.weights)
-        for rows in (slice(0, 3), slice(3, 6), slice(6, 7)):
-            _, coef_grads, intercept_grads = other.loss_and_gradients(
-                problem.X[rows], problem.y[rows], problem.weights[rows]
-            )
-            for array, grad in zip([*other.coefs, *other.intercepts], [*coef_grads, *intercept_grads], strict=True):
-                array -= 0.05 * grad
-        np.testing.assert_allclose(net.params, other.params, rtol=1e-12)
-
-    def test_shuffling_is_seeded(self):
-        problem = Problem("log loss of classes")
-        results = []
-        for random_state, shuffle in ((1, True), (1, True), (2, True), (1, False)):
-            net = copy.copy(problem.net)
-            net.train(problem.X, problem.y, Adam(0.1), 2, batch_size=2, shuffle=shuffle, random_state=random_state)
-            results.append(net.params)
-        assert np.array_equal(results[0], results[1])
-        assert not np.array_equal(results[0], results[2])
-        assert not np.array_equal(results[0], results[3])
-
-    def test_an_optimizer_goes_on_where_it_was(self):
-        problem = Problem("log loss of classes")
-        at_once, in_microbatches, adam = problem.net, copy.copy(problem.net), Adam(0.01).begin()
-        losses = at_once.train(problem.X, problem.y, Adam(0.01), epochs=4)
-        again = [in_microbatches.train(problem.X, problem.y, adam, epochs=2) for _ in range(2)]
-        assert losses == again[0] + again[1]
-        assert np.array_equal(at_once.params, in_microbatches.params)
-
-    @pytest.mark.parametrize("sparse", [False, True])
-    @pytest.mark.parametrize("dtype", ["float32", "float64"])
-    def test_learns(self, dtype, sparse):
-        X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-        net = Network([2, 4, 1], ["tanh", "logistic"], "log_loss", dtype)
-        net.initialize(random_state=0)
-        losses = net.train(scipy.sparse.csr_matrix(X) if sparse else X, [0, 1, 1, 0], Adam(0.05), epochs=400)
-        assert len(losses) == 400
-        assert losses[-1] < 0.02
-        assert net.forward(X).round().ravel().tolist() == [0, 1, 1, 0]
-
-    def test_names_of_optimizers(self):
-        problem = Problem("log loss of classes")
-        by_name, by_object = copy.copy(problem.net), copy.copy(problem.net)
-        by_name.train(problem.X, problem.y, "adam")
-        by_object.train(problem.X, problem.y, Adam())
-        assert np.array_equal(by_name.params, by_object.params)
-
-    def test_ctrl_c_ends_it_early(self, monkeypatch):
-        problem, run, epochs = Problem("log loss of classes"), EpochRunner.run, []
-
-        def interrupted(self, l2):
-            if len(epochs) == 3:
-                raise KeyboardInterrupt
-            epochs.append(run(self, l2))
-            return epochs[-1]
-
-        monkeypatch.setattr(EpochRunner, "run", interrupted)
-        with pytest.warns(UserWarning, match="Training interrupted by user"):
-            losses = problem.net.train(problem.X, problem.y, Adam(), epochs=9)
-        assert losses == epochs
-        assert len(losses) == 3
-
-    def test_divergence_is_named(self):
-        net = Problem("squares behind exp").net
-        with pytest.raises(ValueError, match=r"became infinite or NaN in epoch \d+: lower the learning rate"):
-            net.train(np.ones((2, 3)), np.ones((2, 2)), SGD(1e200), epochs=9)

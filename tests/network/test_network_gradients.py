@@ -1,4 +1,4 @@
-"""Gradients of the whole compiled network, dense and sparse, weighted or not, answer to the scalar differentiator.
+"""Gradients of the compiled network, dense and sparse, weighted or not, equal those of the scalar differentiator.
 
 `fastmlp.scalar.Value` shares no code with the kernels: the network is built again from single numbers that remember
 how they were made. Central differences of the compiled loss are the second opinion. In place of scikit-learn's own
@@ -65,7 +65,7 @@ def test_in_float32(task):
 @pytest.mark.parametrize("activation", HIDDEN)
 @pytest.mark.parametrize("task", TASKS)
 def test_against_central_differences(task, activation):
-    """Of the compiled loss itself; that of k squared outputs is reported as a k-th of what is descended."""
+    """Of the compiled loss; for k outputs the reported squared error is 1/k of the loss whose gradient is used."""
     problem = make_problem(task, activation=activation, weighted=True, seed=2)
     k = 3 if task == "squared error, 3 outputs" else 1
     loss_and_gradient = FullBatch(problem.network, problem.dataset, L2 / k)
@@ -80,7 +80,7 @@ def test_against_central_differences(task, activation):
 
 
 def test_rows_go_through_in_chunks(monkeypatch):
-    """More rows than are held at a time: the partial gradients are added up."""
+    """With more rows than one chunk, partial gradients are summed."""
     problem = make_problem("softmax log loss", rows=29, weighted=True)
     expected = FullBatch(problem.network, problem.dataset, L2)(problem.network.params.copy())
     monkeypatch.setattr("fastmlp.training.full_batch_loss.CHUNK_ROWS", 4)
@@ -94,7 +94,7 @@ def test_rows_go_through_in_chunks(monkeypatch):
     "layer_sizes", [[3, 4, 1], [2000, 2048, 3], [20_000, 100, 1], [2, 4096, 1], [100_000, 2000, 1]], ids=str
 )
 def test_rows_of_a_chunk(layer_sizes, sparse):
-    """Of a network with many weights more, but with buffers no larger than the weights."""
+    """Chunks of a network with many weights have more rows, in buffers no larger than the weights."""
     size = Layout(layer_sizes).size
     network = SimpleNamespace(layout=Layout(layer_sizes))
     numbers = 2 * sum(layer_sizes[1:]) + (0 if sparse else layer_sizes[0])

@@ -1,4 +1,4 @@
-"""Arrays of every kind at every door: the same answers however they lie, or a refusal."""
+"""Arrays of all kinds in all methods of `Network`: the same results for any memory layout, or an error."""
 
 import numpy as np
 import pytest
@@ -56,7 +56,7 @@ LAYOUTS = {
 
 
 def answers(net, inputs, y=Y):
-    """Of every door."""
+    """Return the results of all methods."""
     net.initialize(random_state=0)
     loss, coef_grads, _ = net.loss_and_gradients(inputs, y)
     return [
@@ -125,7 +125,7 @@ NO_NUMBERS = {
 
 
 @pytest.mark.parametrize("name", NO_NUMBERS)
-def test_what_holds_no_numbers(name):
+def test_arrays_without_numbers_are_refused(name):
     given, error, message = NO_NUMBERS[name]
     net = network()
     doors = [

@@ -1,7 +1,7 @@
 """Whole passes of the compiled network against plain NumPy: training steps, full-batch loss and gradient, outputs.
 
-Over shapes that do not divide by anything. Inputs, targets and weights lie in guarded memory, and after each pass no
-buffer of the workspace may have been written beside.
+The shapes are not multiples of any block. Inputs, targets and weights lie in guarded memory; after each pass the guard
+zones of the workspace's buffers must be unchanged.
 """
 
 from functools import partial
@@ -34,7 +34,7 @@ RULES = {
 
 
 def train_plainly(problem, optimizer, order, batch_size, l2):
-    """The epoch's loss and the parameters after it, by references alone."""
+    """Return the epoch's loss and the parameters after it, by reference implementations only."""
     coefs, intercepts, (X, y, weights) = problem.in_float64()
     moments = [[0.0, 0.0] for _ in range(2 * len(coefs))]
     sum_of_losses, rows_counted, t = 0.0, 0, 0
@@ -103,7 +103,7 @@ def test_training_steps(task, rule, batch_size, threads, dtype, **shape):
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize(("features", "hidden"), [(301, (451, 33)), (7, (190, 461, 5)), (1201, ()), (30, (2201,))])
 def test_training_steps_of_wide_layers(features, hidden, threads, dtype, sparse):
-    """Layers too large for the near caches, for which the work is cut in other ways."""
+    """Layers larger than the near caches, whose work is divided in other ways."""
     problem = make_problem(
         "softmax log loss", features=features, hidden=hidden, rows=150, dtype=dtype, sparse=sparse, weighted=True
     )
@@ -114,7 +114,7 @@ def test_training_steps_of_wide_layers(features, hidden, threads, dtype, sparse)
 @pytest.mark.parametrize("batch_size", [100, 131, 260])
 @pytest.mark.parametrize("task", ["softmax log loss", "squared error, 1 output", "multi-label"])
 def test_a_large_batch_in_parts(monkeypatch, task, batch_size, dtype):
-    """Each part's gradient by itself: the same answer as all at once, and the same bits for any number of threads."""
+    """Gradients of microbatches: the result of the whole batch, with the same bits for any number of threads."""
     monkeypatch.setattr("fastmlp.engine.workspace.LARGE_BATCH_ROWS", 100)
     found = []
     for threads in (1, 2, 3, 20):
@@ -128,7 +128,7 @@ def test_a_large_batch_in_parts(monkeypatch, task, batch_size, dtype):
 
 @pytest.mark.parametrize("rows", [1, 2, TILE_ROWS, TILE_ROWS + 1, 259])
 def test_a_batch_in_many_blocks(monkeypatch, rows):
-    """However few rows go through the layers together, the batch is one."""
+    """Blocks of any number of rows form one batch."""
     monkeypatch.setattr("fastmlp.engine.workspace.BLOCK_BYTES", 1)
     for threads in (1, 2, 5):
         check_training(make_problem("multi-label", rows=rows, weighted=True), "nesterov", rows, threads=threads)
@@ -138,7 +138,7 @@ def test_a_batch_in_many_blocks(monkeypatch, rows):
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_how_the_work_is_cut_changes_no_bit(monkeypatch, dtype, task, activation):
-    """Blocks of rows, and slices of steps between which Python serves Ctrl-C."""
+    """Blocks of rows, and runs of steps between which Python handles Ctrl-C."""
     found = []
     for block_bytes, seconds in ((1 << 19, 1.0), (1, 1.0), (1 << 19, 0.0)):
         monkeypatch.setattr("fastmlp.engine.workspace.BLOCK_BYTES", block_bytes)

@@ -74,7 +74,7 @@ def test_rates_of_each_layer():
     assert Regularization(dropout=0.5).input_rates(3) == (0.0, 0.5, 0.5, 0.5)
     assert Regularization(dropout=0.5).input_rates(0) == (0.0,)
     assert Regularization(dropout=[0.5, 0], input_dropout=0.2).input_rates(2) == (0.2, 0.5, 0)
-    with pytest.raises(ValueError, match=r"dropout=\(0.5, 0.2\) has 2 rates, but there are 1 hidden layers"):
+    with pytest.raises(ValueError, match=r"dropout=\(0.5, 0.2\) has 2 entries, but there are 1 hidden layers"):
         Regularization(dropout=(0.5, 0.2)).input_rates(1)
 
 
@@ -88,7 +88,7 @@ def test_settings_are_values():
 @pytest.mark.parametrize("name", EACH)
 def test_a_solver_on_the_whole_gradient_refuses(name):
     settings = Regularization(**EACH[name])
-    with pytest.raises(ValueError, match=f"solver='lbfgs' .* cannot take .*{'l1' if name == 'all' else name}="):
+    with pytest.raises(ValueError, match=f"solver='lbfgs' .* does not support .*{'l1' if name == 'all' else name}="):
         settings.check_full_batch("lbfgs")
     Regularization(dropout=(0.0, 0.0)).check_full_batch("lbfgs")
 
