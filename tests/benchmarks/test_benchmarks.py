@@ -38,7 +38,7 @@ class TestRatios:
         # 10/1, 3/1 and 8/2: the medians' own ratio would be 8/1.
         assert paired_ratio([1.0, 1.0, 2.0], [10.0, 3.0, 8.0]) == Spread(4.0, 3.0, 10.0)
 
-    def test_even_number_of_pairs(self):
+    def test_median_of_an_even_number_of_pairs(self):
         assert paired_ratio([1.0, 2.0], [2.0, 8.0]).median == 3.0
 
     def test_unpaired_times_are_refused(self):
@@ -49,7 +49,7 @@ class TestRatios:
         assert geometric_mean([2.0, 8.0]) == pytest.approx(4.0)
         assert geometric_mean([2.0, 0.5]) == pytest.approx(1.0)
 
-    def test_average_leaves_wrong_answers_out(self):
+    def test_average_excludes_wrong_answers(self):
         rows = [
             Comparison("a", "float32", "other", Spread(2.0, 1.0, 4.0)),
             Comparison("b", "float32", "other", Spread(8.0, 4.0, 9.0)),
@@ -66,7 +66,7 @@ class TestRatios:
 
 
 class TestCases:
-    def test_the_table_of_the_project(self):
+    def test_cases_match_the_readme(self):
         shapes = {case.name: (case.rows, case.features, case.classes, case.hidden, case.batch) for case in CASES}
         assert shapes == {
             "tiny": (5_000, 4, 2, (16,), 32),
@@ -79,17 +79,17 @@ class TestCases:
             "regression": (40_000, 8, 1, (128, 128), 256),
         }
 
-    def test_arithmetic_is_counted_by_hand(self):
+    def test_operations_match_a_count_by_hand(self):
         # 3-4-1: forward 2 * 16, weight gradients the same, back through the last layer alone 2 * 4.
         assert CASE.operations() == 2 * 16 + 2 * 16 + 2 * 4
 
-    def test_who_takes_no_part_is_told_why(self):
+    def test_a_declining_peer_gives_its_reason(self):
         sparse = find_cases(["sparse"])[0]
         assert sparse.declines("scikit-learn") is None
         assert sparse.declines("jax") == "has no path for sparse rows"
         assert SIMPLECHAINS.declines("scikit-learn") == "is left out of this case"
 
-    def test_steps_count_the_short_batch(self):
+    def test_steps_include_the_last_short_batch(self):
         assert CASE.steps(3) == 9  # 16 + 16 + 8 rows an epoch
 
     @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -111,7 +111,7 @@ class TestCases:
             assert X.nnz == pytest.approx(case.density * case.rows * case.features, rel=0.01)
 
     @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-    def test_data_are_the_same_every_time_and_in_both_types(self, case):
+    def test_data_are_reproducible_and_equal_in_both_types(self, case):
         (X, y), (again, y_again) = make_data(shrink(case), "float64"), make_data(shrink(case), "float64")
         X32, y32 = make_data(shrink(case), "float32")
         X, again, X32 = (Z.toarray() if case.density else Z for Z in (X, again, X32))
@@ -120,11 +120,11 @@ class TestCases:
         np.testing.assert_array_equal(X.astype(np.float32), X32)
         np.testing.assert_array_equal(y.astype(y32.dtype), y32)
 
-    def test_several_targets(self):
+    def test_data_with_several_targets(self):
         _, y = make_data(replace(CASE, task="regression", classes=3), "float32")
         assert y.shape == (40, 3)
 
-    def test_names_are_looked_up(self):
+    def test_cases_are_found_by_name(self):
         assert [case.name for case in find_cases(["wide", "tiny"])] == ["tiny", "wide"]
         assert find_cases(None) == [*CASES, SIMPLECHAINS]
         with pytest.raises(ValueError, match=r"no case is called huge; there are tiny"):
@@ -134,7 +134,7 @@ class TestCases:
 class TestJudge:
     @pytest.mark.parametrize("activation", ["relu", "tanh", "logistic", "identity"])
     @pytest.mark.parametrize("classes", [2, 3])
-    def test_log_loss_is_scikit_learns(self, activation, classes):
+    def test_log_loss_equals_scikit_learn(self, activation, classes):
         case = replace(CASE, classes=classes, activation=activation, hidden=(4, 3))
         X, y = make_data(case, "float64")
         with warnings.catch_warnings():
@@ -162,21 +162,21 @@ class TestJudge:
             (CASE, StandIn("other", output_bias=50.0), "outside 0.1 to 2"),
         ],
     )
-    def test_a_wrong_answer_is_seen(self, case, stand_in, message):
+    def test_wrong_answers_are_detected(self, case, stand_in, message):
         X, y = make_data(case, "float64")
         assert message in judge(case, stand_in.prepare(case, X, y, 2, 0).answer(), 2, X, y)[1]
 
-    def test_another_network_is_seen(self):
+    def test_a_different_network_is_detected(self):
         X, y = make_data(CASE, "float64")
         answer = StandIn("other").prepare(replace(CASE, hidden=(5,)), X, y, 2, 0).answer()
         assert "asked for [(3, 4), (4, 1)]" in judge(CASE, answer, 2, X, y)[1]
 
-    def test_the_band_holds_for_the_cases_own_epochs(self):
+    def test_loss_band_applies_to_the_default_epochs_only(self):
         X, y = make_data(CASE, "float64")
         answer = StandIn("other", output_bias=50.0).prepare(CASE, X, y, 7, 0).answer()
         assert judge(CASE, answer, 7, X, y)[1] is None
 
-    def test_the_worst_difference_counts(self):
+    def test_difference_is_the_largest_one(self):
         assert difference([1.0, 1.0], [1.0, 1.25]) == pytest.approx(0.2)
 
 
@@ -191,7 +191,7 @@ class TestMeasure:
         assert result.seconds == {"fastmlp": [1, 1, 1], "other": [1, 1, 1]}
         assert result.losses["other"] == pytest.approx([np.log(2)] * 3)
 
-    def test_convergence_warnings_are_silent_and_no_others(self):
+    def test_only_convergence_warnings_are_silenced(self):
         measure(CASE, "float32", [StandIn("fastmlp")], pairs=1)  # its fit warns, and pytest turns warnings to errors
 
     def test_same_answers_agree(self):
@@ -207,7 +207,7 @@ class TestMeasure:
         assert "final losses" in one.wrong
         assert "WRONG ANSWER" in report.format_row(one, result)
 
-    def test_float32_is_allowed_more_than_float64(self):
+    def test_float32_has_a_larger_tolerance_than_float64(self):
         losses = {"fastmlp": [1.0], "other": [1.001]}
         seconds = {"fastmlp": [1.0], "other": [2.0]}
         wrong = [
@@ -217,7 +217,7 @@ class TestMeasure:
         assert wrong[0] is None
         assert "1.0e-03 apart, allowed 1e-08" in wrong[1]
 
-    def test_a_failing_peer_is_named_and_the_rest_goes_on(self):
+    def test_a_failing_peer_is_named_and_the_others_are_measured(self):
         failing = StandIn("other", error=ValueError("weights are not finite"))
         result = measure(CASE, "float32", [StandIn("fastmlp"), failing], pairs=2)
         assert len(result.seconds["fastmlp"]) == 2
@@ -231,12 +231,12 @@ class TestMeasure:
 
 
 class TestMachine:
-    def test_description_is_plain_and_names_no_path(self):
+    def test_description_is_json_and_contains_no_path(self):
         text = json.dumps(describe_machine())
         assert str(Path(__file__).parents[2]) not in text
         assert {"cpu", "simd", "cores", "caches", "packages", "blas", "commit", "date"} <= set(json.loads(text))
 
-    def test_the_kernels_of_blas_are_told(self):
+    def test_description_names_the_blas_kernels(self):
         """A variable can choose slow ones, which would flatter us."""
         machine = describe_machine()
         assert machine["blas"]
@@ -244,7 +244,7 @@ class TestMachine:
         assert f"BLAS: {'; '.join(machine['blas'])}" in report.format_machine(machine)
 
     @pytest.mark.parametrize("threads", [1, 2])
-    def test_some_cores_and_back(self, threads, monkeypatch):
+    def test_affinity_is_set_and_restored(self, threads, monkeypatch):
         if not hasattr(os, "sched_getaffinity") or len(all_cores()) < threads:
             pytest.skip("this system cannot pin, or has too few cores")
         monkeypatch.setenv("XLA_FLAGS", "--own")
@@ -265,11 +265,11 @@ class TestPeers:
         assert "MLPClassifier" in EstimatorPeer("other", "json").missing()
         assert EstimatorPeer("scikit-learn", "sklearn.neural_network").missing() is None
 
-    def test_the_subject_comes_first(self):
+    def test_fastmlp_is_measured_first(self):
         assert [peer.name for peer in find_peers(["scikit-learn", "fastmlp"])] == ["fastmlp", "scikit-learn"]
 
     @pytest.mark.parametrize("task", ["classification", "regression"])
-    def test_scikit_learn_trains_what_was_asked_for(self, task):
+    def test_scikit_learn_trains_the_requested_case(self, task):
         case = replace(CASE, task=task, classes=1 if task == "regression" else 2, peers=("scikit-learn",))
         peers = find_peers(["scikit-learn"])
         result = measure(replace(case, loss_band=(0, 10)), "float32", peers, pairs=1)

@@ -62,12 +62,12 @@ class TestCommand:
         assert run(StandIn("fastmlp", 0.3), StandIn("other")) == 1
         assert "WRONG ANSWER: final losses" in capsys.readouterr().out
 
-    def test_fastmlp_alone_is_judged_too(self, run, capsys):
+    def test_fastmlp_without_peers_is_judged(self, run, capsys):
         assert run(StandIn("fastmlp")) == 0
         assert run(StandIn("fastmlp", 50.0)) == 1
         assert "WRONG ANSWER: fastmlp: final loss" in capsys.readouterr().out
 
-    def test_a_case_is_trained_in_its_types_alone(self, run, monkeypatch, capsys):
+    def test_a_case_is_trained_only_in_its_types(self, run, monkeypatch, capsys):
         monkeypatch.setitem(globals(), "CASE", replace(CASE, dtypes=("float32",)))
         assert run(StandIn("fastmlp"), StandIn("other")) == 0
         assert "small          float64  is trained in float32 alone" in capsys.readouterr().out
@@ -81,7 +81,7 @@ class TestCommand:
         assert content["missing"] == {"other": "No module named 'other'"}
         assert all("other" not in one["seconds"] for one in content["measurements"])
 
-    def test_a_missing_peer_that_was_asked_for_fails(self, run, capsys):
+    def test_a_missing_peer_that_was_requested_fails(self, run, capsys):
         gone = StandIn("other", reason="not installed")
         assert run(StandIn("fastmlp"), gone, arguments=["--peers", "fastmlp,other"]) == 2
 
@@ -91,7 +91,7 @@ class TestCommand:
         assert "MISSING: fastmlp (not built)" in out
         assert GEOMETRIC_MEAN not in out
 
-    def test_a_record_is_read_as_it_was_written(self, run, tmp_path, capsys):
+    def test_a_record_survives_a_round_trip(self, run, tmp_path, capsys):
         first, second = tmp_path / "first.json", tmp_path / "second.json"
         run(StandIn("fastmlp"), StandIn("other"), StandIn("stranger"), arguments=["--json", str(first)])
         goals = capsys.readouterr().out.partition("\ngoal ")[2]
@@ -102,7 +102,7 @@ class TestCommand:
         assert capsys.readouterr().out.partition("\ngoal ")[2] == goals
         assert second.read_text(encoding="utf-8") == first.read_text(encoding="utf-8")
 
-    def test_both_numbers_of_threads_each_in_its_process(self, monkeypatch, capsys):
+    def test_each_number_of_threads_runs_in_its_own_process(self, monkeypatch, capsys):
         monkeypatch.setattr(command, "all_cores", lambda: [0, 1])
         asked = []
 
@@ -115,18 +115,18 @@ class TestCommand:
         assert [line[line.index("--threads") + 1] for line in asked] == ["1", "2"]
         assert all("--cases tiny" in " ".join(line) and "--epochs 3" in " ".join(line) for line in asked)
 
-    def test_a_process_that_dies_is_told(self, monkeypatch, capsys):
+    def test_a_process_that_dies_is_reported(self, monkeypatch, capsys):
         monkeypatch.setattr(command, "all_cores", lambda: [0, 1])
         monkeypatch.setattr(command.subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=-9))
         assert command.main(["--cases", "tiny"]) == 1
         assert "Failed, one thread: its process ended with code -9" in capsys.readouterr().out
 
-    def test_a_chart_that_cannot_be_drawn_is_told_before_anything_is_measured(self, monkeypatch, capsys):
+    def test_missing_matplotlib_is_reported_before_measuring(self, monkeypatch, capsys):
         monkeypatch.setattr(command, "find_spec", lambda name: None)
         assert command.main(["--chart", "chart.png"]) == 2
         assert "needs matplotlib" in capsys.readouterr().err
 
-    def test_unknown_names(self, capsys):
+    def test_unknown_names_are_refused(self, capsys):
         assert command.main(["--cases", "huge"]) == 2
         assert command.main(["--suites", "nothing"]) == 2
         assert command.main(["--peers", "nobody"]) == 2

@@ -20,7 +20,7 @@ def line(what, ratio, wrong=None, dtype="float32"):
 
 
 class TestParent:
-    def test_nothing_limits_the_child(self):
+    def test_thread_limits_are_removed_from_the_environment(self):
         given = {
             "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1",
             "OMP_THREAD_LIMIT": "1", "VECLIB_MAXIMUM_THREADS": "1", "LOKY_MAX_CPU_COUNT": "1", "HOME": "home",
@@ -30,7 +30,7 @@ class TestParent:
         assert set(free) == {"HOME", "PYTHONPATH"}
         assert free["PYTHONPATH"].endswith("elsewhere")
 
-    def test_rows_become_findings_and_the_least_comes_last(self, monkeypatch):
+    def test_rows_become_findings_with_the_minimum_last(self, monkeypatch):
         rows = [line("a", EVEN), line("b", LOSES), line("a", EVEN, dtype="float64")]
         monkeypatch.setattr(defaults, "read_rows", lambda arguments: iter(rows))
         found = list(defaults.measure_defaults(["float32", "float64"], 3))
@@ -40,7 +40,7 @@ class TestParent:
         ]  # fmt: skip
         assert found[1].value == Spread(**LOSES)
 
-    def test_a_wrong_answer_is_told_after_the_other_rows(self, monkeypatch):
+    def test_a_wrong_answer_is_raised_after_the_other_rows(self, monkeypatch):
         rows = [line("a", None, "losses differ"), line("b", EVEN)]
         monkeypatch.setattr(defaults, "read_rows", lambda arguments: iter(rows))
         found = defaults.measure_defaults(["float32"], 3)
@@ -48,18 +48,18 @@ class TestParent:
         with pytest.raises(AssertionError, match="a, float32: losses differ"):
             next(found)
 
-    def test_a_child_that_fails_is_told(self, capfd):
+    def test_a_failing_child_is_reported(self, capfd):
         with pytest.raises(RuntimeError, match="its process ended with code 1"):
             list(defaults.read_rows({"dtypes": ["float32"], "pairs": 1, "epochs": 1, "names": ["huge"]}))
         assert "no case is called huge" in capfd.readouterr().err
 
-    def test_a_child_that_trains(self, monkeypatch):
+    def test_a_child_measures_a_fit(self, monkeypatch):
         monkeypatch.setenv("OMP_NUM_THREADS", "1")
         found = list(defaults.measure_defaults(["float32"], 1, 1, ["online"]))
         assert [one.what for one in found] == ["defaults: fit online", defaults.LEAST]
         assert found[0].value.median > 0
 
-    def test_it_is_measured_outside_of_the_limits(self, monkeypatch, capsys):
+    def test_defaults_are_measured_on_all_cores(self, monkeypatch, capsys):
         """Once the session has all its cores back; its findings are the session's."""
         cores = []
 
@@ -73,25 +73,25 @@ class TestParent:
 
 
 class TestChild:
-    def test_nobody_is_told_how_many_threads_to_use(self):
+    def test_number_of_threads_is_left_at_its_default(self):
         assert as_it_comes.OURS.n_jobs is None
         for peer in (as_it_comes.OURS, as_it_comes.THEIRS):
             model = as_it_comes.make_estimator(peer, as_it_comes.SEARCHED)
             assert model.get_params().get("n_jobs") is None
 
-    def test_what_is_trained(self):
+    def test_trained_cases(self):
         assert as_it_comes.find_trainings(None) == [*CASES, as_it_comes.WIDER]
         assert [case.name for case in as_it_comes.find_trainings(["wide", "simplechains"])] == ["wide"]
         networks = {(tuple(case.widths), case.batch) for case in as_it_comes.find_trainings(None)}
         assert {((784, 512, 512, 10), 512), ((784, 2048, 2048, 10), 1024)} <= networks
 
-    def test_predictions_of_many_rows(self):
+    def test_predicted_shapes_include_large_layers(self):
         for dtype in ("float32", "float64"):
             found = as_it_comes.many_rows(dtype)
             assert {(2000, 2048), (784, 1024, 1024)} <= {tuple(cell.widths[:-1]) for cell in found}
             assert all(cell.rows >= 1_000 and cell.dtype == dtype for cell in found)
 
-    def test_all_rows(self, monkeypatch):
+    def test_all_rows_are_measured(self, monkeypatch):
         monkeypatch.setattr(as_it_comes, "CASES", ())
         monkeypatch.setattr(as_it_comes, "WIDER", CASES[1])
         monkeypatch.setattr(as_it_comes, "time_cell", lambda cell, threads, pairs: Timing(cell, threads, [1.0], [2.0]))
@@ -105,7 +105,7 @@ class TestChild:
         ]
         assert all(json.dumps(one) for one in rows)
 
-    def test_calls_take_turns_after_one_that_is_judged(self, monkeypatch):
+    def test_calls_alternate_after_one_that_is_judged(self, monkeypatch):
         order, clock = [], iter([1.0, 2.0, 1.0, 6.0, 2.0, 8.0])
         monkeypatch.setattr(as_it_comes, "time_calls", lambda call, count: call() is not None and next(clock))
         calls = [lambda name=name: order.append(name) or np.ones(3) for name in "ab"]
@@ -113,7 +113,7 @@ class TestChild:
         assert "".join(order) == "ab" * 4
         assert found == line("search", {"median": 4.0, "low": 2.0, "high": 6.0}, dtype="float64")
 
-    def test_other_scores_are_wrong(self):
+    def test_different_scores_are_wrong(self):
         found = as_it_comes.time_scores("search", "float64", [lambda: np.ones(3), lambda: np.full(3, 0.9)], 3)
         assert found == line("search", None, "scores 1.0e-01 apart, allowed 0.01", "float64")
         found = as_it_comes.time_scores("search", "float64", [lambda: np.full(3, np.nan), lambda: np.ones(3)], 3)

@@ -26,21 +26,21 @@ class TestGoals:
     @pytest.mark.parametrize(
         ("a", "b", "reached"), [(2.0, 8.0, True), (2.0, 7.9, False), (1.9, 99.0, False), (4.0, 4.0, True)]
     )
-    def test_mean_and_each(self, a, b, reached):
+    def test_goal_needs_the_mean_and_each_case(self, a, b, reached):
         outcome = judge(GOAL, ratio("a", a), ratio("b", b))
         assert outcome.reached is reached
         assert "of 2 cases, lowest" in outcome.found
 
-    def test_what_is_not_measured_is_not_reached(self):
+    def test_an_unmeasured_case_leaves_the_goal_open(self):
         outcome = judge(GOAL, ratio("a", 100.0))
         assert outcome.reached is None
         assert outcome.found.endswith("; without b float32")
         assert judge(GOAL).found == "not in this run"
 
-    def test_one_that_misses_is_enough(self):
+    def test_one_case_below_the_limit_fails_the_goal(self):
         assert judge(GOAL, ratio("a", 1.0)).reached is False
 
-    def test_a_wrong_answer_reaches_nothing(self):
+    def test_a_wrong_answer_fails_the_goal(self):
         outcome = judge(GOAL, ratio("a", 100.0), ratio("b", 100.0, wrong="losses differ"))
         assert (outcome.reached, outcome.found) == (False, "wrong answer: b float32: losses differ")
 
@@ -50,14 +50,14 @@ class TestGoals:
         assert judge(several, ratio("a", 9.0)).found == "needs several threads"
         assert judge(several, ratio("a", 9.0, threads=2), threads=[2]).reached is True
 
-    def test_the_best_of_several_peers_counts(self):
+    def test_the_fastest_of_several_peers_counts(self):
         goal = Goal("", (Number("a", peers=("x", "y"), also=("z",)),), each=2)
         x, y, z = ratio("a", 3.0, "x"), ratio("a", 2.5, "y"), ratio("a", 1.5, "z")
         assert judge(goal, x, y).reached is True
         assert judge(goal, x, y, z).reached is False
         assert judge(goal, x, z).reached is None  # y may be better than both
 
-    def test_at_most(self):
+    def test_goal_with_an_upper_limit(self):
         goal = Goal("", (Number("call", unit="µs"),), at_most=8, beside=(Number("call", peers=("x",), unit="µs"),))
         found = [Finding("call", "float32", 1, Spread(value, value, value), "µs", peer) for value, peer in
                  ((8.0, None), (9.0, "x"))]  # fmt: skip
@@ -74,7 +74,7 @@ class TestGoals:
         assert "--epochs 2" in text
         assert "Missing, one thread: jax (not installed)" in text
 
-    def test_every_goal_is_reached_where_everything_is_fast(self):
+    def test_every_goal_is_reachable(self):
         """No goal looks for a number that nobody measures under that name: the names are those of the sessions."""
         for goal in GOALS:
             comparisons = [
@@ -91,7 +91,7 @@ class TestGoals:
 
 class TestChart:
     @pytest.mark.parametrize("ending", ["png", "svg"])
-    def test_a_file_is_drawn(self, ending, tmp_path):
+    def test_chart_is_written(self, ending, tmp_path):
         pytest.importorskip("matplotlib")
         from benchmarks.chart import draw_chart
 
@@ -105,7 +105,7 @@ class TestChart:
         if ending == "svg":
             assert "_nolegend_" not in file.read_text(encoding="utf-8")
 
-    def test_nothing_to_draw_is_told(self, tmp_path):
+    def test_an_empty_chart_is_refused(self, tmp_path):
         pytest.importorskip("matplotlib")
         from benchmarks.chart import draw_chart
 

@@ -48,7 +48,7 @@ def train_beside(peer, case, dtype):
 
 class TestStart:
     @pytest.mark.parametrize("activation", ["relu", "logistic"])
-    def test_weights_and_orders_are_scikit_learns(self, activation):
+    def test_weights_and_orders_equal_scikit_learn(self, activation):
         case = replace(CASE, activation=activation)
         start, seen = Start(case, np.float32, 7), []
         X = np.arange(40, dtype=np.float32)[:, np.newaxis] * np.ones((1, 3), np.float32)
@@ -66,11 +66,11 @@ class TestStart:
         orders = [order.copy() for order in start.orders(3)]
         np.testing.assert_array_equal(np.concatenate(orders), np.concatenate([rows for rows, _ in seen]))
 
-    def test_rows_stay_in_order_where_nothing_is_shuffled(self):
+    def test_rows_keep_their_order_without_shuffling(self):
         for order in Start(CASES["in order"], np.float32, 0).orders(2):
             np.testing.assert_array_equal(order, np.arange(30))
 
-    def test_first_rate(self):
+    def test_first_learning_rate_of_adam(self):
         np.testing.assert_allclose(rates(Adam, 2)[0], 1e-3 * np.sqrt(1e-3) / 0.1)
 
 
@@ -93,7 +93,7 @@ class TestPeers:
 
 
 class TestCalls:
-    def test_loops_of_calls_take_turns(self, monkeypatch):
+    def test_loops_of_calls_alternate(self, monkeypatch):
         order, clock, timed = [], iter(range(0, 1000, 10)), calls.time_calls
         monkeypatch.setattr(calls, "count_calls", lambda call, seconds: 2)
         monkeypatch.setattr(calls, "time_calls", lambda call, count: timed(call, count, lambda: next(clock)))
@@ -105,7 +105,7 @@ class TestCalls:
         assert calls.measure_calls(named, pairs=3, loops=1) == {"a": [5.0] * 3, "b": [5.0] * 3}
         assert "".join(order) == "aabb" * 3
 
-    def test_a_loop_fills_its_time(self, monkeypatch):
+    def test_number_of_calls_fills_the_given_time(self, monkeypatch):
         monkeypatch.setattr(calls, "time_calls", lambda call, count, clock: 1e-3 * count)
         assert calls.count_calls(lambda: None, seconds=0.1) == 100
 
@@ -114,27 +114,27 @@ class TestCalls:
         assert [one.what for one in found] == ["exp", "tanh", "log"] * 2
         assert all(one.value.median > 0 and one.peer == "numpy" for one in found)
 
-    def test_a_wrong_function_is_seen(self, monkeypatch):
+    def test_a_wrong_function_is_detected(self, monkeypatch):
         monkeypatch.setattr(functions.np, "tanh", np.sin)
         with pytest.raises(AssertionError, match=r"tanh in float32: .* ulp"):
             list(functions.measure_functions(["float32"], 1, 1, seconds=1e-4))
 
 
 class TestRoofline:
-    def test_shares_are_shares(self):
+    def test_shares_of_the_roofline_are_below_100_percent(self):
         case = replace(CASE, rows=100, features=9, classes=3, hidden=(33, 20), batch=48)
         found = {one.what: one for one in roofline.measure_roofline(case, "float32", 2, 1, seconds=1e-3)}
         assert set(found) == {"best tile in cache", "small: whole step", "small: products alone"}
         assert 0 < found["small: whole step"].value.median < 100
 
-    def test_one_tile_is_the_product(self):
+    def test_operations_of_a_tile_call(self):
         call, operations = roofline.make_tile_call("float64", 8, 16)
         call()
         assert operations % (2 * 8 * 16 * roofline.REPEATS) == 0
 
 
 class TestPredicting:
-    def test_everyone_predicts_the_same(self, monkeypatch):
+    def test_all_libraries_predict_the_same(self, monkeypatch):
         monkeypatch.setattr(predicting, "NETWORKS", ((5, 7),))
         monkeypatch.setattr(predicting, "ROWS", (1, 9))
         monkeypatch.setattr(predicting, "LARGE", (((5, 7, 6), 11),))
@@ -149,14 +149,14 @@ class TestPredicting:
         shapes = ("5,000 rows, 784-1024-1024-10", "4,000 rows, 2000-2048-10")
         assert {f"predict_proba, {shape}" for shape in shapes} <= named
 
-    def test_another_answer_is_seen(self, monkeypatch):
+    def test_a_different_prediction_is_detected(self, monkeypatch):
         monkeypatch.setattr(predicting, "NETWORKS", ((5, 7),))
         monkeypatch.setattr(MLPClassifier, "predict_proba", lambda self, X: np.full((len(X), 2), 0.5))
         with pytest.raises(AssertionError, match="fastmlp does not predict"):
             list(predicting.measure_predicting(1, 1, seconds=1e-4))
 
     @pytest.mark.parametrize("outputs", [1, 10])
-    def test_the_graph_is_the_network(self, outputs):
+    def test_onnx_graph_equals_the_network(self, outputs):
         pytest.importorskip("onnx")
         pytest.importorskip("onnxruntime")
         model, other = predicting.make_models((5, 7, 6), 1, outputs)
@@ -165,7 +165,7 @@ class TestPredicting:
 
 
 class TestStarting:
-    def test_seconds_above_scikit_learns(self):
+    def test_seconds_above_scikit_learn(self):
         """Pair by pair; the folder is new for the cold cache, the same for the warm one, and gone afterwards."""
         seconds, seen = iter([2.0, 7.0, 2.5, 3.0, 9.0, 3.25, 2.0, 6.5, 2.75]), []
 
@@ -183,13 +183,13 @@ class TestStarting:
         assert len({folder for _, folder, _ in seen}) == 3
         assert not any(Path(folder).exists() for _, folder, _ in seen)
 
-    def test_a_process_that_leaves_its_code_in_the_folder(self, tmp_path, monkeypatch):
+    def test_a_process_keeps_its_code_in_the_folder(self, tmp_path, monkeypatch):
         """Of one kernel, to be quick."""
         load = "import sys\nfrom fastmlp import warmup\nwarmup.all_kernels()[0].load(sys.argv[2])\n"
         monkeypatch.setattr(starting, "PROGRAM", load)
         assert starting.start_process("fastmlp", str(tmp_path)) > 0
         assert list(tmp_path.rglob("*.o"))
 
-    def test_a_process_that_fails_is_told(self, tmp_path):
+    def test_a_failing_process_is_reported(self, tmp_path):
         with pytest.raises(RuntimeError, match=r"a process with no_such_module failed.*No module named"):
             starting.start_process("no_such_module", str(tmp_path))

@@ -33,7 +33,7 @@ def has(cell, wanted):
 
 class TestGrid:
     @pytest.mark.parametrize("values", [PREDICTING, TRAINING], ids=["predicting", "training"])
-    def test_every_pair_of_values_occurs_unless_no_cell_with_it_is_allowed(self, values, cells):
+    def test_every_allowed_pair_of_values_occurs(self, values, cells):
         mine = [cell for cell in cells if cell.call in values["call"]]
         missing = [wanted for wanted in pairs_of(values) if not any(has(cell, wanted) for cell in mine)]
         assert len(missing) < 30
@@ -44,7 +44,7 @@ class TestGrid:
                 assert not grid.allowed([Cell(**drawn)])
             assert not grid.allowed(grid.cheapest(values, wanted))
 
-    def test_every_shape_of_a_prediction_occurs_unless_it_is_too_dear(self, cells):
+    def test_every_affordable_prediction_shape_occurs(self, cells):
         shapes = {(cell.rows, cell.features, cell.hidden) for cell in cells if not cell.trains}
         every = [dict(wanted) for wanted in grid.combine(PREDICTING, grid.SHAPE)]
         missing = [shape for shape in every if tuple(shape.values()) not in shapes]
@@ -54,7 +54,7 @@ class TestGrid:
             dense = Cell("predict", "1 target", dtype="float32", **shape)
             assert not grid.allowed([sparse, dense])
 
-    def test_every_solver_meets_each_kind_of_input_in_each_call(self, cells):
+    def test_every_solver_is_combined_with_each_kind_of_input(self, cells):
         met = {(cell.call, cell.solver, cell.inputs) for cell in cells if cell.trains}
         assert {one for one in met if one[0] == "partial_fit"} == {
             ("partial_fit", solver, inputs) for solver in ("sgd", "adam") for inputs in TRAINING["inputs"]
@@ -63,14 +63,14 @@ class TestGrid:
             ("fit", solver, inputs) for solver in TRAINING["solver"] for inputs in TRAINING["inputs"]
         }
 
-    def test_small_values_are_covered_without_exception(self, monkeypatch):
+    def test_small_grids_are_covered_completely(self, monkeypatch):
         monkeypatch.setattr(grid, "possible", lambda cell: True)
         found = list(grid.cover(SMALL, list(combinations(SMALL, 2))))
         assert all(any(has(cell, wanted) for cell in found) for wanted in pairs_of(SMALL))
         assert len(found) < 40  # of 3⁹ or so
         assert found == list(grid.cover(SMALL, list(combinations(SMALL, 2))))
 
-    def test_what_is_not_named_is_possible_and_affordable(self, cells):
+    def test_unnamed_cells_are_possible_and_affordable(self, cells):
         assert len(set(cells)) == len(cells)
         assert all(grid.possible(cell) for cell in cells)
         for cell in set(cells) - set(NAMED):
@@ -90,10 +90,10 @@ class TestGrid:
             *(f"predict, 1 row, 20-100, 2 classes, float64, relu, {inputs}" for inputs in PREDICTING["inputs"]),
         ],
     )  # fmt: skip
-    def test_what_was_found_slow_is_always_measured(self, words, cells):
+    def test_cells_that_were_once_slow_are_always_measured(self, words, cells):
         assert any(str(cell).startswith(words) for cell in cells)
 
-    def test_what_libraries_cannot_do_is_left_out(self):
+    def test_impossible_cells_are_excluded(self):
         assert not grid.possible(Cell("predict_proba", "1 target", 8, 4, (), "float32"))
         assert not grid.possible(Cell("score", "1 target", 1, 4, (), "float32"))
         assert not grid.possible(Cell("partial_fit", "1 target", 8, 4, (), "float32", solver="lbfgs"))
@@ -101,7 +101,7 @@ class TestGrid:
         assert not grid.possible(Cell("fit", "1 target", 8, 4, (), "float32", option="early_stopping"))
         assert all(grid.possible(cell) for cell in CALLS.values())
 
-    def test_choosing(self, cells):
+    def test_cells_are_chosen_by_number_or_words(self, cells):
         assert grid.choose_cells(cells, None, ["float32", "float64"]) == cells
         sample = grid.choose_cells(cells, "12", ["float32"])
         assert len(set(sample)) == 12
@@ -115,7 +115,7 @@ class TestGrid:
 
 
 class TestCells:
-    def test_name(self):
+    def test_name_of_a_cell(self):
         assert str(CALLS["sgd"]) == "fit, 40 rows, 6-7, 2 classes, float64, relu, array, sgd, sample_weight"
         assert str(Cell("predict", "1 target", 1_000, 5, (), "float32", inputs="list")) == (
             "predict, 1,000 rows, 5, 1 target, float32, relu, list"
@@ -133,13 +133,13 @@ class TestCells:
             ("other calls", Cell("score", "1 target", 8, 4, (), "float32")),
         ],
     )
-    def test_groups(self, group, cell):
+    def test_group_of_a_cell(self, group, cell):
         assert find_group(cell) == group
 
     def test_every_group_has_cells(self, cells):
         assert {find_group(cell) for cell in cells} == set(GROUPS)
 
-    def test_weights_and_cost_by_hand(self):
+    def test_weights_and_cost_match_a_count_by_hand(self):
         cell = Cell("predict", "3 targets", 1_000, 10, (20, 30), "float32", "identity")
         assert cell.widths == [10, 20, 30, 3]
         assert cell.weights == 200 + 600 + 90
@@ -186,32 +186,32 @@ class TestInputs:
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 class TestJudge:
     @pytest.mark.parametrize("name", CALLS)
-    def test_a_right_answer(self, name):
+    def test_correct_answers_are_accepted(self, name):
         assert judge.judge(CALLS[name], *make_sides(CALLS[name], 1)) is None
 
     @pytest.mark.parametrize("name", [name for name, cell in CALLS.items() if not cell.trains])
-    def test_other_weights_are_seen_in_a_prediction(self, name):
+    def test_different_weights_are_detected_in_predictions(self, name):
         ours, theirs = make_sides(CALLS[name], 1)
         theirs.model.coefs_[-1] *= -1
         assert "scikit-learn's" in judge.judge(CALLS[name], ours, theirs)
 
     @pytest.mark.parametrize("name", [name for name, cell in CALLS.items() if cell.trains])
     @pytest.mark.parametrize("change", [{"learning_rate_init": 1e-1, "max_iter": 1}, {"alpha": 100.0}])
-    def test_another_training_is_seen(self, name, change):
+    def test_a_different_training_is_detected(self, name, change):
         ours, theirs = make_sides(CALLS[name], 1)
         theirs.model.set_params(**change)
         if CALLS[name].call == "partial_fit":
             theirs.model.coefs_[0] *= 1.1
         assert judge.judge(CALLS[name], ours, theirs) is not None
 
-    def test_a_training_that_does_nothing_is_seen(self):
+    def test_a_training_without_effect_is_detected(self):
         ours, theirs = make_sides(CALLS["sgd"], 1)
         ours.call()
         ours.model.coefs_ = judge.Start(CALLS["sgd"], "float64", 0).weights
         wrong = judge.judge(CALLS["sgd"], Side(ours.model, lambda: None), theirs)
         assert wrong.startswith("weights 1.0e+00 of their way")
 
-    def test_shapes_types_and_iterations(self):
+    def test_different_shapes_types_and_iterations_are_detected(self):
         cell, answer = CALLS["values"], np.zeros((3, 2))
         assert "shape (3, 2) instead of (3, 1)" in judge.judge_outputs(cell, answer, answer[:, :1])
         assert "nan from" in judge.judge_outputs(cell, answer + np.nan, answer)
@@ -264,7 +264,7 @@ class TestTiming:
         assert one.ours == pytest.approx([1.0, 1.0, 2.0])
         assert set(clocks.seen) == {timing.process_time}
 
-    def test_below_its_limit_a_cell_is_measured_again_and_everything_counts(self, clocks):
+    def test_a_slow_cell_is_measured_again_and_all_rounds_count(self, clocks):
         clocks.seconds.update(ours=[1.0] * 9, theirs=[0.5, 0.5, 0.5, 3.0, 3.0, 3.0, 4.0, 4.0, 4.0])
         one = time_cell(CALLS["values"], 2, 3)
         assert one.ratio.median == 1.75  # of 0.5 and 3, three times each

@@ -21,7 +21,7 @@ def timed(cell, ratio, wrong=None):
 
 
 class TestWalk:
-    def test_summary_by_hand(self):
+    def test_summary_matches_a_calculation_by_hand(self):
         first, second = CALLS["labels"], Cell("predict", "1 target", 8, 4, (), "float32", inputs="list")
         found = {(one.what, one.dtype): one.value for one in walk.summarise([timed(first, 2.0), timed(second, 8.0)])}
         assert found["sweep: predict, mean of 2 cells", "float32"] == Spread(4.0, 2.0, 8.0)
@@ -29,7 +29,7 @@ class TestWalk:
         assert found[walk.describe_least("few rows of other inputs"), "float32"].median == 8.0
         assert len(found) == 4
 
-    def test_wrong_answers_are_left_out_of_the_summary(self):
+    def test_summary_excludes_wrong_answers(self):
         timings = [timed(CALLS["labels"], 2.0), timed(CALLS["probabilities"], 0.0, "another answer")]
         assert {one.value.median for one in walk.summarise(timings)} == {2.0}
 
@@ -42,7 +42,7 @@ class TestWalk:
         assert all(one.unit == "×" and one.peer == "scikit-learn" for one in found)
         assert {one.dtype for one in found} == {"float32", "float64"}
 
-    def test_frames_are_left_out_without_pandas(self, monkeypatch):
+    def test_data_frames_are_skipped_without_pandas(self, monkeypatch):
         monkeypatch.setattr(walk, "find_spec", lambda name: None)
         cell = Cell("predict", "1 target", 8, 4, (), "float32", inputs="frame")
         assert walk.missing_frames() == "No module named 'pandas'"
@@ -66,7 +66,7 @@ class TestCommand:
 
         return run
 
-    def test_what_is_below_its_limit_is_printed_and_nothing_else(self, run, capsys):
+    def test_only_cells_below_their_limit_are_printed(self, run, capsys):
         assert run(timed(CALLS["labels"], 0.5), timed(CALLS["values"], 1.05), timed(CALLS["sgd"], 1.02)) == 0
         out = capsys.readouterr().out
         assert "0.50 × (0.50–0.50)   SLOWER " in out
@@ -76,7 +76,7 @@ class TestCommand:
         goal = next(line for line in out.splitlines() if line.startswith("every call of the sweep"))
         assert " NO " in goal
 
-    def test_a_sweep_that_ends_empty(self, run, capsys):
+    def test_a_sweep_without_slow_cells(self, run, capsys):
         assert run(*(timed(cell, 9.0) for cell in CALLS.values())) == 0
         out = capsys.readouterr().out
         assert f"{len(CALLS)} cells: 0 slower than scikit-learn, 0 below their limit, 0 wrong" in out
@@ -87,7 +87,7 @@ class TestCommand:
         assert run(timed(CALLS["labels"], 0.0, "2 of 30 labels are not scikit-learn's")) == 1
         assert "WRONG ANSWER: predict, 30 rows" in capsys.readouterr().out
 
-    def test_every_time_is_in_the_record(self, run, tmp_path, capsys):
+    def test_the_record_contains_every_time(self, run, tmp_path, capsys):
         first, second = tmp_path / "first.json", tmp_path / "second.json"
         timings = [Timing(CALLS["sgd"], 1, [1.0, 2.0], [3.0, 4.0]), timed(CALLS["labels"], 0.0, "another answer")]
         run(*timings, arguments=["--json", str(first)])
@@ -99,7 +99,7 @@ class TestCommand:
         command.main(["--read", str(first), "--json", str(second)])
         assert second.read_text(encoding="utf-8") == first.read_text(encoding="utf-8")
 
-    def test_each_suite_goes_where_it_belongs(self, monkeypatch):
+    def test_each_suite_runs_with_its_number_of_threads(self, monkeypatch):
         monkeypatch.setattr(command, "all_cores", lambda: [0, 1])
         monkeypatch.setattr(session, "all_cores", lambda: [0, 1])
         asked = []
@@ -113,7 +113,7 @@ class TestCommand:
         ]  # fmt: skip
         assert {plan.cells for plan in asked} == {"5"}
 
-    def test_what_is_measured_where_nobody_says(self):
+    def test_default_suites(self):
         one, both = SessionConfig(1, ["float32"], 5, cores=2), SessionConfig(2, ["float32"], 5, cores=2)
         assert [name for name in SUITES if not one.wants(name)] == ["defaults"]
         assert [name for name in SUITES if both.wants(name)] == ["training", "predicting", "defaults"]
@@ -122,14 +122,14 @@ class TestCommand:
         assert [name for name in SUITES if SessionConfig(1, [], 5, cells="9").wants(name)] == ["sweep"]
         assert [name for name in SUITES if SessionConfig(2, [], 5, cases=["tiny"], cores=2).wants(name)] == ["training"]
 
-    def test_a_line_of_the_table(self):
+    def test_format_of_a_table_line(self):
         line = report.format_timing(Timing(CALLS["values"], 1, [2e-6, 2e-6], [3e-6, 5e-6]))
         assert line == (
             "  2.00 × (1.50–2.50)                   2 µs  predict, 5 rows, 6-7, 3 targets, float64, logistic, array"
             "  (predictions of arrays: ≥ 1.1)"
         )
 
-    def test_findings_are_of_the_sweep(self):
+    def test_findings_name_the_sweep(self):
         finding = next(walk.summarise([timed(CALLS["values"], 2.0)]))
         assert isinstance(finding, Finding)
         assert str(finding) == "sweep: predict, mean of 1 cells, float64 against scikit-learn: 2.00 × (2.00–2.00)"
