@@ -26,6 +26,7 @@ file              content
 `as_it_comes.py`  what the process of `defaults.py` measures
 `session.py`      all measurements of one process
 `goals.py`        performance goals, and which of them were reached
+`second_order.py` solvers with second derivatives compared with Adam (a program of its own)
 `machine.py`      description of the machine
 `report.py`       printed tables
 `record.py`       the JSON file

@@ -5,7 +5,7 @@ from numba import carray
 from fastmlp.compiler.numba_backend import POINTER, SIZE, kernel
 from fastmlp.kernels.linalg.register_tiles import FROM_BIAS
 from fastmlp.kernels.loop.forward_backward import multiply_backward, multiply_forward
-from fastmlp.kernels.lowlevel.pointers import call
+from fastmlp.kernels.lowlevel.calls import call_multiply, call_weight_gradient
 from fastmlp.kernels.lowlevel.records import LAYER_POINTER, TASK_POINTER
 from fastmlp.kernels.lowlevel.subnormals import flush_subnormals, restore_mode
 from fastmlp.kernels.math import elementary
@@ -41,7 +41,7 @@ def log(out, inp, n):
 def multiply_often(multiply, out, a, b, bias, rows, columns, depth, repeats):
     """out (rows, columns) = bias + a (rows, depth) @ b (depth, columns), all contiguous, so many times."""
     for _ in range(repeats):
-        call(multiply, (out, columns, out, a, depth, 1, b, columns, 0, bias, rows, columns, depth, FROM_BIAS))
+        call_multiply(multiply, out, columns, out, a, depth, 1, b, columns, 0, bias, rows, columns, depth, FROM_BIAS)
 
 
 @kernel(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
@@ -68,9 +68,9 @@ def products_of_steps(task_record, layer_records, rows, steps, dtype_ptr):
             first = 0
             while first < layer.fan_in:
                 count = min(layer.update_rows, layer.fan_in - first)
-                call(
+                call_weight_gradient(
                     task.weight_gradient,
-                    (task_record, layer_records, number, -1, 0, first, count, 0, layer.fan_out, rows, dtype_ptr),
-                )
+                    task_record, layer_records, number, -1, 0, first, count, 0, layer.fan_out, rows, dtype_ptr,
+                )  # fmt: skip
                 first += count
     restore_mode(mode)

@@ -32,4 +32,4 @@ def as_random_state(seed: Any) -> np.random.RandomState:
         return np.random.mtrand._rand
     if Range(0, 2**32 - 1, whole=True).allows(seed):
         return np.random.RandomState(int(seed))
-    raise ValueError(f"random_state={seed!r} must be a whole number from 0 to 2³² − 1, a numpy RandomState, or None.")
+    raise ValueError(f"random_state={seed!r} must be an integer from 0 to 2³² − 1, a numpy RandomState, or None.")
