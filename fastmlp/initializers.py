@@ -26,12 +26,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
-from .common.checks import one_per_layer
+from .common.checks import as_random_state, one_per_layer
+from .common.frozen_params import FrozenParams, Positive
 from .common.lookup import look_up
 from .engine.layout import Layout
 
@@ -61,32 +61,6 @@ def _one_for_each_layer(activation: str | Sequence[str], n_layers: int) -> list[
         return [activation] * n_layers
     hidden = one_per_layer("activation", list(activation), n_layers - 1)
     return [*hidden, (hidden or ["relu"])[-1]]
-
-
-def as_random_state(seed: Any) -> np.random.RandomState:
-    """Return the generator that a ``random_state`` of scikit-learn's kind stands for.
-
-    Parameters
-    ----------
-    seed : int, RandomState or None
-        A seed; a generator, which is returned itself; or None for NumPy's global generator.
-
-    Returns
-    -------
-    generator : RandomState
-
-    Raises
-    ------
-    ValueError
-        If `seed` is none of these.
-    """
-    if isinstance(seed, np.random.RandomState):
-        return seed
-    if seed is None:
-        return np.random.mtrand._rand
-    if isinstance(seed, Integral) and not isinstance(seed, bool) and 0 <= int(seed) < 2**32:
-        return np.random.RandomState(int(seed))
-    raise ValueError(f"random_state={seed!r} must be an integer from 0 to 2³² − 1, a numpy RandomState, or None.")
 
 
 class Initializer:
@@ -147,7 +121,7 @@ class _Scaled(_Named):
 
 
 @dataclass(frozen=True)
-class Orthogonal(Initializer):
+class Orthogonal(FrozenParams, Initializer):
     """A random orthogonal matrix times a gain, and biases of 0.
 
     The rows or columns of the weight matrix, whichever are fewer, are orthonormal (times the gain), so that the layer
@@ -162,7 +136,7 @@ class Orthogonal(Initializer):
     Raises
     ------
     ValueError
-        If `gain` is not a finite number above 0.
+        If `gain` is not a finite number greater than 0.
 
     References
     ----------
@@ -181,10 +155,7 @@ class Orthogonal(Initializer):
            [0., 4.]])
     """
 
-    gain: float = 1.0
-
-    def __post_init__(self) -> None:
-        _check_numbers(self, self.gain > 0 if isinstance(self.gain, Real) else False, "a finite number above 0")
+    gain: Positive = 1.0
 
     def _draw(self, coef: np.ndarray, intercept: np.ndarray, generator: np.random.RandomState) -> None:
         long, short = max(coef.shape), min(coef.shape)
@@ -195,7 +166,7 @@ class Orthogonal(Initializer):
 
 
 @dataclass(frozen=True)
-class Uniform(Initializer):
+class Uniform(FrozenParams, Initializer):
     """Weights and biases drawn from U(low, high) in every layer: for networks small enough to follow by hand.
 
     Parameters
@@ -223,8 +194,9 @@ class Uniform(Initializer):
     high: float = 1.0
 
     def __post_init__(self) -> None:
-        ordered = isinstance(self.low, Real) and isinstance(self.high, Real) and self.low < self.high
-        _check_numbers(self, ordered, "finite numbers, low below high")
+        super().__post_init__()
+        if not -math.inf < self.low < self.high < math.inf:
+            raise ValueError(f"{self!r}: low and high must be finite numbers, low less than high.")
 
     def _draw(self, coef: np.ndarray, intercept: np.ndarray, generator: np.random.RandomState) -> None:
         coef[...] = generator.uniform(self.low, self.high, coef.shape)
@@ -292,14 +264,6 @@ def _copies(name: str, arrays: Any) -> tuple[np.ndarray, ...]:
     if not all(np.isfinite(array).all() for array in copies):
         raise ValueError(f"{name} holds NaN or infinity: initial parameters must be finite.")
     return tuple(copies)
-
-
-def _check_numbers(initializer: Any, right: bool, allowed: str) -> None:
-    """Check that an initializer's parameters are finite and `right`, and convert them to floats."""
-    numbers = vars(initializer)
-    if not right or any(isinstance(n, bool) or not math.isfinite(n) for n in numbers.values()):
-        raise ValueError(f"{initializer!r}: {' and '.join(numbers)} must be {allowed}.")
-    numbers.update({name: float(number) for name, number in numbers.items()})
 
 
 INITIALIZERS: dict[str, Initializer] = {

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
 
+import numpy as np
+
 
 def is_integer(value: Any) -> bool:
     """Whether `value` is an integer of Python's or NumPy's; True and False are not.
@@ -100,3 +102,29 @@ def one_per_layer(
             f"{', or one for all' if allow_single else ''}."
         )
     return values
+
+
+def as_random_state(seed: Any) -> np.random.RandomState:
+    """Return the generator that a ``random_state`` of scikit-learn's kind stands for.
+
+    Parameters
+    ----------
+    seed : int, RandomState or None
+        A seed; a generator, which is returned itself; or None for NumPy's global generator.
+
+    Returns
+    -------
+    generator : RandomState
+
+    Raises
+    ------
+    ValueError
+        If `seed` is none of these.
+    """
+    if isinstance(seed, np.random.RandomState):
+        return seed
+    if seed is None:
+        return np.random.mtrand._rand
+    if is_integer(seed) and 0 <= int(seed) < 2**32:
+        return np.random.RandomState(int(seed))
+    raise ValueError(f"random_state={seed!r} must be an integer from 0 to 2³² − 1, a numpy RandomState, or None.")
