@@ -137,7 +137,7 @@ class Orthogonal(FrozenParams, Initializer):
     Raises
     ------
     ValueError
-        If `gain` is not a finite number above 0.
+        If `gain` is not a finite number greater than 0.
 
     References
     ----------
@@ -168,7 +168,7 @@ class Orthogonal(FrozenParams, Initializer):
 
 @dataclass(frozen=True)
 class Uniform(FrozenParams, Initializer):
-    """Weights and biases of U(low, high), whatever the layers' widths: for networks small enough to compute by hand.
+    """Weights and biases drawn from U(low, high) in every layer: for networks small enough to follow by hand.
 
     Parameters
     ----------

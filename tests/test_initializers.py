@@ -11,6 +11,7 @@ from sklearn.neural_network import MLPRegressor
 import fastmlp
 from fastmlp import Network
 from fastmlp.activations import as_activation
+from fastmlp.common.random_state import as_random_state
 from fastmlp.engine.layout import Layout
 from fastmlp.initializers import (
     INITIALIZERS,
@@ -18,7 +19,6 @@ from fastmlp.initializers import (
     Orthogonal,
     Uniform,
     as_initializer,
-    as_random_state,
     glorot_uniform,
 )
 

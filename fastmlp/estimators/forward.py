@@ -17,7 +17,7 @@ from ..engine.prediction import predict
 from ..engine.small_batches import SmallBatchPredictor
 from ..engine.sparse_input import check_sparse
 from ..losses import BaseLoss
-from ..network.validation import check_hidden_activations
+from .parameters import hidden_activations
 from .validation import arithmetic_type
 
 
@@ -99,7 +99,7 @@ class ForwardPass(BaseEstimator):
         """Return the current arrays and functions that predictions are computed from."""
         self._check_coefs()
         coefs, intercepts = tuple(self.coefs_), tuple(self.intercepts_)
-        activations = *check_hidden_activations(self.activation, len(coefs) - 1), as_activation(self.out_activation_)
+        activations = *hidden_activations(self.activation, len(coefs) - 1), as_activation(self.out_activation_)
         return _Arrays(coefs, intercepts, activations, self.loss)
 
     def _check_coefs(self) -> None:

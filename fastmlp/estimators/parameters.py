@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-from ..activations import ACTIVATIONS, BaseActivation
+from ..activations import ACTIVATIONS, BaseActivation, as_hidden_activation
+from ..common.checks import one_per_layer
 from ..initializers import INITIALIZERS, Initializer
 from ..losses import BaseLoss, Poisson, as_loss
 from ..losses.base import is_elementwise, is_probability, name_of
@@ -63,6 +64,17 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "clip_norm": [None, _POSITIVE],
     "clip_value": [None, _POSITIVE],
 }
+
+
+def hidden_activations(activation: Any, n_hidden: int) -> list[BaseActivation]:
+    """Return one activation for each hidden layer, from a list of them or from one for all.
+
+    Raises
+    ------
+    ValueError
+        If a list has another length, a name is unknown, or an activation is for output layers only.
+    """
+    return [as_hidden_activation(each) for each in one_per_layer("activation", activation, n_hidden)]
 
 
 def choose_output(

@@ -20,7 +20,6 @@ from ..engine.sparse_input import check_sparse
 from ..initializers import as_initializer
 from ..losses import BaseLoss
 from ..losses.base import name_of
-from ..network.validation import check_hidden_activations
 from ..optimizers import RunningOptimizer
 from ..regularization import Regularization
 from ..training.dropout_keys import DropoutKeys
@@ -28,7 +27,7 @@ from ..training.minibatch import EpochRunner, History, TrainingConfig, Validatio
 from ..training.validation_loss import ValidationLoss
 from .fitting import Fitting, MinibatchFitting
 from .forward import ForwardPass
-from .parameters import FULL_BATCH, choose_output, resume_output
+from .parameters import FULL_BATCH, choose_output, hidden_activations, resume_output
 from .solver_parameters import adopt_optimizer, build_optimizer, build_regularization, check_full_batch, check_used
 from .validation import (
     arithmetic_type,
@@ -134,7 +133,7 @@ class Preparation(ForwardPass, ABC):
     ) -> TrainableModel:
         """Return a network with new parameters, or with those of a training that continues."""
         n_outputs, out_activation, loss = self._output(n_targets, first)
-        activations = [*check_hidden_activations(self.activation, len(layer_sizes) - 1), as_activation(out_activation)]
+        activations = [*hidden_activations(self.activation, len(layer_sizes) - 1), as_activation(out_activation)]
         layer_sizes = [*layer_sizes, n_outputs]
         if not first:
             self._check_coefs()

@@ -13,7 +13,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from ..common.checks import is_integer
 from ..common.user_warnings import warn_user
-from ..network.validation import check_sum_of_weights
+from ..engine.sample_weights import check_sum_of_weights
 
 
 def arithmetic_type(*parts: Any) -> np.dtype:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..activations import BaseActivation
 from ..common.checks import check_count
+from ..common.random_state import as_random_state
 from ..common.user_warnings import warn_user
 from ..derivatives.hessian import Hessian
 from ..derivatives.recorded_forward import RecordedForward
@@ -16,7 +17,7 @@ from ..engine.csc_input import rows_to_predict
 from ..engine.dataset import Dataset
 from ..engine.model import TrainableModel
 from ..engine.prediction import predict
-from ..initializers import Initializer, as_initializer, as_random_state
+from ..initializers import Initializer, as_initializer
 from ..losses import BaseLoss, as_loss
 from ..optimizers import Optimizer, RunningOptimizer, as_optimizer
 from ..training.full_batch_loss import FullBatch

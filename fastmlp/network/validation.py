@@ -12,6 +12,7 @@ from ..activations import BaseActivation, as_activation, as_hidden_activation
 from ..common.checks import is_integer, one_per_layer
 from ..engine.dataset import balance
 from ..engine.model import Model, TrainableModel
+from ..engine.sample_weights import check_sum_of_weights
 from ..engine.sparse_input import check_sparse
 
 #: Types that NumPy converts to floats although they are not numbers.
@@ -40,17 +41,6 @@ def check_layer_sizes(layer_sizes: Iterable[Any]) -> list[int]:
     return [int(width) for width in widths]
 
 
-def check_hidden_activations(activation: Any, n_hidden: int) -> list[BaseActivation]:
-    """Return one activation for each hidden layer, from a list of them or from one for all.
-
-    Raises
-    ------
-    ValueError
-        If a list has another length, a name is unknown, or an activation is for output layers only.
-    """
-    return [as_hidden_activation(each) for each in one_per_layer("activation", activation, n_hidden)]
-
-
 def check_activations(activations: Any, n_layers: int) -> list[BaseActivation]:
     """Return one activation for each layer after the input.
 
@@ -62,7 +52,7 @@ def check_activations(activations: Any, n_layers: int) -> list[BaseActivation]:
         If it has another length, a name is unknown, or a hidden layer has softmax.
     """
     *hidden, output = one_per_layer("activations", activations, n_layers, "layers after the input", allow_single=False)
-    return [*check_hidden_activations(hidden, n_layers - 1), as_activation(output)]
+    return [*map(as_hidden_activation, hidden), as_activation(output)]
 
 
 def check_dtype(dtype: Any) -> np.dtype:
@@ -210,21 +200,3 @@ def check_weights(sample_weight: Any, n_rows: int, dtype: np.dtype) -> np.ndarra
         raise ValueError(f"sample_weight must have shape ({n_rows},), one for each row, got {weights.shape}.")
     check_sum_of_weights(weights, dtype)
     return balance(weights)[0].astype(dtype, copy=False)
-
-
-def check_sum_of_weights(weights: np.ndarray, dtype: np.dtype) -> None:
-    """Check that finite weights (n,) do not sum to zero: losses are divided by their sum.
-
-    Negative weights are allowed, as in scikit-learn.
-
-    Raises
-    ------
-    ValueError
-        If the sum is zero, or a subnormal number of this type, which kernels count as zero.
-    """
-    total = balance(weights)[0].sum(dtype=np.float64)
-    if abs(total) < np.finfo(dtype).tiny:
-        raise ValueError(
-            f"sample_weight sums to zero over {weights.size} rows, and the loss is divided by this sum: give some "
-            "rows positive weights, or omit sample_weight."
-        )

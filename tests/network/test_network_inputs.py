@@ -106,7 +106,7 @@ def test_estimators_read_any_layout(layout, tmp_path):
 TIMES = np.array([[np.timedelta64(1, "s")] * 3] * 40, object)
 MASKED = np.ma.array(X, mask=X > 0)
 NO_NUMBERS = {
-    "masked": (MASKED, ValueError, "masked entries, and there are no numbers under a mask"),
+    "masked": (MASKED, ValueError, "masked entries, which have no value"),
     "structured": (np.zeros((40, 3), [("a", "f8")]), TypeError, "must hold real numbers"),
     "complex": (X + 1j, TypeError, "must hold real numbers, got an array of complex128"),
     "complex objects": ((X + 1j).astype(object), TypeError, "must hold real numbers, got objects"),
