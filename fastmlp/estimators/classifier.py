@@ -351,8 +351,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         y : ndarray of shape (n_samples,) or (n_samples, n_labels)
             The predicted classes.
         """
-        model = self._as_it_is()
-        return model._decode(model._forward(X))
+        return self._from_one_state(lambda model, X: model._decode(model._forward(X)), X)
 
     @available_if(gives_probabilities)
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -368,8 +367,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         y_prob : ndarray of shape (n_samples, n_classes)
             The probability of each class, in the order of `classes_`; for multi-label problems that of each label.
         """
-        model = self._as_it_is()
-        return model._forward(X, both_classes=model._has_one_output())
+        return self._from_one_state(lambda model, X: model._forward(X, model._has_one_output()), X)
 
     @available_if(gives_probabilities)
     def predict_log_proba(self, X: Any) -> np.ndarray:
@@ -403,7 +401,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
             The signed distance of each row, positive for the second of two classes, or one distance for each class.
         """
-        outputs = self._as_it_is()._forward(X)
+        outputs = self._from_one_state(lambda model, X: model._forward(X), X)
         return outputs.ravel() if outputs.shape[1] == 1 else outputs
 
     def _encode(self, X: Any, y: Any, incremental: bool, first: bool, classes: Any) -> tuple[Any, np.ndarray]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -19,6 +20,8 @@ from ..engine.sparse_input import check_sparse
 from ..losses import BaseLoss
 from .parameters import hidden_activations
 from .validation import arithmetic_type
+
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,24 @@ class ForwardPass(BaseEstimator):
     coefs_: list[np.ndarray]
     intercepts_: list[np.ndarray]
 
-    def _as_it_is(self) -> Any:
-        """The model in its present state, read in one step: a fit in another thread puts another in its place."""
+    def _from_one_state(self, answer: Callable[[Any, Any], _Answer], X: Any) -> _Answer:
+        """Return ``answer(model, X)`` for one state of the model, even if another thread fits it meanwhile.
+
+        A fit replaces `__dict__` as a whole. Without one in between, which is the usual case, this costs a comparison;
+        with one, the answer is computed again from the state at the start.
+        """
+        state = self.__dict__
+        try:
+            found = answer(self, X)
+        except Exception:
+            if self.__dict__ is state:
+                raise
+        else:
+            if self.__dict__ is state:
+                return found
         model = object.__new__(type(self))
-        model.__dict__ = self.__dict__
-        return model
+        model.__dict__ = state
+        return answer(model, X)
 
     def _forward(self, X: Any, both_classes: bool = False) -> np.ndarray:
         """Return the network's outputs for X, (n, n_outputs), with the current `coefs_` and `intercepts_`.

@@ -339,11 +339,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             (n_samples, n_quantiles) for one target, else (n_samples, n_targets, n_quantiles). Quantiles may cross,
             unless the loss is ``Quantile(…, crossing=False)``.
         """
-        model = self._as_it_is()
-        outputs = model._forward(X)
+        return self._from_one_state(MLPRegressor._predict, X)
+
+    def _predict(self, X: Any) -> np.ndarray:
+        outputs = self._forward(X)
         if outputs.shape[1] == 1:
             return outputs.ravel()
-        each = model._by_target(outputs)
+        each = self._by_target(outputs)
         return each.reshape(outputs.shape) if 1 in each.shape[1:] else each
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -362,8 +364,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         -------
         score : float
         """
-        model = self._as_it_is()
-        return model._r2(model._forward(X), y, sample_weight)
+        return self._from_one_state(lambda model, X: model._r2(model._forward(X), y, sample_weight), X)
 
     def _encode(self, X: Any, y: Any, incremental: bool, first: bool, classes: Any) -> tuple[Any, np.ndarray]:
         X, y = validate_rows(
