@@ -26,8 +26,8 @@ pytestmark = ignores_max_iter
 
 #: Each tells mypy a type that the lines before it have made sure of; without it nothing else would happen.
 ASSERTIONS = {
-    ("estimators/preparation.py", "rows.y is not None"),
-    ("training/second_order.py", "rows.y is not None"),
+    ("estimators/preparation.py", "dataset.y is not None"),
+    ("training/second_order.py", "dataset.y is not None"),
     ("training/levenberg_marquardt.py", "isinstance(loss, SquareLoss)"),
     ("activations/custom.py", "isinstance(other, Activation)"),
     ("compiler/cache.py", "specification is not None and specification.loader is not None"),
