@@ -7,7 +7,7 @@ address, a 64-bit integer.
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from collections.abc import Callable
 
 from llvmlite import ir
 from numba import types
@@ -115,18 +115,23 @@ class Signature(tuple):
         return signature
 
 
-def caller_of(name: str, signature: Signature) -> Any:
+def caller_of(name: str, signature: Signature) -> Callable[..., None]:
     """A function for compiled code that calls kernels of one signature: ``caller(address, *arguments)``.
 
-    A call takes a few nanoseconds, so kernels are called once for each block of rows, or once for each layer. What
-    does not fit the signature is refused when the function that contains the call is compiled.
+    A call takes a few nanoseconds, so kernels are called once for each block of rows or for each layer. Arguments that
+    differ from the signature in number or in type are refused when the function that contains the call is compiled.
 
     Parameters
     ----------
     name : str
-        The caller's name, for messages.
+        The name of the caller, for error messages.
     signature : Signature
         The one that the called kernels declare.
+
+    Raises
+    ------
+    TypingError
+        By the caller, during compilation.
     """
 
     def call_kernel(typingctx, address, *arguments):
@@ -146,28 +151,30 @@ def caller_of(name: str, signature: Signature) -> Any:
 
 
 def _matched(name, signature, address, given):
-    """The signature's types, for the element type of the pointers that are given; TypingError if `given` differs."""
+    """Return the declared types of the arguments; raise TypingError if the types `given` differ from them."""
     if len(given) != len(signature):
         takes = f"{name} takes an address and {len(signature)} arguments ({', '.join(signature.names)})"
         raise TypingError(f"{takes}, but the call gives {len(given)} after the address")
     given = [types.unliteral(kind) for kind in (address, *given)]
-    names, arguments = ("address", *signature.names), (SIZE, *signature)
-    elements = [kind.dtype for kind, one in zip(given, arguments, strict=True) if one == POINTER and _is_pointer(kind)]
-    element = elements[0] if elements and elements[0] in (types.float32, types.float64) else types.float64
-    declared = [numba_type(argument, as_dtype(element)) for argument in arguments]
-    for argument, kind, one in zip(names, given, declared, strict=True):
-        if kind != one:
-            raise TypingError(f"{name}: the argument {argument!r} is declared as {_words(one)}, got {_words(kind)}")
+    arguments = (SIZE, *signature)
+    # Like the kernel itself, a signature is of one element type: that of the first POINTER in this call.
+    elements = (kind.dtype for argument, kind in zip(arguments, given, strict=True) if _is_element(argument, kind))
+    element = as_dtype(next(elements, types.float64))
+    declared = [numba_type(argument, element) for argument in arguments]
+    for argument, expected, kind in zip(("address", *signature.names), declared, given, strict=True):
+        if kind != expected:
+            takes = f"{name}: the argument {argument!r} is declared as {_describe(expected)}"
+            raise TypingError(f"{takes}, got {_describe(kind)}")
     return declared[1:]
 
 
-def _is_pointer(kind):
-    return isinstance(kind, types.CPointer)
+def _is_element(argument, kind):
+    return argument == POINTER and isinstance(kind, types.CPointer) and kind.dtype in (types.float32, types.float64)
 
 
-def _words(kind):
-    """A type in words: a record's name would list its fields."""
-    if not _is_pointer(kind):
+def _describe(kind):
+    """Return a type in words, without the list of all fields of a record."""
+    if not isinstance(kind, types.CPointer):
         return "a size or an address (int64)" if kind == types.intp else str(kind)
     if isinstance(kind.dtype, types.Record):
         return f"a pointer to records with the fields {', '.join(list(kind.dtype.fields)[:3])}, ..."
