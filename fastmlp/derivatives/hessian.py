@@ -102,7 +102,8 @@ class _Layer:
         self.change_of_z = change
         np.multiply(change, self.derivative, out=self.change_below)
         self.direction[...] = direction
-        return self.inputs @ self.weights
+        change_of_next: np.ndarray = self.inputs @ self.weights
+        return change_of_next
 
     def backward(self, change: np.ndarray, product: np.ndarray) -> np.ndarray:
         """R{delta below} from R{delta}; product (I + 1, O) is overwritten with R{∇W} and R{∇b}."""
@@ -110,7 +111,7 @@ class _Layer:
         product[:-1] += self.change_below.T @ self.delta
         self.change[...] = change
         self.direction_transposed[...] = self.direction[:-1].T
-        below = self.deltas @ self.transposed
+        below: np.ndarray = self.deltas @ self.transposed
         below *= self.derivative
         below += self.second_derivative * self.change_of_z
         return below
@@ -152,7 +153,8 @@ class _Output:
                 second_derivative_times(self.second, change * self.derivative) * self.derivative
                 + self.second_derivative * change
             )
-        return (self.weights * changed).astype(change.dtype, copy=False)
+        weighted: np.ndarray = self.weights * changed
+        return weighted.astype(change.dtype, copy=False)
 
 
 def check_twice_differentiable(model: TrainableModel) -> None:

@@ -78,7 +78,8 @@ class RecordedForward:
         """d/dz of the output layer from d/da, (B, O) or (B, K, O) for K numbers that are differentiated at once."""
         if self.model.output_activation.name == "softmax":
             return through_softmax(_beside(self.outputs[-1], d_outputs), d_outputs)
-        return d_outputs * _beside(self.derivatives[-1], d_outputs)
+        delta: np.ndarray = d_outputs * _beside(self.derivatives[-1], d_outputs)
+        return delta
 
     def pull_back(self, delta: np.ndarray) -> list[np.ndarray]:
         """d/dz of every layer from that of the output layer, (B, O) or (B, K, O) each."""
@@ -102,7 +103,8 @@ class RecordedForward:
 
 def through_softmax(a: np.ndarray, d: np.ndarray) -> np.ndarray:
     """d times the Jacobian of a = softmax(z), row by row, from the left or the right: it is symmetric."""
-    return a * (d - (a * d).sum(axis=-1, keepdims=True))
+    product: np.ndarray = a * (d - (a * d).sum(axis=-1, keepdims=True))
+    return product
 
 
 def _beside(values: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from ..engine.dataset import Dataset
 from ..engine.model import Model, TrainableModel
 from ..engine.slicing import Slicer
 from ..engine.threads import Team, useful_threads
-from ..engine.workspace import Workspace
+from ..engine.training_workspace import TrainingWorkspace
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -41,9 +41,8 @@ class FullBatch:
         self.steps = -(-dataset.n_rows // chunk)
         self.order = np.arange(dataset.n_rows, dtype=np.int64)
         self.team = Team(useful_threads(network, chunk, n_threads, dataset.n_rows))
-        self.workspace = Workspace(network, dataset, chunk, training=True, n_threads=self.team.size)
-        self.workspace.use_order(self.order)
-        self.workspace.tasks["batch_size"] = chunk
+        self.workspace = TrainingWorkspace(network, dataset, chunk, n_threads=self.team.size)
+        self.workspace.use_order(self.order, chunk)
         self.team.attach(self.workspace.tasks)
         self.slicer = Slicer()
         self.add_gradients = _kernels.add_gradients.entry(network.dtype)
@@ -61,7 +60,7 @@ class FullBatch:
         network.params[...] = params
         self.workspace.refresh_weight_copies()
         self.gradient[...] = 0
-        self.workspace.tasks["loss_sum"] = self.workspace.tasks["weight_sum"] = 0
+        self.workspace.reset_results()
         self.slicer.run(self._chunks, self.steps)
         total = float(task["weight_sum"])
         squares = 0.0
@@ -99,7 +98,7 @@ def chunk_rows(network: Model, dataset: Dataset) -> int:
     layer_sizes = network.layout.layer_sizes
     numbers_of_a_row = 2 * sum(layer_sizes[1:]) + (0 if dataset.sparse else layer_sizes[0])
     as_large_as_the_weights = min(network.layout.size // numbers_of_a_row, MOST_CHUNK_ROWS)
-    return min(max(CHUNK_ROWS, as_large_as_the_weights), dataset.n_rows)
+    return int(min(max(CHUNK_ROWS, as_large_as_the_weights), dataset.n_rows))
 
 
 def lbfgs(

@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from helpers import knobs
 from helpers.lanes import environment, finish, start_python
 from test_lanes_cache import ANSWER
 
@@ -154,7 +155,7 @@ def test_a_maker_that_does_not_get_on(start, folder, monkeypatch):
     """Stopped, say: after a while the others make it themselves."""
     maker = start()
     assert maker.hears() == "holds"
-    monkeypatch.setattr(drafts, "PATIENCE", 0.05)
+    knobs.set_draft_patience(monkeypatch, 0.05)
     code_cache.write(NAME, b"of another")
     assert list(code_cache.read(NAME)) == [b"of another"]
     maker.tell("make")

@@ -7,6 +7,7 @@ import numba
 import numpy as np
 import pytest
 import scipy.sparse
+from helpers import knobs
 from helpers.problems import make_problem
 from numba.core.registry import cpu_target
 from numba.core.runtime import _nrt_python, rtsys
@@ -15,10 +16,11 @@ from sklearn.exceptions import ConvergenceWarning
 from fastmlp import MLPClassifier
 from fastmlp.compiler import kernel as kernels
 from fastmlp.compiler.numba_backend import POINTER, kernel
+from fastmlp.engine.blocking import LARGE_BATCH_ROWS
 from fastmlp.engine.model import ModelView
 from fastmlp.engine.prediction import predict
+from fastmlp.engine.prediction_workspace import PredictionWorkspace
 from fastmlp.engine.small_batches import SmallBatchPredictor
-from fastmlp.engine.workspace import LARGE_BATCH_ROWS, Workspace
 from fastmlp.kernels.loop.epoch import train_steps
 from fastmlp.kernels.loop.full_batch import add_gradients
 from fastmlp.kernels.loop.predict import predict_few, predict_rows
@@ -95,7 +97,7 @@ class TestSteps:
         epoch.run(0.1)
         task, entry = epoch.workspace.task, train_steps.entry(dtype)
         rates = np.full((100, N_STEP_RATES), 1e-3)
-        task["rates"] = rates.ctypes.data
+        task["step_rates"] = rates.ctypes.data
         arguments = (*epoch.workspace.arguments(), 0, 100, problem.network.params.ctypes.data)
 
         def hundred_steps():
@@ -108,12 +110,12 @@ class TestSteps:
 
     def test_training_in_threads(self, dtype, sparse, monkeypatch):
         """Python's own threads are all that is allocated, once for a hundred steps."""
-        monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
+        knobs.let_threads_pay(monkeypatch)
         problem = self.problem(dtype, sparse)
         epoch = EpochRunner(problem.network, problem.dataset, Adam(), np.arange(1200), 24, n_threads=3)
         epoch.run(0.1)
         tasks, entry, rates = epoch.workspace.tasks, train_steps.entry(dtype), np.full((50, N_STEP_RATES), 1e-3)
-        tasks["rates"] = rates.ctypes.data
+        tasks["step_rates"] = rates.ctypes.data
         params = problem.network.params.ctypes.data
         arguments = [(*epoch.workspace.arguments(thread), 0, 50, params) for thread in range(3)]
 
@@ -127,7 +129,7 @@ class TestSteps:
         assert tasks["steps_made"].tolist() == [50, 50, 50]
 
     def test_full_batch(self, dtype, sparse, monkeypatch):
-        monkeypatch.setattr("fastmlp.training.full_batch_loss.CHUNK_ROWS", 12)
+        knobs.set_chunk_rows(monkeypatch, 12)
         problem = self.problem(dtype, sparse)
         full_batch = FullBatch(problem.network, problem.dataset, 0.1)
         full_batch(problem.network.params.copy())
@@ -137,7 +139,7 @@ class TestSteps:
 
     def test_prediction(self, dtype, sparse):
         problem = self.problem(dtype, sparse)
-        workspace = Workspace(problem.network, problem.dataset, 64, training=False)
+        workspace = PredictionWorkspace(problem.network, problem.dataset, 64)
         order, out = np.arange(1200), np.empty((1200, 3), dtype)
         workspace.use_order(order)
         x, row_stride = int(workspace.task["x"]), int(workspace.task["x_row_stride"])
@@ -275,7 +277,7 @@ def test_a_batch_in_parts(data, compiler_refuses):
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_threads_and_few_rows(solver, data, compiler_refuses, monkeypatch):
-    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
+    knobs.let_threads_pay(monkeypatch)
     X, y = data
     fit(X, y, n_jobs=3, solver="adam", early_stopping=True)
     model = MLPClassifier((7, 3), solver=solver, max_iter=2, n_jobs=3)

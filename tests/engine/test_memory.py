@@ -23,12 +23,13 @@ import numpy as np
 import pytest
 import scipy.optimize
 import scipy.sparse
+from helpers import knobs
 from helpers.lanes import run_python
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from fastmlp import MLPClassifier, MLPRegressor
-from fastmlp.engine.workspace import MICROBATCH_BYTES, MICROBATCHES, NARROW, STRIP_ROWS
+from fastmlp.engine.blocking import MICROBATCH_BYTES, MICROBATCHES, NARROW, STRIP_ROWS
 from fastmlp.training.full_batch_loss import CHUNK_ROWS
 from fastmlp.training.minibatch import EpochRunner
 
@@ -41,7 +42,7 @@ WIDE = (1000, 900)
 @pytest.fixture(autouse=True)
 def every_thread(monkeypatch):
     """Small nets use as many threads as they are given."""
-    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
+    knobs.let_threads_pay(monkeypatch)
 
 
 def peak_of(work):

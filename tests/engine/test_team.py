@@ -9,8 +9,8 @@ import pytest
 from helpers.guarded import assert_lines_are_zero
 
 from fastmlp.compiler.numba_backend import INTEGERS, SIZE, kernel
+from fastmlp.engine.buffers import LINE
 from fastmlp.engine.threads import Team
-from fastmlp.engine.workspace import LINE
 from fastmlp.kernels.lowlevel.barrier import barrier_wait, thread_range
 from fastmlp.kernels.lowlevel.pointers import shift
 from fastmlp.kernels.lowlevel.records import ARRIVED, CANCELLED, GENERATION, TASK, TEAM_BYTES, WORD_STRIDE

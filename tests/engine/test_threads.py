@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from helpers import knobs
 from helpers.fits import CONTAINERS, N_ROWS, assert_same_bits, draw, ignores_max_iter, make, results
 from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
@@ -37,7 +38,7 @@ def sizes(monkeypatch):
 @pytest.fixture
 def sharing(monkeypatch, sizes):
     """Small networks share their work too; the sizes of the teams."""
-    monkeypatch.setattr(fastmlp.engine.threads, "OPERATIONS_WORTH_A_THREAD", 1)
+    knobs.let_threads_pay(monkeypatch)
     return sizes
 
 
@@ -99,7 +100,7 @@ def test_layers_dealt_by_columns(features, hidden, dtype, solver, sharing):
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_large_layers_in_panels(container, solver, sharing, monkeypatch):
-    monkeypatch.setattr("fastmlp.engine.workspace.PANEL_BYTES", 1 << 16)
+    knobs.set_panel_bytes(monkeypatch)
     X, y = draw("classes", container=container, features=301)
     options = {"hidden_layer_sizes": (331, 131), "solver": solver, "max_iter": 2}
     check_same_bits(sharing, "classes", X, y, threads=[2, 3], **options)
@@ -120,7 +121,7 @@ def test_batch_sizes(container, batch_size, sharing):
 @pytest.mark.parametrize("chunk", [16, 57, 202])
 def test_chunks_of_the_whole_gradient(chunk, monkeypatch, sharing):
     """A gradient over several chunks of rows, the last of which does not divide."""
-    monkeypatch.setattr("fastmlp.training.full_batch_loss.CHUNK_ROWS", chunk)
+    knobs.set_chunk_rows(monkeypatch, chunk)
     X, y = draw("classes")
     check_same_bits(sharing, "classes", X, y, threads=[2], solver="lbfgs")
 

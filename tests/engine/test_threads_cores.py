@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import joblib
 import numpy as np
 import pytest
+from helpers import knobs
 from helpers.fits import draw, ignores_max_iter, make
 from helpers.lanes import run_python
 from joblib import Parallel, delayed, parallel_config
@@ -45,8 +46,8 @@ def test_a_huge_number_is_capped(n_cores, most, surroundings):
 
 def test_a_huge_number_of_threads_predicts(surroundings, monkeypatch):
     """Of many rows, of which each could have a thread of its own."""
-    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1e-9)
-    monkeypatch.setattr(cores, "MOST_THREADS", 9)
+    knobs.let_threads_pay(monkeypatch, 1e-9)
+    knobs.set_max_threads(monkeypatch, 9)
     surroundings(cores=4)
     sizes, run = set(), Team.run
     monkeypatch.setattr(Team, "run", lambda team, work: (sizes.add(team.size), run(team, work)))

@@ -12,6 +12,7 @@ import threading
 import numpy as np
 import pytest
 import scipy.sparse
+from helpers import knobs
 from helpers.fits import assert_same_bits, draw, ignores_max_iter, make, results
 from helpers.lanes import TESTS, environment
 from helpers.problems import make_problem
@@ -45,8 +46,8 @@ OPTIONS = {
 @pytest.fixture(autouse=True)
 def sharing(monkeypatch):
     """Small networks share their work too, one step a slice. What it gives asserts that no thread of theirs is left."""
-    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
-    monkeypatch.setattr("fastmlp.engine.slicing.SLICE", 0.0)
+    knobs.let_threads_pay(monkeypatch)
+    knobs.set_slice(monkeypatch)
     before = set(threading.enumerate())
 
     def assert_nobody_left():

@@ -12,6 +12,7 @@ import pandas
 import pytest
 import scipy.sparse
 import sklearn.neural_network
+from helpers import knobs
 from helpers.fits import draw, ignores_max_iter, make
 from helpers.lanes import TESTS, environment
 from test_few_rows import answers, fitted
@@ -285,7 +286,7 @@ def test_a_model_is_freed_at_once(task):
 @pytest.mark.parametrize("task", ["classes", "regression"])
 def test_many_rows_leave_the_short_way_prepared(task, container, monkeypatch):
     """Those of a matrix that takes the long way, too."""
-    monkeypatch.setattr("fastmlp.engine.small_batches.SHORT_OPERATIONS", 1)
+    knobs.set_short_operations(monkeypatch, 1)
     X, y = draw(task)
     inputs = container(np.tile(X, (100, 1)))
     model = make(task, hidden_layer_sizes=(19, 6)).fit(inputs[: len(X)] if container is pandas.DataFrame else X, y)

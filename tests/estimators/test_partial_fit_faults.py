@@ -383,19 +383,19 @@ def test_a_validated_call_that_goes_on_is_checked_on_a_draft():
 
 def test_a_shallow_copy_of_another_type_leaves_the_original_alone():
     X, y = draw("regression")
-    model, other = (make("regression", batch_size=32).partial_fit(X, y).partial_fit(X, y) for _ in range(2))
+    model, alone = (make("regression", batch_size=32).partial_fit(X, y).partial_fit(X, y) for _ in range(2))
     other = copy.copy(model)
     other.coefs_ = [coef.astype(np.float32) for coef in model.coefs_]
     other.intercepts_ = [intercept.astype(np.float32) for intercept in model.intercepts_]
     other.partial_fit(X, y).partial_fit(X, y)
-    for one in (model, other):
+    for one in (model, alone):
         one.partial_fit(X, y)
-    found = [results(one, X) for one in (model, other)]
+    found = [results(one, X) for one in (model, alone)]
     for each in found:
         del each["loss_curve_"]  # shallow copies share the list
     assert_same_bits(*found)
-    assert model._optimizer.t == other._optimizer.t
-    np.testing.assert_array_equal(model._optimizer.state, other._optimizer.state)
+    assert model._optimizer.t == alone._optimizer.t
+    np.testing.assert_array_equal(model._optimizer.state, alone._optimizer.state)
 
 
 def test_one_call_at_a_time_holds_what_the_last_one_left():

@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -26,8 +27,8 @@ pytestmark = ignores_max_iter
 
 #: Each tells mypy a type that the lines before it have made sure of; without it nothing else would happen.
 ASSERTIONS = {
-    ("estimators/preparation.py", "rows.y is not None"),
-    ("training/second_order.py", "rows.y is not None"),
+    ("estimators/preparation.py", "dataset.y is not None"),
+    ("training/second_order.py", "dataset.y is not None"),
     ("training/levenberg_marquardt.py", "isinstance(loss, SquareLoss)"),
     ("activations/custom.py", "isinstance(other, Activation)"),
     ("compiler/cache.py", "specification is not None and specification.loader is not None"),
@@ -154,7 +155,7 @@ def test_classes_put_into_another_order_by_hand(classes):
 def test_an_address_that_float64_does_not_hold():
     model = TrainableModel([2, 1], ["identity"], "half_squared_error", np.float64)
     epoch = EpochRunner(model, Dataset(np.ones((3, 2)), np.ones((3, 1))), SGD(0.1), np.arange(3), 3)
-    epoch.workspace.tasks["update"] = 2**60 + 1
+    epoch.optimizer.kernel = lambda: SimpleNamespace(address=lambda dtype: 2**60 + 1)
     with pytest.raises(RuntimeError, match="0x1000000000000001, an address that float64 does not hold"):
         StepOptions(epoch.workspace, Regularization(clip_value=1.0), epoch.optimizer)
 

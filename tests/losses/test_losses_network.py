@@ -7,6 +7,7 @@ compiled loss, and to PyTorch where it has the same loss. The bits depend on no 
 import numpy as np
 import pytest
 import scipy.sparse
+from helpers import knobs
 from helpers.loss_cases import CASES, OWN, QUARTIC, activation, make_problem
 from oracles.scalar_losses import differentiate
 
@@ -113,7 +114,7 @@ SOME = {
 @pytest.mark.parametrize("case", SOME)
 def test_threads_and_batches(case, dtype, monkeypatch):
     """The same bits for any number of threads, at batch sizes that divide by nothing."""
-    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
+    knobs.let_threads_pay(monkeypatch)
     problem = make_problem(SOME[case], rows=61, dtype=dtype)
     for batch_size in (1, 13, 61):
         loss, step = make_step(problem, batch_size=batch_size, rate=0.05)

@@ -131,7 +131,7 @@ def test_what_kernels_trust_stays(name):
 def test_damaged_rows_of_a_sparse_matrix(change):
     damaged = scipy.sparse.random(50, 2, 0.5, format="csr", random_state=0)
     damaged.indptr[change[0]] = change[1]
-    with pytest.raises(ValueError, match="X is damaged"):
+    with pytest.raises(ValueError, match="X is not a valid"):
         Network([2, 1], ["identity"], "half_squared_error").forward(damaged)
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import knobs
 from helpers.problems import make_problem
 from helpers.regularized import L2, make_epoch
 from oracles import reference_regularization as plain
@@ -17,7 +18,7 @@ TYPES = [np.float32, np.float64]
 
 @pytest.fixture(autouse=True)
 def small_networks_share_their_work(monkeypatch):
-    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
+    knobs.let_threads_pay(monkeypatch)
 
 
 def step_of(regularization, dtype=np.float64, threads=1, scale=1.0, sparse=False):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import knobs
 from helpers.problems import make_problem
 from helpers.regularized import L2, SEED, check_training, make_epoch, masks_of_step, results, shuffled, strides_of
 from oracles import reference_regularization as plain
@@ -23,7 +24,7 @@ STILL = SGD(1e-30)
 
 @pytest.fixture(autouse=True)
 def small_networks_share_their_work(monkeypatch):
-    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
+    knobs.let_threads_pay(monkeypatch)
 
 
 def collect_masks(rate, steps, rows, width, dtype=np.float64, seed=SEED, batch_size=None):
@@ -236,7 +237,7 @@ def test_sparse_inputs_stay_as_they_are():
 @pytest.mark.parametrize("dtype", TYPES)
 def test_wide_layers(dtype, sparse, monkeypatch):
     """Weights that do not stay in the near caches: one layer at a time for many rows, through panels."""
-    monkeypatch.setattr("fastmlp.engine.workspace.PANEL_BYTES", 1 << 16)
+    knobs.set_panel_bytes(monkeypatch)
     problem = make_problem(
         "softmax log loss", features=130, hidden=(270, 33), rows=24, dtype=dtype, sparse=sparse, weighted=True
     )
@@ -259,7 +260,7 @@ def test_goes_on_over_epochs_and_fits():
 
 
 def test_an_interrupt_leaves_the_counter_where_the_parameters_are(monkeypatch):
-    monkeypatch.setattr("fastmlp.engine.slicing.SLICE", 0.0)
+    knobs.set_slice(monkeypatch)
     problem, masks = make_problem("poisson", rows=64), DropoutKeys(SEED)
     epoch = make_epoch(problem, Regularization(dropout=0.5), batch_size=16, masks=masks)
     steps, calls = epoch._steps, []

@@ -4,6 +4,7 @@ import ctypes
 
 import numpy as np
 import pytest
+from helpers import knobs
 from helpers.guarded import Guarded, call
 from helpers.problems import HIDDEN, TASKS, make_problem
 from helpers.regularized import L2, OPTIMIZERS, check_training, make_epoch, results
@@ -37,7 +38,7 @@ EACH = {
 
 @pytest.fixture(autouse=True)
 def small_networks_share_their_work(monkeypatch):
-    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
+    knobs.let_threads_pay(monkeypatch)
 
 
 # Settings
@@ -93,9 +94,9 @@ def test_a_solver_on_the_whole_gradient_refuses(name):
     Regularization(dropout=(0.0, 0.0)).check_full_batch("lbfgs")
 
 
-def test_dropout_needs_masks():
+def test_dropout_needs_keys():
     problem = make_problem("poisson")
-    with pytest.raises(ValueError, match="Dropout needs masks"):
+    with pytest.raises(ValueError, match="Dropout needs keys"):
         EpochRunner(problem.network, problem.dataset, SGD(), np.arange(7), 7, 1, Regularization(dropout=0.5))
 
 
@@ -279,7 +280,7 @@ def test_training_steps(
 @pytest.mark.parametrize(("features", "hidden"), [(301, (251, 33)), (7, (190, 161, 5)), (30, (1201,))], ids=str)
 def test_training_steps_of_wide_layers(features, hidden, optimizer, dtype, sparse, monkeypatch):
     """Several tiles a layer, layers in panels, layers dealt by columns, narrow ones."""
-    monkeypatch.setattr("fastmlp.engine.workspace.PANEL_BYTES", 1 << 16)
+    knobs.set_panel_bytes(monkeypatch)
     problem = make_problem(
         "softmax log loss", features=features, hidden=hidden, rows=50, dtype=dtype, sparse=sparse, weighted=True
     )
@@ -307,8 +308,8 @@ def test_how_the_work_is_cut_changes_no_bit(monkeypatch, optimizer, dtype):
     """Blocks of rows, and slices of steps between which Python serves Ctrl-C."""
     found = []
     for block_bytes, seconds in ((1 << 19, 1.0), (1, 1.0), (1 << 19, 0.0)):
-        monkeypatch.setattr("fastmlp.engine.workspace.BLOCK_BYTES", block_bytes)
-        monkeypatch.setattr("fastmlp.engine.slicing.SLICE", seconds)
+        knobs.set_block_bytes(monkeypatch, block_bytes)
+        knobs.set_slice(monkeypatch, seconds)
         problem = make_problem("multi-label", hidden=(37, 5), rows=259, dtype=dtype, weighted=True)
         found.append(results(problem, Regularization(**EACH["all"]), optimizer, batch_size=101))
     assert found[0] == found[1] == found[2]
@@ -325,7 +326,7 @@ def test_a_large_batch_in_parts(monkeypatch, name, optimizer, dtype, activation)
     problem, regularization = {**problem, "activation": activation}, Regularization(**EACH.get(name, {}))
     whole = make_problem("softmax log loss", **problem)
     assert not check_training(whole, regularization, optimizer, 131).workspace.task["microbatch_rows"]
-    monkeypatch.setattr("fastmlp.engine.workspace.LARGE_BATCH_ROWS", 100)
+    knobs.set_large_batch_rows(monkeypatch, 100)
     found = set()
     for threads in (1, 2, 3, 20):
         parts = make_problem("softmax log loss", **problem)
