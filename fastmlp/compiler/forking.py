@@ -12,7 +12,7 @@ noted, or released and forgotten, by one call of C each, which no handler divide
 
 from __future__ import annotations
 
-import _frozen_importlib  # type: ignore[import-not-found]
+import _frozen_importlib
 import collections
 import contextlib
 import functools
@@ -53,7 +53,7 @@ class Lock:
         if blocking and not self._inner._is_owned():
             with self._turn:
                 pass
-        return self._inner.acquire(blocking)
+        return bool(self._inner.acquire(blocking))
 
     def release(self) -> None:
         self._inner.release()

@@ -1,8 +1,8 @@
-"""A forward pass of which everything is kept, layer by layer, and what can be pulled back through it.
+"""`RecordedForward`: a forward pass that keeps every layer's values, and derivatives pulled back through it.
 
-For everything that wants more than outputs, losses and gradients (those run on the kernels, in blocks of rows): values
-inside the network, derivatives of outputs, second derivatives. Products are NumPy's; activations and losses are the
-compiled units, so that each one that exists can be used here.
+For everything beyond outputs, losses and gradients (which kernels compute in blocks of rows): values inside the
+network, derivatives of outputs, second derivatives. Products are NumPy's; activations and losses are the compiled
+kernels, so that all of them can be used here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def activate(activation: Activation, z: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 class RecordedForward:
-    """One forward pass of B rows; layer l goes from I to O units.
+    """One forward pass of B rows; layer l has I inputs and O outputs.
 
     Parameters
     ----------

@@ -314,7 +314,7 @@ class Network(TrainableModel):
         Raises
         ------
         ValueError
-            Also if an activation or the loss brings no second derivative.
+            Also if an activation or the loss has no second derivative.
 
         Examples
         --------

@@ -91,7 +91,7 @@ def slope_of_quartic(a, y):
 
 def test_a_hessian_needs_second_derivatives():
     without = Network([2, 2, 1], [Activation(tanh, tanh_derivative), "identity"], "half_squared_error")
-    with pytest.raises(ValueError, match=r"activation=.Activation.tanh, tanh_derivative.' brings no second derivative"):
+    with pytest.raises(ValueError, match=r"activation=.Activation.tanh, tanh_derivative.' has no second derivative"):
         without.hessian_vector_product(X, Y, np.ones(9))
     without = Network([2, 1], ["tanh"], Loss(quartic, slope_of_quartic))
     with pytest.raises(ValueError, match=r"Loss\(quartic, slope_of_quartic\) has no second derivative"):
