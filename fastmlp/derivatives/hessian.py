@@ -158,7 +158,7 @@ class _Output:
 
 
 def check_twice_differentiable(model: TrainableModel) -> None:
-    """Check that f″ of all activations is known. (A loss without a second derivative raises by itself.)
+    """Check that f″ of all activations is known; a loss without a second derivative raises by itself.
 
     Raises
     ------

@@ -59,7 +59,7 @@ class RecordedForward:
         self.inputs.pop()
 
     def loss_delta(self, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """d (Σ wᵢ lossᵢ) / d z of the output layer, (B, O), by the loss's own kernel.
+        """Derivative d (Σ wᵢ lossᵢ) / d z of the output layer, (B, O), by the loss's own kernel.
 
         y (B, n_targets) and weights (B,) are in the model's type.
         """
@@ -102,11 +102,11 @@ class RecordedForward:
 
 
 def through_softmax(a: np.ndarray, d: np.ndarray) -> np.ndarray:
-    """d times the Jacobian of a = softmax(z), row by row, from the left or the right: it is symmetric."""
+    """The product of d and the Jacobian of a = softmax(z), row by row; the Jacobian is symmetric."""
     product: np.ndarray = a * (d - (a * d).sum(axis=-1, keepdims=True))
     return product
 
 
 def _beside(values: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """values (B, O) so that it broadcasts with `other`, (B, O) or (B, K, O)."""
+    """View of values (B, O) that broadcasts with `other`, (B, O) or (B, K, O)."""
     return values if other.ndim == 2 else values[:, np.newaxis]

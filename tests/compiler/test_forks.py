@@ -159,7 +159,7 @@ def test_a_lock_that_is_held_for_long(monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_who_holds_a_lock_may_fork():
+def test_a_thread_that_holds_the_lock_can_fork():
     for lock in all_locks():
         lock.acquire()
         assert fork() == 0  # it is the child's, too

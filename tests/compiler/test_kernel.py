@@ -64,7 +64,7 @@ def test_the_processor_is_the_one_that_numba_compiles_for():
 # Names
 
 
-def test_a_name_and_a_kernel_are_one_unit():
+def test_a_name_and_a_kernel_are_the_same_object():
     lazy = KernelModule("linalg.dense")
     assert lazy.multiply is dense.multiply is kernels.find("fastmlp.kernels.linalg.dense", "multiply")
     assert lazy.multiply.source.function.__name__ == "multiply"
@@ -86,7 +86,7 @@ def names_asked_for(path):
             yield lazy[node.value.id], node.attr
 
 
-def test_every_name_asked_for_is_a_unit():
+def test_every_name_used_is_a_kernel():
     """Nothing looks a name up before it is used."""
     asked_for = [names for path in SOURCES for names in names_asked_for(path)]
     assert len(asked_for) > 50
@@ -95,7 +95,7 @@ def test_every_name_asked_for_is_a_unit():
         assert isinstance(found, Kernel), f"kernels.{module} has no kernel {name}"
 
 
-def test_what_is_not_there():
+def test_missing_names_raise():
     unknown = Kernel("fastmlp.kernels.linalg.dense", "nothing")
     with pytest.raises(AttributeError, match=r"fastmlp\.kernels\.linalg\.dense has no kernel 'nothing'"):
         str(unknown.source)
@@ -104,7 +104,7 @@ def test_what_is_not_there():
 # Machine code
 
 
-def test_code_that_needs_what_nobody_offers_is_refused():
+def test_code_with_undefined_symbols_is_refused():
     """LLVM itself would end the process."""
     content = dense_code()
     header, _, machine_code = content.partition(b"\n")

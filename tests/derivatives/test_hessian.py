@@ -68,7 +68,7 @@ def bend_of_cube(z):
     return 6 * z
 
 
-def test_an_activation_of_ones_own():
+def test_a_custom_activation():
     own = Activation(cube, slope_of_cube, bend_of_cube)
     problem = make_problem(CASES["HalfSquaredError(), tanh, 3"], hidden_activation=own, seed=3)
     direction = np.random.RandomState(0).standard_normal(problem.network.params.size)

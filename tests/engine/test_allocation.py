@@ -28,8 +28,8 @@ from fastmlp.kernels.lowlevel.records import N_STEP_RATES
 from fastmlp.optimizers import LAMB, SGD, Adam
 from fastmlp.regularization import Regularization
 from fastmlp.training.dropout_keys import DropoutKeys
+from fastmlp.training.epoch import EpochRunner
 from fastmlp.training.full_batch_loss import FullBatch
-from fastmlp.training.minibatch import EpochRunner
 
 #: What Python itself needs for a call: boxed integers. Any array of the networks here is many times as large.
 CALL_BYTES = 2048
@@ -73,7 +73,7 @@ def assert_nothing_allocated(work):
     assert in_python < CALL_BYTES
 
 
-def test_an_allocation_would_be_seen():
+def test_an_allocation_is_detected():
     sum_of_copies(1.0, 7)
     assert allocations(lambda: sum_of_copies(1.0, 7))[0] == 7
     assert allocations(lambda: np.ones(1000))[1] >= 8000
@@ -270,7 +270,7 @@ def test_depth_width_and_batch_size(hidden, batch_size, data, compiler_refuses):
     fit(X[:, :3], y, np.ones(40), hidden_layer_sizes=hidden, batch_size=batch_size)
 
 
-def test_a_batch_in_parts(data, compiler_refuses):
+def test_a_batch_in_microbatches(data, compiler_refuses):
     X, y = (np.repeat(array, LARGE_BATCH_ROWS // 20, axis=0) for array in data)
     fit(X, y, batch_size=len(X))
 
@@ -289,7 +289,7 @@ def test_threads_and_few_rows(solver, data, compiler_refuses, monkeypatch):
         model.predict(X[:rows])
 
 
-def test_another_compilation_would_be_seen(compiler_refuses):
+def test_another_compilation_is_detected(compiler_refuses):
     @kernel(POINTER)
     def new(out):
         pass

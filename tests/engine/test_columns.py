@@ -48,7 +48,7 @@ def in_groups(monkeypatch):
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("dtype", TYPES)
-def test_the_bits_of_csr(dtype, width):
+def test_csc_gives_the_bits_of_csr(dtype, width):
     """All rows, a few and one; the reference says about the same."""
     network = make_network(dtype, width)
     X = draw(dtype)
@@ -118,7 +118,7 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("hidden", [(), (20,)], ids=str)
-def test_whatever_csc_may_hold(hidden, dtype, form, in_groups, monkeypatch):
+def test_every_form_of_csc_gives_the_bits_of_csr(hidden, dtype, form, in_groups, monkeypatch):
     """In groups and as one; with threads; as SciPy's own conversion to CSR has it."""
     network = make_network(dtype, *hidden)
     X = FORMS[form](draw(dtype).tocsc())
@@ -140,7 +140,7 @@ def test_integers_and_the_other_float():
 
 
 @pytest.mark.parametrize("shape", [(0, FEATURES), (1, FEATURES), (ROWS, FEATURES)])
-def test_nothing_stored(shape):
+def test_matrices_without_stored_entries(shape):
     network = make_network(np.float64, 5)
     expected = predict(network, Dataset(np.zeros(shape)))
     assert np.array_equal(network.forward(scipy.sparse.csc_matrix(shape)), expected)

@@ -12,7 +12,6 @@ from joblib.externals.loky import get_reusable_executor
 from sklearn.ensemble import BaggingClassifier
 from sklearn.utils._param_validation import InvalidParameterError
 
-import fastmlp.engine.threads
 from fastmlp.engine.threads import Team
 
 pytestmark = ignores_max_iter
@@ -137,7 +136,7 @@ def test_tol_stops_at_the_same_epoch(solver, early_stopping, sharing):
 
 
 @pytest.mark.parametrize("method", ["partial_fit", "fit"])
-def test_going_on_with_another_number_of_threads(method, sharing):
+def test_training_continues_with_another_number_of_threads(method, sharing):
     X, y = draw("binary")
     models = [make("binary", warm_start=True, n_jobs=n_jobs).fit(X, y) for n_jobs in (1, 3)]
     for n_jobs in (2, 1):
@@ -177,7 +176,7 @@ def test_threads_must_pay_for_their_start(n_jobs, sizes):
 
 
 @pytest.mark.parametrize("n_jobs", [None, 1, -1, -2, 3])
-def test_every_way_to_say_how_many(n_jobs, sharing, surroundings):
+def test_every_n_jobs_gives_the_same_bits(n_jobs, sharing, surroundings):
     surroundings(cores=4)
     X, y = draw("binary")
     model = make("binary", n_jobs=n_jobs).fit(X, y)
@@ -187,7 +186,7 @@ def test_every_way_to_say_how_many(n_jobs, sharing, surroundings):
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_no_thread_at_all_is_refused(solver):
+def test_zero_threads_are_refused(solver):
     X, y = draw("binary")
     with pytest.raises(ValueError, match="n_jobs"):
         make("binary", n_jobs=0, solver=solver).fit(X, y)
@@ -197,7 +196,7 @@ def test_no_thread_at_all_is_refused(solver):
 
 
 @pytest.mark.parametrize("n_jobs", [1.5, "all", [2]])
-def test_what_is_no_number_of_threads_is_refused(n_jobs):
+def test_n_jobs_of_another_type_is_refused(n_jobs):
     with pytest.raises(InvalidParameterError, match="'n_jobs' parameter of MLPClassifier must be"):
         make("binary", n_jobs=n_jobs).fit(*draw("binary"))
 
@@ -216,7 +215,7 @@ def test_more_threads_than_cores(solver, sharing):
 def fit_number(number, n_jobs, sharing=True):
     """One of several different fits, as a worker makes it."""
     if sharing:
-        fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD = 1
+        knobs.let_threads_pay(pytest.MonkeyPatch())  # not undone: the process is a worker
     task = ["classes", "regression"][number % 2]
     X, y = draw(task, [np.float32, np.float64][number // 2 % 2], ["dense", "csr"][number // 4 % 2])
     solver = SOLVERS[number % 3]

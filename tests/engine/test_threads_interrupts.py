@@ -180,7 +180,7 @@ def test_a_second_interrupt_while_the_first_is_served(first, second, solver, mon
     assert_same_bits(results(model.fit(X, y), X), expected)
 
 
-def test_a_helper_ends_with_its_object():
+def test_a_worker_ends_when_it_is_deleted():
     """Without a line of Python, which an interrupt could keep from running."""
     worker = Worker()
     assert worker.start()
@@ -190,7 +190,7 @@ def test_a_helper_ends_with_its_object():
     assert not thread.is_alive()
 
 
-def test_an_interrupted_join_does_not_take_the_living_for_dead(monkeypatch):
+def test_an_interrupted_join_still_waits_for_living_threads(monkeypatch):
     """`Thread.join` does (until Python 3.13), so nobody may rely on it while a helper works."""
     team, begun, working = Team(2), threading.Event(), []
     join = threading.Thread.join

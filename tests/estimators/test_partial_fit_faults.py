@@ -24,7 +24,7 @@ from fastmlp import Cosine, MLPClassifier, MLPRegressor
 from fastmlp.estimators.fitting import PARAMETERS, Continuation
 from fastmlp.optimizers import Adam
 from fastmlp.schedules import Schedule
-from fastmlp.training.minibatch import EpochRunner
+from fastmlp.training.epoch import EpochRunner
 
 pytestmark = ignores_max_iter
 

@@ -17,6 +17,9 @@ def _set(monkeypatch, module, **numbers):
 
 # Threads
 
+#: What `let_threads_pay` does, at the beginning of a script that runs in a process of its own.
+LET_THREADS_PAY = "from fastmlp.engine import threads\nthreads.OPERATIONS_WORTH_A_THREAD = 1\n"
+
 
 def let_threads_pay(monkeypatch, operations=1):
     """Use as many threads as are given, whatever the work: each is worth its start from so many operations on."""

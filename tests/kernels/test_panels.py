@@ -16,7 +16,7 @@ from fastmlp.engine.dataset import Dataset
 from fastmlp.kernels.linalg.packing import copy_panels
 from fastmlp.optimizers import Adam
 from fastmlp.regularization import Regularization
-from fastmlp.training.minibatch import EpochRunner
+from fastmlp.training.epoch import EpochRunner
 
 TYPES = [np.float32, np.float64]
 

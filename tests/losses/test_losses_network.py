@@ -31,8 +31,8 @@ from fastmlp.losses import (
 )
 from fastmlp.network import Network
 from fastmlp.optimizers import SGD
+from fastmlp.training.epoch import EpochRunner
 from fastmlp.training.full_batch_loss import FullBatch
-from fastmlp.training.minibatch import EpochRunner
 
 L2 = 0.3
 HIDDEN = ["identity", "logistic", "tanh", "relu"]

@@ -16,7 +16,7 @@ from fastmlp.initializers import Uniform
 from fastmlp.losses import as_loss
 from fastmlp.optimizers import SGD, Adam
 from fastmlp.scalar import Value
-from fastmlp.training.minibatch import EpochRunner
+from fastmlp.training.epoch import EpochRunner
 
 SCALAR = {
     "identity": lambda z: z,

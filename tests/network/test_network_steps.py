@@ -21,8 +21,8 @@ from fastmlp.kernels.linalg.register_tiles import TILE_ROWS
 from fastmlp.kernels.lowlevel.records import ROW_TILE
 from fastmlp.optimizers import SGD, Adam, AdamW
 from fastmlp.schedules import Polynomial
+from fastmlp.training.epoch import EpochRunner
 from fastmlp.training.full_batch_loss import FullBatch
-from fastmlp.training.minibatch import EpochRunner
 
 RATE = 0.002  # so small that nothing diverges and roundings do not grow
 RULES = {

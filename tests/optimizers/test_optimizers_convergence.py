@@ -15,7 +15,7 @@ from fastmlp.initializers import glorot_uniform
 from fastmlp.network import Network
 from fastmlp.optimizers import OPTIMIZERS, AdaDelta, AdamW, RMSProp
 from fastmlp.schedules import Cosine
-from fastmlp.training.minibatch import EpochRunner
+from fastmlp.training.epoch import EpochRunner
 
 #: The optimizer, and its rate for the parabola, for Rosenbrock's function and for the network.
 TABLE = {

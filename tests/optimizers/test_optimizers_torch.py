@@ -9,7 +9,7 @@ from helpers.problems import make_problem
 
 from fastmlp.optimizers import SGD, AdaDelta, AdaGrad, Adam, AdaMax, AdamW, AMSGrad, NAdam, RAdam, RMSProp
 from fastmlp.schedules import Cosine, CosineRestarts, Exponential, OneCycle, Polynomial, StepDecay, WarmUp
-from fastmlp.training.minibatch import EpochRunner
+from fastmlp.training.epoch import EpochRunner
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing is compared with it")
 lr_scheduler = torch.optim.lr_scheduler

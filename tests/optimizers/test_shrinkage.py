@@ -21,7 +21,7 @@ from fastmlp.kernels.optimizers import shrinkage
 from fastmlp.optimizers import OPTIMIZERS, SGD, Adam
 from fastmlp.regularization import Regularization
 from fastmlp.schedules import Cosine
-from fastmlp.training.minibatch import EpochRunner
+from fastmlp.training.epoch import EpochRunner
 
 TYPES = [np.float32, np.float64]
 #: So strong that some weights are zero after a few steps.

@@ -11,7 +11,7 @@ from fastmlp.engine.dataset import Dataset
 from fastmlp.engine.model import TrainableModel
 from fastmlp.optimizers import SGD
 from fastmlp.regularization import Regularization
-from fastmlp.training.minibatch import EpochRunner
+from fastmlp.training.epoch import EpochRunner
 
 TYPES = [np.float32, np.float64]
 
@@ -78,7 +78,7 @@ def test_gradients_whose_squares_overflow_in_float32(dtype):
 
 @pytest.mark.parametrize("settings", [{"clip_norm": 1.0}, {"clip_value": 1.0}, {"max_norm": 1.0}, {"l1": 0.1}], ids=str)
 @pytest.mark.parametrize("dtype", TYPES)
-def test_what_diverged_is_seen(dtype, settings):
+def test_divergence_is_detected(dtype, settings):
     """A NaN in the gradient is one in the parameters, whatever it is clipped to."""
     problem = make_problem("squared error, 3 outputs", rows=9, dtype=dtype)
     problem.y[4, 1] = np.nan

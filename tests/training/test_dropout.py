@@ -14,8 +14,8 @@ from fastmlp.optimizers import SGD
 from fastmlp.regularization import Regularization
 from fastmlp.scalar import Value
 from fastmlp.training.dropout_keys import DropoutKeys
+from fastmlp.training.epoch import EpochRunner
 from fastmlp.training.full_batch_loss import FullBatch
-from fastmlp.training.minibatch import EpochRunner
 
 TYPES = [np.float32, np.float64]
 #: A rate at which no weight changes.
@@ -48,7 +48,7 @@ def collect_masks(rate, steps, rows, width, dtype=np.float64, seed=SEED, batch_s
 
 @pytest.mark.parametrize("rate", [0.5, 0.1, 0.997])
 @pytest.mark.parametrize("dtype", TYPES)
-def test_masks_are_those_of_their_twin(dtype, rate):
+def test_masks_equal_the_reference(dtype, rate):
     found, strides = collect_masks(rate, 3, 19, 37, dtype)
     settings = Regularization(dropout=rate, input_dropout=rate)
     for step in range(3):
@@ -198,7 +198,7 @@ def test_outputs_keep_their_expectation(sparse):
     assert np.all(abs(outputs.mean(axis=0) - expected) < 4.5 * spread / np.sqrt(2000))
 
 
-def test_predictions_and_whole_gradients_leave_out_nothing():
+def test_predictions_and_full_batch_gradients_apply_no_dropout():
     """What stands in a training's records is not in theirs."""
     problem = make_problem("multi-label", rows=40)
     expected = predict(problem.network, problem.dataset), FullBatch(problem.network, problem.dataset, L2)
@@ -225,7 +225,7 @@ def test_sparse_inputs_have_the_masks_of_dense_ones(dtype, weighted):
     np.testing.assert_allclose(*found, rtol=eps, atol=eps)
 
 
-def test_sparse_inputs_stay_as_they_are():
+def test_sparse_inputs_are_not_changed():
     problem = make_problem("poisson", features=13, rows=60, sparse=True)
     rows = problem.dataset
     before = rows.values.copy()
@@ -247,7 +247,7 @@ def test_wide_layers(dtype, sparse, monkeypatch):
 # Where they go on
 
 
-def test_goes_on_over_epochs_and_fits():
+def test_keys_continue_over_epochs_and_fits():
     """Two epochs of one object are those of two objects with the same masks."""
     settings = Regularization(dropout=0.5)
     together = results(make_problem("poisson", rows=48), settings, epochs=2)
@@ -277,7 +277,7 @@ def test_an_interrupt_leaves_the_counter_where_the_parameters_are(monkeypatch):
     assert masks.step == epoch.workspace.task["steps_made"] == calls[0] == 1
 
 
-def test_what_drops_nothing_needs_no_masks():
+def test_no_keys_are_needed_without_dropout():
     problem = make_problem("poisson")
     masks = DropoutKeys(SEED)
     epoch = make_epoch(problem, Regularization(dropout=(0.0, 0.0)), masks=masks)

@@ -109,7 +109,7 @@ def test_no_memory_for_a_gradient(container):
     assert peak < 0.5 * net.params.nbytes
 
 
-def test_nothing_goes_back(monkeypatch):
+def test_no_backward_kernel_is_used(monkeypatch):
     """The kernels of the backward pass are not even known to the loss."""
     made = []
 

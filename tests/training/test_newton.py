@@ -163,7 +163,7 @@ class TestWhatIsReported:
         assert "not finite" in result.message
         assert np.array_equal(network.params, before)
 
-    def test_ends_where_rounding_does(self):
+    def test_stops_where_rounding_hides_progress(self):
         """Asked for more than float64 has, it says so instead of going round in circles."""
         X, y, _ = draw(20, 2, 1)
         result = solve(newton_cg, make([2, 1], ["identity"], "half_squared_error"), X, y, tol=0.0)
