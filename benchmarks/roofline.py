@@ -47,7 +47,7 @@ def _spread(values: list[float]) -> Spread:
 def make_tile_call(dtype: str, rows: int, depth: int):
     """Return a call that multiplies REPEATS times with one full tile's columns, and its number of operations."""
     from fastmlp.compiler.cpu import VECTOR_BITS
-    from fastmlp.engine.workspace import aligned
+    from fastmlp.engine.buffers import aligned
     from fastmlp.kernels.linalg.dense import multiply
     from fastmlp.kernels.lowlevel.records import TILE_VECTORS
 

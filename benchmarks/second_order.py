@@ -19,9 +19,9 @@ import numpy as np
 from fastmlp import Network
 from fastmlp.engine.dataset import Dataset
 from fastmlp.optimizers import Adam
+from fastmlp.training.epoch import EpochRunner
 from fastmlp.training.full_batch_loss import FullBatch
 from fastmlp.training.levenberg_marquardt import levenberg_marquardt
-from fastmlp.training.minibatch import EpochRunner
 from fastmlp.training.newton_cg import newton_cg
 from fastmlp.training.progress import Progress
 

@@ -1,12 +1,12 @@
-"""Machine code on disk: under which key, in which folders, read and written so that no accident breaks a fit.
+"""Machine code on disk: its key, its folders, and how it is read and written without ever breaking a fit.
 
 Numba's own cache looks at the time stamp of one source file: an edit in *another* file, or another value of
-``NUMBA_BOUNDSCHECK``, would run old code. Ours lives under a key that hashes all kernel sources, the versions, the
+``NUMBA_BOUNDSCHECK``, would run old code. This cache has a key that hashes all kernel sources, the versions, the
 processor and the flags; one file for each function and type, written whole and then renamed, with a checksum.
 What cannot be read is compiled again, what cannot be written is kept in memory. Nothing here loads Numba.
 
-Files are read only where nobody else can write (`trusted_paths`), and processes that need the same kernel wait for the
-one that compiles it (`drafts`).
+Files are read only from folders that no other user can write (`trusted_paths`), and processes that need the same kernel
+wait for the one that compiles it (`drafts`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from . import cache_cleaning, drafts, interrupts, shown_warnings, source_hash, t
 from . import cpu as host
 
 PACKAGE = Path(os.path.abspath(__file__)).parents[1]
-#: What changes code, by the names in Numba's configuration; the variables are called NUMBA_….
+#: Options of Numba's configuration that change code; the environment variables are called NUMBA_….
 FLAGS = (
     "BOUNDSCHECK", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "DEBUGINFO_DEFAULT", "ENABLE_AVX",
     "CPU_NAME", "CPU_FEATURES",
@@ -42,7 +42,7 @@ _CONFIGURATION = Path(".numba_config.yaml")
 
 @functools.cache
 def cache_key() -> str:
-    """What compiled code depends on, hashed: sources, versions, processor, flags."""
+    """A hash of what compiled code depends on: sources, versions, processor, flags."""
     digest = hashlib.sha256()
     digest.update(source_hash.of_sources())
     described = (
@@ -59,7 +59,7 @@ def cache_key() -> str:
 
 
 def _changed_flags() -> list[tuple[str, Any]]:
-    """What a program has set in Numba's configuration, against what its environment says."""
+    """Options of Numba's configuration that the program has set to other values than its environment."""
     config = sys.modules.get("numba.core.config")
     if config is None:
         return []

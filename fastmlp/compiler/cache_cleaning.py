@@ -1,11 +1,11 @@
-"""What nobody needs any more is removed from the cache: drafts of dead processes, folders of old keys.
+"""Removes from the cache what is no longer needed: drafts of dead processes, folders of old keys.
 
 Each version of the package, of Numba, each processor and each set of flags has a folder of its own, so an update
-leaves one behind. It cannot be known that nobody will come back to it (two environments may share the parent folder),
-but when it was used last: a process notes that in the folder's time stamp, once a day at most, and reading is seen in
-the files' times of access where the file system keeps them. What has not been used for 30 days is removed, by a process
-that has just compiled something. The worst that can happen is that a kernel is compiled again: a folder that holds
-anything else than entries and drafts of ours is left as it is, whatever its name.
+leaves one behind. Whether it will be used again cannot be known (two environments may share the parent folder), but the
+time of its last use can: a process stores it in the folder's time stamp, at most once a day, and files have times of
+access where the file system keeps them. A folder that was not used for 30 days is removed by a process that has just
+compiled something. In the worst case a kernel is compiled again: a folder that holds anything else than entries and
+drafts of the cache is not changed, whatever its name.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NAME = re.compile(r"fastmlp-[0-9a-f]{16}")
 
 @functools.cache
 def note_use(folder: str) -> None:
-    """Have the folder's time stamp say that it is in use."""
+    """Update the folder's time stamp, which says when it was used."""
     with contextlib.suppress(OSError):
         if time.time() - os.lstat(folder).st_mtime > _DAY:
             os.utime(folder)
@@ -35,7 +35,7 @@ def note_use(folder: str) -> None:
 
 @functools.cache
 def clean(folder: str) -> None:
-    """Remove what is left over in this trusted folder and beside it, once a process."""
+    """Remove old drafts in this trusted folder and old folders beside it, once in each process."""
     with contextlib.suppress(OSError):
         drafts.remove_dead(folder)
     with contextlib.suppress(OSError):
@@ -46,7 +46,7 @@ def clean(folder: str) -> None:
 
 
 def _remove_if_unused(folder: str) -> None:
-    """Remove a folder of this user's with the cache's files in it, and nothing else: no link is followed."""
+    """Remove a folder that is this user's and holds nothing but files of the cache; follow no link."""
     status = os.lstat(folder)
     if not stat.S_ISDIR(status.st_mode) or effective_user() not in (None, status.st_uid):
         return

@@ -1,4 +1,4 @@
-"""This processor, as compiled code may use it; asked without Numba, whose import takes half a second."""
+"""This processor's features, found without Numba, whose import takes half a second."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import os
 import llvmlite.binding as llvm
 
 TRIPLE = llvm.get_process_triple()
-#: Numba's rule: these report AVX and are slower with it (or are a virtual machine's name for what has none).
+#: Numba's rule: these report AVX and are slower with it (or are virtual machines' names for processors without it).
 _WITHOUT_AVX = {"corei7-avx", "core-avx-i", "sandybridge", "ivybridge", "nocona"}
 
 
 def _features() -> tuple[str, list[str]]:
-    """The processor's name and what it can do, by LLVM's words, as NUMBA_CPU_NAME and its kin may restrict it."""
+    """The processor's name and features as LLVM calls them, as restricted by NUMBA_CPU_NAME and similar variables."""
     name = os.environ.get("NUMBA_CPU_NAME")
     chosen = os.environ.get("NUMBA_CPU_FEATURES", "" if name and name.lower() == "generic" else None)
     name = name or llvm.get_host_cpu_name()

@@ -168,7 +168,7 @@ def is_being_made(folder: str, name: str) -> bool:
     return False
 
 
-def is_ours(entry: os.DirEntry) -> bool:
+def is_ours(entry: os.DirEntry[str]) -> bool:
     """Whether it is an entry of the cache, or a draft of one: a plain file with such a name."""
     return bool(_NAMES.fullmatch(entry.name)) and entry.is_file(follow_symlinks=False)
 
@@ -183,7 +183,7 @@ def remove_dead(folder: str) -> None:
                 os.unlink(entry.path)
 
 
-def _is_old(entry: os.DirEntry) -> bool:
+def _is_old(entry: os.DirEntry[str]) -> bool:
     return time.time() - entry.stat(follow_symlinks=False).st_mtime > _DEAD_AFTER
 
 

@@ -1,18 +1,19 @@
 """A fork in one thread while another is inside the compiler.
 
-The child has no such thread, but inherits what that one held: locks of llvmlite and of Numba, modules half imported,
-registers half filled. So a fork waits until nobody compiles or loads, for one kernel at the most: `Lock` lets a
-waiting fork go first. If that takes longer than `PATIENCE` seconds, or is interrupted, the fork goes on, and the child
-gets new locks; it also undoes what the thread that it has not waited for had changed for the whole process. Of Numba,
-whatever else a program does with it, only the locks are waited for, and more briefly.
+The child lacks that thread, but inherits what it held: locks of llvmlite and Numba, partly imported modules, partly
+filled registries. So a fork waits until no thread compiles or loads, which takes at most one kernel: `Lock` gives a
+waiting fork precedence. If that takes longer than `PATIENCE` seconds, or is interrupted, the fork continues, and the
+child gets new locks; it also undoes what the other thread had changed for the whole process. If a program uses Numba
+itself, the fork waits for Numba's locks alone, and more briefly.
 
-A signal's handler may raise anything at any line of the hooks, and nobody would hear it there: a lock is acquired and
-noted, or released and forgotten, by one call of C each, which no handler divides, and what was raised follows the fork.
+A signal handler may raise at any line of the hooks, where Python would ignore the exception. So a lock is acquired and
+recorded, or released and forgotten, by one call of C each, which no handler interrupts, and what was raised is raised
+again after the fork.
 """
 
 from __future__ import annotations
 
-import _frozen_importlib  # type: ignore[import-not-found]
+import _frozen_importlib
 import collections
 import contextlib
 import functools
@@ -27,35 +28,36 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-#: Seconds that a fork waits for a thread of ours (or for LLVM), and for a thread of somebody else's that compiles.
+#: Seconds that a fork waits for this package's threads (or for LLVM), and for other threads that use Numba.
 PATIENCE, PATIENCE_WITH_OTHERS = 30.0, 2.0
-#: Packages whose import the child could not finish, nor begin anew, had another thread begun it.
+#: Packages whose import the child could neither finish nor repeat if another thread had begun it.
 _IMPORTED = ("numba", "llvmlite", __package__.partition(".")[0])
 
 
 class Lock:
-    """A reentrant lock that is renewed in the child of a fork, and whose next holder is a fork if one waits."""
+    """A reentrant lock that is renewed in the child of a fork; a waiting fork gets it before other threads."""
 
     def __init__(self) -> None:
         self.renew()
 
     def renew(self) -> None:
-        """Forget who holds it."""
+        """Forget the holder."""
         self._inner: Any = threading.RLock()
         self.renew_turn()
 
     def renew_turn(self) -> None:
-        """Forget who was about to take it."""
+        """Forget the thread that was about to acquire it."""
         self._turn = threading.Lock()
 
     def acquire(self, blocking: bool = True) -> bool:
-        """Take it, behind a fork that waits for it."""
+        """Acquire it, after a fork that waits for it."""
         if blocking and not self._inner._is_owned():
             with self._turn:
                 pass
-        return self._inner.acquire(blocking)
+        return bool(self._inner.acquire(blocking))
 
     def release(self) -> None:
+        """Release it."""
         self._inner.release()
 
     def __enter__(self) -> None:
@@ -65,16 +67,16 @@ class Lock:
         self._inner.release()
 
 
-#: Whoever loads or compiles holds it: one thread at a time.
+#: Held by the thread that loads or compiles: one at a time.
 loading = Lock()
 
-#: (thread, key) → how to undo what that thread has changed for the whole process, for as long as it compiles.
+#: (thread, key) → how to undo what that thread changed for the whole process while it compiles.
 _changes: dict[tuple[int, object], Callable[[], object]] = {}
 
 
 @contextlib.contextmanager
 def undone(undo: Callable[[], object]) -> Iterator[None]:
-    """Call `undo` at the end; in the child of a fork meanwhile, which lacks the thread that would, at once."""
+    """Call `undo` at the end; in the child of a fork meanwhile, which lacks this thread, immediately."""
     key = threading.get_ident(), object()
     _changes[key] = undo
     try:
@@ -87,7 +89,7 @@ def undone(undo: Callable[[], object]) -> Iterator[None]:
 def _locks_of_others() -> Iterator[tuple[Any, str, float]]:
     """(owner, attribute, patience) of each lock of Numba's and llvmlite's, in the order of compiling."""
     target = getattr(sys.modules.get("numba.core.registry"), "cpu_target", None)
-    for once in vars(type(target)).values():  # what Numba computes once, on first use
+    for once in vars(type(target)).values():  # what Numba computes once, at first use
         for attribute in ("_lock", "lock"):
             if hasattr(getattr(once, attribute, None), "_is_owned"):
                 yield once, attribute, PATIENCE_WITH_OTHERS
@@ -99,7 +101,7 @@ def _locks_of_others() -> Iterator[tuple[Any, str, float]]:
 
 
 def _wait_for_imports(seconds: float) -> bool:
-    """Whether no other thread is in the middle of an import that the child may need."""
+    """Wait until no other thread is importing what the child may need; False if that takes longer."""
     until = time.monotonic() + seconds
     while any(_imports_of_others()):
         if time.monotonic() > until:
@@ -120,7 +122,7 @@ def _nothing() -> None:
 
 
 def _renew(owner: Any, attribute: str) -> None:
-    """A new lock; and nobody is in the middle of a compilation."""
+    """Make a new lock, and empty the stack of functions that Numba is compiling."""
     setattr(owner, attribute, threading.RLock())
     target = getattr(sys.modules.get("numba.core.registry"), "cpu_target", None)
     callstack = getattr(vars(target).get("_toplevel_typing_context"), "callstack", None) if target else None
@@ -130,7 +132,7 @@ def _renew(owner: Any, attribute: str) -> None:
 
 
 class _Step(NamedTuple):
-    """A lock to take before a fork: how, within so many seconds, and what to do with it afterwards."""
+    """A lock to acquire before a fork: how, within how many seconds, and what to do with it afterwards."""
 
     acquire: Callable[[float], bool]
     release: Callable[[], object]
@@ -139,7 +141,7 @@ class _Step(NamedTuple):
 
 
 class _Fork(threading.local):
-    """What a forking thread has tried to take, whether it holds that, and what a signal's handler raised meanwhile."""
+    """What a forking thread has tried to acquire, whether it got it, and what a signal handler raised meanwhile."""
 
     steps: list[_Step] = []
     taken: list[bool] = []
@@ -150,17 +152,17 @@ class _Fork(threading.local):
         self.steps, self.taken, self.raised, self.owns = [], [], None, loading._inner._is_owned()
 
     def released(self) -> list[Callable[[], object]]:
-        """How to release what is held, the last lock first."""
+        """The functions that release what is held, the last lock first."""
         return [step.release for step, taken in zip(self.steps, self.taken, strict=False) if taken][::-1]
 
 
 _fork = _Fork()
-#: How often a hook goes on after an exception.
+#: How often a hook continues after an exception.
 _TRIES = 100
 
 
 def _before() -> None:
-    """In the order in which compiling takes them; after an exception, only what is free."""
+    """Acquire all locks in the order in which compiling does; after an exception, only free ones."""
     begun = False
     for _ in range(_TRIES):
         try:
@@ -176,7 +178,7 @@ def _before() -> None:
 
 
 def _steps() -> Iterator[_Step]:
-    """Each lock, looked up once those before are held."""
+    """Each lock, looked up once those before it are held."""
     turn, inner = loading._turn, loading._inner
     if not _fork.owns:
         yield _Step(functools.partial(turn.acquire, True), turn.release, loading.renew_turn, PATIENCE)
@@ -202,7 +204,7 @@ def _after_in_parent() -> None:
 
 
 def _raise_later(error: BaseException) -> None:
-    """Once the hook that calls this has returned: here nobody would hear it."""
+    """Raise an exception once the hook that calls this has returned: Python ignores exceptions in hooks."""
     handler = signal.getsignal(signal.SIGINT)
     main = threading.main_thread()
     if threading.current_thread() is not main or handler is None:
@@ -212,7 +214,7 @@ def _raise_later(error: BaseException) -> None:
         signal.pthread_kill(main.ident, signal.SIGINT)  # type: ignore[arg-type]
 
     def raise_it(*_: object) -> None:
-        timer.cancel()  # it may be Ctrl-C that has come here
+        timer.cancel()  # the signal may be the user's Ctrl-C
         signal.signal(signal.SIGINT, handler)
         raise error
 
@@ -231,6 +233,6 @@ def _after_in_child() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    # What is registered last is called first. logging is imported above since it keeps its lock from then on until the
-    # fork is over, and Numba asks for it while it is imported: whoever waits for Numba must not have that lock.
+    # Hooks registered last are called first. logging is imported above, because from then on it holds its lock from
+    # before a fork until after it, and Numba's import needs that lock: a fork that waits for Numba must not hold it.
     os.register_at_fork(before=_before, after_in_parent=_after_in_parent, after_in_child=_after_in_child)

@@ -1,9 +1,9 @@
-"""Units: compiled kernels, each reached by its address, by name and without its source.
+"""`Kernel`: a compiled function, found by name and reached by its address, without its source.
 
-A process whose kernels lie in the cache never imports the kernels' modules, nor Numba: with
+A process whose kernels are in the cache imports neither the kernels' modules nor Numba: with
 ``dense = KernelModule("linalg.dense")``, ``dense.multiply`` stands for the kernel, and its machine code is loaded by
-LLVM alone (1 ms each). Only what the cache does not hold is compiled: then the kernel's module is imported, whose
-`kernel` decorators say what the names stand for, and `numba_backend` takes over::
+LLVM alone (1 ms each). Kernels that the cache does not hold are compiled: their module is imported, whose `kernel`
+decorators define what the names stand for, and `numba_backend` compiles them::
 
     dense.multiply ──► the cache's file ─────────────────────────────► machine code
                   └──► kernels/linalg/dense.py ──► numba_backend (Numba) ──► file ──┘
@@ -30,14 +30,14 @@ KERNELS = f"{__package__.partition('.')[0]}.kernels"
 
 @dataclass(frozen=True)
 class Argument:
-    """What a unit's argument is: a size, or a pointer to numbers of a type, or to records.
+    """The type of a kernel's argument: a size, or a pointer to numbers of one type, or to records.
 
     Parameters
     ----------
     to : NumPy type or None
-        What the pointer points to; None stands for the type of element that is asked for.
+        What the pointer points to; None stands for the element type for which the kernel is compiled.
     name : str
-        Of the records, for short.
+        A short name of the records.
     """
 
     to: Any = None
@@ -54,7 +54,7 @@ DOUBLES, INTEGERS, INDICES = (Argument(np.dtype(kind)) for kind in (np.float64, 
 
 
 class KernelSource(NamedTuple):
-    """What a unit is compiled from.
+    """What a kernel is compiled from.
 
     Attributes
     ----------
@@ -64,12 +64,12 @@ class KernelSource(NamedTuple):
     flags : set of str
         LLVM's flags, by name.
     identity : str or None
-        What the code depends on besides its source and the package's kernels; None if nobody knows, and it must not
-        be kept on disk.
+        What the code depends on besides its source and the package's kernels; None if that is unknown, and the code
+        must not be kept on disk.
     """
 
-    function: Callable
-    arguments: tuple
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
     flags: set[str]
     identity: str | None = ""
 
@@ -82,7 +82,7 @@ class Kernel:
     module, name : str
         Where it is defined.
     source : KernelSource or None
-        What it is compiled from; None for a kernel of the package, whose module says it when it must.
+        What it is compiled from; None for a kernel of the package, whose module defines it when it is imported.
     """
 
     def __init__(self, module: str, name: str, source: KernelSource | None = None) -> None:
@@ -90,7 +90,7 @@ class Kernel:
         self.named = source is None
         self._source = source
         self.compiled: dict[np.dtype, LoadedCode] = {}
-        self._entries: dict[np.dtype, Callable] = {}
+        self._entries: dict[np.dtype, Callable[..., None]] = {}
 
     @property
     def source(self) -> KernelSource:
@@ -98,7 +98,7 @@ class Kernel:
         if self._source is None:
             importlib.import_module(self.__module__)
         if self._source is None:
-            raise AttributeError(f"{self.__module__} has no unit {self.__name__!r}")
+            raise AttributeError(f"{self.__module__} has no kernel {self.__name__!r}")
         return self._source
 
     def define(self, source: KernelSource) -> None:
@@ -122,7 +122,7 @@ class Kernel:
         for content in code_cache.read(self._file(dtype)):
             try:
                 return LoadedCode(content, cache_hits=1)
-            except Exception:  # whatever a foreign file raises, the compiler is the answer
+            except Exception:  # whatever an unusable file raises, the kernel is compiled instead
                 interrupts.check()
         return None
 
@@ -140,18 +140,19 @@ class Kernel:
     def _compile(self, dtype: np.dtype) -> bytes:
         interrupts.check()
         with shown_warnings.shown(), interrupts.Interrupts():
-            return _compiler().compile_source(self.source, dtype, self.named)
+            code: bytes = _compiler().compile_source(self.source, dtype, self.named)
+        return code
 
     def _may_be_kept(self) -> bool:
         return self.named or self.source.identity is not None
 
     def is_being_made(self, dtype: Any) -> bool:
-        """Whether another process compiles it just now."""
+        """Whether another process is compiling it."""
         dtype = np.dtype(dtype)
         return dtype not in self.compiled and self._may_be_kept() and code_cache.is_being_made(self._file(dtype))
 
     def _file(self, dtype: np.dtype) -> str:
-        """The name says it all for the package's kernels, of whose sources the folder holds the key."""
+        """Name of its file in the cache. The sources of the package's kernels are part of the folder's name."""
         module = self.__module__.removeprefix(f"{KERNELS}.")
         name = f"{module}.{self.__name__}.{dtype.name}"
         if self.named:
@@ -162,11 +163,11 @@ class Kernel:
         return f"{name}-{hashlib.sha256(repr(described).encode()).hexdigest()[:12]}.o"
 
     def address(self, dtype: Any) -> int:
-        """Where the compiled function lies in memory."""
+        """Address of the compiled function."""
         return self.load(dtype).address
 
-    def entry(self, dtype: Any) -> Callable:
-        """The compiled function as Python calls it: integers in (addresses, sizes), without the interpreter's lock."""
+    def entry(self, dtype: Any) -> Callable[..., None]:
+        """The compiled function for calls from Python: it takes integers (addresses, sizes) and releases the GIL."""
         dtype = np.dtype(dtype)
         if dtype not in self._entries:
             code = self.load(dtype)
@@ -175,10 +176,10 @@ class Kernel:
         return self._entries[dtype]
 
     def __repr__(self) -> str:
-        return f"<unit {self.__module__}.{self.__name__}>"
+        return f"<kernel {self.__module__}.{self.__name__}>"
 
 
-#: One thread at a time loads, or compiles.
+#: Held while loading or compiling: one thread at a time.
 _lock = forking.loading
 
 
@@ -190,7 +191,7 @@ class LoadedCode:
     content : bytes
         As `pack` made it.
     cache_hits : int
-        1 if it came from the disk.
+        1 if it came from disk.
     """
 
     def __init__(self, content: bytes, cache_hits: int = 0) -> None:
@@ -199,23 +200,23 @@ class LoadedCode:
         self.n_arguments, self.cache_hits = int(n_arguments), cache_hits
         self._engine = _make_engine()
         if unknown := [name for name in external_symbols if llvm.address_of_symbol(name) is None]:
-            _compiler().register_numba_symbols()  # they may be Numba's; LLVM itself would end the process
+            _compiler().register_numba_symbols()  # they may be Numba's; LLVM would end the process
             if any(llvm.address_of_symbol(name) is None for name in unknown):
-                raise ImportError(f"nobody offers {', '.join(unknown)}")
+                raise ImportError(f"undefined symbols: {', '.join(unknown)}")
         self._engine.add_object_file(llvm.ObjectFileRef.from_data(machine_code))
         self._engine.finalize_object()
         self.address: int = self._engine.get_function_address(symbol)
         if not self.address:
-            raise ImportError(f"there is no {symbol} in it")
+            raise ImportError(f"the machine code does not define {symbol}")
 
 
 def _compiler() -> Any:
-    """`numba_backend`, which stands above this floor and brings Numba: for what the cache does not hold."""
+    """`numba_backend`, which imports this module, and Numba: for kernels that the cache does not hold."""
     return importlib.import_module(f"{__package__}.numba_backend")
 
 
 def pack(symbol: str, n_arguments: int, external_symbols: list[str], machine_code: bytes) -> bytes:
-    """Machine code, with its entry, the number of its arguments and the functions outside that it needs."""
+    """Machine code, with the name of its entry, its number of arguments, and the external functions that it needs."""
     return f"{symbol} {n_arguments} {' '.join(external_symbols)}\n".encode() + machine_code
 
 
@@ -233,12 +234,12 @@ def _initialize() -> None:
 
 @functools.cache
 def find(module: str, name: str) -> Kernel:
-    """The package's one unit of this name."""
+    """The package's one kernel of this name."""
     return Kernel(module, name)
 
 
 class KernelModule:
-    """A kernel module's units, by name, without the module: nothing is compiled, or even looked up, before its use.
+    """The kernels of a module, by name, without importing it: nothing is compiled or looked up before its use.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How fastmlp compiles: every compiler flag, and what becomes of a kernel's source.
+"""How fastmlp compiles: every compiler flag, and the way from a kernel's source to machine code.
 
 Two kinds of compiled function, and no third:
 
@@ -8,11 +8,12 @@ Two kinds of compiled function, and no third:
     a C function with one fixed signature, reached through its *address*, from Python as well as from other
     kernels. It is compiled when its address is first asked for, for that type of element alone, and cached by
     itself. As arguments are pointers and sizes, neither strides, nor read-only arrays, nor the depth of a network
-    can ask for another compilation; and a loop that calls a unit through its address need not be compiled again
-    for another activation, loss or update rule.
+    cause another compilation; and a loop that calls a kernel through its address need not be compiled again for
+    another activation, loss or update rule.
 
-Numba is asked for less than it offers, since every part of it costs time in a process that starts with an empty cache:
-no reference counts (kernels hold no objects), no entry for Python, each module optimized once instead of three times.
+Parts of Numba that kernels do not need are switched off, because they cost time in a process that starts with an empty
+cache: no reference counts (kernels hold no objects), no entry for Python, each module optimized once instead of three
+times.
 """
 
 from __future__ import annotations
@@ -20,8 +21,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
-import math
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -38,6 +37,7 @@ from numba.core.registry import cpu_target
 
 from .forking import undone
 from .kernel import DOUBLES, INDICES, INTEGERS, KERNELS, POINTER, SIZE, Argument, Kernel, KernelSource, Size, find, pack
+from .python_calls import EXCEPTION, RAISES, NeedsPython, reach, refuse_python
 
 __all__ = [
     "DOUBLES",
@@ -64,17 +64,17 @@ __all__ = [
 
 #: Rounding once instead of twice, no more: results do not depend on how a loop is cut into vectors.
 ELEMENTWISE = {"contract"}
-#: Sums in any order and the rest that vectorizing a sum asks for. Never ``nnan`` or ``ninf``: NaN must survive.
+#: Sums in any order, and what else vectorizing a sum needs. Never ``nnan`` or ``ninf``: NaN must survive.
 REDUCTION = {"contract", "reassoc", "nsz", "arcp", "afn"}
 
 
-#: Helpers are called from compiled code alone: leaving out what Python would call them by saves a fifth of compiling.
+#: Helpers are called from compiled code alone: leaving out their wrappers for Python saves a fifth of compiling.
 _FROM_COMPILED_CODE = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 @contextlib.contextmanager
 def _compiling() -> Iterator[None]:
-    """NUMBA_DISABLE_JIT, or the same in Numba's configuration, is for functions of the program: not for these."""
+    """Ignore NUMBA_DISABLE_JIT, or the same in Numba's configuration: it is meant for the user's functions."""
     disabled = getattr(config, "DISABLE_JIT", 0)
     with undone(lambda: setattr(config, "DISABLE_JIT", disabled)):
         config.DISABLE_JIT = 0  # type: ignore[attr-defined]
@@ -83,7 +83,7 @@ def _compiling() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _collecting_no_garbage() -> Iterator[None]:
-    """Hundreds of thousands of small objects that live on: looking for garbage takes a tenth of the time."""
+    """Compiling makes hundreds of thousands of objects that stay: collecting garbage would take a tenth of the time."""
     if not gc.isenabled():
         yield
         return
@@ -92,40 +92,41 @@ def _collecting_no_garbage() -> Iterator[None]:
         yield
 
 
-def _dispatcher(function: Callable, **options: Any) -> Callable:
+def _dispatcher(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     with _compiling():
-        return numba.njit(**options)(function)
+        dispatcher: Callable[..., Any] = numba.njit(**options)(function)
+    return dispatcher
 
 
-def inline_llvm(function: Callable, compiler: type[CompilerBase] = Compiler) -> Callable:
+def inline_llvm(function: Callable[..., Any], compiler: type[CompilerBase] = Compiler) -> Callable[..., Any]:
     """A helper that disappears into its callers: contraction only, division by zero as in IEEE 754."""
     options = {"forceinline": True, "fastmath": ELEMENTWISE, "pipeline_class": compiler, **_FROM_COMPILED_CODE}
     return _dispatcher(function, **options)
 
 
-def inline_reduction(function: Callable) -> Callable:
+def inline_reduction(function: Callable[..., Any]) -> Callable[..., Any]:
     """A helper that disappears into its callers and may add in any order, so that its loop becomes vector code."""
     return _dispatcher(function, forceinline=True, fastmath=REDUCTION, **_FROM_COMPILED_CODE)
 
 
-def inline_ir(function: Callable) -> Callable:
-    """A helper whose text goes into its caller before anything is compiled: for what has one caller or two.
+def inline_ir(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A helper whose code goes into its caller before anything is compiled: for helpers with one or two callers.
 
     The hot loop's helpers took twice as long to compile each by itself, and the tiles would be compiled twice.
     """
     return _dispatcher(function, inline="always", fastmath=ELEMENTWISE, **_FROM_COMPILED_CODE)
 
 
-def kernel(*arguments: Any, fastmath: set[str] = ELEMENTWISE) -> Callable[[Callable], Kernel]:
+def kernel(*arguments: Any, fastmath: set[str] = ELEMENTWISE) -> Callable[[Callable[..., Any]], Kernel]:
     """Decorate a kernel with its signature; it returns nothing and writes through its pointers."""
     return lambda function: make_kernel(KernelSource(function, arguments, fastmath))
 
 
 def make_kernel(source: KernelSource) -> Kernel:
-    """The unit of this source: a kernel of the package, or somebody else's."""
+    """The kernel of this source: one of the package, or a user's."""
     function = source.function
     if function.__closure__:
-        raise ValueError(f"{function.__qualname__} is a closure: a unit's code must stand in its source alone.")
+        raise ValueError(f"{function.__qualname__} is a closure: a kernel's code must stand in its source alone.")
     if not function.__module__.startswith(f"{KERNELS}."):
         return Kernel(function.__module__, function.__name__, source)
     made = find(function.__module__, function.__name__)
@@ -143,9 +144,10 @@ _UNUSED = (
 
 
 class MinimalPipeline(Compiler):
-    """Numba's pipeline without the passes that look in vain, each of them through all of the code."""
+    """Numba's pipeline without passes that find nothing in kernels, each of which goes through all of the code."""
 
-    def define_pipelines(self) -> list:
+    def define_pipelines(self) -> list[Any]:
+        """Numba's passes but for the unused ones."""
         passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
         passes.passes = [one for one in passes.passes if one[0] not in _UNUSED]
         passes._finalized = False
@@ -153,45 +155,8 @@ class MinimalPipeline(Compiler):
         return [passes]
 
 
-class NeedsPython(Exception):
-    """Somebody's function needs what compiled code must not ask for: Python's interface, memory, exceptions.
-
-    Attributes
-    ----------
-    symbols : list of str
-        What it calls of them; `RAISES` if it can raise.
-    names : set of str
-        What its code, once optimized, reaches by name.
-    """
-
-    def __init__(self, symbols: list[str], names: set[str]) -> None:
-        super().__init__(", ".join(symbols))
-        self.symbols, self.names = symbols, names
-
-
-#: What the entry of somebody's function calls if that has raised; where nothing can raise, the call is optimized away.
-RAISES = "fastmlp_raises"
-#: What stands in the names of Numba's exceptions.
-EXCEPTION = ".picklebuf."
-#: What every entry calls that Numba makes for functions that may raise, as they all may while bounds are checked.
-_FOR_EXCEPTIONS = re.compile(
-    r"PyErr_|PyExc_|PyBytes_From|PyUnicode_From|Py_DecRef|NRT_Free|NRT_MemInfo_call_dtor|numba_gil_|numba_unpickle"
-    r"|numba_do_raise|numba_runtime_build_excinfo"
-)
-
-
-def _is_pythons(symbol: str) -> bool:
-    """Whether it is Python's or Numba's, and no function of numbers."""
-    if not symbol.startswith("numba_"):
-        return symbol.startswith(("Py", "_Py", "NRT_"))
-    name = symbol.removeprefix("numba_")
-    return not any(
-        hasattr(module, form) for module in (math, np) for form in (name, name.removesuffix("f"))
-    ) and not re.fullmatch("(attempt_nocopy_reshape|cpow|fixed_fmod|fptoui|round|[su]div|[su]rem)f?", name)
-
-
 def _call_raises(builder: ir.IRBuilder, exception: Any) -> None:
-    """Call `RAISES`, which does nothing with the exception that LLVM would know of."""
+    """Call `RAISES` with the exception; LLVM cannot see that it does nothing."""
     kind = ir.FunctionType(ir.VoidType(), [exception.type])
     raises = ir.Function(builder.module, kind, RAISES)
     raises.attributes.add("noinline")
@@ -201,29 +166,8 @@ def _call_raises(builder: ir.IRBuilder, exception: Any) -> None:
     builder.call(raises, [exception])
 
 
-def reach(text: str) -> Callable[[str], set[str]]:
-    """name ↦ every name that can be reached from the function of this name, in LLVM's code as text."""
-    asked: dict[str, set[str]] = {}
-    name = r'@("[^"]+"|[\w.$-]+)'
-    for body in re.split(r"^(?=define )", text, flags=re.MULTILINE)[1:]:
-        first, *others = (found.strip('"') for found in re.findall(name, body[: body.find("\n}")]))
-        asked[first] = set(others)
-
-    def reached(start: str) -> set[str]:
-        seen: set[str] = set()
-        waiting = [start]
-        while waiting:
-            one = waiting.pop()
-            if one not in seen:
-                seen.add(one)
-                waiting.extend(asked.get(one, ()))
-        return seen
-
-    return reached
-
-
 class _Library(JITCodeLibrary):
-    """A unit's code, optimized once, with what it needs linked in, and left for `kernels` to load.
+    """A kernel's code, optimized once, with what it needs linked in; `kernel.LoadedCode` loads it.
 
     Numba optimizes each function, then cheaply the module (so that reference counts can be pruned), then the module.
     """
@@ -247,14 +191,7 @@ def compile_source(source: KernelSource, dtype: np.dtype, is_package_kernel: boo
     names = [value.name for value in (*module.functions, *module.global_variables) if value.is_declaration]
     external_symbols = [name for name in names if not name.startswith("llvm.")]
     if not is_package_kernel:
-        reached = reach(str(module))(symbol)
-        refused = sorted(name for name in reached & set(external_symbols) if _is_pythons(name))
-        if _checks_bounds():
-            refused = [name for name in refused if not _FOR_EXCEPTIONS.match(name)]
-        if RAISES in reached and any(EXCEPTION in name for name in reached):
-            refused.append(RAISES)
-        if refused:
-            raise NeedsPython(refused, reached)
+        refuse_python(str(module), symbol, external_symbols, _checks_bounds())
     return pack(symbol, len(source.arguments), external_symbols, library._codegen._tm.emit_object(module))
 
 
@@ -265,8 +202,8 @@ def _checks_bounds() -> bool:
 def build(source: KernelSource, dtype: Any, is_package_kernel: bool = True) -> tuple[_Library, str]:
     """Optimized code and the name of its entry.
 
-    With `is_package_kernel` they hold no objects, and cannot raise unless bounds are checked; what is raised
-    then goes to `sys.unraisablehook`. Of somebody else's functions `compile_source` makes sure of that.
+    Kernels of the package hold no objects, and cannot raise unless bounds are checked; what is raised then goes to
+    `sys.unraisablehook`. For a user's functions `compile_source` checks that.
     """
     signature = tuple(numba_type(argument, np.dtype(dtype)) for argument in source.arguments)
     silent = not _checks_bounds()
@@ -297,7 +234,7 @@ def build(source: KernelSource, dtype: Any, is_package_kernel: bool = True) -> t
 
 
 def _add_entry(library: _Library, described: Any, is_package_kernel: bool) -> str:
-    """A C function that calls Numba's; returns its name. If that raises and is not ours, it calls `RAISES`."""
+    """Add a C function that calls Numba's; return its name. If a user's function raises, it calls `RAISES`."""
     target = cpu_target.target_context
     module = library.create_ir_module("entry")
     called = ir.Function(
@@ -327,12 +264,12 @@ def forget_failures() -> None:
 
 
 def register_numba_symbols() -> None:
-    """Make known what compiled code may call of Numba's."""
+    """Register the functions of Numba that compiled code may call."""
     cpu_target.target_context.refresh()
 
 
 def numba_type(argument: Argument, dtype: np.dtype) -> Any:
-    """A type of Numba's for what a unit's signature says."""
+    """Numba's type for an argument of a kernel's signature."""
     if not isinstance(argument, Argument):
         return argument
     if isinstance(argument, Size):

@@ -1,9 +1,9 @@
 """Warnings that are shown and never raised.
 
-A warning about compiled code says that something costs time: the result of the fit is right. Those who turn warnings
-into errors (``python -W error``, ``warnings.simplefilter("error")``) must not lose a fit over it, so where a filter
-says "error" such a warning is shown instead, on stderr as a rule. All other filters apply: it is ignored, recorded,
-shown once or always, as they say.
+A warning about compiled code says that something takes time: the result of the fit is right. A program that turns
+warnings into errors (``python -W error``, ``warnings.simplefilter("error")``) must not lose a fit because of it, so
+where a filter says "error" such a warning is shown instead, by default on stderr. All other filters apply: it is
+ignored, recorded, shown once or always, as they say.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 from ..common.user_warnings import find_user_frame
 
@@ -26,7 +27,7 @@ def warn(message: str, category: type[Warning]) -> None:
 
 @contextlib.contextmanager
 def shown() -> Iterator[None]:
-    """What is warned of in here (by Numba, say) is not raised, either. Costs nothing where no filter raises."""
+    """Do not raise warnings of the enclosed code (Numba's, for instance). Costs nothing where no filter raises."""
     if not any(action == "error" for action, *_ in warnings.filters):
         yield
         return
@@ -40,12 +41,12 @@ def shown() -> Iterator[None]:
             _repeat(one)
 
 
-#: What the `warnings` module remembers of those that it has shown.
-_registry: dict = {}
+#: Where the `warnings` module stores which warnings it has shown.
+_registry: dict[Any, Any] = {}
 
 
 def _repeat(one: warnings.WarningMessage) -> None:
-    """Put a recorded warning before the filters, which are the user's again."""
+    """Issue a recorded warning again, now that the user's filters are restored."""
     try:
         warnings.warn_explicit(one.message, one.category, one.filename, one.lineno, registry=_registry)
     except one.category:

@@ -1,7 +1,7 @@
-"""What the package's compiled code is made from, hashed: sources where there are any, else the code made of them.
+"""A hash of what the package's compiled code is made from: sources where there are any, else their byte code.
 
-A package may lie in a folder, in a zip file, as ``.pyc`` files alone, or inside a program frozen by PyInstaller. Its
-loaders are asked, so that an edited kernel changes the hash in each of these forms.
+A package may be in a folder, in a zip file, consist of ``.pyc`` files alone, or be part of a program frozen by
+PyInstaller. Its loaders are asked, so that an edited kernel changes the hash in each of these forms.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ import marshal
 import pkgutil
 from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
+from typing import Any
 
-#: What compiles, beside the kernels.
-_OWN = ("cache", "cpu", "kernel", "numba_backend", "source_hash")
+#: Modules of this folder that determine the machine code.
+_OWN = ("cache", "cpu", "kernel", "numba_backend", "python_calls", "source_hash")
 _KERNELS = f"{__package__.partition('.')[0]}.kernels"
 
 
 def of_sources() -> bytes:
-    """A digest of all kernels and of what compiles them."""
+    """A digest of all kernels and of the modules that compile them."""
     digest = hashlib.sha256()
     for name in [*(f"{__package__}.{name}" for name in _OWN), *sorted(modules_below(_KERNELS))]:
         specification = importlib.util.find_spec(name)
@@ -29,7 +30,7 @@ def of_sources() -> bytes:
 
 
 def modules_below(package: str) -> Iterator[str]:
-    """The package's name, and those of all modules below it; none of them but packages is imported."""
+    """The package's name and those of all modules below it; only packages are imported."""
     yield package
     specification = importlib.util.find_spec(package)
     assert specification is not None
@@ -41,10 +42,11 @@ def modules_below(package: str) -> Iterator[str]:
 
 
 def _content(specification: ModuleSpec) -> bytes:
-    """The source; the file of code where that is all there is; or the code, from a loader without files."""
-    loader: object = specification.loader
+    """The source; the ``.pyc`` file if there is no source; or the code object, from a loader without files."""
+    loader: Any = specification.loader
     try:
-        return loader.get_data(specification.origin)  # type: ignore[attr-defined]
+        content: bytes = loader.get_data(specification.origin)
+        return content
     except (AttributeError, OSError):
-        code = loader.get_code(specification.name)  # type: ignore[attr-defined]
+        code = loader.get_code(specification.name)
         return marshal.dumps(code, 0)  # of all formats the one in which equal code is equal bytes

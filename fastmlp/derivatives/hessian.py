@@ -1,4 +1,4 @@
-"""The loss's second derivative, as what it makes of a vector."""
+"""`Hessian`: products of the loss's second derivative with a vector."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .recorded_forward import RecordedForward, through_softmax
 
 
 class Hessian:
-    """H = ∇² (Σ wᵢ lossᵢ / Σ wᵢ + α / (2 Σ wᵢ) Σ weight²) at the model's parameters, never written out.
+    """H = ∇² (Σ wᵢ lossᵢ / Σ wᵢ + α / (2 Σ wᵢ) Σ weight²) at the model's parameters, never stored as a matrix.
 
     Along a direction (V, v), with R{·} = ∂/∂r at r = 0 of the same thing at (W + r V, b + r v), the product is
     R{∇ loss}, for one more pass forward and one back::
@@ -22,8 +22,8 @@ class Hessian:
         R{delta below} = (R{delta} Wᵀ + delta Vᵀ) f′ + (delta Wᵀ) f″ R{z below}
         R{∇W} = R{a below}ᵀ delta + a belowᵀ R{delta}          R{∇b} = Σ R{delta}
 
-    It is exact, and costs about as much as two gradients. All rows' values are kept while the object lives: a few times
-    rows × units.
+    It is exact, and costs about as much as two gradients. All rows' values are kept as long as the object: a few times
+    rows × Σ layer_sizes numbers.
 
     Source: Pearlmutter (1994), "Fast exact multiplication by the Hessian".
 
@@ -40,7 +40,7 @@ class Hessian:
     Raises
     ------
     ValueError
-        If an activation or the loss brings no second derivative.
+        If an activation or the loss has no second derivative.
     """
 
     def __init__(self, model: TrainableModel, X: Any, y: np.ndarray, weights: np.ndarray, l2: float = 0.0) -> None:
@@ -68,7 +68,7 @@ class Hessian:
         delta = self.output.change_of_delta(change)
         for layer, product in zip(self.layers[::-1], self.products[:0:-1], strict=True):
             delta = layer.backward(delta, product)
-        self.products[0][...] = self.inputs.T @ delta  # sparse inputs know no out=
+        self.products[0][...] = self.inputs.T @ delta  # sparse products have no out=
         if self.l2:
             for product, direction in zip(self.products, self.directions, strict=True):
                 product[:-1] += self.l2 * direction[:-1]
@@ -76,7 +76,7 @@ class Hessian:
 
 
 class _Layer:
-    """One layer but the first, its sums of products written as one product each: for few rows the calls are what costs.
+    """Any layer but the first. Sums of products are computed as one product: for few rows, calls take most of the time.
 
     ::
 
@@ -102,7 +102,8 @@ class _Layer:
         self.change_of_z = change
         np.multiply(change, self.derivative, out=self.change_below)
         self.direction[...] = direction
-        return self.inputs @ self.weights
+        change_of_next: np.ndarray = self.inputs @ self.weights
+        return change_of_next
 
     def backward(self, change: np.ndarray, product: np.ndarray) -> np.ndarray:
         """R{delta below} from R{delta}; product (I + 1, O) is overwritten with R{∇W} and R{∇b}."""
@@ -110,7 +111,7 @@ class _Layer:
         product[:-1] += self.change_below.T @ self.delta
         self.change[...] = change
         self.direction_transposed[...] = self.direction[:-1].T
-        below = self.deltas @ self.transposed
+        below: np.ndarray = self.deltas @ self.transposed
         below *= self.derivative
         below += self.second_derivative * self.change_of_z
         return below
@@ -152,11 +153,12 @@ class _Output:
                 second_derivative_times(self.second, change * self.derivative) * self.derivative
                 + self.second_derivative * change
             )
-        return (self.weights * changed).astype(change.dtype, copy=False)
+        weighted: np.ndarray = self.weights * changed
+        return weighted.astype(change.dtype, copy=False)
 
 
 def check_twice_differentiable(model: TrainableModel) -> None:
-    """Whether f″ of all activations is known. (A loss that has no second derivative says so itself.)
+    """Check that f″ of all activations is known; a loss without a second derivative raises by itself.
 
     Raises
     ------
@@ -167,6 +169,6 @@ def check_twice_differentiable(model: TrainableModel) -> None:
     for activation in model.activations[:-1] if fused else model.activations:
         if activation.second_derivative is None and activation.is_elementwise:
             raise ValueError(
-                f"activation={activation.name!r} brings no second derivative, which a Hessian needs: give it one, or "
+                f"activation={activation.name!r} has no second derivative, which a Hessian needs: give it one, or "
                 "use a solver that needs none."
             )

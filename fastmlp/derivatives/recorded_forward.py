@@ -1,8 +1,8 @@
-"""A forward pass of which everything is kept, layer by layer, and what can be pulled back through it.
+"""`RecordedForward`: a forward pass that keeps every layer's values, and derivatives pulled back through it.
 
-For everything that wants more than outputs, losses and gradients (those run on the kernels, in blocks of rows): values
-inside the network, derivatives of outputs, second derivatives. Products are NumPy's; activations and losses are the
-compiled units, so that each one that exists can be used here.
+For everything beyond outputs, losses and gradients (which kernels compute in blocks of rows): values inside the
+network, derivatives of outputs, second derivatives. Products are NumPy's; activations and losses are the compiled
+kernels, so that all of them can be used here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def activate(activation: BaseActivation, z: np.ndarray) -> tuple[np.ndarray, np.
 
 
 class RecordedForward:
-    """One forward pass of B rows; layer l goes from I to O units.
+    """One forward pass of B rows; layer l has I inputs and O outputs.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class RecordedForward:
         self.inputs.pop()
 
     def loss_delta(self, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """d (Σ wᵢ lossᵢ) / d z of the output layer, (B, O), by the loss's own kernel.
+        """Derivative d (Σ wᵢ lossᵢ) / d z of the output layer, (B, O), by the loss's own kernel.
 
         y (B, n_targets) and weights (B,) are in the model's type.
         """
@@ -78,7 +78,8 @@ class RecordedForward:
         """d/dz of the output layer from d/da, (B, O) or (B, K, O) for K numbers that are differentiated at once."""
         if not self.model.output_activation.is_elementwise:
             return through_softmax(_beside(self.outputs[-1], d_outputs), d_outputs)
-        return d_outputs * _beside(self.derivatives[-1], d_outputs)
+        delta: np.ndarray = d_outputs * _beside(self.derivatives[-1], d_outputs)
+        return delta
 
     def pull_back(self, delta: np.ndarray) -> list[np.ndarray]:
         """d/dz of every layer from that of the output layer, (B, O) or (B, K, O) each."""
@@ -101,10 +102,11 @@ class RecordedForward:
 
 
 def through_softmax(a: np.ndarray, d: np.ndarray) -> np.ndarray:
-    """d times the Jacobian of a = softmax(z), row by row, from the left or the right: it is symmetric."""
-    return a * (d - (a * d).sum(axis=-1, keepdims=True))
+    """The product of d and the Jacobian of a = softmax(z), row by row; the Jacobian is symmetric."""
+    product: np.ndarray = a * (d - (a * d).sum(axis=-1, keepdims=True))
+    return product
 
 
 def _beside(values: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """values (B, O) so that it broadcasts with `other`, (B, O) or (B, K, O)."""
+    """View of values (B, O) that broadcasts with `other`, (B, O) or (B, K, O)."""
     return values if other.ndim == 2 else values[:, np.newaxis]

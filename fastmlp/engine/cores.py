@@ -1,4 +1,4 @@
-"""How many threads a call may use: as many as `n_jobs` says, or else as many as the process's surroundings leave it."""
+"""How many threads a call may use: what `n_jobs` says, or else what the process's environment allows."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FunctionType
+from typing import Any
 
-#: More threads than that are never started, unless there are more cores.
+#: Maximum number of threads, unless there are more cores.
 MOST_THREADS = 256
-#: What limits threads from outside, beside what the libraries of the process are set to (they have read the others).
+#: Environment variables that limit threads. The others are read by the libraries of the process, which are asked.
 VARIABLES = ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", *(("VECLIB_MAXIMUM_THREADS",) if sys.platform == "darwin" else ()))
-#: What joblib sets for its workers, to their share of the cores, unless the user has.
+#: Variables that joblib sets for its workers, to their share of the cores, unless the user has set them.
 WORKER_VARIABLES = (*VARIABLES, "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
-#: A number of threads, or a function that finds it out: asked only where more than one would be of use.
+#: A number of threads, or a function that returns it: called only where more than one would be useful.
 Threads = int | Callable[[], int]
 
 
 def count_threads(n_jobs: int | None) -> int:
-    """Threads that a call with this `n_jobs` may use at the most, here and now.
+    """Maximum number of threads of a call with this `n_jobs`, in the current environment.
 
     A positive number is itself, but at most 256 or all cores; −1 is all cores that the process may use, −2 all but one,
     and so on. None is what scikit-learn's BLAS would take: all these cores within the limits of the environment, of
@@ -43,7 +44,7 @@ def count_threads(n_jobs: int | None) -> int:
 
 
 def ask_threads(n_jobs: int | None) -> Threads:
-    """As `count_threads`, without asking the surroundings yet, which takes some tens of microseconds.
+    """As `count_threads`, but the environment is examined later, which takes some tens of microseconds.
 
     Raises
     ------
@@ -56,12 +57,12 @@ def ask_threads(n_jobs: int | None) -> Threads:
 
 
 def most_threads(n_jobs: int | None) -> int:
-    """A bound of `count_threads` that costs a microsecond or two."""
+    """An upper bound of `count_threads` that takes a microsecond or two."""
     return cores_for(-1 if n_jobs is None else n_jobs)
 
 
 def cores_for(n_jobs: int) -> int:
-    """Threads for a number that is given: positive, or negative and counted back from all cores."""
+    """Number of threads for a positive `n_jobs`, or for a negative one, counted back from all cores."""
     if n_jobs == 0:
         raise ValueError(
             "n_jobs=0 has no meaning: None is as many threads as pay, 1 is one thread, 2 two, -1 all cores, "
@@ -82,13 +83,13 @@ def usable_cores() -> int:
 
 
 def free_threads() -> int:
-    """Threads for a call that names no number: of the usable cores, what its surroundings leave to it.
+    """Number of threads of a call without `n_jobs`: of the usable cores, what its environment allows.
 
     - At most what OMP_NUM_THREADS (the first of a list), OMP_THREAD_LIMIT and their like for BLAS libraries allow.
     - At most what the BLAS and OpenMP libraries of the process are set to, by ``threadpoolctl.threadpool_limits`` say.
     - At most the `n_jobs` of an enclosing ``joblib.parallel_config``.
-    - In one of several threads that do the same (joblib's threading, an executor's, dask's) its share of the cores.
-    - In a worker process (joblib's, multiprocessing's) what the variables above say, or else one.
+    - In one of several threads that run the same function (joblib's, an executor's, dask's): its share of the cores.
+    - In a worker process (joblib's, multiprocessing's): what the variables above say, or else one.
     """
     cores = usable_cores()
     if cores == 1:
@@ -110,13 +111,13 @@ def free_threads() -> int:
 
 @functools.cache
 def cgroup_cores() -> int:
-    """Whole cores that the CPU quota of this process's cgroups amounts to, rounded up; read once a process."""
+    """The CPU quota of this process's cgroups in cores, rounded up; read once in each process."""
     quotas = [quota for folder in _cgroup_folders() if (quota := _quota(folder)) is not None]
     return max(1, math.ceil(min(quotas))) if quotas else sys.maxsize
 
 
 def _cgroup_folders() -> Iterator[str]:
-    """This process's cgroups that may limit CPU time and all above them, of version 2 and of version 1."""
+    """The folders of this process's cgroups that may limit CPU time, and of their parents; versions 1 and 2."""
     for line in _read("/proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):
@@ -129,14 +130,14 @@ def _cgroup_folders() -> Iterator[str]:
 
 
 def _quota(folder: str) -> float | None:
-    """Cores that a cgroup may use, None for all."""
+    """Number of cores that a cgroup may use, None for all."""
     try:
         if text := _read(f"{folder}/cpu.max"):
             quota, period = text.split()
         else:
             quota, period = _read(f"{folder}/cpu.cfs_quota_us"), _read(f"{folder}/cpu.cfs_period_us")
         return int(quota) / int(period) if int(quota) > 0 else None
-    except (ValueError, ZeroDivisionError):  # "max", nothing, or what this does not know
+    except (ValueError, ZeroDivisionError):  # "max", nothing, or an unknown format
         return None
 
 
@@ -169,18 +170,18 @@ def _number_of(variable: str) -> int | None:
 
 
 @functools.cache
-def _libraries() -> tuple:
-    """The BLAS and OpenMP libraries that were loaded when this was first asked, as threadpoolctl sees them."""
+def _libraries() -> tuple[Any, ...]:
+    """The BLAS and OpenMP libraries that were loaded at the first call, as threadpoolctl finds them."""
     try:
         import threadpoolctl
 
         return tuple(threadpoolctl.ThreadpoolController().lib_controllers)
-    except Exception:  # an odd library must not keep anybody from fitting: without it there are the other limits
+    except Exception:  # a fit must not fail because of a library: the other limits remain
         return ()
 
 
 def _joblib_context() -> tuple[int, int]:
-    """How deep in joblib's workers this is, and what an enclosing ``parallel_config(n_jobs=...)`` allows."""
+    """The nesting level in joblib's workers, and what an enclosing ``parallel_config(n_jobs=...)`` allows."""
     joblib = sys.modules.get("joblib.parallel")
     context = getattr(joblib, "_backend", None)  # for this thread; without a config there is none
     if joblib is None or (context is not None and not hasattr(context, "config")):
@@ -190,7 +191,7 @@ def _joblib_context() -> tuple[int, int]:
 
 
 def _in_worker_process(joblib_says_so: bool) -> bool:
-    """Whether others of its kind are likely to work beside this process."""
+    """Whether this is probably one of several worker processes."""
     multiprocessing = sys.modules.get("multiprocessing")
     if joblib_says_so or (multiprocessing is not None and multiprocessing.parent_process() is not None):
         return True
@@ -199,7 +200,7 @@ def _in_worker_process(joblib_says_so: bool) -> bool:
 
 
 def _threads_alike(thread: threading.Thread) -> Iterator[threading.Thread]:
-    """The living threads that run the same function as this one, itself included: those of a pool, say."""
+    """The living threads that run the same function as this one, itself included, such as those of a pool."""
     kind = _function_of(thread)
     for other in threading.enumerate():
         if other is thread or _function_of(other) == kind:

@@ -1,4 +1,4 @@
-"""`Columns`: CSC input for predictions, as it is; and whether it can be cut into groups of rows."""
+"""`Columns`: CSC input for predictions, without conversion; and whether it can be cut into groups of rows."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import scipy.sparse as sp
 from .dataset import Dataset
 from .sparse_input import MOST_COLUMNS
 
-#: Indices that are compared with their neighbours at a time.
+#: Number of indices that are compared with their neighbours at a time.
 COMPARED = 1 << 16
-#: Outputs of a first layer that reads column by column.
+#: Maximum number of outputs of a first layer that reads column by column.
 WIDEST = 32
 
 
@@ -23,11 +23,11 @@ def rows_to_predict(X: Any, fan_out: int, dtype: Any = None, checked: bool = Fal
     ----------
     X : ndarray or sparse matrix of shape (n, n_features)
     fan_out : int
-        Width of the first layer. The products of a wide one leave the near caches between two columns: there it is
-        as fast, or faster, to put the rows together.
+        Width of the first layer. The products of a wide one leave the near caches between two columns: converting to
+        CSR is then at least as fast.
     dtype : numpy type, optional
     checked : bool, default=False
-        Whether `check_sparse` has just passed this matrix, or the one that it was made from.
+        Whether `check_sparse` has just accepted this matrix, or the one that it was made from.
     """
     by_column = sp.issparse(X) and X.format == "csc" and fan_out <= WIDEST
     if by_column and X.shape[0] <= MOST_COLUMNS:  # kernels read row numbers as int32
@@ -36,9 +36,9 @@ def rows_to_predict(X: Any, fan_out: int, dtype: Any = None, checked: bool = Fal
 
 
 class Columns(Dataset):
-    """A CSC matrix without targets, of which nothing is copied whose type serves.
+    """A CSC matrix without targets. Arrays that have the right type are not copied.
 
-    indptr (n_features + 1,) says which of the values are a column's, and indices which rows they are in.
+    indptr (n_features + 1,) says where each column's values are, and indices the rows of the values.
 
     Parameters
     ----------
@@ -58,13 +58,13 @@ class Columns(Dataset):
         return sp.csc_matrix((self.values, self.indices, self.indptr), (self.n_rows, self.n_features), copy=False)
 
     def as_rows(self) -> Dataset:
-        """The same in CSR, for which no order of the indices matters."""
+        """The same matrix in CSR, where the order of the indices does not matter."""
         return Dataset(self.matrix(), dtype=self.dtype, checked=True)
 
     def ascend(self) -> bool:
         """Whether the row numbers of each column ascend, equal ones allowed.
 
-        They may change after SciPy has looked at them, so its own note on that (`has_sorted_indices`) does not serve.
+        SciPy's flag (`has_sorted_indices`) cannot be used: the indices may have changed since it was set.
         """
         stored = int(self.indptr[-1])
         starts = self.indptr[1:-1]
@@ -75,10 +75,10 @@ class Columns(Dataset):
         for first in range(0, stored - 1, COMPARED):
             piece = self.indices[first : min(first + COMPARED + 1, stored)]
             between -= np.count_nonzero(piece[1:] < piece[:-1])
-        return between == 0
+        return bool(between == 0)
 
     def describe(self, task: Any) -> None:
         """Write the addresses into a task record, and that no group of rows has been computed."""
         super().describe(task)
-        task["sparse"] = False  # the first layer is a unit of its own
+        task["sparse"] = False  # the first layer has a kernel of its own
         task["last_row"], task["product_first"], task["product_stop"] = self.n_rows, 0, -1

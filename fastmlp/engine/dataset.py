@@ -1,4 +1,4 @@
-"""Rows that kernels can read: inputs, targets and weights in the one form that each has."""
+"""`Dataset`: inputs, targets and weights in the form in which kernels read them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ LARGEST_WEIGHT = 2.0**40
 
 
 class Dataset:
-    """Inputs as they are (any strides, read-only or not, dense or CSR), targets and weights contiguous.
+    """Inputs without conversion (any strides, read-only or not, dense or CSR), targets and weights contiguous.
 
-    Nothing is copied whose type and order serve: dense inputs never, unless they are misaligned or of another type.
+    Arrays are copied only if their type or order is not the right one: dense inputs only if they are misaligned or of
+    another type.
 
     Parameters
     ----------
@@ -29,18 +30,18 @@ class Dataset:
     dtype : numpy type
         float32 or float64, the type of the arithmetic.
     checked : bool, default=False
-        Whether `check_sparse` has just passed X, or the sparse matrix that X was made from.
+        Whether `check_sparse` has just accepted X, or the sparse matrix that X was made from.
 
     Attributes
     ----------
     sample_weight : ndarray of shape (n,), or None
         The weights divided by `weight_divisor`, a power of two that is 1 unless they are huge or tiny (see `balance`).
-        A penalty that is to count against the sum of the weights as they were given is divided by it, too.
+        The caller divides a penalty by it, too, so that it counts against the sum of the weights as given.
 
     Raises
     ------
     ValueError
-        If a sparse X is damaged, or the shapes do not fit together: kernels would read foreign memory.
+        If a sparse X is not a valid matrix, or the shapes do not fit together: kernels would read foreign memory.
     """
 
     #: Whether a sparse X is in CSC (`Columns`).
@@ -108,7 +109,7 @@ class Dataset:
 
 
 def require_targets(loss: BaseLoss, output: BaseActivation, n_outputs: int, y: np.ndarray | None) -> None:
-    """Refuse targets (n, n_targets) whose width or class numbers would lead a loss's kernel out of its arrays.
+    """Refuse targets (n, n_targets) whose width or class numbers would make a loss's kernel leave its arrays.
 
     Raises
     ------
@@ -130,10 +131,10 @@ def require_targets(loss: BaseLoss, output: BaseActivation, n_outputs: int, y: n
 
 
 def balance(weights: np.ndarray) -> tuple[np.ndarray, float]:
-    """Weights whose sums, with gradients and losses, stay within the range of float32; and what they were divided by.
+    """Divide huge or tiny weights by a power of two, so that sums of losses and gradients stay in float32's range.
 
-    A loss is a weighted mean, so only the ratios of the weights count, and that to a penalty, which the caller divides
-    likewise. The divisor is a power of two: nothing is rounded, and weights of an ordinary size stay as they are.
+    A loss is a weighted mean, so only the ratios of the weights matter, and the ratio to a penalty, which the caller
+    divides by the same number. Nothing is rounded, and weights of ordinary size are not changed.
 
     Parameters
     ----------
@@ -143,9 +144,9 @@ def balance(weights: np.ndarray) -> tuple[np.ndarray, float]:
     Returns
     -------
     weights : ndarray of shape (n,)
-        The largest in size is between 2⁻⁴⁰ and 2⁴⁰, if it is not zero.
+        The largest magnitude is between 2⁻⁴⁰ and 2⁴⁰, if it is not zero.
     divisor : float
-        1.0 where they lay within these bounds.
+        1.0 if the weights were within these bounds.
 
     Examples
     --------
@@ -159,5 +160,5 @@ def balance(weights: np.ndarray) -> tuple[np.ndarray, float]:
     largest = max(float(weights.max(initial=0)), -float(weights.min(initial=0)))
     if 1 / LARGEST_WEIGHT <= largest <= LARGEST_WEIGHT or not 0 < largest < np.inf:
         return weights, 1.0
-    exponent = max(math.frexp(largest)[1] - 40, -1022)  # a divisor that is no subnormal number
+    exponent = max(math.frexp(largest)[1] - 40, -1022)  # the divisor must not be a subnormal number
     return np.ldexp(weights, -exponent), math.ldexp(1.0, exponent)

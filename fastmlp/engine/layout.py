@@ -1,9 +1,10 @@
-"""Where layer *l* lives in the flat vector of parameters."""
+"""`Layout`: where each layer's weights and biases are in the flat vector of parameters."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ class Layout:
 
     Parameters
     ----------
-    units : sequence of int
+    layer_sizes : sequence of int
         Width of every layer: features, hidden layers, outputs.
 
     Examples
@@ -51,14 +52,14 @@ class Layout:
         places = zip(self.weight_offsets, self.shapes, strict=True)
         return [vector[at : at + (i + 1) * o].reshape(i + 1, o) for at, (i, o) in places]
 
-    def fill(self, vector: np.ndarray, coefs: Sequence, intercepts: Sequence) -> None:
+    def fill(self, vector: np.ndarray, coefs: Sequence[Any], intercepts: Sequence[Any]) -> None:
         """Copy lists of arrays, as a user may have edited them, into `vector`; raises what `check` raises."""
         self.check(coefs, intercepts)
         for array, view in zip((*coefs, *intercepts), (*self.coefs(vector), *self.intercepts(vector)), strict=True):
             view[...] = array
 
-    def check(self, coefs: Sequence, intercepts: Sequence) -> None:
-        """Whether lists of arrays are this network's.
+    def check(self, coefs: Sequence[Any], intercepts: Sequence[Any]) -> None:
+        """Check that lists of arrays have this network's shapes.
 
         Raises
         ------

@@ -9,21 +9,21 @@ import numpy as np
 
 from ..activations import BaseActivation, as_activation
 from ..losses import BaseLoss, as_loss
+from . import buffers
 from .layout import Layout
-from .workspace import aligned
 
 
 class Model:
-    """A multi-layer perceptron as kernels see it: a record that trusts what it is given.
+    """A multi-layer perceptron as kernels see it: a record that does not check its arguments.
 
     Parameters
     ----------
     layout : Layout
-    activations : sequence of (str or Activation)
+    activations : sequence of (str or BaseActivation)
         One for each layer but the input.
     loss : str or BaseLoss
     dtype : numpy type
-        float32 or float64: parameters and arithmetic.
+        float32 or float64, the type of parameters and arithmetic.
     coefs, intercepts : sequence of ndarray
         (fan_in, fan_out) and (fan_out,) for each layer, contiguous, of this type.
     """
@@ -45,7 +45,7 @@ class Model:
         self.intercepts = intercepts
 
     def compile_custom(self, dtype: Any = None) -> None:
-        """Compile the user's own functions for a type (the model's), so that what is wrong with them is said now."""
+        """Compile the user's own functions for a type (the model's), so that their errors are raised now."""
         loss = self.loss_function.kernel(self.output_activation)
         for kernel in (*(activation.kernel for activation in self.activations), loss):
             if not kernel.named:
@@ -53,18 +53,18 @@ class Model:
 
     @property
     def output_activation(self) -> BaseActivation:
-        """That of the last layer."""
+        """The activation of the last layer."""
         return self.activations[-1]
 
 
 class TrainableModel(Model):
     """Every parameter in one flat vector, `params` (layout.size,); `coefs` and `intercepts` are views of it.
 
-    Copies, and what comes back from a pickle, have parameters of their own.
+    Copies and unpickled models have parameters of their own.
 
     Parameters
     ----------
-    units : sequence of int
+    layer_sizes : sequence of int
         Width of every layer: features, hidden layers, outputs.
     activations, loss, dtype
         As in `Model`.
@@ -74,7 +74,7 @@ class TrainableModel(Model):
         self, layer_sizes: Sequence[int], activations: Sequence[str | BaseActivation], loss: str | BaseLoss, dtype: Any
     ) -> None:
         layout = Layout(layer_sizes)
-        self.params = aligned(layout.size, dtype)
+        self.params = buffers.aligned(layout.size, dtype)
         coefs, intercepts = _Views(layout.coefs(self.params)), _Views(layout.intercepts(self.params))
         super().__init__(layout, activations, loss, dtype, coefs, intercepts)
 
@@ -85,7 +85,7 @@ class TrainableModel(Model):
         return converted
 
     def check_memory(self) -> None:
-        """Refuse arrays that no longer lie where they were made: kernels follow their addresses.
+        """Refuse arrays whose memory has moved since they were made: kernels use their addresses.
 
         Raises
         ------
@@ -116,7 +116,7 @@ class TrainableModel(Model):
             )
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Parameters are copied into: the flat vector and its views must not come apart."""
+        """Copy values into the parameters: the flat vector and its views must keep sharing memory."""
         if name == "params" and "params" in self.__dict__:
             if np.ndim(value) and np.shape(value) != self.params.shape:
                 raise ValueError(f"params has shape {self.params.shape}, got {np.shape(value)}.")
@@ -132,7 +132,7 @@ class TrainableModel(Model):
         else:
             super().__setattr__(name, value)
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Any, ...]:
         arguments = self.layout.layer_sizes, self.activations, self.loss_function, self.dtype.name
         return type(self), arguments, np.array(self.params)
 
@@ -141,11 +141,11 @@ class TrainableModel(Model):
 
 
 def _address(array: np.ndarray) -> int:
-    """Where it begins; much faster than `ctypes.data`."""
-    return array.__array_interface__["data"][0]
+    """Address of the first element; much faster than `ctypes.data`."""
+    return int(array.__array_interface__["data"][0])
 
 
-class _Views(tuple):
+class _Views(tuple[np.ndarray, ...]):
     """Views of the parameters, one for each layer; assigning to an entry copies into the view."""
 
     def __setitem__(self, number: int, value: Any) -> None:
@@ -153,7 +153,7 @@ class _Views(tuple):
         self[number][...] = value
 
     def check(self, number: int, value: Any) -> None:
-        """Refuse what is not of the layer's shape."""
+        """Refuse values that do not have the layer's shape."""
         if isinstance(number, slice):
             raise TypeError("assign to one layer's array at a time, or to all of them at once.")
         if np.shape(value) != self[number].shape:
@@ -161,7 +161,7 @@ class _Views(tuple):
 
 
 class ModelView(Model):
-    """Arrays as they are, for prediction: copied only where type or order do not serve.
+    """The caller's arrays, for prediction: copied only if they have another type or order.
 
     Parameters
     ----------
@@ -173,18 +173,18 @@ class ModelView(Model):
     Attributes
     ----------
     given : tuple
-        The arrays that it was made from.
+        The arrays that the model was made from.
 
     Raises
     ------
     ValueError
-        If the shapes do not make a network.
+        If the shapes do not fit together.
     """
 
     def __init__(
         self,
-        coefs: Sequence,
-        intercepts: Sequence,
+        coefs: Sequence[Any],
+        intercepts: Sequence[Any],
         activations: Sequence[str | BaseActivation],
         loss: str | BaseLoss,
         dtype: Any,

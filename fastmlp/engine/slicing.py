@@ -1,6 +1,6 @@
 """Compiled work in slices, so that Ctrl-C and callbacks are served within about a tenth of a second.
 
-A slice is one unit of work at least; a mini-batch that takes longer than that is `team`'s business.
+A slice is at least one item of work, such as a mini-batch; for an item that takes longer see `threads.Team`.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ SLICE = 0.05
 
 
 class Slicer:
-    """Runs ``work(start, stop)`` over a range in slices of about `SLICE` seconds, learning how long a unit takes.
+    """Runs ``work(start, stop)`` over a range in slices of about `SLICE` seconds, measuring how long an item takes.
 
-    How the range is cut changes nothing in the result; between two slices Python serves its signals.
+    How the range is cut does not change the result; between two slices Python serves its signals.
 
     Parameters
     ----------
     seconds : float, default=SLICE
-        What a unit may take on a slow machine: the first slice has as many units as fit.
+        What an item may take on a slow machine: the first slice has as many items as fit.
     """
 
     def __init__(self, seconds: float = SLICE) -> None:
         self.size = max(1, int(SLICE / seconds))
 
     def run(self, work: Callable[[int, int], None], total: int) -> None:
-        """Call `work` until `total` units are done."""
+        """Call `work` until `total` items are done."""
         start = 0
         while start < total:
             stop = min(total, start + self.size)
             began = time.perf_counter()
             work(start, stop)
             seconds = max(time.perf_counter() - began, 1e-6)
-            # Twice as many at the most: the first calls are slower than the rest, never much faster.
+            # At most twice as many: the first calls are slower than the rest, never much faster.
             self.size = max(1, min(2 * self.size, int((stop - start) * SLICE / seconds)))
             start = stop

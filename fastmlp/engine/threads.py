@@ -1,4 +1,4 @@
-"""Several threads on one piece of compiled work, all of them done before anybody goes on."""
+"""`Team`: several threads on one piece of compiled work; and how many threads pay for a piece of work."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import threading
 import weakref
 from collections.abc import Callable
 from queue import Empty
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..compiler.interrupts import Interrupts
 from ..kernels.lowlevel.records import CANCELLED, ROW_TILE, TEAM_BYTES
+from . import buffers
 from .cores import Threads, count_threads
-from .workspace import aligned
 
-try:  # as it is compiled: what patches `queue` for its coroutines has no queue between threads
+try:  # the compiled class: libraries that patch `queue` for their coroutines have no queue between threads
     from _queue import SimpleQueue
 except ImportError:  # pragma: no cover
     from queue import SimpleQueue
@@ -38,34 +38,34 @@ __all__ = [
     "useful_threads",
 ]
 
-#: Multiplications and additions of a step for each thread, below which a second one only waits (some 40 µs).
+#: Multiplications and additions of a step for each thread, below which a second one mostly waits (about 40 µs).
 OPERATIONS_WORTH_A_THREAD = 3_000_000
-#: What it takes to wake a thread and to hear from it (some 20 µs), and to start and end one (150), measured in these.
+#: Cost of waking a thread and of its answer (about 20 µs), and of starting and joining one (150), in the same unit.
 WAKE, START = 0.4, 3.0
-#: Those of a tenth of a second on a slow core.
+#: Operations in a tenth of a second on a slow core.
 LONG_OPERATIONS = 1_000_000_000
-#: Seconds that Ctrl-C may wait.
+#: Maximum seconds until Ctrl-C is served.
 INTERRUPT_LATENCY = 0.1
 
 
 def estimated_step_seconds(network: Model, batch_rows: int) -> float:
-    """What one step of `batch_rows` rows takes on a slow core, its overhead included."""
+    """Seconds that one step of `batch_rows` rows takes on a slow core, its overhead included."""
     return 2e-5 + 0.1 * 6 * network.layout.size * batch_rows / LONG_OPERATIONS
 
 
 def takes_long(network: Model, batch_rows: int) -> bool:
-    """Whether one step of `batch_rows` rows may take longer than Ctrl-C may wait, a tenth of a second."""
+    """Whether one step of `batch_rows` rows may take longer than `INTERRUPT_LATENCY`."""
     return estimated_step_seconds(network, batch_rows) > INTERRUPT_LATENCY
 
 
 def useful_threads(
     network: Model, batch_rows: int, n_threads: Threads, rows_a_call: float = math.inf, rows_a_team: float = math.inf
 ) -> int:
-    """Threads that pay for steps of `batch_rows` rows, at most `n_threads`.
+    """Number of threads that pay for steps of `batch_rows` rows, at most `n_threads`.
 
-    Two barriers a step must cost less than the sharing saves. So must waking the threads for a call of `rows_a_call`
-    rows, and starting them for `rows_a_team` rows altogether: of work W that costs c for each thread, W / p + c p is
-    least for p = √(W / c).
+    Two barriers in each step must cost less than the other threads save. So must waking the threads for a call of
+    `rows_a_call` rows, and starting them for `rows_a_team` rows in total: with work W and a cost c for each thread,
+    W / p + c p is least for p = √(W / c).
     """
     operations = 6 * network.layout.size
     most = min(
@@ -78,9 +78,9 @@ def useful_threads(
 
 
 def useful_for_prediction(network: Model, dataset: Dataset, count: int, n_threads: Threads) -> int:
-    """Threads that pay for the outputs of `count` of these rows, for which they are started and ended."""
+    """Number of threads that pay for the outputs of `count` rows, for which they are started and joined."""
     weights = network.layout.size
-    if dataset.sparse:  # the first layer has work for the values that are stored
+    if dataset.sparse:  # the first layer multiplies stored values alone
         weights -= (dataset.n_features - dataset.values.size // dataset.n_rows) * network.layout.layer_sizes[1]
     return _ask(n_threads, min(count // ROW_TILE, _root(2 * weights * count, START)))
 
@@ -95,28 +95,28 @@ def _root(operations: float, cost: float) -> int:
 
 
 def _ask(n_threads: Threads, most: int) -> int:
-    """Between 1 and `most`; who knows how many there may be is asked only if it matters."""
+    """Between 1 and `most`; a callable `n_threads` is called only if the answer depends on it."""
     if most <= 1:
         return 1
     return max(1, min(n_threads() if callable(n_threads) else n_threads, most))
 
 
 class Team:
-    """Threads that run the same compiled function, each with its number, and barrier_wait at its barriers.
+    """Threads that run the same compiled function, each with its number, and wait for each other at its barriers.
 
-    The caller's thread is number 0. The others wait for the next call until the ``with`` block ends (some 20 µs to wake
-    one and to hear from it, 150 to start and join it); without a block they live for one call. Where threads cannot be
-    started the team is smaller, and says so in the task records. If an interrupt comes, or one of them fails, it is
-    called off: those who wait at the barrier are let go, those who have not begun do nothing, and the caller goes on
-    when nobody works any more.
+    The caller's thread is number 0. The workers wait for the next call until the ``with`` block ends (about 20 µs to
+    wake one and to get its answer, 150 to start and join it); without a block they live for one call. If threads cannot
+    be started, the team is smaller, and the task records say so. If an interrupt comes, or a thread fails, the call is
+    cancelled: threads that wait at the barrier return, those that have not begun do nothing, and the caller continues
+    when no thread works any more.
 
     Parameters
     ----------
     size : int
         Number of threads.
     long : bool
-        Whether a call may take longer than Ctrl-C may wait. Python serves it only between two calls of compiled code
-        from its main thread: the caller then leaves its part to another thread too, and calls the team off when it is
+        Whether a call may take longer than `INTERRUPT_LATENCY`. Python serves Ctrl-C only between two calls of compiled
+        code from its main thread: the caller then leaves its own part to a worker, too, and cancels the call when it is
         interrupted.
 
     Examples
@@ -132,7 +132,7 @@ class Team:
     def __init__(self, size: int, long: bool = False) -> None:
         self.size = size
         self.long = long
-        self.barrier = aligned(TEAM_BYTES // 8, np.int64)
+        self.barrier = buffers.aligned(TEAM_BYTES // 8, np.int64)
         self.address = self.barrier.ctypes.data  # for the task records
         self.tasks: np.ndarray | None = None
         self._stays = False
@@ -140,7 +140,7 @@ class Team:
         self._process = 0
 
     def attach(self, tasks: np.ndarray) -> None:
-        """Write its address and its size into the task records of its threads, and keep them up to date."""
+        """Write the barrier's address and the team's size into its threads' task records, and keep the size current."""
         self.tasks = tasks
         tasks["team"], tasks["n_threads"] = self.address, self.size
 
@@ -155,7 +155,7 @@ class Team:
         self._shutdown()
 
     def run(self, work: Callable[[int], None]) -> None:
-        """``work(thread)`` in every thread; returns (or raises what one of them raised) when nobody works any more."""
+        """Call ``work(thread)`` in every thread; return when all are done, or raise what one of them raised."""
         self.barrier.fill(0)
         if self.size == 1 and not self.long:
             work(0)
@@ -169,7 +169,7 @@ class Team:
         errors: list[BaseException] = []
         try:
             self._gather()
-            first = self.size - len(self._workers)  # 0 if all parts are the helpers'
+            first = self.size - len(self._workers)  # 0 if all parts are the workers'
             for number, worker in enumerate(self._workers, start=first):
                 worker.submit(functools.partial(self._take_part, work, number, errors))
             if first:
@@ -177,7 +177,7 @@ class Team:
             for worker in self._workers:
                 worker.wait()
         except BaseException:
-            # Without a call before it: Python serves a second Ctrl-C only after it, and nobody waits at the barrier.
+            # No call stands before this line: a second Ctrl-C is served after it, and no thread stays at the barrier.
             self.barrier[CANCELLED // 8] = 1
             self._shutdown()
             raise
@@ -186,7 +186,7 @@ class Team:
             raise errors[0]
 
     def _take_part(self, work: Callable[[int], None], number: int, errors: list[BaseException]) -> None:
-        """A helper's part; what it raises is handed to the caller."""
+        """A worker's part; what it raises is handed to the caller."""
         if self.barrier[CANCELLED // 8]:
             return
         try:
@@ -196,7 +196,7 @@ class Team:
             errors.append(error)
 
     def _gather(self) -> None:
-        """Start the helpers, if they do not wait already. After a fork they are in the other process."""
+        """Start the workers unless they are waiting already. After a fork they exist in the other process alone."""
         if self._workers and self._process == os.getpid():
             return
         self._workers, self._process = [], os.getpid()
@@ -209,15 +209,15 @@ class Team:
                 return
 
     def _shrink(self, size: int) -> None:
-        """Go on with fewer threads: the bits are the same. No call of theirs has begun."""
+        """Continue with fewer threads, before any of them has begun: the bits are the same."""
         self.size = size
         if self.tasks is not None:
             self.tasks["n_threads"] = size
 
     def _shutdown(self) -> None:
-        """Wait until the helpers have ended, and only then let go on what was raised meanwhile.
+        """Wait until the workers have ended, and only then raise what was raised meanwhile.
 
-        That may be Ctrl-C, or whatever else a program's handlers of signals raise: SystemExit, TimeoutError.
+        That may be Ctrl-C, or what a program's signal handlers raise: SystemExit, TimeoutError.
         """
         raised: BaseException | None = None
         while self._workers:
@@ -234,24 +234,24 @@ class Team:
 
 
 class Worker:
-    """A thread that does the jobs it is given, one after the other, until it is given None or is needed no more.
+    """A thread that runs the jobs it is given, one after the other, until it gets None or this object is deleted.
 
-    The second is told to it by the death of this object, which puts into its queue what is no job. No line of Python
-    runs for that, so no interrupt, however many come, leaves a thread that waits for ever.
+    On deletion, the callback of a weak reference puts that reference into the queue. No line of Python runs for that,
+    so no number of interrupts can leave a thread that waits for ever.
     """
 
     def __init__(self) -> None:
-        self._jobs: SimpleQueue = SimpleQueue()
-        self._done: SimpleQueue = SimpleQueue()
+        self._jobs: SimpleQueue[Any] = SimpleQueue()
+        self._done: SimpleQueue[bool] = SimpleQueue()
         end = weakref.ref(self, self._jobs.put)
         arguments = self._jobs, self._done, end, threading.get_native_id()
         self.thread = threading.Thread(target=_serve, args=arguments, daemon=True)
 
     def start(self) -> bool:
-        """Whether there is a thread now that works beside this one.
+        """Start the thread; False if there is none that works beside this one.
 
-        None can be started while the interpreter shuts down, or where the system gives no more; and where `threading`
-        was patched to make coroutines (gevent, eventlet), it would not begin before the caller ends.
+        None can be started while the interpreter shuts down, or beyond the system's limit; and where `threading` was
+        patched to make coroutines (gevent, eventlet), it would not begin before the caller ends.
         """
         if sys.is_finalizing():
             return False
@@ -259,19 +259,19 @@ class Worker:
         try:
             with interrupts:
                 self.thread.start()
-        except Exception as error:  # whatever those who patch threads raise
+        except Exception as error:  # libraries that patch threads raise errors of their own
             interrupts.check()
-            if isinstance(error.__context__, KeyboardInterrupt):  # it came where `threading` cannot bear it
+            if isinstance(error.__context__, KeyboardInterrupt):  # it came where `threading` cannot handle it
                 raise error.__context__ from None
             return False
         return self.thread.native_id not in (None, threading.get_native_id())
 
     def submit(self, job: Callable[[], None] | None) -> None:
-        """The next job, or the end."""
+        """Give the worker its next job; None ends it."""
         self._jobs.put(job)
 
-    def wait(self) -> None:
-        """Until a job is done; Ctrl-C is served within `INTERRUPT_LATENCY`, even just before the wait begins."""
+    def wait(self) -> bool:
+        """Wait until a job is done; Ctrl-C is served within `INTERRUPT_LATENCY`, even if it comes just before."""
         while True:
             try:
                 return self._done.get(timeout=INTERRUPT_LATENCY)
@@ -279,8 +279,8 @@ class Worker:
                 continue
 
     def join(self) -> None:
-        """Until it has ended; one that has not even begun will find no work."""
-        # `Thread.join`, interrupted, may take a thread for dead that works on: it waits for its last lines alone.
+        """Wait until the thread has ended; one that has not begun yet will find no job."""
+        # An interrupted `Thread.join` may report a working thread as dead: it is called for the last lines alone.
         while self.thread.is_alive():
             try:
                 if self._done.get(timeout=INTERRUPT_LATENCY):
@@ -289,12 +289,12 @@ class Worker:
                 continue
 
 
-def _serve(jobs: SimpleQueue, done: SimpleQueue, end: weakref.ref, started_by: int) -> None:
-    """What a helper does, unless it is none: a coroutine, or a call, in the thread that was to get help."""
+def _serve(jobs: SimpleQueue[Any], done: SimpleQueue[bool], end: weakref.ref[Worker], started_by: int) -> None:
+    """Run a worker's jobs; do nothing if this is not a thread of its own, but a coroutine or a call in the caller's."""
     if threading.get_native_id() == started_by:
         return
     while (job := jobs.get()) is not None and job is not end:
         job()
-        del job  # it knows the team, which would live for ever
+        del job  # it refers to the team, which would live for ever
         done.put(False)
     done.put(True)

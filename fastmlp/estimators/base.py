@@ -117,13 +117,11 @@ class BaseMLP(Preparation):
         return going_on, checked
 
     def _fit_stochastic(self, fitting: MinibatchFitting) -> None:
-        history = self._history()
+        history = fitting.state.history = self._history()
         try:
             converged = train(
-                fitting.network, fitting.dataset, fitting.epoch.optimizer, fitting.plan, history, l2=self.alpha,
-                order=fitting.order, random_state=fitting.random_state, progress=Progress(self.verbose),
-                validate=fitting.validate, dropout_keys=fitting.dropout_keys, epoch=fitting.epoch,
-            )  # fmt: skip
+                fitting.epoch, fitting.plan, fitting.state, progress=Progress(self.verbose), validation=fitting.validate
+            )
         except DivergenceError as error:
             self._report_divergence(error.epoch, error.best_epoch)
             converged, history.not_finite = True, None  # the divergence explains a loss that is not finite

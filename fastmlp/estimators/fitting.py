@@ -14,8 +14,8 @@ from sklearn.utils import check_random_state
 
 from ..engine.cores import count_threads
 from ..engine.dataset import Dataset
-from ..training.dropout_keys import DropoutKeys
-from ..training.minibatch import EpochRunner, TrainingConfig, Validation, warn_of_early_end
+from ..training.config import TrainingConfig, TrainingState, Validation, warn_of_early_end
+from ..training.epoch import EpochRunner
 from ..training.shuffling import shuffle
 from .parameters import CONSTRAINTS
 from .validation import check_batch_size, clip_batch_size
@@ -52,10 +52,9 @@ class MinibatchFitting(Fitting):
     """A `Fitting` for mini-batches, with the arguments of `training.minibatch.train`."""
 
     plan: TrainingConfig
-    order: np.ndarray
+    state: TrainingState
     epoch: EpochRunner
     validate: Validation | None = None
-    dropout_keys: DropoutKeys | None = None
 
 
 def current_parameters(estimator: BaseMLP) -> tuple[Any, ...]:
@@ -92,7 +91,7 @@ class Continuation:
             fitting.network,
             fitting.plan,
             fitting.epoch,
-            fitting.dropout_keys,
+            fitting.state.dropout_keys,
         )
         self.optimizer = estimator._optimizer
         self.arrays = (*estimator.coefs_, *estimator.intercepts_)
@@ -156,7 +155,7 @@ class Continuation:
 
     def resume(self, estimator: BaseMLP, dataset: Dataset) -> MinibatchFitting | None:
         """Return the preparation for rows that it suits; None if the dataset needs another workspace."""
-        if dataset.weight_divisor != self.weight_divisor or not self.epoch.workspace.takes(dataset):
+        if dataset.weight_divisor != self.weight_divisor or not self.epoch.workspace.accepts(dataset):
             return None
         order, random_state, shuffled = self._draw(estimator, dataset.n_rows)
         plan = replace(self.plan, shuffle=False) if shuffled else self.plan
@@ -164,7 +163,8 @@ class Continuation:
         warn_of_early_end(self.optimizer, plan, dataset.n_rows)
         self.epoch.step_rates.address(-(-dataset.n_rows // self.batch_size))  # a custom schedule may raise
         self.epoch.rebind(dataset, order)
-        return MinibatchFitting(self.network, dataset, random_state, plan, order, self.epoch, None, self.dropout_keys)
+        state = TrainingState(self.optimizer, order, random_state, self.dropout_keys)
+        return MinibatchFitting(self.network, dataset, random_state, plan, state, self.epoch)
 
     def _draw(self, estimator: BaseMLP, n_rows: int) -> tuple[np.ndarray, np.random.RandomState, bool]:
         """Return the row order, its generator, and whether it is shuffled already.

@@ -22,8 +22,10 @@ from ..losses import BaseLoss
 from ..losses.base import name_of
 from ..optimizers import RunningOptimizer
 from ..regularization import Regularization
+from ..training.config import TrainingConfig, TrainingState, Validation
 from ..training.dropout_keys import DropoutKeys
-from ..training.minibatch import EpochRunner, History, TrainingConfig, Validation
+from ..training.epoch import EpochRunner
+from ..training.history import History
 from ..training.validation_loss import ValidationLoss
 from .fitting import Fitting, MinibatchFitting
 from .forward import ForwardPass
@@ -169,14 +171,13 @@ class Preparation(ForwardPass, ABC):
         order, validate = self._split(network, dataset, random_state)
         plan = TrainingConfig(
             check_batch_size(self.batch_size, order.size), self.max_iter, self.shuffle, self.tol, self.n_iter_no_change,
-            one_epoch=incremental, regularization=regularization,
+            one_epoch=incremental, l2=self.alpha, regularization=regularization,
         )  # fmt: skip
         dropout_keys = self._dropout_keys(regularization, random_state, incremental)
-        epoch = EpochRunner.planned(
-            network, dataset, self._optimizer, order, plan, ask_threads(self.n_jobs), dropout_keys
-        )
+        state = TrainingState(self._optimizer.begin(), order, random_state, dropout_keys)
+        epoch = EpochRunner.for_training(network, dataset, plan, state, ask_threads(self.n_jobs))
         epoch.step_rates.address(epoch.steps)  # a custom schedule may raise
-        return MinibatchFitting(network, dataset, random_state, plan, order, epoch, validate, dropout_keys)
+        return MinibatchFitting(network, dataset, random_state, plan, state, epoch, validate)
 
     def _dropout_keys(
         self, regularization: Regularization, random_state: np.random.RandomState, incremental: bool

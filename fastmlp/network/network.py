@@ -20,9 +20,11 @@ from ..engine.prediction import predict
 from ..initializers import Initializer, as_initializer
 from ..losses import BaseLoss, as_loss
 from ..optimizers import Optimizer, RunningOptimizer, as_optimizer
+from ..training.config import TrainingConfig, TrainingState
+from ..training.epoch import EpochRunner
 from ..training.full_batch_loss import FullBatch
 from ..training.mean_loss import mean_loss
-from ..training.minibatch import DivergenceError, History, TrainingConfig, train
+from ..training.minibatch import DivergenceError, train
 from ..training.progress import Progress
 from .validation import (
     as_numbers,
@@ -448,25 +450,24 @@ class Network(TrainableModel):
                 "schedule, or an estimator with learning_rate='adaptive'."
             )
         X, y, weights = self._checked(X, y, sample_weight)
-        history, order = History.new(early_stopping=False), np.arange(len(y), dtype=np.int64)
-        plan = TrainingConfig(min(batch_size or len(y), len(y)), epochs, bool(shuffle), n_iter_no_change=np.inf)
+        config = TrainingConfig(min(batch_size or len(y), len(y)), epochs, bool(shuffle), n_iter_no_change=np.inf)
+        order = np.arange(len(y), dtype=np.int64)
+        state = TrainingState(settings.begin(), order, as_random_state(random_state))
+        runner = EpochRunner.for_training(self, Dataset(X, y, weights, self.dtype), config, state)
         try:
-            train(
-                self, Dataset(X, y, weights, self.dtype), settings, plan, history,
-                l2=0.0, order=order, random_state=as_random_state(random_state), progress=Progress(False),
-            )  # fmt: skip
+            train(runner, config, state, progress=Progress(False))
         except DivergenceError as error:
             raise ValueError(
                 f"The parameters became infinite or NaN in epoch {error.epoch}: lower the learning rate, or scale X."
             ) from None
-        if history.not_finite is not None:
-            _, value, epoch = history.not_finite
+        if state.history.not_finite is not None:
+            _, value, epoch = state.history.not_finite
             warn_user(
                 f"The loss was {'NaN' if np.isnan(value) else 'infinite'} in epoch {epoch}, with "
                 f"{self.loss_function!r} in {self.dtype}, while the parameters stayed finite: scale y or X, lower the "
                 "learning rate, or correct a custom loss."
             )
-        return history.loss_curve
+        return state.history.loss_curve
 
     def _checked(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, np.ndarray, np.ndarray | None]:
         """Return inputs, targets and weights as the kernels read them."""

@@ -1,1 +1,1 @@
-"""Training: mini-batch epochs, solvers on the whole gradient, and what hooks into their steps."""
+"""Training: mini-batch epochs, solvers on the whole gradient, and the options of their steps."""

@@ -1,4 +1,4 @@
-"""Where dropout's random bits come from: one seed a fit, and a counter."""
+"""`DropoutKeys`: the source of dropout's random bits, one seed for a fit and a counter of steps."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 @dataclass
 class DropoutKeys:
-    """The masks of a training, one for each layer of each step: functions of the seed, the step and the layer.
+    """The key of the mask of each layer in each step: a function of the seed, the step and the layer.
 
-    A training that goes on (another epoch, warm start, ``partial_fit``) goes on with the same object.
+    A training that continues (another epoch, warm start, ``partial_fit``) continues with the same object.
 
     Parameters
     ----------
     seed : int
         From 0 to 2⁶⁴ − 1.
     step : int, default=0
-        Steps made so far.
+        Number of steps made so far.
 
     Examples
     --------
@@ -36,7 +36,7 @@ class DropoutKeys:
 
     @classmethod
     def draw(cls, random_state: np.random.RandomState) -> DropoutKeys:
-        """With a seed drawn from `random_state`: one number, at the start of a fit."""
+        """Draw the seed from `random_state`: one number, at the start of a fit."""
         return cls(int(random_state.randint(2**63 - 1, dtype=np.int64)))
 
     def keys(self, steps: int, n_layers: int) -> np.ndarray:
@@ -47,16 +47,17 @@ class DropoutKeys:
         return _mix(key[:, None] + np.arange(n_layers, dtype=np.uint64)).view(np.int64)
 
     def advance(self, steps: int) -> None:
-        """So many steps have been made."""
+        """Store that `steps` more steps have been made."""
         self.step += steps
 
 
 def _mix(x: np.ndarray) -> np.ndarray:
-    """SplitMix64: what follows the state x (n,) of 64 bits, modulo 2⁶⁴; no two have the same.
+    """SplitMix64: the number that follows the state x (n,) of 64 bits, modulo 2⁶⁴; different for different states.
 
     Source: Steele, Lea and Flood (2014), "Fast splittable pseudorandom number generators", with Stafford's constants.
     """
     x = x + _GOLDEN
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+    mixed: np.ndarray = x ^ (x >> np.uint64(31))
+    return mixed

@@ -1,4 +1,4 @@
-"""Solvers on the whole gradient: L-BFGS, scipy's driver over our compiled loss and gradient."""
+"""`FullBatch`: loss and gradient over all rows; and L-BFGS, SciPy's driver, on top of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..engine.dataset import Dataset
 from ..engine.model import Model, TrainableModel
 from ..engine.slicing import Slicer
 from ..engine.threads import Team, useful_threads
-from ..engine.workspace import Workspace
+from ..engine.training_workspace import TrainingWorkspace
 from .placed_inputs import place_inputs
 from .progress import Progress
 from .sparse_gradient import scatter_sparse_rows
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 else:
     _kernels = KernelModule("loop.full_batch")
 
-#: Rows whose activations are held at a time: of a network with many weights more, as the gradient goes through memory
-#: for every chunk; but so many at the most, and buffers no larger than the weights.
+#: Number of rows whose activations are held at a time; more for a network with many weights, because the gradient goes
+#: through memory for every chunk; at most the second number, with buffers no larger than the weights.
 CHUNK_ROWS, MOST_CHUNK_ROWS = 512, 4096
-#: Numbers that a pass over all parameters reads and writes while they are in the near caches.
+#: How many parameters a pass over all of them handles at a time, so that they stay in the near caches.
 PASS = 1 << 14
 
 
@@ -43,9 +43,8 @@ class FullBatch:
         self.steps = -(-dataset.n_rows // chunk)
         self.order = np.arange(dataset.n_rows, dtype=np.int64)
         self.team = Team(useful_threads(network, chunk, n_threads, dataset.n_rows))
-        self.workspace = Workspace(network, dataset, chunk, training=True, n_threads=self.team.size)
-        self.workspace.use_order(self.order)
-        self.workspace.tasks["batch_size"] = chunk
+        self.workspace = TrainingWorkspace(network, dataset, chunk, n_threads=self.team.size)
+        self.workspace.use_order(self.order, chunk)
         scatter_sparse_rows(self.workspace)
         self.inputs = place_inputs(self.workspace, chunk)
         self.layers = np.tile(self.workspace.layers, (self.team.size, 1))
@@ -56,17 +55,17 @@ class FullBatch:
         self.scratch = np.empty(min(PASS, network.layout.size), network.dtype)
 
     def __call__(self, params: np.ndarray) -> tuple[float, np.ndarray]:
-        """The loss and the gradient at `params`, which become the network's."""
+        """The loss and the gradient at `params`, which are copied into the network."""
         gradient = np.empty_like(self.gradient)
         return self.evaluate(params, gradient), gradient
 
     def evaluate(self, params: np.ndarray, out: np.ndarray) -> float:
-        """The loss at `params`, which become the network's; out (n_params,), of any type, becomes the gradient."""
+        """The loss at `params`, which are copied into the network; out (n_params,) is overwritten with the gradient."""
         network, task = self.network, self.workspace.task
         network.params[...] = params
         self.workspace.refresh_weight_copies()
         self.gradient[...] = 0
-        self.workspace.tasks["loss_sum"] = self.workspace.tasks["weight_sum"] = 0
+        self.workspace.reset_results()
         self.slicer.run(self._chunks, self.steps)
         total = float(task["weight_sum"])
         squares = 0.0
@@ -76,7 +75,7 @@ class FullBatch:
         return (float(task["loss_sum"]) + 0.5 * self.l2 * squares) / total
 
     def _complete(self, out: np.ndarray, total: np.floating) -> None:
-        """out is overwritten with the mean gradient, L2 included: a piece at a time, through memory once."""
+        """Overwrite out with the mean gradient, L2 included, piece by piece: it goes through memory once."""
         layout, params = self.network.layout, self.network.params
         places = zip(layout.weight_offsets, layout.bias_offsets, layout.layer_sizes[1:], strict=True)
         for weights, biases, fan_out in places:
@@ -101,11 +100,11 @@ class FullBatch:
 
 
 def chunk_rows(network: Model, dataset: Dataset) -> int:
-    """Rows of a chunk: by the sizes of network and rows alone."""
+    """Rows of a chunk, which depend on the sizes of network and dataset alone."""
     layer_sizes = network.layout.layer_sizes
     numbers_of_a_row = 2 * sum(layer_sizes[1:]) + (0 if dataset.sparse else layer_sizes[0])
     as_large_as_the_weights = min(network.layout.size // numbers_of_a_row, MOST_CHUNK_ROWS)
-    return min(max(CHUNK_ROWS, as_large_as_the_weights), dataset.n_rows)
+    return int(min(max(CHUNK_ROWS, as_large_as_the_weights), dataset.n_rows))
 
 
 def lbfgs(
@@ -126,19 +125,19 @@ def lbfgs(
     Returns
     -------
     result : scipy.optimize.OptimizeResult
-        With one more entry, `interrupted`: Ctrl-C came, and the network holds the last iterate.
+        With one more entry, `interrupted`: whether Ctrl-C came; the network then holds the last iterate.
     """
     loss_and_gradient = FullBatch(network, dataset, l2, n_threads)
     latest = scipy.optimize.OptimizeResult(x=network.params.astype(np.float64), fun=np.inf, nit=0)
 
-    gradient = np.empty(network.layout.size)  # each overwrites the one before
+    gradient = np.empty(network.layout.size)  # each evaluation overwrites it
 
-    # Apart, or SciPy would compare all parameters twice and copy them to find out which loss belongs to which gradient.
+    # Two functions: with one, SciPy would compare all parameters twice and copy them to match losses with gradients.
     def loss(params: np.ndarray) -> float:
         return loss_and_gradient.evaluate(params, gradient)
 
     def gradient_there(params: np.ndarray) -> np.ndarray:
-        """SciPy asks for the gradient where it has just asked for the loss, and copies it."""
+        """Return the latest gradient: SciPy asks for it where it has just asked for the loss, and copies it."""
         return gradient
 
     def after_iteration(intermediate_result: Any) -> None:

@@ -16,11 +16,11 @@ from ..losses.regression import SquareLoss
 from .progress import Progress
 from .second_order import Objective, iterate
 
-#: Parameters at the most: the normal equations hold their square, and a step costs their cube.
+#: Maximum number of parameters: the normal equations hold its square, and a step costs its cube.
 MOST_PARAMS = 3000
-#: Numbers of the Jacobian that are held at a time.
+#: How many numbers of the Jacobian are held at a time.
 CHUNK_NUMBERS = 1 << 22
-#: Damping: at first, relative to the largest entry on the diagonal; and where there is nothing left to gain.
+#: Initial and largest damping, relative to the largest entry on the diagonal; beyond it no step lowers the loss.
 FIRST_DAMPING, LARGEST_DAMPING = 1e-3, 1e12
 
 
@@ -37,24 +37,26 @@ def levenberg_marquardt(
     """Minimise a squared error over all rows by damped Gauss–Newton steps; the network holds the result.
 
     With residuals r = √(c w) (a − y), where c is 1 for half the squares and 2 for all of them, and their Jacobian J,
-    each step s solves (JᵀJ + μ I) s = −Jᵀr. The damping μ falls where the linear model foretold the loss well, and
+    each step s solves (JᵀJ + μ I) s = −Jᵀr. The damping μ falls if the linear model predicted the loss well, and
     rises until a step lowers it. The penalty α adds a residual √α W for each weight. Computed in float64.
 
     Source: Marquardt (1963), "An algorithm for least-squares estimation of nonlinear parameters"; Hagan and Menhaj
     (1994), "Training feedforward networks with the Marquardt algorithm". The damping follows Nielsen (1999), "Damping
-    parameter in Marquardt's method": of three rules tried on a sine it is the furthest after fifty steps; Marquardt's
-    own scaling draws level after some hundreds, factors of ten stay behind.
+    parameter in Marquardt's method": of three rules tried on a sine it has the lowest loss after fifty steps;
+    Marquardt's own scaling reaches it after some hundreds, factors of ten do not.
 
     Parameters
     ----------
-    network, rows
-        What is trained, on what.
+    network : TrainableModel
+        What is trained.
+    dataset : Dataset
+        What it is trained on.
     l2 : float
         Penalty on weights.
     max_iter : int
-        Steps at the most.
+        Maximum number of steps.
     tol : float
-        The largest entry of the loss's gradient at which to stop.
+        Training stops once no entry of the loss's gradient is larger.
     progress : Progress
         Told of every step.
     n_threads : int
@@ -78,7 +80,7 @@ def levenberg_marquardt(
 
 
 def check_least_squares(network: TrainableModel, dataset: Dataset) -> None:
-    """Whether this is a least-squares problem of a size that can be solved; raises ValueError if not."""
+    """Raise ValueError unless this is a least-squares problem of a size that can be solved."""
     loss, n_params = network.loss_function, network.layout.size
     if not isinstance(loss, SquareLoss):
         squares = ", ".join(name for name, other in LOSSES.items() if isinstance(other, SquareLoss))
@@ -99,7 +101,7 @@ def check_least_squares(network: TrainableModel, dataset: Dataset) -> None:
 
 
 class DampedSteps:
-    """Steps from where the objective's model stands; see `levenberg_marquardt`."""
+    """Damped steps from the parameters of the objective's model; see `levenberg_marquardt`."""
 
     def __init__(self, objective: Objective, tol: float) -> None:
         self.objective, self.tol = objective, tol
@@ -118,7 +120,7 @@ class DampedSteps:
         self.damping = 0.0
 
     def step(self) -> str | None:
-        """One step that lowers the loss; the damping rises until there is one."""
+        """Make one step that lowers the loss, raising the damping until there is one; or say why there is none."""
         model, total = self.objective.model, self.objective.total
         params = model.params.copy()
         matrix, slope = self._normal_equations()

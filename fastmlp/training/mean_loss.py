@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..compiler.kernel import KernelModule
+from ..engine import blocking
 from ..engine.dataset import Dataset
 from ..engine.model import Model
+from ..engine.prediction_workspace import LossWorkspace
 from ..engine.slicing import Slicer
-from ..engine.workspace import WIDE_BLOCK_ROWS, Workspace
 from .full_batch_loss import chunk_rows
 
 if TYPE_CHECKING:
@@ -37,15 +38,13 @@ def mean_loss(network: Model, dataset: Dataset) -> float:
         If targets or inputs are not of the network's width.
     """
     chunk = chunk_rows(network, dataset)
-    workspace = Workspace(network, dataset, min(WIDE_BLOCK_ROWS, chunk), training=False)
-    workspace.prepare_losses(chunk)
-    workspace.use_order(np.arange(dataset.n_rows, dtype=np.int64))
-    workspace.task["batch_size"] = chunk
+    order = np.arange(dataset.n_rows, dtype=np.int64)
+    workspace = LossWorkspace(network, dataset, min(blocking.WIDE_BLOCK_ROWS, chunk), order, chunk)
     add_losses = _kernels.add_losses.entry(network.dtype)
-    like = network.coefs[0].ctypes.data
+    dtype_ptr = network.coefs[0].ctypes.data
 
     def chunks(start: int, stop: int) -> None:
-        add_losses(*workspace.arguments(), start, stop, like)
+        add_losses(*workspace.arguments(), start, stop, dtype_ptr)
 
     Slicer().run(chunks, -(-dataset.n_rows // chunk))
     return float(workspace.task["loss_sum"]) / float(workspace.task["weight_sum"])

@@ -14,11 +14,11 @@ from .full_batch_loss import FullBatch
 from .progress import Progress
 from .second_order import Objective, iterate
 
-#: A step whose quadratic model promises less of the loss than this is lost in its rounding: the gradient judges it.
+#: If the quadratic model predicts a smaller relative decrease of the loss, rounding hides it: the gradient decides.
 ROUNDING = 100 * np.finfo(np.float64).eps
-#: Products with the Hessian for one step, at the most.
+#: Maximum number of products with the Hessian for one step.
 MOST_PRODUCTS = 200
-#: The region's radius: at first, and at the most.
+#: The region's initial and largest radius.
 FIRST_RADIUS, LARGEST_RADIUS = 1.0, 1000.0
 
 
@@ -35,12 +35,12 @@ def newton_cg(
     """Minimise the loss over all rows by truncated Newton steps in a trust region; the network holds the result.
 
     Each step goes towards the minimum of g s + ½ s H s within a radius: conjugate gradients from s = 0 until the
-    residual is small against the gradient (the smaller the gradient has become, the smaller), the boundary is reached,
-    or a direction of negative curvature is found, which is followed to the boundary. The radius follows from how
-    well the quadratic model foretold the loss. Computed in float64; all rows' values are kept between the products.
+    residual is small relative to the gradient (the smaller the gradient has become, the smaller), the boundary is
+    reached, or a direction of negative curvature is found, which is followed to the boundary. The radius depends on how
+    well the quadratic model predicted the loss. Computed in float64; all rows' values are kept between the products.
 
-    Made for smooth activations. Over the kinks of ReLUs no quadratic model foretells much: steps get short, and lbfgs
-    ends lower.
+    Made for smooth activations. Across the kinks of ReLUs no quadratic model predicts well: steps get short, and lbfgs
+    reaches a lower loss.
 
     Source: Steihaug (1983), "The conjugate gradient method and trust regions in large scale optimization"; Nocedal and
     Wright, "Numerical Optimization", 2nd edition (2006), algorithms 4.1 and 7.2. SciPy's trust-ncg is the same method
@@ -48,18 +48,20 @@ def newton_cg(
 
     Parameters
     ----------
-    network, rows
-        What is trained, on what.
+    network : TrainableModel
+        What is trained.
+    dataset : Dataset
+        What it is trained on.
     l2 : float
         Penalty on weights.
     max_iter : int
-        Steps at the most.
+        Maximum number of steps.
     tol : float
-        The largest entry of the gradient at which to stop.
+        Training stops once no entry of the gradient is larger.
     progress : Progress
         Told of every step.
     n_threads : int
-        For losses and gradients, at the most.
+        Maximum number of threads for losses and gradients.
 
     Returns
     -------
@@ -69,7 +71,7 @@ def newton_cg(
     Raises
     ------
     ValueError
-        If an activation or the loss brings no second derivative.
+        If an activation or the loss has no second derivative.
     """
     check_twice_differentiable(network)
     solver = TrustRegion(Objective(network, dataset, l2), tol, n_threads)
@@ -80,7 +82,7 @@ def newton_cg(
 
 
 class TrustRegion:
-    """Truncated Newton steps from where the objective's model stands; see `newton_cg`."""
+    """Truncated Newton steps from the parameters of the objective's model; see `newton_cg`."""
 
     def __init__(self, objective: Objective, tol: float, n_threads: Threads) -> None:
         self.objective, self.tol = objective, tol
@@ -91,7 +93,7 @@ class TrustRegion:
         self.evaluations, self.products = 1, 0
 
     def step(self) -> str | None:
-        """One step that lowers the loss; the region shrinks until there is one."""
+        """Make one step that lowers the loss, shrinking the region until there is one; or say why there is none."""
         objective, params = self.objective, self.objective.model.params.copy()
         if not np.abs(self.gradient).max() > self.tol:
             return f"The gradient's largest entry is at most {self.tol:g}."
@@ -120,7 +122,7 @@ class TrustRegion:
         """Steihaug's conjugate gradients: the step s, H s, and whether it ends on the region's boundary."""
         step, change, residual = np.zeros_like(self.gradient), np.zeros_like(self.gradient), self.gradient
         direction, square = -residual, float(residual @ residual)
-        # ‖residual‖ ≤ min(½, ‖g‖ / ‖g₀‖) ‖g‖; smaller parts than a millionth drown in rounding
+        # ‖residual‖ ≤ min(½, ‖g‖ / ‖g₀‖) ‖g‖; rounding hides parts smaller than a millionth
         enough = square * float(np.clip(square / self.first_norm**2, 1e-12, 0.25))
         for _ in range(MOST_PRODUCTS):
             turned = hessian @ direction
@@ -143,4 +145,4 @@ class TrustRegion:
 def _to_boundary(step: np.ndarray, direction: np.ndarray, radius: float) -> float:
     """The positive root τ of ‖step + τ direction‖ = radius."""
     a, b, c = float(direction @ direction), float(step @ direction), float(step @ step) - radius**2
-    return (-b + np.sqrt(b * b - a * c)) / a
+    return float((-b + np.sqrt(b * b - a * c)) / a)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..compiler.kernel import KernelModule
-from ..engine.workspace import Workspace, aligned, padded
+from ..engine.buffers import aligned, padded
+from ..engine.training_workspace import TrainingWorkspace
 from ..kernels.lowlevel.records import ROW_TILE
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ COPY_BYTES = 1 << 30
 CROWDED = 1 << 10
 
 
-def place_inputs(workspace: Workspace, chunk: int) -> np.ndarray | None:
+def place_inputs(workspace: TrainingWorkspace, chunk: int) -> np.ndarray | None:
     """Say where the rows of each chunk are read, if they need not be gathered; what is returned must be kept.
 
     All chunks but the last one are read in X itself, if its rows lie one after the other, else in a copy. The last
@@ -29,7 +30,7 @@ def place_inputs(workspace: Workspace, chunk: int) -> np.ndarray | None:
 
     Parameters
     ----------
-    workspace : Workspace
+    workspace : TrainingWorkspace
         Of a training, its rows in the order that they have in X.
     chunk : int
         Rows of a chunk.

@@ -17,7 +17,7 @@ from .progress import Progress
 class Objective:
     """(Σ wᵢ lossᵢ + ½ α Σ weight²) / Σ wᵢ on a copy of the network in float64, whatever the network's own type.
 
-    Solvers with second derivatives go where float32 is not enough.
+    Solvers with second derivatives reach losses for which float32 is not precise enough.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Objective:
     def __init__(self, network: TrainableModel, dataset: Dataset, l2: float) -> None:
         assert dataset.y is not None
         self.model = network.astype(np.float64)
-        # scikit-learn reports a k-th of what it descends, for k outputs.
+        # For k outputs, scikit-learn reports a k-th of the loss that it minimizes.
         self.parts = network.layout.layer_sizes[-1] if isinstance(network.loss_function, SquaredError) else 1
         if self.parts > 1:
             self.model.loss_function = HalfSquaredError()
@@ -60,12 +60,12 @@ class Objective:
         return 0.5 * self.l2 / self.total * sum(float(np.vdot(coef, coef)) for coef in self.model.coefs)
 
     def reported(self, loss: float) -> float:
-        """The loss as the network's own loss function counts it."""
+        """The loss as the network's own loss function defines it."""
         return loss if self.parts == 1 else (loss - self.penalty()) / self.parts + self.penalty()
 
 
 class Solver(Protocol):
-    """A solver between two steps: the objective's model stands at the parameters whose loss this is."""
+    """A solver between two steps: `loss` is the loss at the parameters of the objective's model."""
 
     objective: Objective
     loss: float
@@ -76,13 +76,14 @@ class Solver(Protocol):
 
 
 def iterate(solver: Solver, network: TrainableModel, max_iter: int, progress: Progress) -> Any:
-    """Step until there is nothing to gain or every iteration is used up; the network holds the result.
+    """Step until no step lowers the loss or the maximum number of iterations is reached; the network holds the result.
 
     Returns
     -------
     result : scipy.optimize.OptimizeResult
-        x, fun (as the network's loss counts it), nit, nfev, status (0 converged, 1 iterations used up, 2 no finite loss
-        to begin with), success, message, and `interrupted`: Ctrl-C came, and the network holds the last iterate.
+        x, fun (as the network's loss defines it), nit, nfev, status (0 converged, 1 maximum number of iterations
+        reached, 2 no finite loss at the start), success, message, and `interrupted`: whether Ctrl-C came; the network
+        then holds the last iterate.
     """
     result = scipy.optimize.OptimizeResult(
         nit=0, status=1, message=f"All {max_iter} iterations are used up.", interrupted=False

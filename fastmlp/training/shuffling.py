@@ -18,8 +18,8 @@ else:
 def shuffle(order: np.ndarray, random_state: np.random.RandomState) -> None:
     """Shuffle `order` (int64) in place, with the numbers that ``random_state.shuffle(order)`` would draw.
 
-    Shuffling the rows as they lie is what scikit-learn does by indexing them with a shuffled range. The numbers come
-    through the C interface that NumPy's bit generators offer for compiled code.
+    scikit-learn gets the same order by indexing the rows with a shuffled range. The numbers come through the C
+    interface that NumPy's bit generators have for compiled code.
     """
     generator = getattr(random_state, "_bit_generator", None)
     if generator is None or order.size > 2**32:

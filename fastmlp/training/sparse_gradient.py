@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from ..compiler.cpu import VECTOR_BITS
 from ..compiler.kernel import KernelModule
-from ..engine.workspace import Workspace, tile_width
+from ..engine.blocking import tile_width
+from ..engine.training_workspace import TrainingWorkspace
 from ..kernels.lowlevel.records import ENTRY_VECTORS
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ SCATTERED_BYTES = 1 << 20
 WIDEST = 32
 
 
-def scatter_sparse_rows(workspace: Workspace) -> None:
+def scatter_sparse_rows(workspace: TrainingWorkspace) -> None:
     """Have the first layer's gradient put together row by row, where that beats sorting the entries by feature.
 
     Sorting pays where each entry is multiplied by many deltas, or where the gradient does not stay in the near caches.

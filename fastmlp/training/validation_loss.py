@@ -1,4 +1,4 @@
-"""`ValidationLoss`: the loss that is trained, of rows that are not, as often as somebody asks."""
+"""`ValidationLoss`: the training loss on the validation rows, computed once an epoch."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..compiler.kernel import KernelModule
+from ..engine import blocking
 from ..engine.cores import Threads
 from ..engine.dataset import Dataset
 from ..engine.model import Model
+from ..engine.prediction_workspace import LossWorkspace
 from ..engine.slicing import Slicer
 from ..engine.threads import Team, useful_threads
-from ..engine.workspace import BLOCK_ROWS, Workspace
 
 if TYPE_CHECKING:
     from ..kernels.loop import validation as _kernels
@@ -21,58 +22,51 @@ else:
 
 
 class ValidationLoss:
-    """Σ wᵢ lossᵢ / Σ wᵢ over some rows, with the network's parameters as they are when it is called: no penalties.
+    """Σ wᵢ lossᵢ / Σ wᵢ over some rows, with the network's parameters at the time of the call, without penalties.
 
-    Everything is allocated once. The same bits for any number of threads.
+    Everything is allocated once. The result has the same bits for any number of threads.
 
     Parameters
     ----------
     network : Model
-        Its loss is what is computed, by the kernel that trains.
+        Its loss function is what is computed.
     dataset : Dataset
         With targets.
     order : ndarray of int64
-        Which of the rows. Their weights do not sum to zero.
+        The validation rows. Their weights must not sum to zero.
     n_threads : int, default=1
-        At the most.
+        Maximum number of threads.
     """
 
     def __init__(self, network: Model, dataset: Dataset, order: np.ndarray, n_threads: Threads = 1) -> None:
-        self.dtype, self.n_rows = network.dtype, order.size
+        self.n_rows = order.size
         self.team = Team(useful_threads(network, order.size, n_threads))
         self.parts = self.team.size
-        self.share = -(-order.size // self.parts)
-        self.order = np.require(order, np.int64, ["C", "A"])
-        self.workspaces = [self._workspace(network, dataset) for _ in range(self.parts)]
-        self.block = int(self.workspaces[0].task["block_rows"])
+        self.per_part = -(-order.size // self.parts)
+        order = np.require(order, np.int64, ["C", "A"])
+        block_rows = min(blocking.BLOCK_ROWS, self.per_part)
+        kernel = network.loss_function.judging_unit(network.output_activation)
+        self.workspaces = [LossWorkspace(network, dataset, block_rows, order, kernel=kernel) for _ in range(self.parts)]
+        self.block_rows = int(self.workspaces[0].task["block_rows"])
         self.losses = np.zeros((order.size, dataset.n_targets))
-        weights = None if dataset.sample_weight is None else dataset.sample_weight[self.order]
+        weights = None if dataset.sample_weight is None else dataset.sample_weight[order]
         self.total = float(order.size if weights is None else weights.sum(dtype=np.float64))
         self.entry = _kernels.store_losses.entry(network.dtype)
 
     def __call__(self) -> float:
-        """The loss now; infinite or NaN where that is what it comes to."""
-        losses, like = self.losses.ctypes.data, self.workspaces[0].buffers["targets"].ctypes.data
+        """The loss now; infinite or NaN if the losses of the rows add up to that."""
+        losses, dtype_ptr = self.losses.ctypes.data, self.workspaces[0].buffers["targets"].ctypes.data
 
         def blocks(start: int, stop: int) -> None:
             def rows_of(thread: int) -> None:
                 for part in range(thread, self.parts, self.team.size):  # one, unless fewer threads could be started
-                    first = part * self.share + start * self.block
-                    last = min(part * self.share + stop * self.block, (part + 1) * self.share, self.n_rows)
-                    self.entry(*self.workspaces[part].arguments(), first, last, losses, like)
+                    at, end = part * self.per_part, min((part + 1) * self.per_part, self.n_rows)
+                    first, last = at + start * self.block_rows, min(at + stop * self.block_rows, end)
+                    self.entry(*self.workspaces[part].arguments(), first, last, losses, dtype_ptr)
 
             self.team.run(rows_of)
 
         with self.team:
-            Slicer().run(blocks, -(-self.share // self.block))
+            Slicer().run(blocks, -(-self.per_part // self.block_rows))
         with np.errstate(over="ignore", invalid="ignore"):
             return float(self.losses.sum()) / self.total
-
-    def _workspace(self, network: Model, dataset: Dataset) -> Workspace:
-        """One thread's: a forward pass's, with what a loss reads and writes beside it."""
-        workspace = Workspace(network, dataset, min(BLOCK_ROWS, self.share), training=False)
-        workspace.prepare_losses(workspace.batch_rows)
-        kernel = network.loss_function.judging_unit(network.output_activation)
-        workspace.task["loss"] = kernel.address(self.dtype)
-        workspace.use_order(self.order)
-        return workspace

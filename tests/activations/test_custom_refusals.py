@@ -18,7 +18,7 @@ import pytest
 
 from fastmlp import Activation, Loss, MLPClassifier, Network
 from fastmlp.compiler.kernel import Kernel
-from fastmlp.compiler.numba_backend import _is_pythons
+from fastmlp.compiler.python_calls import is_python_symbol
 
 TABLE = np.array([0.5, 2.0])
 NUMBERS = [1.0, 2.0]
@@ -462,6 +462,6 @@ def test_python_functions_are_recognized():
     """By where symbols come from, not by what functions are called."""
     for symbol in ("PySys_FormatStdout", "_Py_Dealloc", "NRT_Allocate", "numba_gil_ensure", "numba_dict_insert",
                    "numba_get_np_random_state", "numba_list_append", "numba_xxdot", "numba_do_raise"):  # fmt: skip
-        assert _is_pythons(symbol)
+        assert is_python_symbol(symbol)
     for symbol in ("tan", "hypotf", "memset", "numba_gamma", "numba_lgammaf", "numba_fixed_fmod", "numba_cpow"):
-        assert not _is_pythons(symbol)
+        assert not is_python_symbol(symbol)

@@ -142,7 +142,7 @@ def share_and_load():
 
 
 @needs_root
-def test_a_users_own_warmup_is_their_own(open_folder, monkeypatch):
+def test_a_users_warmup_is_not_shared(open_folder, monkeypatch):
     """Nobody else would load it."""
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(open_folder / "cache"))
     open_folder.chmod(0o1777)

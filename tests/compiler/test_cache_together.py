@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+from helpers import knobs
 from helpers.lanes import environment, finish, run_python, start_python
 from test_lanes_cache import ANSWER
 
@@ -115,7 +116,7 @@ def test_others_wait_for_the_maker(start, tmp_path):
     assert files(tmp_path) == [NAME]
 
 
-def test_a_maker_that_makes_nothing(start, tmp_path):
+def test_a_maker_without_result_passes_the_turn(start, tmp_path):
     """Whose kernel cannot be compiled, say: the next one tries."""
     maker, other = start(), None
     assert maker.hears() == "holds"
@@ -229,11 +230,11 @@ def test_ctrl_c_while_waiting(start, tmp_path):
     assert files(tmp_path) == [NAME]
 
 
-def test_a_maker_that_does_not_get_on(start, folder, monkeypatch):
+def test_a_stalled_maker_is_waited_for_briefly(start, folder, monkeypatch):
     """Stopped, say: after a while the others make it themselves."""
     maker = start()
     assert maker.hears() == "holds"
-    monkeypatch.setattr(drafts, "PATIENCE", 0.05)
+    knobs.set_draft_patience(monkeypatch, 0.05)
     code_cache.write(NAME, b"of another")
     assert list(code_cache.read(NAME)) == [b"of another"]
     maker.tell("make")
@@ -312,7 +313,7 @@ def test_dead_drafts_are_removed(folder, start):
     assert files(folder) == [living.name, "new.o", f"{NAME}.draft"]
 
 
-def test_drafts_of_others_stay(folder):
+def test_files_that_only_resemble_drafts_are_kept(folder):
     """A user's own, in a folder of ours."""
     code_cache.write(NAME, b"content")
     for name in ("letter.draft", "dense.draft", "letter.unlocked", f"{NAME}.1.unlocked", f"my {NAME}.draft"):
@@ -348,7 +349,7 @@ def test_folders_in_use_stay(folder):
     assert len(files(folder.parent)) == 5
 
 
-def test_what_is_not_ours_stays(folder, tmp_path):
+def test_foreign_files_are_kept(folder, tmp_path):
     """Other names, files, folders with folders in them, and what links lead to."""
     names = ["fastmlp", "fastmlp-0123456789abcde", "fastmlp-0123456789abcdeg", "fastmlp-0123456789abcdef0", "numba-1"]
     others = [make_old(folder.parent / name) for name in names]
@@ -394,7 +395,7 @@ def test_a_folder_with_a_users_data_stays(name, folder):
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a folder away")
-def test_other_users_folders_stay(folder):
+def test_folders_of_other_users_are_kept(folder):
     other = make_old(folder.parent / "fastmlp-0123456789abcdef")
     os.chown(other, 54321, 54321)
     code_cache.write(NAME, b"content")

@@ -187,7 +187,7 @@ ATTACKS = [
 
 @needs_root
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_root_runs_nobodys_code(attack, open_folder, monkeypatch, planted):
+def test_root_runs_no_code_of_others(attack, open_folder, monkeypatch, planted):
     """It is compiled, nothing is written where it is refused, and the warning says why."""
     chosen, reason = attack(open_folder, planted)
     choose(monkeypatch, chosen)
@@ -306,7 +306,7 @@ def make_huge(file):
 @pytest.mark.parametrize(
     "make", [make_fifo, make_folder, make_link, make_hard_link, make_socket, make_device, make_huge]
 )
-def test_what_is_no_plain_file_is_passed_over(make, tmp_path, monkeypatch, planted):
+def test_only_plain_files_are_read(make, tmp_path, monkeypatch, planted):
     """It does not block, and whatever can be replaced is replaced."""
     choose(monkeypatch, tmp_path)
     file = plant(tmp_path, planted)

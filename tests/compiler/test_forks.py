@@ -10,6 +10,7 @@ import signal
 import threading
 
 import pytest
+from helpers import knobs
 from helpers.lanes import copy_cache, run_python
 
 from fastmlp import Activation
@@ -133,8 +134,7 @@ def all_locks():
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_lock_that_is_held_for_long(monkeypatch):
     """The fork goes on, and the child has new locks; the parent's are as they were."""
-    monkeypatch.setattr(forking, "PATIENCE", 0.05)
-    monkeypatch.setattr(forking, "PATIENCE_WITH_OTHERS", 0.05)
+    knobs.set_fork_patience(monkeypatch, 0.05)
     for lock in all_locks():
         holds, may_end = threading.Event(), threading.Event()
 
@@ -158,7 +158,7 @@ def test_a_lock_that_is_held_for_long(monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_who_holds_a_lock_may_fork():
+def test_a_thread_that_holds_the_lock_can_fork():
     for lock in all_locks():
         lock.acquire()
         assert fork() == 0  # it is the child's, too
@@ -258,8 +258,7 @@ def test_a_signal_handler_raises_while_a_fork_waits(which, raised):
 def test_what_a_compilation_changes_is_undone_in_the_child(monkeypatch):
     """The garbage collector and Numba's switch, where the fork has not waited for the thread that compiles."""
     locks = all_locks()
-    monkeypatch.setattr(forking, "PATIENCE", 0.05)
-    monkeypatch.setattr(forking, "PATIENCE_WITH_OTHERS", 0.05)
+    knobs.set_fork_patience(monkeypatch, 0.05)
     monkeypatch.setattr(_jit.config, "DISABLE_JIT", 1)
     holds, may_end = threading.Event(), threading.Event()
 

@@ -67,7 +67,7 @@ def test_the_processor_is_the_one_that_numba_compiles_for():
 # Names
 
 
-def test_a_name_and_a_kernel_are_one_unit():
+def test_a_name_and_a_kernel_are_the_same_object():
     lazy = KernelModule("linalg.dense")
     assert lazy.multiply is dense.multiply is kernels.find("fastmlp.kernels.linalg.dense", "multiply")
     assert lazy.multiply.source.function.__name__ == "multiply"
@@ -89,33 +89,33 @@ def names_asked_for(path):
             yield lazy[node.value.id], node.attr
 
 
-def test_every_name_asked_for_is_a_unit():
+def test_every_name_used_is_a_kernel():
     """Nothing looks a name up before it is used."""
     asked_for = [names for path in SOURCES for names in names_asked_for(path)]
     assert len(asked_for) > 50
     for module, name in asked_for:
         found = getattr(importlib.import_module(f"{kernels.KERNELS}.{module}"), name, None)
-        assert isinstance(found, Kernel), f"kernels.{module} has no unit {name}"
+        assert isinstance(found, Kernel), f"kernels.{module} has no kernel {name}"
 
 
-def test_what_is_not_there():
+def test_missing_names_raise():
     unknown = Kernel("fastmlp.kernels.linalg.dense", "nothing")
-    with pytest.raises(AttributeError, match=r"fastmlp\.kernels\.linalg\.dense has no unit 'nothing'"):
+    with pytest.raises(AttributeError, match=r"fastmlp\.kernels\.linalg\.dense has no kernel 'nothing'"):
         str(unknown.source)
 
 
 # Machine code
 
 
-def test_code_that_needs_what_nobody_offers_is_refused():
+def test_code_with_undefined_symbols_is_refused():
     """LLVM itself would end the process."""
     content = dense_code()
     header, _, machine_code = content.partition(b"\n")
     symbol, n_arguments, *outside = header.decode().split()
     assert LoadedCode(content).address
-    with pytest.raises(ImportError, match="nobody offers no_such_function"):
+    with pytest.raises(ImportError, match="undefined symbols: no_such_function"):
         LoadedCode(pack(symbol, int(n_arguments), [*outside, "no_such_function"], machine_code))
-    with pytest.raises(ImportError, match="there is no other in it"):
+    with pytest.raises(ImportError, match="the machine code does not define other"):
         LoadedCode(pack("other", int(n_arguments), outside, machine_code))
 
 

@@ -7,6 +7,7 @@ import numba
 import numpy as np
 import pytest
 import scipy.sparse
+from helpers import knobs
 from helpers.problems import make_problem
 from numba.core.registry import cpu_target
 from numba.core.runtime import _nrt_python, rtsys
@@ -15,10 +16,11 @@ from sklearn.exceptions import ConvergenceWarning
 from fastmlp import MLPClassifier
 from fastmlp.compiler import kernel as kernels
 from fastmlp.compiler.numba_backend import POINTER, kernel
+from fastmlp.engine.blocking import LARGE_BATCH_ROWS
 from fastmlp.engine.model import ModelView
 from fastmlp.engine.prediction import predict
+from fastmlp.engine.prediction_workspace import PredictionWorkspace
 from fastmlp.engine.small_batches import SmallBatchPredictor
-from fastmlp.engine.workspace import LARGE_BATCH_ROWS, Workspace
 from fastmlp.kernels.loop.epoch import train_steps
 from fastmlp.kernels.loop.full_batch import add_gradients
 from fastmlp.kernels.loop.predict import predict_few, predict_rows
@@ -26,8 +28,8 @@ from fastmlp.kernels.lowlevel.records import N_STEP_RATES
 from fastmlp.optimizers import LAMB, SGD, Adam
 from fastmlp.regularization import Regularization
 from fastmlp.training.dropout_keys import DropoutKeys
+from fastmlp.training.epoch import EpochRunner
 from fastmlp.training.full_batch_loss import FullBatch
-from fastmlp.training.minibatch import EpochRunner
 
 #: What Python itself needs for a call: boxed integers. Any array of the networks here is many times as large.
 CALL_BYTES = 2048
@@ -71,7 +73,7 @@ def assert_nothing_allocated(work):
     assert in_python < CALL_BYTES
 
 
-def test_an_allocation_would_be_seen():
+def test_an_allocation_is_detected():
     sum_of_copies(1.0, 7)
     assert allocations(lambda: sum_of_copies(1.0, 7))[0] == 7
     assert allocations(lambda: np.ones(1000))[1] >= 8000
@@ -108,7 +110,7 @@ class TestSteps:
 
     def test_training_in_threads(self, dtype, sparse, monkeypatch):
         """Python's own threads are all that is allocated, once for a hundred steps."""
-        monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
+        knobs.let_threads_pay(monkeypatch)
         problem = self.problem(dtype, sparse)
         epoch = EpochRunner(problem.network, problem.dataset, Adam(), np.arange(1200), 24, n_threads=3)
         epoch.run(0.1)
@@ -127,7 +129,7 @@ class TestSteps:
         assert tasks["steps_made"].tolist() == [50, 50, 50]
 
     def test_full_batch(self, dtype, sparse, monkeypatch):
-        monkeypatch.setattr("fastmlp.training.full_batch_loss.CHUNK_ROWS", 12)
+        knobs.set_chunk_rows(monkeypatch, 12)
         problem = self.problem(dtype, sparse)
         full_batch = FullBatch(problem.network, problem.dataset, 0.1)
         full_batch(problem.network.params.copy())
@@ -137,7 +139,7 @@ class TestSteps:
 
     def test_prediction(self, dtype, sparse):
         problem = self.problem(dtype, sparse)
-        workspace = Workspace(problem.network, problem.dataset, 64, training=False)
+        workspace = PredictionWorkspace(problem.network, problem.dataset, 64)
         order, out = np.arange(1200), np.empty((1200, 3), dtype)
         workspace.use_order(order)
         x, row_stride = int(workspace.task["x"]), int(workspace.task["x_row_stride"])
@@ -271,14 +273,14 @@ def test_depth_width_and_batch_size(hidden, batch_size, data, compiler_refuses):
     fit(X[:, :3], y, np.ones(40), hidden_layer_sizes=hidden, batch_size=batch_size)
 
 
-def test_a_batch_in_parts(data, compiler_refuses):
+def test_a_batch_in_microbatches(data, compiler_refuses):
     X, y = (np.repeat(array, LARGE_BATCH_ROWS // 20, axis=0) for array in data)
     fit(X, y, batch_size=len(X))
 
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_threads_and_few_rows(solver, data, compiler_refuses, monkeypatch):
-    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
+    knobs.let_threads_pay(monkeypatch)
     X, y = data
     fit(X, y, n_jobs=3, solver="adam", early_stopping=True)
     model = MLPClassifier((7, 3), solver=solver, max_iter=2, n_jobs=3)
@@ -290,7 +292,7 @@ def test_threads_and_few_rows(solver, data, compiler_refuses, monkeypatch):
         model.predict(X[:rows])
 
 
-def test_another_compilation_would_be_seen(compiler_refuses):
+def test_another_compilation_is_detected(compiler_refuses):
     @kernel(POINTER)
     def new(out):
         pass

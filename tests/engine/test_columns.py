@@ -6,16 +6,17 @@ import tracemalloc
 import numpy as np
 import pytest
 import scipy.sparse
+from helpers import knobs
 from helpers.guarded import Guarded, assert_lines_are_zero
 from helpers.problems import make_problem
 from oracles import reference
 
 from fastmlp import MLPClassifier, MLPRegressor, Network
-from fastmlp.engine import workspace as sizes
+from fastmlp.engine.blocking import PRODUCT_BYTES, group_rows, tile_width
 from fastmlp.engine.csc_input import COMPARED, WIDEST, Columns, rows_to_predict
 from fastmlp.engine.dataset import Dataset
 from fastmlp.engine.prediction import predict
-from fastmlp.engine.workspace import Workspace, group_rows, tile_width
+from fastmlp.engine.prediction_workspace import PredictionWorkspace
 
 TYPES = [np.float32, np.float64]
 FEATURES, ROWS = 23, 203
@@ -41,13 +42,13 @@ def draw(dtype, rows=ROWS, features=FEATURES, density=0.3):
 @pytest.fixture
 def in_groups(monkeypatch):
     """Groups of one block, and threads for the smallest work."""
-    monkeypatch.setattr(sizes, "PRODUCT_BYTES", 1)
-    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
+    knobs.set_product_bytes(monkeypatch, 1)
+    knobs.let_threads_pay(monkeypatch)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("dtype", TYPES)
-def test_the_bits_of_csr(dtype, width):
+def test_csc_gives_the_bits_of_csr(dtype, width):
     """All rows, a few and one; the reference says about the same."""
     network = make_network(dtype, width)
     X = draw(dtype)
@@ -117,7 +118,7 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("hidden", [(), (20,)], ids=str)
-def test_whatever_csc_may_hold(hidden, dtype, form, in_groups, monkeypatch):
+def test_every_form_of_csc_gives_the_bits_of_csr(hidden, dtype, form, in_groups, monkeypatch):
     """In groups and as one; with threads; as SciPy's own conversion to CSR has it."""
     network = make_network(dtype, *hidden)
     X = FORMS[form](draw(dtype).tocsc())
@@ -125,7 +126,7 @@ def test_whatever_csc_may_hold(hidden, dtype, form, in_groups, monkeypatch):
     before = X.data.copy(), X.indices.copy(), X.indptr.copy()
     for threads in (1, 3):
         assert np.array_equal(predict(network, rows_to_predict(X, 1), n_threads=threads), expected)
-    monkeypatch.setattr(sizes, "PRODUCT_BYTES", 1 << 20)
+    knobs.set_product_bytes(monkeypatch, 1 << 20)
     assert np.array_equal(predict(network, rows_to_predict(X, 1)), expected)
     assert np.array_equal(network.forward(X), expected)
     for array, as_it_was in zip((X.data, X.indices, X.indptr), before, strict=True):
@@ -139,7 +140,7 @@ def test_integers_and_the_other_float():
 
 
 @pytest.mark.parametrize("shape", [(0, FEATURES), (1, FEATURES), (ROWS, FEATURES)])
-def test_nothing_stored(shape):
+def test_matrices_without_stored_entries(shape):
     network = make_network(np.float64, 5)
     expected = predict(network, Dataset(np.zeros(shape)))
     assert np.array_equal(network.forward(scipy.sparse.csc_matrix(shape)), expected)
@@ -168,14 +169,14 @@ def test_whether_rows_ascend():
 @pytest.mark.parametrize("dtype", TYPES)
 def test_nothing_outside_is_read_or_written(dtype, width, bytes_of_products, monkeypatch):
     """The matrix and the weights in guarded memory; zeros around every buffer of a workspace, used twice."""
-    monkeypatch.setattr(sizes, "PRODUCT_BYTES", bytes_of_products)
+    knobs.set_product_bytes(monkeypatch, bytes_of_products)
     problem = make_problem("softmax log loss", features=FEATURES, hidden=(width,), rows=131, dtype=dtype, sparse=True)
     network, X = problem.network, scipy.sparse.csc_matrix(problem.X)
     expected = predict(network, Dataset(X))
     rows = Columns(X)
     guarded = [Guarded(getattr(rows, name), getattr(rows, name).dtype) for name in ("indptr", "indices", "values")]
     rows.indptr, rows.indices, rows.values = (one.array for one in guarded)
-    workspace = Workspace(network, rows, 24, training=False)
+    workspace = PredictionWorkspace(network, rows, 24)
     weights = Guarded(network.coefs[0], dtype), Guarded(network.intercepts[0], dtype)
     workspace.layers["weight"][0], workspace.layers["bias"][0] = (one.address for one in weights)
     out = Guarded(np.zeros(expected.shape), dtype)
@@ -247,7 +248,7 @@ def test_no_copy_of_the_input():
     network.forward(X)
     tracemalloc.start()
     network.forward(X)
-    assert tracemalloc.get_traced_memory()[1] < X.indices.nbytes / 2 < 10 * sizes.PRODUCT_BYTES
+    assert tracemalloc.get_traced_memory()[1] < X.indices.nbytes / 2 < 10 * PRODUCT_BYTES
     tracemalloc.stop()
 
 

@@ -14,23 +14,21 @@ many numbers is measured beside it.
 """
 
 import gc
-import os
 import tracemalloc
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.optimize
 import scipy.sparse
-from helpers.lanes import run_python
+from helpers import knobs
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from fastmlp import MLPClassifier, MLPRegressor
-from fastmlp.engine.workspace import MICROBATCH_BYTES, MICROBATCHES, NARROW, STRIP_ROWS
+from fastmlp.engine.blocking import MICROBATCH_BYTES, MICROBATCHES, NARROW, STRIP_ROWS
+from fastmlp.training.epoch import EpochRunner
 from fastmlp.training.full_batch_loss import CHUNK_ROWS
-from fastmlp.training.minibatch import EpochRunner
 
 TYPES = [np.float32, np.float64]
 SPARE = 1 << 18
@@ -41,7 +39,7 @@ WIDE = (1000, 900)
 @pytest.fixture(autouse=True)
 def every_thread(monkeypatch):
     """Small nets use as many threads as they are given."""
-    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
+    knobs.let_threads_pay(monkeypatch)
 
 
 def peak_of(work):
@@ -137,7 +135,7 @@ def test_many_parameters(dtype, solver, threads, sparse, draw):
     assert peak <= allowed(model, X, 200, MOMENTS[solver], threads) + n_params(model)
 
 
-def test_one_copy_more_would_be_seen(draw, monkeypatch):
+def test_one_more_copy_is_detected(draw, monkeypatch):
     run = EpochRunner.run
 
     def run_and_keep(epoch, l2):
@@ -208,7 +206,7 @@ def test_many_rows_with_early_stopping(kind, draw):
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("dtype", TYPES)
-def test_a_large_batch_in_parts(dtype, threads, draw):
+def test_a_large_batch_in_microbatches(dtype, threads, draw):
     """Of a small net's batch only a part is there at a time for each thread; the gradient of each part is."""
     X, y = draw(20_000, 16, dtype)
     peak, model = peak_of_fit(
@@ -251,54 +249,8 @@ def test_no_copy_of_inputs(dtype, form, solver, draw):
             assert peak_of(lambda predict=predict: predict(X))[0] < bytes_of(X) / 4
 
 
-def test_a_copy_would_be_seen(draw):
+def test_a_copy_of_the_inputs_is_detected(draw):
     """Integers must become floats."""
     X, y = draw(5000, 400, np.float32)
     peak, _ = peak_of_fit(MLPClassifier, (10 * X).astype(np.int32), y, hidden_layer_sizes=(3,), max_iter=1)
     assert peak > 5000 * 400 * 8
-
-
-MAPPED = """
-import sys, tracemalloc, warnings
-import numpy as np
-import fastmlp, fastmlp.training.minibatch
-
-def resident():
-    with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("RssAnon"))
-
-seen, run = [], fastmlp.training.minibatch.EpochRunner.run
-def watched(self, l2):
-    loss = run(self, l2)
-    seen.append(resident())
-    return loss
-fastmlp.training.minibatch.EpochRunner.run = watched
-
-X = np.memmap(sys.argv[1], np.float32, "r", shape=(int(sys.argv[2]), int(sys.argv[3])))
-y = np.arange(len(X), dtype=np.float32) % 2
-model = fastmlp.MLPRegressor(hidden_layer_sizes=(8,), batch_size=1000, max_iter=2, random_state=0)
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    model.fit(X[:2000], y[:2000])
-    before = resident()
-    tracemalloc.start()
-    model.fit(X, y)
-    needed = tracemalloc.get_traced_memory()[1]
-    model.predict(X[::16])
-print(max(seen), max(seen) - before, needed)
-"""
-
-
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="RssAnon is read from /proc")
-def test_a_memory_map_is_read_where_it_lies(tmp_path):
-    """An eighth of a gigabyte of zeros (a file without blocks) is trained on in a few megabytes of memory."""
-    rows, features = 1 << 14, 1 << 11
-    file = tmp_path / "X"
-    with open(file, "wb") as empty:
-        empty.truncate(rows * features * 4)
-
-    printed = run_python("-c", MAPPED, file, rows, features, cache=os.environ.get("NUMBA_CACHE_DIR"))
-    in_all, more, needed = map(int, printed.split())
-    assert needed < 16 << 20
-    assert more < 64 << 20
-    assert in_all < 350 << 20

@@ -16,8 +16,8 @@ from fastmlp.engine.sparse_input import check_sparse
 CONTAINERS = [*damaged_sparse.DAMAGES, sp.bsr_array, sp.lil_array, sp.dok_array, sp.dia_array]
 
 
-def test_every_door_refuses_damaged_matrices():
-    """In a process of their own: following such an index may end the process."""
+def test_every_method_refuses_invalid_matrices():
+    """In a process of its own: following such an index may end the process."""
     child = subprocess.run(
         [sys.executable, damaged_sparse.__file__], capture_output=True, text=True, timeout=600, check=False
     )
@@ -34,7 +34,7 @@ NET.initialize(random_state=0)
 
 @pytest.mark.parametrize("index", [np.int32, np.int64])
 @pytest.mark.parametrize("container", CONTAINERS)
-def test_valid_matrices_of_every_format_are_taken(container, index):
+def test_valid_matrices_of_every_format_are_accepted(container, index):
     X = sound(container, index=index)
     check_sparse(X)
     np.testing.assert_allclose(NET.forward(X), NET.forward(X.toarray()), rtol=1e-12, atol=1e-15)
@@ -51,7 +51,7 @@ def test_index_types_that_scipy_does_not_make(dtype):
         check_sparse(X)
 
 
-def test_what_lies_behind_the_last_row_does_not_matter():
+def test_entries_behind_the_last_row_are_ignored():
     """SciPy leaves room there, and prunes it when it likes."""
     X = sound()
     expected = NET.forward(X)
@@ -59,13 +59,13 @@ def test_what_lies_behind_the_last_row_does_not_matter():
     assert np.array_equal(NET.forward(X), expected)
 
 
-def test_indices_in_no_order_and_twice():
+def test_unsorted_and_duplicate_indices():
     X = sp.csr_matrix(([1.0, 2.0, 3.0], [5, 0, 5], [0, 3, *[3] * (N_ROWS - 1)]), (N_ROWS, N_FEATURES))
     np.testing.assert_allclose(NET.forward(X), NET.forward(X.toarray()), rtol=1e-12)
 
 
 @pytest.mark.parametrize("container", [sp.csr_array, sp.csc_matrix, sp.coo_array, sp.lil_matrix, sp.dok_matrix])
-def test_nothing_stored(container):
+def test_matrices_without_stored_entries(container):
     X = container((N_ROWS, N_FEATURES))
     assert np.array_equal(NET.forward(X), NET.forward(np.zeros((N_ROWS, N_FEATURES))))
     assert NET.forward(container((0, N_FEATURES))).shape == (0, 1)
@@ -87,7 +87,9 @@ def test_one_dimension():
 def test_the_message_says_what_to_do():
     X = sound(sp.csc_array)
     X.indices[3] = -4
-    message = r"X is damaged: its row indices reach from -4 to 63, but must lie in 0 … 63. X.check_format\(\) says more"
+    message = (
+        "X is not a valid CSC matrix: its row indices reach from -4 to 63, but must lie in 0 … 63. Its check_format"
+    )
     with pytest.raises(ValueError, match=message):
         MLPRegressor().fit(X, np.ones(N_ROWS))
 
@@ -100,6 +102,6 @@ def test_a_refused_matrix_changes_nothing():
     damaged = sound()
     damaged.indices[-1] = N_FEATURES
     for bring in (model.fit, model.partial_fit):
-        with pytest.raises(ValueError, match="X is damaged"):
+        with pytest.raises(ValueError, match="X is not a valid"):
             bring(damaged, y)
     assert np.array_equal(model.predict(X), before)

@@ -1,7 +1,5 @@
 """The barrier, the parts that threads are dealt, and the team that runs them: by themselves, without a network."""
 
-import os
-import signal
 import threading
 
 import numpy as np
@@ -9,8 +7,8 @@ import pytest
 from helpers.guarded import assert_lines_are_zero
 
 from fastmlp.compiler.numba_backend import INTEGERS, SIZE, kernel
+from fastmlp.engine.buffers import LINE
 from fastmlp.engine.threads import Team
-from fastmlp.engine.workspace import LINE
 from fastmlp.kernels.lowlevel.barrier import barrier_wait, thread_range
 from fastmlp.kernels.lowlevel.pointers import shift
 from fastmlp.kernels.lowlevel.records import ARRIVED, CANCELLED, GENERATION, TASK, TEAM_BYTES, WORD_STRIDE
@@ -59,7 +57,7 @@ class Rounds:
 
 
 @pytest.mark.parametrize(("size", "rounds"), [(1, 1000), (2, 20_000), (3, 1000), (8, 300), (17, 50)])
-def test_nobody_goes_on_before_everybody_has_come(size, rounds):
+def test_barrier_waits_for_all(size, rounds):
     counted = Rounds(size)
     for again in (1, 2, 3):
         counted.team.run(counted.part(rounds))
@@ -68,7 +66,7 @@ def test_nobody_goes_on_before_everybody_has_come(size, rounds):
     assert_lines_are_zero(counted.team.barrier)
 
 
-def test_several_teams_at_once():
+def test_several_teams_run_at_once():
     many = [Rounds(3) for _ in range(5)]
     threads = [threading.Thread(target=counted.team.run, args=(counted.part(500),)) for counted in many]
     for thread in threads:
@@ -80,7 +78,7 @@ def test_several_teams_at_once():
         assert not counted.early.any()
 
 
-def test_who_waits_is_let_go_when_the_team_is_called_off():
+def test_cancelling_releases_waiting_threads():
     """Three of four have come, or come later: none of them gets past the barrier."""
     counted = Rounds(4)
     waiting = [threading.Thread(target=counted.part(10), args=(number,)) for number in (1, 2)]
@@ -96,7 +94,7 @@ def test_who_waits_is_let_go_when_the_team_is_called_off():
     assert not counted.early.any()
 
 
-def test_a_team_that_was_called_off_can_run_again():
+def test_a_cancelled_team_can_run_again():
     counted = Rounds(2)
     counted.team.barrier[[ARRIVED // 8, GENERATION // 8, CANCELLED // 8]] = [1, 5, 1]
     counted.team.run(counted.part(10))
@@ -104,7 +102,7 @@ def test_a_team_that_was_called_off_can_run_again():
     assert not counted.early.any()
 
 
-def test_the_barriers_words_lie_on_lines_of_their_own():
+def test_barrier_words_have_cache_lines_of_their_own():
     assert len({ARRIVED // LINE, GENERATION // LINE, CANCELLED // LINE}) == 3
     assert max(ARRIVED, GENERATION, CANCELLED) + WORD_STRIDE <= TEAM_BYTES
     assert Team(2).address % LINE == 0
@@ -113,7 +111,7 @@ def test_the_barriers_words_lie_on_lines_of_their_own():
 @pytest.mark.parametrize("each", [1, 8, 64])
 @pytest.mark.parametrize("total", [0, 1, 7, 8, 9, 63, 64, 65, 200, 1000])
 @pytest.mark.parametrize("n_threads", [1, 2, 3, 7, 40])
-def test_shares(total, each, n_threads):
+def test_thread_ranges_cover_everything_once(total, each, n_threads):
     """One after the other, whole units, none left over, and nobody has more than one unit more than another."""
     parts = np.full((n_threads, N_PARTS), -1)
     deal.entry(np.float64)(total, each, n_threads, parts.ctypes.data)
@@ -175,7 +173,7 @@ def run_later(thread):
 
 @pytest.mark.parametrize("patch", [run_inline, run_later])
 @pytest.mark.parametrize("long", [False, True])
-def test_a_patch_that_makes_no_threads(patch, long, monkeypatch):
+def test_team_shrinks_where_a_patch_starts_no_threads(patch, long, monkeypatch):
     """Coroutines have nobody beside them: the caller works alone."""
     monkeypatch.setattr(threading.Thread, "start", patch)
     counted = Rounds(3)
@@ -202,7 +200,7 @@ def test_a_team_of_one_starts_no_thread(monkeypatch):
 
 @pytest.mark.parametrize("guilty", [0, -1])
 @pytest.mark.parametrize("size", [1, 2, 4])
-def test_an_error_comes_when_the_others_are_done(size, guilty):
+def test_error_is_raised_once_all_threads_are_done(size, guilty):
     begun, done = threading.Barrier(size), []
     team = Team(size)
 
@@ -220,100 +218,3 @@ def test_an_error_comes_when_the_others_are_done(size, guilty):
     assert sorted({*done, guilty % size}) == list(range(size))
     assert len(done) == size - 1
     assert threading.active_count() == before
-
-
-# How long its threads live
-
-
-def note_threads(team):
-    """Those that take part in one call."""
-    seen = {}
-    team.run(lambda number: seen.update({number: threading.current_thread()}))
-    return [seen[number] for number in sorted(seen)]
-
-
-@pytest.mark.parametrize("long", [False, True])
-def test_threads_stay_until_the_block_ends(long):
-    team, before = Team(3, long), threading.active_count()
-    with team:
-        first = note_threads(team)
-        assert note_threads(team) == first
-    others = first if long else first[1:]
-    assert len(set(first)) == 3
-    assert not any(thread.is_alive() for thread in others)
-    assert not set(note_threads(team)) & set(others)  # without a block they live for one call
-    assert threading.active_count() == before
-
-
-@pytest.mark.parametrize("guilty", [0, 1, 2])
-def test_threads_end_with_an_error_and_the_team_can_go_on(guilty):
-    def work(number):
-        if number == guilty:
-            raise ZeroDivisionError
-
-    before = threading.active_count()
-    with Team(3) as team:
-        for _ in range(3):
-            assert len(note_threads(team)) == 3
-            with pytest.raises(ZeroDivisionError):
-                team.run(work)
-    assert threading.active_count() == before
-
-
-def test_threads_end_with_a_team_whose_block_never_ended():
-    """As after an interrupt that comes between the block's last line and its end."""
-    team = Team(3).__enter__()
-    others = note_threads(team)[1:]
-    del team
-    for thread in others:
-        thread.join()
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_a_fork_between_two_calls():
-    """The child has none of the threads, and starts its own."""
-    with Team(3) as team:
-        first = note_threads(team)
-        child = os.fork()
-        if child == 0:
-            signal.alarm(20)
-            for count in (3, 3):
-                if len(set(note_threads(team))) != count or set(note_threads(team)[1:]) & set(first):
-                    os._exit(1)
-            team.__exit__()
-            os._exit(threading.active_count() - 1)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-        assert note_threads(team) == first
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_a_fork_that_leaves_the_block_at_once():
-    with Team(3) as team:
-        note_threads(team)
-        child = os.fork()
-        if child == 0:
-            signal.alarm(20)
-            team.__exit__()
-            os._exit(0)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-        assert len(note_threads(team)) == 3
-
-
-@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals reach no single thread here")
-@pytest.mark.parametrize("size", [1, 3])
-def test_long_work_is_left_in_the_middle(size):
-    """The caller waits where Python serves Ctrl-C, calls the team off, and returns when nobody works any more."""
-    team, ended = Team(size, long=True), []
-
-    def work(number):
-        if number == 0:
-            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-        while not team.barrier[CANCELLED // 8]:
-            pass
-        ended.append(threading.current_thread())
-
-    with pytest.raises(KeyboardInterrupt):
-        team.run(work)
-    assert 1 <= len(ended) <= size
-    assert threading.main_thread() not in ended
-    assert not any(thread.is_alive() for thread in ended)

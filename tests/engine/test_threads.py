@@ -5,13 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from helpers import knobs
 from helpers.fits import CONTAINERS, N_ROWS, assert_same_bits, draw, ignores_max_iter, make, results
 from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
 from sklearn.ensemble import BaggingClassifier
 from sklearn.utils._param_validation import InvalidParameterError
 
-import fastmlp.engine.threads
 from fastmlp.engine.threads import Team
 
 pytestmark = ignores_max_iter
@@ -37,7 +37,7 @@ def sizes(monkeypatch):
 @pytest.fixture
 def sharing(monkeypatch, sizes):
     """Small networks share their work too; the sizes of the teams."""
-    monkeypatch.setattr(fastmlp.engine.threads, "OPERATIONS_WORTH_A_THREAD", 1)
+    knobs.let_threads_pay(monkeypatch)
     return sizes
 
 
@@ -99,7 +99,7 @@ def test_layers_dealt_by_columns(features, hidden, dtype, solver, sharing):
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_large_layers_in_panels(container, solver, sharing, monkeypatch):
-    monkeypatch.setattr("fastmlp.engine.workspace.PANEL_BYTES", 1 << 16)
+    knobs.set_panel_bytes(monkeypatch)
     X, y = draw("classes", container=container, features=301)
     options = {"hidden_layer_sizes": (331, 131), "solver": solver, "max_iter": 2}
     check_same_bits(sharing, "classes", X, y, threads=[2, 3], **options)
@@ -120,7 +120,7 @@ def test_batch_sizes(container, batch_size, sharing):
 @pytest.mark.parametrize("chunk", [16, 57, 202])
 def test_chunks_of_the_whole_gradient(chunk, monkeypatch, sharing):
     """A gradient over several chunks of rows, the last of which does not divide."""
-    monkeypatch.setattr("fastmlp.training.full_batch_loss.CHUNK_ROWS", chunk)
+    knobs.set_chunk_rows(monkeypatch, chunk)
     X, y = draw("classes")
     check_same_bits(sharing, "classes", X, y, threads=[2], solver="lbfgs")
 
@@ -136,7 +136,7 @@ def test_tol_stops_at_the_same_epoch(solver, early_stopping, sharing):
 
 
 @pytest.mark.parametrize("method", ["partial_fit", "fit"])
-def test_going_on_with_another_number_of_threads(method, sharing):
+def test_training_continues_with_another_number_of_threads(method, sharing):
     X, y = draw("binary")
     models = [make("binary", warm_start=True, n_jobs=n_jobs).fit(X, y) for n_jobs in (1, 3)]
     for n_jobs in (2, 1):
@@ -176,7 +176,7 @@ def test_threads_must_pay_for_their_start(n_jobs, sizes):
 
 
 @pytest.mark.parametrize("n_jobs", [None, 1, -1, -2, 3])
-def test_every_way_to_say_how_many(n_jobs, sharing, surroundings):
+def test_every_n_jobs_gives_the_same_bits(n_jobs, sharing, surroundings):
     surroundings(cores=4)
     X, y = draw("binary")
     model = make("binary", n_jobs=n_jobs).fit(X, y)
@@ -186,7 +186,7 @@ def test_every_way_to_say_how_many(n_jobs, sharing, surroundings):
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_no_thread_at_all_is_refused(solver):
+def test_zero_threads_are_refused(solver):
     X, y = draw("binary")
     with pytest.raises(ValueError, match="n_jobs"):
         make("binary", n_jobs=0, solver=solver).fit(X, y)
@@ -196,7 +196,7 @@ def test_no_thread_at_all_is_refused(solver):
 
 
 @pytest.mark.parametrize("n_jobs", [1.5, "all", [2]])
-def test_what_is_no_number_of_threads_is_refused(n_jobs):
+def test_n_jobs_of_another_type_is_refused(n_jobs):
     with pytest.raises(InvalidParameterError, match="'n_jobs' parameter of MLPClassifier must be"):
         make("binary", n_jobs=n_jobs).fit(*draw("binary"))
 
@@ -215,7 +215,7 @@ def test_more_threads_than_cores(solver, sharing):
 def fit_number(number, n_jobs, sharing=True):
     """One of several different fits, as a worker makes it."""
     if sharing:
-        fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD = 1
+        knobs.let_threads_pay(pytest.MonkeyPatch())  # not undone: the process is a worker
     task = ["classes", "regression"][number % 2]
     X, y = draw(task, [np.float32, np.float64][number // 2 % 2], ["dense", "csr"][number // 4 % 2])
     solver = SOLVERS[number % 3]

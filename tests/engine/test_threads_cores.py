@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import joblib
 import numpy as np
 import pytest
+from helpers import knobs
 from helpers.core_counts import count_here
 from helpers.fits import draw, ignores_max_iter, make
 from helpers.lanes import run_python
@@ -46,8 +47,8 @@ def test_a_huge_number_is_capped(n_cores, most, surroundings):
 
 def test_a_huge_number_of_threads_predicts(surroundings, monkeypatch):
     """Of many rows, of which each could have a thread of its own."""
-    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1e-9)
-    monkeypatch.setattr(cores, "MOST_THREADS", 9)
+    knobs.let_threads_pay(monkeypatch, 1e-9)
+    knobs.set_max_threads(monkeypatch, 9)
     surroundings(cores=4)
     sizes, run = set(), Team.run
     monkeypatch.setattr(Team, "run", lambda team, work: (sizes.add(team.size), run(team, work)))
@@ -56,13 +57,13 @@ def test_a_huge_number_of_threads_predicts(surroundings, monkeypatch):
     assert sizes == {9}
 
 
-def test_zero_is_refused_before_anything_is_asked():
+def test_zero_is_refused_before_the_environment_is_examined():
     for ask in (ask_threads, most_threads, count_threads):
         with pytest.raises(ValueError, match="n_jobs=0 has no meaning"):
             ask(0)
 
 
-def test_the_surroundings_are_asked_only_where_it_matters(monkeypatch):
+def test_the_environment_is_examined_only_if_needed(monkeypatch):
     """A network too small for two threads, and a prediction for few rows, cost nothing of it."""
     monkeypatch.setattr(cores, "free_threads", None)  # to call it would raise
     X, y = draw("binary")
@@ -210,7 +211,7 @@ def count_together(together):
 
 
 @pytest.mark.parametrize(("workers", "threads"), [(2, 4), (3, 2), (8, 1), (20, 1)])
-def test_threads_of_joblib_share(workers, threads, surroundings):
+def test_threads_of_joblib_share_the_cores(workers, threads, surroundings):
     surroundings(cores=8)
     together = threading.Barrier(workers)
     found = Parallel(workers, "threading")(delayed(count_together)(together) for _ in range(workers))
@@ -219,7 +220,7 @@ def test_threads_of_joblib_share(workers, threads, surroundings):
 
 
 @pytest.mark.parametrize(("workers", "threads"), [(1, 8), (2, 4), (5, 1)])
-def test_threads_of_an_executor_share(workers, threads, surroundings):
+def test_threads_of_an_executor_share_the_cores(workers, threads, surroundings):
     surroundings(cores=8)
     together = threading.Barrier(workers)
     with ThreadPoolExecutor(workers) as pool:
@@ -227,7 +228,7 @@ def test_threads_of_an_executor_share(workers, threads, surroundings):
 
 
 @pytest.mark.parametrize("bound", [False, True])
-def test_threads_that_somebody_started_share(bound, surroundings):
+def test_threads_of_the_user_share_the_cores(bound, surroundings):
     """By the same function, or the same method of several objects; those that do something else do not count."""
     surroundings(cores=8)
     together, found, stop = threading.Barrier(2), [], threading.Event()

@@ -9,6 +9,7 @@ import threading
 
 import numpy as np
 import pytest
+from helpers import knobs
 from helpers.fits import assert_same_bits, draw, ignores_max_iter, make, results
 from test_team import Rounds
 
@@ -148,8 +149,8 @@ def test_signals_that_come_in_a_row(gap, nobody_left, monkeypatch):
 @pytest.mark.parametrize("first", [("submit", 3), ("wait", 2), ("wait", 3), ("join", 1)])
 def test_a_second_interrupt_while_the_first_is_served(first, second, solver, monkeypatch, nobody_left):
     """Of a fit: it says that it was interrupted, and the next one has the same bits as any other."""
-    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
-    monkeypatch.setattr("fastmlp.engine.slicing.SLICE", 0.0)
+    knobs.let_threads_pay(monkeypatch)
+    knobs.set_slice(monkeypatch)
     X, y = draw("classes")
     expected = results(make("classes", n_jobs=1, solver=solver).fit(X, y), X)
     places, counter = [first, second], itertools.count(1)
@@ -179,7 +180,7 @@ def test_a_second_interrupt_while_the_first_is_served(first, second, solver, mon
     assert_same_bits(results(model.fit(X, y), X), expected)
 
 
-def test_a_helper_ends_with_its_object():
+def test_a_worker_ends_when_it_is_deleted():
     """Without a line of Python, which an interrupt could keep from running."""
     worker = Worker()
     assert worker.start()
@@ -189,7 +190,7 @@ def test_a_helper_ends_with_its_object():
     assert not thread.is_alive()
 
 
-def test_an_interrupted_join_does_not_take_the_living_for_dead(monkeypatch):
+def test_an_interrupted_join_still_waits_for_living_threads(monkeypatch):
     """`Thread.join` does (until Python 3.13), so nobody may rely on it while a helper works."""
     team, begun, working = Team(2), threading.Event(), []
     join = threading.Thread.join
@@ -223,7 +224,7 @@ def train_for_ever(n_jobs, X, y):
 @pytest.mark.parametrize("n_jobs", [2, None])
 def test_signals_in_the_middle_of_a_fit(n_jobs, monkeypatch, nobody_left):
     """Three, one after the other, from another thread. No lock of Python's is used here: interrupts leave them held."""
-    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
+    knobs.let_threads_pay(monkeypatch)
     X, y = draw("classes")
     model = make("classes", n_jobs=n_jobs).fit(X, y)
     expected = results(model, X)

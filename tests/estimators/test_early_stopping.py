@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse
+from helpers import knobs
 from helpers.early_stopping_data import NUMBERS, TYPES, X
 from helpers.guarded import assert_lines_are_zero
 from helpers.loss_cases import CASES, make_problem
@@ -47,7 +48,7 @@ def test_validation_loss_is_the_training_loss(name, dtype):
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_threads_and_layout_change_no_bit(dtype, sparse, monkeypatch):
-    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
+    knobs.let_threads_pay(monkeypatch)
     problem = make_problem(CASES["Huber(delta=0.5), identity, 3"], hidden=(33, 70), rows=410, dtype=dtype)
     order = np.random.RandomState(1).permutation(410)[:333]
     inputs = scipy.sparse.csr_matrix(problem.X) if sparse else np.asfortranarray(problem.X)
@@ -60,7 +61,7 @@ def test_threads_and_layout_change_no_bit(dtype, sparse, monkeypatch):
 @pytest.mark.parametrize("started", [0, 1, 2])
 def test_threads_that_cannot_be_started(started, monkeypatch):
     """All parts are computed by any number of threads, with the current parameters."""
-    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
+    knobs.let_threads_pay(monkeypatch)
     problem = make_problem(CASES["Huber(delta=0.5), identity, 3"], hidden=(33, 70), rows=410)
     order = np.random.RandomState(1).permutation(410)[:333]
     alone, together = (ValidationLoss(problem.network, problem.dataset, order, threads) for threads in (1, 4))

@@ -14,8 +14,8 @@ from helpers.fits import draw, ignores_max_iter, make
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+from fastmlp.engine.blocking import BLOCK_ROWS
 from fastmlp.engine.small_batches import arrays_are_as_expected
-from fastmlp.engine.workspace import BLOCK_ROWS
 
 pytestmark = [
     ignores_max_iter,

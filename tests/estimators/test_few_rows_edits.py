@@ -9,6 +9,7 @@ import pandas
 import pytest
 import scipy.sparse
 import sklearn.neural_network
+from helpers import knobs
 from helpers.fits import draw, ignores_max_iter, make
 from helpers.lanes import TESTS, environment
 from test_few_rows import answers, fitted
@@ -240,7 +241,7 @@ def test_arrays_that_do_not_fit_together(part):
 @pytest.mark.parametrize("task", ["classes", "regression"])
 def test_many_rows_prepare_the_fast_path(task, container, monkeypatch):
     """Also for a matrix that does not use the fast path."""
-    monkeypatch.setattr("fastmlp.engine.small_batches.SHORT_OPERATIONS", 1)
+    knobs.set_short_operations(monkeypatch, 1)
     X, y = draw(task)
     inputs = container(np.tile(X, (100, 1)))
     model = make(task, hidden_layer_sizes=(19, 6)).fit(inputs[: len(X)] if container is pandas.DataFrame else X, y)

@@ -20,7 +20,7 @@ from helpers.fits import assert_same_bits, draw, ignores_max_iter, make, results
 from fastmlp import MLPClassifier, MLPRegressor
 from fastmlp.estimators.fitting import PARAMETERS
 from fastmlp.optimizers import Adam
-from fastmlp.training.minibatch import EpochRunner
+from fastmlp.training.epoch import EpochRunner
 
 pytestmark = ignores_max_iter
 

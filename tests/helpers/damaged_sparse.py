@@ -240,7 +240,7 @@ def try_all(group):
             try:
                 bring(X)
             except ValueError as error:
-                if "is damaged" in str(error):
+                if "is not a valid" in str(error):
                     continue
                 print(f"WRONG {door}: {name}: {error}", flush=True)
             except Exception as error:

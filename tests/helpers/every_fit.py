@@ -24,8 +24,8 @@ from fastmlp.losses import Perceptron
 from fastmlp.optimizers import LAMB, OPTIMIZERS, RMSProp
 from fastmlp.regularization import Regularization
 from fastmlp.training.dropout_keys import DropoutKeys
+from fastmlp.training.epoch import EpochRunner
 from fastmlp.training.full_batch_loss import FullBatch
-from fastmlp.training.minibatch import EpochRunner
 
 SOLVERS = {
     "adam": {"solver": "adam"},

@@ -13,7 +13,7 @@ import inspect
 
 import numpy as np
 
-from fastmlp.engine.workspace import LINE
+from fastmlp.engine.buffers import LINE
 
 #: Bytes before and after: more than a tile of a few columns.
 GUARD = 1024
@@ -78,7 +78,7 @@ def call(kernel, dtype, **arguments):
 
 
 def assert_lines_are_zero(buffer):
-    """Nobody has written beside a buffer of `fastmlp.engine.workspace.aligned`."""
+    """Nobody has written beside a buffer of `fastmlp.engine.buffers.aligned`."""
     if not buffer.size:  # of which NumPy does not keep the place
         return
     memory = buffer.base

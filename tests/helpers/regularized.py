@@ -11,11 +11,21 @@ from oracles.reference_optimizers import CASES, FALLING, RATE, threshold
 
 from fastmlp.optimizers import LAMB, SGD
 from fastmlp.training.dropout_keys import DropoutKeys
-from fastmlp.training.minibatch import EpochRunner
+from fastmlp.training.epoch import EpochRunner
 
 SEED = 12345678901234567890
 L2 = 0.05
 
+#: One of each, and all at once.
+EACH = {
+    "l1": {"l1": 0.2},
+    "clip_value": {"clip_value": 0.01},
+    "clip_norm": {"clip_norm": 0.05},
+    "max_norm": {"max_norm": 0.6},
+    "dropout": {"dropout": 0.4},
+    "input_dropout": {"input_dropout": 0.3},
+    "all": {"l1": 0.2, "clip_value": 0.02, "clip_norm": 0.05, "max_norm": 0.6, "dropout": 0.4, "input_dropout": 0.3},
+}
 OPTIMIZERS = {"momentum": SGD(RATE, momentum=0.9), "lamb": LAMB(RATE, 0.8, 0.95, 1e-3, 0.1)}
 #: Every update rule, some with a rate that falls.
 RULES = {

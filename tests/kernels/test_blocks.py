@@ -5,17 +5,19 @@ import itertools
 
 import numpy as np
 import pytest
+from helpers import knobs
 from helpers.guarded import Guarded, assert_lines_are_zero
 from helpers.problems import lanes, make_problem
 from oracles import reference
 
-from fastmlp.engine import workspace as sizes
+from fastmlp.engine import blocking as sizes
+from fastmlp.engine.blocking import prediction_rows
 from fastmlp.engine.dataset import Dataset
 from fastmlp.engine.layout import Layout
 from fastmlp.engine.model import ModelView
 from fastmlp.engine.prediction import predict
+from fastmlp.engine.prediction_workspace import PredictionWorkspace
 from fastmlp.engine.small_batches import SmallBatchPredictor, arrays_are_as_expected
-from fastmlp.engine.workspace import Workspace, prediction_rows
 from fastmlp.kernels.linalg.packing import copy_panels
 from fastmlp.kernels.loop.predict import predict_rows
 
@@ -41,12 +43,7 @@ LAYOUTS = {
 @pytest.fixture
 def cut(monkeypatch):
     """Set the constants that determine the blocks of a prediction."""
-
-    def set_sizes(constants):
-        for name, value in constants.items():
-            monkeypatch.setattr(sizes, name, value)
-
-    return set_sizes
+    return lambda constants: knobs.set_blocking(monkeypatch, **constants)
 
 
 def large_problem(dtype, activation="relu", task="softmax log loss", hidden=(131, 58), rows=41):
@@ -181,7 +178,7 @@ def test_columns_are_read_within_bounds(dtype, features, hidden):
     borrowed = ModelView(arrays[:layers], arrays[layers:], network.activations, "log_loss", dtype)
     for count in (1, 2, 7, 8, 41):
         rows = Dataset(X.array.T[:count])
-        workspace = Workspace(borrowed, rows, 41, training=False)
+        workspace = PredictionWorkspace(borrowed, rows, 41)
         out = Guarded(np.zeros((count, 1)), dtype)
         x, row_stride = int(workspace.task["x"]), int(workspace.task["x_row_stride"])
         predict_rows.entry(dtype)(*workspace.arguments(), x, row_stride, 0, count, out.address)
@@ -196,7 +193,7 @@ def test_columns_are_read_within_bounds(dtype, features, hidden):
 @pytest.mark.parametrize("blocks", SMALL)
 @pytest.mark.parametrize("sparse", [False, True])
 def test_threads_do_not_change_predictions(sparse, blocks, cut, monkeypatch):
-    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
+    knobs.let_threads_pay(monkeypatch)
     problem = make_problem("softmax log loss", features=23, hidden=(131, 58), rows=203, sparse=sparse)
     cut(WHOLE)
     whole = predict(problem.network, problem.dataset)
@@ -230,7 +227,7 @@ def test_no_access_outside_of_inputs_weights_and_buffers(dtype, order, blocks, c
         assert np.array_equal(predict(borrowed, Dataset(inputs[:count])), whole[:count])
     for guarded in (X, *weights):
         guarded.assert_untouched()
-    workspace = Workspace(borrowed, Dataset(inputs), 41, training=False)
+    workspace = PredictionWorkspace(borrowed, Dataset(inputs), 41)
     out = np.empty((41, 3), dtype)
     x, row_stride = int(workspace.task["x"]), int(workspace.task["x_row_stride"])
     predict_rows.entry(dtype)(*workspace.arguments(), x, row_stride, 0, 41, out.ctypes.data)
@@ -281,7 +278,7 @@ def widths_of_strips(fan_out, dtype):
     """The numbers of columns that a prediction copies to a panel, in order."""
     network, found = large_problem(dtype, hidden=(fan_out,)).network, []
     rows = Dataset(np.zeros((40, 23), dtype))
-    workspace = Workspace(network, rows, 40, training=False)
+    workspace = PredictionWorkspace(network, rows, 40)
     copy = copy_panels.entry(dtype)
 
     def note(*arguments):

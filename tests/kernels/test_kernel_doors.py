@@ -19,8 +19,8 @@ from fastmlp.kernels.lowlevel import records
 from fastmlp.losses import names_for
 from fastmlp.optimizers import SGD
 from fastmlp.regularization import Regularization
+from fastmlp.training.epoch import EpochRunner
 from fastmlp.training.full_batch_loss import FullBatch
-from fastmlp.training.minibatch import EpochRunner
 from fastmlp.training.step_options import StepOptions
 
 pytestmark = ignores_max_iter

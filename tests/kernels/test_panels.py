@@ -4,28 +4,28 @@ import warnings
 
 import numpy as np
 import pytest
+from helpers import knobs
 from helpers.guarded import Guarded, call
 from helpers.problems import assert_twins_are_current, lanes
 from oracles import reference
 from sklearn.exceptions import ConvergenceWarning
 
 from fastmlp import MLPClassifier, MLPRegressor
+from fastmlp.engine.blocking import STRIP_ROWS
 from fastmlp.engine.dataset import Dataset
-from fastmlp.engine.workspace import STRIP_ROWS
 from fastmlp.kernels.linalg.packing import copy_panels
 from fastmlp.optimizers import Adam
 from fastmlp.regularization import Regularization
-from fastmlp.training.minibatch import EpochRunner
+from fastmlp.training.epoch import EpochRunner
 
 TYPES = [np.float32, np.float64]
-LARGE = {"fastmlp.engine.workspace.PANEL_BYTES": 1 << 10, "fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD": 1}
 
 
 @pytest.fixture
 def large(monkeypatch):
     """Make every layer large whose output is not narrow."""
-    for name, value in LARGE.items():
-        monkeypatch.setattr(name, value)
+    knobs.set_panel_bytes(monkeypatch, 1 << 10)
+    knobs.let_threads_pay(monkeypatch)
 
 
 @pytest.mark.parametrize("rows", [(0, 5, 5), (3, 4, 9), (8, 1, 9)], ids=str)
@@ -84,7 +84,7 @@ def test_panels_do_not_change_results(dtype, hidden, options, monkeypatch):
     X, y = rng.standard_normal((130, 45)).astype(dtype), rng.randint(3, size=130)
     found = []
     for bytes_of_a_large_layer in (1 << 30, 1 << 10):
-        monkeypatch.setattr("fastmlp.engine.workspace.PANEL_BYTES", bytes_of_a_large_layer)
+        knobs.set_panel_bytes(monkeypatch, bytes_of_a_large_layer)
         model = MLPClassifier(hidden, random_state=0, max_iter=3, n_iter_no_change=9, tol=0, **options)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)

@@ -7,6 +7,7 @@ compiled loss, and to PyTorch where it has the same loss. The bits depend on no 
 import numpy as np
 import pytest
 import scipy.sparse
+from helpers import knobs
 from helpers.loss_cases import CASES, OWN, activation, make_problem
 from helpers.seeds import choose, seed_of
 from oracles.reference_losses import QUARTIC
@@ -32,8 +33,8 @@ from fastmlp.losses import (
 )
 from fastmlp.network import Network
 from fastmlp.optimizers import SGD
+from fastmlp.training.epoch import EpochRunner
 from fastmlp.training.full_batch_loss import FullBatch
-from fastmlp.training.minibatch import EpochRunner
 
 L2 = 0.3
 HIDDEN = ["identity", "logistic", "tanh", "relu"]
@@ -115,7 +116,7 @@ SOME = {
 @pytest.mark.parametrize("case", SOME)
 def test_threads_and_batches(case, dtype, monkeypatch):
     """The same bits for any number of threads, at batch sizes that divide by nothing."""
-    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
+    knobs.let_threads_pay(monkeypatch)
     problem = make_problem(SOME[case], rows=61, dtype=dtype)
     for batch_size in (1, 13, 61):
         loss, step = make_step(problem, batch_size=batch_size, rate=0.05)

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from helpers import knobs
 from helpers.problems import HIDDEN, TASKS, make_problem
 from oracles.scalar_networks import L2, assert_gradient, differentiate, make_step
 
@@ -83,7 +84,7 @@ def test_rows_go_through_in_chunks(monkeypatch):
     """With more rows than one chunk, partial gradients are summed."""
     problem = make_problem("softmax log loss", rows=29, weighted=True)
     expected = FullBatch(problem.network, problem.dataset, L2)(problem.network.params.copy())
-    monkeypatch.setattr("fastmlp.training.full_batch_loss.CHUNK_ROWS", 4)
+    knobs.set_chunk_rows(monkeypatch, 4)
     loss, gradient = FullBatch(problem.network, problem.dataset, L2)(problem.network.params.copy())
     assert loss == pytest.approx(expected[0], rel=1e-14)
     np.testing.assert_allclose(gradient, expected[1], rtol=1e-12, atol=1e-15)
@@ -111,7 +112,7 @@ def test_pieces_of_a_pass_change_no_bit(dtype, monkeypatch):
     problem = make_problem("softmax log loss", rows=29, weighted=True, dtype=dtype)
     params = problem.network.params.copy()
     loss, gradient = FullBatch(problem.network, problem.dataset, L2)(params)
-    monkeypatch.setattr("fastmlp.training.full_batch_loss.PASS", 7)
+    knobs.set_pass_size(monkeypatch, 7)
     out = np.full(params.size, np.nan)
     assert FullBatch(problem.network, problem.dataset, L2).evaluate(params, out) == loss
     np.testing.assert_array_equal(out, gradient.astype(np.float64))

@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from helpers import knobs
 from helpers.guarded import Guarded, assert_lines_are_zero
 from helpers.guarded_rows import GuardedRows, assert_nothing_written_beside, take_step
 from helpers.problems import HIDDEN, TASKS, assert_twins_are_current, make_problem
@@ -20,8 +21,8 @@ from fastmlp.kernels.linalg.register_tiles import TILE_ROWS
 from fastmlp.kernels.lowlevel.records import ROW_TILE
 from fastmlp.optimizers import SGD, Adam, AdamW
 from fastmlp.schedules import Polynomial
+from fastmlp.training.epoch import EpochRunner
 from fastmlp.training.full_batch_loss import FullBatch
-from fastmlp.training.minibatch import EpochRunner
 
 RATE = 0.002  # so small that nothing diverges and roundings do not grow
 RULES = {
@@ -56,7 +57,7 @@ def train_plainly(problem, optimizer, order, batch_size, l2):
 
 @pytest.fixture(autouse=True)
 def small_networks_share_their_work(monkeypatch):
-    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
+    knobs.let_threads_pay(monkeypatch)
 
 
 def check_training(problem, rule, batch_size, l2=0.05, threads=1):
@@ -115,7 +116,7 @@ def test_training_steps_of_wide_layers(features, hidden, threads, dtype, sparse)
 @pytest.mark.parametrize("task", ["softmax log loss", "squared error, 1 output", "multi-label"])
 def test_a_large_batch_in_parts(monkeypatch, task, batch_size, dtype):
     """Gradients of microbatches: the result of the whole batch, with the same bits for any number of threads."""
-    monkeypatch.setattr("fastmlp.engine.workspace.LARGE_BATCH_ROWS", 100)
+    knobs.set_large_batch_rows(monkeypatch, 100)
     found = []
     for threads in (1, 2, 3, 20):
         problem = make_problem(task, features=19, hidden=(33, 5), rows=260, weighted=True, dtype=dtype)
@@ -129,7 +130,7 @@ def test_a_large_batch_in_parts(monkeypatch, task, batch_size, dtype):
 @pytest.mark.parametrize("rows", [1, 2, TILE_ROWS, TILE_ROWS + 1, 259])
 def test_a_batch_in_many_blocks(monkeypatch, rows):
     """Blocks of any number of rows form one batch."""
-    monkeypatch.setattr("fastmlp.engine.workspace.BLOCK_BYTES", 1)
+    knobs.set_block_bytes(monkeypatch, 1)
     for threads in (1, 2, 5):
         check_training(make_problem("multi-label", rows=rows, weighted=True), "nesterov", rows, threads=threads)
 
@@ -141,8 +142,8 @@ def test_how_the_work_is_cut_changes_no_bit(monkeypatch, dtype, task, activation
     """Blocks of rows, and runs of steps between which Python handles Ctrl-C."""
     found = []
     for block_bytes, seconds in ((1 << 19, 1.0), (1, 1.0), (1 << 19, 0.0)):
-        monkeypatch.setattr("fastmlp.engine.workspace.BLOCK_BYTES", block_bytes)
-        monkeypatch.setattr("fastmlp.engine.slicing.SLICE", seconds)
+        knobs.set_block_bytes(monkeypatch, block_bytes)
+        knobs.set_slice(monkeypatch, seconds)
         problem = make_problem(task, hidden=(37, 5), activation=activation, rows=259, dtype=dtype, weighted=True)
         epoch = EpochRunner(problem.network, problem.dataset, Adam(), np.arange(259), 101)
         found.append(

@@ -9,7 +9,7 @@ from helpers.network_problems import Problem
 
 from fastmlp import Network
 from fastmlp.optimizers import SGD, Adam
-from fastmlp.training.minibatch import EpochRunner
+from fastmlp.training.epoch import EpochRunner
 
 
 class TestTrain:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import knobs
 from helpers.guarded import Guarded, call
 from helpers.problems import make_problem
 from helpers.regularized import L2, check_training, make_epoch
@@ -19,7 +20,7 @@ NOTHING = Regularization()
 
 @pytest.fixture(autouse=True)
 def small_networks_share_their_work(monkeypatch):
-    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
+    knobs.let_threads_pay(monkeypatch)
 
 
 @pytest.mark.parametrize("n", [1, 2, 15, 33, 131])

@@ -10,6 +10,7 @@ from dataclasses import FrozenInstanceError, fields, replace
 
 import numpy as np
 import pytest
+from helpers import knobs
 from helpers.guarded import Guarded, call
 from helpers.problems import make_problem
 from oracles import reference_optimizers
@@ -21,7 +22,8 @@ from fastmlp.compiler import kernel as kernels
 from fastmlp.kernels.lowlevel import records
 from fastmlp.optimizers import OPTIMIZERS, SGD, Adam, AdamW, AMSGrad, Lion, Optimizer, RMSProp, as_optimizer
 from fastmlp.schedules import Adaptive, Cosine, Exponential, InverseScaling, WarmUp
-from fastmlp.training.minibatch import STEPS_AHEAD, EpochRunner, RateBuffer
+from fastmlp.training.epoch import EpochRunner
+from fastmlp.training.step_rates import STEPS_AHEAD, RateBuffer
 
 TYPES = [np.float32, np.float64]
 #: And those that need a network's layers.
@@ -222,7 +224,7 @@ def test_interrupted_training_has_the_same_bits(rule, monkeypatch):
     assert whole[2] == 26
     assert train(optimizer, [order[:49], order[49:], order[:7], order[7:]]) == whole
     assert train(optimizer, [order, order], lambda running: pickle.loads(pickle.dumps(running))) == whole
-    monkeypatch.setattr("fastmlp.engine.slicing.SLICE", 0.0)
+    knobs.set_slice(monkeypatch)
     assert train(optimizer, [order, order]) == whole
     assert train(optimizer, [order]) != whole
 

@@ -15,7 +15,7 @@ from fastmlp.engine.dataset import Dataset
 from fastmlp.initializers import glorot_uniform
 from fastmlp.network import Network
 from fastmlp.schedules import Cosine
-from fastmlp.training.minibatch import EpochRunner
+from fastmlp.training.epoch import EpochRunner
 
 FOR_ANY_FUNCTION = [name for name, case in CASES.items() if case.rates[0]]
 PARABOLA, ROSENBROCK, NETWORK = 1e-4, 1e-2, 1e-2

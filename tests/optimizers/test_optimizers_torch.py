@@ -9,7 +9,7 @@ from helpers.problems import make_problem
 from oracles.reference_optimizers import CASES
 from oracles.reference_schedules import CASES as SCHEDULES
 
-from fastmlp.training.minibatch import EpochRunner
+from fastmlp.training.epoch import EpochRunner
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing is compared with it")
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import scipy.sparse
+from helpers import knobs
 from helpers.guarded import Guarded, call
 from helpers.problems import make_problem
 from helpers.regularized import L2, RULES, check_training, make_epoch, results
@@ -21,7 +22,7 @@ from fastmlp.kernels.optimizers import shrinkage
 from fastmlp.optimizers import OPTIMIZERS, SGD, Adam
 from fastmlp.regularization import Regularization
 from fastmlp.schedules import Cosine
-from fastmlp.training.minibatch import EpochRunner
+from fastmlp.training.epoch import EpochRunner
 
 TYPES = [np.float32, np.float64]
 #: So strong that some weights are zero after a few steps.
@@ -30,7 +31,7 @@ STRONG = Regularization(l1=30.0)
 
 @pytest.fixture(autouse=True)
 def small_networks_share_their_work(monkeypatch):
-    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
+    knobs.let_threads_pay(monkeypatch)
 
 
 def zeros_of(network):
@@ -71,7 +72,7 @@ def test_training_steps(rule, dtype, settings):
 @pytest.mark.parametrize("rule", ["adam", "nesterov", "lamb"])
 def test_training_steps_of_wide_layers(rule, dtype, sparse, monkeypatch):
     """Several tiles a layer, and references in panels that must hold what was shrunk."""
-    monkeypatch.setattr("fastmlp.engine.workspace.PANEL_BYTES", 1 << 16)
+    knobs.set_panel_bytes(monkeypatch)
     problem = make_problem("multi-label", features=301, hidden=(251, 33), rows=50, dtype=dtype, sparse=sparse)
     check_training(problem, STRONG, rule, 30, threads=3)
     assert zeros_of(problem.network)

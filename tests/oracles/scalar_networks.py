@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastmlp.scalar import Value
-from fastmlp.training.minibatch import EpochRunner
+from fastmlp.training.epoch import EpochRunner
 
 L2 = 0.3
 

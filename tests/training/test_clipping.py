@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import knobs
 from helpers.problems import make_problem
 from helpers.regularized import L2, make_epoch
 from oracles import reference_regularization as plain
@@ -10,14 +11,14 @@ from fastmlp.engine.dataset import Dataset
 from fastmlp.engine.model import TrainableModel
 from fastmlp.optimizers import SGD
 from fastmlp.regularization import Regularization
-from fastmlp.training.minibatch import EpochRunner
+from fastmlp.training.epoch import EpochRunner
 
 TYPES = [np.float32, np.float64]
 
 
 @pytest.fixture(autouse=True)
 def small_networks_share_their_work(monkeypatch):
-    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
+    knobs.let_threads_pay(monkeypatch)
 
 
 def step_of(regularization, dtype=np.float64, threads=1, scale=1.0, sparse=False):
@@ -77,7 +78,7 @@ def test_gradients_whose_squares_overflow_in_float32(dtype):
 
 @pytest.mark.parametrize("settings", [{"clip_norm": 1.0}, {"clip_value": 1.0}, {"max_norm": 1.0}, {"l1": 0.1}], ids=str)
 @pytest.mark.parametrize("dtype", TYPES)
-def test_what_diverged_is_seen(dtype, settings):
+def test_divergence_is_detected(dtype, settings):
     """A NaN in the gradient is one in the parameters, whatever it is clipped to."""
     problem = make_problem("squared error, 3 outputs", rows=9, dtype=dtype)
     problem.y[4, 1] = np.nan

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import knobs
 from helpers.problems import make_problem
 from helpers.regularized import L2, SEED, check_training, make_epoch, masks_of_step, results, shuffled, strides_of
 from oracles import reference_regularization as plain
@@ -13,8 +14,8 @@ from fastmlp.optimizers import SGD
 from fastmlp.regularization import Regularization
 from fastmlp.scalar import Value
 from fastmlp.training.dropout_keys import DropoutKeys
+from fastmlp.training.epoch import EpochRunner
 from fastmlp.training.full_batch_loss import FullBatch
-from fastmlp.training.minibatch import EpochRunner
 
 TYPES = [np.float32, np.float64]
 #: A rate at which no weight changes.
@@ -23,7 +24,7 @@ STILL = SGD(1e-30)
 
 @pytest.fixture(autouse=True)
 def small_networks_share_their_work(monkeypatch):
-    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
+    knobs.let_threads_pay(monkeypatch)
 
 
 def collect_masks(rate, steps, rows, width, dtype=np.float64, seed=SEED, batch_size=None):
@@ -47,7 +48,7 @@ def collect_masks(rate, steps, rows, width, dtype=np.float64, seed=SEED, batch_s
 
 @pytest.mark.parametrize("rate", [0.5, 0.1, 0.997])
 @pytest.mark.parametrize("dtype", TYPES)
-def test_masks_are_those_of_their_twin(dtype, rate):
+def test_masks_equal_the_reference(dtype, rate):
     found, strides = collect_masks(rate, 3, 19, 37, dtype)
     settings = Regularization(dropout=rate, input_dropout=rate)
     for step in range(3):
@@ -197,7 +198,7 @@ def test_outputs_keep_their_expectation(sparse):
     assert np.all(abs(outputs.mean(axis=0) - expected) < 4.5 * spread / np.sqrt(2000))
 
 
-def test_predictions_and_whole_gradients_leave_out_nothing():
+def test_predictions_and_full_batch_gradients_apply_no_dropout():
     """What stands in a training's records is not in theirs."""
     problem = make_problem("multi-label", rows=40)
     expected = predict(problem.network, problem.dataset), FullBatch(problem.network, problem.dataset, L2)
@@ -224,7 +225,7 @@ def test_sparse_inputs_have_the_masks_of_dense_ones(dtype, weighted):
     np.testing.assert_allclose(*found, rtol=eps, atol=eps)
 
 
-def test_sparse_inputs_stay_as_they_are():
+def test_sparse_inputs_are_not_changed():
     problem = make_problem("poisson", features=13, rows=60, sparse=True)
     rows = problem.dataset
     before = rows.values.copy()
@@ -236,7 +237,7 @@ def test_sparse_inputs_stay_as_they_are():
 @pytest.mark.parametrize("dtype", TYPES)
 def test_wide_layers(dtype, sparse, monkeypatch):
     """Weights that do not stay in the near caches: one layer at a time for many rows, through panels."""
-    monkeypatch.setattr("fastmlp.engine.workspace.PANEL_BYTES", 1 << 16)
+    knobs.set_panel_bytes(monkeypatch)
     problem = make_problem(
         "softmax log loss", features=130, hidden=(270, 33), rows=24, dtype=dtype, sparse=sparse, weighted=True
     )
@@ -246,7 +247,7 @@ def test_wide_layers(dtype, sparse, monkeypatch):
 # Where they go on
 
 
-def test_goes_on_over_epochs_and_fits():
+def test_keys_continue_over_epochs_and_fits():
     """Two epochs of one object are those of two objects with the same masks."""
     settings = Regularization(dropout=0.5)
     together = results(make_problem("poisson", rows=48), settings, epochs=2)
@@ -259,7 +260,7 @@ def test_goes_on_over_epochs_and_fits():
 
 
 def test_an_interrupt_leaves_the_counter_where_the_parameters_are(monkeypatch):
-    monkeypatch.setattr("fastmlp.engine.slicing.SLICE", 0.0)
+    knobs.set_slice(monkeypatch)
     problem, masks = make_problem("poisson", rows=64), DropoutKeys(SEED)
     epoch = make_epoch(problem, Regularization(dropout=0.5), batch_size=16, masks=masks)
     steps, calls = epoch._steps, []
@@ -276,7 +277,7 @@ def test_an_interrupt_leaves_the_counter_where_the_parameters_are(monkeypatch):
     assert masks.step == epoch.workspace.task["steps_made"] == calls[0] == 1
 
 
-def test_what_drops_nothing_needs_no_masks():
+def test_no_keys_are_needed_without_dropout():
     problem = make_problem("poisson")
     masks = DropoutKeys(SEED)
     epoch = make_epoch(problem, Regularization(dropout=(0.0, 0.0)), masks=masks)

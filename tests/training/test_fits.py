@@ -3,29 +3,16 @@
 import numpy as np
 import pytest
 import scipy.sparse
+from helpers import knobs
 from helpers.every_fit import CASES, fit
 from helpers.guarded import Guarded, assert_lines_are_zero
-
-import fastmlp.engine.model
-import fastmlp.engine.threads
-import fastmlp.engine.workspace
 
 
 @pytest.fixture
 def buffers(monkeypatch):
     """Every buffer that is allocated for kernels while the test runs."""
-    allocated = []
-    aligned = fastmlp.engine.workspace.aligned
-
-    def remember(shape, dtype):
-        allocated.append(aligned(shape, dtype))
-        return allocated[-1]
-
-    monkeypatch.setattr(fastmlp.engine.workspace, "aligned", remember)
-    monkeypatch.setattr(fastmlp.engine.model, "aligned", remember)
-    monkeypatch.setattr(fastmlp.engine.threads, "aligned", remember)
-    monkeypatch.setattr(fastmlp.engine.threads, "OPERATIONS_WORTH_A_THREAD", 1)
-    return allocated
+    knobs.let_threads_pay(monkeypatch)
+    return knobs.record_buffers(monkeypatch)
 
 
 class GuardedInputs:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import scipy.optimize
 import scipy.sparse
+from helpers import knobs
 from helpers.second_order import ANGLES, SINES, Noted, adam_on_sines, gradient_with_penalty, sine_network, solve
 
 from fastmlp import Network
 from fastmlp.derivatives.recorded_forward import RecordedForward
-from fastmlp.training import levenberg_marquardt as module
 from fastmlp.training.levenberg_marquardt import levenberg_marquardt, residual_jacobian
 
 RATES = (0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
@@ -103,7 +103,7 @@ class TestWhereItEnds:
         network, X, y, weights = problem()
         reference = copy.copy(network)
         whole = solve(levenberg_marquardt, network, X, y, weights, l2=0.1, max_iter=15)
-        monkeypatch.setattr(module, "CHUNK_NUMBERS", 7 * 2 * network.params.size)
+        knobs.set_jacobian_size(monkeypatch, 7 * 2 * network.params.size)
         parts = solve(levenberg_marquardt, reference, X, y, weights, l2=0.1, max_iter=15)
         assert parts.fun == pytest.approx(whole.fun, rel=1e-9)
         np.testing.assert_allclose(reference.params, network.params, rtol=1e-4, atol=1e-6)

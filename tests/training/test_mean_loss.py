@@ -10,7 +10,7 @@ from helpers.fits import CONTAINERS
 from fastmlp import Loss, Network
 from fastmlp.activations import ACTIVATIONS
 from fastmlp.engine.dataset import Dataset
-from fastmlp.engine.workspace import Workspace
+from fastmlp.engine.prediction_workspace import LossWorkspace
 from fastmlp.losses import LOSSES
 from fastmlp.training import full_batch_loss as full_batch
 from fastmlp.training.mean_loss import mean_loss
@@ -109,16 +109,16 @@ def test_no_memory_for_a_gradient(container):
     assert peak < 0.5 * net.params.nbytes
 
 
-def test_nothing_goes_back(monkeypatch):
+def test_no_backward_kernel_is_used(monkeypatch):
     """The kernels of the backward pass are not even known to the loss."""
     made = []
 
-    class Noted(Workspace):
+    class Noted(LossWorkspace):
         def __init__(self, *arguments, **options):
             super().__init__(*arguments, **options)
             made.append(self)
 
-    monkeypatch.setattr("fastmlp.training.mean_loss.Workspace", Noted)
+    monkeypatch.setattr("fastmlp.training.mean_loss.LossWorkspace", Noted)
     monkeypatch.setattr(full_batch.FullBatch, "__call__", None)
     net = Network([5, 4, 3, 2], ["relu", "tanh", "identity"], "half_squared_error")
     net.loss(np.ones((3, 5)), np.ones((3, 2)))
@@ -135,7 +135,7 @@ def test_what_does_not_fit_is_refused():
             mean_loss(net, Dataset(np.ones((4, 2)), y))
     with pytest.raises(ValueError, match="X has no rows"):
         net.loss(np.ones((0, 2)), [])
-    with pytest.raises(ValueError, match="X is damaged"):
+    with pytest.raises(ValueError, match="X is not a valid CSR matrix"):
         damaged = scipy.sparse.csr_array(np.ones((4, 2)))
         damaged.indices[3] = 2
         net.loss(damaged, [0, 1, 2, 0])

@@ -163,7 +163,7 @@ class TestWhatIsReported:
         assert "not finite" in result.message
         assert np.array_equal(network.params, before)
 
-    def test_ends_where_rounding_does(self):
+    def test_stops_where_rounding_hides_progress(self):
         """Asked for more than float64 has, it says so instead of going round in circles."""
         X, y, _ = draw(20, 2, 1)
         result = solve(newton_cg, make([2, 1], ["identity"], "half_squared_error"), X, y, tol=0.0)
@@ -174,7 +174,7 @@ class TestWhatIsReported:
 
 def test_refuses_what_has_no_second_derivative():
     network = Network([1, 2, 1], [Activation(tanh, tanh_derivative), "identity"], "half_squared_error")
-    with pytest.raises(ValueError, match=r"activation=.Activation.tanh, tanh_derivative.' brings no second derivative"):
+    with pytest.raises(ValueError, match=r"activation=.Activation.tanh, tanh_derivative.' has no second derivative"):
         solve(newton_cg, network, ANGLES, SINES)
 
 

@@ -4,186 +4,27 @@ import ctypes
 
 import numpy as np
 import pytest
-from helpers.guarded import Guarded, call
+from helpers import knobs
 from helpers.problems import HIDDEN, TASKS, make_problem
-from helpers.regularized import L2, OPTIMIZERS, check_training, make_epoch, results
+from helpers.regularized import EACH, L2, OPTIMIZERS, check_training, make_epoch, results
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import reference_regularization as plain
 
 from fastmlp.engine.dataset import Dataset
 from fastmlp.engine.model import TrainableModel
-from fastmlp.kernels.loop import global_phases as phases
-from fastmlp.kernels.lowlevel import records
 from fastmlp.kernels.lowlevel.records import CANCELLED
-from fastmlp.kernels.optimizers import penalties
 from fastmlp.optimizers import LAMB, SGD
 from fastmlp.regularization import Regularization
 from fastmlp.scalar import Value
-from fastmlp.training.minibatch import EpochRunner
+from fastmlp.training.epoch import EpochRunner
 
 TYPES = [np.float32, np.float64]
-#: One of each, and all at once.
-EACH = {
-    "l1": {"l1": 0.2},
-    "clip_value": {"clip_value": 0.01},
-    "clip_norm": {"clip_norm": 0.05},
-    "max_norm": {"max_norm": 0.6},
-    "dropout": {"dropout": 0.4},
-    "input_dropout": {"input_dropout": 0.3},
-    "all": {"l1": 0.2, "clip_value": 0.02, "clip_norm": 0.05, "max_norm": 0.6, "dropout": 0.4, "input_dropout": 0.3},
-}
 
 
 @pytest.fixture(autouse=True)
 def small_networks_share_their_work(monkeypatch):
-    monkeypatch.setattr("fastmlp.engine.threads.OPERATIONS_WORTH_A_THREAD", 1)
-
-
-# Settings
-
-
-@pytest.mark.parametrize("name", ["dropout", "input_dropout"])
-@pytest.mark.parametrize("rate", [-0.1, 1, 1.5, np.nan, "half", None, True])
-def test_rates_that_are_none(name, rate):
-    with pytest.raises(ValueError, match=rf"^Regularization: {name} must be a number in \[0, 1\).*, but {rate!r} was"):
-        Regularization(**{name: rate})
-
-
-@pytest.mark.parametrize("rates", [(0.1, 1.0), [0.5, "x"], (0.5, None)])
-def test_lists_of_rates_that_hold_none(rates):
-    with pytest.raises(ValueError, match=r"dropout must be a number in \[0, 1\), or a sequence of such, one for each"):
-        Regularization(dropout=rates)
-
-
-@pytest.mark.parametrize("l1", [-1e-9, np.nan, np.inf, "1", None])
-def test_penalties_that_are_none(l1):
-    with pytest.raises(ValueError, match=r"l1 must be a number of at least 0, but .* was given"):
-        Regularization(l1=l1)
-
-
-@pytest.mark.parametrize("name", ["max_norm", "clip_norm", "clip_value"])
-@pytest.mark.parametrize("limit", [0, -1.0, np.nan, np.inf, "1", False])
-def test_limits_that_are_none(name, limit):
-    with pytest.raises(ValueError, match=rf"^Regularization: {name} must be a number greater than 0, or None, but "):
-        Regularization(**{name: limit})
-
-
-def test_rates_of_each_layer():
-    assert Regularization().input_rates(2) == (0.0, 0.0, 0.0)
-    assert Regularization(dropout=0.5).input_rates(3) == (0.0, 0.5, 0.5, 0.5)
-    assert Regularization(dropout=0.5).input_rates(0) == (0.0,)
-    assert Regularization(dropout=[0.5, 0], input_dropout=0.2).input_rates(2) == (0.2, 0.5, 0)
-    with pytest.raises(ValueError, match=r"dropout=\(0.5, 0.2\) has 2 entries, but there are 1 hidden layers"):
-        Regularization(dropout=(0.5, 0.2)).input_rates(1)
-
-
-def test_settings_are_values():
-    assert Regularization(dropout=[0.5]) == Regularization(dropout=(0.5,))
-    assert hash(Regularization(dropout=[0.5], l1=1)) == hash(Regularization(dropout=(0.5,), l1=1.0))
-    with pytest.raises(AttributeError):
-        Regularization().l1 = 1.0
-
-
-@pytest.mark.parametrize("name", EACH)
-def test_a_solver_on_the_whole_gradient_refuses(name):
-    settings = Regularization(**EACH[name])
-    with pytest.raises(ValueError, match=f"solver='lbfgs' .* does not support .*{'l1' if name == 'all' else name}="):
-        settings.check_full_batch("lbfgs")
-    Regularization(dropout=(0.0, 0.0)).check_full_batch("lbfgs")
-
-
-def test_dropout_needs_masks():
-    problem = make_problem("poisson")
-    with pytest.raises(ValueError, match="Dropout needs masks"):
-        EpochRunner(problem.network, problem.dataset, SGD(), np.arange(7), 7, 1, Regularization(dropout=0.5))
-
-
-# Each unit by itself
-
-
-def in_front_of_collect(dtype, **numbers):
-    """Rows of hyper for `clip_by_value`, with numbers by name, and for `collect` behind it."""
-    hyperparameters = np.zeros((2, 2, records.N_HYPERPARAMETERS))
-    hyperparameters.view(np.int64)[0, :, records.RULE] = phases.collect.address(dtype)
-    hyperparameters[1, :, records.SCALE] = 1.0
-    for name, number in numbers.items():
-        hyperparameters[0, 0, getattr(records, name)] = number
-    return Guarded(hyperparameters.ravel(), np.float64)
-
-
-@pytest.mark.parametrize("n", [1, 2, 15, 33, 131])
-@pytest.mark.parametrize("dtype", TYPES)
-def test_clip_by_value(dtype, n):
-    """The completed gradient in d_param, and with the rule behind, which is `collect` here."""
-    rng = np.random.RandomState(n)
-    param = (rng.standard_normal(n) * (np.arange(n) > 0)).astype(dtype)  # the first is zero
-    d_param = (rng.standard_normal(n) * 9).astype(dtype)
-    hyperparameters = in_front_of_collect(dtype, LEARNING_RATE=0.5, L2=0.5, SCALE=0.0625, LARGEST=0.375)
-    p, d, state = Guarded(param, dtype), Guarded(d_param, dtype), Guarded(np.zeros(n), dtype)
-    call(
-        penalties.clip_by_value,
-        dtype,
-        param=p,
-        d_param=d,
-        state=state,
-        n_params=n,
-        n=n,
-        hyperparameters=hyperparameters,
-    )
-    param, d_param = param.astype(float), d_param.astype(float)
-    (expected,) = plain.clip_by_value([(d_param + 0.5 * param) * 0.0625], 0.375)
-    np.testing.assert_allclose(d.array, expected, rtol=8 * np.finfo(dtype).eps, atol=8 * np.finfo(dtype).eps)
-    np.testing.assert_array_equal(state.array, d.array)
-    assert hyperparameters.array[penalties.BEHIND + records.LEARNING_RATE] == 0.5
-    for written in (d, state, hyperparameters):
-        written.assert_only_inside_written()
-    p.assert_untouched()
-
-
-@pytest.mark.parametrize("dtype", TYPES)
-def test_clip_by_value_keeps_what_diverged(dtype):
-    """NaN stays NaN, and is not clipped away."""
-    hyperparameters = in_front_of_collect(dtype, SCALE=1.0, LARGEST=2.0)
-    p, state = Guarded(np.zeros(4), dtype), Guarded(np.zeros(4), dtype)
-    d = Guarded([np.nan, np.inf, -np.inf, 1.0], dtype)
-    call(
-        penalties.clip_by_value,
-        dtype,
-        param=p,
-        d_param=d,
-        state=state,
-        n_params=4,
-        n=4,
-        hyperparameters=hyperparameters,
-    )
-    np.testing.assert_array_equal(state.array, [np.nan, 2.0, -2.0, 1.0])
-
-
-@pytest.mark.parametrize("n", [1, 2, 15, 33, 131])
-@pytest.mark.parametrize("dtype", TYPES)
-def test_collect(dtype, n):
-    """An update rule that notes the gradient and changes nothing."""
-    rng = np.random.RandomState(n)
-    param, d_param = rng.standard_normal(n).astype(dtype), rng.standard_normal(n).astype(dtype)
-    hyperparameters = np.zeros(records.N_HYPERPARAMETERS)
-    hyperparameters[[records.L2, records.SCALE]] = 0.5, 0.0625
-    p, d, g = Guarded(param, dtype), Guarded(d_param, dtype), Guarded(np.zeros(n), dtype)
-    call(
-        phases.collect,
-        dtype,
-        param=p,
-        d_param=d,
-        state=g,
-        n_params=n,
-        n=n,
-        hyperparameters=Guarded(hyperparameters, np.float64),
-    )
-    expected = (d_param.astype(float) + 0.5 * param.astype(float)) * 0.0625
-    np.testing.assert_allclose(g.array, expected, rtol=8 * np.finfo(dtype).eps, atol=8 * np.finfo(dtype).eps)
-    g.assert_only_inside_written()
-    p.assert_untouched()
-    d.assert_untouched()
+    knobs.let_threads_pay(monkeypatch)
 
 
 # L1
@@ -231,7 +72,7 @@ def test_l1_against_scalars(hidden, sparse):
 
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("dtype", TYPES)
-def test_no_units_weights_are_longer_than_max_norm(dtype, threads):
+def test_no_output_has_weights_longer_than_max_norm(dtype, threads):
     problem = make_problem("softmax log loss", features=33, hidden=(67, 131), rows=70, dtype=dtype)
     problem.network.coefs[0][...] *= np.linspace(0.01, 2.0, 67).astype(dtype)  # some are longer, some are not
     make_epoch(problem, Regularization(max_norm=0.75), batch_size=70, threads=threads).run(L2)
@@ -279,7 +120,7 @@ def test_training_steps(
 @pytest.mark.parametrize(("features", "hidden"), [(301, (251, 33)), (7, (190, 161, 5)), (30, (1201,))], ids=str)
 def test_training_steps_of_wide_layers(features, hidden, optimizer, dtype, sparse, monkeypatch):
     """Several tiles a layer, layers in panels, layers dealt by columns, narrow ones."""
-    monkeypatch.setattr("fastmlp.engine.workspace.PANEL_BYTES", 1 << 16)
+    knobs.set_panel_bytes(monkeypatch)
     problem = make_problem(
         "softmax log loss", features=features, hidden=hidden, rows=50, dtype=dtype, sparse=sparse, weighted=True
     )
@@ -303,12 +144,12 @@ def test_threads_change_no_bit(optimizer, name, dtype, sparse):
 
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_how_the_work_is_cut_changes_no_bit(monkeypatch, optimizer, dtype):
+def test_blocks_and_slices_change_no_bit(monkeypatch, optimizer, dtype):
     """Blocks of rows, and slices of steps between which Python serves Ctrl-C."""
     found = []
     for block_bytes, seconds in ((1 << 19, 1.0), (1, 1.0), (1 << 19, 0.0)):
-        monkeypatch.setattr("fastmlp.engine.workspace.BLOCK_BYTES", block_bytes)
-        monkeypatch.setattr("fastmlp.engine.slicing.SLICE", seconds)
+        knobs.set_block_bytes(monkeypatch, block_bytes)
+        knobs.set_slice(monkeypatch, seconds)
         problem = make_problem("multi-label", hidden=(37, 5), rows=259, dtype=dtype, weighted=True)
         found.append(results(problem, Regularization(**EACH["all"]), optimizer, batch_size=101))
     assert found[0] == found[1] == found[2]
@@ -319,13 +160,13 @@ def test_how_the_work_is_cut_changes_no_bit(monkeypatch, optimizer, dtype):
 @pytest.mark.parametrize(
     ("name", "optimizer"), [*((name, "momentum") for name in EACH), ("none", "lamb"), ("all", "lamb")]
 )
-def test_a_large_batch_in_parts(monkeypatch, name, optimizer, dtype, activation):
+def test_a_large_batch_in_microbatches(monkeypatch, name, optimizer, dtype, activation):
     """A row has the mask of its place in the batch, whatever part it lies in: the same as in a batch that is whole."""
     problem = {"features": 19, "hidden": (33, 5), "rows": 260, "weighted": True, "dtype": dtype}
     problem, regularization = {**problem, "activation": activation}, Regularization(**EACH.get(name, {}))
     whole = make_problem("softmax log loss", **problem)
     assert not check_training(whole, regularization, optimizer, 131).workspace.task["microbatch_rows"]
-    monkeypatch.setattr("fastmlp.engine.workspace.LARGE_BATCH_ROWS", 100)
+    knobs.set_large_batch_rows(monkeypatch, 100)
     found = set()
     for threads in (1, 2, 3, 20):
         parts = make_problem("softmax log loss", **problem)
@@ -363,7 +204,7 @@ def test_batches_without_weight_make_no_step(name, threads):
     assert epoch.workspace.tasks["steps_made"].tolist() == [4] * threads
 
 
-def test_a_team_that_is_called_off_between_phases_comes_back():
+def test_a_team_cancelled_between_phases_returns():
     """Nobody waits at the barrier for ever, and no later phase is begun: the gradient stands, the step is not made."""
     problem = make_problem("multi-label", hidden=(37, 5), rows=96)
     epoch = make_epoch(problem, Regularization(clip_norm=1.0, max_norm=0.1), threads=3)
@@ -385,7 +226,7 @@ def test_a_team_that_is_called_off_between_phases_comes_back():
 
 
 @pytest.mark.parametrize("dtype", TYPES)
-def test_nothing_asked_for_costs_nothing(dtype):
+def test_unused_options_cost_nothing(dtype):
     """No unit, no memory, and the bits of a training that never heard of it."""
     problems = [make_problem("multi-label", rows=40, dtype=dtype) for _ in range(2)]
     epoch = make_epoch(problems[0], Regularization(), SGD())

@@ -1,12 +1,9 @@
 """The records that kernels read their arguments from: one for the task, one for each layer.
 
-Their fields are 64-bit integers (sizes, flags, addresses of arrays and of kernels) and float64 numbers. Kernels have
-the same argument types for any depth of the network, any strides and any kind of input, so nothing is compiled again
-when these change. `engine.workspace` fills the records in and keeps the arrays alive. Each thread has its own task
-record.
+Addresses and sizes only, as 64-bit integers: whatever the depth, the strides or the kind of input, the type of the
+arguments is the same, and nothing is compiled again. The arrays behind the addresses live as long as the workspace.
 
-In the comments, n is the number of samples, B the number of rows in a batch (in prediction, in a block), I the fan-in
-of a layer and O its fan-out. An address is 0 where nothing is needed.
+Each group of fields has one writer, named in the group's comment: a function, or a class and its subclasses.
 """
 
 import numpy as np
@@ -54,97 +51,113 @@ DATA_AT, SHAPE_AT = 16, 32
 FLAT_TILE = 4096
 
 _TASK_FIELDS = [
-    # Inputs X (n, n_features): dense (address of element (0, 0), strides in bytes), CSR or CSC (three addresses).
+    # Input: dense (address of element (0, 0), strides in bytes), CSR (three addresses), or CSC (see products).
+    # Writer: engine.dataset.Dataset.describe. (`PredictionWorkspace.use_strides` replaces the strides for one call;
+    # with dropout of sparse inputs `StepOptions` lets values point to a masked copy.)
     ("sparse", "i8"), ("n_features", "i8"),
     ("x", "i8"), ("x_row_stride", "i8"), ("x_column_stride", "i8"),
     ("indptr", "i8"), ("indices", "i8"), ("values", "i8"),
-    # Targets (n, n_targets) and sample weights (n,), contiguous.
+    # Targets (n, n_targets) and weights (n,), contiguous; weights is 0 where every row counts as one.
+    # Writer: engine.dataset.Dataset.describe.
     ("y", "i8"), ("n_targets", "i8"), ("weights", "i8"),
-    # Row numbers in the order of processing: int64 (n_rows,). Rows of a batch; rows of a block within it.
+    # Which rows, in which order: int64 row numbers. Writer: engine.workspace.Workspace.use_order; of block_rows, each
+    # kind of workspace (TrainingWorkspace._choose_blocks, PredictionWorkspace._allocate_blocks).
     ("order", "i8"), ("n_rows", "i8"), ("batch_size", "i8"), ("block_rows", "i8"),
-    # The network: number of layers, of outputs and of parameters; the optimizer's state (n_moments, n_params).
+    # The network's shape and numbers. Writer: Workspace._describe_network; of state, the rule's moments or the whole
+    # gradient, training.step_options.StepOptions.
     ("n_layers", "i8"), ("n_outputs", "i8"), ("n_params", "i8"), ("state", "i8"),
-    # The gathered batch: inputs (B, input_stride); targets, their sample weights, losses (B, n_targets).
+    # One batch, gathered: inputs (B, stride); targets, their weights and losses (B, n_targets).
+    # Writers: each kind of workspace for the inputs, Workspace._allocate_losses for the rest.
     ("inputs", "i8"), ("input_stride", "i8"), ("targets", "i8"), ("target_weights", "i8"), ("losses", "i8"),
-    # Buffers for the weight gradient of a block of weights, for its transpose, and for packed columns of the inputs;
-    # the sparse entries of a batch, sorted by feature.
+    # Buffers of each thread: weight gradients of a few rows, the inputs of these rows, and a batch of sparse input
+    # sorted by feature. Writer: engine.training_workspace.TrainingWorkspace._allocate_scratch.
     ("d_tile", "i8"), ("d_transposed", "i8"), ("packed_inputs", "i8"),
     ("feature_starts", "i8"), ("entry_rows", "i8"), ("entry_values", "i8"),
-    # Microbatches: rows of each (0 if the batch is not split), their gradients (n_microbatches, n_params), their losses
-    # (n_microbatches,); two kernels.
+    # A large batch in microbatches: rows of each (0: the batch is not cut), their gradients (MICROBATCHES, n_params)
+    # and losses (MICROBATCHES,). Writer: TrainingWorkspace._allocate_microbatches.
     ("microbatch_rows", "i8"), ("partial_gradients", "i8"), ("microbatch_losses", "i8"),
     ("microbatch_gradients", "i8"), ("add_microbatches", "i8"),
-    # The number of this record's thread, the number of threads, the words of their barrier.
+    # Which thread of how many this record is for, and their barrier. Writer: Workspace._copy_to_threads; where threads
+    # share a team, engine.threads.Team for its address, and for the number of threads that could be started.
     ("thread", "i8"), ("n_threads", "i8"), ("team", "i8"),
-    # Kernels; `lowlevel.calls` has their signatures.
+    # Kernels, by address. Writer: Workspace and its subclasses; of update_layer and update, StepOptions.
     ("multiply", "i8"), ("transpose", "i8"), ("forward", "i8"), ("backward", "i8"), ("pass_rows", "i8"),
     ("weight_gradient", "i8"), ("copy_weights", "i8"),
     ("update_layer", "i8"), ("loss", "i8"), ("update", "i8"),
     ("sparse_forward", "i8"), ("sort_by_feature", "i8"), ("sparse_weight_gradient", "i8"),
-    # The loss: 1 if it reads outputs and f′, 0 if it reads pre-activations; the kernel that turns d loss / d output
-    # into d loss / d pre-activation if the output activation mixes a row's outputs; the constants of the loss.
+    # The loss: whether it reads outputs and f′ (else pre-activations); from d loss / d output to delta where that
+    # mixes a row's outputs (a kernel, or 0); the loss's own numbers. Writers: Workspace._read_outputs_in_loss and
+    # _allocate_losses.
     ("activate_output", "i8"), ("output_backward", "i8"), ("loss_constants", "i8"),
-    # hyperparameters (2, N_HYPERPARAMETERS), for weights and for biases; step_rates (n_steps, N_STEP_RATES); the
-    # penalty.
+    # Hyper-parameters: two rows of N_HYPERPARAMETERS (weights, biases); N_STEP_RATES numbers for each step.
+    # Writer: StepOptions, once and before each epoch.
     ("hyperparameters", "i8"), ("step_rates", "i8"), ("l2", "f8"),
-    # Prediction: a buffer for the row numbers of a block; the most rows that a small first layer reads at a time (0 for
-    # no limit); 1 if the columns 1 - p and p are made of one output p; an int64 that counts rows that are not finite;
-    # a kernel.
+    # Prediction: a buffer for the row numbers of a block; how many rows a first layer that is not large reads at a time
+    # (else 0); whether one output becomes two, 1 − p and p; where numbers that are not finite are counted (0: nowhere);
+    # a kernel. Writer: engine.prediction_workspace.PredictionWorkspace.
     ("block_order", "i8"), ("input_rows", "i8"), ("both_classes", "i8"), ("not_finite", "i8"), ("predict_rows", "i8"),
-    # Prediction with large layers (see `blocks`): a buffer for packed weights, its columns, the kernel that packs; the
-    # smallest number of rows for which weights are packed.
+    # Large layers (see `blocks`): a buffer for a strip of weights in panels, its columns, a kernel; from how many rows
+    # on. Writer: PredictionWorkspace._choose_depths; of copy_panels, TrainingWorkspace as well.
     ("packed", "i8"), ("strip_columns", "i8"), ("copy_panels", "i8"), ("pack_rows", "i8"),
-    # Prediction with CSC input (see `csc`): the products of a group of rows (product_rows, product_stride); columns of
-    # a tile; the first row of the group and the end of its rows; the end of all rows; for each column, the entry at
-    # which the next group begins (not needed for a single group).
+    # CSC input (see `csc`): the first layer's products of a group of rows, their stride, maximum number of rows; the
+    # columns of a tile; the group's first row and the one after its last; the one after the last of all; where each
+    # column's entries of the next group begin (0: there is one group). Writers: PredictionWorkspace for the buffers,
+    # engine.csc_input.Columns.describe for the rows (PredictionWorkspace.use_groups ends a thread's part).
     ("products", "i8"), ("product_stride", "i8"), ("product_rows", "i8"), ("product_tile", "i8"),
     ("product_first", "i8"), ("product_stop", "i8"), ("last_row", "i8"), ("positions", "i8"),
     # Full-batch gradients of dense input: 1 if inputs are not gathered; the number of chunks that are read in X.
+    # Writer: training.placed_inputs.place_inputs.
     ("placed", "i8"), ("placed_steps", "i8"),
     # The full-batch gradient of a narrow first layer on CSR input (see `scatter`): a buffer (fan_in, stride); a kernel.
+    # Writer: training.sparse_gradient.scatter_sparse_rows.
     ("scattered", "i8"), ("scattered_stride", "i8"), ("scatter", "i8"),
-    # Prediction with a narrow first layer and inputs in Fortran order (see `fortran`): sums (n_sums, chain_stride); a
-    # kernel.
+    # A narrow first layer of inputs in Fortran order (see `fortran`): a buffer for sums, (sums, stride), or 0; a
+    # kernel. Writer: PredictionWorkspace.use_fortran_order.
     ("chains", "i8"), ("chain_stride", "i8"), ("multiply_fortran", "i8"),
-    # Results: steps made and rows counted in an epoch; sums of losses and of sample weights; Σ w² of each tile.
+    # Results. Written by kernels; set to zero by TrainingWorkspace.reset_results; squares, a buffer for Σ w² of each
+    # tile, by TrainingWorkspace._allocate_squares.
     ("steps_made", "i8"), ("rows_counted", "i8"), ("loss_sum", "f8"), ("weight_sum", "f8"),
     ("squares", "i8"), ("n_squares", "i8"),
-    # L1 (`training.step_options`): the penalty's factor; the kernel that stores Σ |w| of each tile, where, and the
-    # number of tiles; the penalty in the loss of a batch; the update rule that shrinks weights; l1 / Σ sample weights
-    # of a batch, and its running mean.
+    # Options of a step, 0 where unused. Writer of this and all groups below: training.step_options.StepOptions (penalty
+    # and shrinkage are written by kernels). L1: a kernel that stores Σ |w| of each tile, where to, how many tiles; what
+    # is added to the batch's loss; a kernel that shrinks weights, l1 / Σ weights, its mean.
     ("l1", "f8"), ("store_magnitudes", "i8"), ("magnitudes", "i8"), ("n_magnitudes", "i8"), ("penalty", "f8"),
     ("shrink", "i8"), ("shrinkage", "f8"), ("mean_shrinkage", "f8"),
-    # Global phases (`training.step_options`): the kernel that runs them, the addresses of the phases, their number; the
-    # whole gradient (n_params,), the update rule that is applied to it, its hyperparameters and its moments; sums of
-    # tiles, and of columns; the largest norms of the gradient and of a column of weights.
+    # After phase two: a kernel that runs later phases, and these; the whole gradient (n_params,), the rule that reads
+    # it, that rule's numbers and moments; sums of tiles, a buffer for those of a few columns; the largest norms of a
+    # gradient and of the weights into one output.
     ("run_global_phases", "i8"), ("phases", "i8"), ("n_phases", "i8"),
     ("gradient", "i8"), ("rule", "i8"), ("rule_hyperparameters", "i8"), ("moments", "i8"),
     ("sums", "i8"), ("column_sums", "i8"), ("clip_norm", "f8"), ("max_norm", "f8"),
-    # Dropout: a key for each layer of each step; the row of the batch in the first row of the buffers (0 without
-    # microbatches); the unmasked values of sparse inputs.
+    # Dropout: a key for each layer of each step; the batch's row that is the first in the buffers (not 0 in later
+    # microbatches); the values of sparse input as they were given.
     ("mask_keys", "i8"), ("first_row", "i8"), ("given_values", "i8"),
 ]  # fmt: skip
 
 _LAYER_FIELDS = [
-    # Weights (I, O) and biases (O,), and their positions in the vector of all parameters.
+    # The network's. Writer: Workspace._describe_network.
     ("fan_in", "i8"), ("fan_out", "i8"),
     ("weight", "i8"), ("bias", "i8"), ("weight_offset", "i8"), ("bias_offset", "i8"),
     # The transposed weights (O, I) with rows transposed_stride elements apart; the first layer has none.
     ("transposed", "i8"), ("transposed_stride", "i8"),
-    # input (B, input_stride), output and delta (B, stride); delta holds f′, then d loss / d pre-activation.
+    # What comes in (B, input_stride) and goes out (B, stride); delta holds f′, then d loss / d pre-activation.
+    # Writer: each kind of workspace.
     ("input", "i8"), ("input_stride", "i8"), ("output", "i8"), ("delta", "i8"), ("stride", "i8"),
-    # The activation's kernel and constants; the mode of the forward product, which may apply a rectifier itself.
+    # A kernel and its own numbers; the forward product's mode, which says whether the product applies the activation
+    # itself. Writer: Workspace._choose_modes; of softmax beside a loss that reads outputs, _read_outputs_in_loss.
     ("activation", "i8"), ("activation_constants", "i8"), ("mode", "i8"),
-    # The weights of a large layer packed in panels; then `transposed` is packed in panels too.
+    # A large layer's weights once more, in panels (0 for none); then the transposed copy is in panels, too.
+    # Writer: TrainingWorkspace._allocate_weight_copies, of transposed as well.
     ("panels", "i8"),
-    # Prediction: the kernel of the product, if it is not `multiply`; the depth of its blocks if the weights are read in
-    # place, and if they are packed (0: never).
+    # Prediction's product: a kernel, 0 where the task's `multiply` is used; the depth of its blocks, where the weights
+    # are read in place and where they are packed (0: never). Writer: PredictionWorkspace.
     ("in_blocks", "i8"), ("depth_in_place", "i8"), ("packed_depth", "i8"),
-    # Rows of weights whose gradient is computed before they are updated; 1 if there are few outputs, so that the
-    # gradient is computed transposed; 1 if threads divide the weights by columns; Σ w² of each tile.
+    # Rows of weights whose gradient is computed before they are updated; whether the layer is narrower than a vector;
+    # whether its weights are dealt by columns; where Σ w² of its tiles go. Writer: TrainingWorkspace._choose_blocks and
+    # _allocate_squares.
     ("update_rows", "i8"), ("narrow_output", "i8"), ("split_by_columns", "i8"), ("squares", "i8"),
-    # Dropout of the layer's inputs: a kernel; an input is kept if its 32 random bits are at least keep_threshold, and
-    # is then multiplied by keep_scale.
+    # Dropout of what comes in: a kernel or 0, the smallest of 32 random bits that keep a number, and the factor that a
+    # kept number gets. Writer: StepOptions.
     ("mask", "i8"), ("keep_threshold", "i8"), ("keep_scale", "f8"),
 ]  # fmt: skip
 

@@ -1,0 +1,114 @@
+"""How work is cut to the caches: which layers count as large, and how many rows or columns go together.
+
+Everything that depends on the size of a cache stands here. Other modules read these numbers as ``blocking.NAME``, so
+that a test can change one in a single place (see `tests/helpers/knobs.py`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..compiler.cpu import MANY_REGISTERS, VECTOR_BITS
+from ..kernels.lowlevel.records import ENTRY_VECTORS, ROW_TILE, TILE_VECTORS
+from .buffers import padded
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .dataset import Dataset
+    from .layout import Layout
+
+#: A block's activations and deltas stay within this many bytes: near the first cache, and with enough rows that what
+#: is read once a block (the weights) counts little.
+BLOCK_BYTES = 1 << 16
+#: Parameters of more bytes do not stay in the second cache from block to block: then blocks have WIDE_BLOCK_ROWS rows.
+CACHED_PARAMS = 1 << 20
+WIDE_BLOCK_ROWS = 256
+#: A layer whose weights have more bytes is large: training keeps its weights in panels as well, and prediction cuts its
+#: depth into blocks.
+PANEL_BYTES = 1 << 19
+#: The weight gradient of a layer with at most this many outputs is computed transposed: rows of the tiles instead of
+#: half-empty vectors.
+NARROW = 2 * ROW_TILE
+#: Bytes of the weights whose gradient is computed before they are updated: it stays in the first cache.
+UPDATE_BYTES = 1 << 14
+#: A batch of at least LARGE_BATCH_ROWS rows is cut into MICROBATCHES, if the gradient has at most MICROBATCH_BYTES.
+LARGE_BATCH_ROWS, MICROBATCHES, MICROBATCH_BYTES = 2048, 16, 1 << 17
+#: Rows of a large layer's weights that are updated together: their inputs fit the second cache beside much else.
+STRIP_ROWS = 64
+
+#: Prediction, small layers: the least and the greatest number of rows that go through all layers together.
+BLOCK_ROWS, MOST_ROWS = 64, 512
+#: Prediction, large layers: the same two numbers, and the bytes that the buffers for outputs may have between them.
+LEAST_LARGE_ROWS, MOST_LARGE_ROWS = 256, 512 if MANY_REGISTERS else 256
+PREDICTION_BYTES = 1 << 24
+#: Depth of a large layer's blocks where the weights are read in place: as many rows, each in a page of its own, as the
+#: processor prefetches at a time. From PACK_ROWS rows on, STRIP_TILES of the widest tiles are packed at a time.
+DEPTH_IN_PLACE, PACK_ROWS, STRIP_TILES = 12, 32, 1
+#: Depth of these packed blocks. Depth times rows is what a block's inputs take of the second cache; half the rows at
+#: twice the depth were measured with 16 registers alone: outputs go to memory and back half as often.
+PACKED_DEPTH = 256 if MANY_REGISTERS else 512
+#: Inputs of a first layer that is not large are gathered this many columns at a time.
+GATHERED_COLUMNS = 512
+#: Inputs of such a layer that are read twice (are they finite, and their product) have at most this many bytes.
+ROW_BYTES = 1 << 18
+#: Bytes of the first layer's products of a group of rows of CSC input, if these are more than a block. Each group goes
+#: through all columns, which costs more than products that no near cache holds.
+PRODUCT_BYTES = 1 << 22
+
+
+def microbatch_rows(layout: Layout, dataset: Dataset, dtype: np.dtype, batch_rows: int) -> int:
+    """Rows of a microbatch, 0 if the batch is not cut; the number of threads does not matter."""
+    if dataset.sparse or batch_rows < LARGE_BATCH_ROWS or layout.size * dtype.itemsize > MICROBATCH_BYTES:
+        return 0
+    return -(-batch_rows // MICROBATCHES // ROW_TILE) * ROW_TILE
+
+
+def prediction_rows(layout: Layout, dtype: np.dtype, rows: int) -> int:
+    """How many of `rows` rows go through all layers together, so that all blocks have about the same size."""
+    row_bytes = 3 * dtype.itemsize * max(padded(width, dtype) for width in layout.layer_sizes[1:])
+    most = min(max(BLOCK_BYTES // row_bytes // ROW_TILE * ROW_TILE, BLOCK_ROWS), MOST_ROWS)
+    if has_large_layers(layout, dtype):
+        fitting = PREDICTION_BYTES // row_bytes // ROW_TILE * ROW_TILE
+        most = min(max(fitting, LEAST_LARGE_ROWS), MOST_LARGE_ROWS)
+    blocks = -(-rows // most)
+    return min(rows, -(-rows // blocks // ROW_TILE) * ROW_TILE)
+
+
+def has_large_layers(layout: Layout, dtype: np.dtype) -> bool:
+    """Whether a prediction cuts a layer's depth into blocks, because its weights do not stay in the near caches."""
+    return max(fan_in * fan_out for fan_in, fan_out in layout.shapes) * dtype.itemsize > PANEL_BYTES
+
+
+def widest_tile(dtype: np.dtype) -> int:
+    """Columns of the widest register tile."""
+    return TILE_VECTORS * VECTOR_BITS // (8 * dtype.itemsize)
+
+
+def prediction_depths(layout: Layout, dtype: np.dtype) -> tuple[list[int], list[int]]:
+    """Depth of each layer's blocks where its weights are read in place, and where they are packed (0: never)."""
+    in_place, packed = [], []
+    for fan_in, fan_out in layout.shapes:
+        large = fan_in * fan_out * dtype.itemsize > PANEL_BYTES and fan_out > widest_tile(dtype)
+        in_place.append(min(fan_in, DEPTH_IN_PLACE) if large else fan_in)
+        packed.append(min(fan_in, PACKED_DEPTH) if large else 0)
+    if layout.layer_sizes[1] > 1:  # one output adds up along the whole depth
+        in_place[0] = min(in_place[0], GATHERED_COLUMNS)
+    return in_place, packed
+
+
+def widest_entries(dtype: np.dtype) -> int:
+    """Columns of weights that an entry of CSC input is multiplied by at a time, at most."""
+    return ENTRY_VECTORS * VECTOR_BITS // (8 * dtype.itemsize)
+
+
+def tile_width(columns: int, widest: int) -> int:
+    """Elements of the vectors that the columns take in `kernels.linalg.entries`: whole tiles, then a power of two."""
+    whole, left = columns // widest * widest, columns % widest
+    return columns if columns == 1 else whole + (max(2, 1 << (left - 1).bit_length()) if left else 0)
+
+
+def group_rows(layout: Layout, dtype: np.dtype, block_rows: int) -> int:
+    """Rows of CSC input whose first products are computed together: whole blocks, at least one."""
+    row_bytes = tile_width(layout.layer_sizes[1], widest_entries(dtype)) * dtype.itemsize
+    return max(PRODUCT_BYTES // row_bytes // block_rows, 1) * block_rows

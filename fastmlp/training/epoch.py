@@ -1,0 +1,131 @@
+"""`EpochRunner`: one pass over the rows in compiled code."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..compiler.kernel import KernelModule
+from ..engine.cores import Threads
+from ..engine.dataset import Dataset
+from ..engine.model import TrainableModel
+from ..engine.slicing import Slicer
+from ..engine.threads import Team, estimated_step_seconds, takes_long, useful_threads
+from ..engine.training_workspace import TrainingWorkspace
+from ..optimizers import Optimizer, RunningOptimizer
+from ..regularization import Regularization
+from .config import NO_REGULARIZATION, TrainingConfig, TrainingState, warn_of_early_end
+from .dropout_keys import DropoutKeys
+from .step_options import StepOptions
+from .step_rates import RateBuffer
+
+if TYPE_CHECKING:
+    from ..kernels.loop import epoch as _kernels
+else:
+    _kernels = KernelModule("loop.epoch")
+
+
+class EpochRunner:
+    """Passes over the rows in compiled code, a few steps at a time, with everything allocated once.
+
+    Parameters
+    ----------
+    network : TrainableModel
+        What is trained.
+    dataset : Dataset
+        What it is trained on.
+    optimizer : Optimizer or RunningOptimizer
+        An `Optimizer` begins anew, a `RunningOptimizer` continues.
+    order : ndarray of int64 of shape (n,)
+        The rows to go through; permuted in place by the caller between passes.
+    batch_size : int
+    n_threads : int, default=1
+        Maximum number of threads; the bits do not depend on it.
+    regularization : Regularization
+        What a step does beside the L2 penalty.
+    dropout_keys : DropoutKeys, optional
+        Where dropout's random bits come from.
+    epochs : float, default=inf
+        How many passes will be made, as far as that is known: threads must gain more than their start costs.
+    """
+
+    def __init__(
+        self,
+        network: TrainableModel,
+        dataset: Dataset,
+        optimizer: Optimizer | RunningOptimizer,
+        order: np.ndarray,
+        batch_size: int,
+        n_threads: Threads = 1,
+        regularization: Regularization = NO_REGULARIZATION,
+        dropout_keys: DropoutKeys | None = None,
+        epochs: float = math.inf,
+    ) -> None:
+        self.network, self.optimizer, self.dataset = network, optimizer.begin(), dataset
+        if dataset.weight_divisor != 1:
+            regularization = replace(regularization, l1=regularization.l1 / dataset.weight_divisor)
+        self.batch_size = batch_size
+        self.steps = -(-order.size // batch_size)
+        threads = useful_threads(network, batch_size, n_threads, order.size, order.size * epochs)
+        self.team = Team(threads, takes_long(network, batch_size))
+        self.workspace = TrainingWorkspace(network, dataset, batch_size, n_threads=self.team.size, in_microbatches=True)
+        self.workspace.use_order(order, batch_size)
+        self.team.attach(self.workspace.tasks)
+        self.slicer = Slicer(estimated_step_seconds(network, batch_size))
+        self.train_steps = _kernels.train_steps.entry(network.dtype)
+        self.params = network.params.ctypes.data
+        self.step_rates = RateBuffer(self.optimizer, regularization.l1 > 0)
+        self.options = StepOptions(self.workspace, regularization, self.optimizer, dropout_keys)
+        self.state = self.options.state
+
+    @classmethod
+    def for_training(
+        cls,
+        network: TrainableModel,
+        dataset: Dataset,
+        config: TrainingConfig,
+        state: TrainingState,
+        n_threads: Threads = 1,
+    ) -> EpochRunner:
+        """The runner for `train`, with as many threads as pay for all its epochs.
+
+        Warns if the schedule may end before the training does.
+        """
+        warn_of_early_end(state.optimizer, config, state.order.size)
+        return cls(
+            network, dataset, state.optimizer, state.order, config.batch_size, n_threads, config.regularization,
+            state.dropout_keys, config.epochs,
+        )  # fmt: skip
+
+    def rebind(self, dataset: Dataset, order: np.ndarray) -> None:
+        """Continue with other rows of the same kind; the parameters may have been changed from outside meanwhile."""
+        self.workspace.rebind(dataset)
+        self.dataset = dataset
+        self.workspace.use_order(order)
+        self.steps = -(-order.size // self.batch_size)
+
+    def forget_rows(self) -> None:
+        """Release the caller's arrays, until `rebind`."""
+        self.__dict__.pop("dataset", None)
+        self.workspace.forget_rows()
+
+    def run(self, l2: float) -> float:
+        """Make every step of the pass; the mean loss over the rows that counted."""
+        workspace, task = self.workspace, self.workspace.task
+        self.options.before_epoch(self.steps, self.step_rates.address(self.steps), l2 / self.dataset.weight_divisor)
+        workspace.reset_results()
+        try:
+            self.slicer.run(self._steps, self.steps)
+        finally:  # an interrupt leaves the optimizer where the parameters are
+            self.optimizer.advance(int(task["steps_made"]))
+            self.options.advance(int(task["steps_made"]))
+        return float(task["loss_sum"]) / max(int(task["rows_counted"]), 1)
+
+    def _steps(self, start: int, stop: int) -> None:
+        def steps_of(thread: int) -> None:
+            self.train_steps(*self.workspace.arguments(thread), start, stop, self.params)
+
+        self.team.run(steps_of)

@@ -1,0 +1,115 @@
+"""Internal numbers that tests change, one function each: small problems then take the paths of large ones.
+
+Each function takes pytest's `monkeypatch`, which restores the number at the end of the test. No other test module
+names where a number stands. `set_blocking` changes any of `fastmlp.engine.blocking`; the functions below it change
+those that several modules need.
+"""
+
+from fastmlp.compiler import drafts, forking
+from fastmlp.engine import blocking, buffers, cores, slicing, small_batch_engine, threads
+from fastmlp.training import full_batch_loss, levenberg_marquardt
+
+
+def _set(monkeypatch, module, **numbers):
+    for name, number in numbers.items():
+        monkeypatch.setattr(module, name, number)
+
+
+# Threads
+
+#: What `let_threads_pay` does, at the beginning of a script that runs in a process of its own.
+LET_THREADS_PAY = "from fastmlp.engine import threads\nthreads.OPERATIONS_WORTH_A_THREAD = 1\n"
+
+
+def let_threads_pay(monkeypatch, operations=1):
+    """Use as many threads as are given, whatever the work: each is worth its start from so many operations on."""
+    _set(monkeypatch, threads, OPERATIONS_WORTH_A_THREAD=operations)
+
+
+def set_max_threads(monkeypatch, number):
+    """Set the maximum number of threads where there are fewer cores."""
+    _set(monkeypatch, cores, MOST_THREADS=number)
+
+
+def set_slice(monkeypatch, seconds=0.0):
+    """Set the seconds of compiled work between two looks at Ctrl-C; 0 is one step (or block, or chunk) at a time."""
+    _set(monkeypatch, slicing, SLICE=seconds)
+
+
+# How work is cut to the caches
+
+
+def set_blocking(monkeypatch, **numbers):
+    """Set numbers of `fastmlp.engine.blocking` by name."""
+    _set(monkeypatch, blocking, **numbers)
+
+
+def set_panel_bytes(monkeypatch, bytes_of_weights=1 << 16):
+    """Let layers count as large whose weights have more bytes."""
+    set_blocking(monkeypatch, PANEL_BYTES=bytes_of_weights)
+
+
+def set_block_bytes(monkeypatch, bytes_of_block):
+    """Set the bytes of a training block's activations and deltas; 1 gives the smallest block."""
+    set_blocking(monkeypatch, BLOCK_BYTES=bytes_of_block)
+
+
+def set_large_batch_rows(monkeypatch, rows):
+    """Cut batches of at least so many rows into microbatches."""
+    set_blocking(monkeypatch, LARGE_BATCH_ROWS=rows)
+
+
+def set_product_bytes(monkeypatch, bytes_of_products):
+    """Set the bytes of a group's first products for CSC input; 1 gives groups of one block."""
+    set_blocking(monkeypatch, PRODUCT_BYTES=bytes_of_products)
+
+
+def set_short_operations(monkeypatch, operations):
+    """Set how many operations a prediction makes without a look at Ctrl-C."""
+    _set(monkeypatch, small_batch_engine, SHORT_OPERATIONS=operations)
+
+
+# Solvers on the whole gradient
+
+
+def set_chunk_rows(monkeypatch, rows):
+    """Set the rows of a chunk of a full-batch gradient, where the network is small."""
+    _set(monkeypatch, full_batch_loss, CHUNK_ROWS=rows)
+
+
+def set_pass_size(monkeypatch, size):
+    """Set how many numbers of a full-batch gradient are completed at a time."""
+    _set(monkeypatch, full_batch_loss, PASS=size)
+
+
+def set_jacobian_size(monkeypatch, size):
+    """Set how many numbers of the Jacobian Levenberg-Marquardt holds at a time."""
+    _set(monkeypatch, levenberg_marquardt, CHUNK_NUMBERS=size)
+
+
+# Waiting
+
+
+def set_fork_patience(monkeypatch, seconds):
+    """Set how long a fork waits for threads that compile."""
+    _set(monkeypatch, forking, PATIENCE=seconds, PATIENCE_WITH_OTHERS=seconds)
+
+
+def set_draft_patience(monkeypatch, seconds):
+    """Set how long a process waits for another that compiles the same kernel."""
+    _set(monkeypatch, drafts, PATIENCE=seconds)
+
+
+# Memory
+
+
+def record_buffers(monkeypatch):
+    """A list to which every buffer is added that is allocated for kernels from now on."""
+    allocated, aligned = [], buffers.aligned
+
+    def record(shape, dtype):
+        allocated.append(aligned(shape, dtype))
+        return allocated[-1]
+
+    _set(monkeypatch, buffers, aligned=record)
+    return allocated
