@@ -44,3 +44,11 @@ def open_folder():
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def cells():
+    """The grid of the benchmarks' sweep."""
+    from benchmarks.sweep import grid
+
+    return grid.make_grid()
