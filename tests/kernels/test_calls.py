@@ -47,12 +47,12 @@ FIELDS = {
     "add_microbatches": {"add_microbatches"},
     "ordered_rows": {"forward", "pass_rows"},
     "backward": {"backward"},
-    "batch": {"microbatch_gradients", "multiply_fortran"},
+    "batch": {"microbatch_gradients", "multiply_fortran", "scatter"},
     "predict_rows": {"predict_rows"},
     "phase": {"run_global_phases", "store_magnitudes"},
 }
 #: Addresses that stand elsewhere than in a field of their own, as the calls spell them.
-ELSEWHERE = {"update_rule": {"np.int64(hyperparameters[RULE])"}, "phase": {"integers_at(task.phases)[number]"}}
+ELSEWHERE = {"update_rule": {"rule"}, "phase": {"integers_at(task.phases)[number]"}}
 
 #: Kernels that Python calls, and no kernel does: their signatures stand beside them.
 ENTRY_POINTS = {"train_steps", "add_gradients", "add_losses", "store_losses", "predict_few", "shuffle"}

@@ -55,9 +55,9 @@ def gather_inputs(task, order, begin, end, first, columns, dtype_ptr):
 
 @inline_ir
 def gather_columns(task, order, begin, end, x, columns, dtype_ptr):
-    """The same for columns that lie further apart than rows do, as in Fortran order: a few of them at a time.
+    """`gather_inputs` if columns are further apart than rows, as in Fortran order: COLUMNS_TOGETHER columns at a time.
 
-    A cache line of a column holds numbers of many rows: it is still there when the next row of the batch is read.
+    A cache line of a column holds elements of many rows and stays cached until the next row of the batch is read.
     """
     which, stride = carray(order, end), task.input_stride
     row_stride, column_stride = task.x_row_stride, task.x_column_stride

@@ -41,7 +41,7 @@ def add_gradients(task_record, layer_records, first_step, stop_step, gradient):
 
 @inline_ir
 def place_inputs(task, layer_records, step, start, dtype_ptr):
-    """The first layer's input and its stride become the chunk's: rows of X from `start` on, or those kept in inputs."""
+    """input and input_stride of the first layer are overwritten: rows of X from `start` on, or the kept `inputs`."""
     layer = carray(layer_records, task.n_layers)[0]
     if step < task.placed_steps:
         layer.input = task.x + start * task.x_row_stride

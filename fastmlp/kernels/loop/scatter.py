@@ -1,11 +1,11 @@
-"""The full-batch gradient of a narrow first layer on CSR input, row by row: entries need no sorting by feature.
+"""The full-batch gradient of a narrow first layer on CSR input, computed row by row without sorting entries by feature.
 
 ::
 
-    row i of the chunk          the chunk's gradient, (I, stride), which stays in the near caches
+    row i of the chunk          gradient of the chunk (I, stride), which fits the inner caches
     (f2, a) (f5, b)   ──►       row f2 += a · delta[i],   row f5 += b · delta[i]
 
-Each number is the same chain of multiply-adds, over the rows in order, as in `sparse_weight_gradient`: the same bits.
+Each element is the same chain of multiply-adds over the rows as in `sparse_weight_gradient`, so it has the same bits.
 """
 
 from ...compiler.numba_backend import inline_ir, kernel
@@ -19,7 +19,8 @@ from ..math.lanes import prefer_wide_vectors
 def scatter_gradient(task_record, layer_records, order, rows, gradient):
     """gradient (n_params,) is accumulated for the first layer's weights over the rows of X that order (rows,) names.
 
-    scattered (I, scattered_stride) is overwritten. Work of one thread: a row's entries are in no order of features.
+    scattered (I, scattered_stride) is overwritten. Only one thread calls this kernel, because the entries of a row are
+    not sorted by feature and cannot be divided among threads.
     """
     prefer_wide_vectors()
     task = carray(task_record, 1)[0]
@@ -47,7 +48,7 @@ def scatter_gradient(task_record, layer_records, order, rows, gradient):
 
 @inline_ir
 def scatter_column(task, layer, order, rows, sums, dtype_ptr):
-    """sums (I,) are accumulated: one output."""
+    """sums (I,) are accumulated, for a layer with a single output."""
     which, indptr, indices = carray(order, rows), integers_at(task.indptr), indices_at(task.indices)
     values, delta = pointer_at(task.values, dtype_ptr), pointer_at(layer.delta, dtype_ptr)
     d = carray(sums, layer.fan_in)
@@ -59,7 +60,7 @@ def scatter_column(task, layer, order, rows, sums, dtype_ptr):
 
 @inline_ir
 def scatter_rows(task, layer, order, rows, sums, dtype_ptr):
-    """sums (I, scattered_stride) are accumulated: several outputs, a tile of them at a time."""
+    """sums (I, scattered_stride) are accumulated, for several outputs, a tile of columns at a time."""
     which, indptr, indices = carray(order, rows), integers_at(task.indptr), indices_at(task.indices)
     values, delta = pointer_at(task.values, dtype_ptr), pointer_at(layer.delta, dtype_ptr)
     fan_out, stride, tile = layer.fan_out, task.scattered_stride, task.product_tile
