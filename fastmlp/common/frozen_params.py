@@ -206,7 +206,7 @@ def _plain_rule(hint: Any) -> Any:
 
 def _hints(kind: Any, name: str) -> list[Any]:
     """Return the field's types in `kind` and its bases, the nearest first."""
-    declared: list[tuple[Field, Any]] = []
+    declared: list[tuple[Field[Any], Any]] = []
     for base in kind.__mro__:
         field = vars(base).get("__dataclass_fields__", {}).get(name)
         if field is None:

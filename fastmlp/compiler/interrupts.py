@@ -8,7 +8,7 @@ way, yet it is raised in the end. Handlers run in the main thread alone: elsewhe
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]
+import _signal
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +21,7 @@ _listening: list[Interrupts] = []
 class _Handler:
     """A handler that notes what the user's own raises."""
 
-    def __init__(self, handler: Callable, noted: list[BaseException]) -> None:
+    def __init__(self, handler: Callable[..., Any], noted: list[BaseException]) -> None:
         self.handler, self.noted = handler, noted
 
     def __call__(self, *arguments: Any) -> Any:

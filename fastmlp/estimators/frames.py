@@ -17,9 +17,11 @@ def validate_rows(estimator: Any, X: Any, y: Any, *, reset: bool, **check_params
     """What scikit-learn's `validate_data` returns and notes on the estimator; it raises what that raises."""
     values = frame_values(X)
     if values is None:
-        return validate_data(estimator, X, y, reset=reset, **check_params)
+        validated: tuple[Any, Any] = validate_data(estimator, X, y, reset=reset, **check_params)
+        return validated
     validate_data(estimator, X, y, skip_check_array=True, reset=reset)  # names and number of columns
-    return check_X_y(values, y, estimator=estimator, **check_params)
+    checked: tuple[Any, Any] = check_X_y(values, y, estimator=estimator, **check_params)
+    return checked
 
 
 def frame_values(X: Any) -> np.ndarray | None:

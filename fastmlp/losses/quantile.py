@@ -92,7 +92,7 @@ class Quantile(DifferenceLoss):
             f"Quantile(quantiles={self.quantiles!r}{'' if self.crossing is True else f', crossing={self.crossing!r}'})"
         )
 
-    def __setstate__(self, state: dict) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update({"crossing": True, **state})  # pickles from before it could be chosen
 
     @property

@@ -38,7 +38,8 @@ def place_inputs(workspace: TrainingWorkspace, chunk: int) -> np.ndarray | None:
     dataset, tasks = workspace.dataset, workspace.tasks
     if dataset.sparse:
         return None
-    X, last = dataset.X, (dataset.n_rows - 1) // chunk * chunk
+    X: np.ndarray = dataset.X
+    last = (dataset.n_rows - 1) // chunk * chunk
     left = dataset.n_rows - last
     if last and (left < -chunk % ROW_TILE or left * dataset.n_features < ROW_TILE):
         return None  # tiles of the last but one chunk would read beyond X
