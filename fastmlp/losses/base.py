@@ -91,7 +91,7 @@ class BaseLoss:
         """Return the kernel for this output activation."""
         return self.fused.get(name_of(output)) or self.unfused
 
-    def judging_unit(self, output: str | BaseActivation) -> Kernel:
+    def evaluation_kernel(self, output: str | BaseActivation) -> Kernel:
         """Return the kernel for rows that are only evaluated: the loss of what `arrange` returns."""
         return self.kernel(output)
 

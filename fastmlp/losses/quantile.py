@@ -99,7 +99,7 @@ class Quantile(DifferenceLoss):
     def _each(self) -> tuple[float, ...]:
         return self.quantiles if isinstance(self.quantiles, tuple) else (self.quantiles,)
 
-    def judging_unit(self, output: str | BaseActivation) -> Kernel:
+    def evaluation_kernel(self, output: str | BaseActivation) -> Kernel:
         return self.kernel(output) if self.crossing else _kernels.quantile_in_order
 
     def arrange(self, outputs: np.ndarray) -> np.ndarray:
