@@ -50,6 +50,7 @@ class Format:
 
     @property
     def smallest_normal(self) -> float:
+        """The smallest positive number that is not subnormal."""
         return 2.0 ** (1 - self.bias)
 
     @property
