@@ -95,8 +95,7 @@ def _configuration() -> tuple[int, bytes] | None:
 def chosen_folder() -> str:
     """NUMBA_CACHE_DIR, or what the program has told Numba.
 
-    What Numba has from a configuration file is ignored: the file lies in the working directory, which may belong
-    to another user, or be part of a download.
+    Numba's configuration file is ignored: it is in the working directory, perhaps another user's or a download.
     """
     config = sys.modules.get("numba.core.config")
     told = getattr(config, "CACHE_DIR", "")

@@ -40,8 +40,7 @@ __all__ = [
 
 #: Multiplications and additions of a step for each thread, below which a second one mostly waits (about 40 µs).
 OPERATIONS_WORTH_A_THREAD = 3_000_000
-#: Cost of waking a thread and of its answer (about 20 µs), and of starting and joining one (150), in multiples
-#: of OPERATIONS_WORTH_A_THREAD.
+#: Multiples of it: the cost of waking a thread and of its answer (about 20 µs), of starting and joining one (150).
 WAKE, START = 0.4, 3.0
 #: Operations in a tenth of a second on a slow core.
 LONG_OPERATIONS = 1_000_000_000
