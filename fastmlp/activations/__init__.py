@@ -37,7 +37,9 @@ softmax       exp zⱼ / Σ exp z; outputs only       Bridle (1990)
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..common.frozen_params import Range
 from ..common.lookup import look_up
@@ -92,7 +94,7 @@ class NamedActivation(BaseActivation):
         self,
         name: str,
         kernel: Kernel,
-        second_derivative: Callable | None,
+        second_derivative: Callable[..., np.ndarray] | None,
         output_range: Range,
         constants: tuple[float, ...] = (),
         **properties: bool,
@@ -109,7 +111,7 @@ class NamedActivation(BaseActivation):
     def __repr__(self) -> str:
         return f"as_activation({self.name!r})"
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Any, ...]:
         return as_activation, (self.name,)
 
 

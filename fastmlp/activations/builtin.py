@@ -27,12 +27,14 @@ else:
     _smooth = KernelModule("activations.smooth")
 
 
-def of_array(second_derivative: Callable, constants: tuple[float, ...]) -> Callable[[Any], np.ndarray]:
+def of_array(second_derivative: Callable[..., np.ndarray], constants: tuple[float, ...]) -> Callable[[Any], np.ndarray]:
     """Return f″ as a function of an array alone, from a function (z, *constants) of `second_derivatives`."""
     return functools.partial(_second_derivative, second_derivative, constants)
 
 
-def _second_derivative(second_derivative: Callable, constants: tuple[float, ...], z: Any) -> np.ndarray:
+def _second_derivative(
+    second_derivative: Callable[..., np.ndarray], constants: tuple[float, ...], z: Any
+) -> np.ndarray:
     """Compute f″ of an array, float32 if that is, else float64."""
     z = np.asarray(z)
     result = second_derivative(z.astype(np.float64), *constants)
@@ -57,12 +59,12 @@ class ParametricActivation(FrozenParams, BaseActivation):
             second_derivative=of_array(second_derivative, constants),
         )
 
-    def _compute(self) -> tuple[Kernel, tuple[float, ...], Callable, Range]:
+    def _compute(self) -> tuple[Kernel, tuple[float, ...], Callable[..., np.ndarray], Range]:
         """Return the kernel, its constants, f″(z, *constants) and where the outputs lie."""
         raise NotImplementedError  # pragma: no cover
 
-    def __reduce__(self) -> tuple:
-        return type(self), astuple(self)  # type: ignore[call-overload]
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), astuple(self)
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ class LeakyReLU(ParametricActivation):
     slope: Finite = 0.01
     name = "leaky_relu"
 
-    def _compute(self) -> tuple[Kernel, tuple[float, ...], Callable, Range]:
+    def _compute(self) -> tuple[Kernel, tuple[float, ...], Callable[..., np.ndarray], Range]:
         if self.slope == 0:  # 0 · −∞ would be NaN
             return _kernels.relu, (), second_derivatives.zero, NOT_NEGATIVE
         output_range = ANY if self.slope > 0 else NOT_NEGATIVE
@@ -127,7 +129,7 @@ class ELU(ParametricActivation):
     alpha: NotNegative = 1.0
     name = "elu"
 
-    def _compute(self) -> tuple[Kernel, tuple[float, ...], Callable, Range]:
+    def _compute(self) -> tuple[Kernel, tuple[float, ...], Callable[..., np.ndarray], Range]:
         output_range = Range(-self.alpha, brackets="()") if self.alpha else NOT_NEGATIVE
         return _rectifiers.elu, (self.alpha, 1.0, 1.0), second_derivatives.elu, output_range
 
@@ -159,7 +161,7 @@ class CELU(ParametricActivation):
     alpha: Positive = 1.0
     name = "celu"
 
-    def _compute(self) -> tuple[Kernel, tuple[float, ...], Callable, Range]:
+    def _compute(self) -> tuple[Kernel, tuple[float, ...], Callable[..., np.ndarray], Range]:
         constants = self.alpha, 1.0, 1.0 / self.alpha
         return _rectifiers.elu, constants, second_derivatives.elu, Range(-self.alpha, brackets="()")
 
@@ -192,7 +194,7 @@ class SiLU(ParametricActivation):
     beta: Positive = 1.0
     name = "silu"
 
-    def _compute(self) -> tuple[Kernel, tuple[float, ...], Callable, Range]:
+    def _compute(self) -> tuple[Kernel, tuple[float, ...], Callable[..., np.ndarray], Range]:
         lowest = -0.2784645427610738 / self.beta  # at z = −1.2784645… / β
         return _smooth.silu, (self.beta,), second_derivatives.silu, Range(lowest)
 
@@ -225,5 +227,5 @@ class Softplus(ParametricActivation):
     beta: Positive = 1.0
     name = "softplus"
 
-    def _compute(self) -> tuple[Kernel, tuple[float, ...], Callable, Range]:
+    def _compute(self) -> tuple[Kernel, tuple[float, ...], Callable[..., np.ndarray], Range]:
         return _smooth.softplus, (self.beta,), second_derivatives.softplus, POSITIVE

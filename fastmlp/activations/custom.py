@@ -79,10 +79,13 @@ class Activation(BaseActivation):
     (array([0.        , 2.61803399]), array([1.       , 1.4472136]))
     """
 
-    functions: tuple[Callable | None, ...]
+    functions: tuple[Callable[..., float] | None, ...]
 
     def __init__(
-        self, f: Callable, derivative: Callable | None = None, second_derivative: Callable | None = None
+        self,
+        f: Callable[..., float],
+        derivative: Callable[..., float] | None = None,
+        second_derivative: Callable[..., float] | None = None,
     ) -> None:
         if derivative is None:
             raise ValueError(
@@ -93,7 +96,12 @@ class Activation(BaseActivation):
             check_derivative(derivative, second_derivative)
         self._fill(f, derivative, second_derivative)
 
-    def _fill(self, f: Callable, derivative: Callable, second_derivative: Callable | None) -> None:
+    def _fill(
+        self,
+        f: Callable[..., float],
+        derivative: Callable[..., float],
+        second_derivative: Callable[..., float] | None,
+    ) -> None:
         """Compile what belongs to the functions, which have been checked."""
         vars(self)["functions"] = (f, derivative, second_derivative)  # past __setattr__, which refuses
         of_array = second_derivative and functools.partial(_second_result, _kernel_of(derivative, second_derivative))
@@ -112,24 +120,28 @@ class Activation(BaseActivation):
     def __repr__(self) -> str:
         return f"Activation({', '.join(_name(function) for function in self.functions if function)})"
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Any, ...]:
         return _restore, self.functions
 
 
-def _restore(f: Callable, derivative: Callable, second_derivative: Callable | None) -> Activation:
+def _restore(
+    f: Callable[..., float], derivative: Callable[..., float], second_derivative: Callable[..., float] | None
+) -> Activation:
     """Return an activation from a pickle, whose functions were checked when it was created."""
     activation = Activation.__new__(Activation)
     activation._fill(f, derivative, second_derivative)
     return activation
 
 
-def _kernel_of(f: Callable, derivative: Callable) -> Kernel:
+def _kernel_of(f: Callable[..., float], derivative: Callable[..., float]) -> Kernel:
     with loading:  # a fork does not find the compiler half imported
-        from ..kernels.activations import basic as activations
         from ..kernels.custom import activation as custom_activation
         from ..kernels.custom.user_functions import custom_kernel
+        from ..kernels.lowlevel.calls import ACTIVATION_SIGNATURE
 
-        return custom_kernel(custom_activation.activate, activations.SIGNATURE, function=f, derivative_of=derivative)
+        functions = {"function": f, "derivative_of": derivative}
+        made: Kernel = custom_kernel(custom_activation.activate, ACTIVATION_SIGNATURE, **functions)
+        return made
 
 
 def _second_result(kernel: Kernel, z: Any) -> np.ndarray:

@@ -15,7 +15,8 @@ _C = np.sqrt(2 / np.pi)
 
 
 def _clip(z: np.ndarray) -> np.ndarray:
-    return np.clip(z, -_FAR, _FAR)
+    clipped: np.ndarray = np.clip(z, -_FAR, _FAR)
+    return clipped
 
 
 def _logistic(u: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -43,7 +44,8 @@ def tanh(z: np.ndarray) -> np.ndarray:
 def exp(z: np.ndarray) -> np.ndarray:
     """f″ = exp z."""
     with np.errstate(over="ignore"):
-        return np.exp(z)
+        curvature: np.ndarray = np.exp(z)
+    return curvature
 
 
 def elu(z: np.ndarray, alpha: float, scale: float, rate: float) -> np.ndarray:
@@ -59,7 +61,8 @@ def hard_swish(z: np.ndarray) -> np.ndarray:
 def gelu(z: np.ndarray) -> np.ndarray:
     """f″ = φ(z) (2 − z²)."""
     z = _clip(z)
-    return np.exp(-z * z / 2) / np.sqrt(2 * np.pi) * (2 - z * z)
+    curvature: np.ndarray = np.exp(-z * z / 2) / np.sqrt(2 * np.pi) * (2 - z * z)
+    return curvature
 
 
 def gelu_tanh(z: np.ndarray) -> np.ndarray:
@@ -67,14 +70,16 @@ def gelu_tanh(z: np.ndarray) -> np.ndarray:
     z = _clip(z)
     _, first, second = _logistic(2 * _C * (z + 0.044715 * z**3))
     du, ddu = 2 * _C * (1 + 3 * 0.044715 * z**2), 2 * _C * 6 * 0.044715 * z
-    return 2 * du * first + z * (ddu * first + du**2 * second)
+    curvature: np.ndarray = 2 * du * first + z * (ddu * first + du**2 * second)
+    return curvature
 
 
 def silu(z: np.ndarray, beta: float) -> np.ndarray:
     """f″ = 2 β σ′(βz) + β² z σ″(βz)."""
     u = _clip(beta * z)
     _, first, second = _logistic(u)
-    return beta * (2 * first + u * second)
+    curvature: np.ndarray = beta * (2 * first + u * second)
+    return curvature
 
 
 def mish(z: np.ndarray) -> np.ndarray:
@@ -84,7 +89,8 @@ def mish(z: np.ndarray) -> np.ndarray:
     n, g2 = np.where(z < 0, e * (e + 2), 1 + 2 * e), np.where(z < 0, 2.0, 2 * e * e)
     t, rest = n / (n + g2), g2 / (n + g2)  # t and 1 − t, as in the kernel
     s, first, _ = _logistic(z)
-    return rest * (1 + t) * (2 * s + z * (first - 2 * t * s * s))
+    curvature: np.ndarray = rest * (1 + t) * (2 * s + z * (first - 2 * t * s * s))
+    return curvature
 
 
 def softplus(z: np.ndarray, beta: float) -> np.ndarray:
@@ -95,4 +101,5 @@ def softplus(z: np.ndarray, beta: float) -> np.ndarray:
 def softsign(z: np.ndarray) -> np.ndarray:
     """f″ = −2 sign(z) / (1 + |z|)³."""
     with np.errstate(over="ignore"):
-        return -2 * np.sign(z) / (1 + abs(z)) ** 3
+        curvature: np.ndarray = -2 * np.sign(z) / (1 + abs(z)) ** 3
+    return curvature

@@ -45,6 +45,7 @@ class Range:
         return f"{kind} in {self.brackets[0]}{self.low:g}, {self.high:g}{self.brackets[1]}"
 
     def allows(self, value: Any) -> bool:
+        """Return whether the value obeys the rule."""
         if not isinstance(value, Integral if self.whole else Real) or isinstance(value, bool):
             return False
         number = float(value)
@@ -53,6 +54,7 @@ class Range:
         return above and below and math.isfinite(number)
 
     def convert(self, value: Any) -> Any:
+        """Return an allowed value in the type in which it is stored."""
         return int(value) if self.whole else float(value)
 
     def contains(self, other: Range) -> bool:
@@ -76,9 +78,11 @@ class IsBool:
         return "True or False"
 
     def allows(self, value: Any) -> bool:
+        """Return whether the value obeys the rule."""
         return isinstance(value, bool | np.bool_)
 
     def convert(self, value: Any) -> bool:
+        """Return an allowed value in the type in which it is stored."""
         return bool(value)
 
 
@@ -92,10 +96,12 @@ class OfKind:
         return {float: "a number", int: "an integer", str: "a string"}[self.kind]
 
     def allows(self, value: Any) -> bool:
+        """Return whether the value obeys the rule."""
         abstract = {float: Real, int: Integral, str: str}[self.kind]
         return isinstance(value, abstract) and not isinstance(value, bool)
 
     def convert(self, value: Any) -> Any:
+        """Return an allowed value in the type in which it is stored."""
         return self.kind(value)
 
 
@@ -109,9 +115,11 @@ class OrNone:
         return f"None or {self.rule}"
 
     def allows(self, value: Any) -> bool:
+        """Return whether the value obeys the rule."""
         return value is None or self.rule.allows(value)
 
     def convert(self, value: Any) -> Any:
+        """Return an allowed value in the type in which it is stored."""
         return None if value is None else self.rule.convert(value)
 
 
@@ -206,7 +214,7 @@ def _plain_rule(hint: Any) -> Any:
 
 def _hints(kind: Any, name: str) -> list[Any]:
     """Return the field's types in `kind` and its bases, the nearest first."""
-    declared: list[tuple[Field, Any]] = []
+    declared: list[tuple[Field[Any], Any]] = []
     for base in kind.__mro__:
         field = vars(base).get("__dataclass_fields__", {}).get(name)
         if field is None:

@@ -42,7 +42,7 @@ _CONFIGURATION = Path(".numba_config.yaml")
 
 @functools.cache
 def cache_key() -> str:
-    """A hash of what compiled code depends on: sources, versions, processor, flags."""
+    """Return a hash of what compiled code depends on: sources, versions, processor, flags."""
     digest = hashlib.sha256()
     digest.update(source_hash.of_sources())
     described = (
@@ -70,7 +70,7 @@ def _changed_flags() -> list[tuple[str, Any]]:
 
 @functools.cache
 def _flags_of(*_circumstances: Any) -> dict[str, Any]:
-    """What Numba's configuration says that is read anew, by its own loader, in these circumstances."""
+    """Return the flags of Numba's configuration, read anew by its own loader in these circumstances."""
     specification = sys.modules["numba.core.config"].__spec__
     assert specification is not None and specification.loader is not None
     config = importlib.util.module_from_spec(specification)
@@ -80,7 +80,7 @@ def _flags_of(*_circumstances: Any) -> dict[str, Any]:
 
 
 def _configuration() -> tuple[int, bytes] | None:
-    """What Numba finds in the working directory, for the key alone: it may be anybody's file, of any kind and size."""
+    """Return the configuration that Numba finds in the working directory, for the key: a file of any owner and kind."""
     try:
         descriptor = os.open(_CONFIGURATION, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except OSError:
@@ -95,8 +95,7 @@ def _configuration() -> tuple[int, bytes] | None:
 def chosen_folder() -> str:
     """NUMBA_CACHE_DIR, or what the program has told Numba.
 
-    What Numba has from a configuration file is not obeyed: the file lies in the working directory, which may be
-    somebody else's, or have come with a download.
+    Numba's configuration file is ignored: it is in the working directory, perhaps another user's or a download.
     """
     config = sys.modules.get("numba.core.config")
     told = getattr(config, "CACHE_DIR", "")
@@ -129,7 +128,7 @@ def _known_folders() -> list[Path]:
 
 @functools.cache
 def _from_here(path: str) -> Path:
-    """An absolute path, the same for the whole process, wherever its working directory goes."""
+    """Return an absolute path, which stays the same when the process changes its working directory."""
     path = os.path.expanduser(path)
     if path.startswith("~"):
         return Path(path)
@@ -150,7 +149,7 @@ def _base_of(folder: Path | str) -> str:
 
 
 def _trusted(folder: Path | str) -> str:
-    """The folder without links; raises OSError unless nobody else can write it."""
+    """Return the folder's path without links; raise OSError if another user can write it."""
     return trusted_paths.trusted_folder(str(folder), _base_of(folder))
 
 
@@ -163,7 +162,7 @@ def _users_cache() -> Path:
 
 
 def read(name: str) -> Iterator[bytes]:
-    """The whole files of this name, folder by folder; what somebody else could have written is passed over."""
+    """Yield the whole files of this name, folder by folder, without those that another user could have written."""
     for folder in _known_folders():
         try:
             trusted = _trusted(folder)
@@ -176,7 +175,7 @@ def read(name: str) -> Iterator[bytes]:
 
 
 class Turn:
-    """This process's turn to make an entry: a context in which other processes wait for it.
+    """A process's turn to make an entry: a context in which other processes wait for it.
 
     It is entered when no other process makes the entry (any longer), which may therefore be there now.
     """
@@ -213,7 +212,7 @@ class Turn:
         """Keep it for other processes, or say once that it cannot be kept."""
         try:
             if cache_key.__wrapped__() != cache_key():
-                return  # sources or flags have changed since the process began: nobody knows of which this was made
+                return  # sources or flags have changed since the process began: the code may be of either
         except Exception as error:  # nor if they cannot be read: the package has been removed, or no file can be opened
             _warn_uncached(f"the sources and flags they are made from cannot be read: {error}")
             return
@@ -248,7 +247,7 @@ def is_being_made(name: str) -> bool:
 
 
 def _file_mode(folder: str) -> int:
-    """Whoever may read the folder may read what is in it; nobody else writes it."""
+    """Return the mode of a new file: readable by those who can read the folder, writable by its owner alone."""
     return 0o600 | (trusted_paths.readable_mode(os.lstat(folder)) & 0o044)
 
 
@@ -280,7 +279,7 @@ def share() -> None:
 
 
 def kept_in() -> Iterator[tuple[str, str]]:
-    """The folders that hold compiled code, and who can load it."""
+    """Yield the folders that hold compiled code, and who can load it."""
     for folder in map(str, cache_folders()):
         with contextlib.suppress(OSError):
             trusted = _trusted(folder)
@@ -296,6 +295,6 @@ def _warn_uncached(reasons: str) -> None:
     interrupts.check()  # that may be the only reason
     shown_warnings.warn(
         f"fastmlp cannot keep its compiled kernels ({reasons}); they are compiled again in each process. "
-        "Set NUMBA_CACHE_DIR to a folder of your own that nobody else can write.",
+        "Set NUMBA_CACHE_DIR to a folder of your own that no other user can write.",
         RuntimeWarning,
     )

@@ -1,4 +1,4 @@
-"""This processor's features, found without Numba, whose import takes half a second."""
+"""The processor's features, found without Numba, whose import takes half a second."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _WITHOUT_AVX = {"corei7-avx", "core-avx-i", "sandybridge", "ivybridge", "nocona"
 
 
 def _features() -> tuple[str, list[str]]:
-    """The processor's name and features as LLVM calls them, as restricted by NUMBA_CPU_NAME and similar variables."""
+    """Return LLVM's names of the processor and its features, as restricted by NUMBA_CPU_NAME and similar variables."""
     name = os.environ.get("NUMBA_CPU_NAME")
     chosen = os.environ.get("NUMBA_CPU_FEATURES", "" if name and name.lower() == "generic" else None)
     name = name or llvm.get_host_cpu_name()

@@ -5,7 +5,7 @@ holds a lock on its draft, so that others wait; the system releases it if the pr
 is a draft without a lock, which the next process takes over, or removes. Where locks do not work (some network file
 systems, Windows), or their holder does not get on, an entry is made by several: each has a draft of its own.
 
-A draft takes its room on the disk when it is opened: nobody waits for an entry that cannot be kept when it is made.
+A draft reserves its space on the disk when it is opened: no process waits for an entry that cannot be kept in the end.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ except ImportError:  # Windows
 SUFFIX = ".draft"
 #: Of a draft that no lock protects, behind what makes its name its process's own.
 _UNLOCKED = ".unlocked"
-#: Of entries, as `kernels` names them, and of their drafts: what else lies there is somebody's own.
+#: Names of entries, as `kernels` makes them, and of their drafts; other files in the folder are left alone.
 _NAMES = re.compile(
     rf"\w+(\.\w+){{2,3}}(-[0-9a-f]{{12}})?\.o({re.escape(SUFFIX)}|\.[0-9a-f]{{16}}{re.escape(_UNLOCKED)})?"
 )
@@ -68,7 +68,7 @@ class Draft:
         self._open = True
 
     def __del__(self) -> None:
-        """A signal's handler may raise at any line: whoever is left waiting would wait for this process."""
+        """Discard it: a signal's handler may have raised at any line, and other processes would wait for this one."""
         if self._open and self._process == os.getpid():
             self.discard()
 
@@ -126,7 +126,7 @@ class Draft:
 
 
 def begin(folder: str, name: str) -> Draft:
-    """A draft of this name in a trusted folder; waits while another process makes the same.
+    """Open a draft of this name in a trusted folder; wait while another process makes the same.
 
     Raises
     ------
@@ -178,7 +178,7 @@ def remove_dead(folder: str) -> None:
     for entry in filter(is_ours, os.scandir(folder)):
         with contextlib.suppress(OSError):
             if entry.name.endswith(SUFFIX):
-                is_being_made(folder, entry.name.removesuffix(SUFFIX))  # removes it if nobody holds it
+                is_being_made(folder, entry.name.removesuffix(SUFFIX))  # removes it if no process holds it
             elif entry.name.endswith(_UNLOCKED) and _is_old(entry):
                 os.unlink(entry.path)
 
@@ -188,7 +188,7 @@ def _is_old(entry: os.DirEntry[str]) -> bool:
 
 
 def _take(path: str, flags: int = os.O_CREAT) -> Draft | None:
-    """The draft of this path, locked; None if it has been published or removed in between.
+    """Return the draft of this path, locked; None if it has been published or removed in between.
 
     Raises
     ------

@@ -152,7 +152,7 @@ class _Fork(threading.local):
         self.steps, self.taken, self.raised, self.owns = [], [], None, loading._inner._is_owned()
 
     def released(self) -> list[Callable[[], object]]:
-        """The functions that release what is held, the last lock first."""
+        """Return the functions that release what is held, the last lock first."""
         return [step.release for step, taken in zip(self.steps, self.taken, strict=False) if taken][::-1]
 
 

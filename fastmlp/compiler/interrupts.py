@@ -1,14 +1,14 @@
 """What a signal's handler raises while the library waits for something that may fail: it must reach the user.
 
 A handler may raise anything at any line: KeyboardInterrupt, or a TimeoutError of the user's own. Where exceptions are
-expected (a file cannot be read, Numba cannot compile a function, a thread does not start), nobody could tell it from
+expected (a file cannot be read, Numba cannot compile a function, a thread does not start), it would be taken for one of
 these. So the handlers are wrapped for that time, and what they raise is noted; it may be taken for a failure on the
 way, yet it is raised in the end. Handlers run in the main thread alone: elsewhere nothing is wrapped.
 """
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]
+import _signal
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +21,7 @@ _listening: list[Interrupts] = []
 class _Handler:
     """A handler that notes what the user's own raises."""
 
-    def __init__(self, handler: Callable, noted: list[BaseException]) -> None:
+    def __init__(self, handler: Callable[..., Any], noted: list[BaseException]) -> None:
         self.handler, self.noted = handler, noted
 
     def __call__(self, *arguments: Any) -> Any:
@@ -88,7 +88,7 @@ class Interrupts:
 
 
 def noted() -> BaseException | None:
-    """What a handler has raised in one of the contexts that this thread is in."""
+    """Return what a handler has raised in one of the contexts that this thread is in."""
     mine = (each for each in tuple(_listening) if each.thread == threading.get_ident())
     return next((each.noted[-1] for each in mine if each.noted), None)
 

@@ -106,7 +106,7 @@ class Kernel:
         self._source, self.__doc__ = source, source.function.__doc__
 
     def load(self, dtype: Any) -> LoadedCode:
-        """The machine code for elements of type `dtype`, from memory, from the cache or from the compiler."""
+        """Return the machine code for elements of type `dtype`, from memory, from the cache or from the compiler."""
         dtype = np.dtype(dtype)
         if dtype not in self.compiled:
             with _lock:  # one object for all threads: code whose object dies is unloaded
@@ -167,7 +167,7 @@ class Kernel:
         return self.load(dtype).address
 
     def entry(self, dtype: Any) -> Callable[..., None]:
-        """The compiled function for calls from Python: it takes integers (addresses, sizes) and releases the GIL."""
+        """Return the function for calls from Python: it takes integers (addresses, sizes) and releases the GIL."""
         dtype = np.dtype(dtype)
         if dtype not in self._entries:
             code = self.load(dtype)
@@ -234,7 +234,7 @@ def _initialize() -> None:
 
 @functools.cache
 def find(module: str, name: str) -> Kernel:
-    """The package's one kernel of this name."""
+    """Return the package's one kernel of this name."""
     return Kernel(module, name)
 
 

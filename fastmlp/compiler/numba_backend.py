@@ -37,7 +37,7 @@ from numba.core.registry import cpu_target
 
 from .forking import undone
 from .kernel import DOUBLES, INDICES, INTEGERS, KERNELS, POINTER, SIZE, Argument, Kernel, KernelSource, Size, find, pack
-from .python_calls import EXCEPTION, RAISES, NeedsPython, reach, refuse_python
+from .python_calls import EXCEPTION, RAISES, NeedsPythonError, reach, refuse_python
 
 __all__ = [
     "DOUBLES",
@@ -50,7 +50,7 @@ __all__ = [
     "REDUCTION",
     "SIZE",
     "Kernel",
-    "NeedsPython",
+    "NeedsPythonError",
     "build",
     "compile_source",
     "forget_failures",
@@ -99,18 +99,18 @@ def _dispatcher(function: Callable[..., Any], **options: Any) -> Callable[..., A
 
 
 def inline_llvm(function: Callable[..., Any], compiler: type[CompilerBase] = Compiler) -> Callable[..., Any]:
-    """A helper that disappears into its callers: contraction only, division by zero as in IEEE 754."""
+    """Compile a helper that LLVM inlines into its callers: contraction only, division by zero as in IEEE 754."""
     options = {"forceinline": True, "fastmath": ELEMENTWISE, "pipeline_class": compiler, **_FROM_COMPILED_CODE}
     return _dispatcher(function, **options)
 
 
 def inline_reduction(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A helper that disappears into its callers and may add in any order, so that its loop becomes vector code."""
+    """Compile a helper that LLVM inlines and that may add in any order, so that its loop becomes vector code."""
     return _dispatcher(function, forceinline=True, fastmath=REDUCTION, **_FROM_COMPILED_CODE)
 
 
 def inline_ir(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A helper whose code goes into its caller before anything is compiled: for helpers with one or two callers.
+    """Compile a helper whose code Numba inlines before it compiles the caller: for helpers with one or two callers.
 
     The hot loop's helpers took twice as long to compile each by itself, and the tiles would be compiled twice.
     """
@@ -123,7 +123,7 @@ def kernel(*arguments: Any, fastmath: set[str] = ELEMENTWISE) -> Callable[[Calla
 
 
 def make_kernel(source: KernelSource) -> Kernel:
-    """The kernel of this source: one of the package, or a user's."""
+    """Return the kernel of this source: one of the package, or a user's."""
     function = source.function
     if function.__closure__:
         raise ValueError(f"{function.__qualname__} is a closure: a kernel's code must stand in its source alone.")

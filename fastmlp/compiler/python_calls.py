@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 
-class NeedsPython(Exception):
+class NeedsPythonError(Exception):
     """A user's function needs what compiled code must not use: Python's interface, memory, exceptions.
 
     Attributes
@@ -87,7 +87,7 @@ def refuse_python(code: str, entry: str, external_symbols: list[str], checks_bou
 
     Raises
     ------
-    NeedsPython
+    NeedsPythonError
         With the names of what it calls.
     """
     reached = reach(code)(entry)
@@ -97,4 +97,4 @@ def refuse_python(code: str, entry: str, external_symbols: list[str], checks_bou
     if RAISES in reached and any(EXCEPTION in name for name in reached):
         refused.append(RAISES)
     if refused:
-        raise NeedsPython(refused, reached)
+        raise NeedsPythonError(refused, reached)

@@ -20,7 +20,7 @@ _KERNELS = f"{__package__.partition('.')[0]}.kernels"
 
 
 def of_sources() -> bytes:
-    """A digest of all kernels and of the modules that compile them."""
+    """Return a digest of all kernels and of the modules that compile them."""
     digest = hashlib.sha256()
     for name in [*(f"{__package__}.{name}" for name in _OWN), *sorted(modules_below(_KERNELS))]:
         specification = importlib.util.find_spec(name)
@@ -30,7 +30,7 @@ def of_sources() -> bytes:
 
 
 def modules_below(package: str) -> Iterator[str]:
-    """The package's name and those of all modules below it; only packages are imported."""
+    """Yield the package's name and those of all modules below it; only packages are imported."""
     yield package
     specification = importlib.util.find_spec(package)
     assert specification is not None
@@ -42,7 +42,7 @@ def modules_below(package: str) -> Iterator[str]:
 
 
 def _content(specification: ModuleSpec) -> bytes:
-    """The source; the ``.pyc`` file if there is no source; or the code object, from a loader without files."""
+    """Return the source; the ``.pyc`` file if there is no source; or the code object, from a loader without files."""
     loader: Any = specification.loader
     try:
         content: bytes = loader.get_data(specification.origin)

@@ -1,10 +1,10 @@
-"""Folders and files that nobody else can write: machine code is read from such alone, and written to such alone.
+"""Folders and files that no other user can write: machine code is read from these alone, and written to these alone.
 
-Whoever can write a file of machine code, or swap a folder on the way to it, runs code as the user who loads it. So a
-path is followed from the root down, a component at a time, links included, and each must belong to this process's
-effective user or to root and be closed to everybody else's writing. What has passed cannot be swapped by others while
-the next component is looked at. A folder in which others may write is a step on the way only if it is sticky, as
-``/tmp`` is: then nobody can rename what is ours in it. Where there are no owners (Windows), only the kind and the size
+A user who can write a file of machine code, or replace a folder on the way to it, can run code as the user who loads
+it. So a path is followed from the root down, a component at a time, links included. Each must belong to this process's
+effective user or to root and be writable by no other user: then none can replace what has passed while the next
+component is checked. A folder in which others may write is allowed on the way only if it is sticky, as ``/tmp`` is:
+then no other user can rename this user's entries in it. Where there are no owners (Windows), only the kind and the size
 of files are checked.
 """
 
@@ -26,16 +26,16 @@ _passed: dict[tuple[str, int | None, str], str] = {}
 
 
 class UntrustedPathError(OSError):
-    """A path that somebody else could have written, or that leads elsewhere tomorrow."""
+    """A path that another user could have written, or that may lead elsewhere later."""
 
 
 def effective_user() -> int | None:
-    """The number of the user whose rights this process has; None where there are no such numbers."""
+    """Return the number of the user whose rights this process has; None where there are no such numbers."""
     return os.geteuid() if hasattr(os, "geteuid") else None
 
 
 def trusted_folder(path: str, base: str = "/") -> str:
-    """The folder's path without links, checked once a process.
+    """Return the folder's path without links, checked once a process.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def trusted_folder(path: str, base: str = "/") -> str:
     Raises
     ------
     UntrustedPathError
-        If somebody else could have written it, or anything on the way to it; if the path is relative.
+        If another user could have written it, or anything on the way to it; if the path is relative.
     OSError
         If it is not there, or no folder.
     """
@@ -60,24 +60,24 @@ def make_folder(path: str, shared: bool, base: str = "/") -> str:
     """As `trusted_folder`, but made if it is not there, and checked anew: it may have been removed.
 
     New folders are for this user alone (0700) or, if `shared`, as readable as the folder in which each is made,
-    whatever the umask. Nobody else can ever write them. Below a `base` only its owner makes any: of another's they
-    would be in the way of the owner's own.
+    whatever the umask. No other user can write them at any time. Below a `base` only its owner makes any: a folder of
+    another user would keep the owner from making one.
     """
     return _follow(path, base, make=True, shared=shared)
 
 
 def read_file(folder: str, name: str) -> bytes:
-    """The content of a file in a trusted folder.
+    """Return the content of a file in a trusted folder.
 
     Raises
     ------
     OSError
-        If it cannot be read, is no plain file, is too large, or could have been written by somebody else.
+        If it cannot be read, is no plain file, is too large, or could have been written by another user.
     """
     path = os.path.join(folder, name)
     descriptor = os.open(path, os.O_RDONLY | SAFE)
     try:
-        status = os.fstat(descriptor)  # of what is open: nobody can swap it any more
+        status = os.fstat(descriptor)  # of the open file, which cannot be swapped any more
         refuse_foreign_file(path, status)
         if status.st_size > MAX_SIZE:
             raise UntrustedPathError(f"{path} is larger than {MAX_SIZE} bytes")
@@ -91,9 +91,9 @@ def read_file(folder: str, name: str) -> bytes:
 
 
 def refuse_foreign_file(path: str, status: os.stat_result) -> None:
-    """Raise unless it is a plain file that nobody else can write.
+    """Raise unless it is a plain file that no other user can write.
 
-    A file of this user's with a second name may have got the one that is read from somebody else, who could once
+    If a file of this user's has a second name, the one that is read may come from another user, who could once
     write the folder. (Root's may have several: images are stored like that.)
     """
     if not stat.S_ISREG(status.st_mode):
@@ -104,7 +104,7 @@ def refuse_foreign_file(path: str, status: os.stat_result) -> None:
 
 
 def readable_mode(status: os.stat_result) -> int:
-    """The bits of a folder's mode by which others may read it and enter it."""
+    """Return the bits of a folder's mode by which others may read it and enter it."""
     return stat.S_IMODE(status.st_mode) & 0o055
 
 
@@ -174,7 +174,7 @@ def _is_step(status: os.stat_result, begin: os.stat_result | None) -> bool:
 
 
 def _make(path: str, above: os.stat_result, shared: bool, only_by_owner: bool) -> None:
-    """A new folder."""
+    """Make a new folder."""
     if only_by_owner and above.st_uid != effective_user():
         raise UntrustedPathError(f"{path} is for the owner of the folder above to make, user {above.st_uid}")
     with contextlib.suppress(FileExistsError):  # another process was faster: it is checked like any other

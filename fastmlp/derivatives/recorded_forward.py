@@ -59,7 +59,7 @@ class RecordedForward:
         self.inputs.pop()
 
     def loss_delta(self, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Derivative d (Σ wᵢ lossᵢ) / d z of the output layer, (B, O), by the loss's own kernel.
+        """Compute d (Σ wᵢ lossᵢ) / d z of the output layer, (B, O), by the loss's own kernel.
 
         y (B, n_targets) and weights (B,) are in the model's type.
         """
@@ -91,7 +91,7 @@ class RecordedForward:
         return deltas[::-1]
 
     def gradient(self, deltas: list[np.ndarray]) -> np.ndarray:
-        """The derivative with respect to all parameters, summed over the rows, (n_params,), from `pull_back`'s list."""
+        """Compute the gradient of all parameters, summed over the rows, (n_params,), from `pull_back`'s list."""
         layout = self.model.layout
         gradient = np.empty(layout.size, self.model.dtype)
         for d_coef, inp, delta in zip(layout.coefs(gradient), self.inputs, deltas, strict=True):
@@ -102,7 +102,7 @@ class RecordedForward:
 
 
 def through_softmax(a: np.ndarray, d: np.ndarray) -> np.ndarray:
-    """The product of d and the Jacobian of a = softmax(z), row by row; the Jacobian is symmetric."""
+    """Compute the product of d and the Jacobian of a = softmax(z), row by row; the Jacobian is symmetric."""
     product: np.ndarray = a * (d - (a * d).sum(axis=-1, keepdims=True))
     return product
 

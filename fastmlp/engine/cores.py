@@ -57,12 +57,12 @@ def ask_threads(n_jobs: int | None) -> Threads:
 
 
 def most_threads(n_jobs: int | None) -> int:
-    """An upper bound of `count_threads` that takes a microsecond or two."""
+    """Return an upper bound of `count_threads`, in a microsecond or two."""
     return cores_for(-1 if n_jobs is None else n_jobs)
 
 
 def cores_for(n_jobs: int) -> int:
-    """Number of threads for a positive `n_jobs`, or for a negative one, counted back from all cores."""
+    """Return the number of threads for a positive `n_jobs`, or for a negative one, counted back from all cores."""
     if n_jobs == 0:
         raise ValueError(
             "n_jobs=0 has no meaning: None is as many threads as pay, 1 is one thread, 2 two, -1 all cores, "
@@ -83,7 +83,7 @@ def usable_cores() -> int:
 
 
 def free_threads() -> int:
-    """Number of threads of a call without `n_jobs`: of the usable cores, what its environment allows.
+    """Return the number of threads of a call without `n_jobs`: of the usable cores, as many as its environment allows.
 
     - At most what OMP_NUM_THREADS (the first of a list), OMP_THREAD_LIMIT and their like for BLAS libraries allow.
     - At most what the BLAS and OpenMP libraries of the process are set to, by ``threadpoolctl.threadpool_limits`` say.
@@ -111,13 +111,13 @@ def free_threads() -> int:
 
 @functools.cache
 def cgroup_cores() -> int:
-    """The CPU quota of this process's cgroups in cores, rounded up; read once in each process."""
+    """Return the CPU quota of this process's cgroups in cores, rounded up; read once in each process."""
     quotas = [quota for folder in _cgroup_folders() if (quota := _quota(folder)) is not None]
     return max(1, math.ceil(min(quotas))) if quotas else sys.maxsize
 
 
 def _cgroup_folders() -> Iterator[str]:
-    """The folders of this process's cgroups that may limit CPU time, and of their parents; versions 1 and 2."""
+    """Yield the folders of this process's cgroups that may limit CPU time, and of their parents; versions 1 and 2."""
     for line in _read("/proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):
@@ -130,7 +130,7 @@ def _cgroup_folders() -> Iterator[str]:
 
 
 def _quota(folder: str) -> float | None:
-    """Number of cores that a cgroup may use, None for all."""
+    """Return the number of cores that a cgroup may use, None for all."""
     try:
         if text := _read(f"{folder}/cpu.max"):
             quota, period = text.split()
@@ -150,12 +150,12 @@ def _read(path: str) -> str:
 
 
 def _least(variables: tuple[str, ...]) -> int:
-    """The least of the numbers in the environment, or a huge one."""
+    """Return the least of the numbers in the environment, or a huge one."""
     return min((number for name in variables if (number := _number_of(name))), default=sys.maxsize)
 
 
 def _number_of(variable: str) -> int | None:
-    """A positive number in the environment, the first of a list; None for anything else."""
+    """Return a positive number in the environment, the first of a list; None for anything else."""
     text = os.environ.get(variable)
     if not text:
         return None
@@ -171,7 +171,7 @@ def _number_of(variable: str) -> int | None:
 
 @functools.cache
 def _libraries() -> tuple[Any, ...]:
-    """The BLAS and OpenMP libraries that were loaded at the first call, as threadpoolctl finds them."""
+    """Return the BLAS and OpenMP libraries that were loaded at the first call, as threadpoolctl finds them."""
     try:
         import threadpoolctl
 
@@ -181,7 +181,7 @@ def _libraries() -> tuple[Any, ...]:
 
 
 def _joblib_context() -> tuple[int, int]:
-    """The nesting level in joblib's workers, and what an enclosing ``parallel_config(n_jobs=...)`` allows."""
+    """Return the nesting level in joblib's workers, and what an enclosing ``parallel_config(n_jobs=...)`` allows."""
     joblib = sys.modules.get("joblib.parallel")
     context = getattr(joblib, "_backend", None)  # for this thread; without a config there is none
     if joblib is None or (context is not None and not hasattr(context, "config")):
@@ -200,7 +200,7 @@ def _in_worker_process(joblib_says_so: bool) -> bool:
 
 
 def _threads_alike(thread: threading.Thread) -> Iterator[threading.Thread]:
-    """The living threads that run the same function as this one, itself included, such as those of a pool."""
+    """Yield the living threads that run the same function as this one, itself included, such as those of a pool."""
     kind = _function_of(thread)
     for other in threading.enumerate():
         if other is thread or _function_of(other) == kind:

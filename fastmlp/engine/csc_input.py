@@ -17,7 +17,7 @@ WIDEST = 32
 
 
 def rows_to_predict(X: Any, fan_out: int, dtype: Any = None, checked: bool = False) -> Dataset:
-    """Inputs of a prediction: a CSC matrix as `Columns` for a narrow first layer, everything else as `Dataset`.
+    """Return the inputs of a prediction: CSC as `Columns` if the first layer is narrow, everything else as `Dataset`.
 
     Parameters
     ----------
@@ -54,11 +54,11 @@ class Columns(Dataset):
         return X
 
     def matrix(self) -> Any:
-        """The inputs, (n, n_features), on the same memory."""
+        """Return the inputs, (n, n_features), on the same memory."""
         return sp.csc_matrix((self.values, self.indices, self.indptr), (self.n_rows, self.n_features), copy=False)
 
     def as_rows(self) -> Dataset:
-        """The same matrix in CSR, where the order of the indices does not matter."""
+        """Return the same matrix in CSR, where the order of the indices does not matter."""
         return Dataset(self.matrix(), dtype=self.dtype, checked=True)
 
     def ascend(self) -> bool:

@@ -79,17 +79,17 @@ class Dataset:
                 raise ValueError(f"sample_weight must have shape ({self.n_rows},), got {self.sample_weight.shape}.")
 
     def _compress(self, X: Any) -> Any:
-        """A sparse matrix in the format that the kernels read."""
+        """Return a sparse matrix in the format that the kernels read."""
         return X.tocsr()
 
     def matrix(self) -> Any:
-        """The inputs, (n, n_features): the array, or a CSR matrix on the same memory."""
+        """Return the inputs, (n, n_features): the array, or a CSR matrix on the same memory."""
         if self.sparse:
             return sp.csr_matrix((self.values, self.indices, self.indptr), (self.n_rows, self.n_features), copy=False)
         return self.X
 
     def most_entries(self, rows: int) -> int:
-        """The most stored entries that any `rows` rows of a sparse X can have together."""
+        """Return the largest number of stored entries that any `rows` rows of a sparse X can have together."""
         lengths = np.diff(self.indptr)
         if rows < lengths.size:
             lengths = np.partition(lengths, lengths.size - rows)[lengths.size - rows :]

@@ -38,17 +38,17 @@ class Layout:
             self.size += (fan_in + 1) * fan_out
 
     def coefs(self, vector: np.ndarray) -> list[np.ndarray]:
-        """Views of the weight matrices in `vector`."""
+        """Return views of the weight matrices in `vector`."""
         places = zip(self.weight_offsets, self.shapes, strict=True)
         return [vector[at : at + shape[0] * shape[1]].reshape(shape) for at, shape in places]
 
     def intercepts(self, vector: np.ndarray) -> list[np.ndarray]:
-        """Views of the bias vectors in `vector`."""
+        """Return views of the bias vectors in `vector`."""
         places = zip(self.bias_offsets, self.shapes, strict=True)
         return [vector[at : at + fan_out] for at, (_, fan_out) in places]
 
     def blocks(self, vector: np.ndarray) -> list[np.ndarray]:
-        """Views of each layer's weights and, in one more row, its biases: (fan_in + 1, fan_out)."""
+        """Return views of each layer's weights and, in one more row, its biases: (fan_in + 1, fan_out)."""
         places = zip(self.weight_offsets, self.shapes, strict=True)
         return [vector[at : at + (i + 1) * o].reshape(i + 1, o) for at, (i, o) in places]
 

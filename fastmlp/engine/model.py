@@ -79,7 +79,7 @@ class TrainableModel(Model):
         super().__init__(layout, activations, loss, dtype, coefs, intercepts)
 
     def astype(self, dtype: Any) -> TrainableModel:
-        """The same network with parameters of its own, in another type."""
+        """Return the same network with parameters of its own, in another type."""
         converted = TrainableModel(self.layout.layer_sizes, self.activations, self.loss_function, dtype)
         converted.params[...] = self.params
         return converted

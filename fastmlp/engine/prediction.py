@@ -33,7 +33,7 @@ def predict(
     both_classes: bool = False,
     not_finite: np.ndarray | None = None,
 ) -> np.ndarray:
-    """The network's outputs, (n, n_outputs), for all rows or for those in `order`.
+    """Compute the network's outputs, (n, n_outputs), for all rows or for those in `order`.
 
     The bits of a row depend neither on the rows beside it nor on the number of threads. With `both_classes` the one
     output p becomes two, 1 − p and p. `not_finite`, one integer, is overwritten: above zero if a dense row holds an

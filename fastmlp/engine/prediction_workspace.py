@@ -71,7 +71,7 @@ class PredictionWorkspace(Workspace):
             task["input_stride"] = padded(max(in_place[0], packed[0]), dtype)
 
     def _allocate_blocks(self) -> None:
-        """A block of rows: inputs as far as one block of depth reads them; outputs, which only the next layer reads.
+        """Allocate a block of rows: the inputs of one block of depth, and outputs that only the next layer reads.
 
         Every activation writes f′, which a prediction does not read: all of them into the same buffer.
         """
@@ -123,7 +123,7 @@ class PredictionWorkspace(Workspace):
         return before
 
     def count_not_finite(self) -> np.ndarray:
-        """A word, (1,), that each call for outputs overwrites: above zero if a dense row holds an infinity or a NaN."""
+        """Return an integer (1,) that each prediction overwrites: positive if a dense row holds infinity or NaN."""
         self.task["not_finite"] = self.buffer("not finite", 1, np.int64)
         return self.buffers["not finite"]
 

@@ -87,7 +87,7 @@ class SmallBatchEngine:
             self.block_rows = blocking.prediction_rows(layout, self.dtype, self.max_rows)
 
     def predict(self, X: np.ndarray) -> np.ndarray | None:
-        """Outputs for aligned rows of the engine's type; None if a number is not finite."""
+        """Return outputs for aligned rows of the engine's type; None if a number is not finite."""
         self._refresh_copies()
         rows = X.shape[0]
         if rows > self.max_rows:
@@ -101,7 +101,7 @@ class SmallBatchEngine:
         return out if finite else None
 
     def predict_converted(self, X: np.ndarray) -> np.ndarray | None:
-        """Outputs for rows of another type, or misaligned ones; None if a number is not finite.
+        """Return outputs for rows of another type, or misaligned ones; None if a number is not finite.
 
         One thread converts some rows at a time, into memory that stays in the near caches; large layers read many rows
         together.
@@ -126,7 +126,7 @@ class SmallBatchEngine:
         return out if finite else None
 
     def predict_sparse(self, dataset: Dataset) -> np.ndarray:
-        """Outputs for rows in CSR or CSC whose values are finite."""
+        """Return outputs for rows in CSR or CSC whose values are finite."""
         self._refresh_copies()
         prepared = self._take()
         dataset.describe(prepared.workspace.task)
@@ -153,7 +153,7 @@ class SmallBatchEngine:
         return not not_finite[0]
 
     def _take(self) -> _Prepared:
-        """A workspace that no other thread uses now."""
+        """Return a workspace that no other thread uses now."""
         try:
             return self.idle.pop()
         except IndexError:

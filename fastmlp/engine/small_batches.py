@@ -104,14 +104,14 @@ class SmallBatchPredictor:
         return self.feature_names == (None if feature_names is None else feature_names.tolist())
 
     def __call__(self, X: Any) -> np.ndarray | None:
-        """Outputs for rows that were not validated; None if validation would warn or raise."""
+        """Return outputs for rows that were not validated; None if validation would warn or raise."""
         if type(X) is np.ndarray or sp.issparse(X):
             return self.predict(X) if self.feature_names is None else None
         array = self._to_array(X)
         return None if array is None else self.predict(array)
 
     def predict(self, X: Any) -> np.ndarray | None:
-        """Outputs for an array or a sparse matrix, whatever the names of its columns; None as above."""
+        """Return outputs for an array or a sparse matrix, whatever its column names; None as `__call__` does."""
         if X.ndim != 2:
             return None
         rows, columns = X.shape
@@ -156,7 +156,7 @@ class SmallBatchPredictor:
         return array
 
     def _engine(self, dtype: np.dtype, sparse_format: str) -> SmallBatchEngine | None:
-        """The engine for rows of this type; None unless they are real numbers of at most eight bytes."""
+        """Return the engine for rows of this type; None unless they are real numbers of at most eight bytes."""
         key = dtype, sparse_format
         if key not in self.engines:
             self.engines[key] = None

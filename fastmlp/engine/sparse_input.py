@@ -78,7 +78,7 @@ def _check_compressed(X: Any, invalid: str, n_major: int, n_minor: int, minor: s
 
 
 def _check_starts(X: Any, invalid: str, indptr: np.ndarray, n_major: int, stored: int, majors: str) -> None:
-    """The indptr (n_major + 1,) of the compressed formats."""
+    """Check the indptr (n_major + 1,) of the compressed formats."""
     if indptr.dtype.kind not in "iu":
         _refuse(invalid, f"its indptr must hold integers, but is {indptr.dtype}", X)
     whole = indptr.shape == (n_major + 1,) and indptr[0] == 0 and indptr[-1] <= stored

@@ -40,7 +40,7 @@ __all__ = [
 
 #: Multiplications and additions of a step for each thread, below which a second one mostly waits (about 40 µs).
 OPERATIONS_WORTH_A_THREAD = 3_000_000
-#: Cost of waking a thread and of its answer (about 20 µs), and of starting and joining one (150), in the same unit.
+#: Multiples of it: the cost of waking a thread and of its answer (about 20 µs), of starting and joining one (150).
 WAKE, START = 0.4, 3.0
 #: Operations in a tenth of a second on a slow core.
 LONG_OPERATIONS = 1_000_000_000
@@ -61,7 +61,7 @@ def takes_long(network: Model, batch_rows: int) -> bool:
 def useful_threads(
     network: Model, batch_rows: int, n_threads: Threads, rows_a_call: float = math.inf, rows_a_team: float = math.inf
 ) -> int:
-    """Number of threads that pay for steps of `batch_rows` rows, at most `n_threads`.
+    """Return the number of threads that pay for steps of `batch_rows` rows, at most `n_threads`.
 
     Two barriers in each step must cost less than the other threads save. So must waking the threads for a call of
     `rows_a_call` rows, and starting them for `rows_a_team` rows in total: with work W and a cost c for each thread,
@@ -78,7 +78,7 @@ def useful_threads(
 
 
 def useful_for_prediction(network: Model, dataset: Dataset, count: int, n_threads: Threads) -> int:
-    """Number of threads that pay for the outputs of `count` rows, for which they are started and joined."""
+    """Return the number of threads that pay for the outputs of `count` rows, for which they are started and joined."""
     weights = network.layout.size
     if dataset.sparse:  # the first layer multiplies stored values alone
         weights -= (dataset.n_features - dataset.values.size // dataset.n_rows) * network.layout.layer_sizes[1]
@@ -86,7 +86,7 @@ def useful_for_prediction(network: Model, dataset: Dataset, count: int, n_thread
 
 
 def rows_of_one_thread(network: Model) -> int:
-    """The most rows that `useful_for_prediction` leaves to a single thread."""
+    """Return the largest number of rows that `useful_for_prediction` leaves to a single thread."""
     return int(4 * START * OPERATIONS_WORTH_A_THREAD) // (2 * network.layout.size)
 
 
@@ -186,7 +186,7 @@ class Team:
             raise errors[0]
 
     def _take_part(self, work: Callable[[int], None], number: int, errors: list[BaseException]) -> None:
-        """A worker's part; what it raises is handed to the caller."""
+        """Run a worker's part; what it raises is handed to the caller."""
         if self.barrier[CANCELLED // 8]:
             return
         try:

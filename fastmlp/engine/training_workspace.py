@@ -32,7 +32,7 @@ else:
 
 
 def _kind_of(dataset: Dataset) -> dict[str, Any]:
-    """What datasets must have in common so that one workspace is valid for them."""
+    """Return what datasets must have in common so that one workspace is valid for them."""
     return {
         "sparse": dataset.sparse,
         "by_column": dataset.by_column,
@@ -114,7 +114,7 @@ class TrainingWorkspace(Workspace):
     def _choose_blocks(self) -> None:
         """Set how the work is cut to the caches.
 
-        A batch in microbatches belongs to a small network: its gradients know no strips, and no layer counts as large.
+        A batch in microbatches belongs to a small network, in which no layer counts as large.
         """
         task, layers, item = self.task, self.layers, self.dtype.itemsize
         fan_in, fan_out = layers["fan_in"], layers["fan_out"]
@@ -175,7 +175,7 @@ class TrainingWorkspace(Workspace):
                 transpose(int(weight_copy), int(stride), int(weight), fan_out, fan_in, fan_out)
 
     def _allocate_squares(self) -> None:
-        """A buffer for Σ w² of each tile of weights, layer after layer."""
+        """Allocate a buffer for Σ w² of each tile of weights, layer after layer."""
         layers = self.layers
         in_row = -(-layers["fan_out"] // COLUMN_TILE)
         by_row = -(-layers["fan_in"] // ROW_TILE)
@@ -198,7 +198,7 @@ class TrainingWorkspace(Workspace):
         task["microbatch_losses"] = self.buffer("microbatch losses", blocking.MICROBATCHES, np.float64)
 
     def _allocate_scratch(self, thread: int) -> None:
-        """What a thread has for itself."""
+        """Allocate the buffers that each thread has for itself."""
         task, layers = self.tasks[thread], self.layers
         if self.large.any():
             task["packed_inputs"] = self.buffer(f"packed inputs {thread}", (self.batch_rows, blocking.STRIP_ROWS))
@@ -212,7 +212,7 @@ class TrainingWorkspace(Workspace):
             self._allocate_entries(thread, self.dataset.most_entries(self.batch_rows))
 
     def _allocate_entries(self, thread: int, entries: int) -> None:
-        """A buffer for the stored entries of a sparse batch."""
+        """Allocate a buffer for the stored entries of a sparse batch."""
         self.tasks[thread]["entry_rows"] = self.buffer(f"entry rows {thread}", entries, np.int32)
         self.tasks[thread]["entry_values"] = self.buffer(f"entry values {thread}", entries)
 

@@ -85,7 +85,7 @@ class Workspace:
         return address
 
     def _describe_network(self) -> None:
-        """The network's shape and parameters, and the kernels that every pass calls."""
+        """Set the network's shape and parameters, and the kernels that every pass calls."""
         network, task, layout = self.network, self.task, self.network.layout
         task["n_layers"], task["n_outputs"], task["n_params"] = len(layout.shapes), layout.layer_sizes[-1], layout.size
         task["multiply"] = dense.multiply.address(self.dtype)
@@ -114,7 +114,7 @@ class Workspace:
                 layer["activation_constants"] = self._numbers(f"activation constants {number}", activation.constants)
 
     def _allocate_losses(self, loss_rows: int, kernel: Kernel | None = None) -> None:
-        """A batch's targets, a buffer for the losses of `loss_rows` rows, and `kernel` or the loss's own."""
+        """Set a batch's targets, a buffer for the losses of `loss_rows` rows, and `kernel` or the loss's own."""
         task, n_targets, n_outputs = self.task, self.dataset.n_targets, self.network.layout.layer_sizes[-1]
         loss, output = self.network.loss_function, self.network.output_activation
         require_targets(loss, output, n_outputs, self.dataset.y)
@@ -126,7 +126,7 @@ class Workspace:
         task["loss_constants"] = self._numbers("loss constants", loss.constants(output, n_outputs))
 
     def _read_outputs_in_loss(self) -> None:
-        """The output activation comes first and leaves f′ in delta; one that mixes a row's outputs leaves ones there.
+        """Have the output activation applied first; it leaves f′ in delta, or ones if it mixes a row's outputs.
 
         To be called after `_choose_modes`, for a loss that is not fused with the output activation.
         """
@@ -157,5 +157,5 @@ class Workspace:
             self.tasks["batch_size"] = batch_size
 
     def arguments(self, thread: int = 0) -> tuple[int, int]:
-        """The addresses of the records, as every entry kernel takes them."""
+        """Return the addresses of the records, as every entry kernel takes them."""
         return self._tasks_at + thread * TASK.itemsize, self._layers_at

@@ -138,7 +138,7 @@ class BaseMLP(Preparation):
             )
 
     def _report_loss(self, what: str, value: float, when: str, loss: BaseLoss) -> None:
-        """Warn of a loss or score that is not finite although the weights are; once a fit, and training goes on."""
+        """Warn of a loss or score that is not finite although the weights are; once a fit, and training continues."""
         dtype = arithmetic_type(*self.coefs_)
         if isinstance(loss, Loss):
             advice = f"make {loss!r} finite for every output and target."

@@ -401,7 +401,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
             The signed distance of each row, positive for the second of two classes, or one distance for each class.
         """
-        outputs = self._from_one_state(lambda model, X: model._forward(X), X)
+        outputs: np.ndarray = self._from_one_state(lambda model, X: model._forward(X), X)
         return outputs.ravel() if outputs.shape[1] == 1 else outputs
 
     def _encode(self, X: Any, y: Any, incremental: bool, first: bool, classes: Any) -> tuple[Any, np.ndarray]:

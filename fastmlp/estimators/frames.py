@@ -14,16 +14,18 @@ from sklearn.utils.validation import check_X_y, validate_data
 
 
 def validate_rows(estimator: Any, X: Any, y: Any, *, reset: bool, **check_params: Any) -> tuple[Any, Any]:
-    """What scikit-learn's `validate_data` returns and notes on the estimator; it raises what that raises."""
+    """Validate as scikit-learn's `validate_data` does: the same results, attributes of the estimator and errors."""
     values = frame_values(X)
     if values is None:
-        return validate_data(estimator, X, y, reset=reset, **check_params)
+        validated: tuple[Any, Any] = validate_data(estimator, X, y, reset=reset, **check_params)
+        return validated
     validate_data(estimator, X, y, skip_check_array=True, reset=reset)  # names and number of columns
-    return check_X_y(values, y, estimator=estimator, **check_params)
+    checked: tuple[Any, Any] = check_X_y(values, y, estimator=estimator, **check_params)
+    return checked
 
 
 def frame_values(X: Any) -> np.ndarray | None:
-    """The array that a pandas DataFrame holds if all its columns are floats or integers of one type; else None."""
+    """Return a pandas DataFrame's array if all its columns are floats or integers of one type; else None."""
     pandas = sys.modules.get("pandas")
     if pandas is None or type(X) is not getattr(pandas, "DataFrame", None) or not X.shape[1]:
         return None

@@ -122,7 +122,7 @@ def choose_output(
 def resume_output(estimator: BaseMLP, task: str, width: int) -> tuple[int, str | BaseActivation, BaseLoss]:
     """Return number of outputs, output activation and loss for a training that continues.
 
-    The output activation is `out_activation_`. After an edit of it training goes on as in scikit-learn: the delta of
+    The output activation is `out_activation_`. After an edit of it training continues as in scikit-learn: the delta of
     squared errors is a − y, without the activation's derivative, and several classes may use 'logistic', one against
     the rest.
 
@@ -139,8 +139,8 @@ def resume_output(estimator: BaseMLP, task: str, width: int) -> tuple[int, str |
         return choose_output(loss, output, task, width)
     if couples or isinstance(loss, Poisson):
         raise ValueError(
-            f"out_activation_ was set to {name_of(output)!r}, with which training with loss={loss.name!r} cannot go on "
-            f"as in scikit-learn: set it back to {name_of(expected)!r}, or fit again with "
+            f"out_activation_ was set to {name_of(output)!r}, with which training with loss={loss.name!r} cannot "
+            f"continue as in scikit-learn: set it back to {name_of(expected)!r}, or fit again with "
             f"output_activation={name_of(output)!r}, which uses its derivative."
         )
     if loss == SquaredError():

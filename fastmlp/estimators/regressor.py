@@ -364,7 +364,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         -------
         score : float
         """
-        return self._from_one_state(lambda model, X: model._r2(model._forward(X), y, sample_weight), X)
+        score: float = self._from_one_state(lambda model, X: model._r2(model._forward(X), y, sample_weight), X)
+        return score
 
     def _encode(self, X: Any, y: Any, incremental: bool, first: bool, classes: Any) -> tuple[Any, np.ndarray]:
         X, y = validate_rows(

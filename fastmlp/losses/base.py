@@ -91,7 +91,7 @@ class BaseLoss:
         """Return the kernel for this output activation."""
         return self.fused.get(name_of(output)) or self.unfused
 
-    def judging_unit(self, output: str | BaseActivation) -> Kernel:
+    def evaluation_kernel(self, output: str | BaseActivation) -> Kernel:
         """Return the kernel for rows that are only evaluated: the loss of what `arrange` returns."""
         return self.kernel(output)
 
@@ -279,4 +279,5 @@ def second_derivative_times(h: np.ndarray, r: np.ndarray) -> np.ndarray:
     >>> second_derivative_times(np.array([[[2.0, 1.0], [1.0, 3.0]]]), np.array([[1.0, 2.0]]))
     array([[4., 7.]])
     """
-    return h * r if h.ndim == 2 else np.einsum("nij,nj->ni", h, r)
+    product: np.ndarray = h * r if h.ndim == 2 else np.einsum("nij,nj->ni", h, r)
+    return product

@@ -24,24 +24,28 @@ else:
 def logistic(z: np.ndarray) -> np.ndarray:
     """Compute 1 / (1 + exp(−z)), without overflow."""
     e = np.exp(-np.abs(z))
-    return np.where(z > 0, 1, e) / (1 + e)
+    p: np.ndarray = np.where(z > 0, 1, e) / (1 + e)
+    return p
 
 
 def log_softmax(z: np.ndarray) -> np.ndarray:
     """Compute the logarithm of each row's softmax."""
     z = z - z.max(axis=1, keepdims=True)
-    return z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+    log_p: np.ndarray = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+    return log_p
 
 
 def one_hot(target: np.ndarray, n_classes: int) -> np.ndarray:
     """Return class numbers (n, 1) as rows of zeros and a one, (n, n_classes)."""
-    return (target == np.arange(n_classes)).astype(np.float64)
+    hot: np.ndarray = (target == np.arange(n_classes)).astype(np.float64)
+    return hot
 
 
 def clipped(p: np.ndarray) -> np.ndarray:
     """Clip p to [ε, 1 − ε]."""
     epsilon = np.finfo(p.dtype).eps
-    return np.clip(p, epsilon, 1 - epsilon)
+    inside: np.ndarray = np.clip(p, epsilon, 1 - epsilon)
+    return inside
 
 
 @dataclass(frozen=True)
@@ -228,6 +232,9 @@ class Focal(ProbabilityLoss):
 
         def times(r: np.ndarray) -> np.ndarray:
             along = (away * r).sum(axis=1, keepdims=True)
-            return second_derivative * along * away - derivative * a * (r - (a * r).sum(axis=1, keepdims=True))
+            product: np.ndarray = second_derivative * along * away - derivative * a * (
+                r - (a * r).sum(axis=1, keepdims=True)
+            )
+            return product
 
         return derivative * away, times

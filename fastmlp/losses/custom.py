@@ -97,9 +97,9 @@ class Loss(BaseLoss):
     Loss(value, derivative)
     """
 
-    value: Callable
-    derivative: Callable
-    second_derivative: Callable | None = None
+    value: Callable[..., float]
+    derivative: Callable[..., float]
+    second_derivative: Callable[..., float] | None = None
     _made: dict[str, Kernel] = field(default_factory=dict, init=False, repr=False, compare=False)
     name: ClassVar[str] = "Loss"
     natural: ClassVar[dict[str, str]] = {
@@ -123,13 +123,13 @@ class Loss(BaseLoss):
             if "kernel" not in self._made:
                 from ..kernels.custom import loss as custom_loss
                 from ..kernels.custom.user_functions import custom_kernel
-                from ..kernels.losses.canonical import SIGNATURE
+                from ..kernels.lowlevel.calls import LOSS_SIGNATURE
 
                 functions = {"value_of": self.value, "derivative_of": self.derivative}
-                self._made["kernel"] = custom_kernel(custom_loss.loss_of_outputs, SIGNATURE, **functions)
+                self._made["kernel"] = custom_kernel(custom_loss.loss_of_outputs, LOSS_SIGNATURE, **functions)
             return self._made["kernel"]
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (self.value, self.derivative, self.second_derivative)
 
     def _check_numbers(self) -> None:
@@ -152,7 +152,9 @@ class Loss(BaseLoss):
         return f"Loss({', '.join(getattr(function, '__name__', repr(function)) for function in functions)})"
 
 
-def _restore(value: Callable, derivative: Callable, second_derivative: Callable | None) -> Loss:
+def _restore(
+    value: Callable[..., float], derivative: Callable[..., float], second_derivative: Callable[..., float] | None
+) -> Loss:
     """Return a loss from a pickle, whose functions were checked when it was created."""
     loss = Loss.__new__(Loss)
     for name, function in (

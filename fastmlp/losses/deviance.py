@@ -160,7 +160,7 @@ class Tweedie(DevianceLoss):
     name: ClassVar[str] = "tweedie"
 
     @property
-    def _p(self) -> float:  # type: ignore[override]
+    def _p(self) -> float:
         return float(self.power)
 
     @property

@@ -92,14 +92,14 @@ class Quantile(DifferenceLoss):
             f"Quantile(quantiles={self.quantiles!r}{'' if self.crossing is True else f', crossing={self.crossing!r}'})"
         )
 
-    def __setstate__(self, state: dict) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update({"crossing": True, **state})  # pickles from before it could be chosen
 
     @property
     def _each(self) -> tuple[float, ...]:
         return self.quantiles if isinstance(self.quantiles, tuple) else (self.quantiles,)
 
-    def judging_unit(self, output: str | BaseActivation) -> Kernel:
+    def evaluation_kernel(self, output: str | BaseActivation) -> Kernel:
         return self.kernel(output) if self.crossing else _kernels.quantile_in_order
 
     def arrange(self, outputs: np.ndarray) -> np.ndarray:

@@ -63,7 +63,7 @@ class SquaredError(SquareLoss):
         return () if self.is_fused(output) else (self.scale / n_outputs, self.delta_scale)
 
 
-class SquaredErrorByHand(SquaredError):
+class SquaredErrorByHand(SquaredError):  # noqa: N818 - a loss, no exception
     """`SquaredError` behind an output activation that was set by hand in `out_activation_`.
 
     As in scikit-learn, whose backward pass ignores the activation: delta is a − y, without its derivative.

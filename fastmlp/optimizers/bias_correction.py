@@ -12,4 +12,5 @@ def last_step(beta: float) -> float:
 
 def power(beta: float, t: np.ndarray) -> np.ndarray:
     """Compute βᵗ, to be subtracted from 1; t is limited to `last_step`, as subnormal powers are slow."""
-    return beta ** np.minimum(t, last_step(beta))
+    powers: np.ndarray = beta ** np.minimum(t, last_step(beta))
+    return powers

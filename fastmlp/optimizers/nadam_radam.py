@@ -70,12 +70,15 @@ class NAdam(Adam):
         return in_columns(eta * mu_next / (1.0 - product * mu_next), eta * (1.0 - mu) / (1.0 - product))
 
     def _momentum(self, t: np.ndarray) -> np.ndarray:
-        return self.beta_1 * (1.0 - 0.5 * 0.96 ** (t * self.momentum_decay))
+        momentum: np.ndarray = self.beta_1 * (1.0 - 0.5 * 0.96 ** (t * self.momentum_decay))
+        return momentum
 
     def _product(self, t: np.ndarray) -> np.ndarray:
         """Return M(t), of as many factors as make a difference: each is at most β₁."""
         factors = int(min(last_step(self.beta_1), t.max(initial=1)))
-        return np.cumprod(self._momentum(np.arange(1.0, factors + 1.0)))[np.minimum(t, factors).astype(int) - 1]
+        products = np.cumprod(self._momentum(np.arange(1.0, factors + 1.0)))
+        product: np.ndarray = products[np.minimum(t, factors).astype(int) - 1]
+        return product
 
 
 @dataclass(frozen=True)

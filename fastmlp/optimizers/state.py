@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -59,7 +59,7 @@ class RunningOptimizer:
         self.state: np.ndarray | None = None
         self.mean_shrinkage = 0.0
 
-    def __setstate__(self, state: dict) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
         self.mean_shrinkage = 0.0  # pickles of version 1.0 have none
         self.__dict__.update(state)
 

@@ -35,7 +35,8 @@ class StepDecay(Schedule):
     factor: Positive = 0.1
 
     def at(self, t: np.ndarray) -> np.ndarray:
-        return self.learning_rate * self.factor ** np.floor_divide(t, self.every)
+        rates: np.ndarray = self.learning_rate * self.factor ** np.floor_divide(t, self.every)
+        return rates
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,8 @@ class Polynomial(Schedule):
 
     def at(self, t: np.ndarray) -> np.ndarray:
         left = 1.0 - np.minimum(t, self.steps) / self.steps
-        return self.final + (self.learning_rate - self.final) * left**self.power
+        rates: np.ndarray = self.final + (self.learning_rate - self.final) * left**self.power
+        return rates
 
 
 @dataclass(frozen=True)

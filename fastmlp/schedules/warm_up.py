@@ -45,7 +45,8 @@ class WarmUp(Schedule):
 
     def at(self, t: np.ndarray) -> np.ndarray:
         share = np.minimum((t + 1.0) / (self.steps + 1.0), 1.0)
-        return share * as_schedule(self.schedule).at(np.maximum(t - self.steps, 0.0))
+        rates: np.ndarray = share * as_schedule(self.schedule).at(np.maximum(t - self.steps, 0.0))
+        return rates
 
     def after_epoch(self, rows_seen: int) -> Schedule:
         behind = as_schedule(self.schedule)

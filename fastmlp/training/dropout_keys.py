@@ -40,7 +40,7 @@ class DropoutKeys:
         return cls(int(random_state.randint(2**63 - 1, dtype=np.int64)))
 
     def keys(self, steps: int, n_layers: int) -> np.ndarray:
-        """A key of 64 bits for each layer of the next `steps` steps, (steps, n_layers) in int64."""
+        """Return a key of 64 bits for each layer of the next `steps` steps, (steps, n_layers) in int64."""
         steps_made = np.arange(self.step, self.step + steps, dtype=np.uint64)
         key = _mix(np.array([self.seed], np.uint64))
         key = _mix(key + steps_made)

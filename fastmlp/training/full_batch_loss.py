@@ -55,12 +55,12 @@ class FullBatch:
         self.scratch = np.empty(min(PASS, network.layout.size), network.dtype)
 
     def __call__(self, params: np.ndarray) -> tuple[float, np.ndarray]:
-        """The loss and the gradient at `params`, which are copied into the network."""
+        """Return the loss and the gradient at `params`, which are copied into the network."""
         gradient = np.empty_like(self.gradient)
         return self.evaluate(params, gradient), gradient
 
     def evaluate(self, params: np.ndarray, out: np.ndarray) -> float:
-        """The loss at `params`, which are copied into the network; out (n_params,) is overwritten with the gradient."""
+        """Return the loss at `params`, copied into the network; out (n_params,) is overwritten with the gradient."""
         network, task = self.network, self.workspace.task
         network.params[...] = params
         self.workspace.refresh_weight_copies()

@@ -123,8 +123,8 @@ class DampedSteps:
         """Make one step that lowers the loss, raising the damping until there is one; or say why there is none."""
         model, total = self.objective.model, self.objective.total
         params = model.params.copy()
-        matrix, slope = self._normal_equations()
-        if not np.abs(slope).max() > self.tol * total:
+        matrix, gradient = self._normal_equations()
+        if not np.abs(gradient).max() > self.tol * total:
             return f"The gradient's largest entry is at most {self.tol:g}."
         diagonal = matrix.diagonal().copy()
         largest = float(diagonal.max())
@@ -132,9 +132,9 @@ class DampedSteps:
         growth = 2.0
         while self.damping <= LARGEST_DAMPING * largest:
             np.fill_diagonal(matrix, diagonal + self.damping)
-            _, step, failed = scipy.linalg.lapack.dposv(matrix, -slope)
+            _, step, failed = scipy.linalg.lapack.dposv(matrix, -gradient)
             if not failed:
-                promised = 0.5 * float(step @ (self.damping * step - slope)) / total
+                promised = 0.5 * float(step @ (self.damping * step - gradient)) / total
                 model.params[...] = params + step
                 traces, loss = self._evaluate()
                 ratio = (self.loss - loss) / promised
@@ -148,7 +148,7 @@ class DampedSteps:
         return "No step lowers the loss any more."
 
     def _evaluate(self) -> tuple[list[RecordedForward], float]:
-        """A forward pass over all rows at the model's parameters, and the loss."""
+        """Run a forward pass over all rows at the model's parameters, and compute the loss."""
         objective, total = self.objective, 0.0
         traces = [RecordedForward(objective.model, objective.X[chunk]) for chunk in self.chunks]
         for trace, chunk in zip(traces, self.chunks, strict=True):
@@ -163,13 +163,13 @@ class DampedSteps:
 
     def _normal_equations(self) -> tuple[np.ndarray, np.ndarray]:
         """JᵀJ and Jᵀr with the penalty's part, (n_params, n_params) and (n_params,)."""
-        matrix, slope = np.diag(self.penalty), self.penalty * self.objective.model.params
+        matrix, gradient = np.diag(self.penalty), self.penalty * self.objective.model.params
         for trace, chunk in zip(self.traces, self.chunks, strict=True):
             transposed = residual_jacobian(trace, self.roots[chunk])
             matrix += transposed @ transposed.T
-            slope += transposed @ self._residuals(trace, chunk)
+            gradient += transposed @ self._residuals(trace, chunk)
         self.jacobians += 1
-        return matrix, slope
+        return matrix, gradient
 
 
 def residual_jacobian(trace: RecordedForward, scale: np.ndarray) -> np.ndarray:

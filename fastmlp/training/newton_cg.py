@@ -143,6 +143,6 @@ class TrustRegion:
 
 
 def _to_boundary(step: np.ndarray, direction: np.ndarray, radius: float) -> float:
-    """The positive root τ of ‖step + τ direction‖ = radius."""
+    """Return the positive root τ of ‖step + τ direction‖ = radius."""
     a, b, c = float(direction @ direction), float(step @ direction), float(step @ step) - radius**2
     return float((-b + np.sqrt(b * b - a * c)) / a)

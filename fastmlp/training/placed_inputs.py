@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 else:
     dense = KernelModule("linalg.dense")
 
-#: Inputs in another order are copied once if they have at most so many bytes; beyond, gathered for each evaluation.
+#: Maximum bytes of inputs in another order that are copied once; larger ones are gathered for each evaluation.
 COPY_BYTES = 1 << 30
-#: Rows so many bytes apart fall into a few sets of the caches: they are gathered, and padded.
+#: Rows at multiples of this number of bytes fall into a few sets of the caches: they are gathered, and padded.
 CROWDED = 1 << 10
 
 
@@ -38,7 +38,8 @@ def place_inputs(workspace: TrainingWorkspace, chunk: int) -> np.ndarray | None:
     dataset, tasks = workspace.dataset, workspace.tasks
     if dataset.sparse:
         return None
-    X, last = dataset.X, (dataset.n_rows - 1) // chunk * chunk
+    X: np.ndarray = dataset.X
+    last = (dataset.n_rows - 1) // chunk * chunk
     left = dataset.n_rows - last
     if last and (left < -chunk % ROW_TILE or left * dataset.n_features < ROW_TILE):
         return None  # tiles of the last but one chunk would read beyond X
@@ -69,7 +70,7 @@ def _lie_in_order(X: np.ndarray) -> bool:
 
 
 def _in_order(X: np.ndarray) -> np.ndarray:
-    """A copy in C order, (n, n_features), whose rows begin on cache lines."""
+    """Return a copy in C order, (n, n_features), whose rows begin on cache lines."""
     n_rows, n_features = X.shape
     copy = aligned((n_rows, padded(n_features, X.dtype)), X.dtype)[:, :n_features]
     item = X.itemsize

@@ -60,7 +60,7 @@ class Objective:
         return 0.5 * self.l2 / self.total * sum(float(np.vdot(coef, coef)) for coef in self.model.coefs)
 
     def reported(self, loss: float) -> float:
-        """The loss as the network's own loss function defines it."""
+        """Return the loss as the network's own loss function defines it."""
         return loss if self.parts == 1 else (loss - self.penalty()) / self.parts + self.penalty()
 
 

@@ -1,4 +1,4 @@
-"""Which way the full-batch gradient of the first layer goes on CSR input."""
+"""Choice of the algorithm for the full-batch gradient of the first layer on CSR input."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 else:
     _kernels = KernelModule("loop.scatter")
 
-#: The chunk's gradient that rows are scattered into has at most so many bytes: it stays in the second cache.
+#: Maximum bytes of the chunk's gradient that rows are scattered into: it stays in the second-level cache.
 SCATTERED_BYTES = 1 << 20
 #: Outputs of a first layer whose entries are scattered, whatever its features.
 WIDEST = 32

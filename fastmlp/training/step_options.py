@@ -87,13 +87,13 @@ class StepOptions:
         tasks["rule_hyperparameters"] = tasks["hyperparameters"]
 
     def _copy_hyperparameters(self, thread: int, hyperparameters: np.ndarray) -> int:
-        """The address of a thread's copy."""
+        """Copy the hyperparameters for a thread; return the copy's address."""
         address = self.workspace.buffer(f"hyper {thread}", hyperparameters.shape, np.float64)
         self.workspace.buffers[f"hyper {thread}"][...] = hyperparameters
         return address
 
     def _store_penalty(self, regularization: Regularization) -> None:
-        """What L1 adds to the loss."""
+        """Set what the kernels need to add the L1 penalty to the loss."""
         if regularization.l1:
             tiles = sum(-(-fan_in * fan_out // FLAT_TILE) for fan_in, fan_out in self.layout.shapes)
             self.tasks["l1"], self.tasks["n_magnitudes"] = regularization.l1, tiles
@@ -101,7 +101,7 @@ class StepOptions:
             self.tasks["store_magnitudes"] = penalties.store_magnitudes.address(self.dtype)
 
     def _clip_by_value(self, largest: float) -> None:
-        """A rule in front of the one that phase two calls, and its numbers in front of that rule's."""
+        """Put a rule in front of the one that phase two calls, and its numbers in front of that rule's."""
         hyperparameters = np.zeros((2, 2, N_HYPERPARAMETERS))
         hyperparameters[0, :, LARGEST] = largest
         hyperparameters.view(np.int64)[0, :, RULE] = self.tasks["update"][0]
@@ -113,7 +113,7 @@ class StepOptions:
         self.tasks["update"] = penalties.clip_by_value.address(self.dtype)
 
     def _shrink(self) -> Kernel:
-        """The phase in which L1 shrinks the weights, and what it calls."""
+        """Set what the phase calls in which L1 shrinks the weights; return that phase."""
         shrinking = self.optimizer.settings.shrinking
         if shrinking.kernel is not None:
             self.tasks["shrink"] = shrinking.kernel.address(self.dtype)

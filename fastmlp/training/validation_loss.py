@@ -45,7 +45,7 @@ class ValidationLoss:
         self.per_part = -(-order.size // self.parts)
         order = np.require(order, np.int64, ["C", "A"])
         block_rows = min(blocking.BLOCK_ROWS, self.per_part)
-        kernel = network.loss_function.judging_unit(network.output_activation)
+        kernel = network.loss_function.evaluation_kernel(network.output_activation)
         self.workspaces = [LossWorkspace(network, dataset, block_rows, order, kernel=kernel) for _ in range(self.parts)]
         self.block_rows = int(self.workspaces[0].task["block_rows"])
         self.losses = np.zeros((order.size, dataset.n_targets))
@@ -54,7 +54,7 @@ class ValidationLoss:
         self.entry = _kernels.store_losses.entry(network.dtype)
 
     def __call__(self) -> float:
-        """The loss now; infinite or NaN if the losses of the rows add up to that."""
+        """Compute the current loss; infinite or NaN if the losses of the rows add up to that."""
         losses, dtype_ptr = self.losses.ctypes.data, self.workspaces[0].buffers["targets"].ctypes.data
 
         def blocks(start: int, stop: int) -> None:

@@ -82,8 +82,8 @@ def assert_usable(model, options):
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, TimeoutError, GeneratorExit])
 @pytest.mark.parametrize("step", ["submit", "join"])
 def test_any_exception_while_waiting_for_workers_leaves_no_thread(step, error, monkeypatch):
-    """Three times, as by a handler of a timer's signals: nobody goes on while a helper works."""
-    team, begun, run_global_phases, working, n_raised = Team(2), threading.Event(), threading.Event(), [], 0
+    """Three times, as by a handler of a timer's signals: the call does not end while a worker runs."""
+    team, begun, released, working, n_raised = Team(2), threading.Event(), threading.Event(), [], 0
     do = getattr(Worker, step)
 
     def failing(worker, *arguments):
@@ -91,7 +91,7 @@ def test_any_exception_while_waiting_for_workers_leaves_no_thread(step, error, m
         if working and n_raised < 3:
             n_raised += 1
             if n_raised == 3:
-                run_global_phases.set()
+                released.set()
             raise error
         return do(worker, *arguments)
 
@@ -101,7 +101,7 @@ def test_any_exception_while_waiting_for_workers_leaves_no_thread(step, error, m
             raise ZeroDivisionError
         working.append(number)
         begun.set()
-        run_global_phases.wait()
+        released.wait()
         working.clear()
 
     monkeypatch.setattr(Worker, step, failing)
@@ -111,7 +111,7 @@ def test_any_exception_while_waiting_for_workers_leaves_no_thread(step, error, m
         assert not working
         assert n_raised == 3
     finally:
-        run_global_phases.set()
+        released.set()
 
 
 # A thread that cannot be started

@@ -173,7 +173,7 @@ def test_edited_output_activation_with_another_gradient_is_refused(loss, output)
     model = MLPRegressor(loss, hidden_layer_sizes=(5,), random_state=0).partial_fit(X, y)
     before = model.coefs_[0].copy()
     model.out_activation_ = output
-    message = f"out_activation_ was set to '{output}', with which training with loss='{loss}' cannot go on"
+    message = f"out_activation_ was set to '{output}', with which training with loss='{loss}' cannot continue"
     with pytest.raises(ValueError, match=message):
         model.partial_fit(X, y)
     assert np.array_equal(model.coefs_[0], before)

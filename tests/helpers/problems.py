@@ -88,7 +88,7 @@ def lanes(dtype):
     return host.VECTOR_BITS // (8 * np.dtype(dtype).itemsize)
 
 
-def assert_twins_are_current(workspace):
+def assert_weight_copies_are_current(workspace):
     """Transposed weights, and panels, have followed every update."""
     width = lanes(workspace.dtype)
     for number, coef in enumerate(workspace.network.coefs):

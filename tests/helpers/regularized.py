@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 from helpers.guarded import assert_lines_are_zero
 from helpers.guarded_rows import GuardedRows, assert_nothing_written_beside, take_step
-from helpers.problems import assert_twins_are_current
+from helpers.problems import assert_weight_copies_are_current
 from oracles import reference_regularization as plain
 from oracles.reference_optimizers import CASES, FALLING, RATE, threshold
 
@@ -110,7 +110,7 @@ def check_training(problem, constants, optimizer="momentum", batch_size=16, thre
     assert_nothing_written_beside(network, epoch.workspace)
     assert_lines_are_zero(epoch.team.barrier)
     guarded.assert_untouched()
-    assert_twins_are_current(epoch.workspace)
+    assert_weight_copies_are_current(epoch.workspace)
     return epoch
 
 

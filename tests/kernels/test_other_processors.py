@@ -55,7 +55,7 @@ def loops(text):
 
 
 @pytest.mark.parametrize("name", PROCESSORS)
-class TestEveryUnit:
+class TestEveryKernel:
     def test_is_there(self, folders, name):
         for kernel in all_kernels():
             if name == "x86" and kernel.__name__ not in ARITHMETIC:

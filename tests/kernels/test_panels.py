@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers import knobs
 from helpers.guarded import Guarded, call
-from helpers.problems import assert_twins_are_current, lanes
+from helpers.problems import assert_weight_copies_are_current, lanes
 from oracles import reference
 from sklearn.exceptions import ConvergenceWarning
 
@@ -69,7 +69,7 @@ def test_steps_update_panels(dtype, threads, regularization, large):
     assert not np.array_equal(before, network.params)
     assert epoch.team.size == threads
     assert list(workspace.layers["panels"] != 0) == [True, True, False]
-    assert_twins_are_current(workspace)
+    assert_weight_copies_are_current(workspace)
 
 
 @pytest.mark.parametrize("options", [

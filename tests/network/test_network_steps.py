@@ -11,7 +11,7 @@ import pytest
 from helpers import knobs
 from helpers.guarded import Guarded, assert_lines_are_zero
 from helpers.guarded_rows import GuardedRows, assert_nothing_written_beside, take_step
-from helpers.problems import HIDDEN, TASKS, assert_twins_are_current, make_problem
+from helpers.problems import HIDDEN, TASKS, assert_weight_copies_are_current, make_problem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import reference
@@ -78,7 +78,7 @@ def check_training(problem, rule, batch_size, l2=0.05, threads=1):
     assert_lines_are_zero(epoch.team.barrier)
     guarded.assert_untouched()
     guarded_order.assert_untouched()
-    assert_twins_are_current(epoch.workspace)
+    assert_weight_copies_are_current(epoch.workspace)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

@@ -52,7 +52,7 @@ class Watch:
         return _first_line(first) + _shown(name, place)
 
     def reason_for_python(self, error):
-        """What to say of a `NeedsPython`."""
+        """What to say of a `NeedsPythonError`."""
         searched = set(error.symbols)
         if RAISES in searched:
             searched |= {name for name in error.names if EXCEPTION in name}

@@ -55,7 +55,7 @@ class _Adapt(FunctionPass):
         gets = [get for block in function.blocks.values() for get in block.find_exprs("getitem")]
         indices = {get.index.name for get in gets}  # of a tuple of several types Numba must see which
         for block in function.blocks.values():
-            if isinstance(block.terminator, ir.Raise):  # nobody would hear it
+            if isinstance(block.terminator, ir.Raise):  # it would be lost: no caller sees it
                 raise UnsupportedError("raise and assert have no place in it", block.terminator.loc)
             for line in block.find_insts(ir.Assign):
                 found = self._value(function, line.value, state.args)

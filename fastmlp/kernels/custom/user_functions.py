@@ -32,7 +32,7 @@ from numba.core.types import WrapperAddressProtocol
 
 from ...compiler import interrupts
 from ...compiler.kernel import Kernel, KernelSource
-from ...compiler.numba_backend import ELEMENTWISE, NeedsPython, forget_failures, inline_llvm
+from ...compiler.numba_backend import ELEMENTWISE, NeedsPythonError, forget_failures, inline_llvm
 from .blame import Watch
 from .compiler import READ, UserCompiler
 from .replacements import FUNCTIONS, package_name
@@ -124,7 +124,7 @@ class _Reading:
 
 
 def _frozen(value):
-    """The same array, or tuple with arrays in it, that nobody changes; refuses functions known by address alone."""
+    """Return arrays, and tuples of them, as read-only copies; refuse functions that are known by address alone."""
     foreign = ctypes._CFuncPtr, getattr(sys.modules.get("_cffi_backend"), "CData", ()), WrapperAddressProtocol
     if isinstance(value, foreign):
         what = "a function that is known by its address alone may ask for Python"
@@ -180,7 +180,7 @@ def _describe_code(code):
     return code.co_code, code.co_exceptiontable, constants, counts, names
 
 
-class OwnUnit(Kernel):
+class CustomKernel(Kernel):
     """A kernel with a user's functions in it: what Numba says about them becomes a ValueError."""
 
     def __init__(self, function, arguments, functions, identity):
@@ -201,7 +201,7 @@ class OwnUnit(Kernel):
                     if b".numba.unresolved" not in content.partition(b"\n")[0]:
                         return content
                     reason = "functions that call one another in a circle have no place in it"
-                except NeedsPython as error:
+                except NeedsPythonError as error:
                     reason = self.watch.reason_for_python(error)
                 except Exception as error:  # whatever Numba says of it, or stumbles over
                     if passing := interrupts.noted() or _passing(error):
@@ -215,7 +215,7 @@ class OwnUnit(Kernel):
 def _passing(error):
     """What an error comes from that says nothing of the functions; None otherwise.
 
-    No memory, a deep stack, files; and what neither Python nor Numba raises of itself: somebody has interrupted it.
+    No memory, a deep stack, files; and what neither Python nor Numba raises by itself, such as an interrupt.
     """
     while error is not None and not (
         isinstance(error, MemoryError | RecursionError | OSError)
@@ -225,8 +225,8 @@ def _passing(error):
     return error
 
 
-#: By identity: whoever makes the same activation again, as copies and pickles do, gets the same compiled code.
-_units: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
+#: By identity: an activation that is made again, as by a copy or a pickle, gets the same compiled code.
+_custom_kernels: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
 
 
 def custom_kernel(kernel, arguments, **functions):
@@ -243,7 +243,7 @@ def custom_kernel(kernel, arguments, **functions):
 
     Returns
     -------
-    OwnUnit
+    CustomKernel
         The same one as long as it lives, if functions and numbers are the same.
     """
     reading = _Reading()
@@ -252,9 +252,9 @@ def custom_kernel(kernel, arguments, **functions):
     described = repr((kernel.__module__, kernel.__qualname__, reading.description))
     identity = hashlib.sha256(described.encode()).hexdigest()
     if not reading.complete:
-        return OwnUnit(filled, arguments, tuple(functions.values()), None)
+        return CustomKernel(filled, arguments, tuple(functions.values()), None)
     key = identity, reading.in_files
-    if (kernel := _units.get(key)) is None:
+    if (kernel := _custom_kernels.get(key)) is None:
         kept = identity if reading.in_files else None
-        kernel = _units[key] = OwnUnit(filled, arguments, tuple(functions.values()), kept)
+        kernel = _custom_kernels[key] = CustomKernel(filled, arguments, tuple(functions.values()), kept)
     return kernel

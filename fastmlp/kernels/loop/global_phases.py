@@ -84,7 +84,7 @@ def store_norm(task_record, layer_records, dtype_ptr):
 
 @kernel(*PHASE_SIGNATURE)
 def apply_gradient(task_record, layer_records, dtype_ptr):
-    """This thread's parameters and moments are updated with the gradient times min(1, clip_norm / ‖gradient‖).
+    """A thread's parameters and moments are updated with the gradient times min(1, clip_norm / ‖gradient‖).
 
     A NaN in the gradient makes the parameters NaN. In rule_hyperparameters, the rates, L2 and SCALE are overwritten:
     `gradient` already includes the L2 and SCALE of phase two. shrinkage is multiplied by the same factor as the
@@ -131,7 +131,7 @@ def apply_to(task, params, offset, first, n, row, dtype_ptr):
 
 @kernel(*PHASE_SIGNATURE)
 def limit_columns(task_record, layer_records, dtype_ptr):
-    """This thread's columns of each layer's weights (I, O) are scaled to the norm max_norm if theirs is larger.
+    """A thread's columns of each layer's weights (I, O) are scaled to the norm max_norm if theirs is larger.
 
     column_sums (COLUMN_TILE,) is overwritten.
     """

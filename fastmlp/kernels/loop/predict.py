@@ -55,7 +55,7 @@ def predict_few(task_record, layer_records, x_array, out_array, dtype_ptr):
 
 @inline_ir
 def count_up(order, start, rows):
-    """order (rows,) is overwritten with start, start + 1, …"""
+    """order (rows,) is overwritten with start, start + 1, and so on."""
     which = carray(order, rows)
     for i in range(rows):
         which[i] = start + i

@@ -126,7 +126,7 @@ def refresh_weight_copies(task_record, layer_records, number, first, count, colu
 
 @inline_ir
 def update_biases(task_record, layer_records, number, rows, dtype_ptr):
-    """This thread's biases of a layer and their moments are updated; d_tile is overwritten."""
+    """A thread's biases of a layer and their moments are updated; d_tile is overwritten."""
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
     column, stop = thread_range(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)

@@ -15,7 +15,7 @@ from ..lowlevel.records import OVERWRITE
 
 @inline_ir
 def sort_batch(task, order, rows, first, stop, dtype_ptr):
-    """This thread's feature_starts, entry_rows and entry_values are overwritten: see `sort_by_feature`.
+    """A thread's feature_starts, entry_rows and entry_values are overwritten: see `sort_by_feature`.
 
     The entries are those of features first … stop in the rows order (rows,) of sparse X.
     """

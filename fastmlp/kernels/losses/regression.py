@@ -114,7 +114,7 @@ def quantile(z, delta, target, weight, loss, rows, columns, n_targets, constants
 def quantile_in_order(z, delta, target, weight, loss, rows, columns, n_targets, constants):
     """The loss of outputs that are sorted first: a target's own, ascending, stay in z; delta is not written.
 
-    Losses, target and settings as `quantile` has them. A NaN stays where it is, and makes a loss of NaN.
+    Losses, target and constants are as in `quantile`. A NaN stays where it is, and makes a loss of NaN.
     """
     each = columns // n_targets
     a, y = carray(z, rows * columns), carray(target, rows * n_targets)

@@ -96,8 +96,8 @@ _TASK_FIELDS = [
     # (else 0); whether one output becomes two, 1 − p and p; where numbers that are not finite are counted (0: nowhere);
     # a kernel. Writer: engine.prediction_workspace.PredictionWorkspace.
     ("block_order", "i8"), ("input_rows", "i8"), ("both_classes", "i8"), ("not_finite", "i8"), ("predict_rows", "i8"),
-    # Large layers (see `blocks`): a buffer for a strip of weights in panels, its columns, a kernel; from how many rows
-    # on. Writer: PredictionWorkspace._choose_depths; of copy_panels, TrainingWorkspace as well.
+    # Large layers (see `blocks`): a buffer for some columns of the weights in panels, how many, a kernel; from how many
+    # rows on. Writer: PredictionWorkspace._choose_depths; of copy_panels, TrainingWorkspace as well.
     ("packed", "i8"), ("strip_columns", "i8"), ("copy_panels", "i8"), ("pack_rows", "i8"),
     # CSC input (see `csc`): the first layer's products of a group of rows, their stride, maximum number of rows; the
     # columns of a tile; the group's first row and the one after its last; the one after the last of all; where each

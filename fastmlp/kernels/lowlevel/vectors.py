@@ -51,6 +51,7 @@ class Vectors:
         return b.icmp_signed("<", ir.Constant(width, list(range(self.count))), splat)
 
     def load(self, pointer, offset, mask=None):
+        """Return the vector that begins `offset` elements behind the pointer, zero where the mask is false."""
         at = self._at(pointer, offset)
         if mask is None:
             return self.builder.load(at, align=self.align.constant)
@@ -59,6 +60,7 @@ class Vectors:
         return self.builder.call(self._declare(name, self.type, [a.type for a in arguments]), arguments)
 
     def store(self, value, pointer, offset, mask=None):
+        """Write a vector from `offset` elements behind the pointer on, except where the mask is false."""
         at = self._at(pointer, offset)
         if mask is None:
             self.builder.store(value, at, align=self.align.constant)
@@ -107,6 +109,7 @@ class Vectors:
         return self.builder.shuffle_vector(one, other, indices)
 
     def splat(self, scalar):
+        """Return a vector whose lanes all hold the number."""
         undefined = ir.Constant(self.type, ir.Undefined)
         first = self.builder.insert_element(undefined, scalar, ir.Constant(I32, 0))
         return self.builder.shuffle_vector(
@@ -114,4 +117,5 @@ class Vectors:
         )
 
     def multiply_add(self, a, b, c):
+        """Return a b + c, fused where the processor can."""
         return self.builder.call(self._declare(f"llvm.fmuladd.{self.suffix}", self.type, [self.type] * 3), [a, b, c])

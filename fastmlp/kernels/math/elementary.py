@@ -50,6 +50,7 @@ class Format:
 
     @property
     def smallest_normal(self) -> float:
+        """The smallest positive number that is not subnormal."""
         return 2.0 ** (1 - self.bias)
 
     @property
@@ -117,6 +118,7 @@ DOUBLE = Format(
 
 
 def format_of(x: Lane) -> Format:
+    """Return the constants for x's format, float32 or float64."""
     return SINGLE if x.width == 32 else DOUBLE
 
 
@@ -126,6 +128,7 @@ def magnitude(x: Lane) -> Lane:
 
 
 def sign_bit(x: Lane) -> Lane:
+    """Return the bits of x with all but the sign bit cleared, an integer."""
     return x.bits & -(2 ** (x.width - 1))
 
 

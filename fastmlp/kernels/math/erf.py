@@ -100,6 +100,7 @@ _FAR = 40.0
 
 
 def format_of(x: Lane) -> Format:
+    """Return the constants for x's format, float32 or float64."""
     return SINGLE if x.width == 32 else DOUBLE
 
 

@@ -83,6 +83,7 @@ class Lane:
 
     @property
     def is_float(self) -> bool:
+        """Whether the elements are floating-point numbers, not integers."""
         return not isinstance(self.element, ir.IntType)
 
     @property

@@ -70,7 +70,7 @@ def store_trust(task_record, layer_records, dtype_ptr):
 
 @kernel(*PHASE_SIGNATURE)
 def apply_trust(task_record, layer_records, dtype_ptr):
-    """This thread's weights ← w − η ‖w‖ / ‖u‖ u, norms of the layer's (the ratio is 1 where one is 0); biases − η u."""
+    """A thread's weights ← w − η ‖w‖ / ‖u‖ u, norms of the layer's (the ratio is 1 where one is 0); biases − η u."""
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
     eta = doubles_at(task.hyperparameters)[LEARNING_RATE]

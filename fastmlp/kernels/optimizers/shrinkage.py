@@ -11,7 +11,7 @@ rule.
 
 ::
 
-    threshold    RATE MEAN / D, at the most MOST
+    threshold    RATE MEAN / D, at most MOST
     MEAN         KEPT MEAN + GIVEN λ, from step to step
     D            1, or what the rule divides by, from its moments
 
@@ -64,7 +64,7 @@ def soft(w, threshold, zero):
 
 @kernel(*PHASE_SIGNATURE)
 def shrink_weights(task_record, layer_records, dtype_ptr):
-    """This thread's tiles of the weights are shrunk.
+    """A thread's tiles of the weights are shrunk.
 
     mean_shrinkage is updated; the rates, SHRINKAGE and MEAN of the first row of rule_hyperparameters are overwritten.
     """
@@ -122,7 +122,7 @@ def shrink_ahead(param, d_param, state, n_params, n, hyperparameters):
 
 @inline_ir
 def shrink_by_root_of(param, moment, n, reach, plain, hyperparameters):
-    """param (n,) is shrunk by reach / (√s + ε), at the most MOST, and by `plain` beside it; moment (n,) is s."""
+    """param (n,) is shrunk by reach / (√s + ε), at most MOST, and by `plain` beside it; moment (n,) is s."""
     prefer_wide_vectors()
     p, s = carray(param, n), carray(moment, n)
     far, most, epsilon = (
@@ -168,7 +168,7 @@ def shrink_by_root_or_plainly(param, d_param, state, n_params, n, hyperparameter
 
 @kernel(*SIGNATURE)
 def shrink_by_deviation(param, d_param, state, n_params, n, hyperparameters):
-    """By MEAN / √(v + ε), GIVEN being the learning rate, at the most 2 MEAN / λ: RMSProp.
+    """By MEAN / √(v + ε), GIVEN being the learning rate, at most 2 MEAN / λ: RMSProp.
 
     With MOMENT = 1, centred, by MEAN / √(v − m² + ε) without limit: so long may its steps become.
     """
@@ -206,7 +206,7 @@ def shrink_by_size(param, d_param, state, n_params, n, hyperparameters):
 
 @kernel(*SIGNATURE)
 def shrink_by_steps(param, d_param, state, n_params, n, hyperparameters):
-    """By η MEAN √(u + ε) / √(v + ε), at the most MOST √(u + ε): AdaDelta."""
+    """By η MEAN √(u + ε) / √(v + ε), at most MOST √(u + ε): AdaDelta."""
     prefer_wide_vectors()
     p, v, u = carray(param, n), carray(state, n), carray(shift(state, n_params), n)
     reach, epsilon = (
@@ -225,7 +225,7 @@ def shrink_by_steps(param, d_param, state, n_params, n, hyperparameters):
 
 @kernel(*PHASE_SIGNATURE)
 def shrink_by_trust(task_record, layer_records, dtype_ptr):
-    """LAMB's `shrink_weights`, r being a layer's trust ratio: by r η RATE_1 MEAN / (RATE_2 √v + ε), at the most 2 r η.
+    """LAMB's `shrink_weights`, r being a layer's trust ratio: by r η RATE_1 MEAN / (RATE_2 √v + ε), at most 2 r η.
 
     mean_shrinkage is updated.
     """
