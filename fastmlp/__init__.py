@@ -19,6 +19,7 @@ _LAZY_MODULES = {
     ".estimators.classifier": ["MLPClassifier"],
     ".estimators.regressor": ["MLPRegressor"],
     ".network": ["Network"],
+    ".activations": ["BaseActivation"],
     ".activations.custom": ["Activation"],
     ".activations.builtin": ["CELU", "ELU", "LeakyReLU", "SiLU", "Softplus"],
     ".losses": [

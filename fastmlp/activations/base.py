@@ -30,7 +30,7 @@ class BaseActivation:
         The function's own numbers, as the kernel reads them.
     is_elementwise : bool, default=True
         Whether each output depends on its own pre-activation alone. Others (softmax) stand in the output layer only.
-    output_range : Range, optional
+    output_range : object, optional
         Where the outputs lie; None where that is not known.
     second_derivative : callable, optional
         f″ of an array of pre-activations, an array of the same type; None where it is not known.

@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -134,9 +135,9 @@ def test_targets_of_another_shape_are_refused():
 
 def test_inputs_of_another_width_are_refused():
     model = TrainableModel([2, 3], ["identity"], "half_squared_error", np.float64)
-    with pytest.raises(ValueError, match="X has 4 columns, but the network has 2 inputs"):
+    with pytest.raises(ValueError, match="X has 4 columns, but the network reads 2"):
         predict(model, Dataset(np.ones((5, 4))))
-    with pytest.raises(ValueError, match="X has 1 columns, but the network has 2 inputs"):
+    with pytest.raises(ValueError, match="X has 1 columns, but the network reads 2"):
         FullBatch(model, Dataset(np.ones((5, 1)), np.ones((5, 3))), l2=0.0)
 
 
@@ -155,7 +156,7 @@ def test_classes_reordered_by_hand_are_refused(classes):
 def test_clipping_keeps_addresses_that_float64_does_not_hold():
     model = TrainableModel([2, 1], ["identity"], "half_squared_error", np.float64)
     epoch = EpochRunner(model, Dataset(np.ones((3, 2)), np.ones((3, 1))), SGD(0.1), np.arange(3), 3)
-    epoch.workspace.tasks["update"] = 2**60 + 1
+    epoch.optimizer.kernel = lambda: SimpleNamespace(address=lambda dtype: 2**60 + 1)
     StepOptions(epoch.workspace, Regularization(clip_value=1.0), epoch.optimizer)
     stored = epoch.workspace.buffers["hyper 0"].view(np.int64)[0, :, records.RULE]
     assert stored.tolist() == [2**60 + 1, 2**60 + 1]
