@@ -65,8 +65,8 @@ def cores_for(n_jobs: int) -> int:
     """Return the number of threads for a positive `n_jobs`, or for a negative one, counted back from all cores."""
     if n_jobs == 0:
         raise ValueError(
-            "n_jobs=0 has no meaning: None is as many threads as pay, 1 is one thread, 2 two, -1 all cores, "
-            "-2 all but one."
+            "n_jobs=0 has no meaning: None is as many threads as reduce the time, 1 is one thread, 2 two, "
+            "-1 all cores, -2 all but one."
         )
     if n_jobs > 0:
         return int(n_jobs) if n_jobs <= MOST_THREADS else min(int(n_jobs), max(MOST_THREADS, usable_cores()))

@@ -127,7 +127,7 @@ class AMSGrad(Adam):
 
 @dataclass(frozen=True)
 class AdaMax(Adam):
-    """Adam with the largest gradient of late in place of the root of the mean square.
+    """Adam with a decaying maximum of |g| in place of the root of the mean square.
 
     ::
 

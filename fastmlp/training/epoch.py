@@ -90,7 +90,7 @@ class EpochRunner:
         state: TrainingState,
         n_threads: Threads = 1,
     ) -> EpochRunner:
-        """Return the runner for `train`, with as many threads as pay for all its epochs.
+        """Return the runner for `train`, with as many threads as reduce the time of all its epochs.
 
         Warns if the schedule may end before the training does.
         """
