@@ -12,7 +12,7 @@ import numpy as np
 
 from ..common.user_warnings import warn_user
 from ..compiler.forking import loading
-from ..compiler.interrupts import Interrupts
+from ..compiler.interrupts import Deferral, Interrupts
 from ..compiler.kernel import Kernel
 from .base import BaseActivation, run
 
@@ -134,7 +134,7 @@ def _restore(
 
 
 def _kernel_of(f: Callable[..., float], derivative: Callable[..., float]) -> Kernel:
-    with loading:  # a fork does not find the compiler half imported
+    with loading, Deferral():  # neither a fork nor an interrupt leaves the compiler half imported
         from ..kernels.custom import activation as custom_activation
         from ..kernels.custom.user_functions import custom_kernel
         from ..kernels.lowlevel.calls import ACTIVATION_SIGNATURE

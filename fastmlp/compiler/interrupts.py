@@ -21,7 +21,7 @@ _listening: list[Interrupts] = []
 class _Handler:
     """A handler that notes what the user's own raises."""
 
-    def __init__(self, handler: Callable[..., Any], noted: list[BaseException]) -> None:
+    def __init__(self, handler: Callable[..., Any], noted: list[Any]) -> None:
         self.handler, self.noted = handler, noted
 
     def __call__(self, *arguments: Any) -> Any:
@@ -63,11 +63,14 @@ class Interrupts:
         for number in _NUMBERS:
             handler = _signal.getsignal(number)
             if callable(handler):
-                self._wrapped[number] = wrapped = _Handler(handler, self.noted)
+                self._wrapped[number] = wrapped = self._make(handler)
                 try:
                     _signal.signal(number, wrapped)
                 except ValueError:  # not the main thread
                     return
+
+    def _make(self, handler: Callable[..., Any]) -> _Handler:
+        return _Handler(handler, self.noted)
 
     def _unwrap(self) -> None:
         while self._wrapped:
@@ -85,6 +88,34 @@ class Interrupts:
         """Raise it now, if there is anything."""
         if self.noted:
             raise self.noted[-1]
+
+
+class _Deferred(_Handler):
+    """A handler that only stores the signal."""
+
+    def __call__(self, *arguments: Any) -> Any:
+        self.noted.append((self.handler, arguments))
+
+
+class Deferral(Interrupts):
+    """A context at whose end the signals' handlers run: for imports, which no later import repairs if one is cut off.
+
+    Numba that was interrupted while it was imported stays incomplete for the rest of the process.
+    """
+
+    def _make(self, handler: Callable[..., Any]) -> _Handler:
+        return _Deferred(handler, self.pending)
+
+    def __enter__(self) -> Deferral:
+        self.pending: list[Any] = []
+        super().__enter__()
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, traceback: Any) -> None:
+        self._unwrap()
+        for handler, arguments in self.pending:
+            handler(*arguments)
+        super().__exit__(kind, error, traceback)
 
 
 def noted() -> BaseException | None:

@@ -96,7 +96,8 @@ class Kernel:
     def source(self) -> KernelSource:
         """What it is compiled from."""
         if self._source is None:
-            importlib.import_module(self.__module__)
+            with interrupts.Deferral():
+                importlib.import_module(self.__module__)
         if self._source is None:
             raise AttributeError(f"{self.__module__} has no kernel {self.__name__!r}")
         return self._source
@@ -212,7 +213,8 @@ class LoadedCode:
 
 def _compiler() -> Any:
     """`numba_backend`, which imports this module, and Numba: for kernels that the cache does not hold."""
-    return importlib.import_module(f"{__package__}.numba_backend")
+    with interrupts.Deferral():
+        return importlib.import_module(f"{__package__}.numba_backend")
 
 
 def pack(symbol: str, n_arguments: int, external_symbols: list[str], machine_code: bytes) -> bytes:

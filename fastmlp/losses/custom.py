@@ -12,7 +12,7 @@ import numpy as np
 
 from ..activations.custom import check_derivative
 from ..compiler.forking import loading
-from ..compiler.interrupts import Interrupts
+from ..compiler.interrupts import Deferral, Interrupts
 from ..compiler.kernel import Kernel
 from .base import BaseLoss
 
@@ -119,7 +119,7 @@ class Loss(BaseLoss):
 
     @property
     def unfused(self) -> Kernel:  # type: ignore[override]
-        with loading:  # a fork does not find the compiler half imported
+        with loading, Deferral():  # neither a fork nor an interrupt leaves the compiler half imported
             if "kernel" not in self._made:
                 from ..kernels.custom import loss as custom_loss
                 from ..kernels.custom.user_functions import custom_kernel

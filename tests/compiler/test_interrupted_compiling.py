@@ -8,6 +8,7 @@ import threading
 
 import numpy as np
 import pytest
+from helpers.lanes import run_python
 from numba.core import types as numba_types
 from numba.core.compiler import CompilerBase
 
@@ -246,3 +247,39 @@ def test_a_thread_that_starts(error, alarm, monkeypatch):
         before(patched, threading.Thread, "start", lambda: alarm(error))
         with pytest.raises(error):
             Worker().start()
+
+
+IMPORTING = """
+import signal, sys
+import numpy as np
+from fastmlp import Activation, MLPClassifier
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "numba.np.ufunc":
+            sys.meta_path.remove(self)
+            signal.raise_signal(signal.SIGINT)
+
+def bent(z):
+    return z * z
+
+def slope(z):
+    return 2 * z
+
+X = np.linspace(-1, 1, 60).reshape(20, 3)
+made = {"fit": lambda: MLPClassifier(max_iter=1).fit(X, X[:, 0] > 0), "activation": lambda: Activation(bent, slope)}
+assert "numba" not in sys.modules
+sys.meta_path.insert(0, Finder())
+try:
+    made[sys.argv[1]]()
+except KeyboardInterrupt:
+    print("interrupted")
+made[sys.argv[1]]()
+print(MLPClassifier(max_iter=1, activation=Activation(bent, slope)).fit(X, X[:, 0] > 0).n_iter_)
+"""
+
+
+@pytest.mark.parametrize("what", ["fit", "activation"])
+def test_an_interrupt_while_numba_is_imported(what, tmp_path):
+    """The import is completed first: without that, `numba.core` would be missing for the rest of the process."""
+    assert run_python("-W", "ignore", "-c", IMPORTING, what, cache=tmp_path).split() == ["interrupted", "1"]
