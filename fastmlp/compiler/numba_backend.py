@@ -29,14 +29,15 @@ import numba.core.dispatcher
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import compiler, config, typed_passes, untyped_passes
+from numba.core import compiler, config
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import Compiler, CompilerBase, DefaultPassBuilder
+from numba.core.compiler import Compiler, CompilerBase
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 
 from .forking import undone
 from .kernel import DOUBLES, INDICES, INTEGERS, KERNELS, POINTER, SIZE, Argument, Kernel, KernelSource, Size, find, pack
+from .minimal_pipeline import MinimalPipeline
 from .python_calls import EXCEPTION, RAISES, NeedsPythonError, reach, refuse_python
 
 __all__ = [
@@ -132,27 +133,6 @@ def make_kernel(source: KernelSource) -> Kernel:
     made = find(function.__module__, function.__name__)
     made.define(source)
     return made
-
-
-#: Passes for what kernels do not have: expressions of whole arrays, closures, ``with``, ``raise``, lists of types.
-_UNUSED = (
-    typed_passes.NopythonRewrites, typed_passes.InlineOverloads, untyped_passes.WithLifting,
-    untyped_passes.InlineClosureLikes, untyped_passes.MakeFunctionToJitFunction, untyped_passes.RewriteDynamicRaises,
-    untyped_passes.DeadBranchPrune, untyped_passes.FindLiterallyCalls, untyped_passes.LiteralUnroll,
-    untyped_passes.LiteralPropagationSubPipelinePass,
-)  # fmt: skip
-
-
-class MinimalPipeline(Compiler):
-    """Numba's pipeline without passes that find nothing in kernels, each of which goes through all of the code."""
-
-    def define_pipelines(self) -> list[Any]:
-        """Numba's passes but for the unused ones."""
-        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        passes.passes = [one for one in passes.passes if one[0] not in _UNUSED]
-        passes._finalized = False
-        passes.finalize()
-        return [passes]
 
 
 def _call_raises(builder: ir.IRBuilder, exception: Any) -> None:
@@ -274,9 +254,17 @@ def numba_type(argument: Argument, dtype: np.dtype) -> Any:
         return argument
     if isinstance(argument, Size):
         return types.intp
-    return types.CPointer(_pointed_to(argument.to or dtype))
+    return types.CPointer(_pointed_to(argument.to or dtype, argument.name))
 
 
 @functools.cache
-def _pointed_to(kind: np.dtype) -> Any:
-    return numba.from_dtype(kind)
+def _pointed_to(kind: np.dtype, name: str) -> Any:
+    """Numba's type for what is pointed to.
+
+    Records get a short name: Numba's own lists all of their fields, is part of each type that holds the record and of
+    each compiled function's symbol, and the more fields there are, the longer each kernel compiles.
+    """
+    made = numba.from_dtype(kind)
+    if name:
+        made.name = name
+    return made

@@ -30,44 +30,42 @@ COLUMNS_TOGETHER = 16
 def gather_inputs(task, order, begin, end, first, columns, dtype_ptr):
     """Rows begin … end of inputs (rows, input_stride) are overwritten with rows order[begin] … order[end] of dense X.
 
-    Of each row, `columns` columns are copied, starting from column `first`.
+    Of each row, `columns` columns are copied, starting from column `first`. If columns are further apart than rows, as
+    in Fortran order, COLUMNS_TOGETHER columns of all rows are copied at a time: a cache line of a column holds elements
+    of many rows and stays cached until the next row of the batch is read.
     """
-    which, inputs, stride = carray(order, end), task.inputs, task.input_stride
-    row_stride, column_stride = task.x_row_stride, task.x_column_stride
-    x = task.x + first * column_stride
-    contiguous = column_stride == carray(dtype_ptr, 1).itemsize
-    if column_stride > row_stride >= 0 and not contiguous:
-        gather_columns(task, order, begin, end, x, columns, dtype_ptr)
-        return
-    for i in range(begin, end):
-        to, row = shift(pointer_at(inputs, dtype_ptr), i * stride), x + which[i] * row_stride
-        if contiguous:
-            copy_row(to, pointer_at(row, dtype_ptr), columns)
-        else:
-            numbers, copied = carray(to, columns), 0
-            if column_stride == 2 * carray(dtype_ptr, 1).itemsize:
-                while copied + lanes(to) < columns:
-                    copy_every_other(shift(to, copied), pointer_at(row + copied * column_stride, dtype_ptr))
-                    copied += lanes(to)
-            for j in range(copied, columns):
-                numbers[j] = carray(pointer_at(row + j * column_stride, dtype_ptr), 1)[0]
+    which, stride, row_stride, column_stride = (
+        carray(order, end),
+        task.input_stride,
+        task.x_row_stride,
+        task.x_column_stride,
+    )
+    item = carray(dtype_ptr, 1).itemsize
+    x, together, done = task.x + first * column_stride, columns, 0
+    if column_stride > row_stride >= 0 and column_stride != item:
+        together = COLUMNS_TOGETHER
+    while done < columns:
+        count = min_size(together, columns - done)
+        for i in range(begin, end):
+            to, row = shift(pointer_at(task.inputs, dtype_ptr), i * stride + done), x + which[i] * row_stride
+            copy_strided(to, row, column_stride, count, dtype_ptr)
+        done, x = done + count, x + count * column_stride
 
 
 @inline_ir
-def gather_columns(task, order, begin, end, x, columns, dtype_ptr):
-    """`gather_inputs` if columns are further apart than rows, as in Fortran order: COLUMNS_TOGETHER columns at a time.
-
-    A cache line of a column holds elements of many rows and stays cached until the next row of the batch is read.
-    """
-    which, stride = carray(order, end), task.input_stride
-    row_stride, column_stride = task.x_row_stride, task.x_column_stride
-    for first in range(0, columns, COLUMNS_TOGETHER):
-        count, from_column = min_size(COLUMNS_TOGETHER, columns - first), x + first * column_stride
-        for i in range(begin, end):
-            numbers = carray(shift(pointer_at(task.inputs, dtype_ptr), i * stride + first), count)
-            row = from_column + which[i] * row_stride
-            for j in range(count):
-                numbers[j] = carray(pointer_at(row + j * column_stride, dtype_ptr), 1)[0]
+def copy_strided(to, address, step, columns, dtype_ptr):
+    """to (columns,) is overwritten with the numbers at `address`, which are `step` bytes apart."""
+    item = carray(dtype_ptr, 1).itemsize
+    if step == item:
+        copy_row(to, pointer_at(address, dtype_ptr), columns)
+        return
+    numbers, copied = carray(to, columns), 0
+    if step == 2 * item:
+        while copied + lanes(to) < columns:
+            copy_every_other(shift(to, copied), pointer_at(address + copied * step, dtype_ptr))
+            copied += lanes(to)
+    for j in range(copied, columns):
+        numbers[j] = carray(pointer_at(address + j * step, dtype_ptr), 1)[0]
 
 
 @inline_ir
