@@ -35,7 +35,7 @@ UPDATE_BYTES = 1 << 14
 #: A batch of at least LARGE_BATCH_ROWS rows is cut into MICROBATCHES, if the gradient has at most MICROBATCH_BYTES.
 LARGE_BATCH_ROWS, MICROBATCHES, MICROBATCH_BYTES = 2048, 16, 1 << 17
 #: Rows of a large layer's weights that are updated together: their inputs fit the second cache beside much else.
-STRIP_ROWS = 64
+PANEL_ROWS = 64
 
 #: Prediction, small layers: the least and the greatest number of rows that go through all layers together.
 BLOCK_ROWS, MOST_ROWS = 64, 512
@@ -43,8 +43,8 @@ BLOCK_ROWS, MOST_ROWS = 64, 512
 LEAST_LARGE_ROWS, MOST_LARGE_ROWS = 256, 512 if MANY_REGISTERS else 256
 PREDICTION_BYTES = 1 << 24
 #: Depth of a large layer's blocks where the weights are read in place: as many rows, each in a page of its own, as the
-#: processor prefetches at a time. From PACK_ROWS rows on, STRIP_TILES of the widest tiles are packed at a time.
-DEPTH_IN_PLACE, PACK_ROWS, STRIP_TILES = 12, 32, 1
+#: processor prefetches at a time. From PACK_ROWS rows on, PANEL_TILES of the widest tiles are packed at a time.
+DEPTH_IN_PLACE, PACK_ROWS, PANEL_TILES = 12, 32, 1
 #: Depth of these packed blocks. Depth times rows is what a block's inputs take of the second cache; half the rows at
 #: twice the depth were measured with 16 registers alone: outputs go to memory and back half as often.
 PACKED_DEPTH = 256 if MANY_REGISTERS else 512

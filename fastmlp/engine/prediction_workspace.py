@@ -63,10 +63,10 @@ class PredictionWorkspace(Workspace):
         self.layers["in_blocks"] = [kernel if wanted else 0 for wanted in in_blocks]
         self.layers["depth_in_place"], self.layers["packed_depth"] = in_place, packed
         task["copy_panels"] = panels.copy_panels.address(dtype)
-        strip_columns = blocking.STRIP_TILES * blocking.widest_tile(dtype)
-        task["pack_rows"], task["strip_columns"] = blocking.PACK_ROWS, strip_columns
+        panel_columns = blocking.PANEL_TILES * blocking.widest_tile(dtype)
+        task["pack_rows"], task["panel_columns"] = blocking.PACK_ROWS, panel_columns
         if any(packed):
-            task["packed"] = self.buffer("packed", (max(packed), strip_columns))
+            task["packed"] = self.buffer("packed", (max(packed), panel_columns))
         if not self.dataset.sparse:
             task["input_stride"] = padded(max(in_place[0], packed[0]), dtype)
 

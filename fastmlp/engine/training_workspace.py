@@ -126,7 +126,7 @@ class TrainingWorkspace(Workspace):
         self.large = plain & (fan_in * fan_out * item > blocking.PANEL_BYTES) & (not self.microbatch_rows)
         fitting = blocking.UPDATE_BYTES // (item * fan_out) // ROW_TILE * ROW_TILE
         few = np.clip(fitting, ROW_TILE, -(-fan_in // ROW_TILE) * ROW_TILE)
-        few = np.where(self.large, blocking.STRIP_ROWS, few)
+        few = np.where(self.large, blocking.PANEL_ROWS, few)
         layers["update_rows"] = np.where(layers["narrow_output"], fan_in, few)
         row_bytes = 2 * item * int(layers["stride"].sum() + task["input_stride"])
         most = max(blocking.BLOCK_BYTES // row_bytes // ROW_TILE, 4) * ROW_TILE
@@ -201,7 +201,7 @@ class TrainingWorkspace(Workspace):
         """Allocate the buffers that each thread has for itself."""
         task, layers = self.tasks[thread], self.layers
         if self.large.any():
-            task["packed_inputs"] = self.buffer(f"packed inputs {thread}", (self.batch_rows, blocking.STRIP_ROWS))
+            task["packed_inputs"] = self.buffer(f"packed inputs {thread}", (self.batch_rows, blocking.PANEL_ROWS))
         most = int((layers["update_rows"] * layers["fan_out"]).max())
         task["d_tile"] = self.buffer(f"weight gradients {thread}", most)
         if layers["narrow_output"].any():

@@ -38,15 +38,15 @@ def build_optimizer(estimator: BaseMLP) -> RunningOptimizer:
     """
     check_used(estimator)
     solver = estimator.solver
-    settings = solver if isinstance(solver, Optimizer) else _by_name(estimator, solver)
-    return _with_decay(settings, estimator.weight_decay).begin()
+    optimizer = solver if isinstance(solver, Optimizer) else _by_name(estimator, solver)
+    return _with_decay(optimizer, estimator.weight_decay).begin()
 
 
 def adopt_optimizer(estimator: BaseMLP, layout: Layout) -> RunningOptimizer:
     """Return the optimizer that continues a training by scikit-learn, whose state was copied into this estimator."""
     theirs, running = estimator._optimizer, build_optimizer(estimator)
     moments = [getattr(theirs, name) for name in ("ms", "vs", "velocities") if hasattr(theirs, name)]
-    if len(moments) == running.settings.n_moments and moments:
+    if len(moments) == running.optimizer.n_moments and moments:
         running.state = np.concatenate([_flatten(layout, arrays) for arrays in moments])
         running.advance(getattr(theirs, "t", 0))
     if isinstance(running.schedule, Adaptive):
@@ -75,16 +75,16 @@ def _by_name(estimator: BaseMLP, solver: str) -> Optimizer:
     return replace(as_optimizer(solver), learning_rate=schedule)
 
 
-def _with_decay(settings: Optimizer, weight_decay: float | None) -> Optimizer:
+def _with_decay(optimizer: Optimizer, weight_decay: float | None) -> Optimizer:
     if weight_decay is None:
-        return settings
-    if not hasattr(settings, "weight_decay"):
+        return optimizer
+    if not hasattr(optimizer, "weight_decay"):
         with_decay = ", ".join(repr(name) for name, other in OPTIMIZERS.items() if hasattr(other, "weight_decay"))
         raise ValueError(
-            f"weight_decay={weight_decay!r} was given, but {settings!r} has no decoupled weight decay: use one of "
+            f"weight_decay={weight_decay!r} was given, but {optimizer!r} has no decoupled weight decay: use one of "
             f"{with_decay}, or alpha, the L2 penalty of every solver."
         )
-    return replace(settings, weight_decay=weight_decay)  # type: ignore[call-arg]
+    return replace(optimizer, weight_decay=weight_decay)  # type: ignore[call-arg]
 
 
 #: Parameters of 'sgd' and 'adam' only.

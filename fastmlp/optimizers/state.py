@@ -12,7 +12,7 @@ from ..kernels.lowlevel.records import GIVEN, LEARNING_RATE, MOST, N_STEP_RATES,
 from ..schedules import Schedule
 
 if TYPE_CHECKING:
-    from .base import Optimizer
+    from .base import Optimizer, Shrinking
 
 
 class RunningOptimizer:
@@ -22,7 +22,7 @@ class RunningOptimizer:
 
     Parameters
     ----------
-    settings : Optimizer
+    optimizer : Optimizer
         Is not changed.
 
     Attributes
@@ -52,16 +52,18 @@ class RunningOptimizer:
     (2, array([-2.,  4.]))
     """
 
-    def __init__(self, settings: Optimizer) -> None:
-        self.settings = settings
-        self.schedule: Schedule = settings.schedule
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.optimizer = optimizer
+        self.schedule: Schedule = optimizer.schedule
         self.t = self._exchanged = 0
         self.state: np.ndarray | None = None
         self.mean_shrinkage = 0.0
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.mean_shrinkage = 0.0  # pickles of version 1.0 have none
+        self.mean_shrinkage = 0.0  # pickles of version 0.1 have none
         self.__dict__.update(state)
+        if "settings" in state:  # its name until version 0.1
+            self.optimizer = self.__dict__.pop("settings")
 
     def copy(self) -> RunningOptimizer:
         """Return an independent copy, moments included."""
@@ -75,16 +77,21 @@ class RunningOptimizer:
 
     def kernel(self) -> Kernel:
         """Return the kernel of the update."""
-        return self.settings.kernel()
+        return self.optimizer.kernel()
 
     @property
     def phases(self) -> tuple[Kernel, ...]:
         """Kernels that follow once the rule has run for all parameters."""
-        return self.settings.phases
+        return self.optimizer.phases
+
+    @property
+    def shrinking(self) -> Shrinking:
+        """How L1 shrinks the weights after a step of this rule."""
+        return self.optimizer.shrinking
 
     def hyperparameters(self) -> np.ndarray:
         """Return the hyper-parameters, (2, N_HYPERPARAMETERS): for weights and for biases."""
-        return self.settings.hyperparameters()
+        return self.optimizer.hyperparameters()
 
     def prepare(self, n_params: int, dtype: np.dtype) -> np.ndarray:
         """Return the moments of a network with `n_params` parameters: zeros, or those of the training so far.
@@ -94,11 +101,11 @@ class RunningOptimizer:
         ValueError
             If steps were made with a network of another size.
         """
-        size = self.settings.n_moments * n_params
+        size = self.optimizer.n_moments * n_params
         if self.state is not None and self.state.size != size and self.t:
             raise ValueError(
-                f"this optimizer has made {self.t} steps with {self.state.size // max(self.settings.n_moments, 1)} "
-                f"parameters and cannot continue with {n_params}: create another one, {self.settings!r}.begin()."
+                f"this optimizer has made {self.t} steps with {self.state.size // max(self.optimizer.n_moments, 1)} "
+                f"parameters and cannot continue with {n_params}: create another one, {self.optimizer!r}.begin()."
             )
         if self.state is None or self.state.size != size:
             self.state = np.zeros(size, dtype)
@@ -112,8 +119,8 @@ class RunningOptimizer:
         """
         t = np.arange(self.t, self.t + steps, dtype=np.float64)
         eta = self.schedule.at(t)
-        step_rates = self.settings.step_rates(t + 1.0, eta)
-        shrinking = self.settings.shrinking if shrinks else None
+        step_rates = self.optimizer.step_rates(t + 1.0, eta)
+        shrinking = self.shrinking if shrinks else None
         if shrinking is not None and shrinking.kernel is not None:
             step_rates[:, GIVEN] = eta if shrinking.given is None else shrinking.given
             step_rates[:, MOST] = shrinking.limit * eta if np.isfinite(shrinking.limit) else np.inf
@@ -133,7 +140,7 @@ class RunningOptimizer:
         if self.t == self._exchanged:
             return float(self.schedule(self.t))
         last = np.array([self.t], np.float64)
-        return float(self.settings.step_rates(last, self.schedule.at(last - 1.0))[0, LEARNING_RATE])
+        return float(self.optimizer.step_rates(last, self.schedule.at(last - 1.0))[0, LEARNING_RATE])
 
     def after_epoch(self, rows_seen: int) -> None:
         """Update the schedule after an epoch, `rows_seen` rows into the training."""
@@ -167,7 +174,7 @@ class RunningOptimizer:
         """
         if self.phases:
             raise ValueError(
-                f"{type(self.settings).__name__} scales its step layer by layer, and a vector of parameters has none: "
+                f"{type(self.optimizer).__name__} scales its step layer by layer, and a vector of parameters has none: "
                 "train a network with it, or take a rule that needs no layers, such as AdamW."
             )
         if params.dtype not in (np.float32, np.float64) or params.ndim != 1 or not params.flags.carray:

@@ -114,7 +114,7 @@ class StepOptions:
 
     def _shrink(self) -> Kernel:
         """Set what the phase calls in which L1 shrinks the weights; return that phase."""
-        shrinking = self.optimizer.settings.shrinking
+        shrinking = self.optimizer.shrinking
         if shrinking.kernel is not None:
             self.tasks["shrink"] = shrinking.kernel.address(self.dtype)
         self.tasks["mean_shrinkage"] = self.optimizer.mean_shrinkage

@@ -26,7 +26,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from fastmlp import MLPClassifier, MLPRegressor
-from fastmlp.engine.blocking import MICROBATCH_BYTES, MICROBATCHES, NARROW, STRIP_ROWS
+from fastmlp.engine.blocking import MICROBATCH_BYTES, MICROBATCHES, NARROW, PANEL_ROWS
 from fastmlp.training.epoch import EpochRunner
 from fastmlp.training.full_batch_loss import CHUNK_ROWS
 
@@ -90,7 +90,7 @@ def batch_bytes(model, X, rows):
 def thread_bytes(model, X, rows):
     """Rows of a large layer's gradient and their inputs, or all of a narrow one's; a sparse batch by feature."""
     item, shapes = X.dtype.itemsize, [coef.shape for coef in model.coefs_]
-    needed = item * STRIP_ROWS * (max(fan_out for _, fan_out in shapes) + rows)
+    needed = item * PANEL_ROWS * (max(fan_out for _, fan_out in shapes) + rows)
     needed += item * NARROW * max((fan_in for fan_in, fan_out in shapes if fan_out <= NARROW), default=0)
     if scipy.sparse.issparse(X):
         longest = np.sort(np.diff(X.indptr))[-rows:].sum()

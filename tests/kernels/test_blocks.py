@@ -23,10 +23,10 @@ from fastmlp.kernels.loop.predict import predict_rows
 
 TYPES = [np.float32, np.float64]
 WHOLE = {"PANEL_BYTES": 1 << 40, "GATHERED_COLUMNS": 1 << 20}
-#: Blocks so small that every product has several, and strips of columns that end within a tile.
+#: Blocks so small that every product has several, and panels of columns that end within a tile.
 SMALL = {
-    "packed": {"PANEL_BYTES": 0, "DEPTH_IN_PLACE": 3, "PACKED_DEPTH": 7, "PACK_ROWS": 1, "STRIP_TILES": 1},
-    "two strips": {"PANEL_BYTES": 0, "DEPTH_IN_PLACE": 5, "PACKED_DEPTH": 16, "PACK_ROWS": 9, "STRIP_TILES": 2},
+    "packed": {"PANEL_BYTES": 0, "DEPTH_IN_PLACE": 3, "PACKED_DEPTH": 7, "PACK_ROWS": 1, "PANEL_TILES": 1},
+    "two panels": {"PANEL_BYTES": 0, "DEPTH_IN_PLACE": 5, "PACKED_DEPTH": 16, "PACK_ROWS": 9, "PANEL_TILES": 2},
     "in place": {"PANEL_BYTES": 0, "DEPTH_IN_PLACE": 4, "PACK_ROWS": 1 << 20},
     "gathered": {"PANEL_BYTES": 1 << 40, "GATHERED_COLUMNS": 6},
     "few rows at a time": {"PANEL_BYTES": 0, "LEAST_LARGE_ROWS": 8, "MOST_LARGE_ROWS": 16, "PREDICTION_BYTES": 1},
@@ -274,7 +274,7 @@ def test_memory_is_bounded(kernels, dtype):
         assert outputs <= sizes.PREDICTION_BYTES or together <= sizes.LEAST_LARGE_ROWS
 
 
-def widths_of_strips(fan_out, dtype):
+def widths_of_panels(fan_out, dtype):
     """The numbers of columns that a prediction copies to a panel, in order."""
     network, found = large_problem(dtype, hidden=(fan_out,)).network, []
     rows = Dataset(np.zeros((40, 23), dtype))
@@ -299,6 +299,6 @@ def test_last_panel_is_wider_than_one_vector(dtype, cut):
     cut({"PANEL_BYTES": 0})
     width = lanes(dtype)
     for fan_out in range(3 * width + 1, 10 * width + 2):
-        strips = widths_of_strips(fan_out, dtype)
-        assert sum(strips) == fan_out
-        assert width < min(strips) and max(strips) <= 3 * width, (fan_out, strips)
+        widths = widths_of_panels(fan_out, dtype)
+        assert sum(widths) == fan_out
+        assert width < min(widths) and max(widths) <= 3 * width, (fan_out, widths)

@@ -11,7 +11,7 @@ from oracles import reference
 from sklearn.exceptions import ConvergenceWarning
 
 from fastmlp import MLPClassifier, MLPRegressor
-from fastmlp.engine.blocking import STRIP_ROWS
+from fastmlp.engine.blocking import PANEL_ROWS
 from fastmlp.engine.dataset import Dataset
 from fastmlp.kernels.linalg.packing import copy_panels
 from fastmlp.optimizers import Adam
@@ -94,7 +94,7 @@ def test_panels_do_not_change_results(dtype, hidden, options, monkeypatch):
 
 
 def test_only_large_layers_have_panels(large):
-    """And only they update STRIP_ROWS rows together, in any position."""
+    """And only they update PANEL_ROWS rows together, in any position."""
     workspace = make_epoch(np.float64, 1, Regularization(), hidden=(5, 9, 70, 33)).workspace
     assert list(workspace.layers["panels"] != 0) == [False, False, True, True, False]
-    assert list(workspace.layers["update_rows"] == STRIP_ROWS) == [False, False, True, True, False]
+    assert list(workspace.layers["update_rows"] == PANEL_ROWS) == [False, False, True, True, False]

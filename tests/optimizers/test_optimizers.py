@@ -287,7 +287,7 @@ def test_schedules_of_epochs_and_plateaus():
     assert running.learning_rate == 0.1
     assert not running.after_plateau()
     assert running.schedule == Adaptive(0.1, smallest=0.1)
-    assert running.settings == Adam(Adaptive(0.5, smallest=0.1))
+    assert running.optimizer == Adam(Adaptive(0.5, smallest=0.1))
 
 
 # Compiling

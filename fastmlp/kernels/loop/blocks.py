@@ -57,7 +57,7 @@ def multiply_in_blocks(task_record, layer_records, number, order, first, rows, d
     block, columns = layer.depth_in_place, fan_out
     packs = layer.packed_depth > 0 and rows >= task.pack_rows
     if packs:
-        block, columns = layer.packed_depth, task.strip_columns
+        block, columns = layer.packed_depth, task.panel_columns
     k = 0
     while k < fan_in:
         depth, a = min_size(block, fan_in - k), shift(inp, k)

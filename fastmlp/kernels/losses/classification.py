@@ -10,9 +10,8 @@ import numpy as np
 from ...compiler.numba_backend import inline_llvm, kernel
 from ..activations.basic import softmax_rows
 from ..lowlevel.pointers import carray
-from ..math.elementary import exp, log, logistic
+from ..math.elementary import exp, log, log1p, logistic
 from ..math.lanes import epsilon_of, prefer_wide_vectors
-from ..math.logarithms import log_one_plus
 from .canonical import SIGNATURE, clip, constant_like, per_output
 
 
@@ -36,7 +35,7 @@ def smoothed_logistic(z, delta, target, weight, loss, rows, columns, n_targets, 
     smoothing = constant_like(w, constants, 0)
     for i in range(n):
         v, t = a[i], smoothed(y[i], smoothing)
-        value = (one - t if v > zero else -t) * v + log_one_plus(exp(-abs(v)))
+        value = (one - t if v > zero else -t) * v + log1p(exp(-abs(v)))
         losses[i] = np.float64(value * w[i])
     for i in range(n):
         a[i] = logistic(a[i])
@@ -119,7 +118,7 @@ def focal_logistic(z, delta, target, weight, loss, rows, columns, n_targets, con
         alpha = (alpha_1 if y[i] > zero else alpha_0) * w[i]
         v = sign * a[i]
         e = exp(-abs(v))
-        common, larger = log_one_plus(e), one / (one + e)
+        common, larger = log1p(e), one / (one + e)
         minus_log_p, minus_log_q = common + (zero if v > zero else -v), common + (v if v > zero else zero)
         p, q = larger if v > zero else e * larger, e * larger if v > zero else larger
         power = alpha * exp(-gamma * minus_log_q)
@@ -154,10 +153,8 @@ def focal_softmax(z, delta, target, weight, loss, rows, columns, n_targets, cons
         for j in range(begin, begin + columns):
             q += a[j] if j != own else w.dtype.type(0)
         p = a[own]
-        if p > half:
-            log_p = -log_one_plus(q / p)
-        else:
-            log_p = w.dtype.type(row_loss[i]) + log(largest_of(a, begin, begin + columns))
+        log_a = w.dtype.type(row_loss[i]) + log(largest_of(a, begin, begin + columns))
+        log_p = -log1p(q / p) if p > half else log_a
         alpha = w.dtype.type(numbers[1 + int(y[i])]) * w[i]
         power, ratio = power_and_ratio(log_p, q, gamma, smallest)
         row_loss[i] = -np.float64(alpha * power * log_p)

@@ -9,9 +9,8 @@ import numpy as np
 
 from ...compiler.numba_backend import kernel
 from ..lowlevel.pointers import carray
-from ..math.elementary import log, tanh
+from ..math.elementary import log, log1p, tanh
 from ..math.lanes import prefer_wide_vectors
-from ..math.logarithms import log_one_plus
 from .canonical import SIGNATURE, constant_like, per_output
 
 
@@ -81,7 +80,7 @@ def log_cosh(z, delta, target, weight, loss, rows, columns, n_targets, constants
     for i in range(n):
         r = abs(a[i] - y[i])
         t = tanh(r)
-        near, far = -half * log_one_plus(-t * t), r - log(one + t)
+        near, far = -half * log1p(-t * t), r - log(one + t)
         losses[i] = np.float64(near if r < one else far) * np.float64(w[i])
     for i in range(n):
         d[i] *= tanh(a[i] - y[i]) * w[i]
