@@ -1,9 +1,8 @@
-"""How to train (`TrainingConfig`), what moves meanwhile (`TrainingState`), what early stopping uses (`Validation`)."""
+"""How to train (`TrainingConfig`), and what moves meanwhile (`TrainingState`)."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from numbers import Real
 
@@ -70,27 +69,6 @@ class TrainingState:
     random_state: np.random.RandomState
     dropout_keys: DropoutKeys | None = None
     history: History = field(default_factory=History)
-
-
-@dataclass(frozen=True)
-class Validation:
-    """What early stopping decides by.
-
-    Parameters
-    ----------
-    score : callable
-        () ↦ the score of the network as it is; the greater the better.
-    metric : {'accuracy', 'r2', 'neg_loss'}
-        What the score is.
-    """
-
-    score: Callable[[], float]
-    metric: str
-
-    @property
-    def name(self) -> str:
-        """Its name in messages."""
-        return "validation loss" if self.metric == "neg_loss" else "validation score"
 
 
 def warn_of_early_end(optimizer: RunningOptimizer, config: TrainingConfig, rows: int) -> None:

@@ -18,8 +18,10 @@ class History:
         The mean loss of each epoch.
     best_loss : float or None
         The least of them; None with early stopping.
+    validation_losses : list of float or None
+        With validation rows, their loss after each epoch.
     validation_scores : list of float or None
-        With early stopping, the score of each epoch.
+        With early stopping or a scorer, the score after each epoch.
     best_validation_score : float or None
     no_improvement_count : int
         Epochs since the last improvement.
@@ -42,6 +44,7 @@ class History:
     rows_seen: int = 0
     best_epoch: int = 0
     not_finite: tuple[str, float, int] | None = None
+    validation_losses: list[float] | None = None
 
     @classmethod
     def new(cls, early_stopping: bool) -> History:
@@ -67,11 +70,17 @@ class History:
         self.no_improvement_count = self.no_improvement_count + 1 if loss > best - tol else 0
         self.best_loss = min(loss, best) if not math.isnan(loss) else best
 
-    def judge_score(self, score: float, tol: float) -> bool:
-        """Decide by an epoch's validation score; True if it is the best so far."""
+    def add_validation(self, loss: float, score: float | None) -> None:
+        """Store an epoch's validation loss, and its score unless that is None."""
+        self.validation_losses = [] if self.validation_losses is None else self.validation_losses
+        self.validation_losses.append(loss)
+        if score is not None:
+            self.validation_scores = [] if self.validation_scores is None else self.validation_scores
+            self.validation_scores.append(score)
+
+    def judge_score(self, score: float, tol: float, ties: str = "first") -> bool:
+        """Decide by an epoch's validation score; True if its parameters are to be kept."""
         best = -np.inf if self.best_validation_score is None else self.best_validation_score
-        self.validation_scores = [] if self.validation_scores is None else self.validation_scores
-        self.validation_scores.append(score)
         self.no_improvement_count = self.no_improvement_count + 1 if score < best + tol else 0
         self.best_validation_score = max(score, best) if not math.isnan(score) else best
-        return score > best
+        return score > best or (ties == "last" and score == best)

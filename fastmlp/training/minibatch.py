@@ -9,11 +9,12 @@ import numpy as np
 from ..common.user_warnings import warn_user
 from ..engine.model import TrainableModel
 from ..schedules import Adaptive
-from .config import TrainingConfig, TrainingState, Validation
+from .config import TrainingConfig, TrainingState
 from .epoch import EpochRunner
 from .history import History
 from .progress import Progress
 from .shuffling import shuffle
+from .validation import Validation
 
 
 class DivergenceError(ArithmeticError):
@@ -44,7 +45,7 @@ def train(
     progress : Progress
         Told of every epoch.
     validation : Validation, optional
-        For early stopping: the parameters with the best score are put back in the end.
+        Measured after each epoch. With early stopping the parameters with the best score are put back in the end.
 
     Returns
     -------
@@ -54,11 +55,12 @@ def train(
     Raises
     ------
     DivergenceError
-        If the parameters became infinite or NaN. With `validation` the best finite ones were put back, or those that
+        If the parameters became infinite or NaN. With early stopping the best finite ones were put back, or those that
         the training began with, if no epoch scored better.
     """
     network, history = runner.network, state.history
-    best = network.params.copy() if validation else None
+    stops_early = validation is not None and validation.early_stopping
+    best = network.params.copy() if stops_early else None
     history.n_iter = 0
     try:
         with runner.team:
@@ -70,7 +72,7 @@ def train(
                 _judge(network, history, config.tol, progress, validation, best)
                 state.optimizer.after_epoch(history.rows_seen)
                 if history.no_improvement_count > config.n_iter_no_change and _plateau(
-                    config, state, progress, validation.metric if validation else None
+                    config, state, progress, validation.metric if validation and stops_early else None
                 ):
                     return True
     except KeyboardInterrupt:
@@ -94,18 +96,24 @@ def _judge(
     finite = bool(np.isfinite(network.params).all())
     if finite:
         history.check_finite("training loss", history.loss_curve[-1])
-    if validation is None:
+    score = math.nan if validation is None else _measure(history, validation, progress, finite)
+    if validation is None or best is None:
         history.judge_loss(history.loss_curve[-1], tol)
-    else:
-        score = validation.score() if finite else math.nan
-        if finite:
-            history.check_finite(validation.name, score)
-        if history.judge_score(score, tol) and best is not None:
-            best[...] = network.params
-            history.best_epoch = history.n_iter
-        progress.validation(score, validation.metric)
+    elif history.judge_score(score, tol, validation.ties):
+        best[...] = network.params
+        history.best_epoch = history.n_iter
     if not finite:
         raise DivergenceError(history.n_iter, history.best_epoch)
+
+
+def _measure(history: History, validation: Validation, progress: Progress, finite: bool) -> float:
+    """Return the validation score, NaN if the parameters are not finite; store and show it, and the loss."""
+    loss, score = validation.measure() if finite else (math.nan, math.nan)
+    if finite:
+        history.check_finite(validation.name, score)
+    history.add_validation(loss, score if validation.keeps_scores else None)
+    progress.validation(score, validation.metric)
+    return score
 
 
 def _plateau(config: TrainingConfig, state: TrainingState, progress: Progress, metric: str | None) -> bool:

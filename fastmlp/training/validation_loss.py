@@ -1,4 +1,4 @@
-"""`ValidationLoss`: the training loss on the validation rows, computed once an epoch."""
+"""`ValidationLoss`: the training loss and the outputs of the validation rows, computed once an epoch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ else:
 class ValidationLoss:
     """Σ wᵢ lossᵢ / Σ wᵢ over some rows, with the network's parameters at the time of the call, without penalties.
 
-    Everything is allocated once. The result has the same bits for any number of threads.
+    Everything is allocated once. The results have the same bits for any number of threads, and those of `predict`.
 
     Parameters
     ----------
@@ -36,6 +36,11 @@ class ValidationLoss:
         The validation rows. Their weights must not sum to zero.
     n_threads : int, default=1
         Maximum number of threads.
+
+    Attributes
+    ----------
+    outputs : ndarray of shape (n_validation_rows, n_outputs)
+        The network's outputs for these rows, overwritten by each call.
     """
 
     def __init__(self, network: Model, dataset: Dataset, order: np.ndarray, n_threads: Threads = 1) -> None:
@@ -49,20 +54,21 @@ class ValidationLoss:
         self.workspaces = [LossWorkspace(network, dataset, block_rows, order, kernel=kernel) for _ in range(self.parts)]
         self.block_rows = int(self.workspaces[0].task["block_rows"])
         self.losses = np.zeros((order.size, dataset.n_targets))
+        self.outputs = np.zeros((order.size, network.layout.layer_sizes[-1]), network.dtype)
         weights = None if dataset.sample_weight is None else dataset.sample_weight[order]
         self.total = float(order.size if weights is None else weights.sum(dtype=np.float64))
         self.entry = _kernels.store_losses.entry(network.dtype)
 
     def __call__(self) -> float:
         """Compute the current loss; infinite or NaN if the losses of the rows add up to that."""
-        losses, dtype_ptr = self.losses.ctypes.data, self.workspaces[0].buffers["targets"].ctypes.data
+        losses, outputs = self.losses.ctypes.data, self.outputs.ctypes.data
 
         def blocks(start: int, stop: int) -> None:
             def rows_of(thread: int) -> None:
                 for part in range(thread, self.parts, self.team.size):  # one, unless fewer threads could be started
                     at, end = part * self.per_part, min((part + 1) * self.per_part, self.n_rows)
                     first, last = at + start * self.block_rows, min(at + stop * self.block_rows, end)
-                    self.entry(*self.workspaces[part].arguments(), first, last, losses, dtype_ptr)
+                    self.entry(*self.workspaces[part].arguments(), first, last, losses, outputs)
 
             self.team.run(rows_of)
 
