@@ -16,13 +16,14 @@ Training does not change these objects: they may be shared by estimators, compar
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 import sys
 import types
 from dataclasses import Field, dataclass, fields
 from numbers import Integral, Real
-from typing import Annotated, Any, Self, Union, get_args, get_origin
+from typing import Annotated, Any, Self, TypeVar, Union, get_args, get_origin
 
 import numpy as np
 
@@ -152,6 +153,58 @@ class FrozenParams:
         return self
 
 
+P = TypeVar("P", bound=FrozenParams)
+
+
+def with_values(params: P, **values: Any) -> P:
+    """Return a copy in which some fields have other values, which are checked.
+
+    `dataclasses.replace` would call `__init__`, which takes other arguments in some classes of users.
+
+    Raises
+    ------
+    ValueError
+        If a value is not allowed.
+
+    Examples
+    --------
+    >>> from fastmlp.optimizers import SGD
+    >>> with_values(SGD(0.1), momentum=0.5)
+    SGD(learning_rate=0.1, momentum=0.5, nesterov=False)
+    """
+    changed = copy.copy(params)
+    for name, value in values.items():
+        object.__setattr__(changed, name, value)
+    changed.__post_init__()
+    return changed
+
+
+def check_defines(kind: type, base: type, names: tuple[str, ...], instead: str) -> None:
+    """Refuse to make an object of a class that does not define what its base class leaves open.
+
+    Parameters
+    ----------
+    kind : type
+        The class of the object.
+    base : type
+    names : tuple of str
+        The attributes and methods that are left open.
+    instead : str
+        What to use in place of the base class, for the message.
+
+    Raises
+    ------
+    TypeError
+        If one of them is missing.
+    """
+    missing = [name for name in names if getattr(kind, name, None) is getattr(base, name, None)]
+    if missing:
+        raise TypeError(
+            f"{kind.__name__} is a base class, which does not define {' and '.join(missing)}: use {instead}, or a "
+            "subclass that does."
+        )
+
+
 def check_params(params: Any) -> dict[str, Any]:
     """Check the fields of a dataclass object by the rules in their types.
 
@@ -234,5 +287,5 @@ def _evaluate(hint: Any, owner: Any) -> Any:
         return hint
     try:
         return eval(hint, vars(sys.modules[owner.__module__]), dict(vars(owner)))
-    except Exception:
+    except (NameError, AttributeError, LookupError, TypeError, SyntaxError):  # what a name out of reach raises
         return None

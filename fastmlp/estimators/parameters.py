@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-from ..activations import ACTIVATIONS, BaseActivation, as_hidden_activation
+from ..activations import ACTIVATIONS, BaseActivation, as_hidden_activation, as_written
 from ..common.checks import one_per_layer
 from ..initializers import INITIALIZERS, Initializer
 from ..losses import BaseLoss, Poisson, as_loss
@@ -102,20 +102,19 @@ def choose_output(
     if task == "binary" and not is_elementwise(output):
         task, width = "multi-class", 2
     chosen.default_output_activation(task)
-    if task == "multi-label" and not is_elementwise(output):
+    if task == "multi-label" and not chosen.suits(output, task, width):
         raise ValueError(
-            "output_activation='softmax' is for one class per row, since its outputs sum to one, but y has several "
-            "labels per row. Use output_activation=None or 'logistic', or a y with one class per row."
+            f"output_activation={as_written(output)} is for one class per row, since its outputs sum to one, but y has "
+            "several labels per row. Use output_activation=None or 'logistic', or a y with one class per row."
         )
     n_outputs = chosen.n_outputs(task, width)
-    apart = is_probability(output) and is_elementwise(output)
-    if task == "multi-class" and apart and chosen.n_targets(output, n_outputs) > 1:
+    if not chosen.suits(output, task, n_outputs):
         raise ValueError(
-            f"output_activation={name_of(output)!r} is for two classes, or for several labels per row, but y has "
-            f"{width} classes: with loss={chosen.name!r} use output_activation=None or 'softmax', whose probabilities "
-            "sum to one."
+            f"output_activation={as_written(output)} is for two classes, or for several labels per row, but y has "
+            f"{width} classes: with loss={chosen.as_written()} use output_activation=None or 'softmax', whose "
+            "probabilities sum to one."
         )
-    chosen.check(output, n_outputs)
+    chosen.check(output, n_outputs, task=task)
     return n_outputs, output, chosen
 
 
@@ -139,9 +138,9 @@ def resume_output(estimator: BaseMLP, task: str, width: int) -> tuple[int, str |
         return choose_output(loss, output, task, width)
     if couples or isinstance(loss, Poisson):
         raise ValueError(
-            f"out_activation_ was set to {name_of(output)!r}, with which training with loss={loss.name!r} cannot "
-            f"continue as in scikit-learn: set it back to {name_of(expected)!r}, or fit again with "
-            f"output_activation={name_of(output)!r}, which uses its derivative."
+            f"out_activation_ was set to {as_written(output)}, with which training with loss={loss.as_written()} "
+            f"cannot continue as in scikit-learn: set it back to {as_written(expected)}, or fit again with "
+            f"output_activation={as_written(output)}, which uses its derivative."
         )
     if loss == SquaredError():
         loss = SquaredErrorByHand()
@@ -159,7 +158,7 @@ def gives_probabilities(estimator: BaseMLP) -> bool:
     if isinstance(loss, MarginLoss) or not is_probability(output):
         raise AttributeError(
             f"predict_proba needs outputs that are probabilities, but those of loss={estimator.loss!r} with output "
-            f"activation {name_of(output)!r} are not: use loss='log_loss' or 'focal', or CalibratedClassifierCV."
+            f"activation {as_written(output)} are not: use loss='log_loss' or 'focal', or CalibratedClassifierCV."
         )
     return True
 
