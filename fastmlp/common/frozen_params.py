@@ -28,6 +28,21 @@ from typing import Annotated, Any, Self, TypeVar, Union, get_args, get_origin
 import numpy as np
 
 
+def is_float(number: Any) -> bool:
+    """Whether a number can be converted to float: not an integer beyond its range.
+
+    Examples
+    --------
+    >>> is_float(10**300), is_float(10**400)
+    (True, False)
+    """
+    try:
+        float(number)
+    except OverflowError:
+        return False
+    return True
+
+
 @dataclass(frozen=True)
 class Range:
     """Numbers from `low` to `high`; brackets as in mathematics, round where the end itself is left out."""
@@ -47,7 +62,7 @@ class Range:
 
     def allows(self, value: Any) -> bool:
         """Return whether the value obeys the rule."""
-        if not isinstance(value, Integral if self.whole else Real) or isinstance(value, bool):
+        if not isinstance(value, Integral if self.whole else Real) or isinstance(value, bool) or not is_float(value):
             return False
         number = float(value)
         above = number > self.low or (number == self.low and self.brackets[0] == "[")
@@ -99,7 +114,8 @@ class OfKind:
     def allows(self, value: Any) -> bool:
         """Return whether the value obeys the rule."""
         abstract = {float: Real, int: Integral, str: str}[self.kind]
-        return isinstance(value, abstract) and not isinstance(value, bool)
+        fits = self.kind is not float or not isinstance(value, Real) or is_float(value)
+        return fits and isinstance(value, abstract) and not isinstance(value, bool)
 
     def convert(self, value: Any) -> Any:
         """Return an allowed value in the type in which it is stored."""

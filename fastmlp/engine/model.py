@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from numbers import Real
 from typing import Any, SupportsIndex
@@ -77,6 +78,8 @@ class TrainableModel(Model):
         self, layer_sizes: Sequence[int], activations: Sequence[str | BaseActivation], loss: str | BaseLoss, dtype: Any
     ) -> None:
         layout = Layout(layer_sizes)
+        if layout.size > sys.maxsize >> 6:
+            raise MemoryError(f"layers {layout.layer_sizes} have {layout.size} parameters, more than memory can hold.")
         self.params = buffers.aligned(layout.size, dtype)
         self._views = _make_views(layout, self.params)
         super().__init__(layout, activations, loss, dtype, *self._views)

@@ -149,4 +149,5 @@ class ForwardPass(BaseEstimator):
         state: dict[str, Any] = super().__getstate__().copy()
         state.pop("_small_batches", None)
         state.pop("_continuation", None)
+        state.pop("_accepted_parameters", None)
         return state

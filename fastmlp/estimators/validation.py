@@ -51,6 +51,8 @@ def check_hidden_layer_sizes(hidden_layer_sizes: Any) -> list[int]:
     ValueError
         If a size is not positive.
     """
+    if isinstance(hidden_layer_sizes, np.ndarray) and hidden_layer_sizes.ndim == 0:
+        hidden_layer_sizes = hidden_layer_sizes.item()
     sizes = hidden_layer_sizes if hasattr(hidden_layer_sizes, "__iter__") else [hidden_layer_sizes]
     sizes = list(sizes)
     if not all(map(is_integer, sizes)):
