@@ -183,8 +183,8 @@ def _libraries() -> tuple[Any, ...]:
         import threadpoolctl
 
         return tuple(threadpoolctl.ThreadpoolController().lib_controllers)
-    except Exception:  # a fit must not fail because of a library: the other limits remain
-        return ()
+    except (ImportError, OSError, AttributeError, RuntimeError, ValueError):
+        return ()  # not installed, or a library that it cannot open or read: the other limits remain
 
 
 def _joblib_context() -> tuple[int, int]:

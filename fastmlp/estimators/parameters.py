@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-from ..activations import ACTIVATIONS, BaseActivation, as_hidden_activation, as_written
+from ..activations import ACTIVATIONS, BaseActivation, as_activation, as_hidden_activation, as_written
 from ..common.checks import one_per_layer
+from ..common.lookup import look_up
 from ..initializers import INITIALIZERS, Initializer
 from ..losses import BaseLoss, Poisson, as_loss
 from ..losses.base import is_elementwise, is_probability, name_of
@@ -20,6 +21,7 @@ from ..schedules import Schedule
 
 if TYPE_CHECKING:
     from .base import BaseMLP
+    from .forward import ForwardPass
 
 #: Solvers that use all rows in each step; all others use mini-batches.
 FULL_BATCH = ("lbfgs", "newton-cg", "levenberg-marquardt")
@@ -118,6 +120,20 @@ def choose_output(
     return n_outputs, output, chosen
 
 
+def check_output_activation(estimator: ForwardPass) -> BaseActivation:
+    """Return the activation that `out_activation_` stands for, which a user may have set.
+
+    Raises
+    ------
+    UnknownNameError
+        A ValueError and a KeyError, if there is no such activation.
+    """
+    output = estimator.out_activation_
+    if isinstance(output, BaseActivation):
+        return output
+    return look_up("out_activation_", output, ACTIVATIONS, "an Activation of your own, made of two functions")
+
+
 def resume_output(estimator: BaseMLP, task: str, width: int) -> tuple[int, str | BaseActivation, BaseLoss]:
     """Return number of outputs, output activation and loss for a training that continues.
 
@@ -131,6 +147,7 @@ def resume_output(estimator: BaseMLP, task: str, width: int) -> tuple[int, str |
         If loss, output activation and task do not fit together; or if scikit-learn would train with another delta,
         which it does after such an edit with a Poisson loss, and in regression with softmax.
     """
+    check_output_activation(estimator)
     output, loss = estimator.out_activation_, as_loss(estimator.loss)
     expected = estimator.output_activation or loss.default_output_activation(task)
     couples = not is_elementwise(output)
@@ -151,10 +168,11 @@ def resume_output(estimator: BaseMLP, task: str, width: int) -> tuple[int, str |
 
 def gives_probabilities(estimator: BaseMLP) -> bool:
     """Return True if the outputs are probabilities; raise AttributeError if not."""
-    if estimator.loss == "log_loss" and estimator.output_activation is None:
+    given = estimator.output_activation
+    if given is None and isinstance(estimator.loss, str) and estimator.loss == "log_loss":
         return True  # the default case first: the prediction of a single row takes microseconds
     loss = as_loss(estimator.loss)
-    output = estimator.output_activation or loss.natural["binary"]
+    output = as_activation(loss.default_output_activation("binary") if given is None else given)
     if isinstance(loss, MarginLoss) or not is_probability(output):
         raise AttributeError(
             f"predict_proba needs outputs that are probabilities, but those of loss={estimator.loss!r} with output "

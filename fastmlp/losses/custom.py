@@ -44,7 +44,7 @@ def _can_be_called(function: Any) -> bool:
         raise
     except (ArithmeticError, ValueError):
         interrupts.check()
-    except Exception:
+    except Exception:  # a user's function may raise anything
         interrupts.check()
         return False
     return True
