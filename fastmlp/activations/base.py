@@ -111,6 +111,18 @@ class BaseActivation:
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)  # past __setattr__, which refuses
+
+
+def added_attributes(activation: BaseActivation, *known: str) -> dict[str, Any] | None:
+    """Return what a subclass has added to an activation beside `known` and what `BaseActivation` has; None if nothing.
+
+    It is the state of a pickle that makes everything else again.
+    """
+    usual = {*known, *BaseActivation.__annotations__}
+    return {name: value for name, value in vars(activation).items() if name not in usual} or None
+
 
 def run(kernel: Kernel, constants: tuple[float, ...], z: Any, rows: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Return f and f′ of an array as an activation's kernel computes them, float32 if z is, else float64.

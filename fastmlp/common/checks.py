@@ -52,6 +52,17 @@ def check_count(name: str, number: Any) -> int:
     return int(number)
 
 
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """Return a number with its noun, whose plural ends in s unless another one is given.
+
+    Examples
+    --------
+    >>> counted(1, "array"), counted(2, "array"), counted(0, "entry", "entries")
+    ('1 array', '2 arrays', '0 entries')
+    """
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
 def one_per_layer(
     name: str, value: Any, n_layers: int, layers: str = "hidden layers", allow_single: bool = True
 ) -> list[Any]:
@@ -87,16 +98,19 @@ def one_per_layer(
     >>> one_per_layer("activation", ["relu"], 2)
     Traceback (most recent call last):
     ...
-    ValueError: activation=['relu'] has 1 entries, but there are 2 hidden layers: give one for each, or one for all.
+    ValueError: activation=['relu'] has 1 entry, but there are 2 hidden layers: give one for each, or one for all.
     """
     if allow_single and not isinstance(value, list | tuple):
         return [value] * n_layers
     if isinstance(value, str) or not isinstance(value, Iterable):
-        raise TypeError(f"{name} must be a list with an entry for each of {n_layers} {layers}, got {value!r}.")
+        entries = counted(n_layers, "entry", "entries")
+        raise TypeError(f"{name} must be a list with {entries}, one for each of the {layers}, got {value!r}.")
     values = list(value)
     if len(values) != n_layers:
+        here = counted(n_layers, layers.replace("layers", "layer"), layers)
         raise ValueError(
-            f"{name}={value!r} has {len(values)} entries, but there are {n_layers} {layers}: give one for each"
+            f"{name}={value!r} has {counted(len(values), 'entry', 'entries')}, but there "
+            f"{'is' if n_layers == 1 else 'are'} {here}: give one for each"
             f"{', or one for all' if allow_single else ''}."
         )
     return values

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..activations import BaseActivation
+from ..activations import BaseActivation, as_written
 from ..common.checks import check_count
 from ..common.random_state import as_random_state
 from ..common.user_warnings import warn_user
@@ -127,6 +127,11 @@ class Network(TrainableModel):
             raise AttributeError(f"{name} of a Network cannot be changed: create another one, and set its weights.")
         super().__setattr__(name, value)
 
+    def __delattr__(self, name: str) -> None:
+        if name in ("params", "layout", "dtype", "activations", "loss_function"):
+            raise AttributeError(f"{name} of a Network cannot be deleted.")
+        super().__delattr__(name)
+
     # Parameters
 
     def set_weights(self, coefs: Sequence[Any], intercepts: Sequence[Any]) -> None:
@@ -147,12 +152,12 @@ class Network(TrainableModel):
         array([1., 2., 3.])
         """
         self.check_memory()
-        self.layout.check(coefs, intercepts)
-        arrays = [
+        self.layout.check(coefs, intercepts, ("coefs", "intercepts"))
+        new_coefs, new_intercepts = (
             [np.array(as_numbers(f"{name}[{number}]", array, self.dtype)) for number, array in enumerate(given)]
             for name, given in (("coefs", coefs), ("intercepts", intercepts))
-        ]
-        self.layout.fill(self.params, *arrays)  # from copies, since the arguments may be views of `params`
+        )
+        self.layout.fill(self.params, new_coefs, new_intercepts)  # copies: the arguments may be views of `params`
 
     def initialize(self, initializer: str | Initializer = "sklearn", random_state: Any = None) -> None:
         """Draw all parameters.
@@ -478,10 +483,10 @@ class Network(TrainableModel):
     # As an object
 
     def __repr__(self) -> str:
-        activations = [activation.name for activation in self.activations]
+        activations = ", ".join(map(as_written, self.activations))
         return (
-            f"Network({self.layout.layer_sizes}, activations={activations}, loss={self.loss_function.name!r}, "
-            f"dtype={self.dtype.name!r})"
+            f"{type(self).__name__}({self.layout.layer_sizes}, activations=[{activations}], "
+            f"loss={self.loss_function.as_written()}, dtype={self.dtype.name!r})"
         )
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import numpy as np
 
-from ..common.frozen_params import FrozenParams, Positive, Range
+from ..common.frozen_params import FrozenParams, Positive, Range, check_defines
 
 
 @dataclass(frozen=True)
 class Schedule(FrozenParams):
     """Base of all schedules: called with steps, they return learning rates."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        check_defines(cls, Schedule, ("at",), "a schedule such as Constant(1e-3) or Cosine(1e-3, steps=1000)")
+        return super().__new__(cls)
 
     def __call__(self, step: Any) -> np.ndarray:
         """Compute the learning rates.
