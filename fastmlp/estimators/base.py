@@ -26,6 +26,7 @@ from .fitting import Continuation, Fitting, MinibatchFitting, check_parameters, 
 from .parameters import CONSTRAINTS, FULL_BATCH
 from .preparation import Preparation
 from .validation import arithmetic_type
+from .validation_rows import NOT_GIVEN, GivenRows
 
 _NON_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed."
@@ -47,6 +48,7 @@ class BaseMLP(Preparation):
 
     _parameter_constraints: dict[str, list[Any]] = CONSTRAINTS
     _accepted_parameters: tuple[Any, ...]
+    class_weight: Any = None  # a parameter of the classifier
 
     def _validate_params(self) -> None:
         """As scikit-learn; and integers beyond the range of floats are refused, which intervals without end contain."""
@@ -60,7 +62,15 @@ class BaseMLP(Preparation):
 
     # Fitting.
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, incremental: bool, classes: Any = None) -> Self:
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        incremental: bool,
+        classes: Any = None,
+        given: GivenRows = NOT_GIVEN,
+    ) -> Self:
         """Check everything on a copy of the model, so that a refused fit leaves the model itself unchanged."""
         kept, checked = Continuation.take(self) if incremental else None, None
         if kept is not None:
@@ -79,7 +89,7 @@ class BaseMLP(Preparation):
         before = None if generator is None else generator.get_state()
         draft, result = self._draft(), None
         try:
-            fitting = draft._prepare(X, y, sample_weight, incremental, classes, checked)
+            fitting = draft._prepare(X, y, sample_weight, incremental, classes, checked, given)
             if not isinstance(fitting, MinibatchFitting):
                 result = draft._solve(fitting)
         except BaseException:
@@ -137,9 +147,8 @@ class BaseMLP(Preparation):
     def _fit_stochastic(self, fitting: MinibatchFitting) -> None:
         history = fitting.state.history = self._history()
         try:
-            converged = train(
-                fitting.epoch, fitting.plan, fitting.state, progress=Progress(self.verbose), validation=fitting.validate
-            )
+            progress, validation = Progress(self.verbose), fitting.validation
+            converged = train(fitting.epoch, fitting.plan, fitting.state, progress=progress, validation=validation)
         except DivergenceError as error:
             self._report_divergence(error.epoch, error.best_epoch)
             converged, history.not_finite = True, None  # the divergence explains a loss that is not finite

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -14,6 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 
 from ..activations import Activation
+from ..engine.sample_weights import check_sum_of_weights
 from ..initializers import Initializer
 from ..losses import as_loss, names_for
 from ..losses.base import BaseLoss, name_of
@@ -21,6 +22,7 @@ from ..losses.margin import MarginLoss
 from ..optimizers import Optimizer
 from ..schedules import Schedule
 from .base import BaseMLP, is_stochastic
+from .class_weights import weights_of_rows
 from .frames import validate_rows
 from .parameters import gives_margins, gives_probabilities
 from .validation import fit_labels
@@ -95,9 +97,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Whether 'sgd' uses Nesterov's momentum.
     early_stopping : bool, default=False
         Whether to set aside `validation_fraction` of the rows, stop when their score is not improving, and restore the
-        weights with the best score. The score is the accuracy for scikit-learn's loss ('log_loss' without label
-        smoothing, with the default output activation), else the negative loss without penalties. The split is
-        stratified for two classes.
+        weights with the best score; see `scoring`. The split is stratified for two classes. If `fit` is given
+        validation data, that is used and no rows are set aside.
     validation_fraction : float, default=0.1
         The proportion of rows to set aside for early stopping, in [0, 1).
     beta_1, beta_2 : float, default=0.9, 0.999
@@ -145,6 +146,23 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Maximum Euclidean norm of the whole gradient. None is no limit.
     clip_value : float, default=None
         Maximum absolute value of each entry of the gradient. None is no limit.
+    scoring : str or callable, default=None
+        What is computed on the validation rows after each epoch, the greater the better. Only used with early stopping
+        or with validation data.
+
+        - None is the accuracy for scikit-learn's loss ('log_loss' without label smoothing, with the default output
+          activation), else 'loss'.
+        - 'loss' is the negative loss without penalties.
+        - The name of a scorer (see `sklearn.metrics.get_scorer_names`) or a callable ``scorer(estimator, X, y)``.
+    validation_ties : {'first', 'last'}, default='first'
+        Which of several epochs with the best validation score early stopping keeps.
+    class_weight : dict, list of dict or 'balanced', default=None
+        Weights by which the sample weights of the classes' rows are multiplied, also those of validation rows.
+
+        - A dict from class to weight; classes that are left out have weight 1 if no other class is left out.
+        - 'balanced' is ``n_samples / (n_classes * np.bincount(y))``. `partial_fit` refuses it.
+        - For multi-label problems 'balanced', or a list with a dict from 0 and 1 for each label; the weights of the
+          labels are multiplied.
 
     Attributes
     ----------
@@ -161,13 +179,17 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         The mean loss of each epoch. Not set by solvers with all rows in each step.
     best_loss_ : float or None
         The minimum of `loss_curve_`; None with early stopping.
+    validation_loss_curve_ : list of float or None
+        With early stopping or validation data, the loss on the validation rows after each epoch, without penalties.
     validation_scores_ : list of float or None
-        With early stopping, the validation score after each epoch: the accuracy, or the negative loss. Larger is
-        better.
+        With early stopping, or with validation data and `scoring`, the validation score after each epoch.
     best_validation_score_ : float or None
         With early stopping, the maximum of `validation_scores_`.
-    validation_metric_ : {'accuracy', 'neg_loss'} or None
-        With early stopping, the kind of `validation_scores_`.
+    validation_metric_ : str or None
+        With validation rows, the kind of score: 'accuracy', 'neg_loss' or the name of the scorer.
+    best_epoch_ : int or None
+        With early stopping, the epoch of the last fit, counted from 1, whose weights were kept; 0 if they are those
+        that it began with.
     n_iter_ : int
         The number of epochs (or iterations) of the last fit.
     t_ : int
@@ -218,6 +240,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     _parameter_constraints: dict[str, list[Any]] = {
         **BaseMLP._parameter_constraints,
         "loss": [StrOptions(set(names_for("classifier"))), BaseLoss],
+        "class_weight": [None, dict, list, StrOptions({"balanced"})],
     }
 
     def __init__(
@@ -257,6 +280,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         max_norm: float | None = None,
         clip_norm: float | None = None,
         clip_value: float | None = None,
+        scoring: str | Callable[..., float] | None = None,
+        validation_ties: str = "first",
+        class_weight: dict[Any, float] | list[dict[int, float]] | str | None = None,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -292,9 +318,21 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.max_norm = max_norm
         self.clip_norm = clip_norm
         self.clip_value = clip_value
+        self.scoring = scoring
+        self.validation_ties = validation_ties
+        self.class_weight = class_weight
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
         """Fit the model to data matrix X and targets y.
 
         Parameters
@@ -305,13 +343,21 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             The class labels; for multi-label problems an indicator matrix.
         sample_weight : array-like of shape (n_samples,), default=None
             Sample weights.
+        X_val : {array-like, sparse matrix} of shape (n_validation_samples, n_features), default=None
+            Validation data, whose loss is computed after each epoch (see `validation_loss_curve_`). Early stopping
+            decides by it and sets no rows of X aside. A `Pipeline` transforms it with ``transform_input=["X_val"]``.
+        y_val : array-like of shape (n_validation_samples,) or (n_validation_samples, n_labels), default=None
+            Its targets.
+        sample_weight_val : array-like of shape (n_validation_samples,), default=None
+            Its sample weights.
 
         Returns
         -------
         self : MLPClassifier
             The fitted model.
         """
-        return self._fit(X, y, sample_weight, incremental=False)
+        given = X_val, y_val, sample_weight_val
+        return self._fit(X, y, sample_weight, incremental=False, given=given)
 
     @available_if(is_stochastic)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -336,6 +382,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self : MLPClassifier
             The updated model.
         """
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' is not supported for partial_fit, which would count the classes of one batch: "
+                "compute the weights from all targets with sklearn.utils.compute_class_weight('balanced', "
+                "classes=classes, y=y), and pass class_weight=dict(zip(classes, weights))."
+            )
         return self._fit(X, y, sample_weight, incremental=True, classes=classes)
 
     def predict(self, X: Any) -> np.ndarray:
@@ -417,8 +469,21 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             self._label_binarizer = fit_labels(y)
             self.classes_ = self._label_binarizer.classes_
         else:
-            self._check_known_classes(y)
-        multilabel = self._label_binarizer.y_type_.startswith("multilabel")
+            self._check_known_classes(y, all_of_them=self.warm_start)
+        return X, self._encode_labels(y, X.dtype, first)
+
+    def _encode_known(self, X: Any, y: Any) -> tuple[Any, np.ndarray]:
+        X, y = validate_rows(
+            self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=(np.float64, np.float32), reset=False
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        self._check_known_classes(y, all_of_them=False)
+        return X, self._encode_labels(y, X.dtype, first=False)
+
+    def _encode_labels(self, y: np.ndarray, dtype: np.dtype, first: bool) -> np.ndarray:
+        """Return known labels as the loss reads them, (n, n_targets)."""
+        multilabel = self._is_multilabel()
         if multilabel != (np.ndim(y) == 2):
             was, now = ("several labels", "one class") if multilabel else ("one class", "several labels")
             raise ValueError(
@@ -426,8 +491,32 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 f"per row, but `y` has {now} per row. Use such a `y`, or fit with warm_start=False."
             )
         if multilabel:  # any non-zero number means true
-            return X, (self._label_binarizer.transform(y) != 0).astype(X.dtype)
-        return X, self._encode_classes(y, X.dtype, first)
+            indicators: np.ndarray = (self._label_binarizer.transform(y) != 0).astype(dtype)
+            return indicators
+        return self._encode_classes(y, dtype, first)
+
+    def _is_multilabel(self) -> bool:
+        return bool(self._label_binarizer.y_type_.startswith("multilabel"))
+
+    def _codes(self, encoded: np.ndarray) -> np.ndarray:
+        """Return the number of each row's class, (n,); with several labels 0 and 1, (n, n_labels)."""
+        if self._is_multilabel():
+            return encoded.astype(np.intp)
+        return encoded[:, 0].astype(np.intp) if encoded.shape[1] == 1 else encoded.argmax(axis=1)
+
+    def _targets(self, encoded: np.ndarray) -> np.ndarray:
+        codes = self._codes(encoded)
+        targets: np.ndarray = codes if self._is_multilabel() else self.classes_.take(codes)
+        return targets
+
+    def _weigh(self, y: np.ndarray, sample_weight: np.ndarray | None, reference: np.ndarray) -> np.ndarray | None:
+        if self.class_weight is None:
+            return sample_weight
+        weights = weights_of_rows(self.class_weight, self.classes_, self._codes(y), self._codes(reference))
+        if sample_weight is not None:
+            weights *= sample_weight
+        check_sum_of_weights(weights, y.dtype)
+        return weights
 
     def _encode_plain(self, X: np.ndarray, y: Any, classes: Any) -> np.ndarray | None:
         known = self.classes_
@@ -455,7 +544,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _decode(self, outputs: np.ndarray) -> np.ndarray:
         """Return the labels for outputs (n, n_outputs)."""
         labels: np.ndarray
-        if self._label_binarizer.y_type_.startswith("multilabel"):
+        if self._is_multilabel():
             labels = self._label_binarizer.inverse_transform(outputs, self._threshold())
             return labels
         codes = outputs.argmax(axis=1) if outputs.shape[1] > 1 else (outputs[:, 0] > self._threshold()).astype(np.intp)
@@ -472,9 +561,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         margins = isinstance(as_loss(self.loss), MarginLoss) and name_of(self.out_activation_) != "step"
         return 0.0 if margins else 0.5
 
-    def _check_known_classes(self, y: np.ndarray) -> None:
+    def _check_known_classes(self, y: np.ndarray, all_of_them: bool) -> None:
         classes = unique_labels(y)
-        if self.warm_start:
+        if all_of_them:
             if set(classes) != set(self.classes_):
                 raise ValueError(
                     "warm_start can only be used where `y` has the same classes as in the previous call to fit. "

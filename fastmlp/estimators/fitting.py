@@ -15,9 +15,10 @@ from sklearn.utils.validation import _is_fitted
 
 from ..engine.cores import count_threads
 from ..engine.dataset import Dataset
-from ..training.config import TrainingConfig, TrainingState, Validation, warn_of_early_end
+from ..training.config import TrainingConfig, TrainingState, warn_of_early_end
 from ..training.epoch import EpochRunner
 from ..training.shuffling import shuffle
+from ..training.validation import Validation
 from .parameters import CONSTRAINTS
 from .validation import check_batch_size, clip_batch_size
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from .base import BaseMLP
 
 #: The constructors' parameters; each may be changed between two calls.
-PARAMETERS = (*CONSTRAINTS, "loss")
+PARAMETERS = (*CONSTRAINTS, "loss", "class_weight")
 _parameters_of, _LISTS = operator.attrgetter(*PARAMETERS), {tuple, list, np.ndarray}
 _in_place = operator.attrgetter("shape", "strides", "dtype", "flags.writeable")
 
@@ -55,7 +56,7 @@ class MinibatchFitting(Fitting):
     plan: TrainingConfig
     state: TrainingState
     epoch: EpochRunner
-    validate: Validation | None = None
+    validation: Validation | None = None
 
 
 def current_parameters(estimator: BaseMLP) -> tuple[Any, ...]:

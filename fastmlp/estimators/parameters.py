@@ -65,6 +65,8 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "max_norm": [None, _POSITIVE],
     "clip_norm": [None, _POSITIVE],
     "clip_value": [None, _POSITIVE],
+    "scoring": [None, str, callable],
+    "validation_ties": [StrOptions({"first", "last"})],
 }
 
 

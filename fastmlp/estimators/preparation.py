@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklearn.base import is_classifier
 from sklearn.utils import check_random_state
 
 from ..activations import BaseActivation, as_activation
 from ..engine.cores import ask_threads
 from ..engine.dataset import Dataset
 from ..engine.model import TrainableModel
-from ..engine.prediction import predict
 from ..engine.small_batches import SmallBatchPredictor
 from ..engine.sparse_input import check_sparse
 from ..initializers import as_initializer
@@ -22,13 +20,11 @@ from ..losses import BaseLoss
 from ..losses.base import name_of
 from ..optimizers import RunningOptimizer
 from ..regularization import Regularization
-from ..training.config import TrainingConfig, TrainingState, Validation
+from ..training.config import TrainingConfig, TrainingState
 from ..training.dropout_keys import DropoutKeys
 from ..training.epoch import EpochRunner
 from ..training.history import History
-from ..training.validation_loss import ValidationLoss
 from .fitting import Fitting, MinibatchFitting
-from .forward import ForwardPass
 from .parameters import FULL_BATCH, choose_output, hidden_activations, resume_output
 from .solver_parameters import adopt_optimizer, build_optimizer, build_regularization, check_full_batch, check_used
 from .validation import (
@@ -37,16 +33,12 @@ from .validation import (
     check_hidden_layer_sizes,
     check_sample_weight,
     is_plain_matrix,
-    split_rows,
 )
+from .validation_rows import NOT_GIVEN, CheckedRows, GivenRows, ValidationRows
 
 
-class Preparation(ForwardPass, ABC):
+class Preparation(ValidationRows):
     """Turn a user's arguments and parameters into a `Fitting`; invalid ones are refused here."""
-
-    validation_scores_: list[float] | None
-    best_validation_score_: float | None
-    validation_metric_: str | None
 
     # Implemented by the two estimators.
 
@@ -57,14 +49,6 @@ class Preparation(ForwardPass, ABC):
     @abstractmethod
     def _encode_plain(self, X: np.ndarray, y: Any, classes: Any) -> np.ndarray | None:
         """Return the same y for a plain X and a fitted model; None if scikit-learn's validation is needed."""
-
-    @abstractmethod
-    def _task(self, n_targets: int) -> tuple[str, int]:
-        """Return the kind of task, one of `losses.TASKS`, and its width, for `n_targets` columns of targets."""
-
-    @abstractmethod
-    def _score_outputs(self, outputs: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> float:
-        """Return the score of outputs (n, n_outputs) for encoded targets (n, n_targets)."""
 
     def _output(self, n_targets: int, first: bool) -> tuple[int, str | BaseActivation, BaseLoss]:
         """Return number of outputs, output activation and loss, for `n_targets` columns of targets.
@@ -79,7 +63,7 @@ class Preparation(ForwardPass, ABC):
 
     def _plain_rows(
         self, X: Any, y: Any, sample_weight: Any, classes: Any, network: TrainableModel
-    ) -> tuple[Any, np.ndarray, np.ndarray | None] | None:
+    ) -> CheckedRows | None:
         """Return what `_check_rows` returns if scikit-learn's validation would not change X and y, else None."""
         if hasattr(self, "feature_names_in_") or not is_plain_matrix(X, network.layout.layer_sizes[0]):
             return None
@@ -87,16 +71,16 @@ class Preparation(ForwardPass, ABC):
         if encoded is None:
             return None
         network.loss_function.check(network.output_activation, network.layout.layer_sizes[-1], encoded)
-        return X, encoded, check_sample_weight(sample_weight, X)
+        return X, encoded, self._weigh(encoded, check_sample_weight(sample_weight, X), encoded)
 
     def _check_rows(
         self, X: Any, y: Any, sample_weight: Any, incremental: bool, first: bool, classes: Any
-    ) -> tuple[Any, np.ndarray, np.ndarray | None]:
+    ) -> CheckedRows:
         """Return validated X, encoded y and sample weights, by scikit-learn's rules."""
         check_sparse(X)
         check_sparse(y, "y")
         X, y = self._encode(X, y, incremental, first, classes)
-        return X, y, check_sample_weight(sample_weight, X)
+        return X, y, self._weigh(y, check_sample_weight(sample_weight, X), y)
 
     def _prepare(
         self,
@@ -105,11 +89,13 @@ class Preparation(ForwardPass, ABC):
         sample_weight: Any,
         incremental: bool,
         classes: Any,
-        checked: tuple[Any, ...] | None = None,
+        checked: CheckedRows | None = None,
+        given: GivenRows = NOT_GIVEN,
     ) -> Fitting:
         """Check all arguments and parameters, and build everything that the first step needs.
 
-        `checked` is what `_check_rows` has returned for these rows, if it was called already.
+        `checked` is what `_check_rows` has returned for these rows, if it was called already; `given` are the
+        validation rows.
         """
         hidden = check_hidden_layer_sizes(self.hidden_layer_sizes)
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
@@ -124,11 +110,15 @@ class Preparation(ForwardPass, ABC):
         X, y, sample_weight = checked or self._check_rows(X, y, sample_weight, incremental, first, classes)
         self._random_state = random_state = check_random_state(self.random_state)
         network = self._build_network([X.shape[1], *hidden], y.shape[1], X.dtype, first, random_state)
+        held = self._check_given(given, y)
         dataset = Dataset(X, y, sample_weight, network.dtype)
         if self.solver in FULL_BATCH:
             check_full_batch(self.solver, network, dataset)
             return Fitting(network, dataset, random_state)
-        return self._prepare_stochastic(network, dataset, regularization, random_state, incremental)
+        order, validation = self._choose_validation(network, X, dataset, held, random_state)
+        fitting = self._prepare_stochastic(network, dataset, order, regularization, random_state, incremental)
+        fitting.validation = validation
+        return fitting
 
     def _build_network(
         self, layer_sizes: list[int], n_targets: int, dtype: np.dtype, first: bool, random_state: np.random.RandomState
@@ -158,6 +148,7 @@ class Preparation(ForwardPass, ABC):
         self,
         network: TrainableModel,
         dataset: Dataset,
+        order: np.ndarray,
         regularization: Regularization,
         random_state: np.random.RandomState,
         incremental: bool,
@@ -168,7 +159,6 @@ class Preparation(ForwardPass, ABC):
             self._optimizer = adopt_optimizer(self, network.layout)
         else:  # a shallow copy of the model, or another thread, may use the original
             self._optimizer = self._optimizer.copy()
-        order, validate = self._split(network, dataset, random_state)
         plan = TrainingConfig(
             check_batch_size(self.batch_size, order.size), self.max_iter, self.shuffle, self.tol, self.n_iter_no_change,
             one_epoch=incremental, l2=self.alpha, regularization=regularization,
@@ -177,7 +167,7 @@ class Preparation(ForwardPass, ABC):
         state = TrainingState(self._optimizer.begin(), order, random_state, dropout_keys)
         epoch = EpochRunner.for_training(network, dataset, plan, state, ask_threads(self.n_jobs))
         epoch.step_rates.address(epoch.steps)  # a custom schedule may raise
-        return MinibatchFitting(network, dataset, random_state, plan, state, epoch, validate)
+        return MinibatchFitting(network, dataset, random_state, plan, state, epoch)
 
     def _dropout_keys(
         self, regularization: Regularization, random_state: np.random.RandomState, incremental: bool
@@ -191,45 +181,6 @@ class Preparation(ForwardPass, ABC):
             self._dropout_keys_ = replace(self._dropout_keys_)
         return self._dropout_keys_
 
-    def _split(
-        self, network: TrainableModel, dataset: Dataset, random_state: np.random.RandomState
-    ) -> tuple[np.ndarray, Validation | None]:
-        """Return the training rows, and with early stopping the validation of the others: score or negative loss."""
-        if not self.early_stopping:
-            self.validation_metric_ = None
-            return np.arange(dataset.n_rows, dtype=np.int64), None
-        assert dataset.y is not None
-        stratify = None
-        if is_classifier(self) and self.n_outputs_ == 1:  # these labels appear in scikit-learn's messages
-            stratify = np.array(["False", "True"], object)[dataset.y[:, 0].astype(np.intp)]
-        order, validation = split_rows(dataset.n_rows, self.validation_fraction, random_state, stratify)
-        y = dataset.y[validation]
-        weights = None if dataset.sample_weight is None else dataset.sample_weight[validation]
-        if weights is not None and weights.sum() == 0:
-            raise ValueError(
-                f"The sample weights of the {validation.size} validation rows sum to zero, so that they have no "
-                "score. Increase 'validation_fraction', or give more rows positive weights."
-            )
-
-        n_threads = ask_threads(self.n_jobs)
-        metric = network.loss_function.validation_metric(network.output_activation, self._task(dataset.n_targets)[0])
-        self._judge_by(metric, network.loss_function)
-        if metric == "neg_loss":
-            loss = ValidationLoss(network, dataset, validation, n_threads)
-            return order, Validation(lambda: -loss(), metric)
-
-        def score() -> float:
-            return self._score_outputs(predict(network, dataset, validation, n_threads), y, weights)
-
-        return order, Validation(score, metric)
-
-    def _judge_by(self, metric: str, loss: BaseLoss) -> None:
-        """Set the validation metric; discard earlier scores of a continued training if they had another one."""
-        judge = metric, loss if metric == "neg_loss" else None
-        if getattr(self, "_judge", judge) != judge:
-            self.validation_scores_, self.best_validation_score_, self._no_improvement_count = [], -np.inf, 0
-        self._judge, self.validation_metric_ = judge, metric
-
     # The training's history as scikit-learn's attributes.
 
     def _history(self) -> History:
@@ -237,6 +188,7 @@ class Preparation(ForwardPass, ABC):
             getattr(self, "loss_curve_", []), getattr(self, "best_loss_", np.inf),
             getattr(self, "validation_scores_", None), getattr(self, "best_validation_score_", None),
             getattr(self, "_no_improvement_count", 0), getattr(self, "n_iter_", 0), getattr(self, "t_", 0),
+            validation_losses=getattr(self, "validation_loss_curve_", None),
         )  # fmt: skip
 
     def _store_history(self, history: History) -> None:
@@ -244,7 +196,9 @@ class Preparation(ForwardPass, ABC):
         if self.solver in FULL_BATCH:
             return
         self.loss_curve_, self.best_loss_ = history.loss_curve, history.best_loss
+        self.validation_loss_curve_ = history.validation_losses
         self.validation_scores_ = history.validation_scores
+        self.best_epoch_ = history.best_epoch if self.early_stopping else None
         self.best_validation_score_ = history.best_validation_score
         self._no_improvement_count = history.no_improvement_count
         if history.loss_curve:

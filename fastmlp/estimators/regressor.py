@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -94,8 +94,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Whether 'sgd' uses Nesterov's momentum.
     early_stopping : bool, default=False
         Whether to set aside `validation_fraction` of the rows, stop when their score is not improving, and restore the
-        weights with the best score. The score is R² for scikit-learn's losses ('squared_error' and 'poisson' with their
-        default output activations), else the negative loss without penalties.
+        weights with the best score; see `scoring`. If `fit` is given validation data, that is used and no rows are set
+        aside.
     validation_fraction : float, default=0.1
         The proportion of rows to set aside for early stopping, in [0, 1).
     beta_1, beta_2 : float, default=0.9, 0.999
@@ -139,6 +139,16 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Maximum Euclidean norm of the whole gradient. None is no limit.
     clip_value : float, default=None
         Maximum absolute value of each entry of the gradient. None is no limit.
+    scoring : str or callable, default=None
+        What is computed on the validation rows after each epoch, the greater the better. Only used with early stopping
+        or with validation data.
+
+        - None is R² for scikit-learn's losses ('squared_error' and 'poisson' with their default output activations),
+          else 'loss'.
+        - 'loss' is the negative loss without penalties.
+        - The name of a scorer (see `sklearn.metrics.get_scorer_names`) or a callable ``scorer(estimator, X, y)``.
+    validation_ties : {'first', 'last'}, default='first'
+        Which of several epochs with the best validation score early stopping keeps.
 
     Attributes
     ----------
@@ -153,13 +163,17 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         The mean loss of each epoch. Not set by solvers with all rows in each step.
     best_loss_ : float or None
         The minimum of `loss_curve_`; None with early stopping.
+    validation_loss_curve_ : list of float or None
+        With early stopping or validation data, the loss on the validation rows after each epoch, without penalties.
     validation_scores_ : list of float or None
-        With early stopping, the validation score after each epoch: R², or the negative loss. Larger is
-        better.
+        With early stopping, or with validation data and `scoring`, the validation score after each epoch.
     best_validation_score_ : float or None
         With early stopping, the maximum of `validation_scores_`.
-    validation_metric_ : {'r2', 'neg_loss'} or None
-        With early stopping, the kind of `validation_scores_`.
+    validation_metric_ : str or None
+        With validation rows, the kind of score: 'r2', 'neg_loss' or the name of the scorer.
+    best_epoch_ : int or None
+        With early stopping, the epoch of the last fit, counted from 1, whose weights were kept; 0 if they are those
+        that it began with.
     n_iter_ : int
         The number of epochs (or iterations) of the last fit.
     t_ : int
@@ -245,6 +259,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         max_norm: float | None = None,
         clip_norm: float | None = None,
         clip_value: float | None = None,
+        scoring: str | Callable[..., float] | None = None,
+        validation_ties: str = "first",
     ) -> None:
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -280,9 +296,20 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.max_norm = max_norm
         self.clip_norm = clip_norm
         self.clip_value = clip_value
+        self.scoring = scoring
+        self.validation_ties = validation_ties
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
         """Fit the model to data matrix X and targets y.
 
         Parameters
@@ -293,13 +320,21 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             The target values.
         sample_weight : array-like of shape (n_samples,), default=None
             Sample weights.
+        X_val : {array-like, sparse matrix} of shape (n_validation_samples, n_features), default=None
+            Validation data, whose loss is computed after each epoch (see `validation_loss_curve_`). Early stopping
+            decides by it and sets no rows of X aside. A `Pipeline` transforms it with ``transform_input=["X_val"]``.
+        y_val : array-like of shape (n_validation_samples,) or (n_validation_samples, n_targets), default=None
+            Its targets.
+        sample_weight_val : array-like of shape (n_validation_samples,), default=None
+            Its sample weights.
 
         Returns
         -------
         self : MLPRegressor
             The fitted model.
         """
-        return self._fit(X, y, sample_weight, incremental=False)
+        given = X_val, y_val, sample_weight_val
+        return self._fit(X, y, sample_weight, incremental=False, given=given)
 
     @available_if(is_stochastic)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -388,6 +423,12 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         n_outputs, output, loss = self._output(encoded.shape[1], first)
         loss.check(output, n_outputs, encoded)
         return X, encoded
+
+    def _encode_known(self, X: Any, y: Any) -> tuple[Any, np.ndarray]:
+        return self._encode(X, y, incremental=True, first=False, classes=None)
+
+    def _targets(self, encoded: np.ndarray) -> np.ndarray:
+        return encoded[:, 0] if encoded.shape[1] == 1 else encoded
 
     def _encode_plain(self, X: np.ndarray, y: Any, classes: Any) -> np.ndarray | None:
         plain = type(y) is np.ndarray and y.dtype.kind in "biuf" and y.dtype.itemsize <= 8 and 0 < y.ndim <= 2
