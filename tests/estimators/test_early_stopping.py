@@ -127,7 +127,7 @@ def fit_and_split(estimator, y, monkeypatch, X=X, **params):
         split["train"], split["validation"] = split_rows(*arguments)
         return split["train"], split["validation"]
 
-    monkeypatch.setattr("fastmlp.estimators.preparation.split_rows", remember)
+    monkeypatch.setattr("fastmlp.estimators.validation_rows.split_rows", remember)
     weights = params.pop("sample_weight", None)
     options = {"early_stopping": True, "validation_fraction": 0.3, "hidden_layer_sizes": (8,), "max_iter": 30}
     model = estimator(**{**options, "learning_rate_init": 0.01, "random_state": 0, "n_iter_no_change": 50, **params})

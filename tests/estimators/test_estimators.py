@@ -53,15 +53,26 @@ def test_parameters_have_the_same_names_order_and_defaults(kind):
     assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in ours[len(theirs) :])
 
 
+#: Parameters that scikit-learn's methods do not have.
+VALIDATION_DATA = ("X_val", "y_val", "sample_weight_val")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_methods_have_the_same_names_and_parameters(kind):
     ours, theirs = getattr(fastmlp, kind), getattr(sklearn.neural_network, kind)
     public = [name for name, method in inspect.getmembers(theirs, callable) if not name.startswith("_")]
     assert {"fit", "partial_fit", "predict", "score", "get_params", "set_params"} <= set(public)
+    more = {"fit": VALIDATION_DATA, "set_fit_request": VALIDATION_DATA}
     for name in public:
-        assert list(inspect.signature(getattr(ours, name)).parameters) == list(
-            inspect.signature(getattr(theirs, name)).parameters
-        )
+        own = inspect.signature(getattr(ours, name)).parameters
+        expected = list(inspect.signature(getattr(theirs, name)).parameters)
+        assert sorted(own) == sorted([*expected, *more.get(name, ())])
+        if name not in more:
+            assert list(own) == expected
+        else:
+            assert all(own[added].kind is inspect.Parameter.KEYWORD_ONLY for added in more[name])
+            positional = [each for each in own if own[each].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+            assert positional == [each for each in expected if each in positional]
 
 
 @pytest.mark.parametrize("kind", KINDS)
