@@ -1,4 +1,4 @@
-"""Dense inputs of a full-batch gradient: read where they lie or copied once, with the bits of gathered ones."""
+"""Dense inputs of a full-batch gradient: read in place or copied once, with the same bits as gathered rows."""
 
 import ctypes
 import mmap
@@ -27,7 +27,7 @@ LAYOUTS = {
 
 
 def evaluate(X, hidden, threads, monkeypatch):
-    """Loss and gradient, the second time, as a solver asks for them; and what made them."""
+    """(loss and gradient of a second call, as in a solver; the `FullBatch`)."""
     rng = np.random.RandomState(5)
     model = TrainableModel(
         [X.shape[1], *hidden, 2], ["relu"] * len(hidden) + ["identity"], "half_squared_error", X.dtype
@@ -96,8 +96,8 @@ def test_other_orders_are_copied_once_and_only_up_to_a_size(monkeypatch):
     assert np.array_equal(gradient, other)
 
 
-def test_rows_that_crowd_in_the_caches_are_gathered(monkeypatch):
-    """And copied into padded rows, once, where they are one chunk."""
+def test_rows_that_conflict_in_the_cache_are_gathered(monkeypatch):
+    """Where they are one chunk, they are copied once into padded rows."""
     X = np.random.RandomState(0).standard_normal((40, placed_inputs.CROWDED // 8))
     in_chunks(16, monkeypatch)
     assert not evaluate(X, (3,), 1, monkeypatch)[1].workspace.task["placed"]
@@ -108,7 +108,7 @@ def test_rows_that_crowd_in_the_caches_are_gathered(monkeypatch):
 @pytest.mark.skipif(sys.platform != "linux", reason="mprotect is called by its Linux numbers")
 @pytest.mark.parametrize("features", [1, 3, 8, 21])
 def test_nothing_is_read_beyond_the_rows(features, monkeypatch):
-    """X ends where a page begins that may not be read."""
+    """X ends at the beginning of a page that must not be read."""
     page = mmap.PAGESIZE
     for rows in (17, 32, 33, 40, 47):
         size = rows * features * 8

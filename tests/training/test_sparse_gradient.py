@@ -59,7 +59,7 @@ def test_scattered_and_sorted_have_the_same_bits(dtype, hidden, threads, ascendi
 
 
 def test_a_wide_layer_of_many_features_is_sorted(monkeypatch):
-    """Its gradient would leave the near caches at each entry."""
+    """Its gradient is too large to stay in the caches from one entry to the next."""
     monkeypatch.setattr(sparse_gradient, "SCATTERED_BYTES", FEATURES * 40 * 4 - 1)
     for width, scattered in ((32, True), (40, False)):
         full_batch = FullBatch(make_model(np.float32, (width,)), make_rows(np.float32, 2), 0.0)
