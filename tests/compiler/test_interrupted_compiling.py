@@ -19,7 +19,7 @@ from fastmlp.compiler import kernel as kernels
 from fastmlp.engine.threads import Worker
 from fastmlp.kernels.linalg import dense
 
-pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="no such signals here")
+pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="this system has no such signals")
 X = np.linspace(-1, 1, 20).reshape(10, 2)
 
 

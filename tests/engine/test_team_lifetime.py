@@ -84,7 +84,7 @@ def test_a_fork_that_leaves_the_block_at_once():
         assert len(note_threads(team)) == 3
 
 
-@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals reach no single thread here")
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this system sends no signals to single threads")
 @pytest.mark.parametrize("size", [1, 3])
 def test_long_work_is_cancelled_by_an_interrupt(size):
     """The caller waits where Python handles Ctrl-C, cancels the team, and returns when all workers have ended."""

@@ -220,7 +220,7 @@ def train_for_ever(n_jobs, X, y):
 
 
 @pytest.mark.filterwarnings("ignore:Training interrupted by user", "ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals reach no single thread here")
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this system sends no signals to single threads")
 @pytest.mark.parametrize("n_jobs", [2, None])
 def test_signals_in_the_middle_of_a_fit(n_jobs, monkeypatch, nobody_left):
     """Another thread sends three signals. The test uses no locks of Python, which interrupts could leave held."""

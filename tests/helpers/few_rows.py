@@ -23,7 +23,7 @@ def fitted(task, dtype=np.float64, **parameters):
     return model, X
 
 
-def long_way(model, X):
+def without_fast_path(model, X):
     """`answers` without the fast path."""
     other = copy.copy(model)  # without the prepared predictor
     with pytest.MonkeyPatch.context() as patch:

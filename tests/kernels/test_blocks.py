@@ -237,7 +237,7 @@ def test_no_access_outside_of_inputs_weights_and_buffers(dtype, order, blocks, c
         assert_lines_are_zero(buffer)
 
 
-@pytest.mark.skipif(not arrays_are_as_expected(), reason="this interpreter has no short way")
+@pytest.mark.skipif(not arrays_are_as_expected(), reason="this interpreter has no fast path")
 @pytest.mark.parametrize("blocks", SMALL)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_small_batches_match_large_ones(dtype, blocks, cut):
