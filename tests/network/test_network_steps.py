@@ -11,6 +11,7 @@ import pytest
 from helpers import knobs
 from helpers.guarded import Guarded, assert_lines_are_zero
 from helpers.guarded_rows import GuardedRows, assert_nothing_written_beside, take_step
+from helpers.problem_shapes import problem_shapes
 from helpers.problems import HIDDEN, TASKS, assert_weight_copies_are_current, batches_with_weight, make_problem
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -78,16 +79,10 @@ def check_training(problem, rule, batch_size, l2=0.05, threads=1):
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @settings(max_examples=60, deadline=None, derandomize=True, database=None)
 @given(
-    task=st.sampled_from(sorted(TASKS)),
-    hidden=st.lists(st.integers(1, 37), max_size=3),
-    activation=st.sampled_from(HIDDEN),
     rule=st.sampled_from(sorted(RULES)),
-    features=st.integers(1, 35),
-    rows=st.integers(1, 65),
     batch_size=st.integers(1, 40),
-    weighted=st.booleans(),
-    sparse=st.booleans(),
     threads=st.integers(1, 4),
+    **problem_shapes(rows=65),
 )
 def test_training_steps(task, rule, batch_size, threads, dtype, **shape):
     check_training(make_problem(task, dtype=dtype, **shape), rule, min(batch_size, shape["rows"]), threads=threads)
@@ -176,16 +171,7 @@ def test_subnormal_numbers_count_again_afterwards(dtype):
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @settings(max_examples=30, deadline=None, derandomize=True, database=None)
-@given(
-    task=st.sampled_from(sorted(TASKS)),
-    hidden=st.lists(st.integers(1, 37), max_size=3),
-    activation=st.sampled_from(HIDDEN),
-    features=st.integers(1, 35),
-    rows=st.integers(1, 70),
-    weighted=st.booleans(),
-    sparse=st.booleans(),
-    threads=st.integers(1, 4),
-)
+@given(threads=st.integers(1, 4), **problem_shapes(rows=70))
 def test_full_batch_and_outputs(task, threads, dtype, **shape):
     """Loss and gradient over all rows, and the outputs."""
     problem = make_problem(task, dtype=dtype, **shape)

@@ -5,7 +5,8 @@ import ctypes
 import numpy as np
 import pytest
 from helpers import knobs
-from helpers.problems import HIDDEN, TASKS, make_problem
+from helpers.problem_shapes import problem_shapes
+from helpers.problems import make_problem
 from helpers.regularized import EACH, L2, OPTIMIZERS, check_training, make_epoch, results
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -89,16 +90,9 @@ def test_no_output_has_weights_longer_than_max_norm(dtype, threads):
 
 @settings(max_examples=100, deadline=None, derandomize=True, database=None)
 @given(
-    task=st.sampled_from(sorted(TASKS)),
-    hidden=st.lists(st.integers(1, 37), max_size=3),
-    activation=st.sampled_from(HIDDEN),
     optimizer=st.sampled_from(sorted(OPTIMIZERS)),
-    features=st.integers(1, 35),
-    rows=st.integers(1, 40),
     batch_size=st.integers(1, 40),
     dtype=st.sampled_from(TYPES),
-    weighted=st.booleans(),
-    sparse=st.booleans(),
     threads=st.integers(1, 4),
     l1=st.sampled_from([0.0, 0.05]),
     clip_value=st.sampled_from([None, 0.02]),
@@ -106,6 +100,7 @@ def test_no_output_has_weights_longer_than_max_norm(dtype, threads):
     max_norm=st.sampled_from([None, 0.6]),
     dropout=st.sampled_from([0.0, 0.4]),
     input_dropout=st.sampled_from([0.0, 0.3]),
+    **problem_shapes(rows=40),
 )
 def test_training_steps(
     task, optimizer, batch_size, threads, l1, clip_value, clip_norm, max_norm, dropout, input_dropout, **shape
