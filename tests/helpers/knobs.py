@@ -77,6 +77,16 @@ def set_chunk_rows(monkeypatch, rows):
     _set(monkeypatch, full_batch_loss, CHUNK_ROWS=rows)
 
 
+def set_all_chunk_rows(monkeypatch, rows):
+    """Set the rows of a chunk of a full-batch gradient, for networks of any size."""
+    _set(monkeypatch, full_batch_loss, CHUNK_ROWS=rows, MOST_CHUNK_ROWS=rows)
+
+
+def set_full_batch_threads(monkeypatch, threads):
+    """Set the number of threads of full-batch gradients."""
+    _set(monkeypatch, full_batch_loss, useful_threads=lambda *arguments: threads)
+
+
 def set_pass_size(monkeypatch, size):
     """Set how many numbers of a full-batch gradient are completed at a time."""
     _set(monkeypatch, full_batch_loss, PASS=size)
