@@ -16,12 +16,12 @@ from sklearn.exceptions import ConvergenceWarning
 from test_imports import FLOOR_OF
 
 ROOT = Path(__file__).parents[1]
-#: The recipes mention files and names that a reader is about to add; a test of their own follows them.
+#: The recipes mention files and names that a reader is about to add; `test_extending` follows them.
 RECIPES = "docs/extending.md"
 ALL_PAGES = sorted(path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 PAGES = [page for page in ALL_PAGES if page != RECIPES]
 TEXTS = {page: (ROOT / page).read_text(encoding="utf-8") for page in ALL_PAGES}
-#: Folders that a path in a page may start from.
+#: Folders to which paths in a page may be relative.
 BASES = [ROOT, ROOT / "fastmlp"]
 #: Files and folders that are not part of the repository.
 ELSEWHERE = {"/tmp", ".venv", "__pycache__", ".numba_config.yaml", "folder/fashion_mnist.npz", "build/"}
@@ -30,7 +30,7 @@ OTHERS = {
     "NUMBA_DISABLE_JIT", "X_test", "X_train", "bench", "clone", "flock", "pip", "test_barrier_waits_for_all", "umask",
     "y_test", "y_train",
 }  # fmt: skip
-#: Owners of such names, in code spans, that are not in the package.
+#: Owners of dotted names in code spans that are not in the package.
 OUTSIDE = {"RandomState", "fastmlp", "sklearn", "threadpoolctl", "torch"}
 
 
@@ -79,7 +79,7 @@ def anchors(text):
 
 
 def missing_paths(span):
-    """Those of a span's words that look like paths of the repository and are not there."""
+    """Words of a span that look like paths of the repository, but do not exist."""
     for word in span.split():
         word = word.strip("(),:;").split("::")[0]
         looks_like_one = re.fullmatch(r"[\w.\-/]+", word) and (word.endswith((".py", ".md", ".toml")) or "/" in word)
@@ -94,7 +94,7 @@ def test_paths_exist(page):
     assert not [path for span in code_spans(page) for path in missing_paths(span)]
 
 
-def test_the_table_of_the_benchmarks_names_every_file():
+def test_the_table_of_the_benchmarks_lists_every_file():
     folder = ROOT / "benchmarks"
     named = set(re.findall(r"^`(.+?)`", (folder / "__init__.py").read_text(encoding="utf-8"), flags=re.MULTILINE))
     there = {path.name for path in folder.glob("*.py")} - {"__init__.py", "__main__.py"}
@@ -134,7 +134,7 @@ def test_public_names_can_be_imported(page):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_names_of_the_code_exist(page, known_names):
-    """A name that was changed in the code does not stay in a page."""
+    """Pages do not mention names that were changed in the code."""
     spans = [span for span in code_spans(page) if re.fullmatch(r"@?[A-Za-z_][\w.]*(\(.*\))?", span)]
     words = {word for span in spans for word in re.findall(r"[A-Za-z_]\w*", span.split("(")[0])}
     paths = {word for span in spans if span.endswith((".py", ".md", ".npz")) for word in re.findall(r"\w+", span)}
@@ -163,7 +163,7 @@ def test_dotted_names_belong_together(page, names_by_owner):
 
 
 def test_terms_of_the_glossary_exist_in_the_code(known_names):
-    """Those that are written as names."""
+    """All terms that are written as names."""
     terms = re.findall(r"^\| ([^|]+) \|", TEXTS["docs/glossary.md"], flags=re.MULTILINE)
     names = {name for term in terms for name in re.findall(r"[A-Za-z]\w*_\w+", term)}
     assert len(names) > 5

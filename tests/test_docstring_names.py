@@ -1,4 +1,4 @@
-"""Every name that a public docstring offers can be imported from a public place."""
+"""Every name in a public docstring can be imported from a public module."""
 
 import builtins
 import importlib
@@ -10,7 +10,7 @@ import pytest
 
 import fastmlp
 
-#: Where users find names, as README and docstrings say.
+#: The public modules of README and docstrings.
 PUBLIC = [
     importlib.import_module(name)
     for name in (
@@ -18,7 +18,7 @@ PUBLIC = [
         "fastmlp.initializers", "fastmlp.regularization", "fastmlp.scalar", "fastmlp.engine.layout",
     )
 ]  # fmt: skip
-#: Words of other packages, and of mathematics, in the type or text of a docstring.
+#: Words of other packages and of mathematics in docstrings.
 OTHERS = {
     "RandomState",
     "CalibratedClassifierCV",

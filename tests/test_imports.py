@@ -11,8 +11,8 @@ import fastmlp
 
 PACKAGE = Path(fastmlp.__file__).parent
 
-#: Folders, and files at the top, from the top floor down. A module imports from its own floor or from those below,
-#: never in a circle; what stands under ``if TYPE_CHECKING`` counts like the rest.
+#: Folders, and files outside folders, from the top floor to the bottom. A module imports from its own floor or from
+#: those below, never in a circle; imports under ``if TYPE_CHECKING`` count too.
 FLOORS = [
     {"__init__", "__main__", "_pyinstaller"},
     {"estimators"},
@@ -67,7 +67,7 @@ def folder_of(source):
 
 
 def imports(tree, at_run_time=False):
-    """Every import statement, wherever it stands; with those under ``if TYPE_CHECKING`` unless only `at_run_time`."""
+    """Every import statement at any depth; with those under ``if TYPE_CHECKING`` unless only `at_run_time`."""
     for node in ast.iter_child_nodes(tree):
         if at_run_time and isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             continue
@@ -93,7 +93,7 @@ def imported_modules(source, at_run_time=False):
             if parts[0] != "fastmlp":
                 others.add(parts[0])
                 continue
-            # The longest beginning that is a file: what follows is a name in it.
+            # The longest prefix that is a file: the rest is a name in it.
             paths = ["/".join(parts[1:end]) for end in range(len(parts), 1, -1)]
             paths = [form for path in paths for form in (path, f"{path}/__init__")]
             own.add(next((path for path in paths if f"{path}.py" in TREES), "__init__"))
@@ -122,7 +122,7 @@ def find_circle(arrows):
 
 
 def test_no_module_imports_itself_in_a_circle():
-    """At run time; a type may be named from above, within a folder."""
+    """At run time; within a folder, a module may import types from one above it."""
     assert not find_circle({source.removesuffix(".py"): imported_modules(source, True)[0] for source in SOURCES})
 
 
@@ -147,15 +147,15 @@ def test_only_the_estimators_import_scikit_learn(source):
     assert "sklearn" not in imported_modules(source)[1] or folder_of(source) == "estimators"
 
 
-def test_the_scalar_differentiator_stands_alone():
-    """The oracle of gradients shares no code with what it judges."""
+def test_the_scalar_differentiator_imports_the_standard_library_only():
+    """The oracle of gradients shares no code with what is compared with it."""
     own, others = imported_modules("scalar.py")
     assert not own
     assert others <= set(sys.stdlib_module_names)
 
 
 def words(tree):
-    """Every name, attribute and keyword in the code; not what docstrings and comments say."""
+    """Every name, attribute and keyword in the code, without docstrings and comments."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
             yield node.id
@@ -168,12 +168,12 @@ def words(tree):
 
 
 @pytest.mark.parametrize("source", [source for source in SOURCES if source != "compiler/numba_backend.py"])
-def test_compiler_flags_stand_in_one_file(source):
+def test_compiler_flags_are_in_one_file(source):
     assert not COMPILER_FLAGS & set(words(TREES[source]))
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_flags_that_break_things_are_nowhere(source):
+def test_unsafe_flags_are_not_used(source):
     """`nnan` and `ninf` (both in ``fastmath=True``) delete NaN checks; ``parallel=True`` aborts the process."""
     for node in ast.walk(TREES[source]):
         if isinstance(node, ast.Constant):
@@ -183,7 +183,7 @@ def test_flags_that_break_things_are_nowhere(source):
 
 
 def test_importing_fastmlp_loads_neither_numba_nor_scikit_learn():
-    """Names are listed before their modules are loaded."""
+    """Neither does listing its names."""
     code = (
         "import sys, fastmlp; dir(fastmlp); fastmlp.__version__\n"
         "print(sorted({'numba', 'llvmlite', 'numpy', 'scipy', 'sklearn'} & set(sys.modules)))"

@@ -37,7 +37,7 @@ VARIANCES = {
 
 
 def draw(initializer, layout=WIDE, seed=0, dtype=np.float64, activation="relu"):
-    """(coefs, intercepts) of parameters that held something else before."""
+    """(coefs, intercepts) drawn into arrays with other values."""
     params = np.full(layout.size, np.nan, dtype)
     as_initializer(initializer)(layout, activation, seed, params)
     assert np.isfinite(params).all()
@@ -46,7 +46,7 @@ def draw(initializer, layout=WIDE, seed=0, dtype=np.float64, activation="relu"):
 
 @pytest.mark.parametrize("name", VARIANCES)
 def test_distribution(name):
-    """Mean, variance, and what tells a uniform distribution from a normal one: its ends, and its fourth moment."""
+    """Mean, variance, and what distinguishes uniform from normal distributions: the range and the fourth moment."""
     for coef, intercept in zip(*draw(name), strict=True):
         variance = VARIANCES[name](*coef.shape)
         n = coef.size
@@ -79,7 +79,7 @@ def test_orthogonal(gain, dtype):
 
 
 def test_orthogonal_matrices_are_uniformly_distributed():
-    """Both orientations of the plane, all angles: means are 0 (they would not be with R's signs left)."""
+    """Both orientations of the plane and all angles occur: the means are 0, which needs the correction of R's signs."""
     matrices = np.array([draw("orthogonal", Layout([2, 2]), seed)[0][0] for seed in range(400)])
     assert abs(matrices.mean(axis=0)).max() < 4 * np.sqrt(0.5 / 400)
     assert abs(np.linalg.det(matrices).mean()) < 4 / np.sqrt(400)
@@ -113,11 +113,11 @@ def test_scikit_learns_numbers(dtype, activation):
     np.testing.assert_array_equal(layout.coefs(params)[1], theirs.coefs_[1])
 
 
-#: Names of the hidden layers, and the layers that have the smaller scale of logistic units; the last is the output's.
+#: Activations of the hidden layers, and the layers with the smaller scale of `logistic`; the last one is the output.
 MIXED = {
     ("logistic", "relu", "tanh"): [0],
     ("relu", "logistic", "tanh"): [1],
-    ("relu", "tanh", "logistic"): [2, 3],  # scikit-learn's output layer is drawn as its hidden layers are
+    ("relu", "tanh", "logistic"): [2, 3],  # scikit-learn draws the output layer as the hidden layers
     ("logistic", "tanh", "logistic"): [0, 2, 3],
     ("relu", "relu", "relu"): [],
     ("logistic", "logistic", "logistic"): [0, 1, 2, 3],
@@ -126,7 +126,7 @@ MIXED_LAYOUT = Layout([20, 30, 25, 40, 15])
 
 
 def largest_of_scale(coef):
-    """The largest weight over √(2 / (fan_in + fan_out)): 1 or √3, or almost."""
+    """The largest weight over √(2 / (fan_in + fan_out)): nearly 1 or √3."""
     return np.abs(coef).max() / np.sqrt(2 / sum(coef.shape))
 
 
@@ -142,7 +142,7 @@ def test_each_layer_has_the_scale_of_its_own_activation(names, container):
 
 @pytest.mark.parametrize("name", INITIALIZERS)
 @pytest.mark.parametrize("activation", ["logistic", "relu"])
-def test_equal_names_are_one_name(name, activation):
+def test_equal_names_are_like_one_name(name, activation):
     one, each = (draw(name, MIXED_LAYOUT, activation=given) for given in (activation, [activation] * 3))
     for ours, theirs in zip((*one[0], *one[1]), (*each[0], *each[1]), strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -150,7 +150,7 @@ def test_equal_names_are_one_name(name, activation):
 
 @pytest.mark.parametrize("names", MIXED)
 def test_estimators_and_network_draw_alike(names):
-    """Return the initial weights of a fit: a step with a rate too small to change them."""
+    """The initial weights of a fit are read after a step with a learning rate too small to change them."""
     expected = draw("sklearn", MIXED_LAYOUT, 3, activation=names)[0]
     net = Network(MIXED_LAYOUT.layer_sizes, [*names, "identity"], "half_squared_error")
     net.initialize(random_state=3)
@@ -180,7 +180,7 @@ def test_number_of_names_must_match_hidden_layers():
 
 @pytest.mark.parametrize("name", INITIALIZERS)
 def test_seeds(name):
-    """The same seed draws the same numbers, in both types; another seed others; a generator moves on."""
+    """The same seed draws the same numbers in both types, and another seed others; a generator continues."""
     flat = [np.concatenate([array.ravel() for array in draw(name, seed=seed)[0]]) for seed in (0, np.int64(0), 1)]
     np.testing.assert_array_equal(flat[0], flat[1])
     assert not np.any(flat[0] == flat[2])

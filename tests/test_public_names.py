@@ -14,7 +14,7 @@ import fastmlp
 
 PACKAGE = Path(fastmlp.__file__).parent
 NAMES = [name for name in fastmlp.__all__ if name != "__version__"]
-#: Classes of the package's inside, which docstrings may mention as types of attributes.
+#: Private classes that docstrings may mention as types of attributes.
 INTERNAL = {"Kernel"}
 
 CLASSES = {
@@ -65,7 +65,7 @@ TEXTS = [*PACKAGE.rglob("*.py"), PACKAGE.parent / "README.md", *(PACKAGE.parent 
 
 
 @pytest.mark.parametrize("path", [path for path in TEXTS if path.exists()], ids=lambda path: path.name)
-def test_dotted_paths_lead_somewhere(path):
+def test_dotted_paths_exist(path):
     for dotted in set(re.findall(r"(?<![\w./-])fastmlp(?:\.[A-Za-z]\w*)+", path.read_text(encoding="utf-8"))):
         if dotted.endswith(".py"):
             continue

@@ -19,7 +19,7 @@ EXACT = {"rtol": 1e-9, "atol": 0}
 
 
 def values_of(array):
-    """The array with each number as a node; NumPy then builds the graph: `@` is a sum of products."""
+    """The array with a `Value` for each number, with which NumPy builds the graph: `@` is a sum of products."""
     return np.vectorize(Value, otypes=[object])(array)
 
 
@@ -28,7 +28,7 @@ def read(array, field):
 
 
 def logistic_network(x, coefs, intercepts):
-    """(pre-activations, activations), one array a layer, logistic everywhere."""
+    """(pre-activations, activations), one array for each layer, all logistic."""
     z_of_layers, h_of_layers, h = [], [], values_of(x)
     for coef, intercept in zip(coefs, intercepts, strict=True):
         z = h @ coef + intercept
@@ -151,16 +151,16 @@ def test_skip_connections_sum_over_paths_worked_example_8():
     d_value = 1 / (1 + math.exp(-1.65))
     d_slope = d_value * (1 - d_value)
     e_slope = 3 * (1 - math.tanh(3 * d_value) ** 2)
-    np.testing.assert_allclose(d.grad, -0.4 + 0.9 * e_slope, **EXACT)  # straight to y, and through e
+    np.testing.assert_allclose(d.grad, -0.4 + 0.9 * e_slope, **EXACT)  # directly to y, and through e
     np.testing.assert_allclose(a.grad, 1.1 * c_slope + d.grad * d_slope * 0.5, **EXACT)
     np.testing.assert_allclose(b.grad, -d.grad * d_slope, **EXACT)
 
 
-# Graphs as such
+# Graphs
 
 
 def test_chain_of_fifty_thousand_nodes():
-    """No recursion: neither in `backward` nor when the graph is freed."""
+    """There is no recursion, neither in `backward` nor when the graph is freed."""
     assert sys.getrecursionlimit() < 50_000
     first = node = Value(0.5)
     for _ in range(25_000):
@@ -190,7 +190,7 @@ def test_backward_overwrites_what_an_earlier_call_left():
     assert x.grad == 27
 
 
-def test_parents_stand_before_their_children():
+def test_parents_come_before_their_children():
     x, y = Value(2), Value(3)
     f = (x * y + x).tanh() * y
     order = f.nodes()

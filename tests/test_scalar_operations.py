@@ -1,4 +1,4 @@
-"""Each operation of `fastmlp.scalar` by itself: central differences, kinks and the ends of its domain."""
+"""Each operation of `fastmlp.scalar`: central differences, kinks and the ends of its domain."""
 
 import math
 
@@ -9,7 +9,7 @@ from fastmlp.scalar import Value
 
 EXACT = {"rtol": 1e-9, "atol": 0}
 
-# Each operation by itself
+# Single operations
 
 UNARY = {
     "neg": (lambda u: -u, -2, 2),
@@ -86,8 +86,8 @@ def test_logistic_keeps_its_digits_far_below_zero():
     "make, error",
     [
         (lambda: Value(-1).log(), ValueError),
-        (lambda: Value(-8) ** (1 / 3), ValueError),  # a plain float would have slipped into complex numbers
-        (lambda: Value(-8) ** Value(2), ValueError),  # the slope with respect to the exponent has a logarithm
+        (lambda: Value(-8) ** (1 / 3), ValueError),  # a plain float would give a complex number
+        (lambda: Value(-8) ** Value(2), ValueError),  # the derivative with respect to the exponent has a logarithm
         (lambda: 1 / Value(0), ZeroDivisionError),
         (lambda: Value(1000).exp(), OverflowError),
         (lambda: Value(1) + "1", TypeError),

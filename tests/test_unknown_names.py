@@ -1,4 +1,4 @@
-"""Every name that users write is looked up in one way, and unknown ones raise one exception."""
+"""All names are looked up in the same way, and unknown ones raise the same exception."""
 
 import pytest
 

@@ -24,7 +24,7 @@ def fit():
 
 
 def search():
-    """scikit-learn and joblib stand between the user's line and the fit."""
+    """scikit-learn and joblib are between the user's line and the fit."""
     model = MLPRegressor(hidden_layer_sizes=(3,), max_iter=1, random_state=0)
     GridSearchCV(model, {"alpha": [0.1]}, cv=2, refit=False).fit(X, Y)
 

@@ -1,4 +1,4 @@
-"""Every worked example of `examples/` runs, and its numbers are those that it expects: to 1e-9 where they are exact."""
+"""Every worked example of `examples/` runs, with the numbers that it states: to 1e-9 where they are exact."""
 
 import importlib
 import re
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-#: The demonstration needs minutes and data; the other is what the examples print with.
+#: The demonstration needs minutes and data; the other one has the functions that print.
 SCRIPTS = sorted(path.stem for path in EXAMPLES.glob("*.py") if path.stem not in ("demo", "side_by_side"))
 
 

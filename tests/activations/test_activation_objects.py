@@ -1,4 +1,4 @@
-"""Activations as objects: equality, copies, pickles, printing, names, numbers that they refuse."""
+"""Activations as objects: equality, copies, pickling, repr, names, and the parameters that they refuse."""
 
 import copy
 import pickle
@@ -72,7 +72,7 @@ def test_invalid_parameters_are_refused(made):
         made()
 
 
-def test_names_there_are_not():
+def test_unknown_names_are_refused():
     for name in ("rely", "", None, 3, ["relu"], np.tanh):
         with pytest.raises(ValueError, match=r"it is one of identity, logistic, tanh, relu, .*softmax") as caught:
             as_activation(name)
@@ -109,6 +109,6 @@ def test_call_keeps_shape_and_type():
 
 
 def test_other_parameters_compile_nothing():
-    """Objects of one kind differ by their settings alone."""
+    """Objects of one class with other parameters share one kernel."""
     assert ELU(0.5).kernel is ELU(2).kernel is fastmlp.CELU().kernel is ACTIVATIONS["selu"].kernel
     assert ELU(0.5).constants != ELU(2).constants

@@ -1,4 +1,4 @@
-"""Every activation: f and f′ against references in guarded memory, far out, against graphs; f″; against PyTorch."""
+"""Every activation: f and f′ against references in guarded memory, at limits and against graphs; f″; PyTorch."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def test_values_and_derivatives(dtype, case, shape):
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_small_numbers_keep_their_digits(dtype, case):
-    """Relative error near zero: expm1 and its like do not cancel."""
+    """The relative error near zero is small: expm1 and similar functions avoid cancellation."""
     activation, reference = CASES[case].activation, CASES[case].reference
     z = in_type(np.outer([-1, 1], 10.0 ** np.arange(-30, 0)), dtype)
     a, derivative = activate(activation, z, dtype, z.shape[1])
@@ -45,7 +45,7 @@ def test_small_numbers_keep_their_digits(dtype, case):
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_limits(dtype, case):
-    """Infinities have them, huge numbers come near them, and NaN stays NaN."""
+    """Infinities give the limits, huge numbers come close to them, and NaN stays NaN."""
     activation = CASES[case].activation
     low, high, low_derivative, high_derivative = CASES[case].limits
     for far in (np.inf, np.finfo(dtype).max / 8, 1e30):
@@ -65,7 +65,7 @@ def test_limits(dtype, case):
 @pytest.mark.parametrize("case", [name for name, case in CASES.items() if case.tail])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_tails_keep_their_digits(dtype, case):
-    """What becomes small is not rounded to zero before it must be."""
+    """Small values keep their relative accuracy down to the smallest floats."""
     activation, reference = CASES[case].activation, CASES[case].reference
     z = in_type([CASES[case].tail], dtype)
     a, derivative = activate(activation, z, dtype, z.size)
@@ -76,7 +76,7 @@ def test_tails_keep_their_digits(dtype, case):
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_outputs_fill_their_range(name):
-    """Output ranges, by which losses accept an output activation: all outputs are inside, and come near the ends."""
+    """All outputs are inside the output range, and come close to its ends. Losses accept activations by their range."""
     activation = ACTIVATIONS[name]
     low, high = activation.output_range.low, activation.output_range.high
     z = np.concatenate([np.linspace(-400, 400, 8001), np.linspace(-8, 8, 4001)])
@@ -112,7 +112,7 @@ def test_derivatives_at_kinks_are_those_from_the_left(case):
 
 @pytest.mark.parametrize("case", CASES)
 def test_second_derivatives_against_differences(case):
-    """Central differences of the kernel's f′ at two steps: what they leave out goes with the step's fourth power."""
+    """Central differences of the kernel's f′ with two steps, combined so that the error is of fourth order."""
     activation, kinks = CASES[case].activation, CASES[case].all_kinks
     z = POINTS[[all(abs(point - kink) > 0.01 for kink in kinks) for point in POINTS]]
     near, far = ((activation.derivative(z + h) - activation.derivative(z - h)) / (2 * h) for h in (1e-3, 2e-3))
@@ -150,7 +150,7 @@ def test_softmax_has_no_elementwise_second_derivative():
 @pytest.mark.parametrize("case", [name for name, case in CASES.items() if case.torch])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_against_pytorch(dtype, case):
-    """f, f′ and f″, kinks included."""
+    """f, f′ and f″ are compared, at kinks too."""
     torch = pytest.importorskip("torch")
     activation, exact = CASES[case].activation, CASES[case].torch_rtol is None
     numbers = np.concatenate([POINTS, CASES[case].all_kinks]).astype(dtype)

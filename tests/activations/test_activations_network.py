@@ -1,4 +1,4 @@
-"""Each activation in the hidden layers of a network: the compiled gradient answers to the scalar differentiator."""
+"""Each activation in the hidden layers of a network: the compiled gradient equals the scalar differentiator's."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ GRAPHS["own silu"] = (Activation(custom_functions.silu, custom_functions.silu_de
 @pytest.mark.parametrize("case", GRAPHS)
 @pytest.mark.parametrize("task", ["softmax log loss", "squared error, 3 outputs"])
 def test_gradients(task, case, monkeypatch):
-    """Of all rows, and of a step of plain gradient descent with rate 1, which is the gradient."""
+    """The full-batch gradient, and a step of plain gradient descent with learning rate 1, which is the gradient."""
     activation, graph = GRAPHS[case]
     monkeypatch.setitem(scalar_networks.ACTIVATIONS, activation, graph)
     problem = make_problem(task, activation=activation, weighted=True)
@@ -34,7 +34,7 @@ def test_gradients(task, case, monkeypatch):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_perceptron_rule(dtype):
-    """A step unit learns by w ← w + η (y − a) x, Rosenblatt's rule: on separable rows it ends without a mistake."""
+    """A `step` output learns by Rosenblatt's rule, w ← w + η (y − a) x: on separable rows all become correct."""
     rng = np.random.RandomState(0)
     X = rng.standard_normal((40, 2)).astype(dtype)
     y = X @ [1.0, -0.5] > 0.25

@@ -1,4 +1,4 @@
-"""Activations made of a user's plain functions: values, types, what they may contain, and what is said otherwise."""
+"""Activations made from a user's Python functions: values, types, allowed syntax, and messages."""
 
 import math
 import re
@@ -24,14 +24,14 @@ def slope_one(z):
 
 
 def quietly(f, derivative=slope_one):
-    """An activation whose derivative is none."""
+    """An activation with a wrong derivative, without the warning about it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         return Activation(f, derivative)
 
 
 def without_a_file(function):
-    """The function as if typed at a prompt: nothing is kept of it on disk, so there is a compilation to look at."""
+    """The function as if typed at a prompt: it is not cached on disk, so it is compiled in this process."""
     code = function.__code__.replace(co_filename="<stdin>")
     copied = types.FunctionType(code, {}, function.__name__, function.__defaults__)
     for name in set(code.co_names) & function.__globals__.keys():
@@ -47,7 +47,7 @@ def without_a_file(function):
 @pytest.mark.parametrize("name", PAIRS)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_same_values_as_python(dtype, name):
-    """In guarded memory, with padding."""
+    """In guarded memory, with padding between rows."""
     f, derivative = PAIRS[name]
     z = in_type(np.random.RandomState(0).standard_normal((7, 13)) * 3, dtype)
     a, slope = activate(Activation(f, derivative), z, dtype, 21)
@@ -59,18 +59,18 @@ def test_same_values_as_python(dtype, name):
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_float32_stays_float32(name):
-    """No literal, integer, constant or number of the module makes the loop compute in float64; and it is vectors."""
+    """No literal, integer, constant or global number makes the loop compute in float64; and it is vectorized."""
     activation = Activation(*map(without_a_file, PAIRS[name]))
     code = build(activation.kernel.source, np.float32, is_package_kernel=False)[0].get_llvm_str()
     assert "fpext" not in code and "fptrunc" not in code
-    if name not in ("cubic", "arctan"):  # a loop inside, a call into libm
+    if name not in ("cubic", "arctan"):  # they have an inner loop, or a call of libm
         assert re.search(r"fmul .*<\d+ x float>", code) or name == "relu"
         assert re.search(r"store <\d+ x float>", code)
 
 
 @pytest.mark.parametrize("dtype", TYPES)
 def test_math_and_numpy_functions_are_replaced(dtype):
-    """Bit by bit those of the built-in activations."""
+    """The results have the same bits as those of the built-in activations."""
     z = np.linspace(-9, 9, 997).astype(dtype)
     for same in (np.tanh, math.tanh, lambda z: np.tanh(z), lambda z: math.tanh(z)):
         own = quietly(same)
@@ -83,7 +83,7 @@ def test_math_and_numpy_functions_are_replaced(dtype):
 
 
 def test_functions_of_integers_and_of_constants():
-    """math.exp(1) is a number, and 2 is one too."""
+    """The argument may be a constant or an integer: math.exp(1), math.exp(2)."""
     activation = quietly(lambda z: z * math.exp(1) + math.log(2) + np.tanh(True))
     expected = 3 * math.e + math.log(2) + math.tanh(1)
     np.testing.assert_allclose(activation([3.0]), [expected], rtol=1e-15)
@@ -91,7 +91,7 @@ def test_functions_of_integers_and_of_constants():
 
 
 def test_allowed_syntax():
-    """Functions around and inside, defaults, recursion, tuples, arrays, compiled functions."""
+    """Outer and inner functions, defaults, recursion, tuples, arrays, compiled functions."""
     table = np.array([0.5, 2.0])
     factor = 3
 
@@ -120,7 +120,7 @@ def test_allowed_syntax():
 
 
 def test_outside_numbers_are_read_at_creation(monkeypatch):
-    """Both types have the same numbers, whenever they are compiled; another activation sees what has changed."""
+    """Both types use the numbers read at creation; an activation created later uses the changed ones."""
     before = Activation(custom_functions.elu, custom_functions.elu_derivative)
     assert before([-1000.0]).tolist() == [-1.5]
     monkeypatch.setattr(custom_functions, "DEPTH", 2.5)
@@ -134,7 +134,7 @@ def test_outside_numbers_are_read_at_creation(monkeypatch):
 
 
 def test_arrays_and_modules_are_read_at_creation():
-    """Whatever changes before the first use, or between two types; small, large, strided, default, in a package."""
+    """Changes before the first use, or between compilations for two types, have no effect on any kind of array."""
     constants, package = types.ModuleType("constants"), types.ModuleType("package")
     package.constants, constants.slope, constants.table = constants, 2.0, np.full(3, 2.0)
     small, large, strided = np.full(2, 2.0), np.full(200_000, 2.0), np.full(10, 2.0)[::2]
@@ -169,7 +169,7 @@ def test_closures_with_other_values_differ():
 
 @pytest.mark.parametrize("dtype", TYPES)
 def test_in_a_network(dtype):
-    """It is reached by its address, as the built-in ones are: the same formulas give the same bits."""
+    """A custom activation is called like a built-in one: the same formulas give the same bits."""
     X = np.random.RandomState(0).standard_normal((37, 4)).astype(dtype)
     outputs = []
     for activation in ("tanh", Activation(custom_functions.tanh, custom_functions.tanh_derivative)):
@@ -180,7 +180,7 @@ def test_in_a_network(dtype):
 
 
 def test_its_second_derivative():
-    """Compiled like the others; None where it was not given."""
+    """It is compiled like the other functions, and None where it was not given."""
     first_two = custom_functions.tanh, custom_functions.tanh_derivative
     assert Activation(*first_two).second_derivative is None
     activation = Activation(*first_two, custom_functions.tanh_second_derivative)
@@ -191,7 +191,7 @@ def test_its_second_derivative():
     assert activation.second_derivative(z.astype(np.float32)).dtype == np.float32
 
 
-# What is said
+# Messages
 
 
 def no_number(z):
@@ -248,7 +248,7 @@ def test_other_objects_are_refused(function):
     ],
 )
 def test_uncompilable_functions_are_refused(function, reason):
-    """Is known when it is first used, each time: nothing half made is kept."""
+    """The error is raised at every first use: no partial result is kept."""
     activation = Activation(function, slope_one)
     for dtype in TYPES:
         with pytest.raises(ValueError, match=reason) as caught:
@@ -264,12 +264,12 @@ def test_missing_derivative_is_refused():
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_right_derivatives_give_no_warning(name):
-    """Warnings are errors here."""
+    """A warning would be an error here."""
     Activation(*PAIRS[name])
 
 
 def test_kinks_give_no_warning():
-    """At a probe itself, a slope of either side and all between will do."""
+    """At a kink, the derivatives of both sides, and all values between them, are accepted."""
     kink = 1.2183
     for at_kink in (0.0, 0.5, 1.0):
         Activation(lambda z: max(z, kink), lambda z: at_kink if z == kink else 1.0 * (z > kink))  # noqa: B023

@@ -1,4 +1,4 @@
-"""What is kept of users' functions on disk: everything that is the same is found again, and nothing else."""
+"""The cache of users' functions on disk: unchanged functions are loaded from it, and no others."""
 
 import collections
 import gc
@@ -41,7 +41,7 @@ def expected(slope=0.25, factor=2.0, two=2.0):
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """A folder of its own for compiled code; Numba reads the variable anew before it compiles."""
+    """A cache directory of its own; Numba reads the variable again before it compiles."""
     folder = tmp_path / "cache"
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(folder))
     monkeypatch.setattr("numba.core.config.CACHE_DIR", str(folder))
@@ -53,14 +53,14 @@ def kept(cache):
 
 
 def answer(activation):
-    """(f, f′) and whether they came from the disk; nothing of the activation stays in memory."""
+    """(f, f′) and whether their code came from the disk; the activation does not stay in memory."""
     result = np.stack([activation(Z), activation.derivative(Z)])
     return result, activation.kernel.load(np.float64).cache_hits
 
 
 @pytest.fixture
 def ask(tmp_path, cache):
-    """Write the module, import it anew, and return what its functions give."""
+    """Write the module, import it again, and return the results of its functions."""
 
     def run(source):
         path = tmp_path / "own_module.py"
@@ -69,7 +69,7 @@ def ask(tmp_path, cache):
         module = importlib.util.module_from_spec(specification)
         exec(compile(source, path, "exec"), vars(module))
         found = answer(Activation(module.f, module.derivative))
-        gc.collect()  # a dispatcher of Numba and its function refer to one another
+        gc.collect()  # a dispatcher of Numba and its function refer to each other
         return found
 
     return run
@@ -81,7 +81,7 @@ def assert_found(found, from_cache, **numbers):
 
 
 def test_unchanged_functions_are_loaded_from_the_cache(ask, cache):
-    """Nor has it where the module has changed in what these functions do not use, lines and comments included."""
+    """They are also loaded if only other parts of the module have changed, including lines and comments."""
     assert_found(ask(MODULE), from_cache=0)
     assert_found(ask(MODULE), from_cache=1)
     assert_found(ask("# A comment.\n\nUNUSED = 3\n" + MODULE + "\n\ndef unused(z):\n    return z\n"), from_cache=1)
@@ -90,7 +90,7 @@ def test_unchanged_functions_are_loaded_from_the_cache(ask, cache):
 
 @pytest.mark.filterwarnings("ignore:.*but the derivative of")  # f is edited, and its derivative is not
 def test_edits_are_compiled_again(ask, cache):
-    """Of a number, a function called, a function itself, a default; back again, what was kept is right again."""
+    """Edits of a number, a called function, the function itself or a default; undoing one uses the old entry again."""
     edits = [
         (("SLOPE = 0.25", "SLOPE = 0.5"), {"slope": 0.5}),
         (("SLOPE = 0.25", "SLOPE = 1"), {"slope": 1}),
@@ -117,7 +117,7 @@ def test_closed_over_numbers_are_part_of_the_key(cache):
 
 
 def test_functions_without_a_file_are_not_cached(cache):
-    """Functions without a file; what uses an array, or a module that may say something else tomorrow."""
+    """Functions without a file, and those that use an array or a module, whose content may change."""
     space = {}
     exec("def f(z): return 2.0 * z\ndef derivative(z): return 2.0", space)
     table = np.array([1.0, 2.0])
@@ -145,7 +145,7 @@ class Rounded(float):
 
 
 def test_equal_repr_is_not_equal_code(cache):
-    """Named tuples with their fields in another order; numbers whose repr rounds: neither in memory nor on the disk."""
+    """Named tuples with reordered fields, and numbers with rounded reprs, share no code in memory or on disk."""
 
     def of(pair):
         return Activation(lambda z: pair.alpha * z + 10 * pair.beta, lambda z: pair.alpha)
@@ -175,7 +175,7 @@ print(json.dumps([activation(np.array([-1.0, 2.0])).tolist(), hits]))
 
 
 def test_other_processes(tmp_path):
-    """One leaves its code to the next; when the module has been edited in between, the old code is not run."""
+    """A process loads the code of an earlier one, unless the module was edited in between."""
     module = tmp_path / "own_module.py"
 
     def run():

@@ -1,220 +1,31 @@
-"""Functions of a user's that need Python itself are refused when they are compiled, with the line that asks for it.
+"""Users' functions that need the Python interpreter are refused when they are compiled, with the line that needs it.
 
-What they would do inside training: wait for ever for the interpreter's lock, raise to nobody, or draw what another
-number of threads would draw otherwise.
+Inside training they would wait for the interpreter's lock for ever, raise exceptions that nobody catches, or draw
+random numbers that depend on the number of threads.
 """
 
 import ctypes
 import functools
-import math
-import random
 import types
-import warnings
-from math import log
+from pathlib import Path
 
 import numba
 import numpy as np
 import pytest
+from helpers.python_functions import REFUSED, one, prints, quietly
 
 from fastmlp import Activation, Loss, MLPClassifier, Network
 from fastmlp.compiler.kernel import Kernel
-from fastmlp.compiler.python_calls import is_python_symbol
-
-TABLE = np.array([0.5, 2.0])
-NUMBERS = [1.0, 2.0]
-HUNDREDS = 300
-NAMED = {"a": 1.0}
-DOUBLED = functools.partial(lambda a, z: a * z, 2.0)
-
-
-def one(z):
-    return 1.0
-
-
-def quietly(f):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        return Activation(f, one)
-
-
-def prints(z):
-    if z > 1e9:
-        print(z)  # here
-    return z
 
 
 def prints_in_a_helper(z):
     return 2 * prints(z)
 
 
-def draws(z):
-    return z + 0 * np.random.rand()  # here
-
-
-def draws_otherwise(z):
-    return z + 0 * random.random()  # here
-
-
-def allocates(z):
-    values = np.zeros(3)  # here
-    values[0] = z
-    return values.sum()
-
-
-def makes_a_list(z):
-    both = [z, 2 * z]  # here
-    return both[0]
-
-
-def appends(z):
-    values = []  # here
-    values.append(z)
-    return values[0]
-
-
-def comprehends(z):
-    return sum([z * i for i in range(3)])  # here
-
-
-def makes_a_dict(z):
-    named = {1: z}  # here
-    return named[1]
-
-
-def makes_a_string(z):
-    word = "long" if z > 0 else "short"  # here
-    return z + len(word)
-
-
-def formats(z):
-    return z + len(f"{z}")  # here
-
-
-def products(z):
-    return np.dot(TABLE, TABLE) * z  # here
-
-
-def has_a_global_list(z):
-    return NUMBERS[1] * z  # here
-
-
-def has_a_global_dict(z):
-    return NAMED["a"] * z  # here
-
-
-def has_a_partial(z):
-    return DOUBLED(z)  # here
-
-
-def goes_through_objects(z):
-    with numba.objmode(y="float64"):  # here
-        y = 2.0 * z
-    return y
-
-
-def tries(z):
-    try:
-        return math.log(z)  # here
-    except ValueError:
-        return 0.0
-
-
-def raises_with_numbers(z):
-    if z > 1e9:
-        raise ValueError("too large", z)  # here
-    return z
-
-
-def asserts(z):
-    assert z < 1e9  # here
-    return z
-
-
-def indexes(z):
-    return (1.0, 2.0)[int(min(max(z, 0), 1))] * z  # here
-
-
-def generates(z):
-    return sum(z * i for i in range(3))  # here
-
-
-def imports_by_name(z):
-    return __import__("math").tanh(z)  # here
-
-
-def imports(z):  # here
-    import math as other
-
-    return other.tanh(z)
-
-
-def has_two_numbers(z):
-    return math.log(abs(z) + 1, 2)  # here
-
-
-def has_two_more(z):
-    return log(abs(z) + 1, 2)  # here
-
-
-def by_name(z):
-    def scaled(t, factor=1.0):
-        return t * factor
-
-    return scaled(z, factor=2.0)  # here
-
-
-def evaluates(z):
-    return eval("z")  # here
-
-
-def asks_for_its_type(z):
-    return 2 * z if isinstance(z, float) else z  # here
-
-
-def closes_and_sets():
-    n = 0.0
-
-    def sets_a_variable_around_it(z):
-        nonlocal n
-        n = 2.0 * z  # here
-        return n + 1.0
-
-    def sets_it_further_inside(z):
-        def inner(t):
-            nonlocal n
-            n = t  # here
-
-        inner(z)
-        return n
-
-    return sets_a_variable_around_it, sets_it_further_inside
-
-
-def deletes(z):
-    y = z
-    del z  # here
-    return y
-
-
-def assigns_at_once(z):
-    return (y := z * 2) + y  # here
-
-
-REFUSED = [
-    *closes_and_sets(), deletes, assigns_at_once,
-    asks_for_its_type,
-    prints, draws, draws_otherwise, allocates, makes_a_list, appends, comprehends, makes_a_dict, makes_a_string,
-    formats,
-    products, has_a_global_list, has_a_global_dict, has_a_partial, goes_through_objects, tries, raises_with_numbers,
-    asserts, indexes, generates, imports_by_name, imports, has_two_numbers, has_two_more, by_name, evaluates,
-]  # fmt: skip
-
-
 @pytest.mark.parametrize("function", REFUSED, ids=lambda function: function.__name__)
 def test_what_needs_python_is_refused(function):
-    """Each time and in both types, with its name, the line, and what is allowed; no word of what broke inside."""
-    with open(__file__, encoding="utf-8") as file:
-        lines = file.read().splitlines()
+    """Each time and in both types; the message names the function, the line and what is allowed, and no inner error."""
+    lines = Path(function.__code__.co_filename).read_text(encoding="utf-8").splitlines()
     start = function.__code__.co_firstlineno - 1
     line = next(number for number in range(start, len(lines)) if "  # here" in lines[number])
     activation = quietly(function)
@@ -222,7 +33,7 @@ def test_what_needs_python_is_refused(function):
         with pytest.raises(ValueError, match="cannot be compiled: ") as caught:
             activation.kernel.load(dtype)
         message = str(caught.value)
-        place = f"(in {function.__name__}, test_custom_refusals.py, line {line + 1}: `{lines[line].strip()}`)"
+        place = f"(in {function.__name__}, python_functions.py, line {line + 1}: `{lines[line].strip()}`)"
         assert message.startswith(f"{function.__qualname__}, one cannot be compiled: ")
         assert place in message
         assert "What is allowed: functions take numbers and return one" in message
@@ -260,7 +71,7 @@ def prints_the_slope(a, y):
 
 
 def test_functions_that_numba_has_compiled():
-    """They are compiled anew from their plain form: the same line is named, and what is ours takes its place."""
+    """They are compiled again from their Python function: messages name the same line, and NumPy calls are replaced."""
     with pytest.raises(ValueError, match=r"in prints, .*`print\(z\)  # here`\)"):
         quietly(numba.njit(prints)).kernel.load(np.float64)
     leaky = numba.njit(lambda z: np.where(z > 0, z, 0.5 * z))
@@ -269,7 +80,7 @@ def test_functions_that_numba_has_compiled():
 
 
 def test_functions_known_by_their_address():
-    """A callback leads back into the interpreter; wherever it stands, it is refused when the activation is made."""
+    """A callback leads back into the interpreter: wherever it is used, it is refused when the activation is made."""
     callback = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(lambda z: 2 * z)
     module = types.ModuleType("module")
     module.callback = callback
@@ -289,7 +100,7 @@ def test_functions_known_by_their_address():
 
 
 def test_functions_that_numba_has_compiled_for_c():
-    """Are compiled anew from their plain form, too."""
+    """They too are compiled again from their Python function."""
     doubled = numba.cfunc("float64(float64)")(lambda z: 2 * z)
     assert quietly(lambda z: doubled(z))([1.5]).tolist() == [3.0]
     printing = numba.cfunc("float64(float64)")(prints)
@@ -310,7 +121,7 @@ def test_mutually_recursive_functions():
 
 
 def test_arguments_of_any_name():
-    """As decorators have them: refused when the activation is made."""
+    """Wrappers of decorators take them: they are refused when the activation is made."""
 
     def decorated(f):
         @functools.wraps(f)
@@ -328,7 +139,7 @@ def test_arguments_of_any_name():
 
 
 def test_functions_of_objects():
-    slow = np.frompyfunc(factorial, 1, 1)
+    slow = np.frompyfunc(one, 1, 1)
     for function in (slow, lambda z: slow(z)):
         with pytest.raises(ValueError, match="it calls Python for each number"):
             quietly(function)
@@ -337,7 +148,7 @@ def test_functions_of_objects():
 @pytest.mark.parametrize("wrapped", [False, True])
 @pytest.mark.parametrize("error", [MemoryError, RecursionError, OSError, TimeoutError])
 def test_other_errors_pass_through(error, wrapped, monkeypatch):
-    """Also if Numba has wrapped it: it says nothing of the functions, and the next call compiles them."""
+    """Errors that are not caused by the functions pass through, also if Numba wraps them."""
     compile_one = Kernel._compile
 
     def fail(kernel, dtype):
@@ -366,102 +177,3 @@ def test_fit_is_refused_before_training(capsys):
         assert not capsys.readouterr().out
     with pytest.raises(ValueError, match=r"in prints_too, .*`print\(a\)`"):
         Network([2, 1], ["identity"], Loss(prints_too, slope)).loss(X, y)
-
-
-# What looks alike and needs nothing
-
-
-def factorial(z):
-    return 1.0 if z <= 1 else z * factorial(z - 1)
-
-
-def recursive(z):
-    return z if abs(z) < 1 else recursive(z / 2)
-
-
-def matches(z):
-    match z > 0:
-        case True:
-            return z
-        case _:
-            return 0.0
-
-
-def halves(z):
-    while z > 1:
-        z /= 2
-    return z
-
-
-def with_names(z, *, two=2.0, three: float = 3.0):
-    return two * z + three
-
-
-def calls_by_name(z):
-    return with_names(z, three=0.5)
-
-
-def closes_over(factor):
-    return lambda z, shift=1.0: factor * z + shift
-
-
-def sets_a_variable_of_its_own(z):
-    total = 0.0
-
-    def add(t):
-        nonlocal total
-        total = total + t
-
-    add(z)
-    add(z)
-    return total
-
-
-def accumulates(z):
-    total = 0
-    for i in range(1, 300):
-        total = np.add(total, 300)
-        total = np.maximum(total, np.square(i))
-    return z * total
-
-
-def squares(n):
-    return np.square(n)
-
-
-ALLOWED = [
-    lambda z: z * TABLE.max() - TABLE.min(),
-    lambda z: math.frexp(z)[0] + math.frexp(z)[1],
-    sets_a_variable_of_its_own, accumulates,
-    lambda z: z * np.square(HUNDREDS) + np.power(10, 6) * z, lambda z: z * np.multiply(np.maximum(HUNDREDS, 2), 300),
-    lambda z: z * np.left_shift(HUNDREDS, 10) + z * np.subtract(-20000, 20000), lambda z: z * squares(300),
-    lambda z: z * np.square(300 if z > 0 else 200) + np.add(z, 1) + np.maximum(2, z),
-    factorial, recursive, matches, halves, with_names, calls_by_name, closes_over(2.0), closes_over(3),
-    lambda z: float(z > 0), lambda z: float(z), lambda z: float(3) * z, lambda z: min(z, float("inf")),
-    lambda z: int(z), lambda z: float("-inf") if z < -1e9 else z, lambda z: bool(z > 0) * z,
-    lambda z: abs(z), lambda z: max(0, z, 1), lambda z: max((z, 0.0)), lambda z: sum((z, 1.0)), lambda z: round(z),
-    lambda z: math.floor(z) + math.ceil(z), lambda z: z // 1 + z % 2, lambda z: z**3 + abs(z) ** 0.5,
-    lambda z: TABLE[int(z > 0)] * z, lambda z: (1.0, 2.0)[int(z > 0)] * z, lambda z: float(np.where(z > 0, z, 0.1 * z)),
-    lambda z: np.where(z > 0, z, 0.1 * z), lambda z: np.where(z > 1, 1, 2), lambda z: np.where(z, z - 1, 0) + 1,
-    lambda z: math.hypot(z, 1) + math.gamma(abs(z) + 1) + math.erfc(z) + math.log2(abs(z) + 1) + math.copysign(2, z),
-    lambda z: np.sum(TABLE) * z, lambda z: (z * 1j).imag, lambda z: z.real, lambda z: z if z in (1.0, 2.0) else 2 * z,
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("number", range(len(ALLOWED)))
-def test_what_needs_no_python_is_compiled(number):
-    """In float64; every third in float32, too, which is another compilation of the same kinds of expressions."""
-    function = ALLOWED[number]
-    for dtype, tolerance in ((np.float64, 1e-14), (np.float32, 1e-5))[: 1 + (number % 3 == 0)]:
-        z = np.array([-2.5, -0.3, 0.4, 1.7, 2.0], dtype)
-        expected = [float(function(float(one))) for one in z]
-        np.testing.assert_allclose(quietly(function)(z), expected, rtol=tolerance, atol=tolerance)
-
-
-def test_python_functions_are_recognized():
-    """By where symbols come from, not by what functions are called."""
-    for symbol in ("PySys_FormatStdout", "_Py_Dealloc", "NRT_Allocate", "numba_gil_ensure", "numba_dict_insert",
-                   "numba_get_np_random_state", "numba_list_append", "numba_xxdot", "numba_do_raise"):  # fmt: skip
-        assert is_python_symbol(symbol)
-    for symbol in ("tan", "hypotf", "memset", "numba_gamma", "numba_lgammaf", "numba_fixed_fmod", "numba_cpow"):
-        assert not is_python_symbol(symbol)

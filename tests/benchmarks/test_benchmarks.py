@@ -35,7 +35,7 @@ def shrink(case):
 
 class TestRatios:
     def test_ratios_are_taken_within_the_pair(self):
-        # 10/1, 3/1 and 8/2: the medians' own ratio would be 8/1.
+        # 10/1, 3/1 and 8/2: the ratio of the medians would be 8/1.
         assert paired_ratio([1.0, 1.0, 2.0], [10.0, 3.0, 8.0]) == Spread(4.0, 3.0, 10.0)
 
     def test_median_of_an_even_number_of_pairs(self):
@@ -237,7 +237,7 @@ class TestMachine:
         assert {"cpu", "simd", "cores", "caches", "packages", "blas", "commit", "date"} <= set(json.loads(text))
 
     def test_description_names_the_blas_kernels(self):
-        """A variable can choose slow ones, which would flatter us."""
+        """An environment variable can select slow ones, which would make fastmlp look better."""
         machine = describe_machine()
         assert machine["blas"]
         assert all(" with kernels for " in one for one in machine["blas"])

@@ -1,4 +1,4 @@
-"""The suite `defaults`: a process without limits, and what both libraries do in it as they come."""
+"""The suite `defaults`: both libraries with default settings, in a process without thread limits."""
 
 import json
 
@@ -60,7 +60,7 @@ class TestParent:
         assert found[0].value.median > 0
 
     def test_defaults_are_measured_on_all_cores(self, monkeypatch, capsys):
-        """Once the session has all its cores back; its findings are the session's."""
+        """They are measured after the session has all cores again, and the findings are added to the session's."""
         cores = []
 
         def measure_defaults(dtypes, pairs, epochs, cases):

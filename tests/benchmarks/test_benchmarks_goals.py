@@ -75,7 +75,7 @@ class TestGoals:
         assert "Missing, one thread: jax (not installed)" in text
 
     def test_every_goal_is_reachable(self):
-        """No goal looks for a number that nobody measures under that name: the names are those of the sessions."""
+        """Every goal reads numbers that some session measures under that name."""
         for goal in GOALS:
             comparisons = [
                 Comparison(n.what, n.dtype, peer, Spread(99.0, 99.0, 99.0), threads=1 + (n.threads == SEVERAL))

@@ -1,4 +1,4 @@
-"""The benchmarks' peers that may be missing, and the measurements beside training; each with as little work as goes."""
+"""Peers of the benchmarks that may be missing, and measurements beside training, each with little work."""
 
 import warnings
 from dataclasses import replace
@@ -32,16 +32,16 @@ def find_installed(name):
     pytest.importorskip("torch" if name.startswith("pytorch") else name)
     peer = find_peers([name])[0]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what its own import says
+        warnings.simplefilter("ignore")  # warnings of its import
         if reason := peer.missing():
             pytest.skip(reason)
     return peer
 
 
 def train_beside(peer, case, dtype):
-    """The comparison with scikit-learn, who is the reference here: fastmlp is compared with it elsewhere."""
+    """Train the peer and scikit-learn, which is the reference here: fastmlp is compared with it elsewhere."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # PyTorch's compiler warns of its own parts
+        warnings.simplefilter("ignore")  # PyTorch's compiler warns about PyTorch
         result = measure(case, dtype, [*find_peers(["scikit-learn"]), peer], pairs=1)
     return compare(result, "scikit-learn", peer.name)
 
@@ -166,7 +166,7 @@ class TestPredicting:
 
 class TestStarting:
     def test_seconds_above_scikit_learn(self):
-        """Pair by pair; the folder is new for the cold cache, the same for the warm one, and gone afterwards."""
+        """The cache directory is new for each cold start, shared by the warm ones, and removed afterwards."""
         seconds, seen = iter([2.0, 7.0, 2.5, 3.0, 9.0, 3.25, 2.0, 6.5, 2.75]), []
 
         def start(module, folder):
@@ -184,7 +184,7 @@ class TestStarting:
         assert not any(Path(folder).exists() for _, folder, _ in seen)
 
     def test_a_process_keeps_its_code_in_the_folder(self, tmp_path, monkeypatch):
-        """Of one kernel, to be quick."""
+        """One kernel is enough."""
         load = "import sys\nfrom fastmlp import warmup\nwarmup.all_kernels()[0].load(sys.argv[2])\n"
         monkeypatch.setattr(starting, "PROGRAM", load)
         assert starting.start_process("fastmlp", str(tmp_path)) > 0

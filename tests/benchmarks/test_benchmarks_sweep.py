@@ -1,4 +1,4 @@
-"""The suite `sweep`: what its grid covers, how rows are given, what its judge sees, and what its times say."""
+"""The suite `sweep`: the coverage of its grid, its inputs, its judge, and its times."""
 
 from itertools import combinations
 from types import SimpleNamespace
@@ -243,7 +243,7 @@ class TestJudge:
 class TestTiming:
     @pytest.fixture
     def clocks(self, monkeypatch):
-        """Stand-ins that take the seconds that a test gives them; returns the clocks that were used."""
+        """Stand-ins that take the given numbers of seconds; returns the clocks that were used."""
         seen, seconds = [], {"ours": [], "theirs": []}
 
         def time_calls(call, count, clock):

@@ -17,14 +17,14 @@ from fastmlp.kernels.linalg import dense
 from fastmlp.kernels.losses import canonical as losses
 
 X = np.linspace(-1, 1, 40).reshape(20, 2)
-UNITS = warmup.all_kernels()
+ALL_KERNELS = warmup.all_kernels()
 #: Enough for a warm-up in a test.
 FEW = [dense.transpose, activations.tanh, losses.squared_error]
 
 
 def forget(monkeypatch):
-    """As in a new process: no code in memory, and nothing is known of any folder."""
-    for kernel in UNITS:
+    """Set the state of a new process: no code in memory, and no folder has been examined."""
+    for kernel in ALL_KERNELS:
         monkeypatch.setattr(kernel, "compiled", {})
         monkeypatch.setattr(kernel, "_entries", {})
     monkeypatch.setattr(trusted_paths, "_passed", {})
@@ -32,7 +32,7 @@ def forget(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch):
-    """A home that cannot be made, no chosen folder; a package of its own is not touched."""
+    """No home folder can be made, and none is chosen, so that only the test's own folders are used."""
     for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("numba.core.config.CACHE_DIR", "")
@@ -43,27 +43,27 @@ def _alone(monkeypatch):
 
 @pytest.fixture
 def package(open_folder, monkeypatch):
-    """As installed by root for the whole system."""
+    """A copy of the package, as installed by root for the whole system."""
     folder = copy_package(open_folder / "site-packages")
     monkeypatch.setattr(code_cache, "PACKAGE", folder)
     return folder
 
 
 def sources():
-    """How each loaded kernel was come by: how many by the compiler, how many from the cache."""
-    hits = [code.cache_hits for kernel in UNITS for code in kernel.compiled.values()]
+    """(kernels that were compiled, kernels that came from the cache)"""
+    hits = [code.cache_hits for kernel in ALL_KERNELS for code in kernel.compiled.values()]
     return len(hits) - sum(hits), sum(hits)
 
 
 def answer():
-    """What a network answers, and how it came by its kernels."""
+    """Outputs of a network, and `sources` of its kernels."""
     network = Network([2, 7, 1], ["tanh", "identity"], "half_squared_error")
     network.initialize(random_state=0)
     return network.forward(X).tolist(), sources()
 
 
 def warm_up(monkeypatch, capsys):
-    """Of a few kernels; returns what it prints."""
+    """Warm up a few kernels and return what is printed."""
     monkeypatch.setattr(warmup, "all_kernels", lambda: FEW)
     __main__.main(["warmup", "--dtype", "float64"])
     return capsys.readouterr().out
@@ -80,8 +80,8 @@ def mode(path):
 
 
 @needs_root
-def test_an_answer_after_roots(package, monkeypatch):
-    """Beside a package of root's, everything is for everybody: nothing is compiled again, and the bits are the same."""
+def test_other_users_load_what_root_has_compiled(package, monkeypatch):
+    """Beside a package of root's, code is written for all users: they compile nothing and get the same bits."""
     outputs, (compiled, loaded) = answer()
     assert compiled >= 4
     assert not loaded
@@ -92,8 +92,8 @@ def test_an_answer_after_roots(package, monkeypatch):
 @needs_root
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
 @pytest.mark.parametrize("chosen", [False, True])
-def test_a_warmup_of_roots(chosen, umask, package, open_folder, monkeypatch, capsys):
-    """Whatever the umask, others can read it and cannot write it; also in a folder that both have chosen."""
+def test_a_warmup_of_root_is_for_everybody(chosen, umask, package, open_folder, monkeypatch, capsys):
+    """Whatever the umask, others can read and not write the entries; also in a folder that both have chosen."""
     above = package.parent / "__pycache__"
     if chosen:
         above = open_folder / "new" / "cache"
@@ -114,7 +114,7 @@ def test_a_warmup_of_roots(chosen, umask, package, open_folder, monkeypatch, cap
 
 @needs_root
 def test_a_warmup_shares_what_is_there_already(open_folder, monkeypatch, capsys):
-    """From a fit of root's, which keeps to itself what it writes to a chosen folder."""
+    """A fit of root's writes to a chosen folder for root alone; a later warm-up opens its entries to all."""
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(open_folder))
     load_few()
     (folder,) = open_folder.iterdir()
@@ -127,7 +127,7 @@ def test_a_warmup_shares_what_is_there_already(open_folder, monkeypatch, capsys)
 
 
 def test_a_closed_folder_stays_closed(tmp_path, monkeypatch, capsys):
-    """As readable as the folder above, no more; and the warm-up says so."""
+    """Entries are no more readable than the folder above them, and the warm-up says so."""
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
     tmp_path.chmod(0o700)
     assert "for this user alone" in warm_up(monkeypatch, capsys)
@@ -143,18 +143,18 @@ def share_and_load():
 
 @needs_root
 def test_a_users_warmup_is_not_shared(open_folder, monkeypatch):
-    """Nobody else would load it."""
+    """Others would not load what a plain user has written."""
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(open_folder / "cache"))
     open_folder.chmod(0o1777)
     for kernel in FEW:
-        kernel._compile(np.dtype(np.float64))  # imports what the compiler needs: the user may be unable to
+        kernel._compile(np.dtype(np.float64))  # imports what the compiler needs, which the user may be unable to read
     assert run_as(NOBODY, share_and_load) == (3, 0)
     assert mode(open_folder / "cache") == 0o700
     assert (open_folder / "cache").stat().st_uid == NOBODY
 
 
 def test_warmups_share_the_work(tmp_path, monkeypatch, capsys):
-    """What another process compiles comes last."""
+    """Kernels that another process is compiling come last."""
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     code_cache.write("any.o", b"")  # makes the folder
     (folder,) = map(str, tmp_path.iterdir())
@@ -174,7 +174,7 @@ def test_warmups_share_the_work(tmp_path, monkeypatch, capsys):
 
 
 def test_a_warmup_that_can_keep_nothing_fails(tmp_path, monkeypatch, capsys):
-    """So that the building of an image stops."""
+    """The build of an image must stop."""
     (tmp_path / "file").touch()
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file" / "cache"))
     with pytest.raises(SystemExit, match="kept nowhere"), pytest.warns(RuntimeWarning, match="Not a directory"):

@@ -1,30 +1,22 @@
-"""A fit survives whatever goes wrong with its cache: sources gone, no descriptors left, a disk that is full."""
+"""A fit succeeds whatever goes wrong with its cache: sources removed, no descriptors left, a full disk."""
 
 import importlib.metadata
 import os
 import zlib
 
 import pytest
+from helpers.cache_processes import NAME, files, use_cache
 from helpers.lanes import copy_package, start_python
 
 from fastmlp.compiler import cache as code_cache
 from fastmlp.compiler import kernel as kernels
 from fastmlp.compiler import source_hash
 
-NAME = "some.folder.kernel.float64.o"
-
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """This process's cache."""
-    monkeypatch.setattr("numba.core.config.CACHE_DIR", "", raising=False)
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
-    code_cache._warn_uncached.cache_clear()
-    return tmp_path / "cache" / f"fastmlp-{code_cache.cache_key()}"
-
-
-def files(folder):
-    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+    """The folder of this process's cache entries."""
+    return use_cache(tmp_path / "cache", monkeypatch)
 
 
 def fail(monkeypatch, owner, name, error):
@@ -34,7 +26,7 @@ def fail(monkeypatch, owner, name, error):
     monkeypatch.setattr(owner, name, failing)
 
 
-#: What the making of the key may raise: no descriptor left, a package that has been removed or swapped.
+#: Errors while the key is made: no descriptor left, a package that has been removed or replaced.
 UNREADABLE = [
     (source_hash, "of_sources", OSError(24, "Too many open files")),
     (source_hash, "of_sources", AssertionError()),
@@ -48,7 +40,7 @@ UNREADABLE = [
 @pytest.mark.parametrize(("owner", "name", "error"), UNREADABLE)
 @pytest.mark.parametrize("since", ["the beginning", "the key was made"])
 def test_sources_that_cannot_be_read(owner, name, error, since, folder, monkeypatch):
-    """The code is used and not kept, and it is said once."""
+    """The code is used but not stored, and one warning says so."""
     import numba.core.config  # noqa: F401
 
     fail(monkeypatch, owner, name, error)
@@ -93,7 +85,7 @@ print("done")
 
 @pytest.mark.parametrize("what", ["descriptors", "package"])
 def test_in_the_middle_of_a_process(what, tmp_path):
-    """No descriptor is left when a kernel has been compiled; or an update has removed the package."""
+    """After the first kernel, no descriptor is left, or an update has removed the package."""
     pytest.importorskip("resource")
     place = copy_package(tmp_path / "app").parent
     process = start_python("-c", TROUBLE, what, cache=tmp_path / "cache", PYTHONPATH=str(place))
@@ -104,7 +96,7 @@ def test_in_the_middle_of_a_process(what, tmp_path):
 
 
 def test_a_descriptor_that_cannot_be_closed(folder, monkeypatch):
-    """As a network file system may say late of what it could not write."""
+    """A network file system may report only then that it could not write."""
     with code_cache.Turn(NAME) as turn:
         close = os.close
         monkeypatch.setattr(os, "close", lambda descriptor: (close(descriptor), fail_to_close()))

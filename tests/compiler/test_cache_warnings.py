@@ -1,4 +1,4 @@
-"""Those who turn warnings into errors can fit: what is warned of about compiled code is shown, never raised."""
+"""Fits succeed where warnings are errors: warnings about compiled code are shown, never raised."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ X = np.linspace(-1, 1, 40).reshape(20, 2)
 model = MLPRegressor(hidden_layer_sizes=(3,), max_iter=2, tol=10.0, n_iter_no_change=1, random_state=0)
 print(len(model.fit(X, X[:, 1]).predict(X)))
 """
-#: One kernel instead of all those of a fit.
+#: Loads one kernel instead of all those of a fit.
 LOAD = """
 from fastmlp.compiler.kernel import KernelModule; dense = KernelModule('linalg.dense')
 
@@ -29,7 +29,7 @@ STRICT = 'import warnings; warnings.simplefilter("error")\n'
 
 
 def run(cache, script, *arguments, **variables):
-    """What a process prints that runs the script, and what it says on stderr."""
+    """Run the script in a process, which must print 20; return its stderr."""
     command = [sys.executable, *arguments, "-c", script]
     done = subprocess.run(command, env=environment(cache, **variables), cwd=TESTS, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "20\n"), done.stderr
@@ -37,8 +37,8 @@ def run(cache, script, *arguments, **variables):
 
 
 def test_a_fit_that_cannot_keep_a_kernel(tmp_path):
-    """One kernel of many has no place in the cache: there is a folder in the way. It is compiled, and that is said."""
-    run(os.environ.get("NUMBA_CACHE_DIR"), FIT)  # the others are there
+    """A folder occupies the path of one kernel's entry: the kernel is compiled, with a warning."""
+    run(os.environ.get("NUMBA_CACHE_DIR"), FIT)  # the cache now has the other kernels
     copy_cache(tmp_path, without=["loop.shuffle."])
     (folder,) = tmp_path.iterdir()
     (folder / "loop.shuffle.shuffle.float64.o" / "in the way").mkdir(parents=True)
@@ -53,7 +53,7 @@ def test_a_fit_that_cannot_keep_a_kernel(tmp_path):
     ids=["any", "by the program"],
 )
 def test_a_process_without_a_cache(script, arguments, tmp_path):
-    """It says so once, whatever the filters."""
+    """It warns once, whatever the filters."""
     (tmp_path / "file").touch()
     errors = run(tmp_path / "file" / "cache", script, *arguments)
     assert errors.count("fastmlp cannot keep its compiled kernels") == 1
@@ -66,7 +66,7 @@ def test_filters_that_ignore_it_are_obeyed(tmp_path):
 
 
 def test_warnings_of_numbas_import(tmp_path):
-    """About its environment, while it is loaded to compile."""
+    """Numba warns about its environment when it is imported to compile."""
     assert "NUMBA_DUMP_IR" in run(tmp_path / "cache", LOAD, "-W", "error", NUMBA_DUMP_IR="perhaps")
 
 
@@ -77,7 +77,7 @@ def test_warn_names_the_users_line():
 
 
 def test_shown_is_never_raised():
-    """Neither what is warned of in it, nor in what order it is left; an error inside comes out."""
+    """Warnings inside are shown, filters are restored, and errors inside are raised."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", "silent")

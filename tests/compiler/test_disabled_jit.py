@@ -1,10 +1,10 @@
-"""NUMBA_DISABLE_JIT is for a program's own functions of Numba: fastmlp compiles, and answers with the same bits."""
+"""NUMBA_DISABLE_JIT applies to a program's own Numba functions: fastmlp compiles, with the same bits."""
 
 import json
 
 from helpers.lanes import run_python
 
-#: Kernels of the package and a user's, whose functions Numba has compiled or has left as they are.
+#: Uses kernels of the package and custom functions, compiled by Numba and not.
 ANSWER = """
 import json
 import numpy as np

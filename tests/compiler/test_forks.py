@@ -1,6 +1,6 @@
-"""Forks while another thread loads machine code, compiles, or compiles with Numba for itself: every child can fit.
+"""Forks while another thread loads machine code, compiles for fastmlp, or uses Numba itself: every child can fit.
 
-A child that hangs is ended by its alarm, and counts as a failure.
+An alarm ends a child that hangs, which counts as a failure.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ dense = KernelModule("linalg.dense")
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 
-#: Other threads are at `BUSY` all the time while children are forked, each of which fits and ends.
+#: Other threads do `busy` work all the time while children are forked, each of which makes a fit.
 STRESS = """
 import itertools, os, signal, sys, threading, warnings
 import numpy as np
@@ -91,7 +91,7 @@ print(failed)
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
-    """Compiled code of a fit: it is made in the cache of all tests, if it is not there, and copied."""
+    """The compiled code of a fit, copied from the common cache of the tests, into which it is compiled if missing."""
     assert run_python("-c", STRESS, "load", "0", "load", cache=os.environ.get("NUMBA_CACHE_DIR")) == "0\n"
     return copy_cache(tmp_path_factory.mktemp("cache"))
 
@@ -110,11 +110,11 @@ def test_a_fork_while_the_compiler_is_imported(cache):
     assert run_python("-c", STRESS, "compile_own", "1", "compile", cache=cache) == "0\n"
 
 
-# Locks that somebody holds for longer than a fork waits
+# Locks that are held for longer than a fork waits
 
 
 def fork():
-    """How many locks are not free in the child."""
+    """Fork, and return how many locks are not free in the child."""
     child = os.fork()
     if not child:
         locks = [getattr(owner, attribute) for owner, attribute, _ in forking._locks_of_others()]
@@ -124,8 +124,8 @@ def fork():
 
 
 def all_locks():
-    """Each lock, as something to hold."""
-    Activation(lambda z: z, lambda z: 1.0)([1.0])  # Numba is there
+    """Every lock that a fork waits for, as an object with `acquire` and `release`."""
+    Activation(lambda z: z, lambda z: 1.0)([1.0])  # imports Numba
     found = [getattr(owner, attribute) for owner, attribute, _ in forking._locks_of_others()]
     assert len(found) >= 2
     return [forking.loading, *found]
@@ -133,7 +133,7 @@ def all_locks():
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_lock_that_is_held_for_long(monkeypatch):
-    """The fork goes on, and the child has new locks; the parent's are as they were."""
+    """The fork proceeds, and the child has new locks; the parent's are unchanged."""
     knobs.set_fork_patience(monkeypatch, 0.05)
     for lock in all_locks():
         holds, may_end = threading.Event(), threading.Event()
@@ -161,7 +161,7 @@ def test_a_lock_that_is_held_for_long(monkeypatch):
 def test_a_thread_that_holds_the_lock_can_fork():
     for lock in all_locks():
         lock.acquire()
-        assert fork() == 0  # it is the child's, too
+        assert fork() == 0  # the child holds it too
         lock.release()
     assert fork() == 0
     free = [lock.acquire(blocking=False) for lock in all_locks()]
@@ -172,7 +172,7 @@ def test_a_thread_that_holds_the_lock_can_fork():
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_ctrl_c_while_a_fork_waits():
-    """The fork goes on at once; KeyboardInterrupt follows it."""
+    """The fork proceeds at once; KeyboardInterrupt is raised after it."""
     holds, may_end = threading.Event(), threading.Event()
 
     def hold():
@@ -206,7 +206,7 @@ def assert_nothing_stays_locked():
             if free[-1]:
                 one.release()
 
-    for _ in range(2):  # nor does the next fork do once more what this one had to
+    for _ in range(2):  # the next fork finds no leftovers of this one
         other = threading.Thread(target=take_and_release)
         other.start()
         other.join()
@@ -218,7 +218,7 @@ def assert_nothing_stays_locked():
 @pytest.mark.parametrize("which", ["ours", "numba's"])
 @pytest.mark.parametrize("raised", [SystemExit("bye"), TimeoutError("too long"), KeyboardInterrupt()], ids=repr)
 def test_a_signal_handler_raises_while_a_fork_waits(which, raised):
-    """Whatever it raises: the fork goes on, its child is sound, nothing stays locked, and the exception follows."""
+    """The fork proceeds, its child works, no lock stays held, and the exception is raised afterwards."""
     lock = all_locks()[which == "numba's"]
     holds, may_end = threading.Event(), threading.Event()
 
@@ -256,7 +256,7 @@ def test_a_signal_handler_raises_while_a_fork_waits(which, raised):
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_what_a_compilation_changes_is_undone_in_the_child(monkeypatch):
-    """The garbage collector and Numba's switch, where the fork has not waited for the thread that compiles."""
+    """A compilation stops the garbage collector and enables Numba's JIT; a fork that does not wait undoes both."""
     locks = all_locks()
     knobs.set_fork_patience(monkeypatch, 0.05)
     monkeypatch.setattr(_jit.config, "DISABLE_JIT", 1)

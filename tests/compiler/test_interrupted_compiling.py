@@ -1,4 +1,4 @@
-"""What a signal's handler raises while code is loaded or compiled reaches the user, and nothing is refused for it."""
+"""Exceptions that a signal handler raises while code is loaded or compiled reach the user; no function is refused."""
 
 import contextlib
 import itertools
@@ -19,19 +19,19 @@ from fastmlp.compiler import kernel as kernels
 from fastmlp.engine.threads import Worker
 from fastmlp.kernels.linalg import dense
 
-pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="no such signals here")
+pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="this system has no such signals")
 X = np.linspace(-1, 1, 20).reshape(10, 2)
 
 
 class Own(Exception):
-    """Of the user's."""
+    """An exception of the user."""
 
 
 class OwnValue(ValueError):
     pass
 
 
-#: What handlers raise, also what is expected at some places.
+#: Exceptions that handlers raise, including those that the compiler expects at some places.
 ERRORS = [
     Own, OwnValue, TimeoutError, OSError, FileNotFoundError, BlockingIOError, ValueError, TypeError, KeyError,
     AttributeError, ImportError, MemoryError, RecursionError, ZeroDivisionError, KeyboardInterrupt, SystemExit,
@@ -40,7 +40,7 @@ ERRORS = [
 
 @pytest.fixture
 def alarm():
-    """A function that has the handler raise such an error at once."""
+    """A function that sends a signal whose handler raises the given error."""
     before = signal.getsignal(signal.SIGUSR1)
     raising = []
 
@@ -68,7 +68,7 @@ def _cache(tmp_path, monkeypatch):
 
 
 def before(monkeypatch, owner, name, act):
-    """Have `act` called once, at the next call of this function."""
+    """Call `act` once, before the next call of this function."""
     function, called = getattr(owner, name), []
 
     def replaced(*arguments, **options):
@@ -81,12 +81,12 @@ def before(monkeypatch, owner, name, act):
 
 
 def swallowed(act):
-    """As by a library that takes every exception for a failure that it knows of."""
+    """Call `act` like a library that handles every exception itself."""
     with contextlib.suppress(Exception):
         act()
 
 
-#: In the order of loading and compiling.
+#: Functions that are called while code is loaded and compiled, in this order.
 PLACES = [
     (trusted_paths, "read_file"), (drafts, "begin"), (drafts.Draft, "take_room"), (CompilerBase, "_compile_core"),
     (numba_types.Dispatcher, "get_call_type"), (numba_types.BaseFunction, "get_call_type"),
@@ -98,12 +98,12 @@ numbers = itertools.count(1)
 
 
 def make():
-    """An activation that is compiled anew, and its factor."""
+    """An activation that has not been compiled, and its factor."""
     factor = 1.0 + next(numbers) / 1024
     return Activation(lambda z: factor * np.tanh(z) + 1, lambda z: factor * (1 - np.tanh(z) ** 2)), factor
 
 
-#: Every place with some errors, every error at some places; `quiet` if somebody swallows it.
+#: Every place with some errors, every error at some places; `quiet` if a library handles it.
 CASES = [
     *((place, error, quiet) for place in PLACES for error, quiet in ((Own, True), (TimeoutError, False))),
     *((PLACES[3], error, False) for error in ERRORS),
@@ -113,7 +113,7 @@ CASES = [
 
 @pytest.mark.parametrize(("place", "error", "quiet"), CASES)
 def test_a_users_function(place, error, quiet, alarm, monkeypatch):
-    """It is compiled the next time, and does what it should."""
+    """The next call compiles it, with the right results."""
     owner, name = place
     activation, factor = make()
     with monkeypatch.context() as patched:
@@ -141,7 +141,7 @@ def test_a_kernel_of_the_package(owner, name, error, alarm, monkeypatch):
 
 @pytest.mark.parametrize("error", ERRORS)
 def test_a_function_that_is_tried_out(error, alarm):
-    """Python runs it, before it is compiled."""
+    """Python calls it before it is compiled."""
 
     def f(z):
         if rings:
@@ -173,7 +173,7 @@ def test_no_memory_for_a_function_that_is_tried_out():
 
 
 def test_what_neither_python_nor_numba_raises(monkeypatch):
-    """As one thread may raise something in another: no handler takes part, and Numba may wrap it."""
+    """For example an exception raised from another thread: no handler is involved, and Numba may wrap it."""
     activation, _ = make()
     with monkeypatch.context() as patched:
         before(patched, CompilerBase, "_compile_core", lambda: (_ for _ in ()).throw(Own))
@@ -183,7 +183,7 @@ def test_what_neither_python_nor_numba_raises(monkeypatch):
 
 
 def test_a_fit(alarm, monkeypatch):
-    """It is refused, the model is what it was, and the next fit goes well."""
+    """The fit raises, the model is unchanged, and the next fit succeeds."""
     model = MLPRegressor(hidden_layer_sizes=(3,), activation=make()[0], max_iter=3, random_state=0, solver="lbfgs")
     with monkeypatch.context() as patched:
         before(patched, CompilerBase, "_compile_core", lambda: swallowed(lambda: alarm(Own)))
@@ -195,7 +195,7 @@ def test_a_fit(alarm, monkeypatch):
 
 
 def test_a_handler_that_sets_another(monkeypatch):
-    """It stays, and handlers that raise nothing go on being called."""
+    """The new handler stays, and handlers that raise nothing are called as usual."""
     heard = []
 
     def first(number, frame):
@@ -216,14 +216,14 @@ def test_a_handler_that_sets_another(monkeypatch):
         signal.signal(signal.SIGUSR1, former)
 
 
-def test_contexts_in_one_another(alarm):
+def test_nested_contexts(alarm):
     with pytest.raises(Own), interrupts.Interrupts() as outer, interrupts.Interrupts() as inner:
         swallowed(lambda: alarm(Own))
     assert len(outer.noted) == len(inner.noted) == 1
 
 
-def test_another_thread_hears_nothing(alarm):
-    """Handlers are the main thread's."""
+def test_another_thread_is_not_interrupted(alarm):
+    """Handlers run in the main thread only."""
     ended = []
 
     def listen():
@@ -242,7 +242,7 @@ def test_another_thread_hears_nothing(alarm):
 
 @pytest.mark.parametrize("error", [Own, TimeoutError, RuntimeError])
 def test_a_thread_that_starts(error, alarm, monkeypatch):
-    """It is not taken for one that cannot be started."""
+    """The exception is not taken for a failure to start the thread."""
     with monkeypatch.context() as patched:
         before(patched, threading.Thread, "start", lambda: alarm(error))
         with pytest.raises(error):

@@ -1,4 +1,4 @@
-"""Units by name: what stands for a kernel without its source, and machine code loaded without Numba."""
+"""Kernels by name, without loading their sources, and machine code loaded without Numba."""
 
 import ast
 import importlib
@@ -21,7 +21,7 @@ from fastmlp.warmup import all_kernels
 PACKAGE = Path(fastmlp.__file__).parent
 SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if "kernels" not in path.parts)
 
-#: What it prints: whether Numba was loaded by a fit and by predictions of a default estimator; its outputs.
+#: Fits and predicts with default estimators; prints the outputs, and whether Numba was loaded.
 FIT = """
 import json, sys, warnings
 import numpy as np
@@ -37,7 +37,7 @@ print(json.dumps([outputs, sorted({"numba", "fastmlp.kernels.linalg.dense"} & se
 
 
 def test_a_process_with_a_warm_cache_loads_neither_numba_nor_kernels(tmp_path):
-    """And gives the same bits as the one that compiled, which here is what the first layer needs."""
+    """It gives the same bits as a process that compiled the kernels of the first layer."""
     run_python("-c", FIT, "float32", cache=os.environ.get("NUMBA_CACHE_DIR"))
     copy_cache(tmp_path, without=["linalg."])
     cold, warm = (json.loads(run_python("-c", FIT, "float32", cache=tmp_path)) for _ in range(2))
@@ -47,7 +47,7 @@ def test_a_process_with_a_warm_cache_loads_neither_numba_nor_kernels(tmp_path):
 
 
 def test_a_configuration_made_in_the_program_has_code_of_its_own(tmp_path):
-    """It stands in no environment: what is compiled under it, nobody else may load."""
+    """It is not in the environment: no other process may load what is compiled under it."""
     load = "from fastmlp.compiler.kernel import KernelModule; KernelModule('linalg.dense').transpose.load('float64')\n"
     change = "import numba\nnumba.config.SLP_VECTORIZE = 1 - numba.config.SLP_VECTORIZE\n"
     for script in (load, change + load, "import numba\n" + load, change + load):
@@ -90,7 +90,7 @@ def names_asked_for(path):
 
 
 def test_every_name_used_is_a_kernel():
-    """Nothing looks a name up before it is used."""
+    """A lazy module does not check a name before the kernel is used."""
     asked_for = [names for path in SOURCES for names in names_asked_for(path)]
     assert len(asked_for) > 50
     for module, name in asked_for:
@@ -108,7 +108,7 @@ def test_missing_names_raise():
 
 
 def test_code_with_undefined_symbols_is_refused():
-    """LLVM itself would end the process."""
+    """LLVM would end the process."""
     content = dense_code()
     header, _, machine_code = content.partition(b"\n")
     symbol, n_arguments, *outside = header.decode().split()
@@ -120,14 +120,14 @@ def test_code_with_undefined_symbols_is_refused():
 
 
 def dense_code():
-    """What the compiler makes of a small kernel."""
+    """The compiled code of a small kernel."""
     from fastmlp.compiler.numba_backend import compile_source
 
     return compile_source(dense.transpose.source, np.dtype(np.float64), True)
 
 
 def test_code_that_cannot_be_loaded_is_compiled_again(tmp_path, monkeypatch):
-    """Written by another machine, say, whose checksum is right."""
+    """For example code that another machine has written, with a valid checksum."""
     monkeypatch.setattr(kernels.code_cache, "cache_folders", lambda: [tmp_path])
     content = pack("other", 6, [], dense_code().partition(b"\n")[2])
     kernel = Kernel("fastmlp.kernels.linalg.dense", "transpose")
@@ -142,7 +142,7 @@ def test_code_that_cannot_be_loaded_is_compiled_again(tmp_path, monkeypatch):
 
 
 def test_numba_with_another_configuration_file(tmp_path, monkeypatch):
-    """Numba reads it in the folder where the process was started: so does the key."""
+    """Numba reads the file in the working directory at its start: the key depends on it."""
     keys = []
     monkeypatch.chdir(tmp_path)
     for text in (None, "opt: 2\n", "opt: 3\n"):
@@ -153,7 +153,7 @@ def test_numba_with_another_configuration_file(tmp_path, monkeypatch):
 
 
 def test_another_processor_in_numbas_configuration_has_code_of_its_own(monkeypatch):
-    """A program may set it after the import of Numba, and the cache is everybody's."""
+    """A program may set it after the import of Numba, and the cache is shared with other programs."""
     assert code_cache._changed_flags() == []
     monkeypatch.setattr("numba.core.config.CPU_NAME", "generic")
     assert code_cache._changed_flags() == [("CPU_NAME", "generic")]

@@ -1,6 +1,6 @@
-"""The package without a folder of sources: in a zip file, as .pyc files alone, frozen; and what is shipped with it.
+"""The package without a folder of sources: in a zip file, as .pyc files only, frozen; and the content of the sdist.
 
-All forms answer the same bits, with a cold and a warm cache, and an edited kernel changes the key in each of them.
+All forms give the same bits, with a cold and a warm cache, and an edited kernel changes the key in each of them.
 """
 
 import compileall
@@ -27,7 +27,7 @@ from fastmlp.compiler import source_hash
 
 ROOT = Path(fastmlp.__file__).parent.parent
 
-#: An activation of functions without a file.
+#: Uses an activation whose functions have no file.
 APPLY = """
 import json
 import numpy as np
@@ -52,7 +52,7 @@ def as_folder(package):
 
 
 def as_pyc(package):
-    """Code without sources, in a folder."""
+    """A folder of .pyc files without sources."""
     assert compileall.compile_dir(package, quiet=1, legacy=True)
     for source in package.rglob("*.py"):
         source.unlink()
@@ -77,17 +77,17 @@ FORMS = [as_zip, as_pyc, as_zip_of_pyc]
 
 
 def assert_runs(place, script, cache, times):
-    """The same as this process computes, which has sources; the second time with what the first has kept."""
+    """The script gives the results of this process, which has sources; the second time with the cache of the first."""
     here = {}
     exec(script, here)
     for _ in range(times):
         file, outputs = json.loads(run_python("-c", script + PRINT, cache=cache, PYTHONPATH=str(place)))
-        assert Path(file).is_relative_to(place)  # and no other copy of the package
+        assert Path(file).is_relative_to(place)  # not another copy of the package
         assert outputs == here["outputs"]
 
 
 @pytest.mark.parametrize("form", [as_pyc, as_zip])
-def test_an_activation_of_the_users(form, tmp_path):
+def test_a_custom_activation(form, tmp_path):
     assert_runs(form(copy_package(tmp_path / "app")), APPLY, tmp_path / "cache", times=1)
 
 
@@ -97,7 +97,7 @@ def test_a_fit(tmp_path):
 
 @pytest.mark.parametrize("form", [as_folder, *FORMS])
 def test_where_code_is_kept(form, tmp_path):
-    """Beside the package, not in it: `pip uninstall` leaves nothing that could be imported. Never inside a zip file."""
+    """Beside the package, so that `pip uninstall` leaves nothing that could be imported; never inside a zip file."""
     place = form(copy_package(tmp_path / "app"))
     run = {"cache": None, "PYTHONPATH": str(place), "XDG_CACHE_HOME": str(tmp_path / "home")}
     folders = [Path(folder) for folder in json.loads(run_python("-c", FOLDERS, **run))]
@@ -105,7 +105,7 @@ def test_where_code_is_kept(form, tmp_path):
     if place.is_dir():
         expected.insert(0, place / "__pycache__")
     assert [folder.parent for folder in folders] == expected
-    assert all(folder.name.startswith("fastmlp-") for folder in folders)  # no name that an import could ask for
+    assert all(folder.name.startswith("fastmlp-") for folder in folders)  # not the name of a module
 
 
 @pytest.mark.parametrize("form", [as_folder, *FORMS])
@@ -125,7 +125,7 @@ def test_an_edited_kernel_changes_the_key(form, tmp_path):
 
 
 def test_a_loader_without_files(monkeypatch):
-    """As PyInstaller's, which has code and nothing else: equal code has equal hashes, wherever it comes from."""
+    """PyInstaller's loader has code objects only: equal code has equal hashes."""
 
     class Loader:
         def __init__(self, text):
@@ -155,13 +155,13 @@ class Frozen(importlib.abc.InspectLoader):
         return None
 
     def get_code(self, name):
-        specification = importlib.util.find_spec("numba.core.serialize")  # beside it
+        specification = importlib.util.find_spec("numba.core.serialize")  # in the same folder
         path = Path(specification.origin).with_name("config.py")
         return compile(path.read_text(encoding="utf-8"), "numba/core/config.py", "exec")
 
 
 def test_numbas_configuration_in_a_frozen_program(monkeypatch):
-    """It is read anew by its loader: the key is that of the same program elsewhere, and a changed flag changes it."""
+    """It is read through the module's loader: the key is that of the program from sources, and flags change it."""
     from numba.core import config
 
     plain = code_cache.cache_key.__wrapped__()
@@ -177,7 +177,7 @@ def test_numbas_configuration_in_a_frozen_program(monkeypatch):
 
 
 def test_the_hook_names_every_module(monkeypatch):
-    """Those that are imported by name when they are first used are what PyInstaller does not see."""
+    """PyInstaller does not find modules that are imported by name at their first use."""
     (folder,) = _pyinstaller.get_hook_dirs()
     hooks = types.ModuleType("PyInstaller.utils.hooks")
     hooks.copy_metadata = lambda name: [(name, "metadata")]
@@ -193,7 +193,7 @@ def test_the_hook_names_every_module(monkeypatch):
 
 
 def test_the_hook_is_announced():
-    """By the entry point that PyInstaller asks for."""
+    """The entry point is the one that PyInstaller reads."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["entry-points"]["pyinstaller40"] == {"hook-dirs": "fastmlp._pyinstaller:get_hook_dirs"}
     module, _, name = project["entry-points"]["pyinstaller40"]["hook-dirs"].partition(":")
@@ -204,7 +204,7 @@ def test_the_hook_is_announced():
 
 
 def test_the_sdist_has_everything_but_what_runs_ci():
-    """setuptools takes tests/test_*.py by itself, and neither their helpers nor what they read."""
+    """By default, setuptools includes tests/test_*.py, but not their helpers and data."""
     git = shutil.which("git")
     tracked = git and subprocess.run([git, "ls-files"], cwd=ROOT, capture_output=True, text=True)
     if not tracked or tracked.returncode or "MANIFEST.in" not in tracked.stdout.split():

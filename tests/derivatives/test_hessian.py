@@ -16,9 +16,9 @@ from fastmlp.training.full_batch_loss import FullBatch
 L2 = 0.3
 #: Hidden activations with a second derivative.
 HIDDEN = [name for name, a in ACTIVATIONS.items() if a.second_derivative is not None and a.is_differentiable]
-#: Smooth ones, of which each loss is tested with one.
+#: Smooth ones; each loss is tested with one of them.
 SMOOTH = ["tanh", "logistic", "gelu", "softplus", "silu"]
-#: Those whose output activation has a second derivative, if it is needed.
+#: Cases whose output activation has a second derivative, where it is needed.
 TWICE = {
     name: (loss, output, n_outputs)
     for name, (loss, output, n_outputs) in CASES.items()
@@ -27,7 +27,7 @@ TWICE = {
 
 
 def differences(problem, direction, l2, step=1e-5):
-    """Of the gradient, along the direction."""
+    """Central differences of the gradient along the direction."""
     full_batch, params = FullBatch(problem.network, problem.dataset, l2), problem.network.params.copy()
     ahead, behind = (full_batch(params + sign * step * direction)[1] for sign in (1, -1))
     problem.network.params = params

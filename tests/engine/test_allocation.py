@@ -1,4 +1,4 @@
-"""Compiled code allocates nothing, however many steps it makes; and no form of input has it compiled once more."""
+"""Compiled code allocates no memory, however many steps it makes; and no form of input causes another compilation."""
 
 import tracemalloc
 import warnings
@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import scipy.sparse
 from helpers import knobs
+from helpers.few_rows import misaligned, read_only
 from helpers.problems import make_problem
+from helpers.small_batches import small_batch_predictor
 from numba.core.registry import cpu_target
 from numba.core.runtime import _nrt_python, rtsys
 from sklearn.exceptions import ConvergenceWarning
@@ -17,10 +19,8 @@ from fastmlp import MLPClassifier
 from fastmlp.compiler import kernel as kernels
 from fastmlp.compiler.numba_backend import POINTER, kernel
 from fastmlp.engine.blocking import LARGE_BATCH_ROWS
-from fastmlp.engine.model import ModelView
 from fastmlp.engine.prediction import predict
 from fastmlp.engine.prediction_workspace import PredictionWorkspace
-from fastmlp.engine.small_batches import SmallBatchPredictor
 from fastmlp.kernels.loop.epoch import train_steps
 from fastmlp.kernels.loop.full_batch import add_gradients
 from fastmlp.kernels.loop.predict import predict_few, predict_rows
@@ -31,13 +31,13 @@ from fastmlp.training.dropout_keys import DropoutKeys
 from fastmlp.training.epoch import EpochRunner
 from fastmlp.training.full_batch_loss import FullBatch
 
-#: What Python itself needs for a call: boxed integers. Any array of the networks here is many times as large.
+#: The memory of a Python call (boxed integers). All arrays of the networks here are much larger.
 CALL_BYTES = 2048
 
 
 @numba.njit
 def sum_of_copies(value, n):
-    """Allocates, for the test that this would be seen; as a kernel it would be refused."""
+    """Allocates memory, to test that allocations are detected; as a kernel it would be refused."""
     total = 0.0
     for i in range(n):
         total += np.full(n, value)[i]
@@ -46,7 +46,7 @@ def sum_of_copies(value, n):
 
 @pytest.fixture(scope="module", autouse=True)
 def counted():
-    """Numba's runtime counts what compiled code allocates."""
+    """Let Numba's runtime count the allocations of compiled code."""
     rtsys.initialize(cpu_target.target_context)
     _nrt_python.memsys_enable_stats()
     yield
@@ -54,7 +54,7 @@ def counted():
 
 
 def allocations(work):
-    """(allocations in compiled code, bytes that Python and NumPy needed at the most) while `work` runs."""
+    """(allocations in compiled code, most bytes that Python and NumPy held) while `work` runs."""
     work()  # the first time may compile
     before = rtsys.get_allocation_stats().alloc
     tracemalloc.start()
@@ -82,7 +82,7 @@ def test_an_allocation_is_detected():
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 class TestSteps:
-    """A hundred steps; a training that goes on for longer needs no more."""
+    """A hundred steps; a longer training needs no more memory."""
 
     def problem(self, dtype, sparse):
         return make_problem(
@@ -92,8 +92,8 @@ class TestSteps:
     @pytest.mark.parametrize("optimizer", [SGD, Adam, LAMB])
     def test_training(self, dtype, sparse, optimizer):
         problem = self.problem(dtype, sparse)
-        hooks = (1, Regularization(0.1, 0.5, 0.2, 1.0, 1.0, 0.1), DropoutKeys(0)) if optimizer is LAMB else ()
-        epoch = EpochRunner(problem.network, problem.dataset, optimizer(), np.arange(1200), 12, *hooks)
+        options = (1, Regularization(0.1, 0.5, 0.2, 1.0, 1.0, 0.1), DropoutKeys(0)) if optimizer is LAMB else ()
+        epoch = EpochRunner(problem.network, problem.dataset, optimizer(), np.arange(1200), 12, *options)
         epoch.run(0.1)
         task, entry = epoch.workspace.task, train_steps.entry(dtype)
         rates = np.full((100, N_STEP_RATES), 1e-3)
@@ -109,7 +109,7 @@ class TestSteps:
         assert np.isfinite(problem.network.params).all()
 
     def test_training_in_threads(self, dtype, sparse, monkeypatch):
-        """Python's own threads are all that is allocated, once for a hundred steps."""
+        """Only Python's threads are allocated, once for all steps."""
         knobs.let_threads_pay(monkeypatch)
         problem = self.problem(dtype, sparse)
         epoch = EpochRunner(problem.network, problem.dataset, Adam(), np.arange(1200), 24, n_threads=3)
@@ -151,14 +151,9 @@ class TestSteps:
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_prediction_of_few_rows(dtype):
-    """But for what is handed back."""
+    """Only the result is allocated."""
     network = make_problem("softmax log loss", features=70, hidden=(90, 80), dtype=dtype).network
-    coefs, intercepts = network.coefs, network.intercepts
-    predictor = SmallBatchPredictor(
-        coefs, intercepts,
-        lambda dtype: ModelView(coefs, intercepts, ["tanh", "tanh", "softmax"], "log_loss", dtype),
-        lambda dtype: dtype, both_classes=False, feature_names=None, depends_on=(), n_threads=1,
-    )  # fmt: skip
+    predictor = small_batch_predictor(network)
     X = np.ones((5, 70), dtype)
     assert_nothing_allocated(lambda: predictor(X))
     (engine,) = predictor.engines.values()
@@ -169,7 +164,7 @@ def test_prediction_of_few_rows(dtype):
     assert np.array_equal(out, predictor(X))
 
 
-# Nothing compiled once more
+# No further compilation
 
 
 def fit(X, y, weights=None, **parameters):
@@ -190,7 +185,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def everything_compiled(data):
-    """One fit on input of either order, dense and sparse, of each type, has compiled what it needs."""
+    """One fit for each type and each memory order, dense and sparse, has compiled all kernels."""
     X, y = data
     for dtype in (np.float32, np.float64):
         for prepare in (np.ascontiguousarray, np.asfortranarray, scipy.sparse.csr_matrix, scipy.sparse.csc_matrix):
@@ -198,7 +193,7 @@ def everything_compiled(data):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             model = MLPClassifier((7, 3), solver="lbfgs", max_iter=2).fit(X.astype(dtype), y)
-        for _ in range(2):  # the short way from the second time on
+        for _ in range(2):  # from the second call on, the fast path for few rows
             model.predict_proba(X.astype(dtype))
 
 
@@ -210,14 +205,8 @@ def compiler_refuses(everything_compiled, monkeypatch):
     monkeypatch.setattr(kernels.Kernel, "_from_cache", refuse)
 
 
-def read_only(X):
-    X = X.copy()
-    X.setflags(write=False)
-    return X
-
-
 def mapped(X, folder):
-    """As joblib hands it to its workers."""
+    """A memory map, as joblib passes to its workers."""
     np.save(folder / "X.npy", X)
     return np.load(folder / "X.npy", mmap_mode="r")
 
@@ -230,12 +219,12 @@ FORMS = {
     "read-only": lambda X, folder: read_only(X),
     "memory map": mapped,
     "list": lambda X, folder: X.tolist(),
-    "not aligned": lambda X, folder: np.frombuffer(b"." + X.tobytes(), np.uint8)[1:].view(X.dtype).reshape(X.shape),
+    "not aligned": lambda X, folder: misaligned(X),
     "other byte order": lambda X, folder: X.astype(X.dtype.newbyteorder()),
 }
 
 
-#: What scikit-learn reads as float64, whatever it was.
+#: Forms that scikit-learn converts to float64, whatever their type.
 ALWAYS_DOUBLE = {"list", "other byte order"}
 
 
@@ -244,7 +233,7 @@ ALWAYS_DOUBLE = {"list", "other byte order"}
     [*((f, np.float64) for f in FORMS), *((f, np.float32) for f in sorted(FORMS.keys() - ALWAYS_DOUBLE))],
 )
 def test_forms_of_dense_input(form, dtype, data, compiler_refuses, tmp_path):
-    """And each gives the same model, bit for bit."""
+    """Each gives the same model, bit for bit."""
     X, y = data[0].astype(dtype), data[1]
     for ours, plain in zip(fit(FORMS[form](X, tmp_path), y), fit(X, y), strict=True):
         assert ours.dtype == plain.dtype

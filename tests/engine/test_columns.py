@@ -1,4 +1,4 @@
-"""CSC input column by column: the bits of the same rows in CSR, whatever is stored, however it is cut into groups."""
+"""CSC input is processed by columns, with the bits of the same rows in CSR, for any entries and groups of blocks."""
 
 import itertools
 import tracemalloc
@@ -20,7 +20,7 @@ from fastmlp.engine.prediction_workspace import PredictionWorkspace
 
 TYPES = [np.float32, np.float64]
 FEATURES, ROWS = 23, 203
-#: First layers: of one output, narrower than a vector of any processor, and of tiles that end in all ways.
+#: Widths of first layers: a single output, fewer than a vector of any processor, and several tiles.
 WIDTHS = [1, 2, 3, 5, 7, 8, 15, 16, 17, 33, 70, 131]
 
 
@@ -41,7 +41,7 @@ def draw(dtype, rows=ROWS, features=FEATURES, density=0.3):
 
 @pytest.fixture
 def in_groups(monkeypatch):
-    """Groups of one block, and threads for the smallest work."""
+    """Groups of one block, and threads for small problems too."""
     knobs.set_product_bytes(monkeypatch, 1)
     knobs.let_threads_pay(monkeypatch)
 
@@ -49,7 +49,7 @@ def in_groups(monkeypatch):
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_csc_gives_the_bits_of_csr(dtype, width):
-    """All rows, a few and one; the reference says about the same."""
+    """For all rows, a few and one; the reference agrees to rounding."""
     network = make_network(dtype, width)
     X = draw(dtype)
     plain = np.tanh(X.toarray().astype(float) @ network.coefs[0] + network.intercepts[0])
@@ -72,7 +72,7 @@ def test_any_number_of_threads_and_groups(dtype, hidden, in_groups):
 
 
 def unsorted(X):
-    """Each column's entries backwards, of which SciPy's note on the order knows nothing."""
+    """Reverse the entries of each column, while SciPy's flag says that they are sorted."""
     X.has_sorted_indices = True
     for start, end in itertools.pairwise(X.indptr):
         X.indices[start:end], X.data[start:end] = X.indices[start:end][::-1].copy(), X.data[start:end][::-1].copy()
@@ -80,7 +80,7 @@ def unsorted(X):
 
 
 def twice(X):
-    """Each entry in two halves that are no equal numbers, one after the other."""
+    """Split each entry into two different parts, one after the other."""
     values = np.repeat(X.data, 2)
     values[::2] *= X.dtype.type(0.3)
     values[1::2] -= values[::2]
@@ -119,7 +119,7 @@ FORMS = {
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("hidden", [(), (20,)], ids=str)
 def test_every_form_of_csc_gives_the_bits_of_csr(hidden, dtype, form, in_groups, monkeypatch):
-    """In groups and as one; with threads; as SciPy's own conversion to CSR has it."""
+    """In groups and in one group, and with threads, the results are those of SciPy's conversion to CSR."""
     network = make_network(dtype, *hidden)
     X = FORMS[form](draw(dtype).tocsc())
     expected = predict(network, Dataset(X.tocsr()))
@@ -168,7 +168,7 @@ def test_whether_rows_ascend():
 @pytest.mark.parametrize("width", [1, 3, 17, 70])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_nothing_outside_is_read_or_written(dtype, width, bytes_of_products, monkeypatch):
-    """The matrix and the weights in guarded memory; zeros around every buffer of a workspace, used twice."""
+    """The matrix and the weights are in guarded memory; a workspace, used twice, has zeros around its buffers."""
     knobs.set_product_bytes(monkeypatch, bytes_of_products)
     problem = make_problem("softmax log loss", features=FEATURES, hidden=(width,), rows=131, dtype=dtype, sparse=True)
     network, X = problem.network, scipy.sparse.csc_matrix(problem.X)
@@ -198,7 +198,7 @@ def test_nothing_outside_is_read_or_written(dtype, width, bytes_of_products, mon
 @pytest.mark.parametrize("width", [1, 2, 3, 5, 7, 8, 9, 15, 16, 17])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_narrow_layers_on_csr(dtype, width):
-    """Rows of all lengths, four side by side or not: as one chain of fused additions for each sum."""
+    """Rows of all lengths, in groups of four or alone, have the bits of one chain of fused multiply-adds per sum."""
     network, X = make_network(dtype, width), draw(dtype, rows=30)
     single = [predict(network, Dataset(X[i])) for i in range(30)]
     assert np.array_equal(predict(network, Dataset(X)), np.concatenate(single))
@@ -211,14 +211,14 @@ def test_narrow_layers_on_csr(dtype, width):
 
 @pytest.mark.parametrize("dtype", TYPES)
 def test_estimators(dtype, in_groups):
-    """By all doors, the short way and the long one."""
+    """All methods, with the fast path for few rows and without it."""
     X = draw(dtype)
     y = np.arange(ROWS) % 3
-    for model, doors in ((MLPClassifier, ("predict", "predict_proba")), (MLPRegressor, ("predict",))):
+    for model, methods in ((MLPClassifier, ("predict", "predict_proba")), (MLPRegressor, ("predict",))):
         for threads in (1, 3):
             fitted = model(hidden_layer_sizes=(9,), max_iter=30, tol=1.0, random_state=0, n_jobs=threads).fit(X, y)
-            for rows, door in itertools.product((1, 5, ROWS, ROWS), doors):
-                answer = getattr(fitted, door)
+            for rows, method in itertools.product((1, 5, ROWS, ROWS), methods):
+                answer = getattr(fitted, method)
                 assert np.array_equal(answer(X[:rows].tocsc()), answer(X[:rows]))
             assert fitted.score(X.tocsc(), y) == fitted.score(X, y)
 
@@ -242,7 +242,7 @@ def test_large_numbers_whose_sum_is_beyond_float32():
 
 
 def test_no_copy_of_the_input():
-    """What a prediction of many entries allocates is less than their row numbers alone."""
+    """A prediction allocates less than the row numbers of the entries take."""
     X = scipy.sparse.csc_matrix(np.ones((30_000, 100), np.float32))
     network = make_network(np.float32, 3, features=100)
     network.forward(X)
@@ -264,7 +264,7 @@ def test_sizes_of_groups():
 
 @pytest.mark.parametrize("width", [WIDEST, WIDEST + 1])
 def test_wide_first_layers_read_rows(width):
-    """Their products leave the near caches between two columns."""
+    """Their products do not stay in the caches from one column to the next."""
     network, X = make_network(np.float64, width), draw(np.float64)
     rows = rows_to_predict(X.tocsc(), width)
     assert isinstance(rows, Columns) == (width == WIDEST)

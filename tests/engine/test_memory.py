@@ -1,16 +1,16 @@
-"""What a fit needs beside the caller's arrays, counted in bytes: NumPy tells tracemalloc of every buffer.
+"""The memory that a fit needs beside the caller's arrays, in bytes: NumPy reports every buffer to tracemalloc.
 
 ::
 
-    parameters × (3 + moments)        themselves, transposed for the backward pass, in panels; the solver's moments
+    parameters × (3 + moments)        the parameters, transposed weights, weights in panels; the solver's moments
     one batch                         inputs, each layer's output and delta, targets with their weights and losses
-    the row order                     8 bytes a row; a classifier's targets as the loss reads them beside it
-    early stopping                    the best parameters, and while the rows are split what scikit-learn's split needs
+    the row order                     8 bytes a row; and a classifier's targets in the form that the loss reads
+    early stopping                    the best parameters; and while the rows are split, what scikit-learn's split needs
     each thread                       the gradient of a few rows of weights, their inputs; a batch of CSR sorted
-    SPARE                             everything that does not grow
+    SPARE                             everything of constant size
 
-Nothing of X is copied whose type serves. L-BFGS keeps its history in float64 in SciPy's hands: what SciPy takes for so
-many numbers is measured beside it.
+X is not copied if its type is float32 or float64. SciPy keeps the history of L-BFGS in float64: the memory that SciPy
+needs for as many numbers is measured separately.
 """
 
 import gc
@@ -38,12 +38,12 @@ WIDE = (1000, 900)
 
 @pytest.fixture(autouse=True)
 def every_thread(monkeypatch):
-    """Small nets use as many threads as they are given."""
+    """Small networks use as many threads as they are given."""
     knobs.let_threads_pay(monkeypatch)
 
 
 def peak_of(work):
-    """The most bytes that Python and NumPy held at a time for `work`, beyond what they held before; and its result."""
+    """(most bytes that Python and NumPy held during `work`, beyond those before it; its result)"""
     gc.collect()
     tracemalloc.start()
     try:
@@ -55,7 +55,7 @@ def peak_of(work):
 
 
 def peak_of_fit(kind, X, y, **parameters):
-    """Of a short fit, with one thread unless told, once another has loaded and compiled all that it needs."""
+    """`peak_of` a short fit, with one thread by default, after another fit has loaded and compiled all kernels."""
     options = {"max_iter": 2, "max_fun": 4, "random_state": 0, "n_jobs": 1, **parameters}
 
     def fit():
@@ -78,7 +78,7 @@ def n_params(model):
 
 
 def batch_bytes(model, X, rows):
-    """Inputs (dense ones alone), outputs and deltas, each row padded to an odd number of cache lines; and targets."""
+    """Dense inputs, outputs and deltas, each row padded to an odd number of cache lines; and targets."""
     item, features = X.dtype.itemsize, model.coefs_[0].shape[0]
     widths = [0 if scipy.sparse.issparse(X) else features]
     widths += 2 * [coef.shape[1] for coef in model.coefs_]
@@ -88,7 +88,7 @@ def batch_bytes(model, X, rows):
 
 
 def thread_bytes(model, X, rows):
-    """Rows of a large layer's gradient and their inputs, or all of a narrow one's; a sparse batch by feature."""
+    """Rows of a large layer's gradient and their inputs, or a narrow layer's gradient; a sparse batch by feature."""
     item, shapes = X.dtype.itemsize, [coef.shape for coef in model.coefs_]
     needed = item * PANEL_ROWS * (max(fan_out for _, fan_out in shapes) + rows)
     needed += item * NARROW * max((fan_in for fan_in, fan_out in shapes if fan_out <= NARROW), default=0)
@@ -99,7 +99,7 @@ def thread_bytes(model, X, rows):
 
 
 def allowed(model, X, batch_rows, moments, threads=1, copies=3):
-    """The promise, in bytes."""
+    """The memory that a fit may need, in bytes."""
     item = X.dtype.itemsize
     total = n_params(model) * item * (copies + moments)
     total += batch_bytes(model, X, batch_rows) + threads * thread_bytes(model, X, batch_rows)
@@ -129,7 +129,7 @@ def draw():
 @pytest.mark.parametrize("solver", MOMENTS)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_many_parameters(dtype, solver, threads, sparse, draw):
-    """The gradient is there for some rows at a time; a byte for each says it is finite."""
+    """The gradient is stored for some rows at a time; one byte for each row records whether it is finite."""
     X, y = draw(300, 40, dtype, sparse)
     peak, model = peak_of_fit(MLPRegressor, X, y, hidden_layer_sizes=WIDE, solver=solver, n_jobs=threads)
     assert peak <= allowed(model, X, 200, MOMENTS[solver], threads) + n_params(model)
@@ -150,7 +150,7 @@ def test_one_more_copy_is_detected(draw, monkeypatch):
 
 @pytest.mark.parametrize("dtype", TYPES)
 def test_many_features_of_sparse_input(dtype, draw):
-    """The first layer needs no transposed copy, and its gradient is there for a few rows at a time."""
+    """The first layer needs no transposed copy, and its gradient is stored for a few rows at a time."""
     X, y = draw(400, 8000, dtype, sparse=True)
     peak, model = peak_of_fit(MLPClassifier, X, y, hidden_layer_sizes=(100,))
     assert peak <= allowed(model, X, 200, moments=2) - n_params(model) * X.dtype.itemsize
@@ -188,15 +188,15 @@ def test_lbfgs_beyond_what_scipy_takes(dtype, threads, draw):
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_many_rows(dtype, kind, solver, draw):
-    """The order, and the targets as the loss reads them: nothing else grows with the rows."""
+    """Only the row order and the targets of the loss grow with the number of rows."""
     X, y = draw(40_000, 3, dtype)
     peak, model = peak_of_fit(kind, X, y, hidden_layer_sizes=(3,), solver=solver, max_iter=1)
-    assert peak <= allowed(model, X, CHUNK_ROWS, moments=50)  # of 16 parameters
+    assert peak <= allowed(model, X, CHUNK_ROWS, moments=50)  # of a network with 16 parameters
 
 
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
 def test_many_rows_with_early_stopping(kind, draw):
-    """While they are split: what scikit-learn takes for that, and no more than the two orders and a copy of y."""
+    """While the rows are split: the memory of scikit-learn's split, two row orders and a copy of y."""
     X, y = draw(40_000, 3, np.float32)
     peak, model = peak_of_fit(kind, X, y, hidden_layer_sizes=(3,), max_iter=1, early_stopping=True)
     stratify = y.astype(bool) if kind is MLPClassifier else None
@@ -207,7 +207,7 @@ def test_many_rows_with_early_stopping(kind, draw):
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_a_large_batch_in_microbatches(dtype, threads, draw):
-    """Of a small net's batch only a part is there at a time for each thread; the gradient of each part is."""
+    """Each thread holds one microbatch of a small network at a time, and the gradients of all microbatches are kept."""
     X, y = draw(20_000, 16, dtype)
     peak, model = peak_of_fit(
         MLPRegressor, X, y, hidden_layer_sizes=(100, 16), batch_size=20_000, n_jobs=threads, max_iter=1
@@ -250,7 +250,7 @@ def test_no_copy_of_inputs(dtype, form, solver, draw):
 
 
 def test_a_copy_of_the_inputs_is_detected(draw):
-    """Integers must become floats."""
+    """Integers must be converted to floats."""
     X, y = draw(5000, 400, np.float32)
     peak, _ = peak_of_fit(MLPClassifier, (10 * X).astype(np.int32), y, hidden_layer_sizes=(3,), max_iter=1)
     assert peak > 5000 * 400 * 8

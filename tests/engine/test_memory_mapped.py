@@ -1,4 +1,4 @@
-"""A memory map is trained on without being copied, counted by the operating system."""
+"""Training on a memory map does not copy it, according to the operating system."""
 
 import os
 from pathlib import Path
@@ -39,7 +39,7 @@ print(max(seen), max(seen) - before, needed)
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="RssAnon is read from /proc")
 def test_a_memory_map_is_not_copied(tmp_path):
-    """An eighth of a gigabyte of zeros (a file without blocks) is trained on in a few megabytes of memory."""
+    """Training on 128 MB of zeros (a file without blocks) takes a few megabytes of memory."""
     rows, features = 1 << 14, 1 << 11
     file = tmp_path / "X"
     with open(file, "wb") as empty:

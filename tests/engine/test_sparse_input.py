@@ -1,4 +1,4 @@
-"""Sparse input whose arrays do not fit together is refused at every door, and whatever is valid is taken."""
+"""Sparse input whose arrays do not fit together is refused by every method, and all valid matrices are accepted."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ CONTAINERS = [*damaged_sparse.DAMAGES, sp.bsr_array, sp.lil_array, sp.dok_array,
 
 
 def test_every_method_refuses_invalid_matrices():
-    """In a process of its own: following such an index may end the process."""
+    """In a separate process: reading at such an index may end the process."""
     child = subprocess.run(
         [sys.executable, damaged_sparse.__file__], capture_output=True, text=True, timeout=600, check=False
     )
@@ -51,8 +51,8 @@ def test_index_types_that_scipy_does_not_make(dtype):
         check_sparse(X)
 
 
-def test_entries_behind_the_last_row_are_ignored():
-    """SciPy leaves room there, and prunes it when it likes."""
+def test_entries_after_the_last_row_are_ignored():
+    """SciPy leaves unused entries there, and `prune` removes them."""
     X = sound()
     expected = NET.forward(X)
     X.indices, X.data = np.append(X.indices, [-7, 10**9]).astype(np.int32), np.append(X.data, [1.0, 2.0])

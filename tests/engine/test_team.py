@@ -1,59 +1,29 @@
-"""The barrier, the parts that threads are dealt, and the team that runs them: by themselves, without a network."""
+"""The barrier, the ranges of threads, and the team that runs them, without a network."""
 
 import threading
 
 import numpy as np
 import pytest
 from helpers.guarded import assert_lines_are_zero
+from helpers.rounds import Rounds
 
 from fastmlp.compiler.numba_backend import INTEGERS, SIZE, kernel
 from fastmlp.engine.buffers import LINE
 from fastmlp.engine.threads import Team
-from fastmlp.kernels.lowlevel.barrier import barrier_wait, thread_range
+from fastmlp.kernels.lowlevel.barrier import thread_range
 from fastmlp.kernels.lowlevel.pointers import shift
 from fastmlp.kernels.lowlevel.records import ARRIVED, CANCELLED, GENERATION, TASK, TEAM_BYTES, WORD_STRIDE
 
 N_PARTS = 2
 
 
-@kernel(SIZE, SIZE, SIZE, SIZE, INTEGERS, INTEGERS)
-def make_rounds(team, thread, n_threads, rounds, made, early):
-    """made[thread] counts this thread's rounds; early[thread] those after which another was not as far, or farther."""
-    for _ in range(rounds):
-        made[thread] += 1
-        if not barrier_wait(team, n_threads):
-            break
-        for other in range(n_threads):
-            if made[other] != made[thread]:
-                early[thread] += 1
-        if not barrier_wait(team, n_threads):
-            break
-
-
 @kernel(SIZE, SIZE, SIZE, INTEGERS)
 def deal(total, each, n_threads, parts):
-    """parts (n_threads, 2) is overwritten with every thread's first and stop."""
+    """parts (n_threads, 2) is overwritten with each thread's first and stop."""
     for thread in range(n_threads):
         first, stop = thread_range(total, each, thread, n_threads)
         part = shift(parts, thread * 2)
         part[0], part[1] = first, stop
-
-
-class Rounds:
-    """A team and what its threads have counted."""
-
-    def __init__(self, size):
-        self.team = Team(size)
-        self.made, self.early = np.zeros(size, np.int64), np.zeros(size, np.int64)
-        self.entry = make_rounds.entry(np.float64)
-
-    def part(self, rounds, n_threads=None):
-        counters = self.made.ctypes.data, self.early.ctypes.data
-
-        def work(thread):
-            self.entry(self.team.address, thread, n_threads or self.team.size, rounds, *counters)
-
-        return work
 
 
 @pytest.mark.parametrize(("size", "rounds"), [(1, 1000), (2, 20_000), (3, 1000), (8, 300), (17, 50)])
@@ -79,7 +49,7 @@ def test_several_teams_run_at_once():
 
 
 def test_cancelling_releases_waiting_threads():
-    """Three of four have come, or come later: none of them gets past the barrier."""
+    """Three of four threads arrive, one of them later: none of them gets past the barrier."""
     counted = Rounds(4)
     waiting = [threading.Thread(target=counted.part(10), args=(number,)) for number in (1, 2)]
     for thread in waiting:
@@ -112,15 +82,15 @@ def test_barrier_words_have_cache_lines_of_their_own():
 @pytest.mark.parametrize("total", [0, 1, 7, 8, 9, 63, 64, 65, 200, 1000])
 @pytest.mark.parametrize("n_threads", [1, 2, 3, 7, 40])
 def test_thread_ranges_cover_everything_once(total, each, n_threads):
-    """One after the other, whole units, none left over, and nobody has more than one unit more than another."""
+    """Ranges are contiguous, in whole multiples of `each`, and differ by at most one multiple."""
     parts = np.full((n_threads, N_PARTS), -1)
     deal.entry(np.float64)(total, each, n_threads, parts.ctypes.data)
     first, stop = parts.T
     assert np.array_equal(first[1:], stop[:-1])
     assert (first[0], stop[-1]) == (0, total)
     assert np.all((stop % each == 0) | (stop == total))
-    layer_sizes = -(-(stop - first) // each)
-    assert layer_sizes.max() - layer_sizes.min() <= 1
+    multiples = -(-(stop - first) // each)
+    assert multiples.max() - multiples.min() <= 1
 
 
 # The team
@@ -136,7 +106,7 @@ def test_every_thread_has_its_number():
 @pytest.mark.parametrize("begun", [0, 1, 2])
 @pytest.mark.parametrize("long", [False, True])
 def test_a_team_is_as_large_as_threads_can_be_started(long, begun, error, monkeypatch):
-    """Whatever keeps the next one from starting; the task records say how many there are."""
+    """Whatever the error; the task records hold the number of threads that were started."""
     start, started = threading.Thread.start, []
 
     def start_some(thread):
@@ -160,21 +130,21 @@ def test_a_team_is_as_large_as_threads_can_be_started(long, begun, error, monkey
 
 
 def run_inline(thread):
-    """As a patch would that calls the thread's function at once."""
+    """Like a patch that calls the thread's function at once."""
     thread._started.set()
     thread._set_native_id()
     thread.run()
 
 
 def run_later(thread):
-    """As a patch would whose coroutines begin when the caller waits for something of its own."""
+    """Like a patch whose coroutines begin when the caller waits for one of the patch's own objects."""
     thread._started.set()
 
 
 @pytest.mark.parametrize("patch", [run_inline, run_later])
 @pytest.mark.parametrize("long", [False, True])
 def test_team_shrinks_where_a_patch_starts_no_threads(patch, long, monkeypatch):
-    """Coroutines have nobody beside them: the caller works alone."""
+    """Coroutines do not run in parallel: the caller works alone."""
     monkeypatch.setattr(threading.Thread, "start", patch)
     counted = Rounds(3)
     counted.team.long = long
@@ -183,7 +153,7 @@ def test_team_shrinks_where_a_patch_starts_no_threads(patch, long, monkeypatch):
 
 
 def test_no_thread_is_started_while_the_interpreter_shuts_down(monkeypatch):
-    """It would never begin, and `Thread.start` would wait for it for ever."""
+    """The thread would not begin, and `Thread.start` would wait for it for ever."""
     monkeypatch.setattr("sys.is_finalizing", lambda: True)
     monkeypatch.setattr(threading.Thread, "start", None)
     seen = []

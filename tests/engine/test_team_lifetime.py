@@ -1,4 +1,4 @@
-"""How long the threads of a team live: until its block ends, an error, a fork, or its deletion."""
+"""How long the threads of a team live: until its `with` block ends, an error, a fork, or its deletion."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from fastmlp.kernels.lowlevel.records import CANCELLED
 
 
 def note_threads(team):
-    """Those that take part in one call."""
+    """The threads that take part in one call."""
     seen = {}
     team.run(lambda number: seen.update({number: threading.current_thread()}))
     return [seen[number] for number in sorted(seen)]
@@ -26,7 +26,7 @@ def test_threads_stay_until_the_block_ends(long):
     others = first if long else first[1:]
     assert len(set(first)) == 3
     assert not any(thread.is_alive() for thread in others)
-    assert not set(note_threads(team)) & set(others)  # without a block they live for one call
+    assert not set(note_threads(team)) & set(others)  # without a `with` block they live for one call
     assert threading.active_count() == before
 
 
@@ -46,7 +46,7 @@ def test_threads_end_with_an_error_and_the_team_can_run_again(guilty):
 
 
 def test_threads_end_when_their_team_is_deleted():
-    """As after an interrupt that comes between the block's last line and its end."""
+    """As after an interrupt between the block's last line and its end."""
     team = Team(3).__enter__()
     others = note_threads(team)[1:]
     del team
@@ -84,10 +84,10 @@ def test_a_fork_that_leaves_the_block_at_once():
         assert len(note_threads(team)) == 3
 
 
-@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals reach no single thread here")
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this system sends no signals to single threads")
 @pytest.mark.parametrize("size", [1, 3])
 def test_long_work_is_cancelled_by_an_interrupt(size):
-    """The caller waits where Python serves Ctrl-C, calls the team off, and returns when nobody works any more."""
+    """The caller waits where Python handles Ctrl-C, cancels the team, and returns when all workers have ended."""
     team, ended = Team(size, long=True), []
 
     def work(number):

@@ -1,4 +1,4 @@
-"""The same bits for any number of threads, and threads that are really used; what `n_jobs` means."""
+"""Fits have the same bits for any number of threads, all of which are used; the meaning of `n_jobs`."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +22,7 @@ SOLVERS = ["sgd", "adam", "lbfgs"]
 
 @pytest.fixture
 def sizes(monkeypatch):
-    """How many threads each team had that ran while the test did."""
+    """The sizes of all teams that have run during the test."""
     seen = set()
     run = Team.run
 
@@ -36,13 +36,13 @@ def sizes(monkeypatch):
 
 @pytest.fixture
 def sharing(monkeypatch, sizes):
-    """Small networks share their work too; the sizes of the teams."""
+    """Let small networks use several threads; return the sizes of the teams."""
     knobs.let_threads_pay(monkeypatch)
     return sizes
 
 
 def check_same_bits(sizes, task, X, y, weights=None, threads=THREADS, **parameters):
-    """One thread, then as many as `threads` says, which all have taken part; the result of one."""
+    """Fit with one thread, then with each of `threads`, which must all be used; return the results of one thread."""
     model = make(task, n_jobs=1, **parameters).fit(X, y, weights)
     alone = results(model, X)
     assert sizes == {1}
@@ -90,8 +90,8 @@ def test_activations_and_momentum(activation, nesterovs_momentum, sharing):
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("features", "hidden"), [(8, (1024,)), (30, (2201,)), (5, (130, 260))])
-def test_layers_dealt_by_columns(features, hidden, dtype, solver, sharing):
-    """Few inputs and many outputs: one tile of rows, which one thread would have alone."""
+def test_layers_divided_by_columns(features, hidden, dtype, solver, sharing):
+    """Few inputs and many outputs: there is one tile of rows, so the columns are divided."""
     X, y = draw("regression", dtype, features=features)
     check_same_bits(sharing, "regression", X, y, threads=[2, 5], solver=solver, hidden_layer_sizes=hidden, max_iter=2)
 
@@ -108,7 +108,7 @@ def test_large_layers_in_panels(container, solver, sharing, monkeypatch):
 @pytest.mark.parametrize("batch_size", [1, 7, 8, 15, 16, 17, 57, 202, 203])
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_batch_sizes(container, batch_size, sharing):
-    """Those of fewer than two tiles of rows are not worth sharing; whatever is, gives the same bits."""
+    """Batches of fewer than two tiles of rows run in one thread; all others have the same bits."""
     X, y = draw("classes", np.float32, container)
     alone = results(make("classes", batch_size=batch_size).fit(X, y), X)
     for n_jobs in (2, 25):
@@ -119,7 +119,7 @@ def test_batch_sizes(container, batch_size, sharing):
 
 @pytest.mark.parametrize("chunk", [16, 57, 202])
 def test_chunks_of_the_whole_gradient(chunk, monkeypatch, sharing):
-    """A gradient over several chunks of rows, the last of which does not divide."""
+    """A gradient over several chunks of rows, of which the last is incomplete."""
     knobs.set_chunk_rows(monkeypatch, chunk)
     X, y = draw("classes")
     check_same_bits(sharing, "classes", X, y, threads=[2], solver="lbfgs")
@@ -128,7 +128,7 @@ def test_chunks_of_the_whole_gradient(chunk, monkeypatch, sharing):
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 def test_tol_stops_at_the_same_epoch(solver, early_stopping, sharing):
-    """The losses are the same numbers too, however close to `tol` they come."""
+    """The losses have the same bits too, however close they come to `tol`."""
     X, y = draw("classes", np.float32)
     options = {"max_iter": 400, "tol": 1e-3, "n_iter_no_change": 3, "learning_rate_init": 0.02}
     alone = check_same_bits(sharing, "classes", X, y, solver=solver, early_stopping=early_stopping, **options)
@@ -168,7 +168,7 @@ def test_a_network_that_is_large_enough_uses_all(solver, sizes):
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_threads_must_pay_for_their_start(n_jobs, sizes):
-    """One pass over a batch or two takes less time than to start a thread; so does one prediction for these rows."""
+    """A pass over one or two batches, or a prediction for these rows, is faster than the start of a thread."""
     X, y = draw("binary")
     model = make("binary", n_jobs=n_jobs, hidden_layer_sizes=(300, 30), max_iter=1).fit(X, y)
     model.partial_fit(X, y).predict(X)
@@ -213,9 +213,9 @@ def test_more_threads_than_cores(solver, sharing):
 
 
 def fit_number(number, n_jobs, sharing=True):
-    """One of several different fits, as a worker makes it."""
+    """One of several different fits, made in a worker."""
     if sharing:
-        knobs.let_threads_pay(pytest.MonkeyPatch())  # not undone: the process is a worker
+        knobs.let_threads_pay(pytest.MonkeyPatch())  # not restored: the process is a worker
     task = ["classes", "regression"][number % 2]
     X, y = draw(task, [np.float32, np.float64][number // 2 % 2], ["dense", "csr"][number // 4 % 2])
     solver = SOLVERS[number % 3]
@@ -244,7 +244,7 @@ def test_predictions_of_one_model_in_threads(sharing):
 
 @pytest.fixture(scope="module")
 def workers():
-    """Leaves none of loky's processes behind."""
+    """Shut down loky's processes in the end."""
     yield
     get_reusable_executor().shutdown(wait=True)
 
@@ -257,7 +257,7 @@ def test_under_joblib(backend, n_jobs, sharing, workers):
 
 
 def test_inside_an_ensemble(sharing, workers):
-    """Cloned, and fitted in several processes."""
+    """Estimators are cloned, and fitted in several processes."""
     X, y = draw("binary")
     member = make("binary", n_jobs=3)
     one, two = (BaggingClassifier(member, 4, n_jobs=n_jobs, random_state=0).fit(X, y) for n_jobs in (1, 2))

@@ -1,26 +1,20 @@
-"""What `n_jobs` means: how many threads a fit may use, of which cores, and what limits them from outside."""
+"""How many threads a fit may use: `n_jobs`, the cores of this process, and limits set by the environment."""
 
 import builtins
 import io
-import multiprocessing
 import os
 import sys
-import threading
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
-import joblib
 import numpy as np
 import pytest
 from helpers import knobs
-from helpers.core_counts import count_here
 from helpers.fits import draw, ignores_max_iter, make
 from helpers.lanes import run_python
-from joblib import Parallel, delayed, parallel_config
-from joblib.externals.loky import get_reusable_executor
+from joblib import parallel_config
 from threadpoolctl import threadpool_limits
 
 from fastmlp.engine import cores
-from fastmlp.engine.cores import WORKER_VARIABLES, ask_threads, count_threads, most_threads
+from fastmlp.engine.cores import ask_threads, count_threads, most_threads
 from fastmlp.engine.threads import Team
 
 pytestmark = ignores_max_iter
@@ -45,8 +39,8 @@ def test_a_huge_number_is_capped(n_cores, most, surroundings):
     assert count_threads(-1) == n_cores
 
 
-def test_a_huge_number_of_threads_predicts(surroundings, monkeypatch):
-    """Of many rows, of which each could have a thread of its own."""
+def test_a_prediction_with_a_huge_number_of_threads(surroundings, monkeypatch):
+    """There are enough rows to give each thread one."""
     knobs.let_threads_pay(monkeypatch, 1e-9)
     knobs.set_max_threads(monkeypatch, 9)
     surroundings(cores=4)
@@ -64,8 +58,8 @@ def test_zero_is_refused_before_the_environment_is_examined():
 
 
 def test_the_environment_is_examined_only_if_needed(monkeypatch):
-    """A network too small for two threads, and a prediction for few rows, cost nothing of it."""
-    monkeypatch.setattr(cores, "free_threads", None)  # to call it would raise
+    """Not for a network that is too small for two threads, nor for a prediction of few rows."""
+    monkeypatch.setattr(cores, "free_threads", None)  # a call would raise
     X, y = draw("binary")
     model = make("binary").fit(X, y).partial_fit(X, y)
     model.predict(X)
@@ -73,7 +67,7 @@ def test_the_environment_is_examined_only_if_needed(monkeypatch):
     make("binary", solver="lbfgs").fit(X, y)
 
 
-# Of which cores
+# The cores
 
 
 @pytest.mark.parametrize(
@@ -87,7 +81,7 @@ def test_the_maximum_of_loky(value, threads, surroundings, monkeypatch):
 
 @pytest.fixture
 def files(monkeypatch):
-    """A system whose files under /proc and /sys are those of a dict."""
+    """The content of files under /proc and /sys, as a dict: path → text."""
     given = {}
 
     def open_given(path, *arguments, **options):
@@ -108,7 +102,7 @@ def version_1(folder, quota):
     return {f"{folder}/cpu.cfs_quota_us": f"{quota}\n", f"{folder}/cpu.cfs_period_us": "100000\n"}
 
 
-#: What /proc/self/cgroup says, files under /sys/fs/cgroup, and how many of eight cores that leaves.
+#: Name → content of /proc/self/cgroup, files under /sys/fs/cgroup, and how many of eight cores that leaves.
 QUOTAS = {
     "version 2, in a container": ("0::/", {"cpu.max": "200000 100000\n"}, 2),
     "rounded up": ("0::/", {"cpu.max": "250000 100000\n"}, 3),
@@ -150,7 +144,7 @@ def test_an_affinity_that_changes():
     assert count_threads(-1) == cores.usable_cores()
 
 
-# Within which limits: they are None's, and a number that is given stands above them
+# Limits: they apply to n_jobs=None, not to a given number
 
 
 @pytest.mark.parametrize("variable", ["OMP_NUM_THREADS", "OMP_THREAD_LIMIT"])
@@ -179,13 +173,13 @@ def test_libraries_that_cannot_be_asked(surroundings, monkeypatch):
     find_libraries = cores._libraries
     surroundings(cores=3)
     monkeypatch.setattr(cores, "_libraries", find_libraries.__wrapped__)
-    monkeypatch.setitem(sys.modules, "threadpoolctl", None)  # to import it raises
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)  # its import raises
     assert count_threads(None) == 3
 
 
 @pytest.mark.parametrize("variable", ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"])
 def test_variables_that_a_process_starts_with(variable):
-    """Whoever of the libraries reads them."""
+    """Whichever library reads them."""
     code = "import sklearn.neural_network, fastmlp.engine.cores as c; print(c.count_threads(None))"
     assert run_python("-c", code, cache=os.environ.get("NUMBA_CACHE_DIR"), **{variable: "1"}).strip() == "1"
 
@@ -196,106 +190,4 @@ def test_contexts_of_joblib(backend, n_jobs, threads, surroundings):
     surroundings(cores=8)
     with parallel_config(backend, n_jobs=n_jobs):
         assert [count_threads(n_jobs) for n_jobs in (None, -1, 3)] == [threads, 8, 3]
-    assert count_threads(None) == 8
-
-
-# Beside others: a share of the cores, or one
-
-
-def count_together(together):
-    """As several threads that all are there."""
-    together.wait()
-    threads = count_threads(None)
-    together.wait()
-    return threads
-
-
-@pytest.mark.parametrize(("workers", "threads"), [(2, 4), (3, 2), (8, 1), (20, 1)])
-def test_threads_of_joblib_share_the_cores(workers, threads, surroundings):
-    surroundings(cores=8)
-    together = threading.Barrier(workers)
-    found = Parallel(workers, "threading")(delayed(count_together)(together) for _ in range(workers))
-    assert found == [threads] * workers
-    assert count_threads(None) == 8
-
-
-@pytest.mark.parametrize(("workers", "threads"), [(1, 8), (2, 4), (5, 1)])
-def test_threads_of_an_executor_share_the_cores(workers, threads, surroundings):
-    surroundings(cores=8)
-    together = threading.Barrier(workers)
-    with ThreadPoolExecutor(workers) as pool:
-        assert list(pool.map(count_together, [together] * workers)) == [threads] * workers
-
-
-@pytest.mark.parametrize("bound", [False, True])
-def test_threads_of_the_user_share_the_cores(bound, surroundings):
-    """By the same function, or the same method of several objects; those that do something else do not count."""
-    surroundings(cores=8)
-    together, found, stop = threading.Barrier(2), [], threading.Event()
-
-    class Fit:
-        def count(self):
-            found.append(count_together(together))
-
-    other = threading.Thread(target=stop.wait)
-    other.start()
-    fits = [Fit(), Fit()] if bound else [Fit()] * 2
-    threads = [threading.Thread(target=fit.count) for fit in fits]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    stop.set()
-    other.join()
-    assert found == [4, 4]
-
-
-def test_workers_of_loky_share_what_joblib_gives_them(monkeypatch):
-    for name in WORKER_VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "8")  # joblib's own count, of which each worker has a half
-    monkeypatch.setattr(os, "cpu_count", lambda: 8)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
-    try:
-        assert set(Parallel(2)(delayed(count_here)() for _ in range(4))) == {4}
-        monkeypatch.setenv("OMP_NUM_THREADS", "8")  # meant for one process; the others' shares are still there
-        get_reusable_executor().shutdown(wait=True)
-        assert set(Parallel(2)(delayed(count_here)() for _ in range(4))) == {4}
-        with parallel_config("loky", inner_max_num_threads=3):
-            assert set(Parallel(2)(delayed(count_here)() for _ in range(4))) == {3}
-    finally:
-        get_reusable_executor().shutdown(wait=True)
-
-
-@pytest.mark.parametrize(("given", "threads"), [(None, 1), ("3", 3)])
-def test_workers_of_multiprocessing(given, threads, monkeypatch):
-    """One thread, unless the environment says how many of the cores; joblib's, a pool's and an executor's."""
-    for name in WORKER_VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    if given:
-        monkeypatch.setenv("OMP_NUM_THREADS", given)
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(1) as pool:
-        assert pool.apply(count_here) == threads
-    with ProcessPoolExecutor(1, context) as pool:
-        assert pool.submit(count_here).result() == threads
-
-
-def test_a_worker_of_an_unknown_backend(surroundings):
-    """It works in its main thread, and joblib says that it is a worker."""
-    surroundings(cores=8)
-    with parallel_config(joblib.parallel.ThreadingBackend(nesting_level=1)):
-        assert count_threads(None) == 1
-
-
-def test_a_joblib_that_keeps_its_context_elsewhere(surroundings, monkeypatch):
-    surroundings(cores=8)
-    monkeypatch.delattr(joblib.parallel, "_backend")
-    monkeypatch.setattr(joblib.parallel, "get_active_backend", lambda: (joblib.parallel.SequentialBackend(), 5))
-    assert count_threads(None) == 5
-
-
-def test_without_joblib(surroundings, monkeypatch):
-    surroundings(cores=8)
-    monkeypatch.delitem(sys.modules, "joblib.parallel")
     assert count_threads(None) == 8

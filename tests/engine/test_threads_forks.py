@@ -45,7 +45,7 @@ print("done")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.parametrize("when", ["afterwards", "in the middle"])
 def test_after_a_fork(when):
-    """In the child, and still in the parent; also while another thread of the parent is fitting."""
+    """The child and the parent can fit, also while another thread of the parent is fitting."""
     run_alone(FORK, when)
 
 
@@ -85,5 +85,5 @@ print("done")
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_a_fork_between_two_epochs():
-    """Both processes go on with the training; the child has none of the threads that waited for its next epoch."""
+    """Both processes continue the training; the child lacks the threads that wait for the next epoch."""
     run_alone(FORK_BETWEEN_EPOCHS)

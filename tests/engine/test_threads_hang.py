@@ -1,6 +1,6 @@
-"""Threads where a mistake would make the process hang: errors in one thread, the end of the interpreter, coroutines.
+"""Threads in situations where processes can hang: errors in one thread, the end of the interpreter, coroutines.
 
-Each test runs in a process of its own, which an alarm ends.
+Each test runs in a separate process, which an alarm ends if it hangs.
 """
 
 import sys
@@ -8,7 +8,7 @@ import sys
 import pytest
 from helpers.alone import run_alone
 
-#: An exception in one thread's Python, before (or after) its part of the compiled work; the others wait at a barrier.
+#: Raises in one thread before (or after) its part of the compiled work, while the others wait at a barrier.
 ERROR_IN_ONE = """
 import contextlib, itertools, sys, threading
 import numpy as np
@@ -59,7 +59,7 @@ print("done")
 @pytest.mark.parametrize("error", ["KeyboardInterrupt", "MemoryError"])
 @pytest.mark.parametrize("guilty", [0, 1])
 def test_an_error_in_one_thread_releases_the_others(guilty, error):
-    """For instance Ctrl-C, between the last start and the caller's own part; and the error is not lost."""
+    """For instance Ctrl-C between the start of the last thread and the caller's own part. The error is raised."""
     run_alone(ERROR_IN_ONE, str(guilty), error)
 
 
@@ -85,7 +85,7 @@ def at_exit():
     print("done", flush=True)
 """
 
-#: scikit-learn and NumPy's addresses import something each time, and cannot then; a team itself can still run.
+#: scikit-learn and NumPy's `ctypes` import modules, which fails then; a team can still run.
 AT_THE_VERY_END = """
 import sys
 from fastmlp.engine.threads import Team
@@ -108,12 +108,12 @@ _last = Last()  # with this name it dies before what it needs
 
 @pytest.mark.parametrize("how", ["with threads", "as Python 3.12"])
 def test_a_fit_while_the_interpreter_shuts_down(how):
-    """In a handler that it calls, where Python 3.12 starts no thread any more."""
+    """In an `atexit` handler, where Python 3.12 starts no threads."""
     run_alone(AT_EXIT, how)
 
 
 def test_team_runs_in_a_finalizer_at_exit():
-    """Where a thread would never begin, and `Thread.start` would wait for it for ever."""
+    """A thread would not begin then, and `Thread.start` would wait for it for ever."""
     run_alone(AT_THE_VERY_END)
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C twice, at any two moments: nobody is left waiting, at the barrier or for work, and the next call works."""
+"""Ctrl-C twice, at any two moments: no thread waits for ever, at the barrier or for work, and the next call works."""
 
 import contextlib
 import itertools
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from helpers import knobs
 from helpers.fits import assert_same_bits, draw, ignores_max_iter, make, results
-from test_team import Rounds
+from helpers.rounds import Rounds
 
 import fastmlp.engine.threads
 from fastmlp.engine.threads import Team, Worker
@@ -23,12 +23,12 @@ WATCHED = {fastmlp.engine.threads.__file__, threading.__file__}
 
 @pytest.fixture(autouse=True)
 def nobody_left():
-    """Asserts, also in the end, that no thread is left of those that were started since."""
+    """Function that asserts that all threads started by the test have ended; it is also called at the end."""
     before = set(threading.enumerate())
 
     def check():
         for thread in set(threading.enumerate()) - before:
-            if thread.is_alive():  # one that an interrupt has kept from being started is listed too
+            if thread.is_alive():  # one whose start was interrupted is listed too
                 thread.join(20)
             assert not thread.is_alive()
 
@@ -39,10 +39,10 @@ def nobody_left():
 class Interrupts:
     """Raises KeyboardInterrupt at the `first`-th line of threads.py, and again at the `second`-th moment after it.
 
-    Moments are those at which Python would serve a signal: when a function begins, and when one has returned.
+    A moment is where Python handles signals: when a function begins, and when one has returned.
 
-    `reached` says how many of the two came. (The trace function is gone once it has raised, so the second one comes
-    from the profiler's.)
+    `reached` counts the interrupts that were raised. (Python removes a trace function that has raised, so the second
+    interrupt comes from the profile function.)
     """
 
     def __init__(self, first, second):
@@ -76,7 +76,7 @@ class Interrupts:
 
 
 def run_twice(size, long):
-    """Two calls of a team, whose threads meet in compiled code."""
+    """Two calls of a team, whose threads wait for each other in compiled code."""
     counted = Rounds(size)
     counted.team.long = long
     with counted.team:
@@ -104,7 +104,7 @@ def test_two_interrupts_at_any_two_moments(size, long, nobody_left):
 
 
 def is_within(frame, function):
-    """Whether a frame is one of the function's, or of what it has called."""
+    """Whether a frame belongs to the function or to one that it has called."""
     while frame is not None and frame.f_code is not function.__code__:
         frame = frame.f_back
     return frame is not None
@@ -112,11 +112,11 @@ def is_within(frame, function):
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers that send signals")
 @pytest.mark.parametrize("gap", [3e-6, 100e-6])
-def test_signals_that_come_in_a_row(gap, nobody_left, monkeypatch):
-    """Really sent, so they come while a call is waited for and between two instructions too.
+def test_two_signals_in_a_row(gap, nobody_left, monkeypatch):
+    """Real signals, which also arrive while a thread waits and between two instructions.
 
-    A signal that is served in a destructor cannot be raised further: Python hands it to `sys.unraisablehook`. pytest's
-    hook is Python code as well, and the second signal would end it half way.
+    An exception in a destructor is not raised: Python passes it to `sys.unraisablehook`. pytest's hook is Python code,
+    which the second signal would interrupt.
     """
     monkeypatch.setattr(sys, "unraisablehook", sys.__unraisablehook__)
     left = 0
@@ -147,8 +147,8 @@ def test_signals_that_come_in_a_row(gap, nobody_left, monkeypatch):
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 @pytest.mark.parametrize("second", [("submit", 1), ("submit", 2), ("join", 1), ("join", 2)])
 @pytest.mark.parametrize("first", [("submit", 3), ("wait", 2), ("wait", 3), ("join", 1)])
-def test_a_second_interrupt_while_the_first_is_served(first, second, solver, monkeypatch, nobody_left):
-    """Of a fit: it says that it was interrupted, and the next one has the same bits as any other."""
+def test_a_second_interrupt_while_the_first_is_handled(first, second, solver, monkeypatch, nobody_left):
+    """The fit warns that it was interrupted, and the next one has the same bits as any other."""
     knobs.let_threads_pay(monkeypatch)
     knobs.set_slice(monkeypatch)
     X, y = draw("classes")
@@ -181,7 +181,7 @@ def test_a_second_interrupt_while_the_first_is_served(first, second, solver, mon
 
 
 def test_a_worker_ends_when_it_is_deleted():
-    """Without a line of Python, which an interrupt could keep from running."""
+    """Deletion runs no Python code, which could be interrupted."""
     worker = Worker()
     assert worker.start()
     thread = worker.thread
@@ -190,8 +190,8 @@ def test_a_worker_ends_when_it_is_deleted():
     assert not thread.is_alive()
 
 
-def test_an_interrupted_join_still_waits_for_living_threads(monkeypatch):
-    """`Thread.join` does (until Python 3.13), so nobody may rely on it while a helper works."""
+def test_join_is_not_called_while_a_worker_runs(monkeypatch):
+    """Until Python 3.13, an interrupted `Thread.join` may take a living thread for ended."""
     team, begun, working = Team(2), threading.Event(), []
     join = threading.Thread.join
 
@@ -220,10 +220,10 @@ def train_for_ever(n_jobs, X, y):
 
 
 @pytest.mark.filterwarnings("ignore:Training interrupted by user", "ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals reach no single thread here")
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this system sends no signals to single threads")
 @pytest.mark.parametrize("n_jobs", [2, None])
 def test_signals_in_the_middle_of_a_fit(n_jobs, monkeypatch, nobody_left):
-    """Three, one after the other, from another thread. No lock of Python's is used here: interrupts leave them held."""
+    """Another thread sends three signals. The test uses no locks of Python, which interrupts could leave held."""
     knobs.let_threads_pay(monkeypatch)
     X, y = draw("classes")
     model = make("classes", n_jobs=n_jobs).fit(X, y)

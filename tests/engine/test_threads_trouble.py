@@ -1,4 +1,4 @@
-"""Threads when something fails: one cannot be started, Ctrl-C, an error in one of them. See also test_threads_hang."""
+"""Failures of threads: one cannot be started, Ctrl-C, an error in one of them. See also test_threads_hang."""
 
 import itertools
 import threading
@@ -16,15 +16,15 @@ from fastmlp.training.epoch import EpochRunner
 
 pytestmark = ignores_max_iter
 
-#: What a team does with its helpers, by name: who does it, and what it is called.
+#: What a team does with its workers: name → class and method.
 STEPS = {
     "start": (threading.Thread, "start"),
     "job": (Worker, "submit"),
     "wait": (Worker, "wait"),
     "end": (Worker, "join"),
 }
-#: Where something goes wrong. Of three threads two are started, and do every piece of compiled work: the first, its
-#: second, and so on.
+#: Where something fails: (name, number of the call). Of three threads two are started; both take part in each piece of
+#: compiled work.
 STARTS = [("start", 1), ("start", 2)]
 PLACES = [*STARTS, *itertools.product(["job", "wait"], [1, 2, 3, 4, 9]), ("end", 1), ("end", 2)]
 X, Y = draw("classes")
@@ -38,14 +38,14 @@ OPTIONS = {
 
 @pytest.fixture(autouse=True)
 def sharing(monkeypatch):
-    """Small networks share their work too, one step a slice. What it gives asserts that no thread of theirs is left."""
+    """Let small networks use threads, one step a slice; return a function that asserts that all threads ended."""
     knobs.let_threads_pay(monkeypatch)
     knobs.set_slice(monkeypatch)
     before = set(threading.enumerate())
 
     def assert_nobody_left():
         for thread in set(threading.enumerate()) - before:
-            thread.join(20)  # one that found the team called off may still be on its way out
+            thread.join(20)  # one whose team was cancelled may not have ended yet
             assert not thread.is_alive()
 
     yield assert_nobody_left
@@ -53,7 +53,7 @@ def sharing(monkeypatch):
 
 
 def fail_at(patch, place, error, after=False):
-    """What stands at `place` in STEPS for the so manieth time raises `error`, before or `after` it has been done."""
+    """Let the n-th call of a method in `STEPS` raise `error`, before or `after` its work; `place` is (name, n)."""
     name, number = place
     counter = itertools.count(1)
 
@@ -70,7 +70,7 @@ def fail_at(patch, place, error, after=False):
 
 
 def assert_usable(model, options):
-    """Finite, predicting, and the next fit is as if nothing had been."""
+    """The parameters are finite, the model predicts, and the next fit has the usual bits."""
     assert all(np.isfinite(array).all() for array in [*model.coefs_, *model.intercepts_])
     np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1)
     if "early_stopping" not in options and options["solver"] != "lbfgs":
@@ -82,7 +82,7 @@ def assert_usable(model, options):
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, TimeoutError, GeneratorExit])
 @pytest.mark.parametrize("step", ["submit", "join"])
 def test_any_exception_while_waiting_for_workers_leaves_no_thread(step, error, monkeypatch):
-    """Three times, as by a handler of a timer's signals: the call does not end while a worker runs."""
+    """The exception is raised three times, as by a timer's signals: the call does not end while a worker runs."""
     team, begun, released, working, n_raised = Team(2), threading.Event(), threading.Event(), [], 0
     do = getattr(Worker, step)
 
@@ -120,7 +120,7 @@ def test_any_exception_while_waiting_for_workers_leaves_no_thread(step, error, m
 @pytest.mark.parametrize("place", STARTS)
 @pytest.mark.parametrize("name", OPTIONS)
 def test_a_thread_that_cannot_be_started(name, place, sharing, monkeypatch):
-    """The others do its work, and every number is the same."""
+    """The other threads do its work, with the same bits."""
     expected = results(make("classes", n_jobs=1, **OPTIONS[name]).fit(X, Y), X)
     model = make("classes", n_jobs=3, **OPTIONS[name])
     with monkeypatch.context() as patch:
@@ -143,7 +143,7 @@ def test_a_thread_that_cannot_be_started_for_a_prediction(place, sharing, monkey
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_threads_that_cannot_be_started_at_all(name, sharing, monkeypatch):
-    """In parts, with masks, sparse: whatever the task records know of the number of threads."""
+    """With sparse input, dropout masks and clipping, whose task records depend on the number of threads."""
     inputs, dropout = scipy.sparse.csr_array(X), {} if name == "lbfgs" else {"dropout": 0.3, "clip_norm": 1.0}
     alone = results(make("classes", n_jobs=1, **dropout, **OPTIONS[name]).fit(inputs, Y), inputs)
     with monkeypatch.context() as patch:
@@ -167,7 +167,7 @@ def cannot_start(thread):
     raise RuntimeError("can't create new thread at interpreter shutdown")
 
 
-# Ctrl-C while threads start, are given work, are waited for, and end
+# Ctrl-C while threads start, get work, are waited for, and end
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -201,7 +201,7 @@ def test_an_interrupt_of_a_prediction(place, after, sharing, monkeypatch):
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("optimizer", [SGD, Adam])
 def test_whole_steps_were_made_or_none(optimizer, after, sharing, monkeypatch):
-    """The second slice is called off before anything is updated: the parameters are those after the first step."""
+    """The second slice is cancelled before any update: the parameters are those after the first step."""
     problems = [make_problem("softmax log loss", features=20, hidden=(30,), rows=96) for _ in range(2)]
     order = np.arange(96)
     plain = EpochRunner(problems[0].network, problems[0].dataset, optimizer(), order[:32], 32)
@@ -219,8 +219,7 @@ def test_whole_steps_were_made_or_none(optimizer, after, sharing, monkeypatch):
 
 
 def test_an_interrupt_before_a_thread_has_begun(monkeypatch):
-    """It comes while `Thread.start` waits for the new thread's first sign of life: too late to stop it, so it must
-    be waited for, or find that there is nothing left to do."""
+    """It comes while `Thread.start` waits for the new thread to begin: the thread begins later, and finds no work."""
     start, late, begun = threading.Thread.start, [], []
 
     def interrupt(timeout=None):

@@ -6,7 +6,7 @@ from fastmlp.engine.small_batches import SmallBatchPredictor
 
 
 @pytest.fixture
-def short(monkeypatch):
+def fast_calls(monkeypatch):
     """List for each call of the fast path whether it returned predictions."""
     taken = []
     call = SmallBatchPredictor.__call__

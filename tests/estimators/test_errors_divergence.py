@@ -113,7 +113,7 @@ def test_warm_start_that_diverges_at_once_keeps_the_initial_weights():
         np.testing.assert_array_equal(array, old)
 
 
-# A loss that is no number, of weights that are
+# A loss that is not finite, with finite weights
 
 
 def not_a_number(a, y):

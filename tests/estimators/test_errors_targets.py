@@ -71,7 +71,7 @@ def test_column_indices_beyond_the_columns(index):
 
 @pytest.mark.parametrize("dtype", [np.float16, np.longdouble, np.int64])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_training_goes_on_from_arrays_of_any_type(dtype):
+def test_training_continues_from_arrays_of_any_type(dtype):
     model = MLPRegressor(max_iter=2, random_state=0, warm_start=True).fit(X, ONE)
     model.coefs_ = [coef.astype(dtype) for coef in model.coefs_]
     assert all(coef.dtype == np.float64 for coef in model.fit(X, ONE).coefs_)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 ESTIMATORS = [
     MLPClassifier(),
     MLPRegressor(),
-    # With next to no penalty lbfgs separates the checks' data so well that a probability rounds to 1, and one
+    # With a very small penalty lbfgs separates the checks' data so well that a probability rounds to 1, and one
     # check wants every probability below 1: scikit-learn's own class fails it then.
     MLPClassifier(solver="lbfgs", alpha=0.1),
     MLPRegressor(solver="lbfgs"),

@@ -140,7 +140,7 @@ def through_joblib(model, tmp_path):
 
 
 def through_memory_map(model, tmp_path):
-    """Read-only weights on disk, as joblib hands them to workers."""
+    """Read-only weights on disk, as joblib passes them to workers."""
     joblib.dump(model, tmp_path / "model.joblib")
     return joblib.load(tmp_path / "model.joblib", mmap_mode="r")
 
@@ -149,7 +149,7 @@ def through_memory_map(model, tmp_path):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_copy_answers_with_the_same_bits_and_goes_on(kind, solver, dtype, through, tmp_path):
+def test_a_copy_predicts_with_the_same_bits_and_continues(kind, solver, dtype, through, tmp_path):
     model = make(kind, solver=solver, learning_rate="adaptive").fit(X.astype(dtype), TARGETS[kind])
     before = answers(model)
     copied = through(model, tmp_path)
@@ -162,7 +162,7 @@ def test_a_copy_answers_with_the_same_bits_and_goes_on(kind, solver, dtype, thro
     assert not np.array_equal(answers(model), before)
 
 
-# In scikit-learn's tools
+# With scikit-learn's tools
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
@@ -208,11 +208,11 @@ def test_requests_of_partial_fit():
         MLPRegressor().set_partial_fit_request(sample_weight=True)
 
 
-# Weights in the user's hands
+# Edited weights
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_edited_weights_are_what_predicts(kind):
+def test_edited_weights_are_used_by_predictions(kind):
     model = make_fitted(kind)
     assert isinstance(model.coefs_, list)
     assert isinstance(model.intercepts_, list)
@@ -236,7 +236,7 @@ def test_edited_weights_are_what_predicts(kind):
 @pytest.mark.parametrize("forward", ["partial_fit", "warm start"])
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_training_goes_on_from_edited_weights(kind, solver, forward):
+def test_training_continues_from_edited_weights(kind, solver, forward):
     models = []
     for module in (fastmlp, sklearn.neural_network):
         model = make(kind, module, solver=solver, warm_start=forward != "partial_fit")
@@ -252,7 +252,7 @@ def test_training_goes_on_from_edited_weights(kind, solver, forward):
 
 
 def test_worked_example_of_scikit_learn():
-    """Its `test_fit`, through public doors: one plain step from given weights on one row."""
+    """Its `test_fit`, with public methods: one plain step from given weights on one row."""
     row, label = np.array([[0.6, 0.8, 0.7]]), np.array([0])
     model = MLPClassifier(2, "logistic", solver="sgd", learning_rate_init=0.1, alpha=0.1, momentum=0, random_state=1)
     model.partial_fit(row, label, classes=[0, 1])

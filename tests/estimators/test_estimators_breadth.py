@@ -154,7 +154,7 @@ def test_two_classes_behind_softmax():
     np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1)
 
 
-def test_given_weights_are_where_training_begins():
+def test_training_begins_with_given_weights():
     X, y = draw("regression")
     coefs, intercepts = [np.full((20, 5), 0.1), np.full((5, 1), 0.2)], [np.zeros(5), np.zeros(1)]
     start = GivenArrays(coefs, intercepts)
@@ -185,7 +185,7 @@ def test_in_a_search_and_calibrated():
     assert calibrated.predict_proba(X).shape == (len(X), 2)
 
 
-def test_dropout_goes_on_and_changes_nothing_else():
+def test_dropout_continues_and_changes_nothing_else():
     """The bits are the same for any number of threads; without dropout no additional number is drawn."""
     X, y = draw("classes")
     options = {"dropout": 0.3, "input_dropout": 0.1, "hidden_layer_sizes": (40,)}

@@ -37,7 +37,7 @@ def assert_same_bits(ours, theirs):
         np.testing.assert_array_equal(a, b)
 
 
-# Where the numbers lie
+# Memory layouts
 
 
 def strided(array):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas
 import pytest
 import scipy.sparse
-from helpers.few_rows import FORMS, answers, assert_equal, fitted, long_way
+from helpers.few_rows import FORMS, answers, assert_equal, fitted, without_fast_path
 from helpers.fits import draw, ignores_max_iter, make
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -19,7 +19,7 @@ from fastmlp.engine.small_batches import arrays_are_as_expected
 
 pytestmark = [
     ignores_max_iter,
-    pytest.mark.skipif(not arrays_are_as_expected(), reason="this interpreter has no short way"),
+    pytest.mark.skipif(not arrays_are_as_expected(), reason="this interpreter has no fast path"),
 ]
 
 
@@ -32,32 +32,32 @@ TASKS = ["binary", "classes", "labels", "regression", "outputs"]
 @pytest.mark.parametrize("hidden", [(), (5,), (33, 17), (300, 3)], ids=str)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("task", TASKS)
-def test_fast_path_has_the_same_bits(task, dtype, hidden, short):
+def test_fast_path_has_the_same_bits(task, dtype, hidden, fast_calls):
     """For any number of rows: also those of a larger batch, and of an array in Fortran order."""
     model, X = fitted(task, dtype, hidden_layer_sizes=hidden)
-    together = long_way(model, np.asfortranarray(X))
+    together = without_fast_path(model, np.asfortranarray(X))
     for rows in [*range(1, 10), 31, 32, 33, 63, BLOCK_ROWS]:
-        short.clear()
+        fast_calls.clear()
         got = answers(model, X[5 : 5 + rows])
-        assert short == [True] * len(got)
+        assert fast_calls == [True] * len(got)
         assert_equal(got, [all_rows[5 : 5 + rows] for all_rows in together])
         few = np.asfortranarray(X[5 : 5 + rows]) if rows > 1 else np.repeat(X[5:6], 2, axis=1)[:, ::2]
-        assert_equal(got, long_way(model, few))
+        assert_equal(got, without_fast_path(model, few))
 
 
 @pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
-def test_every_activation(activation, short):
+def test_every_activation(activation, fast_calls):
     model, X = fitted("classes", activation=activation)
-    expected = long_way(model, X)[1][:9]
-    short.clear()
+    expected = without_fast_path(model, X)[1][:9]
+    fast_calls.clear()
     np.testing.assert_array_equal(model.predict_proba(X[:9]), expected)
-    assert short == [True]
+    assert fast_calls == [True]
 
 
-def test_a_single_feature_and_a_single_class(short):
+def test_a_single_feature_and_a_single_class(fast_calls):
     X = np.linspace(-1, 1, 50)[:, None]
     model = make("binary", batch_size=20).fit(X, X[:, 0] > 0)
-    together = long_way(model, X)[::-1]
+    together = without_fast_path(model, X)[::-1]
     for rows in (X[:1], X[3:30], np.repeat(X, 2, axis=1)[:1, :1], X.T[:, :1]):
         where = np.searchsorted(X[:, 0], rows[:, 0])
         np.testing.assert_array_equal(model.predict_proba(rows), together[0][where])
@@ -66,7 +66,7 @@ def test_a_single_feature_and_a_single_class(short):
     assert only.predict(X[:2]).tolist() == only.predict(X[:2]).tolist() == ["yes", "yes"]
 
 
-def test_predictions_are_new_arrays(short):
+def test_predictions_are_new_arrays(fast_calls):
     model, X = fitted("regression")
     first = model.predict(X[:3])
     kept = first.copy()
@@ -78,25 +78,27 @@ def test_predictions_are_new_arrays(short):
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_forms_of_input(dtype, form, short):
+def test_forms_of_input(dtype, form, fast_calls):
     """Each form has the predictions of a plain array with the same numbers."""
-    convert, is_short = FORMS[form]
+    convert, is_fast = FORMS[form]
     model, X = fitted("classes", dtype)
     for count in (1, 9):
         rows = convert(X[:count])
-        expected = long_way(model, rows)
+        expected = without_fast_path(model, rows)
         plain = np.array(rows.toarray() if scipy.sparse.issparse(rows) else rows, expected[1].dtype)
         tolerance = 2 * np.finfo(plain.dtype).eps  # a sparse row adds up in another order
-        np.testing.assert_allclose(expected[1], long_way(model, plain)[1], rtol=tolerance if "cs" in form else 0)
+        np.testing.assert_allclose(
+            expected[1], without_fast_path(model, plain)[1], rtol=tolerance if "cs" in form else 0
+        )
         for _ in range(2):
-            short.clear()
+            fast_calls.clear()
             assert_equal(answers(model, rows), expected)
-            assert short == [is_short] * 2
+            assert fast_calls == [is_fast] * 2
 
 
 @pytest.mark.parametrize("form", ["float32", "float64", "int", "several"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_data_frames_take_the_fast_path(dtype, form, short):
+def test_data_frames_take_the_fast_path(dtype, form, fast_calls):
     """With the fitted column names in any object; other names are compared by scikit-learn."""
     X, y = draw("classes", dtype)
     names = [f"column {number}" for number in range(20)]
@@ -108,26 +110,26 @@ def test_data_frames_take_the_fast_path(dtype, form, short):
             frame = frame.astype({"column 3": np.float32, "column 4": np.float64, "column 5": int})
         else:
             frame = frame.astype(form)
-        expected = long_way(model, frame)
+        expected = without_fast_path(model, frame)
         for _ in range(2):
-            short.clear()
+            fast_calls.clear()
             assert_equal(answers(model, frame), expected)
-            assert short == [True, True]
+            assert fast_calls == [True, True]
         for other in (frame.astype("Float64"), frame.assign(extra=1).drop(columns="extra").astype(object)):
-            short.clear()
-            assert_equal(answers(model, other), long_way(model, other))
-            assert not any(short)
+            fast_calls.clear()
+            assert_equal(answers(model, other), without_fast_path(model, other))
+            assert not any(fast_calls)
 
 
-def test_copies_of_arrays_in_another_type_follow_edits(short):
+def test_copies_of_arrays_in_another_type_follow_edits(fast_calls):
     """float64 rows of a float32 model are computed in float64, with the current values of its arrays."""
     model, X = fitted("classes", np.float32)
     rows = X[:3].astype(np.float64)
     for _ in range(3):
-        assert_equal(answers(model, rows), long_way(model, rows))
+        assert_equal(answers(model, rows), without_fast_path(model, rows))
         model.coefs_[0] *= 1.5
         model.intercepts_[1] += 1
-    assert short[-1]
+    assert fast_calls[-1]
 
 
 def test_arrays_of_a_model_that_predicts_cannot_be_resized():
@@ -174,13 +176,13 @@ def test_predictions_of_one_model_in_threads(task):
 @pytest.mark.parametrize("copied", [
     copy.copy, copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model)),
 ], ids=["copy", "deepcopy", "pickle"])  # fmt: skip
-def test_copies_made_after_predictions(copied, short):
+def test_copies_made_after_predictions(copied, fast_calls):
     model, X = fitted("classes")
     expected = model.predict_proba(X[:3])
     other = copied(model)
     other.predict_proba(X)
     np.testing.assert_array_equal(other.predict_proba(X[:3]), expected)
-    assert short[-1]
+    assert fast_calls[-1]
     other.coefs_ = [2 * coef for coef in other.coefs_]
     assert not np.array_equal(other.predict_proba(X[:3]), expected)
     np.testing.assert_array_equal(model.predict_proba(X[:3]), expected)

@@ -7,20 +7,20 @@ import weakref
 import numpy as np
 import pytest
 import scipy.sparse
+from helpers.few_rows import answers, fitted
 from helpers.fits import draw, ignores_max_iter
-from test_few_rows import answers, fitted
 
 pytestmark = ignores_max_iter
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int64, np.bool_])
 @pytest.mark.parametrize("task", ["binary", "classes", "regression"])
-def test_a_copy_of_the_state_answers_for_itself(task, dtype):
+def test_a_copy_of_the_state_is_independent(task, dtype):
     """For rows of a new type, after the original model was fitted again."""
     model, X = fitted(task)
     y = draw(task)[1]
     snapshot = copy.copy(model)
-    vars(snapshot).update(vars(model))  # what was prepared included
+    vars(snapshot).update(vars(model))  # including the prepared predictor
     assert snapshot._small_batches is model._small_batches
     rows = np.rint(3 * X[:3]).astype(dtype)
     expected = answers(copy.copy(model), rows)

@@ -10,9 +10,9 @@ import pytest
 import scipy.sparse
 import sklearn.neural_network
 from helpers import knobs
+from helpers.few_rows import answers, fitted
 from helpers.fits import draw, ignores_max_iter, make
 from helpers.lanes import TESTS, environment
-from test_few_rows import answers, fitted
 
 pytestmark = ignores_max_iter
 
@@ -184,11 +184,11 @@ def test_unknown_activation_set_after_fit():
     model, X = fitted("classes")
     model.predict(X[:3])
     model.activation = "bogus"
-    with pytest.raises(KeyError, match="bogus"):  # as scikit-learn says it
+    with pytest.raises(KeyError, match="bogus"):  # scikit-learn's message
         model.predict(X[:3])
 
 
-#: Arrays that do not fit together: which becomes of which shape. Were it not noticed, memory would be overwritten.
+#: Arrays that do not fit together: attribute and new shape. Without a check, memory would be overwritten.
 UNFIT = """
 import sys
 import numpy as np

@@ -13,7 +13,7 @@ from fastmlp.engine.small_batches import arrays_are_as_expected
 
 pytestmark = [
     ignores_max_iter,
-    pytest.mark.skipif(not arrays_are_as_expected(), reason="this interpreter has no short way"),
+    pytest.mark.skipif(not arrays_are_as_expected(), reason="this interpreter has no fast path"),
 ]
 
 
@@ -38,20 +38,20 @@ def test_errors_equal_scikit_learns(rows):
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_single_value_that_is_not_finite_is_refused(dtype, bad, short):
+def test_single_value_that_is_not_finite_is_refused(dtype, bad, fast_calls):
     """In any position of any row; the largest and subnormal numbers are accepted."""
     model, X = fitted("classes", dtype)
-    short.clear()
+    fast_calls.clear()
     for rows, row, column in ((1, 0, 0), (203, 202, 19), (1, 0, 19), (9, 8, 7), (64, 63, 19), (64, 0, 8)):
         few = X[:rows].copy()
         few[row, column] = bad
         with pytest.raises(ValueError, match="NaN" if np.isnan(bad) else "infinity"):
             model.predict(few)
-    assert not any(short)
+    assert not any(fast_calls)
     few = X[:2].copy()
     few[0, 3], few[1, 4] = np.finfo(dtype).max, np.finfo(dtype).smallest_subnormal
     model.predict(few)
-    assert short[-1]
+    assert fast_calls[-1]
 
 
 def test_assume_finite_is_respected():

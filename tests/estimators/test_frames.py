@@ -1,4 +1,4 @@
-"""Data frames of one number type are validated as the array that they hold, with what scikit-learn says of frames."""
+"""Data frames of one number type are validated as their array, with scikit-learn's errors and warnings."""
 
 import pickle
 import re
@@ -28,7 +28,7 @@ def make(kind, **params):
 
 
 @pytest.fixture
-def no_look_at_columns(monkeypatch):
+def no_column_checks(monkeypatch):
     """scikit-learn's check of each column's type fails."""
 
     def refuse(dtype):
@@ -41,7 +41,7 @@ def no_look_at_columns(monkeypatch):
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "uint64"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_columns_of_one_type_are_not_looked_at_one_by_one(kind, dtype, solver, no_look_at_columns):
+def test_columns_of_one_type_are_not_checked_one_by_one(kind, dtype, solver, no_column_checks):
     frame = make_frame(dtype)
     apart = pd.concat([frame[[name]] for name in NAMES], axis=1)  # a block for each column
     expected = make(kind, solver=solver).fit(frame.to_numpy(), y)
@@ -56,7 +56,7 @@ def test_columns_of_one_type_are_not_looked_at_one_by_one(kind, dtype, solver, n
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("kind", KINDS)
-def test_partial_fit_goes_on_with_frames(kind, no_look_at_columns):
+def test_partial_fit_continues_with_frames(kind, no_column_checks):
     frame, classes = make_frame("float32"), {"classes": [0, 1]} if kind is MLPClassifier else {}
     model = make(kind).partial_fit(frame, y, **classes).partial_fit(frame, y)
     expected = make(kind).partial_fit(frame.to_numpy(), y, **classes).partial_fit(frame.to_numpy(), y)

@@ -3,14 +3,14 @@
 import numpy as np
 import pandas
 import pytest
-from helpers.few_rows import FORMS, answers, assert_equal, fitted, long_way
+from helpers.few_rows import FORMS, answers, assert_equal, fitted, without_fast_path
 from helpers.fits import ignores_max_iter, make
 
 from fastmlp.engine.small_batches import arrays_are_as_expected
 
 pytestmark = [
     ignores_max_iter,
-    pytest.mark.skipif(not arrays_are_as_expected(), reason="this interpreter has no short way"),
+    pytest.mark.skipif(not arrays_are_as_expected(), reason="this interpreter has no fast path"),
 ]
 
 
@@ -22,7 +22,7 @@ MANY = {"none": ((), 60_000), "one": ((1,), 9_000), "narrow": ((7, 3), 9_000), "
 
 
 @pytest.mark.parametrize("form", ["C", "fortran", "float32", "integers", "fortran integers", "list", "misaligned", *[
-    form for form, (_, is_short) in FORMS.items() if form.endswith("apart") and is_short
+    form for form, (_, is_fast) in FORMS.items() if form.endswith("apart") and is_fast
 ]])  # fmt: skip
 @pytest.mark.parametrize("n_jobs", [1, 2])
 @pytest.mark.parametrize("size", MANY)
@@ -36,7 +36,7 @@ def test_many_rows_are_validated_once(size, n_jobs, form, monkeypatch):
         "fortran integers": lambda X: np.asfortranarray(np.rint(X).astype(int)),
     }  # fmt: skip
     given = (forms.get(form) or FORMS[form][0])(X)
-    expected = long_way(model, given)
+    expected = without_fast_path(model, given)
     damaged = None
     if not isinstance(given, list) and given.dtype.kind == "f":
         damaged = given.copy(order="K")
@@ -55,7 +55,7 @@ def test_large_data_frame_is_validated_once(monkeypatch):
     model = make("classes", hidden_layer_sizes=(4,), max_iter=1, batch_size=20).fit(X[:90], np.arange(90) % 3)
     model.predict_proba(X[:2]), model.predict(X[:2])
     for frame in (X, (8 * X).astype(int)):
-        expected = long_way(model, frame)
+        expected = without_fast_path(model, frame)
         with monkeypatch.context() as patch:
             patch.setattr("fastmlp.estimators.forward.validate_data", None)
             assert_equal(answers(model, frame), expected)
@@ -65,7 +65,7 @@ def test_a_list_is_converted_once(monkeypatch):
     """For any number of rows, also with a large network."""
     model, X = fitted("classes", hidden_layer_sizes=(3000, 400))
     rows = np.resize(X, (460, 20)).tolist()
-    expected = long_way(model, rows)
+    expected = without_fast_path(model, rows)
     asarray, converted = np.asarray, []
 
     def remember(given, *args, **kwargs):

@@ -1,12 +1,12 @@
 """The same seed gives the same model: details of scikit-learn's behavior.
 
-What is drawn from `random_state`, how labels and types are taken, how losses are reported, and float32.
+Random numbers, labels and types, reported losses, and float32.
 """
 
 import numpy as np
 import pytest
 import scipy.sparse
-from test_parity import (
+from helpers.parity import (
     SOLVERS,
     TASKS,
     assert_same_model,
@@ -169,7 +169,7 @@ def test_weights_of_every_form(weights):
     assert_same_model(*fit_pair("multiclass", X, y, weights))
 
 
-# Shapes at the edge
+# Unusual shapes
 
 
 @pytest.mark.parametrize("rows, features", [(1, 1), (1, 6), (2, 1), (47, 1)])

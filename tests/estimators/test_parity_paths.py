@@ -7,7 +7,7 @@ comparisons.
 import numpy as np
 import pytest
 import scipy.sparse
-from test_parity import (
+from helpers.parity import (
     SOLVERS,
     TASKS,
     assert_same_model,

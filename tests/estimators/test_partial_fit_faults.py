@@ -1,6 +1,6 @@
 """Changes between two calls of `partial_fit`: other shapes, threads, edits in place.
 
-What might lead kernels out of their arrays runs in a process of its own, which may die without ending the tests.
+Tests that might make kernels leave their arrays run in a separate process, which may crash.
 """
 
 import inspect
@@ -119,7 +119,7 @@ reshaped(lambda coef: setattr(coef, "dtype", np.complex128))
 
 
 def test_foreign_memory_is_never_read():
-    """All programs in one process, each with names of its own; the last one that it names is to blame."""
+    """All programs run in one process, each with its own names; the last one that is printed has failed."""
     run_all = "for what, program in programs.items():\n    print(what, flush=True)\n    exec(program, {**globals()})"
     in_another_process(f"programs = {FOREIGN_MEMORY!r}\n{run_all}")
 
@@ -252,7 +252,7 @@ def test_a_clipped_batch_size_warns_once(sizes):
 def test_pickled_optimizers_of_the_former_version():
     X, y = draw("regression")
     model = make("regression", l1=1e-3).partial_fit(X, y)
-    del model._optimizer.__dict__["mean_shrinkage"]  # as version 1.0 left it
+    del model._optimizer.__dict__["mean_shrinkage"]  # as version 1.0 wrote it
     again = pickle.loads(pickle.dumps(model))
     again.partial_fit(X, y)
     assert np.isfinite(again.loss_) and again._optimizer.mean_shrinkage > 0

@@ -16,7 +16,7 @@ EXCLUDED = {"test_fit", "test_gradient"}
 THEIRS = "from sklearn.neural_network import MLPClassifier, MLPRegressor"
 OURS = "from fastmlp import MLPClassifier, MLPRegressor"
 
-# Many of these fits stop at `max_iter` by intention. Whatever else warns is an error, as in all our tests.
+# Many of these fits stop at `max_iter` on purpose. All other warnings are errors, as in all tests.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 

@@ -33,7 +33,7 @@ def test_sorted_predictions(n_targets):
     assert model.loss.count_crossings(raw.reshape(300, -1)) > 20
     assert model.loss.count_crossings(ordered.reshape(300, -1)) == 0
     np.testing.assert_array_equal(ordered, np.sort(raw, axis=-1))
-    np.testing.assert_array_equal(model.predict(X[:3]), ordered[:3])  # a few rows take a short way
+    np.testing.assert_array_equal(model.predict(X[:3]), ordered[:3])  # a few rows take the fast path
     expected = r2_score(y, ordered[..., 1])
     assert model.score(X, y) == pytest.approx(expected, rel=1e-12)
     assert crossed.score(X, y) != model.score(X, y)

@@ -1,4 +1,4 @@
-"""Scripts in a process of their own, which an alarm ends: for tests of what could hang."""
+"""Scripts in a separate process, which an alarm ends: for tests of code that could hang."""
 
 import os
 import subprocess
@@ -9,9 +9,9 @@ from helpers.lanes import TESTS, environment
 
 
 def run_alone(script, *arguments):
-    """Run a script in a process with this one's cache; it must print "done", and is ended after 40 seconds.
+    """Run a script with this process's cache; it must print "done" within 40 seconds.
 
-    Threads pay for any work there, as after `knobs.let_threads_pay`.
+    Small problems use threads there, as after `knobs.let_threads_pay`.
     """
     prefix = f"import signal\nsignal.alarm(40)\n{knobs.LET_THREADS_PAY}"
     command = [sys.executable, "-W", "ignore", "-c", prefix + script, *arguments]

@@ -1,4 +1,4 @@
-"""What a worker of a pool may use; apart from the tests, so that workers import little."""
+"""The number of threads that a worker of a pool may use, in a module that imports little."""
 
 import os
 from unittest import mock
@@ -7,7 +7,7 @@ from fastmlp.engine import cores
 
 
 def count_here(n_cores=8):
-    """The threads of a worker, in a process of its own, on so many cores without other limits."""
+    """The number of threads of a worker process, on so many cores without other limits."""
     with (
         mock.patch.object(os, "sched_getaffinity", lambda process: set(range(n_cores)), create=True),
         mock.patch.object(cores, "_libraries", tuple),

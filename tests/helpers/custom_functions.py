@@ -1,4 +1,4 @@
-"""Functions as users write them, for activations of their own; they live in a file, so that they can be pickled."""
+"""Functions as users write them, for custom activations, in a module, so that they can be pickled."""
 
 import math
 from math import exp
@@ -93,7 +93,7 @@ def arctan_derivative(z):
     return 1 / (1 + z**2)
 
 
-#: (f, f′), and the name of the built-in activation that is the same, if there is one.
+#: Name → (f, f′).
 PAIRS = {
     "logistic": (logistic, logistic_derivative),
     "tanh": (tanh, tanh_derivative),

@@ -1,7 +1,7 @@
-"""Damaged sparse matrices, and every door that they may be brought to. Run as a program: a crash ends the child alone.
+"""Invalid sparse matrices, passed to every method that takes one. Run as a program: a crash ends the child only.
 
-``python damaged_sparse.py DOORS`` brings each damage to each door of that group, and prints what did not end in a
-ValueError about it.
+``python damaged_sparse.py GROUP`` passes each invalid matrix to each method of that group, and prints the calls that
+did not raise a ValueError about it.
 """
 
 import warnings
@@ -19,12 +19,12 @@ from fastmlp.training.newton_cg import newton_cg
 from fastmlp.training.progress import Progress
 
 N_ROWS, N_FEATURES = 64, 6
-#: An index so far outside that following it leaves the process's memory.
+#: An index so far outside that reading there leaves the process's memory.
 FAR = 500_000_000
 
 
 def sound(container=sp.csr_matrix, dtype=np.float64, index=np.int32, ones=False):
-    """A matrix of any format with a third of its numbers stored, its index arrays of type `index`."""
+    """A valid matrix of any format with a third of its entries stored, and index arrays of type `index`."""
     dense = 4 * np.random.RandomState(0).standard_normal((N_ROWS, N_FEATURES))
     dense *= dense > 2
     X = container((dense > 0 if ones else dense).astype(dtype))
@@ -137,7 +137,7 @@ DAMAGES = {
 
 
 def damaged(ones=False):
-    """(name, matrix) for each damage of each format, in both types of index where it has one; `ones` as labels."""
+    """(name, matrix) for each defect of each format, for both index types where there are any; `ones` for labels."""
     for container, damages in DAMAGES.items():
         kinds = (np.int64,) if container is sp.dia_matrix else (np.int32, np.int64)
         for index in kinds if hasattr(sound(container), "indices") else kinds[-1:]:
@@ -162,7 +162,7 @@ Y = np.arange(N_ROWS) % 3
 VALUES = np.linspace(-1, 1, N_ROWS)
 
 
-def network_doors():
+def network_methods():
     """Every method of `Network` that takes inputs."""
     net = Network([N_FEATURES, 4, 3], ["tanh", "softmax"], "log_loss")
     net.initialize(random_state=0)
@@ -179,8 +179,8 @@ def network_doors():
     }
 
 
-def solver_doors():
-    """What works on `Dataset`, whoever made them."""
+def solver_methods():
+    """Solvers, which work on any `Dataset`."""
     model = TrainableModel([N_FEATURES, 4, 1], ["tanh", "identity"], "half_squared_error", np.float64)
     options = {"l2": 0.0, "max_iter": 1, "tol": 0.0, "progress": Progress(False)}
 
@@ -196,12 +196,12 @@ def solver_doors():
     }
 
 
-def estimator_doors():
-    """Fits of every kind, and all questions to fitted models."""
+def estimator_methods():
+    """Fits of every kind, and all predictions of fitted models."""
     small = {"hidden_layer_sizes": (4,), "max_iter": 1, "random_state": 0}
     classifier = MLPClassifier(**small).fit(sound(), Y)
     regressor = MLPRegressor(**small).fit(sound().astype(np.float32), VALUES)
-    doors = {
+    methods = {
         "fit": lambda X: MLPClassifier(**small).fit(X, Y),
         "refit": lambda X: classifier.fit(X, Y),
         "early stopping": lambda X: MLPClassifier(**small, early_stopping=True).fit(X, Y),
@@ -216,12 +216,12 @@ def estimator_doors():
     }
     for solver in ("sgd", "lbfgs", "newton-cg", "levenberg-marquardt"):
         kind = {**small, "activation": "tanh", "solver": solver}
-        doors[solver] = lambda X, kind=kind: MLPRegressor(**kind).fit(X, VALUES)
-    return doors
+        methods[solver] = lambda X, kind=kind: MLPRegressor(**kind).fit(X, VALUES)
+    return methods
 
 
-def target_doors():
-    """Sparse indicators as targets: the damaged matrix stands for y."""
+def target_methods():
+    """Sparse indicators as targets: the invalid matrix is y."""
     X = np.random.RandomState(0).standard_normal((N_ROWS, 4))
     model = MLPClassifier(hidden_layer_sizes=(4,), max_iter=1, random_state=0)
     return {
@@ -230,23 +230,28 @@ def target_doors():
     }
 
 
-GROUPS = {"network": network_doors, "solvers": solver_doors, "estimators": estimator_doors, "targets": target_doors}
+GROUPS = {
+    "network": network_methods,
+    "solvers": solver_methods,
+    "estimators": estimator_methods,
+    "targets": target_methods,
+}
 
 
 def try_all(group):
-    for door, bring in GROUPS[group]().items():
+    for called, method in GROUPS[group]().items():
         for name, X in damaged(ones=group == "targets"):
-            print(f"TRIED {group}, {door}: {name}", flush=True)
+            print(f"TRIED {group}, {called}: {name}", flush=True)
             try:
-                bring(X)
+                method(X)
             except ValueError as error:
                 if "is not a valid" in str(error):
                     continue
-                print(f"WRONG {door}: {name}: {error}", flush=True)
+                print(f"WRONG {called}: {name}: {error}", flush=True)
             except Exception as error:
-                print(f"WRONG {door}: {name}: {type(error).__name__}: {error}", flush=True)
+                print(f"WRONG {called}: {name}: {type(error).__name__}: {error}", flush=True)
             else:
-                print(f"WRONG {door}: {name}: taken", flush=True)
+                print(f"WRONG {called}: {name}: taken", flush=True)
 
 
 if __name__ == "__main__":

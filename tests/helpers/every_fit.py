@@ -1,6 +1,6 @@
-"""Tiny fits that use every kernel: each solver on each task, dense and sparse; each rule; every loss; both types.
+"""Small fits that use every kernel: each solver on each task, dense and sparse; all optimizers and losses; both types.
 
-Run as a script, it makes them all and prints, as JSON, how each kernel was come by.
+Run as a script, it makes all of them and prints, as JSON, where each kernel came from.
 """
 
 import gc
@@ -57,7 +57,7 @@ def draw(task, dtype):
 
 
 def make_estimator(solver, task, kind, n_jobs=None):
-    """Activations and depths in turn, so that all of them come along."""
+    """Activations and depths change from case to case, so that all of them occur."""
     turn = CASES.index((solver, task, kind))
     options = {
         "hidden_layer_sizes": [(5,), (11, 3), (), (17,)][turn // 3 % 4],
@@ -71,16 +71,16 @@ def make_estimator(solver, task, kind, n_jobs=None):
 
 
 def fit(solver, task, kind, dtype, prepare=lambda X: X, n_jobs=None):
-    """A fitted estimator, and X as it was fitted on."""
+    """A fitted estimator, and the X that it was fitted on."""
     X, y, weights = draw(task, dtype)
     X = prepare(INPUTS[kind](X))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # after three epochs it has not
+        warnings.simplefilter("ignore", ConvergenceWarning)  # three epochs are too few
         return make_estimator(solver, task, kind, n_jobs).fit(X, y, sample_weight=weights), X
 
 
 def use_every_loss(dtype):
-    """The gradient of a small network with every loss behind every output activation, but for a user's own."""
+    """The gradient of a small network with every loss and its output activations, without the custom loss."""
     for case in [*loss_cases.CASES.values(), (Perceptron(), "step", 3)]:
         if case[0] is not QUARTIC:
             problem = loss_cases.make_problem(case, dtype=dtype)
@@ -88,7 +88,7 @@ def use_every_loss(dtype):
 
 
 def use_every_activation(dtype):
-    """One hidden layer of each, and a batch that goes in parts."""
+    """One hidden layer with each activation, and a batch that is divided into microbatches."""
     hidden = [activation for activation in ACTIVATIONS.values() if activation.is_elementwise]
     network = TrainableModel([2] * (len(hidden) + 1) + [1], [*hidden, "identity"], "squared_error", dtype)
     rows = Dataset(np.ones((2048, 2), dtype), np.ones((2048, 1), dtype))
@@ -96,7 +96,7 @@ def use_every_activation(dtype):
 
 
 def judge_without_gradients(dtype):
-    """The loss of rows that are not trained on, of quantiles in order; and a network's loss by itself."""
+    """The loss of validation rows, with sorted quantiles; and a network's loss without a gradient."""
     X, y, _ = draw("regression", dtype)
     loss = Quantile((0.2, 0.8), crossing=False)
     with warnings.catch_warnings():
@@ -105,15 +105,15 @@ def judge_without_gradients(dtype):
     Network([7, 1], ["identity"], "half_squared_error", dtype).loss(X, y)
 
 
-def train_with_all_hooks(dtype, sparse):
-    """One epoch with everything that hooks into a step."""
+def train_with_all_options(dtype, sparse):
+    """One epoch with all options of a step."""
     problem = make_problem("multi-label", rows=N_ROWS, dtype=dtype, sparse=sparse)
     constants = Regularization(0.1, dropout=0.5, input_dropout=0.2, max_norm=1.0, clip_norm=1.0, clip_value=0.1)
     EpochRunner(problem.network, problem.dataset, LAMB(), np.arange(N_ROWS), 17, 1, constants, DropoutKeys(0)).run(0.1)
 
 
 def origins():
-    """Unit and type → "cache" or "compiler", for all that were asked for; None for a unit that was not."""
+    """ "kernel, type" → "cache" or "compiler" for loaded kernels; kernel → None for those that were not loaded."""
     found = {}
     for kernel in (thing for thing in gc.get_objects() if isinstance(thing, Kernel)):
         if not kernel.compiled:
@@ -127,7 +127,7 @@ if __name__ == "__main__":
     for case in CASES:
         for dtype in (np.float32, np.float64):
             estimator, X = fit(*case, dtype)
-            for rows in (X, X, X[:1]):  # dense rows take the short way from the second time on
+            for rows in (X, X, X[:1]):  # dense rows take the fast path from the second call on
                 estimator.predict(rows)
             if case[2] == "dense":
                 estimator.predict(np.asfortranarray(X))
@@ -139,5 +139,5 @@ if __name__ == "__main__":
         use_every_activation(dtype)
         judge_without_gradients(dtype)
     for dtype, sparse in itertools.product((np.float32, np.float64), (False, True)):
-        train_with_all_hooks(dtype, sparse)
+        train_with_all_options(dtype, sparse)
     print(json.dumps(origins()))

@@ -11,21 +11,21 @@ from fastmlp.engine.small_batches import SmallBatchPredictor
 
 
 def answers(model, X):
-    """Of both methods, where there are both."""
+    """Predictions, and probabilities where there are any."""
     return [model.predict(X), *([model.predict_proba(X)] if hasattr(model, "predict_proba") else [])]
 
 
 def fitted(task, dtype=np.float64, **parameters):
-    """A model that is ready for the short way, and 203 rows."""
+    """A model that is ready for the fast path, and 203 rows."""
     X, y = draw(task, dtype)
     model = make(task, **{"hidden_layer_sizes": (19, 6), **parameters}).fit(X, y)
     answers(model, X)
     return model, X
 
 
-def long_way(model, X):
-    """What both methods answer without the short way."""
-    other = copy.copy(model)  # without what was prepared
+def without_fast_path(model, X):
+    """`answers` without the fast path."""
+    other = copy.copy(model)  # without the prepared predictor
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SmallBatchPredictor, "supports", lambda coefs, intercepts: False)
         return answers(other, X)
@@ -41,7 +41,7 @@ def assert_equal(ours, plain):
 
 
 class Special(np.ndarray):
-    """A subclass, which the short way leaves alone."""
+    """A subclass, which does not take the fast path."""
 
 
 def read_only(X):
@@ -54,7 +54,7 @@ def misaligned(X):
     return np.frombuffer(b"." + X.tobytes(), np.uint8)[1:].view(X.dtype).reshape(X.shape)
 
 
-#: Form → whether it takes the short way.
+#: Name → (the form from a plain array, whether it takes the fast path).
 FORMS = {
     "read-only": (read_only, True),
     "part of a larger array": (lambda X: np.concatenate([X, X, X])[len(X) : 2 * len(X)], True),

@@ -1,4 +1,4 @@
-"""Small fits whose bits are compared: problems whose last batch is a single row, and everything that a fit leaves."""
+"""Small fits whose bits are compared: problems whose last batch is a single row, and all results of a fit."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from fastmlp import MLPClassifier, MLPRegressor
 N_ROWS, BATCH_SIZE = 203, 101
 CONTAINERS = {"dense": np.asarray, "csr": scipy.sparse.csr_array}
 
-#: For modules whose fits are too short to converge. (To silence the warning at each fit would not be safe in threads.)
+#: For modules whose fits are too short to converge. (`catch_warnings` around each fit would not be thread-safe.)
 ignores_max_iter = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
@@ -30,14 +30,14 @@ def draw(task, dtype=np.float64, container="dense", features=20, rows=N_ROWS):
 
 
 def make(task, **parameters):
-    """An estimator for the task that makes four epochs."""
+    """An estimator for the task, with four epochs."""
     kind = MLPRegressor if task in ("regression", "outputs") else MLPClassifier
     options = {"hidden_layer_sizes": (5,), "batch_size": BATCH_SIZE, "max_iter": 4, "random_state": 0}
     return kind(**{**options, **parameters})
 
 
 def results(model, X):
-    """Parameters, losses, scores and answers, as arrays in a dict."""
+    """Parameters, losses, scores and predictions, as arrays in a dict."""
     found = {f"parameters {number}": array for number, array in enumerate([*model.coefs_, *model.intercepts_])}
     found["prediction"] = model.predict(X)
     if hasattr(model, "predict_proba"):
@@ -49,7 +49,7 @@ def results(model, X):
 
 
 def assert_same_bits(ours, plain):
-    """Of two results."""
+    """Assert that two `results` have the same bits."""
     assert ours.keys() == plain.keys()
     for name, array in ours.items():
         assert array.dtype == plain[name].dtype, name

@@ -1,4 +1,4 @@
-"""Arrays in guarded memory: whatever a kernel reads or writes beside them is noticed.
+"""Arrays in guarded memory: a kernel that reads or writes beside them is detected.
 
 ::
 
@@ -20,7 +20,7 @@ GUARD = 1024
 
 
 class Guarded:
-    """`values`, (n,) or (rows, columns), in guarded memory that begins at no cache line.
+    """`values`, (n,) or (rows, columns), in guarded memory that is not aligned to cache lines.
 
     Parameters
     ----------
@@ -67,9 +67,9 @@ def parameters_of(kernel):
 
 
 def call(kernel, dtype, **arguments):
-    """Call a unit through its address, arguments by name: arrays in guarded memory, or numbers.
+    """Call a kernel through its address, with arguments by name: arrays in guarded memory, or numbers.
 
-    As C takes whatever it is given, a unit whose signature has changed must be noticed here.
+    C does not check arguments, so their names are compared with the kernel's signature here.
     """
     names = parameters_of(kernel)
     assert arguments.keys() == set(names), f"{kernel.__name__} takes {names}"
@@ -78,8 +78,8 @@ def call(kernel, dtype, **arguments):
 
 
 def assert_lines_are_zero(buffer):
-    """Nobody has written beside a buffer of `fastmlp.engine.buffers.aligned`."""
-    if not buffer.size:  # of which NumPy does not keep the place
+    """Nothing was written beside a buffer of `fastmlp.engine.buffers.aligned`."""
+    if not buffer.size:  # NumPy does not keep its address
         return
     memory = buffer.base
     start = buffer.ctypes.data - memory.ctypes.data

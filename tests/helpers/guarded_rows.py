@@ -1,4 +1,4 @@
-"""A problem's rows in guarded memory, and what must hold after a pass over them."""
+"""A problem's rows in guarded memory, and checks after a pass over them."""
 
 import numpy as np
 import scipy.sparse
@@ -9,7 +9,7 @@ from fastmlp.engine.dataset import Dataset
 
 
 class GuardedRows:
-    """The problem's rows, every array of them in guarded memory; X with a gap from row to row."""
+    """The problem's rows, with every array in guarded memory, and gaps between the rows of X."""
 
     def __init__(self, problem):
         dtype = problem.network.dtype

@@ -1,7 +1,7 @@
 """Internal numbers that tests change, one function each: small problems then take the paths of large ones.
 
 Each function takes pytest's `monkeypatch`, which restores the number at the end of the test. No other test module
-names where a number stands. `set_blocking` changes any of `fastmlp.engine.blocking`; the functions below it change
+names the place of a number. `set_blocking` changes any of `fastmlp.engine.blocking`; the functions below it change
 those that several modules need.
 """
 
@@ -17,12 +17,12 @@ def _set(monkeypatch, module, **numbers):
 
 # Threads
 
-#: What `let_threads_pay` does, at the beginning of a script that runs in a process of its own.
+#: The same as `let_threads_pay`, for the beginning of a script that runs in a separate process.
 LET_THREADS_PAY = "from fastmlp.engine import threads\nthreads.OPERATIONS_WORTH_A_THREAD = 1\n"
 
 
 def let_threads_pay(monkeypatch, operations=1):
-    """Use as many threads as are given, whatever the work: each is worth its start from so many operations on."""
+    """Use as many threads as are given, for any work of at least so many operations per thread."""
     _set(monkeypatch, threads, OPERATIONS_WORTH_A_THREAD=operations)
 
 
@@ -32,11 +32,11 @@ def set_max_threads(monkeypatch, number):
 
 
 def set_slice(monkeypatch, seconds=0.0):
-    """Set the seconds of compiled work between two looks at Ctrl-C; 0 is one step (or block, or chunk) at a time."""
+    """Set the seconds of compiled work between two checks for Ctrl-C; 0 is one step (or block, or chunk) at a time."""
     _set(monkeypatch, slicing, SLICE=seconds)
 
 
-# How work is cut to the caches
+# Blocks for the caches
 
 
 def set_blocking(monkeypatch, **numbers):
@@ -45,7 +45,7 @@ def set_blocking(monkeypatch, **numbers):
 
 
 def set_panel_bytes(monkeypatch, bytes_of_weights=1 << 16):
-    """Let layers count as large whose weights have more bytes."""
+    """Set the bytes of weights above which layers count as large."""
     set_blocking(monkeypatch, PANEL_BYTES=bytes_of_weights)
 
 
@@ -65,7 +65,7 @@ def set_product_bytes(monkeypatch, bytes_of_products):
 
 
 def set_short_operations(monkeypatch, operations):
-    """Set how many operations a prediction makes without a look at Ctrl-C."""
+    """Set how many operations a prediction makes between two checks for Ctrl-C."""
     _set(monkeypatch, small_batch_engine, SHORT_OPERATIONS=operations)
 
 
@@ -75,6 +75,16 @@ def set_short_operations(monkeypatch, operations):
 def set_chunk_rows(monkeypatch, rows):
     """Set the rows of a chunk of a full-batch gradient, where the network is small."""
     _set(monkeypatch, full_batch_loss, CHUNK_ROWS=rows)
+
+
+def set_all_chunk_rows(monkeypatch, rows):
+    """Set the rows of a chunk of a full-batch gradient, for networks of any size."""
+    _set(monkeypatch, full_batch_loss, CHUNK_ROWS=rows, MOST_CHUNK_ROWS=rows)
+
+
+def set_full_batch_threads(monkeypatch, threads):
+    """Set the number of threads of full-batch gradients."""
+    _set(monkeypatch, full_batch_loss, useful_threads=lambda *arguments: threads)
 
 
 def set_pass_size(monkeypatch, size):

@@ -1,4 +1,4 @@
-"""Fresh processes, each with a cache directory of its own, for tests of what Numba keeps from one to the next."""
+"""New processes, each with a cache directory of its own, for tests of what one process caches for the next."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ CONFIGURATION = TESTS.parent / "pyproject.toml"
 
 
 def environment(cache, **variables):
-    """This process's environment without what steers Numba, but with `cache` and `variables`."""
+    """This process's environment without Numba's and pytest's variables, but with `cache` and `variables`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("NUMBA_", "PYTEST_"))}
     paths = [path for path in (variables.pop("PYTHONPATH", None), str(TESTS), kept.get("PYTHONPATH")) if path]
     chosen = {} if cache is None else {"NUMBA_CACHE_DIR": os.path.abspath(cache)}
@@ -22,14 +22,14 @@ def environment(cache, **variables):
 
 
 def start_python(*arguments, cache, **variables):
-    """A process with its output as text, not waited for; not in the project's root, whose package would come first."""
+    """A started process, with its output as text; not in the project's root, whose package would come first."""
     command = [sys.executable, "-W", "error", *map(str, arguments)]
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, env=environment(cache, **variables), cwd=TESTS, **streams)
 
 
 def finish(process):
-    """What it printed; it has gone well and has said nothing to stderr."""
+    """What it printed; it must have succeeded, with nothing on stderr."""
     output, errors = process.communicate()
     assert process.returncode == 0, errors
     assert not errors
@@ -57,10 +57,10 @@ def copy_package(folder):
 
 
 def copy_cache(folder, without=()):
-    """In `folder`, what the tests have compiled so far, but entries whose names begin with one of `without`.
+    """Copy what the tests have compiled so far to `folder`, but entries whose names begin with one of `without`.
 
-    For children that are about something else than compiling: most takes seconds to compile again. What they need is
-    there for sure if this process has used it before.
+    For child processes in which compiling would take seconds and is not the subject of the test. Their kernels are in
+    the cache if this process has used them before.
     """
     for source in map(Path, code_cache.cache_folders()):
         target = Path(folder) / source.name

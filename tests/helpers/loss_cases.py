@@ -1,4 +1,4 @@
-"""Every loss with the output activations that it makes sense behind: `CASES`, and what their tests need."""
+"""Every loss with its possible output activations: `CASES`, and helpers of their tests."""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from fastmlp.network import Network
 
 
 def half_tanh(z):
-    """An activation of which fastmlp knows nothing, with values in (0, 1)."""
+    """A custom activation with values in (0, 1)."""
     return 0.5 + 0.5 * math.tanh(z)
 
 
@@ -35,12 +35,12 @@ CASES = {f"{loss}, {output}, {n}": (loss, output, n) for loss, output, n in _cas
 
 
 def activation(name):
-    """Ours by name, or one of the tests' own."""
+    """A custom activation of `OWN`, or the name of a built-in one."""
     return OWN.get(name, name)
 
 
 def draw_targets(rng, loss, output, n, n_outputs):
-    """Targets (n, n_targets) that the loss allows and that no corner lies at."""
+    """Targets (n, n_targets) that the loss allows, not at its kinks."""
     width = loss.n_targets(output, n_outputs)
     if loss.kinds == ("classifier",):
         return rng.randint(2 if width == n_outputs else n_outputs, size=(n, width)).astype(float)

@@ -1,4 +1,4 @@
-"""Networks with one activation of each kind, and the same computed by the scalar differentiator."""
+"""Networks with several activations, for comparison with the scalar differentiator."""
 
 import copy
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from fastmlp import Network
 
-#: Loss → output activation, number of outputs; every other loss of values goes behind anything.
+#: Loss → (output activation, number of outputs); other losses of values accept any output activation.
 CASES = {
     "half squared error behind logistic": ("half_squared_error", "logistic", 2),
     "half squared error behind identity": ("half_squared_error", "identity", 1),
@@ -21,7 +21,7 @@ CASES = {
 
 
 class Problem:
-    """A network with a different activation in each layer, seven rows, weights; X half zeros."""
+    """A network with a different activation in each layer, seven rows, and weights; about half of X is zero."""
 
     def __init__(self, case, hidden=("tanh", "logistic", "relu"), dtype="float64", seed=0):
         loss, output, n_outputs = CASES[case]

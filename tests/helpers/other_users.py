@@ -1,11 +1,11 @@
-"""Another user: a child process that gives root's rights up and then calls a function of the tests."""
+"""Another user: a child process that gives up root's rights and then calls a function of the tests."""
 
 import os
 import pickle
 
 import pytest
 
-#: Nobody, by number, and somebody else. They need not be in any list of users.
+#: The ids of "nobody" and of another user. They need not be in the user database.
 NOBODY, SOMEBODY = 65534, 54321
 
 needs_root = pytest.mark.skipif(
@@ -14,7 +14,7 @@ needs_root = pytest.mark.skipif(
 
 
 def run_as(user, function, *arguments):
-    """What the function returns to that user. (It may import nothing: the interpreter's files may be root's alone.)"""
+    """What the function returns for that user. (It must not import: the user may be unable to read modules.)"""
     reader, writer = os.pipe()
     child = os.fork()
     if not child:

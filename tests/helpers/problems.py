@@ -1,4 +1,4 @@
-"""Small seeded problems: a network with random parameters, rows, targets that its loss allows, weights."""
+"""Small seeded problems: a network with random parameters, rows, targets that its loss allows, and weights."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ TASKS = {
 
 @dataclass
 class Problem:
-    """A network and what it is trained on; everything already rounded to the network's type."""
+    """A network and its training data, rounded to the network's type."""
 
     network: TrainableModel
     X: np.ndarray
@@ -69,7 +69,7 @@ def make_problem(
     sparse=False,
     seed=0,
 ):
-    """A problem of the kind that `TASKS` names; parameters of the size that a fit begins with, inputs half zeros."""
+    """A problem of `TASKS`, with parameters of the size of initial ones, and inputs of which half are zero."""
     rng = np.random.RandomState(seed)
     loss, n_outputs = TASKS[task]
     network = TrainableModel([features, *hidden, n_outputs], [activation] * len(hidden) + [loss[1]], loss[0], dtype)
@@ -78,18 +78,26 @@ def make_problem(
         intercept[...] = rng.standard_normal(intercept.shape) * 0.3
     X = (rng.standard_normal((rows, features)) * rng.randint(2, size=(rows, features))).astype(dtype)
     y = draw_targets(rng, loss, rows, n_outputs).astype(dtype)
-    weights = rng.uniform(0.5, 2.0, rows) * (rng.uniform(size=rows) < 0.8)  # some rows count nothing
+    weights = rng.uniform(0.5, 2.0, rows) * (rng.uniform(size=rows) < 0.8)  # some rows have weight zero
     weights[0] = 1.0
     return Problem(network, X, y, weights.astype(dtype) if weighted else None, loss, activation, sparse)
 
 
+def batches_with_weight(batch, order, batch_size):
+    """(X, y, weights) of each batch whose weights are not all zero: other batches make no step."""
+    for start in range(0, len(order), batch_size):
+        X, y, weights = (array[order[start : start + batch_size]] for array in batch)
+        if weights.sum():
+            yield X, y, weights
+
+
 def lanes(dtype):
-    """Elements in one vector of this host."""
+    """Elements in one vector register of this host."""
     return host.VECTOR_BITS // (8 * np.dtype(dtype).itemsize)
 
 
 def assert_weight_copies_are_current(workspace):
-    """Transposed weights, and panels, have followed every update."""
+    """Transposed weights and panels hold the current weights."""
     width = lanes(workspace.dtype)
     for number, coef in enumerate(workspace.network.coefs):
         pairs = []
@@ -101,5 +109,5 @@ def assert_weight_copies_are_current(workspace):
         elif weight_copy is not None:
             pairs.append((weight_copy[:, : len(coef)].copy(), coef.T.ravel()))
         for got, expected in pairs:
-            there = ~np.isnan(expected)  # not what stands in no column
+            there = ~np.isnan(expected)  # not the padding
             assert np.array_equal(got.ravel()[: expected.size][there], expected[there]), number

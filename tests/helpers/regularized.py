@@ -1,13 +1,14 @@
-"""Epochs with everything that hooks into a step, in compiled code and by references, for several test modules."""
+"""Epochs with all options of a step, in compiled code and by references."""
 
 from functools import partial
 
 import numpy as np
 from helpers.guarded import assert_lines_are_zero
 from helpers.guarded_rows import GuardedRows, assert_nothing_written_beside, take_step
-from helpers.problems import assert_weight_copies_are_current
+from helpers.problems import assert_weight_copies_are_current, batches_with_weight
 from oracles import reference_regularization as plain
-from oracles.reference_optimizers import CASES, FALLING, RATE, threshold
+from oracles.optimizer_case import FALLING, RATE
+from oracles.reference_optimizers import CASES, threshold
 
 from fastmlp.optimizers import LAMB, SGD
 from fastmlp.training.dropout_keys import DropoutKeys
@@ -16,7 +17,7 @@ from fastmlp.training.epoch import EpochRunner
 SEED = 12345678901234567890
 L2 = 0.05
 
-#: One of each, and all at once.
+#: Each option alone, and all together.
 EACH = {
     "l1": {"l1": 0.2},
     "clip_value": {"clip_value": 0.01},
@@ -27,7 +28,7 @@ EACH = {
     "all": {"l1": 0.2, "clip_value": 0.02, "clip_norm": 0.05, "max_norm": 0.6, "dropout": 0.4, "input_dropout": 0.3},
 }
 OPTIMIZERS = {"momentum": SGD(RATE, momentum=0.9), "lamb": LAMB(RATE, 0.8, 0.95, 1e-3, 0.1)}
-#: Every update rule, some with a rate that falls.
+#: Every update rule, some with a falling learning rate.
 RULES = {
     **{name: case.in_training for name, case in CASES.items()},
     **OPTIMIZERS,
@@ -37,7 +38,7 @@ RULES = {
 
 
 def make_epoch(problem, constants, optimizer="momentum", batch_size=None, threads=1, rows=None, masks=None):
-    """Over all rows of the problem, in a fixed order of no order."""
+    """An epoch over all rows of the problem, in a fixed random order."""
     order = shuffled(problem)
     rows, masks = rows or problem.dataset, masks or DropoutKeys(SEED)
     optimizer = RULES.get(optimizer, optimizer)
@@ -53,7 +54,7 @@ def strides_of(epoch):
 
 
 def masks_of_step(constants, layer_sizes, strides, step, rows):
-    """Plain masks of what comes into each layer, (rows, columns), or None."""
+    """The reference's masks of each layer's inputs, (rows, columns), or None."""
     rates = constants.input_rates(len(layer_sizes) - 2)
     return [
         plain.mask(plain.mask_key(SEED, step, layer), rate, rows, columns, stride) if rate else None
@@ -62,8 +63,8 @@ def masks_of_step(constants, layer_sizes, strides, step, rows):
 
 
 def train_plainly(problem, constants, optimizer, batch_size, strides, epochs=1):
-    """Losses of the epochs, and the parameters after them, by references alone."""
-    coefs, intercepts, (X, y, weights) = problem.in_float64()
+    """(losses of the epochs, coefs, intercepts) by references only."""
+    coefs, intercepts, data = problem.in_float64()
     moments = [[0.0, 0.0, 0.0] for _ in range(2 * len(coefs))]
     rule, etas, lambdas = RULES.get(optimizer, optimizer), [], []
 
@@ -74,12 +75,9 @@ def train_plainly(problem, constants, optimizer, batch_size, strides, epochs=1):
     order, layer_sizes, losses, t = shuffled(problem), problem.network.layout.layer_sizes, [], 0
     for _ in range(epochs):
         sum_of_losses, rows_counted = 0.0, 0
-        for start in range(0, len(order), batch_size):
-            which = order[start : start + batch_size]
-            batch = X[which], y[which], weights[which]
-            if not batch[2].sum():
-                continue
-            masks = masks_of_step(constants, layer_sizes, strides, t, len(which))
+        for batch in batches_with_weight(data, order, batch_size):
+            n_rows = len(batch[0])
+            masks = masks_of_step(constants, layer_sizes, strides, t, n_rows)
             etas.append(float(rule.schedule(t)))
             t += 1
             update = partial(take_step, rule, t, etas[-1])
@@ -87,14 +85,14 @@ def train_plainly(problem, constants, optimizer, batch_size, strides, epochs=1):
                 coefs, intercepts, moments, update, shrink, batch, L2, constants, masks, problem.activation,
                 problem.loss, np.finfo(problem.network.dtype).eps,
             )  # fmt: skip
-            sum_of_losses += loss * len(which)
-            rows_counted += len(which)
+            sum_of_losses += loss * n_rows
+            rows_counted += n_rows
         losses.append(sum_of_losses / max(rows_counted, 1))
     return losses, coefs, intercepts
 
 
 def check_training(problem, constants, optimizer="momentum", batch_size=16, threads=1):
-    """Two epochs in compiled code against two of references; everything that is read lies in guarded memory."""
+    """Compare two epochs in compiled code with references; inputs and targets are in guarded memory."""
     batch_size = min(batch_size, len(problem.X))
     guarded = GuardedRows(problem)
     before = problem.in_float64()

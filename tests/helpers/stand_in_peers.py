@@ -12,7 +12,7 @@ CASE = Case("small", 40, 3, 2, (4,), 16, epochs=2, loss_band=(0.1, 2.0), peers=(
 
 
 class StandIn:
-    """A peer that trains nothing: its network is zero but for `output_bias`, its loss log 2 without one."""
+    """A peer that trains nothing: its network is zero except for `output_bias`; without one its loss is log 2."""
 
     def __init__(self, name, output_bias=0.0, epochs_short=0, reason=None, error=None):
         self.name, self.output_bias, self.epochs_short = name, output_bias, epochs_short

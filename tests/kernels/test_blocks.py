@@ -1,4 +1,4 @@
-"""Prediction in blocks of depth: the same bits for any blocks, rows and threads; no access outside of the arrays."""
+"""Prediction in blocks of depth: the same bits for any blocks, rows and threads; no access outside the arrays."""
 
 import ctypes
 import itertools
@@ -8,6 +8,7 @@ import pytest
 from helpers import knobs
 from helpers.guarded import Guarded, assert_lines_are_zero
 from helpers.problems import lanes, make_problem
+from helpers.small_batches import small_batch_predictor
 from oracles import reference
 
 from fastmlp.engine import blocking as sizes
@@ -17,7 +18,7 @@ from fastmlp.engine.layout import Layout
 from fastmlp.engine.model import ModelView
 from fastmlp.engine.prediction import predict
 from fastmlp.engine.prediction_workspace import PredictionWorkspace
-from fastmlp.engine.small_batches import SmallBatchPredictor, arrays_are_as_expected
+from fastmlp.engine.small_batches import arrays_are_as_expected
 from fastmlp.kernels.linalg.packing import copy_panels
 from fastmlp.kernels.loop.predict import predict_rows
 
@@ -54,7 +55,7 @@ def large_problem(dtype, activation="relu", task="softmax log loss", hidden=(131
 @pytest.mark.parametrize("blocks", SMALL)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_results_have_the_same_bits_for_any_blocks(dtype, blocks, activation, cut):
-    """And for any other rows, memory order and row numbers; the reference agrees to rounding."""
+    """They are also the same for any rows, memory order and row numbers; the reference agrees to rounding."""
     problem = large_problem(dtype, activation)
     network, X = problem.network, problem.X
     cut(WHOLE)
@@ -84,8 +85,8 @@ def test_narrow_layers_have_the_same_bits_for_any_blocks(dtype, task, hidden, bl
         assert np.array_equal(predict(problem.network, Dataset(problem.X[:rows])), whole[:rows])
 
 
-#: (features, hidden widths, activation): one output as a dot product, rectified, and narrow layers; depths that end
-#: within, with and behind a vector and the columns that go together; a layer too wide for sums of its own.
+#: (features, hidden widths, activation): one output as a dot product, narrow layers, and one that is too wide to count
+#: as narrow; depths below, at and above multiples of vectors and of the columns that are processed together.
 NARROW = [
     *((features, (), "relu") for features in (1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 31, 63, 64, 65, 131)),
     *((features, (1,), "relu") for features in (1, 7, 8, 9, 23)),
@@ -127,7 +128,7 @@ def test_several_blocks_of_rows_match_one(dtype, hidden, cut):
 @pytest.mark.parametrize("features", [1, 3, 8, 19])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_zeros_keep_their_sign(dtype, features):
-    """Products that underflow to −0, which a masked lane turns into +0: the same in both orders."""
+    """Products that underflow to −0, which masked lanes turn into +0, have the same sign in both memory orders."""
     problem = narrow_problem(features, (), "relu", dtype, task="squared error, 1 output")
     tiny = dtype(np.sqrt(np.finfo(dtype).tiny) / 2**20)
     problem.network.coefs[0][...], problem.network.intercepts[0][...] = tiny, -0.0
@@ -142,7 +143,7 @@ def test_zeros_keep_their_sign(dtype, features):
 @pytest.mark.parametrize("order", ["C", "F", "columns apart", "rows apart"])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_inputs_that_are_not_finite_are_counted(dtype, order, hidden):
-    """In every layout, and only those: sums that overflow, and weights, are not counted."""
+    """In every layout; overflowing sums and weights that are not finite are not counted."""
     problem = narrow_problem(9, hidden, "relu", dtype)
     layout = {
         "C": np.ascontiguousarray, "F": np.asfortranarray,
@@ -168,7 +169,7 @@ def test_inputs_that_are_not_finite_are_counted(dtype, order, hidden):
 @pytest.mark.parametrize("features", [1, 5, 19])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_columns_are_read_within_bounds(dtype, features, hidden):
-    """Nothing outside of a column or of the buffers is read or written."""
+    """Nothing outside the columns or the buffers is read or written."""
     problem = narrow_problem(features, hidden, "tanh", dtype, rows=41)
     network = problem.network
     whole = predict(network, problem.dataset)
@@ -236,7 +237,7 @@ def test_no_access_outside_of_inputs_weights_and_buffers(dtype, order, blocks, c
         assert_lines_are_zero(buffer)
 
 
-@pytest.mark.skipif(not arrays_are_as_expected(), reason="this interpreter has no short way")
+@pytest.mark.skipif(not arrays_are_as_expected(), reason="this interpreter has no fast path")
 @pytest.mark.parametrize("blocks", SMALL)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_small_batches_match_large_ones(dtype, blocks, cut):
@@ -245,32 +246,27 @@ def test_small_batches_match_large_ones(dtype, blocks, cut):
     network, X = problem.network, problem.X
     whole = predict(network, problem.dataset)
     cut(SMALL[blocks])
-    coefs, intercepts = network.coefs, network.intercepts
-    few_rows = SmallBatchPredictor(
-        coefs, intercepts,
-        lambda dtype: ModelView(coefs, intercepts, network.activations, "log_loss", dtype),
-        lambda dtype: dtype, both_classes=False, feature_names=None, depends_on=(), n_threads=1,
-    )  # fmt: skip
+    predictor = small_batch_predictor(network)
     for rows in (1, 2, 8, 9, 41):
-        assert np.array_equal(few_rows(X[:rows]), whole[:rows])
+        assert np.array_equal(predictor(X[:rows]), whole[:rows])
     for column, bad in itertools.product((0, 3, 22), (np.nan, np.inf)):
         damaged = X[:5].copy()
         damaged[2, column] = bad
-        assert few_rows(damaged) is None
-    assert np.array_equal(few_rows(X[:9]), whole[:9])
+        assert predictor(damaged) is None
+    assert np.array_equal(predictor(X[:9]), whole[:9])
 
 
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize(
-    "kernels", [[20_000, 4096, 4096, 10], [20_000, 100, 10], [20_000, 1], [4, 4096, 4096, 1]], ids=str
+    "layer_sizes", [[20_000, 4096, 4096, 10], [20_000, 100, 10], [20_000, 1], [4, 4096, 4096, 1]], ids=str
 )
-def test_memory_is_bounded(kernels, dtype):
+def test_memory_is_bounded(layer_sizes, dtype):
     """For any number of rows: the outputs of a block in two layers, f′, and one block of depth of the inputs."""
-    dtype, layout = np.dtype(dtype), Layout(kernels)
+    dtype, layout = np.dtype(dtype), Layout(layer_sizes)
     for rows in (1, 63, 300, 513, 100_000):
         together = prediction_rows(layout, dtype, rows)
         assert 0 < together <= min(rows, sizes.MOST_ROWS)
-        outputs = 3 * together * max(kernels[1:]) * dtype.itemsize
+        outputs = 3 * together * max(layer_sizes[1:]) * dtype.itemsize
         assert outputs <= sizes.PREDICTION_BYTES or together <= sizes.LEAST_LARGE_ROWS
 
 

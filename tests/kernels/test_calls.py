@@ -1,4 +1,4 @@
-"""Calls through addresses are typed: what does not fit the called kernel's signature is refused when it is compiled."""
+"""Calls through addresses are typed: wrong arguments are refused when the caller is compiled."""
 
 import ast
 import inspect
@@ -51,15 +51,15 @@ FIELDS = {
     "predict_rows": {"predict_rows"},
     "phase": {"run_global_phases", "store_magnitudes"},
 }
-#: Addresses that stand elsewhere than in a field of their own, as the calls spell them.
+#: Addresses that are not in a field of their own, as the calls spell them.
 ELSEWHERE = {"update_rule": {"rule"}, "phase": {"integers_at(task.phases)[number]"}}
 
-#: Kernels that Python calls, and no kernel does: their signatures stand beside them.
+#: Kernels that only Python calls: their signatures are next to them.
 ENTRY_POINTS = {"train_steps", "add_gradients", "add_losses", "store_losses", "predict_few", "shuffle"}
 
 
 def calling(caller, declared, given):
-    """A kernel of the arguments `declared` that calls an address with the expressions `given`."""
+    """A kernel with the arguments `declared` that calls an address with the expressions `given`."""
     names = [f"a{i}" for i in range(len(declared))]
     source = f"def calls_another(address, {', '.join(names)}):\n    call(address, {', '.join(given)})\n"
     namespace = {"call": caller, "__name__": __name__}
@@ -96,7 +96,7 @@ def test_wrong_number_of_arguments_is_refused(name):
         compile_call(CALLERS[name], signature, [*names, "0"])
 
 
-#: For each kind of argument two that it is not.
+#: For each kind of argument, two wrong ones.
 OTHERS = {
     SIZE: [POINTER, INTEGERS],
     POINTER: [SIZE, INDICES],
@@ -151,7 +151,7 @@ def name_of(function):
 
 
 def test_no_call_is_untyped():
-    """An address is made a function in `caller_of` alone, and in the call of NumPy's bit generators."""
+    """Addresses become functions only in `caller_of` and in the call of NumPy's bit generators."""
     found = {
         source
         for source, tree in KERNEL_TREES.items()

@@ -1,12 +1,12 @@
-"""exp, log, tanh, logistic, expm1 and log1p against extended precision: every region, both types, both loops."""
+"""exp, log, tanh, logistic, expm1 and log1p against extended precision, in both types and both kinds of loops."""
 
-import functools
 import platform
 import re
 
 import numba
 import numpy as np
 import pytest
+from helpers.extended_precision import DTYPES, ELEMENT, SLACK, apply, assert_special_values, assert_within, loop, ulps
 from llvmlite import ir
 from numba import types
 from numba.core.errors import TypingError
@@ -18,30 +18,8 @@ from fastmlp.kernels.math import elementary
 from fastmlp.kernels.math.lanes import Lane, prefer_wide_vectors
 
 NAMES = ["exp", "log", "tanh", "logistic", "expm1", "log1p"]
-DTYPES = [np.float32, np.float64]
-ELEMENT = {np.float32: numba.float32, np.float64: numba.float64}
-# What is documented, rounded up. Where long double is double, the reference itself is off by up to one.
+#: The documented bounds in ulp, rounded up.
 WORST = dict.fromkeys(NAMES, 2.0) | {"expm1": 2.2}
-SLACK = 0 if np.finfo(np.longdouble).nmant > 52 else 1
-
-
-@functools.cache
-def loop(name, dtype, flags=frozenset(ELEMENTWISE), module=elementary):
-    """out[i] = function(inp[i])."""
-    function = getattr(module, name)
-
-    def apply(out, inp):
-        for i in range(inp.size):
-            out[i] = function(inp[i])
-
-    array = ELEMENT[dtype][::1]
-    return numba.njit(types.void(array, array), fastmath=set(flags), error_model="numpy")(apply)
-
-
-def apply(name, inp, flags=frozenset(ELEMENTWISE), module=elementary):
-    out = np.empty_like(inp)
-    loop(name, inp.dtype.type, flags, module)(out, inp)
-    return out
 
 
 def reference(name, x):
@@ -52,15 +30,8 @@ def reference(name, x):
     return getattr(np, name)(x)
 
 
-def ulps(got, true):
-    """|got − true| in units of the last place that `true` has in the type of `got`."""
-    info = np.finfo(got.dtype)
-    exponent = np.frexp(np.maximum(abs(true), info.smallest_normal))[1]
-    return abs(got - true) / np.ldexp(np.longdouble(1), exponent - info.nmant - 1)
-
-
 def arguments(name, dtype, n, rng):
-    """Arguments with finite, varying results: evenly spaced, near 0, near 1, by order of magnitude, and bit by bit."""
+    """Arguments with finite, varying results: uniform, near 0, near 1, of all orders of magnitude, and random bits."""
     lowest, highest = (-103.9, 88.7) if dtype is np.float32 else (-745.1, 709.7)
     low, high = {
         "exp": (lowest, highest),
@@ -94,9 +65,7 @@ def test_error_is_within_the_documented_bound(name, dtype, flags):
     """Also inside loops that may regroup sums: the flags of the caller do not apply to the formulas' instructions."""
     x = arguments(name, dtype, 50_000, np.random.RandomState(0))
     got = apply(name, x, frozenset(flags))
-    error = ulps(got, reference(name, x))
-    worst = np.argmax(error)
-    assert error[worst] <= WORST[name] + SLACK, f"{name}({x[worst]!r}) = {got[worst]!r}: {error[worst]:.3f} ulp"
+    assert_within(WORST[name], name, x, got, reference(name, x))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -130,10 +99,7 @@ def test_special_values(dtype, flags):
         + [(sign * v, sign * v) for v in subnormal for sign in (1, -1)],
     }
     for name, pairs in expected.items():
-        x, y = np.array(pairs, dtype=dtype).T.copy()
-        got = apply(name, x, frozenset(flags))
-        np.testing.assert_array_equal(got, y, err_msg=name)
-        np.testing.assert_array_equal(np.signbit(got[got == 0]), np.signbit(y[y == 0]), err_msg=name)
+        assert_special_values(lambda x, name=name: apply(name, x, frozenset(flags)), pairs, dtype, name)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

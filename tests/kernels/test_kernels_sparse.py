@@ -28,7 +28,7 @@ class Case:
         arrays = {"indptr": self.X.indptr, "indices": self.X.indices, "values": self.X.data, "order": self.order}
         kinds = {"indptr": np.int64, "indices": np.int32, "values": dtype, "order": np.int64}
         self.inputs = {name: Guarded(array, kinds[name]) for name, array in arrays.items()}
-        #: Any run of features, as (first, count): those of a thread, and the tiles that the update takes in turn.
+        #: Ranges of features, as (first, count): those of threads and of tiles.
         self.runs = [(0, n_features), (0, 1), (n_features - 1, 1), (n_features // 3, n_features // 2), (n_features, 0)]
 
     def assert_inputs_untouched(self):
@@ -36,7 +36,7 @@ class Case:
             guarded.assert_untouched()
 
     def sorted(self, first, count):
-        """starts, entry_rows and entry_values of features first … first + count from the unit, all guarded."""
+        """starts, entry_rows and entry_values of features first … first + count from the kernel, all guarded."""
         nothing = np.zeros(np.isin(self.X[self.order].indices, np.arange(first, first + count)).sum())
         outputs = {
             "starts": Guarded(np.zeros(count + 1), np.int64),

@@ -17,7 +17,7 @@ HAS_AVX2 = IS_X86 and get_host_cpu_features().get("avx2", False)
 @pytest.mark.parametrize(("bits", "dtype"), [(128, "float32"), (256, "float64")])
 def test_kernels_for_narrower_vectors(tmp_path, bits, dtype):
     if not (IS_X86 if bits == 128 else HAS_AVX2):
-        pytest.skip("this processor cannot run that one's code")
+        pytest.skip("this processor cannot run code for that one")
     script = (
         "from fastmlp.compiler.cpu import VECTOR_BITS; from fastmlp.kernels.linalg.register_tiles import TILE_ROWS; "
         "print(VECTOR_BITS, TILE_ROWS)"

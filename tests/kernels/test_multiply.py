@@ -61,7 +61,7 @@ class Operands:
         return Guarded(b, self.dtype, stride=columns + self.gap), Guarded(bias, self.dtype)
 
     def multiply(self, mode, rows, columns):
-        """The kernel's answer, once it is sure that it wrote nothing else."""
+        """The kernel's result, after a check that it wrote nothing else."""
         if rows not in self.guarded_a:
             self.guarded_a[rows] = self.guard_a(rows)
         if columns not in self.guarded_b:
@@ -80,7 +80,7 @@ class Operands:
             guarded.assert_untouched()
 
     def expected(self, mode):
-        """The reference's answer, and how far a chain of `depth` roundings may be from it."""
+        """The reference's result, and the tolerance for a chain of `depth` roundings."""
         out, a, b, bias, rectified = (array.astype(np.float64) for array in self.values)
         terms = abs(a) @ abs(b) + abs(bias)
         scale = abs(out) * terms if mode == "MULTIPLY" else abs(out) + terms
@@ -118,7 +118,7 @@ def test_every_width_and_height_matches_the_reference(dtype, mode, transposed, p
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_large_shapes(dtype, mode, panels, rows, columns, depth):
-    """With a transposed or not, in turn: with either in every mode, with and without panels."""
+    """`a` is transposed in every other case, so that both occur in every mode, with and without panels."""
     transposed = (MODES.index(mode) + depth + panels) % 2 == 0
     operands = Operands(columns, dtype, rows, columns, depth, transposed, panels)
     assert_close(operands.multiply(mode, rows, columns), *operands.expected(mode))

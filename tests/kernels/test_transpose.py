@@ -11,7 +11,7 @@ from fastmlp.kernels.loop.microbatches import add_microbatches
 from fastmlp.kernels.lowlevel.records import TASK
 
 TYPES = [np.float32, np.float64]
-#: Rows and columns to each side of a block's: 8 rows, and one vector of 2 to 16 columns.
+#: Numbers of rows and columns around those of a block: 8 rows, and one vector of 2 to 16 columns.
 SIZES = [1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 24, 31, 33]
 
 

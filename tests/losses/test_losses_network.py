@@ -1,13 +1,15 @@
-"""Whole networks with every loss behind every output activation that it makes sense behind.
+"""Whole networks with every loss and its possible output activations.
 
-Gradients answer to `fastmlp.scalar.Value`, which shares no code with the kernels, to central differences of the
-compiled loss, and to PyTorch where it has the same loss. The bits depend on no number of threads and no kind of input.
+Gradients are compared with `fastmlp.scalar.Value`, which shares no code with the kernels, with central differences of
+the compiled loss, and with PyTorch where it has the same loss. The bits do not depend on the number of threads or the
+kind of input.
 """
 
 import numpy as np
 import pytest
 import scipy.sparse
 from helpers import knobs
+from helpers.central_differences import central_differences
 from helpers.loss_cases import CASES, OWN, activation, make_problem
 from helpers.seeds import choose, seed_of
 from oracles.reference_losses import QUARTIC
@@ -45,7 +47,7 @@ def full_batch(problem, l2=L2):
 
 
 def make_step(problem, rows=None, n_threads=1, batch_size=None, rate=1.0):
-    """An epoch of plain gradient descent: (loss, by how much the parameters changed)."""
+    """An epoch of plain gradient descent: (loss, change of the parameters)."""
     rows = problem.dataset if rows is None else rows
     before = problem.network.params.copy()
     order = np.arange(rows.n_rows, dtype=np.int64)
@@ -58,7 +60,7 @@ def make_step(problem, rows=None, n_threads=1, batch_size=None, rate=1.0):
 
 @pytest.mark.parametrize("case", CASES)
 def test_against_scalars(case):
-    """All rows at once, weighted, and one step of training, not weighted; hidden activations in turn."""
+    """The full-batch gradient with weights, and a training step without; hidden activations vary."""
     problem = make_problem(CASES[case], hidden_activation=choose(case, HIDDEN), seed=seed_of(case, 7))
     expected, exact = differentiate(problem, L2)
     loss, gradient = full_batch(problem)
@@ -83,21 +85,17 @@ def test_in_float32(case):
 
 @pytest.mark.parametrize("case", CASES)
 def test_against_central_differences(case):
-    """Of the compiled loss itself; that of k squared outputs is reported as a k-th of what is descended."""
+    """Differences of the compiled loss; k squared errors are reported divided by k, and their sum is minimized."""
     problem = make_problem(CASES[case], seed=3)
     k = CASES[case][2] if problem.loss.name == "squared_error" else 1
     loss_and_gradient = FullBatch(problem.network, problem.dataset, L2 / k)
     params = problem.network.params.copy()
     gradient = full_batch(problem)[1]
-    step = 1e-5
-    for number in range(params.size):
-        shift = np.zeros_like(params)
-        shift[number] = step
-        slope = (loss_and_gradient(params + shift)[0] - loss_and_gradient(params - shift)[0]) / (2 * step)
-        assert gradient[number] == pytest.approx(k * slope, rel=1e-6, abs=1e-8)
+    expected = k * central_differences(lambda shifted: loss_and_gradient(shifted)[0], params)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-6, atol=1e-8)
 
 
-# One result, however it is come by
+# The same results from other inputs and threads
 
 SOME = {
     "fused with softmax": (LogLoss(label_smoothing=0.1), "softmax", 5),
@@ -115,7 +113,7 @@ SOME = {
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("case", SOME)
 def test_threads_and_batches(case, dtype, monkeypatch):
-    """The same bits for any number of threads, at batch sizes that divide by nothing."""
+    """The same bits for any number of threads, at batch sizes that do not divide the rows."""
     knobs.let_threads_pay(monkeypatch)
     problem = make_problem(SOME[case], rows=61, dtype=dtype)
     for batch_size in (1, 13, 61):
@@ -129,7 +127,7 @@ def test_threads_and_batches(case, dtype, monkeypatch):
 
 @pytest.mark.parametrize("case", SOME)
 def test_sparse_input_and_weights(case):
-    """Sparse rows as dense ones; a row of weight zero as if it were not there, one of weight 2 as if twice."""
+    """Sparse rows equal dense ones; weight 0 equals a row that is left out, and weight 2 a repeated one."""
     problem = make_problem(SOME[case], rows=23)
     problem.weights[...] = np.arange(23) % 3
     loss, gradient = full_batch(problem)
@@ -145,17 +143,17 @@ def test_sparse_input_and_weights(case):
 
 
 def test_another_loss_compiles_only_its_kernel(monkeypatch):
-    """Counted over all units, as if none had been asked for before."""
-    layer_sizes = warmup.all_kernels()
-    for kernel in layer_sizes:
+    """Kernels are counted as in a new process."""
+    kernels = warmup.all_kernels()
+    for kernel in kernels:
         monkeypatch.setattr(kernel, "compiled", {})
         monkeypatch.setattr(kernel, "_entries", {})
 
     def asked_for(case):
-        """The units that a training with this loss asks for and that no other has asked for yet."""
-        before = {kernel.__name__ for kernel in layer_sizes if kernel.compiled}
+        """The kernels that this case loads first."""
+        before = {kernel.__name__ for kernel in kernels if kernel.compiled}
         full_batch(make_problem(case))
-        return {kernel.__name__ for kernel in layer_sizes if kernel.compiled} - before
+        return {kernel.__name__ for kernel in kernels if kernel.compiled} - before
 
     activations = ("identity", "logistic", "tanh", "relu", "exp", "softmax")
     assert len(set().union(*(asked_for((HalfSquaredError(), output, 3)) for output in activations))) > 10
@@ -164,7 +162,7 @@ def test_another_loss_compiles_only_its_kernel(monkeypatch):
         if output not in OWN and loss is not QUARTIC:
             new = asked_for((loss, output, n_outputs))
             own = {loss.kernel(output).__name__}
-            assert new <= own | {as_activation(output).kernel.__name__}, name  # fused, it needs no activation's unit
+            assert new <= own | {as_activation(output).kernel.__name__}, name  # none if fused
             counted |= new & own
     assert len(counted) > 15
 
@@ -173,7 +171,7 @@ def test_another_loss_compiles_only_its_kernel(monkeypatch):
 
 
 def torch_losses():
-    """Name → (loss, output activation, outputs, the same from pre-activations z and targets y, as one number)."""
+    """Name → (loss, output activation, outputs, PyTorch's loss as a function of pre-activations z and targets y)."""
     torch = pytest.importorskip("torch")
     f = torch.nn.functional
 
@@ -239,7 +237,7 @@ def test_against_pytorch(name):
 
 
 def test_perceptron_rule_separates_separable_rows():
-    """Rosenblatt's theorem: after finitely many mistakes there are none. Weights begin at zero, the bias is a unit."""
+    """Rosenblatt's theorem: the number of mistakes is finite. Weights begin at zero; one input is the constant 1."""
     rng = np.random.RandomState(0)
     X = rng.standard_normal((60, 2))
     X = X[abs(X @ [1.0, -2.0] + 0.5) > 0.1]
@@ -254,7 +252,7 @@ def test_perceptron_rule_separates_separable_rows():
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_training_reduces_every_loss(name):
-    """By plain gradient descent, with its natural output activation."""
+    """By plain gradient descent, with the default output activation."""
     loss = LOSSES[name]
     task = "multi-class" if "classifier" in loss.kinds else "regression"
     output, n_outputs = loss.default_output_activation(task), loss.n_outputs(task, 3)

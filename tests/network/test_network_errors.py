@@ -114,7 +114,7 @@ def test_weights_taken_from_views_of_themselves():
         assert np.array_equal(net.coefs[0], second) and np.array_equal(net.coefs[1], first)
 
 
-def test_nothing_is_assigned_unless_all_fits():
+def test_nothing_is_assigned_unless_all_arrays_fit():
     net = Network([2, 2, 2], ["tanh", "identity"], "half_squared_error")
     with pytest.raises(ValueError, match="Layer 1 has an array of shape"):
         net.coefs = [np.ones((2, 2)), np.ones((3, 2))]

@@ -1,8 +1,7 @@
 """Gradients of the compiled network, dense and sparse, weighted or not, equal those of the scalar differentiator.
 
-`fastmlp.scalar.Value` shares no code with the kernels: the network is built again from single numbers that remember
-how they were made. Central differences of the compiled loss are the second opinion. In place of scikit-learn's own
-`test_gradient`, which drives private methods of its MLP.
+`fastmlp.scalar.Value` shares no code with the kernels: it differentiates a graph of scalars. Central differences of the
+compiled loss are a second check. These tests replace scikit-learn's `test_gradient`, which calls private methods.
 """
 
 from types import SimpleNamespace
@@ -10,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from helpers import knobs
+from helpers.central_differences import central_differences
 from helpers.problems import HIDDEN, TASKS, make_problem
 from oracles.scalar_networks import L2, assert_gradient, differentiate, make_step
 
@@ -72,15 +72,11 @@ def test_against_central_differences(task, activation):
     loss_and_gradient = FullBatch(problem.network, problem.dataset, L2 / k)
     params = problem.network.params.copy()
     gradient = FullBatch(problem.network, problem.dataset, L2)(params)[1]
-    step = 1e-5
-    for number in range(params.size):
-        shift = np.zeros_like(params)
-        shift[number] = step
-        slope = (loss_and_gradient(params + shift)[0] - loss_and_gradient(params - shift)[0]) / (2 * step)
-        assert gradient[number] == pytest.approx(k * slope, rel=1e-6, abs=1e-9)
+    expected = k * central_differences(lambda shifted: loss_and_gradient(shifted)[0], params)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-6, atol=1e-9)
 
 
-def test_rows_go_through_in_chunks(monkeypatch):
+def test_rows_are_processed_in_chunks(monkeypatch):
     """With more rows than one chunk, partial gradients are summed."""
     problem = make_problem("softmax log loss", rows=29, weighted=True)
     expected = FullBatch(problem.network, problem.dataset, L2)(problem.network.params.copy())

@@ -34,7 +34,7 @@ def read_only(array):
     return array
 
 
-#: Whatever NumPy can make of the same numbers, which float16 and float32 hold exactly.
+#: Arrays of any kind with the same numbers, which are exact in float16 and float32.
 LAYOUTS = {
     "fortran": np.asfortranarray,
     "rows backwards": lambda a: a[::-1].copy()[::-1],
@@ -128,14 +128,14 @@ NO_NUMBERS = {
 def test_arrays_without_numbers_are_refused(name):
     given, error, message = NO_NUMBERS[name]
     net = network()
-    doors = [
+    methods = [
         net.forward, net.activations_of, net.jacobian, lambda a: net.loss(a, Y), lambda a: net.train(a, Y, SGD(0.1)),
         lambda a: net.input_gradients(a, Y), lambda a: net.backward(a, Y), lambda a: net.loss_and_gradients(a, Y),
         lambda a: net.hessian_vector_product(a, Y, np.ones(21)),
     ]  # fmt: skip
-    for door in doors:
+    for method in methods:
         with pytest.raises(error, match=message):
-            door(given)
+            method(given)
     if name != "no features":
         column = given if given is None else given[:, :1]
         with pytest.raises(error, match=message):
@@ -185,13 +185,13 @@ def test_memory_changed_in_place_is_noticed(change):
     net = network()
     (CHANGES.get(change) or move_memory)(net)
     weights = [np.ones((3, 4)), np.ones((4, 1))], [np.zeros(4), np.zeros(1)]
-    doors = [
+    methods = [
         net.forward, net.activations_of, net.jacobian, lambda a: net.loss(a, Y), lambda a: net.train(a, Y, SGD(0.1)),
         lambda _: net.initialize(random_state=0), lambda _: net.set_weights(*weights),
     ]  # fmt: skip
-    for door in doors:
+    for method in methods:
         with pytest.raises(ValueError, match="memory, shape or type was changed in place"):
-            door(X)
+            method(X)
 
 
 def test_views_of_parameters_do_not_resize():

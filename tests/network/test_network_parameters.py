@@ -1,4 +1,4 @@
-"""Parameters of a `Network`: views, assignments, copies; and how it is written and exported."""
+"""Parameters of a `Network`: views, assignments, copies; and its repr and export."""
 
 import copy
 import pickle
@@ -81,7 +81,7 @@ class TestParameters:
         other.params = 0
         assert net.params.all()
 
-    def test_repr_makes_it_again(self):
+    def test_repr_is_code_that_recreates_it(self):
         net = self.net()
         assert repr(eval(repr(net))) == repr(net)
         assert repr(net) == (

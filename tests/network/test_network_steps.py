@@ -11,7 +11,8 @@ import pytest
 from helpers import knobs
 from helpers.guarded import Guarded, assert_lines_are_zero
 from helpers.guarded_rows import GuardedRows, assert_nothing_written_beside, take_step
-from helpers.problems import HIDDEN, TASKS, assert_weight_copies_are_current, make_problem
+from helpers.problem_shapes import problem_shapes
+from helpers.problems import HIDDEN, TASKS, assert_weight_copies_are_current, batches_with_weight, make_problem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import reference
@@ -24,7 +25,7 @@ from fastmlp.schedules import Polynomial
 from fastmlp.training.epoch import EpochRunner
 from fastmlp.training.full_batch_loss import FullBatch
 
-RATE = 0.002  # so small that nothing diverges and roundings do not grow
+RATE = 0.002  # so small that trainings do not diverge and rounding errors do not grow
 RULES = {
     "plain": SGD(RATE),
     "momentum": SGD(RATE, momentum=0.9),
@@ -36,22 +37,16 @@ RULES = {
 
 def train_plainly(problem, optimizer, order, batch_size, l2):
     """Return the epoch's loss and the parameters after it, by reference implementations only."""
-    coefs, intercepts, (X, y, weights) = problem.in_float64()
+    coefs, intercepts, data = problem.in_float64()
     moments = [[0.0, 0.0] for _ in range(2 * len(coefs))]
-    sum_of_losses, rows_counted, t = 0.0, 0, 0
-    for start in range(0, len(order), batch_size):
-        which = order[start : start + batch_size]
-        batch = X[which], y[which], weights[which]
-        if not batch[2].sum():
-            continue
-        t += 1
-        eta = float(optimizer.schedule(t - 1))
-        rule = partial(take_step, optimizer, t, eta)
+    sum_of_losses, rows_counted = 0.0, 0
+    for t, batch in enumerate(batches_with_weight(data, order, batch_size), start=1):
+        rule = partial(take_step, optimizer, t, float(optimizer.schedule(t - 1)))
         epsilon = np.finfo(problem.network.dtype).eps
         activation = problem.activation
         loss = reference.train_step(coefs, intercepts, moments, rule, batch, l2, activation, problem.loss, epsilon)
-        sum_of_losses += loss * len(which)
-        rows_counted += len(which)
+        sum_of_losses += loss * len(batch[0])
+        rows_counted += len(batch[0])
     return sum_of_losses / max(rows_counted, 1), coefs, intercepts
 
 
@@ -84,16 +79,10 @@ def check_training(problem, rule, batch_size, l2=0.05, threads=1):
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @settings(max_examples=60, deadline=None, derandomize=True, database=None)
 @given(
-    task=st.sampled_from(sorted(TASKS)),
-    hidden=st.lists(st.integers(1, 37), max_size=3),
-    activation=st.sampled_from(HIDDEN),
     rule=st.sampled_from(sorted(RULES)),
-    features=st.integers(1, 35),
-    rows=st.integers(1, 65),
     batch_size=st.integers(1, 40),
-    weighted=st.booleans(),
-    sparse=st.booleans(),
     threads=st.integers(1, 4),
+    **problem_shapes(rows=65),
 )
 def test_training_steps(task, rule, batch_size, threads, dtype, **shape):
     check_training(make_problem(task, dtype=dtype, **shape), rule, min(batch_size, shape["rows"]), threads=threads)
@@ -114,7 +103,7 @@ def test_training_steps_of_wide_layers(features, hidden, threads, dtype, sparse)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("batch_size", [100, 131, 260])
 @pytest.mark.parametrize("task", ["softmax log loss", "squared error, 1 output", "multi-label"])
-def test_a_large_batch_in_parts(monkeypatch, task, batch_size, dtype):
+def test_a_large_batch_in_microbatches(monkeypatch, task, batch_size, dtype):
     """Gradients of microbatches: the result of the whole batch, with the same bits for any number of threads."""
     knobs.set_large_batch_rows(monkeypatch, 100)
     found = []
@@ -138,7 +127,7 @@ def test_a_batch_in_many_blocks(monkeypatch, rows):
 @pytest.mark.parametrize("activation", HIDDEN)
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_how_the_work_is_cut_changes_no_bit(monkeypatch, dtype, task, activation):
+def test_blocks_and_slices_change_no_bit(monkeypatch, dtype, task, activation):
     """Blocks of rows, and runs of steps between which Python handles Ctrl-C."""
     found = []
     for block_bytes, seconds in ((1 << 19, 1.0), (1, 1.0), (1 << 19, 0.0)):
@@ -171,29 +160,20 @@ def test_batches_without_weight_make_no_step(rule, threads):
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_subnormal_numbers_count_again_afterwards(dtype):
-    """Kernels may flush them to zero while they run; the caller's arithmetic is as it was."""
+    """Kernels may flush them to zero while they run; the caller's arithmetic is unchanged."""
     problem = make_problem("poisson", dtype=dtype)
     EpochRunner(problem.network, problem.dataset, Adam(), np.arange(7, dtype=np.int64), 3).run(0.0)
     FullBatch(problem.network, problem.dataset, 0.0)(problem.network.params.copy())
     predict(problem.network, problem.dataset)
-    integer = np.dtype(f"u{np.dtype(dtype).itemsize}")  # of the same bits; a comparison would flush them once more
+    integer = np.dtype(f"u{np.dtype(dtype).itemsize}")  # compares bits: floats might be flushed
     assert np.all((np.full(40, 2, integer).view(dtype) * 3).view(integer) == 6)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @settings(max_examples=30, deadline=None, derandomize=True, database=None)
-@given(
-    task=st.sampled_from(sorted(TASKS)),
-    hidden=st.lists(st.integers(1, 37), max_size=3),
-    activation=st.sampled_from(HIDDEN),
-    features=st.integers(1, 35),
-    rows=st.integers(1, 70),
-    weighted=st.booleans(),
-    sparse=st.booleans(),
-    threads=st.integers(1, 4),
-)
+@given(threads=st.integers(1, 4), **problem_shapes(rows=70))
 def test_full_batch_and_outputs(task, threads, dtype, **shape):
-    """Loss and gradient over all rows, and what the network answers."""
+    """Loss and gradient over all rows, and the outputs."""
     problem = make_problem(task, dtype=dtype, **shape)
     network, guarded = problem.network, GuardedRows(problem)
     coefs, intercepts, batch = problem.in_float64()

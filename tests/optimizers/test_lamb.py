@@ -1,4 +1,4 @@
-"""LAMB: its direction, and the trust of each layer's weights. Its settings are tested with the other optimizers'."""
+"""LAMB: its direction, and the trust ratio of each layer. Its parameters are tested with those of all optimizers."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def small_networks_share_their_work(monkeypatch):
 @pytest.mark.parametrize("n", [1, 2, 15, 33, 131])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_direction(dtype, n):
-    """The unit notes the direction; the parameters stay."""
+    """The kernel stores the direction, and does not change the parameters."""
     rng = np.random.RandomState(n)
     param, d_param = rng.standard_normal(n).astype(dtype), (rng.standard_normal(n) * 9).astype(dtype)
     moments = rng.uniform(0.1, 1.0, (3, n)).astype(dtype)
@@ -54,7 +54,7 @@ def test_direction(dtype, n):
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_the_first_step_is_as_long_as_the_weights(dtype, threads):
-    """‖w − w₀‖ = η ‖w₀‖ for each layer's weights, whatever the size of the gradient; biases go η against its sign."""
+    """‖w − w₀‖ = η ‖w₀‖ for each layer's weights, for any gradient; biases change by −η sign(gradient)."""
     problem = make_problem("softmax log loss", features=33, hidden=(67, 131), rows=70, dtype=dtype, weighted=True)
     network = problem.network
     coefs, intercepts = ([array.astype(float) for array in arrays] for arrays in (network.coefs, network.intercepts))
@@ -69,7 +69,7 @@ def test_the_first_step_is_as_long_as_the_weights(dtype, threads):
 
 @pytest.mark.parametrize("dtype", TYPES)
 def test_weights_that_are_all_zero(dtype):
-    """Whose norm says nothing: the ratio is 1, and training begins."""
+    """Without a norm, the ratio is 1, so that training can begin."""
     problem = make_problem("softmax log loss", hidden=(), rows=30, dtype=dtype)
     problem.network.params[...] = 0
     make_epoch(problem, NOTHING, LAMB(0.01, epsilon=1e-12)).run(0.0)
@@ -78,7 +78,7 @@ def test_weights_that_are_all_zero(dtype):
 
 @pytest.mark.parametrize("dtype", TYPES)
 def test_a_direction_that_is_zero(dtype):
-    """Neither gradient nor decay: nothing moves, and nothing is divided by zero."""
+    """Without gradient and decay, the parameters stay, and there is no division by zero."""
     problem = make_problem("squared error, 3 outputs", hidden=(), rows=30, dtype=dtype)
     problem.X[...] = 0
     problem.y[...] = problem.network.intercepts[0]
@@ -90,7 +90,7 @@ def test_a_direction_that_is_zero(dtype):
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_several_tiles_a_layer(dtype, sparse):
-    """And the same bits however many threads share them."""
+    """The bits are the same for any number of threads."""
     found = set()
     for threads in (1, 2, 3, 7):
         problem = make_problem(
@@ -102,7 +102,7 @@ def test_several_tiles_a_layer(dtype, sparse):
 
 
 def test_bias_corrections_continue():
-    """Over epochs, and with another epoch of the same optimizer."""
+    """Over epochs, and in another `EpochRunner` with the same optimizer."""
     problems = [make_problem("poisson", rows=48) for _ in range(2)]
     whole, halves = LAMB(0.02).begin(), LAMB(0.02).begin()
     together = make_epoch(problems[0], NOTHING, whole, batch_size=16)

@@ -1,8 +1,8 @@
 """Every first-order optimizer minimizes three functions to a stated loss, through the compiled kernels.
 
 A parabola (1000 steps), Rosenbrock's curved valley (3000 steps), and the loss of a 1-10-1 network on a sine (200
-epochs), which a straight line brings down to 0.08 and no further. Rates fall along half a cosine: without that, steps
-of a fixed size (Lion) would never become small.
+epochs), for which the best straight line has a loss of 0.08. Rates fall along half a cosine: otherwise steps of a fixed
+size (Lion) would not become small.
 """
 
 from dataclasses import replace
@@ -22,7 +22,7 @@ PARABOLA, ROSENBROCK, NETWORK = 1e-4, 1e-2, 1e-2
 
 
 def optimizer_of(name, column, steps):
-    """The case's optimizer, or its class with default parameters, with the rate that the table has for it."""
+    """The optimizer of the case, or its class with default parameters, with the learning rate of the table."""
     case = CASES[name]
     return replace(case.converging or type(case.optimizer)(), learning_rate=Cosine(case.rates[column], steps))
 
@@ -36,7 +36,7 @@ def descend(optimizer, gradient, start, steps):
 
 @pytest.mark.parametrize("name", FOR_ANY_FUNCTION)
 def test_parabola(name):
-    """Σ (p − c)², from 125 down."""
+    """Σ (p − c)², which is 125 at the start."""
     centre = np.array([1.0, -1.0, 1.0])
     params = descend(optimizer_of(name, 0, 1000), lambda p: 2 * (p - centre), [-1.0, 10.0, 1.0], 1000)
     assert ((params - centre) ** 2).sum() < PARABOLA

@@ -1,4 +1,4 @@
-"""Ten steps of a small network by PyTorch's optimizers, and by ours with PyTorch's numbers; schedules too.
+"""Ten steps of a small network by PyTorch's optimizers and by fastmlp's with the same parameters; schedules too.
 
 Where only the place of ε differs, it is so small that its place does not matter: 1e-16, or 1e-32 under a root.
 """
@@ -13,14 +13,14 @@ from fastmlp.training.epoch import EpochRunner
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing is compared with it")
 
-#: Ours, PyTorch's class and its parameters.
+#: Name → (fastmlp's optimizer, PyTorch's class, its parameters).
 PAIRS = {name: case.torch for name, case in CASES.items() if case.torch}
 L2, BATCH = 0.2, 12
 
 
 @pytest.fixture(autouse=True)
 def in_float64():
-    """PyTorch keeps NAdam's product of momenta in its default type."""
+    """Run in float64: PyTorch keeps NAdam's product of momenta in its default type."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     yield
@@ -28,7 +28,7 @@ def in_float64():
 
 
 def ten_steps_of_torch(problem, name, settings):
-    """Weights and biases after ten batches; biases are a group of their own, without decay."""
+    """Weights and biases after ten batches; biases are a separate group, without decay."""
     weights, biases = ([torch.tensor(a.copy(), requires_grad=True) for a in some] for some in problem.in_float64()[:2])
     group = {"params": biases, "weight_decay": 0.0} if "weight_decay" in settings else {"params": biases}
     optimizer = getattr(torch.optim, name)([{"params": weights}, group], **settings)
@@ -54,7 +54,7 @@ def test_ten_steps(name):
     epoch = EpochRunner(problem.network, problem.dataset, optimizer, np.arange(10 * BATCH), BATCH)
     epoch.run(L2)
     assert epoch.optimizer.t == 10
-    assert abs(problem.network.params - before).max() > 0.02  # they went somewhere
+    assert abs(problem.network.params - before).max() > 0.02  # the parameters have changed
     for ours, plain in zip([*problem.network.coefs, *problem.network.intercepts], expected, strict=True):
         np.testing.assert_allclose(ours, plain, rtol=1e-9, atol=1e-12)
 

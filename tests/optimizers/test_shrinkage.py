@@ -1,4 +1,4 @@
-"""L1 by proximal steps: every update rule against references, against exact solutions, and what users of it expect."""
+"""L1 by proximal steps: every update rule against references and exact solutions, and sparse models."""
 
 import pickle
 from dataclasses import replace
@@ -41,7 +41,7 @@ def zeros_of(network):
 @pytest.mark.parametrize("n", [1, 2, 15, 33, 131])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_the_threshold(dtype, n):
-    """Nearer to zero, and no further than zero; what has diverged stays so."""
+    """Weights come closer to zero, and not beyond it; NaN stays NaN."""
     param = np.linspace(-1, 1, n).astype(dtype)
     param[n // 2 :: 7] = np.nan
     hyperparameters = np.zeros(records.N_HYPERPARAMETERS)
@@ -71,7 +71,7 @@ def test_training_steps(rule, dtype, settings):
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("rule", ["adam", "nesterov", "lamb"])
 def test_training_steps_of_wide_layers(rule, dtype, sparse, monkeypatch):
-    """Several tiles a layer, and references in panels that must hold what was shrunk."""
+    """Several tiles a layer, and weight copies in panels, which must hold the shrunk weights."""
     knobs.set_panel_bytes(monkeypatch)
     problem = make_problem("multi-label", features=301, hidden=(251, 33), rows=50, dtype=dtype, sparse=sparse)
     check_training(problem, STRONG, rule, 30, threads=3)
@@ -91,7 +91,7 @@ def test_threads_change_no_bit(rule, dtype):
 
 @pytest.mark.parametrize("rule", ["adam", "nesterov", "lamb"])
 def test_training_resumes_with_the_same_bits(rule):
-    """What the rule's mean of the penalty is goes with its moments, through pickle too."""
+    """The running mean of the penalty is kept with the moments, also by pickle."""
     whole, parts = (make_problem("multi-label", hidden=(37, 5), rows=96) for _ in range(2))
     epoch = make_epoch(whole, STRONG, rule, batch_size=16)
     for _ in range(4):
@@ -126,7 +126,7 @@ def test_biases_are_not_shrunk():
 
 
 def few_of_many(n_features=20):
-    """Correlated features of which three count."""
+    """(X, y) with correlated features, of which y depends on three."""
     rng = np.random.RandomState(0)
     X = rng.standard_normal((200, n_features)) @ (np.eye(n_features) + 0.3 * rng.standard_normal((n_features,) * 2))
     return X, X[:, :1] - 2 * X[:, 1:2] + 0.5 * X[:, 4:5] + 0.5 * rng.standard_normal((200, 1))
@@ -134,7 +134,7 @@ def few_of_many(n_features=20):
 
 @pytest.mark.parametrize("rule", CASES)
 def test_a_linear_network_is_the_lasso(rule):
-    """Whatever the rule: the same minimum, and the same zeros, exactly."""
+    """Every rule finds the same minimum, with exactly the same zeros."""
     X, y = few_of_many()
     exact = Lasso(alpha=0.2, tol=1e-12, max_iter=100_000).fit(X, y[:, 0])
     optimizer = OPTIMIZERS.get(rule, CASES[rule].in_training)
@@ -169,13 +169,13 @@ def test_a_classifier_without_hidden_layers_is_the_logistic_regression(solver, s
     assert np.array_equal(model.coefs_[0][:, 0] == 0, exact.coef_[0] == 0)
 
 
-# What users of sparse models expect
+# Sparse models
 
 
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize(("solver", "rate"), [("momentum", 0.01), ("adam", 0.005), ("lion", 0.001)])
 def test_features_without_signal_get_no_weight(solver, rate, dtype):
-    """Of a network with a hidden layer, in mini-batches: all of their weights are zero, and most others."""
+    """In mini-batch training with a hidden layer, all weights of these features are zero."""
     rng = np.random.RandomState(0)
     X = rng.standard_normal((2000, 30)).astype(dtype)
     y = 2 * X[:, 0] + 3 * np.sin(X[:, 1])

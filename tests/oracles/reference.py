@@ -1,7 +1,7 @@
-"""Plain references of the fast kernels: NumPy in float64, one formula a line, to be checked by eye.
+"""Plain references of the kernels: NumPy in float64, one formula a line, to be checked by reading.
 
-They share nothing with the kernels: no flat vector, no strides, no blocks, no clever order. Rows of a batch are B,
-a layer goes from I to O units, `w` (B,) holds the rows' weights.
+They share nothing with the kernels: no flat vector, no strides, no blocks, no special order. A batch has B rows, a
+layer has I inputs and O outputs, and `w` (B,) holds the sample weights.
 """
 
 import numpy as np
@@ -27,7 +27,7 @@ def dense_weight_gradient(inp, delta):
     return inp.T @ delta
 
 
-MULTIPLY = {  # what becomes of out, from itself, the product, the bias and a rectifier's outputs
+MULTIPLY = {  # mode → new value of out, from out, the product, the bias and the outputs of a rectifier
     "FROM_BIAS": lambda out, product, bias, rectified: bias + product,
     "OVERWRITE": lambda out, product, bias, rectified: product,
     "MULTIPLY": lambda out, product, bias, rectified: out * product,
@@ -39,7 +39,7 @@ MULTIPLY = {  # what becomes of out, from itself, the product, the bias and a re
 
 
 def to_panels(b, lanes, depth, padding=np.nan):
-    """The panels of b, one behind the other, with room for `depth` rows each; `padding` where nothing is."""
+    """The panels of b, one after the other, with space for `depth` rows each, filled with `padding`."""
     panels, j, columns = [], 0, b.shape[1]
     while j < columns:
         left = columns - j
@@ -103,7 +103,7 @@ def logistic_log_loss(z, y, w, epsilon=EPSILON):
 
 
 def squared_error(z, y, w, epsilon=EPSILON):
-    """scikit-learn's habit: ½ of the mean over the outputs is reported, the delta is that of ½ of the sum."""
+    """As in scikit-learn, ½ of the mean over the outputs is reported, and the delta is that of ½ of the sum."""
     return z, (z - y) * w[:, None], 0.5 * ((z - y) ** 2).mean(axis=1) * w
 
 
@@ -130,13 +130,13 @@ def sparse_forward(X, order, weight, bias):
 
 
 def sort_by_feature(X, order, first, count):
-    """starts (count + 1,), entry_rows, entry_values of features first …: feature by feature, and in each row by row."""
+    """starts (count + 1,), entry_rows, entry_values of features first …, by feature and then by row."""
     entries = []
     for row, number in enumerate(order):
         for e in range(X.indptr[number], X.indptr[number + 1]):
             if first <= X.indices[e] < first + count:
                 entries.append((X.indices[e] - first, row, X.data[e]))
-    entries.sort(key=lambda entry: entry[0])  # stable: the rows of a feature stay in order
+    entries.sort(key=lambda entry: entry[0])  # stable: keeps the order of the rows of a feature
     features, rows, values = (list(column) for column in zip(*entries, strict=True)) if entries else ([], [], [])
     return np.searchsorted(features, np.arange(count + 1)), rows, values
 
@@ -149,7 +149,7 @@ def sparse_weight_gradient(X, order, delta):
 
 
 def forward(coefs, intercepts, inp, activation):
-    """What comes into each layer, f′ of each hidden layer, and the output's pre-activation."""
+    """The inputs of each layer, f′ of each hidden layer, and the pre-activations of the output."""
     inputs, derivatives = [inp], []
     for weight, bias in zip(coefs[:-1], intercepts[:-1], strict=True):
         a, derivative = ACTIVATIONS[activation](dense_forward(inputs[-1], weight, bias))

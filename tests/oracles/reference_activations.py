@@ -1,7 +1,7 @@
 """Plain references of the activations, and `CASES`: the table that all tests of activations read.
 
-A reference is NumPy and SciPy in float64, z ↦ (f, f′), written from the definition and not from the kernel: no clever
-forms, so that it may be NaN for large |z| where a kernel is not. A graph is the same in operations of `Value`.
+A reference is NumPy and SciPy in float64, z ↦ (f, f′), written from the definition and not from the kernel. As it has
+no special forms for large |z|, it may be NaN where a kernel is not. A graph is the same in operations of `Value`.
 """
 
 from collections.abc import Callable
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from oracles import reference
+from oracles.graph_activations import graph_clip, graph_elu, graph_gelu_tanh, graph_normal_cdf
 from scipy.special import expit, ndtr
 
 from fastmlp.activations import ACTIVATIONS, BaseActivation
 from fastmlp.activations.builtin import CELU, ELU, LeakyReLU, SiLU, Softplus
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(40)  # on [−1, 1]
 
 
 def leaky_relu(z, slope=0.01):
@@ -42,7 +42,7 @@ def gelu(z):
 
 def gelu_tanh(z):
     u, slope = np.sqrt(2 / np.pi) * (z + 0.044715 * z**3), np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * z**2)
-    s = expit(2 * u)  # (1 + tanh u) / 2, without its cancelling
+    s = expit(2 * u)  # (1 + tanh u) / 2, without cancellation
     return z * s, s + z * s * expit(-2 * u) * 2 * slope
 
 
@@ -82,27 +82,6 @@ def hard_swish(z):
 
 def step(z):
     return np.where(z > 0, 1.0, 0.0), np.ones_like(z)
-
-
-def graph_normal_cdf(z):
-    """Φ(z) = ½ + ∫₀ᶻ φ by Gauss and Legendre's rule: a graph of exponentials."""
-    points = [z * float((node + 1) / 2) for node in NODES]
-    return 0.5 + z * sum(
-        (-0.5 * point * point).exp() * float(weight / 2 / np.sqrt(2 * np.pi))
-        for point, weight in zip(points, WEIGHTS, strict=True)
-    )
-
-
-def graph_clip(z, low, high):
-    return -((-z.maximum(low)).maximum(-high))
-
-
-def graph_gelu_tanh(z):
-    return 0.5 * z * (1 + (float(np.sqrt(2 / np.pi)) * (z + 0.044715 * z**3)).tanh())
-
-
-def graph_elu(z, alpha=1.0, scale=1.0, rate=1.0):
-    return scale * (z if z.data > 0 else alpha * ((rate * z).exp() - 1))
 
 
 @dataclass(frozen=True)

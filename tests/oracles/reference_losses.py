@@ -1,8 +1,8 @@
 """Plain references of the losses, and `CASES`: the table that all tests of losses read.
 
 A reference is NumPy in float64: it takes a loss, outputs a (n, K) and targets y (n, n_targets), and returns the losses
-(n, n_targets) and d loss / d a (n, K), without weights. What is fused in the kernels is put together here: `through` an
-activation, by the chain rule. A graph is the loss of one row in operations of `Value`: a and y are lists of numbers.
+(n, n_targets) and d loss / d a (n, K), without weights. For fused kernels, `through` combines a loss and an activation
+by the chain rule. A graph is the loss of one row in operations of `Value`: a and y are lists of numbers.
 """
 
 from collections.abc import Callable
@@ -85,7 +85,7 @@ def perceptron(loss, a, y):
 
 
 def squared_error(loss, a, y):
-    """scikit-learn's habit."""
+    """As in scikit-learn, the mean over the outputs is reported, and the sum is differentiated."""
     return 0.5 * (a - y) ** 2 / a.shape[1], a - y
 
 
@@ -171,7 +171,7 @@ class Case:
     reference, graph : callable
         (loss, a, y) → see the module's docstring.
     objects : list of (loss, list of (output activation, number of outputs))
-        With which parameters the loss is tested, and behind what.
+        The parameters of the loss to test, each with output activations.
     """
 
     reference: Callable
@@ -257,7 +257,7 @@ def through(loss, output, z, y):
 
 
 def half_tanh(z):
-    """Values in (0, 1), as of a user's own activation."""
+    """A custom activation with values in (0, 1)."""
     return 0.5 + 0.5 * np.tanh(z), 0.5 / np.cosh(z) ** 2
 
 

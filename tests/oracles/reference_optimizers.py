@@ -2,15 +2,15 @@
 
 A reference is NumPy in float64, as the paper writes the rule. It takes the parameters p, the gradient g, the moments so
 far, the step t = 1, 2, …, the rate η(t) and the optimizer's parameters by name, and returns new parameters and moments.
-It shares nothing with the kernels: corrections of bias stand where the paper has them.
+It shares nothing with the kernels: bias corrections are where the paper has them.
 
 A threshold is how far L1's proximal step shrinks the weights after such a step, see `reference_thresholds`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields
 
 import numpy as np
+from oracles.optimizer_case import FALLING, RATE, Case
 from oracles.reference_thresholds import (
     adadelta_threshold,
     adagrad_threshold,
@@ -36,7 +36,6 @@ from fastmlp.optimizers import (
     AMSGrad,
     Lion,
     NAdam,
-    Optimizer,
     RAdam,
     RMSProp,
 )
@@ -73,7 +72,7 @@ def rmsprop(p, g, moments, t, eta, decay, momentum, epsilon, centred):
 
 
 def means(g, moments, beta_1, beta_2):
-    """Adam's two: of the gradient and of its square."""
+    """Adam's means of the gradient and of its square."""
     return beta_1 * moments[0] + (1 - beta_1) * g, beta_2 * moments[1] + (1 - beta_2) * g**2
 
 
@@ -125,14 +124,14 @@ def lion(p, g, moments, t, eta, beta_1, beta_2, weight_decay):
 
 
 def lamb_of_biases(p, g, moments, t, eta, beta_1, beta_2, epsilon, weight_decay):
-    """One vector of biases, which take the direction as it is; with no decay, the update of an Adam."""
+    """One vector of biases: the direction is not scaled; without decay it is Adam's step."""
     m, v = means(g, moments, beta_1, beta_2)
     u = m / (1 - beta_1**t) / (np.sqrt(v / (1 - beta_2**t)) + epsilon) + weight_decay * p
     return p - eta * u, [m, v]
 
 
 def lamb(p, g, moments, t, eta, beta_1, beta_2, epsilon, weight_decay):
-    """One weight matrix, whose step is as long as it is itself; the direction is found by a step of rate 1."""
+    """One weight matrix: the step is scaled to its norm; the direction is a step of rate 1."""
     stepped, kept = lamb_of_biases(p, g, moments, t, 1.0, beta_1, beta_2, epsilon, weight_decay)
     u = p - stepped
     norms = np.sqrt((p**2).sum()), np.sqrt((u**2).sum())
@@ -141,57 +140,8 @@ def lamb(p, g, moments, t, eta, beta_1, beta_2, epsilon, weight_decay):
 
 # The table
 
-#: A rate so small that nothing diverges and roundings do not grow, and one that falls.
-RATE = 0.002
-FALLING = Polynomial(RATE, steps=9, final=RATE / 4)
-#: ε where only its place differs from PyTorch's, or its square under a root: so small that its place does not matter.
+#: ε where PyTorch has it in another place (or squared, under a root): so small that its place does not matter.
 TINY = 1e-16
-
-
-@dataclass(frozen=True)
-class Case:
-    """One way through an update rule's kernel, as all tests of optimizers see it.
-
-    Attributes
-    ----------
-    optimizer : Optimizer
-        With numbers that are exact in float32.
-    reference, threshold : callable
-        See the module's docstring.
-    of_biases : callable or None
-        The reference for biases, where it is another one.
-    trained : Optimizer or None
-        For whole trainings against references: with ε so large that roundings do not grow. By default `optimizer` with
-        a learning rate that falls.
-    rates : tuple of float
-        Learning rates with which it minimizes a parabola, Rosenbrock's function and a network's loss; None where it
-        cannot, because it needs layers.
-    converging : Optimizer or None
-        With which numbers it does so; by default the class's own.
-    lasso_rate : float
-        The learning rate with which it finds the lasso's solution in 3000 steps.
-    torch : tuple or None
-        Our optimizer, PyTorch's class of the same rule, and its parameters.
-    forbidden : dict
-        For fields that no other optimizer has: (what the message says is allowed, values that are refused).
-    """
-
-    optimizer: Optimizer
-    reference: Callable
-    threshold: Callable
-    rates: tuple[float | None, ...]
-    of_biases: Callable | None = None
-    trained: Optimizer | None = None
-    converging: Optimizer | None = None
-    lasso_rate: float = 0.02
-    torch: tuple | None = None
-    forbidden: dict | None = None
-
-    @property
-    def in_training(self):
-        return self.trained or replace(self.optimizer, learning_rate=FALLING)
-
-
 #: Readable name → case; a name of `OPTIMIZERS` is that of its case.
 CASES = {
     "sgd": Case(
@@ -267,7 +217,7 @@ CASES = {
     ),
     "adamw": Case(
         AdamW(0.125, 0.75, 0.96875, 2**-10, 0.5), adamw, adam_threshold, (0.3, 0.01, 0.1),
-        converging=AdamW(weight_decay=1e-3),  # the decay's own minimum lies beside the function's
+        converging=AdamW(weight_decay=1e-3),  # decay moves the minimum
         torch=(
             AdamW(0.01, 0.8, 0.95, TINY, 0.5), "AdamW",
             {"lr": 0.01, "betas": (0.8, 0.95), "eps": TINY, "weight_decay": 0.5},
@@ -281,7 +231,7 @@ CASES = {
         trained=LAMB(RATE, 0.8, 0.95, 1e-3, 0.1),
     ),
 }  # fmt: skip
-#: Those that move the parameters in their first pass, without knowing of layers.
+#: Those that update parameters in one pass, independent of layers.
 RULES = {name: case.optimizer for name, case in CASES.items() if case.rates[0]}
 
 
@@ -302,5 +252,5 @@ def update(optimizer, p, g, moments, t, eta, weights=True):
 
 
 def threshold(optimizer, weight, moments, etas, lambdas):
-    """Return P λ: how far the rule's last step goes with a mean of the gradients of λ."""
+    """Return P λ: the length of the rule's last step for a mean gradient of λ."""
     return case_of(optimizer).threshold(optimizer, weight, moments, etas, lambdas)

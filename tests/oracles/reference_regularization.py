@@ -10,7 +10,7 @@ from oracles import reference
 
 
 def _splitmix(x):
-    """What SplitMix64 makes of the state x."""
+    """The output of SplitMix64 for the state x."""
     x = (x + 0x9E3779B97F4A7C15) % 2**64
     x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
     x = (x ^ (x >> 27)) * 0x94D049BB133111EB % 2**64
@@ -39,9 +39,9 @@ def mask(key, rate, rows, columns, stride):
 
 
 def masked_loss_and_gradients(coefs, intercepts, batch, l2, l1, masks, activation, loss, epsilon=reference.EPSILON):
-    """(Σ wᵢ lossᵢ + l2 / 2 Σ p² + l1 Σ |p|) / Σ wᵢ, and its gradients without the last sum's.
+    """(Σ wᵢ lossᵢ + l2 / 2 Σ p² + l1 Σ |p|) / Σ wᵢ, and its gradients without those of the L1 term.
 
-    `masks` are of what comes into each layer.
+    `masks` are those of the inputs of each layer.
     """
     inp, y, w = batch
     masks = [1.0 if m is None else m for m in masks or [None] * len(coefs)]
@@ -68,7 +68,7 @@ def clip_by_value(gradients, largest):
 
 
 def clip_by_norm(gradients, largest):
-    """All of them together."""
+    """All gradients together."""
     norm = np.sqrt(sum((g**2).sum() for g in gradients))
     return [g * min(1.0, largest / norm) if norm else g for g in gradients]
 
@@ -85,7 +85,7 @@ def soft(w, threshold):
     return np.sign(w) * np.maximum(np.abs(w) - threshold, 0.0)
 
 
-# A step of it all
+# A whole step
 
 
 def train_step(coefs, intercepts, moments, rule, shrink, batch, l2, constants, masks, activation, loss, epsilon):

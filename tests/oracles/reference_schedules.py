@@ -1,4 +1,4 @@
-"""`CASES`: the table that all tests of schedules read, with closed forms as one would write them for one number."""
+"""`CASES`: the table that all tests of schedules read, with closed forms for a single step."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,24 +1,24 @@
-"""How far L1's proximal step shrinks weights beside each update rule: NumPy in float64, by the papers' formulas.
+"""How far L1's proximal step shrinks weights with each update rule: NumPy in float64, by the papers' formulas.
 
 A threshold takes the optimizer, the weight before the step, the moments after it, learning rates and λ = l1 / Σ w of
-all steps so far: P λ, how far the rule's last step goes with a mean of the gradients of λ.
+all steps so far, and returns P λ: the length of the rule's last step for a mean gradient of λ.
 """
 
 import numpy as np
 
 
 def filtered(values, kept):
-    """Return what a running mean that keeps this much of itself, and adds each value whole, holds in the end."""
+    """Return the last value of s ← kept · s + value."""
     return sum(kept ** (len(values) - 1 - s) * value for s, value in enumerate(values))
 
 
 def denominator(optimizer, size, t):
-    """Return what Adam and its variants divide m̂ by, where `size` is the second moment."""
+    """Return the divisor of m̂ in Adam and its variants; `size` is the second moment."""
     return (np.sqrt(size) + optimizer.epsilon) / np.sqrt(1 - optimizer.beta_2**t)
 
 
 def rectification(optimizer, t):
-    """Return RAdam's r(t), or None while it steps by the first moment alone."""
+    """Return RAdam's r(t), or None while it uses the first moment only."""
     rho_inf = 2 / (1 - optimizer.beta_2) - 1
     rho = rho_inf - 2 * t * optimizer.beta_2**t / (1 - optimizer.beta_2**t)
     if rho <= 5:
@@ -27,7 +27,7 @@ def rectification(optimizer, t):
 
 
 def corrected_mean(optimizer, lambdas):
-    """Return the mean of λ as Adam takes it of the gradients, without its bias."""
+    """Return Adam's mean with bias correction, of λ instead of gradients."""
     mean = (1 - optimizer.beta_1) * filtered(lambdas, optimizer.beta_1)
     return mean / (1 - optimizer.beta_1 ** len(lambdas))
 
@@ -59,7 +59,7 @@ def lion_threshold(optimizer, weight, moments, etas, lambdas):
 
 
 def adam_threshold(optimizer, weight, moments, etas, lambdas, size=1):
-    """What Adam makes of a gradient of λ in every step, at most 2 η; `size` is the number of the second moment."""
+    """Adam's step for a gradient of λ in every step, at most 2 η; `size` is the index of the second moment."""
     of_mean = denominator(optimizer, moments[size], len(etas))
     return np.minimum(etas[-1] * corrected_mean(optimizer, lambdas) / of_mean, 2 * etas[-1])
 

@@ -1,4 +1,4 @@
-"""The oracle of whole networks with any loss: single numbers that remember how they were made (`scalar.Value`)."""
+"""The oracle of whole networks with any loss: a graph of scalars (`scalar.Value`)."""
 
 import numpy as np
 from oracles.graph_losses import total
@@ -26,7 +26,7 @@ def row_loss(loss, output, z, y):
 
 
 def differentiate(problem, l2):
-    """Reported loss and gradient of the objective with so much L2, as the layout lays it out."""
+    """Reported loss, and gradient of the objective with L2 as a flat vector."""
     network = problem.network
     params = np.vectorize(Value, otypes=[object])(network.params.astype(float))
     coefs, intercepts = network.layout.coefs(params), network.layout.intercepts(params)

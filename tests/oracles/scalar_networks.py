@@ -1,4 +1,4 @@
-"""The oracle of whole networks: loss and gradient from single numbers that remember how they were made."""
+"""The oracle of whole networks: loss and gradient from a graph of scalars (`scalar.Value`)."""
 
 import numpy as np
 
@@ -57,7 +57,7 @@ def differentiate(problem):
 
 
 def make_step(problem, optimizer):
-    """The loss of all rows as one batch, and by how much the step changed the parameters."""
+    """The loss of all rows as one batch, and the change of the parameters."""
     before = problem.network.params.copy()
     order = np.arange(len(problem.X), dtype=np.int64)
     loss = EpochRunner(problem.network, problem.dataset, optimizer, order, len(order)).run(L2)

@@ -1,4 +1,4 @@
-"""A schedule that ends before the training does is not taken in silence."""
+"""A schedule that ends before the training causes a warning."""
 
 import warnings
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ def test_each_case_says_where_it_ends():
 
 @pytest.mark.parametrize("name", ENDING)
 def test_where_it_ends(name):
-    """From there on the rate stays, and before it does not."""
+    """The rate is constant from this step on, and not before it."""
     schedule = ENDING[name](40)
     assert schedule.ends_at == 40
     rates = schedule(np.arange(100))
@@ -64,7 +64,7 @@ def make(schedule, max_iter=8, **params):
 
 
 def messages_of(call):
-    """What was said of a schedule."""
+    """The messages of the warnings about schedules."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         call()
@@ -77,7 +77,7 @@ def messages_of(call):
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 @pytest.mark.parametrize("name", ENDING)
 def test_fit_warns_once(name, solver):
-    """And says nothing where the schedule lasts as long as the longest training."""
+    """There is no warning where the schedule lasts for the maximum number of epochs."""
     for steps, says in ((20, True), (39, True), (40, False), (60, False)):
         schedule = ENDING[name](steps)
         said = messages_of(lambda schedule=schedule: make(schedule, solver=solver).fit(X, Y))
@@ -131,7 +131,7 @@ def test_network_without_estimator():
 
 @dataclass(frozen=True)
 class Mine(Schedule):
-    """A user's own, which says nothing of an end."""
+    """A user's schedule without `ends_at`."""
 
     def at(self, t):
         return np.where(t < 3, 0.1, 0.01)

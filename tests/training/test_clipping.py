@@ -22,7 +22,7 @@ def small_networks_share_their_work(monkeypatch):
 
 
 def step_of(regularization, dtype=np.float64, threads=1, scale=1.0, sparse=False):
-    """What plain descent with rate 1 takes off the parameters: the gradient, as clipped. Targets are scaled."""
+    """The clipped gradient: what a step of plain descent with rate 1 subtracts. Targets are scaled."""
     problem = make_problem(
         "squared error, 3 outputs", features=9, hidden=(70, 5), rows=40, dtype=dtype, weighted=True, sparse=sparse
     )
@@ -36,7 +36,7 @@ def step_of(regularization, dtype=np.float64, threads=1, scale=1.0, sparse=False
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_by_norm(dtype, threads, sparse):
-    """The direction stays, weights and biases together; what is shorter stays as it is."""
+    """The direction of all weights and biases together is kept, and shorter gradients are not changed."""
     gradient = step_of(Regularization(), dtype, threads, sparse=sparse)
     norm = np.sqrt((gradient**2).sum())
     eps = 50 * np.finfo(dtype).eps
@@ -50,7 +50,7 @@ def test_by_norm(dtype, threads, sparse):
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_by_value(dtype, threads):
-    """Weights and biases, each element by itself."""
+    """Each element of weights and biases separately."""
     gradient = step_of(Regularization(), dtype, threads)
     largest = np.median(abs(gradient))
     clipped = step_of(Regularization(clip_value=largest), dtype, threads)
@@ -71,7 +71,7 @@ def test_by_value_comes_before_by_norm():
 
 @pytest.mark.parametrize("dtype", TYPES)
 def test_gradients_whose_squares_overflow_in_float32(dtype):
-    """The norm is taken in float64: the step is as long as it should be, and not zero."""
+    """The norm is computed in float64, so the step has the right length and is not zero."""
     clipped = step_of(Regularization(clip_norm=1.0), dtype, scale=1e22)
     assert np.sqrt((clipped**2).sum()) == pytest.approx(1.0, rel=1e-5)
 
@@ -79,7 +79,7 @@ def test_gradients_whose_squares_overflow_in_float32(dtype):
 @pytest.mark.parametrize("settings", [{"clip_norm": 1.0}, {"clip_value": 1.0}, {"max_norm": 1.0}, {"l1": 0.1}], ids=str)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_divergence_is_detected(dtype, settings):
-    """A NaN in the gradient is one in the parameters, whatever it is clipped to."""
+    """A NaN in the gradient reaches the parameters in spite of clipping."""
     problem = make_problem("squared error, 3 outputs", rows=9, dtype=dtype)
     problem.y[4, 1] = np.nan
     loss = make_epoch(problem, Regularization(**settings)).run(L2)
@@ -91,7 +91,7 @@ def test_divergence_is_detected(dtype, settings):
 
 
 def torch_parameters(torch, network):
-    """Copies in float64, as torch's leaves; weight matrices as they are, (fan_in, fan_out)."""
+    """Copies in float64 as PyTorch's leaf tensors; weight matrices are (fan_in, fan_out)."""
     arrays = [array for pair in zip(network.coefs, network.intercepts, strict=True) for array in pair]
     return [torch.tensor(array.copy(), requires_grad=True) for array in arrays]
 
@@ -107,7 +107,7 @@ def torch_loss(torch, parameters, X, y, l2):
 
 @pytest.mark.parametrize("kind", ["norm", "value"])
 def test_ten_steps_as_torch_makes_them(kind):
-    """clip_grad_norm_ adds 1e-6 to the norm: the targets are so large that it does not count."""
+    """clip_grad_norm_ adds 1e-6 to the norm, which does not matter for such large targets."""
     torch = pytest.importorskip("torch", exc_type=ImportError)
     rng = np.random.RandomState(0)
     network = TrainableModel([6, 11, 7, 2], ["tanh", "tanh", "identity"], "squared_error", np.float64)

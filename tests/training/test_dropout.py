@@ -1,4 +1,4 @@
-"""Dropout: the masks and their statistics, what they do to outputs and gradients, and where they go on."""
+"""Dropout: the masks and their statistics, their effect on outputs and gradients, and how they continue."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ from fastmlp.training.epoch import EpochRunner
 from fastmlp.training.full_batch_loss import FullBatch
 
 TYPES = [np.float32, np.float64]
-#: A rate at which no weight changes.
+#: With this learning rate no weight changes.
 STILL = SGD(1e-30)
 
 
@@ -28,7 +28,7 @@ def small_networks_share_their_work(monkeypatch):
 
 
 def collect_masks(rate, steps, rows, width, dtype=np.float64, seed=SEED, batch_size=None):
-    """What is left of ones, (steps, 3, rows, width): inputs and two hidden layers, for each step of one batch."""
+    """The masked ones of inputs and two hidden layers, (steps, 3, rows, width); each step is one batch."""
     network = TrainableModel([width, width, width, 1], ["identity"] * 3, "squared_error", dtype)
     for intercept in network.intercepts[:-1]:
         intercept[...] = 1
@@ -57,12 +57,12 @@ def test_masks_equal_the_reference(dtype, rate):
 
 
 def test_random_bits_by_hand():
-    """The finaliser of MurmurHash3, for a key of zero: values that its author's C++ code gives."""
+    """For a key of zero, the finalizer of MurmurHash3: the values are those of its author's C++ code."""
     assert [plain.random_bits(0, x) for x in (0, 1, 2, 0xDEADBEEF)] == [0, 0x514E28B7, 0x30F4C306, 0x0DE5C6A9]
 
 
 def test_splitmix_by_hand():
-    """What SplitMix64 draws first and second from the seed 1234567, as its authors' C code prints it."""
+    """The first two numbers of SplitMix64 with the seed 1234567, from its authors' C code."""
     golden = 0x9E3779B97F4A7C15
     assert plain._splitmix(1234567) == 6457827717110365317
     assert plain._splitmix(1234567 + golden) == 3203168211198807973
@@ -77,7 +77,7 @@ def test_keys():
 
 
 def assert_standard(z, within=5.0):
-    """Standardized sums of independent things: none far out, and as far from zero as they should be."""
+    """Assert that standardized sums of independent numbers have no outliers, and variance 1."""
     z = np.ravel(z)
     assert abs(z).max() < within
     if z.size >= 100:
@@ -86,7 +86,7 @@ def assert_standard(z, within=5.0):
 
 @pytest.mark.parametrize("rate", [0.5, 0.1, 0.8])
 class TestStatistics:
-    """50 steps, 3 layers, 64 rows, 48 columns: each test standardizes, so that what is independent has variance 1."""
+    """50 steps, 3 layers, 64 rows, 48 columns, standardized: sums of independent elements have variance 1."""
 
     @pytest.fixture
     def z(self, rate):
@@ -96,7 +96,7 @@ class TestStatistics:
         return ((found > 0) - (1 - rate)) / np.sqrt(rate * (1 - rate))
 
     def test_rate(self, z):
-        """Over all, and in each step, layer, row and column."""
+        """Over all elements, and in each step, layer, row and column."""
         assert_standard(z.sum() / np.sqrt(z.size))
         for axis in range(4):
             others = tuple(a for a in range(4) if a != axis)
@@ -106,13 +106,13 @@ class TestStatistics:
 
     @pytest.mark.parametrize("axis", range(4))
     def test_independence(self, z, axis):
-        """Any two steps, layers, rows or columns."""
+        """Any two steps, layers, rows or columns are independent."""
         lines = np.moveaxis(z, axis, 0).reshape(z.shape[axis], -1)
         products = (lines @ lines.T / np.sqrt(lines.shape[1]))[np.triu_indices(len(lines), 1)]
         assert_standard(products, within=5.5)  # there are up to two thousand of them
 
     def test_neighbours(self, z):
-        """Next to each other along two axes at once."""
+        """Elements that are adjacent along two axes are independent."""
         for one, other in ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)):
             shifted = np.roll(z, (1, 1), (one, other))
             assert_standard((z * shifted).sum() / np.sqrt(z.size))
@@ -132,13 +132,13 @@ def test_a_seed_is_one_number():
     assert ours.randint(10**9) == plain_state.randint(10**9)
 
 
-# What they do
+# Outputs and gradients
 
 
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("hidden", [(), (5, 4)], ids=str)
 def test_gradient_against_scalars(hidden, sparse):
-    """Plain descent with rate 1 steps by the gradient of the masked network's loss."""
+    """A step of plain descent with rate 1 is the gradient of the masked network's loss."""
     problem = make_problem("softmax log loss", features=6, hidden=hidden, rows=9, sparse=sparse, weighted=True)
     settings = Regularization(dropout=0.4, input_dropout=0.3)
     epoch = make_epoch(problem, settings, SGD(1.0))
@@ -165,7 +165,7 @@ def test_gradient_against_scalars(hidden, sparse):
 
 @pytest.mark.parametrize("activation", ["relu", "logistic"])
 def test_gradient_against_central_differences(activation):
-    """Of the reported loss itself, the masks of the first step held; no weight comes as near to zero as a step."""
+    """Differences of the reported loss with the masks of the first step; no weight is close to zero."""
     settings = Regularization(dropout=(0.5, 0.2), input_dropout=0.3, l1=0.1)
 
     def loss_and_step(shift, rate):
@@ -184,7 +184,7 @@ def test_gradient_against_central_differences(activation):
 
 @pytest.mark.parametrize("sparse", [False, True])
 def test_outputs_keep_their_expectation(sparse):
-    """2,000 rows that are the same, each with a mask of its own, through a linear network: their mean is the output."""
+    """The mean output of a linear network over 2,000 equal rows with different masks is the output without masks."""
     problem = make_problem(
         "squared error, 3 outputs", features=9, hidden=(40, 30), activation="identity", rows=2000, sparse=sparse
     )
@@ -199,7 +199,7 @@ def test_outputs_keep_their_expectation(sparse):
 
 
 def test_predictions_and_full_batch_gradients_apply_no_dropout():
-    """What stands in a training's records is not in theirs."""
+    """Their records contain no masks, unlike those of the training."""
     problem = make_problem("multi-label", rows=40)
     expected = predict(problem.network, problem.dataset), FullBatch(problem.network, problem.dataset, L2)
     expected = expected[0], expected[1](problem.network.params.copy())
@@ -236,7 +236,7 @@ def test_sparse_inputs_are_not_changed():
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_wide_layers(dtype, sparse, monkeypatch):
-    """Weights that do not stay in the near caches: one layer at a time for many rows, through panels."""
+    """Weights too large for the caches: layers are processed one at a time for many rows, through panels."""
     knobs.set_panel_bytes(monkeypatch)
     problem = make_problem(
         "softmax log loss", features=130, hidden=(270, 33), rows=24, dtype=dtype, sparse=sparse, weighted=True
@@ -244,11 +244,11 @@ def test_wide_layers(dtype, sparse, monkeypatch):
     check_training(problem, Regularization(dropout=(0.5, 0.25), input_dropout=0.2), batch_size=24, threads=3)
 
 
-# Where they go on
+# Continuation
 
 
 def test_keys_continue_over_epochs_and_fits():
-    """Two epochs of one object are those of two objects with the same masks."""
+    """Two epochs of one `EpochRunner` equal an epoch of each of two with the same `DropoutKeys`."""
     settings = Regularization(dropout=0.5)
     together = results(make_problem("poisson", rows=48), settings, epochs=2)
     problem, masks, descent = make_problem("poisson", rows=48), DropoutKeys(SEED), SGD(0.002, momentum=0.9).begin()

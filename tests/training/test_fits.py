@@ -1,4 +1,4 @@
-"""Whole fits in guarded memory, in threads: every solver on every task, dense and sparse; in the bounds lane too."""
+"""Whole fits in guarded memory and threads: every solver on every task, dense and sparse; also with bounds checks."""
 
 import numpy as np
 import pytest
@@ -10,13 +10,13 @@ from helpers.guarded import Guarded, assert_lines_are_zero
 
 @pytest.fixture
 def buffers(monkeypatch):
-    """Every buffer that is allocated for kernels while the test runs."""
+    """All buffers that are allocated for kernels during the test."""
     knobs.let_threads_pay(monkeypatch)
     return knobs.record_buffers(monkeypatch)
 
 
 class GuardedInputs:
-    """Puts X into guarded memory; of a sparse one, each of its three arrays."""
+    """Copies X, or the three arrays of a sparse X, to guarded memory."""
 
     def __call__(self, X):
         if not scipy.sparse.issparse(X):
@@ -30,7 +30,7 @@ class GuardedInputs:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("case", CASES, ids=", ".join)
 def test_fit_stays_within_its_memory(case, dtype, buffers):
-    """Nothing is written beside any buffer, nor read beside X: the same bits without guards, and without threads."""
+    """Nothing is written beside buffers or read beside X: fits without guards or without threads have equal bits."""
     inputs = GuardedInputs()
     guarded_fit, X = fit(*case, dtype, prepare=inputs, n_jobs=3)
     outputs = [guarded_fit.predict(X) for _ in range(2)]

@@ -1,4 +1,4 @@
-"""Damped Gauss–Newton steps: the Jacobian of the residuals, where the steps end, what is refused."""
+"""Damped Gauss–Newton steps: the Jacobian of the residuals, the minimum, and refusals."""
 
 import copy
 
@@ -19,7 +19,7 @@ RATES = (0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
 def problem(
     activations=("tanh", "logistic", "identity"), loss="half_squared_error", outputs=2, dtype="float64", seed=0
 ):
-    """A network, 30 rows, targets and weights; the targets are a near network's outputs, and some noise."""
+    """A network, 30 rows, targets and weights; the targets are outputs of a similar network with noise."""
     rng = np.random.RandomState(seed)
     network = Network([3, *[4, 3][: len(activations) - 1], outputs], activations, loss, dtype)
     X, params = rng.standard_normal((30, 3)), rng.standard_normal(network.params.size) * 0.7
@@ -48,7 +48,7 @@ class TestJacobian:
             np.testing.assert_allclose(jacobian[number], (outputs[0] - outputs[1]) / 2e-6, rtol=1e-6, atol=1e-8)
 
     def test_gives_the_gradient(self):
-        """Jᵀr / Σ w is the loss's own."""
+        """Jᵀr / Σ w equals the gradient of the loss."""
         network, X, y, weights = problem()
         root = np.sqrt(weights)
         residuals = (root[:, np.newaxis] * (network.forward(X) - y)).T.ravel()
@@ -83,8 +83,8 @@ class TestWhereItEnds:
         penalty = 0.1 * sum((coef**2).sum() for coef in network.coefs)
         assert result.fun == pytest.approx((squares + penalty) / weights.sum(), rel=1e-12)
 
-    def test_as_scipy_does(self):
-        """MINPACK's own on the same residuals, from the same start, comes to the same minimum."""
+    def test_same_minimum_as_scipy(self):
+        """MINPACK's Levenberg–Marquardt finds the same minimum from the same start."""
         network, X, y, _ = problem(("tanh", "identity"), outputs=1)
         reference = copy.copy(network)
 
@@ -109,7 +109,7 @@ class TestWhereItEnds:
         np.testing.assert_allclose(reference.params, network.params, rtol=1e-4, atol=1e-6)
 
     def test_squared_error_of_several_outputs(self):
-        """scikit-learn's habit: a k-th of what is descended, and all of the penalty."""
+        """As in scikit-learn, the reported loss has 1/k of the minimized sum, and the whole penalty."""
         network, X, y, weights = problem(("tanh", "identity"), "squared_error")
         result = solve(levenberg_marquardt, network, X, y, weights, l2=0.3, max_iter=500)
         squares = (weights @ (network.forward(X) - y) ** 2).sum() / 2
@@ -149,7 +149,7 @@ class TestWhatIsReported:
         assert np.array_equal(network.params, reference.params)
 
     def test_a_perfect_fit_ends_it(self):
-        """Where every residual is zero nothing can be gained; no division by zero on the way."""
+        """It stops where all residuals are zero, without a division by zero."""
         network, X, _, _ = problem(("tanh", "identity"))
         y = network.forward(X)
         network.params += 0.01
@@ -184,9 +184,9 @@ class TestRefusals:
 
 
 def test_a_sine_beside_adam():
-    """Twenty steps reach what Adam does not in fifty times the passes over the rows, whatever its rate.
+    """Twenty steps reach a loss that Adam, with any rate, does not reach in fifty times as many passes over the rows.
 
-    A forward pass counts as one, and a Jacobian as one more, though that is Adam's pass forward and back.
+    A forward pass and a Jacobian count as one pass each, although one of Adam's passes is forward and backward.
     """
     results = [solve(levenberg_marquardt, sine_network(seed), ANGLES, SINES, max_iter=20, tol=0.0) for seed in range(5)]
     passes = [result.nfev + result.njev for result in results]

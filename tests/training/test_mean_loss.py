@@ -1,4 +1,4 @@
-"""`Network.loss` computes a loss and no gradient, with the bits that it has beside one."""
+"""`Network.loss` computes a loss without a gradient, with the same bits as with one."""
 
 import tracemalloc
 
@@ -27,7 +27,7 @@ def slope_of_quartic(a, y):
 
 
 def data(net, n_rows, container="dense", seed=0):
-    """Inputs with many zeros, and targets that go with the network's loss."""
+    """Inputs with many zeros, and targets for the network's loss."""
     rng = np.random.RandomState(seed)
     X = rng.standard_normal((n_rows, net.layout.layer_sizes[0])) * rng.randint(
         2, size=(n_rows, net.layout.layer_sizes[0])
@@ -46,7 +46,7 @@ def assert_same_bits(net, X, y, weights):
 
 
 def networks():
-    """Each loss behind each output activation that it takes."""
+    """Each loss with each of its output activations."""
     for loss in [*LOSSES, Loss(quartic, slope_of_quartic)]:
         for output in ACTIVATIONS:
             try:
@@ -82,14 +82,14 @@ def test_same_bits_for_any_number_of_rows(layer_sizes, n_rows, dtype):
 
 @pytest.mark.parametrize("dtype", TYPES)
 def test_same_bits_for_large_layers(dtype):
-    """Training keeps such weights in panels as well, and goes through more rows at a time."""
+    """Training also keeps such weights in panels, and processes more rows at a time."""
     net = Network([300, 700, 400, 3], ["relu", "gelu", "softmax"], "log_loss", dtype)
     for container in CONTAINERS:
         assert_same_bits(net, *data(net, 600, container))
 
 
 @pytest.mark.parametrize("arrange", [np.asfortranarray, lambda X: np.repeat(X, 2, axis=1)[:, ::2], lambda X: X[::-1]])
-def test_inputs_as_they_lie(arrange):
+def test_inputs_of_any_layout(arrange):
     net = Network([7, 5, 3], ["tanh", "identity"], "half_squared_error")
     X, y, weights = data(net, 300)
     assert_same_bits(net, arrange(X), y, weights)
@@ -97,7 +97,7 @@ def test_inputs_as_they_lie(arrange):
 
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_no_memory_for_a_gradient(container):
-    """A gradient of these weights, or transposed copies of them, would take 16 MB."""
+    """A gradient or transposed copies of these weights would take 16 MB."""
     net = Network([1000, 2000, 10], ["relu", "softmax"], "log_loss")
     net.initialize(random_state=0)
     X, y, _ = data(net, 64, container)
@@ -110,7 +110,7 @@ def test_no_memory_for_a_gradient(container):
 
 
 def test_no_backward_kernel_is_used(monkeypatch):
-    """The kernels of the backward pass are not even known to the loss."""
+    """The kernels of the backward pass are not loaded."""
     made = []
 
     class Noted(LossWorkspace):

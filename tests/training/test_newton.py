@@ -1,4 +1,4 @@
-"""Truncated Newton steps: where they end, in how many steps, and what is reported on the way."""
+"""Truncated Newton steps: the minimum, the number of steps, and what is reported."""
 
 import copy
 
@@ -45,7 +45,7 @@ class TestWhereItEnds:
     @pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
     @pytest.mark.parametrize("loss, output", [("log_loss", "softmax"), ("log_loss", "logistic"), ("poisson", "exp")])
     def test_the_minimum_that_lbfgs_finds(self, loss, output, sparse):
-        """Convex, with a penalty: there is one."""
+        """The problem is convex, and the penalty makes the minimum unique."""
         X, y, weights = draw(60, 3, 3)
         y = np.abs(y).round() if output == "exp" else y > 0
         y = y.argmax(axis=1)[:, np.newaxis] if output == "softmax" else y
@@ -73,7 +73,7 @@ class TestWhereItEnds:
         assert np.array_equal(result.x, network.params)
 
     def test_leaves_a_saddle(self):
-        """Near zero weights the gradient vanishes; a direction of negative curvature leads away."""
+        """Near zero weights the gradient vanishes, and a direction of negative curvature leads away from the saddle."""
         X, y = np.array([[-1.0], [1.0]]), np.array([[-1.0], [1.0]])
         network = Network([1, 1, 1], ["tanh", "identity"], "half_squared_error")
         network.params = np.full(4, 1e-7)
@@ -99,7 +99,7 @@ class TestWhereItEnds:
 
 class TestWhatIsReported:
     def test_squared_error_of_several_outputs(self):
-        """scikit-learn's habit: a k-th of what is descended, and all of the penalty."""
+        """As in scikit-learn, the reported loss has 1/k of the minimized sum, and the whole penalty."""
         X, y, weights = draw(30, 2, 3)
         network = make([2, 3, 3], ["tanh", "identity"], "squared_error")
         reference = copy.copy(network)
@@ -136,7 +136,7 @@ class TestWhatIsReported:
         assert result.fun == progress.losses[-1]
 
     def test_ctrl_c_in_the_middle_of_a_step(self, monkeypatch):
-        """The network is left at the last whole step."""
+        """The network keeps the parameters of the last complete step."""
         network, calls = sine_network(0), []
         solve_step = TrustRegion._solve
 
@@ -164,7 +164,7 @@ class TestWhatIsReported:
         assert np.array_equal(network.params, before)
 
     def test_stops_where_rounding_hides_progress(self):
-        """Asked for more than float64 has, it says so instead of going round in circles."""
+        """With a tolerance below the accuracy of float64 it stops, and says why."""
         X, y, _ = draw(20, 2, 1)
         result = solve(newton_cg, make([2, 1], ["identity"], "half_squared_error"), X, y, tol=0.0)
         assert result.status == 0
@@ -185,7 +185,7 @@ class TestConjugateGradients:
         return TrustRegion(Objective(network, Dataset(X, y), 0.5), 0.0, 1)
 
     def test_inside_the_region(self):
-        """Newton's own step, when the model is convex and the residual is to be small."""
+        """Newton's step, if the model is convex and the residual must be small."""
         solver, rng = self.solver(), np.random.RandomState(0)
         half = rng.standard_normal((17, 17))
         matrix = half @ half.T + np.eye(17)
@@ -216,9 +216,9 @@ class TestConjugateGradients:
 
 
 def test_a_sine_beside_adam():
-    """Sixty steps reach what Adam does not in fifty times the passes over the rows, whatever its rate.
+    """Sixty steps reach a loss that Adam, with any rate, does not reach in fifty times as many passes over the rows.
 
-    Forward and back is a pass: a product with the Hessian, setting one up, a gradient.
+    A Hessian-vector product, its preparation and a gradient count as one pass (forward and backward) each.
     """
     results = [solve(newton_cg, sine_network(seed), ANGLES, SINES, max_iter=60, tol=0.0) for seed in range(5)]
     passes = [result.nhev + result.nfev + result.nit for result in results]

@@ -1,4 +1,4 @@
-"""Dense inputs of a full-batch gradient: read where they lie or copied once, with the bits of gathered ones."""
+"""Dense inputs of a full-batch gradient: read in place or copied once, with the same bits as gathered rows."""
 
 import ctypes
 import mmap
@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from helpers import knobs
 
 from fastmlp.engine.dataset import Dataset
 from fastmlp.engine.model import TrainableModel
@@ -27,22 +28,17 @@ LAYOUTS = {
 
 
 def evaluate(X, hidden, threads, monkeypatch):
-    """Loss and gradient, the second time, as a solver asks for them; and what made them."""
+    """(loss and gradient of a second call, as in a solver; the `FullBatch`)."""
     rng = np.random.RandomState(5)
     model = TrainableModel(
         [X.shape[1], *hidden, 2], ["relu"] * len(hidden) + ["identity"], "half_squared_error", X.dtype
     )
     model.params[...] = rng.standard_normal(model.params.size)
     y = rng.standard_normal((len(X), 2)).astype(X.dtype)
-    monkeypatch.setattr("fastmlp.training.full_batch_loss.useful_threads", lambda *arguments: threads)
+    knobs.set_full_batch_threads(monkeypatch, threads)
     full_batch = FullBatch(model, Dataset(X, y), 0.1)
     full_batch(model.params + 1)
     return full_batch(model.params - 1), full_batch
-
-
-def in_chunks(rows, monkeypatch):
-    monkeypatch.setattr("fastmlp.training.full_batch_loss.CHUNK_ROWS", rows)
-    monkeypatch.setattr("fastmlp.training.full_batch_loss.MOST_CHUNK_ROWS", rows)
 
 
 def gather_always(monkeypatch):
@@ -55,7 +51,7 @@ def test_layouts_have_the_bits_of_gathered_rows(layout, dtype, monkeypatch):
     X = LAYOUTS[layout](np.random.RandomState(0).standard_normal((75, 21)).astype(dtype))
     for chunk, hidden, threads in ((8, (9,), 1), (24, (), 2), (13, (40, 3), 1), (75, (1,), 3), (74, (5,), 1)):
         with monkeypatch.context() as patch:
-            in_chunks(chunk, patch)
+            knobs.set_all_chunk_rows(patch, chunk)
             (loss, gradient), _ = evaluate(X, hidden, threads, patch)
             gather_always(patch)
             (other_loss, other), _ = evaluate(np.ascontiguousarray(X), hidden, 1, patch)
@@ -65,7 +61,7 @@ def test_layouts_have_the_bits_of_gathered_rows(layout, dtype, monkeypatch):
 
 def test_a_large_layer_reads_its_rows_in_place(monkeypatch):
     X = np.random.RandomState(0).standard_normal((70, 600)).astype(np.float32)
-    in_chunks(32, monkeypatch)
+    knobs.set_all_chunk_rows(monkeypatch, 32)
     results = [evaluate(LAYOUTS[layout](X), (300,), 2, monkeypatch)[0] for layout in ("C order", "Fortran order")]
     gather_always(monkeypatch)
     (expected_loss, expected), _ = evaluate(X, (300,), 1, monkeypatch)
@@ -77,7 +73,7 @@ def test_a_large_layer_reads_its_rows_in_place(monkeypatch):
 @pytest.mark.parametrize("layout", ["C order", "a row apart", "gap from row to row"])
 def test_rows_that_lie_in_order_are_not_copied(layout, monkeypatch):
     X = LAYOUTS[layout](np.random.RandomState(0).standard_normal((75, 21)))
-    in_chunks(16, monkeypatch)
+    knobs.set_all_chunk_rows(monkeypatch, 16)
     _, full_batch = evaluate(X, (3,), 1, monkeypatch)
     assert full_batch.workspace.task["placed_steps"] == 4
     assert np.shares_memory(full_batch.inputs, X)
@@ -85,7 +81,7 @@ def test_rows_that_lie_in_order_are_not_copied(layout, monkeypatch):
 
 def test_other_orders_are_copied_once_and_only_up_to_a_size(monkeypatch):
     X = np.asfortranarray(np.random.RandomState(0).standard_normal((75, 21)))
-    in_chunks(16, monkeypatch)
+    knobs.set_all_chunk_rows(monkeypatch, 16)
     monkeypatch.setattr(placed_inputs, "COPY_BYTES", X.nbytes)
     (loss, gradient), full_batch = evaluate(X, (3,), 1, monkeypatch)
     assert full_batch.workspace.task["placed_steps"] == 4
@@ -96,19 +92,19 @@ def test_other_orders_are_copied_once_and_only_up_to_a_size(monkeypatch):
     assert np.array_equal(gradient, other)
 
 
-def test_rows_that_crowd_in_the_caches_are_gathered(monkeypatch):
-    """And copied into padded rows, once, where they are one chunk."""
+def test_rows_that_conflict_in_the_cache_are_gathered(monkeypatch):
+    """Where they are one chunk, they are copied once into padded rows."""
     X = np.random.RandomState(0).standard_normal((40, placed_inputs.CROWDED // 8))
-    in_chunks(16, monkeypatch)
+    knobs.set_all_chunk_rows(monkeypatch, 16)
     assert not evaluate(X, (3,), 1, monkeypatch)[1].workspace.task["placed"]
-    in_chunks(40, monkeypatch)
+    knobs.set_all_chunk_rows(monkeypatch, 40)
     assert evaluate(X, (3,), 1, monkeypatch)[1].workspace.task["placed"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mprotect is called by its Linux numbers")
 @pytest.mark.parametrize("features", [1, 3, 8, 21])
 def test_nothing_is_read_beyond_the_rows(features, monkeypatch):
-    """X ends where a page begins that may not be read."""
+    """X ends at the beginning of a page that must not be read."""
     page = mmap.PAGESIZE
     for rows in (17, 32, 33, 40, 47):
         size = rows * features * 8
@@ -122,7 +118,7 @@ def test_nothing_is_read_beyond_the_rows(features, monkeypatch):
         assert libc.mprotect(end, ctypes.c_size_t(page), 0) == 0
         try:
             for chunk in (8, 11, 16, 30):
-                in_chunks(chunk, monkeypatch)
+                knobs.set_all_chunk_rows(monkeypatch, chunk)
                 for hidden in ((), (1,), (5,), (40,)):
                     evaluate(X, hidden, 1, monkeypatch)
         finally:

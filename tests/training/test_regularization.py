@@ -1,11 +1,12 @@
-"""Regularization: settings and their messages, L1, max-norm, and everything together against references."""
+"""Regularization: L1, max-norm, and all options together, against references."""
 
 import ctypes
 
 import numpy as np
 import pytest
 from helpers import knobs
-from helpers.problems import HIDDEN, TASKS, make_problem
+from helpers.problem_shapes import problem_shapes
+from helpers.problems import make_problem
 from helpers.regularized import EACH, L2, OPTIMIZERS, check_training, make_epoch, results
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,7 +34,7 @@ def small_networks_share_their_work(monkeypatch):
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("hidden", [(), (5, 4)], ids=str)
 def test_l1_against_scalars(hidden, sparse):
-    """Plain descent with rate 1 steps by the gradient of what is smooth; then weights come nearer to zero by λ."""
+    """A step of plain descent with rate 1 is the gradient of the smooth part; then weights move towards zero by λ."""
     problem = make_problem("softmax log loss", hidden=hidden, sparse=sparse, weighted=True)
     problem.network.coefs[-1][0] = 0.0
     coefs, intercepts, (X, y, weights) = problem.in_float64()
@@ -74,7 +75,7 @@ def test_l1_against_scalars(hidden, sparse):
 @pytest.mark.parametrize("dtype", TYPES)
 def test_no_output_has_weights_longer_than_max_norm(dtype, threads):
     problem = make_problem("softmax log loss", features=33, hidden=(67, 131), rows=70, dtype=dtype)
-    problem.network.coefs[0][...] *= np.linspace(0.01, 2.0, 67).astype(dtype)  # some are longer, some are not
+    problem.network.coefs[0][...] *= np.linspace(0.01, 2.0, 67).astype(dtype)  # some are longer than max_norm
     make_epoch(problem, Regularization(max_norm=0.75), batch_size=70, threads=threads).run(L2)
     for coef in problem.network.coefs:
         norms = np.sqrt((coef.astype(float) ** 2).sum(axis=0))
@@ -89,16 +90,9 @@ def test_no_output_has_weights_longer_than_max_norm(dtype, threads):
 
 @settings(max_examples=100, deadline=None, derandomize=True, database=None)
 @given(
-    task=st.sampled_from(sorted(TASKS)),
-    hidden=st.lists(st.integers(1, 37), max_size=3),
-    activation=st.sampled_from(HIDDEN),
     optimizer=st.sampled_from(sorted(OPTIMIZERS)),
-    features=st.integers(1, 35),
-    rows=st.integers(1, 40),
     batch_size=st.integers(1, 40),
     dtype=st.sampled_from(TYPES),
-    weighted=st.booleans(),
-    sparse=st.booleans(),
     threads=st.integers(1, 4),
     l1=st.sampled_from([0.0, 0.05]),
     clip_value=st.sampled_from([None, 0.02]),
@@ -106,6 +100,7 @@ def test_no_output_has_weights_longer_than_max_norm(dtype, threads):
     max_norm=st.sampled_from([None, 0.6]),
     dropout=st.sampled_from([0.0, 0.4]),
     input_dropout=st.sampled_from([0.0, 0.3]),
+    **problem_shapes(rows=40),
 )
 def test_training_steps(
     task, optimizer, batch_size, threads, l1, clip_value, clip_norm, max_norm, dropout, input_dropout, **shape
@@ -119,7 +114,7 @@ def test_training_steps(
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize(("features", "hidden"), [(301, (251, 33)), (7, (190, 161, 5)), (30, (1201,))], ids=str)
 def test_training_steps_of_wide_layers(features, hidden, optimizer, dtype, sparse, monkeypatch):
-    """Several tiles a layer, layers in panels, layers dealt by columns, narrow ones."""
+    """Several tiles a layer, layers in panels, layers divided by columns, and narrow ones."""
     knobs.set_panel_bytes(monkeypatch)
     problem = make_problem(
         "softmax log loss", features=features, hidden=hidden, rows=50, dtype=dtype, sparse=sparse, weighted=True
@@ -145,7 +140,7 @@ def test_threads_change_no_bit(optimizer, name, dtype, sparse):
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_blocks_and_slices_change_no_bit(monkeypatch, optimizer, dtype):
-    """Blocks of rows, and slices of steps between which Python serves Ctrl-C."""
+    """Blocks of rows, and slices of steps between which Python handles Ctrl-C."""
     found = []
     for block_bytes, seconds in ((1 << 19, 1.0), (1, 1.0), (1 << 19, 0.0)):
         knobs.set_block_bytes(monkeypatch, block_bytes)
@@ -161,7 +156,7 @@ def test_blocks_and_slices_change_no_bit(monkeypatch, optimizer, dtype):
     ("name", "optimizer"), [*((name, "momentum") for name in EACH), ("none", "lamb"), ("all", "lamb")]
 )
 def test_a_large_batch_in_microbatches(monkeypatch, name, optimizer, dtype, activation):
-    """A row has the mask of its place in the batch, whatever part it lies in: the same as in a batch that is whole."""
+    """A row has the mask of its place in the batch, with and without microbatches."""
     problem = {"features": 19, "hidden": (33, 5), "rows": 260, "weighted": True, "dtype": dtype}
     problem, regularization = {**problem, "activation": activation}, Regularization(**EACH.get(name, {}))
     whole = make_problem("softmax log loss", **problem)
@@ -179,7 +174,7 @@ def test_a_large_batch_in_microbatches(monkeypatch, name, optimizer, dtype, acti
 
 
 def test_threads_that_have_no_tile_in_phase_two():
-    """Seven threads, five tiles of rows, twenty flat tiles: the rule behind clipping has its rates in all of them."""
+    """Seven threads, five tiles of rows, twenty flat tiles: clipping's update rule has its rates in all threads."""
     found = set()
     for threads in (1, 7):
         network = TrainableModel([40, 2000], ["logistic"], "log_loss", np.float32)
@@ -198,14 +193,14 @@ def test_threads_that_have_no_tile_in_phase_two():
 def test_batches_without_weight_make_no_step(name, threads):
     problem = make_problem("poisson", rows=96, weighted=True)
     problem.weights[...] = np.random.RandomState(1).uniform(0.5, 2.0, 96)
-    order = np.random.RandomState(3).permutation(96)  # as `make_epoch` has it
+    order = np.random.RandomState(3).permutation(96)  # the order of `make_epoch`
     problem.weights[order[:16]] = problem.weights[order[48:64]] = 0.0
     epoch = check_training(problem, Regularization(**EACH[name]), "lamb", 16, threads)
     assert epoch.workspace.tasks["steps_made"].tolist() == [4] * threads
 
 
 def test_a_team_cancelled_between_phases_returns():
-    """Nobody waits at the barrier for ever, and no later phase is begun: the gradient stands, the step is not made."""
+    """No thread waits at the barrier for ever, and no later phase begins: there is a gradient, but no step."""
     problem = make_problem("multi-label", hidden=(37, 5), rows=96)
     epoch = make_epoch(problem, Regularization(clip_norm=1.0, max_norm=0.1), threads=3)
     assert epoch.team.size == 3
@@ -227,7 +222,7 @@ def test_a_team_cancelled_between_phases_returns():
 
 @pytest.mark.parametrize("dtype", TYPES)
 def test_unused_options_cost_nothing(dtype):
-    """No unit, no memory, and the bits of a training that never heard of it."""
+    """They need no kernel and no memory, and the bits are those of a training without `Regularization`."""
     problems = [make_problem("multi-label", rows=40, dtype=dtype) for _ in range(2)]
     epoch = make_epoch(problems[0], Regularization(), SGD())
     bare = EpochRunner(problems[1].network, problems[1].dataset, SGD(), np.random.RandomState(3).permutation(40), 40)

@@ -45,7 +45,7 @@ def test_rates_of_each_layer():
         Regularization(dropout=(0.5, 0.2)).input_rates(1)
 
 
-def test_settings_are_values():
+def test_equal_parameters_make_equal_objects():
     assert Regularization(dropout=[0.5]) == Regularization(dropout=(0.5,))
     assert hash(Regularization(dropout=[0.5], l1=1)) == hash(Regularization(dropout=(0.5,), l1=1.0))
     with pytest.raises(AttributeError):
@@ -53,7 +53,7 @@ def test_settings_are_values():
 
 
 @pytest.mark.parametrize("name", EACH)
-def test_a_solver_on_the_whole_gradient_refuses(name):
+def test_full_batch_solvers_refuse_it(name):
     settings = Regularization(**EACH[name])
     with pytest.raises(ValueError, match=f"solver='lbfgs' .* does not support .*{'l1' if name == 'all' else name}="):
         settings.check_full_batch("lbfgs")

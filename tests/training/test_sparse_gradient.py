@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse
+from helpers import knobs
 
 from fastmlp.engine.dataset import Dataset
 from fastmlp.engine.model import TrainableModel
@@ -34,8 +35,7 @@ def make_model(dtype, hidden):
 
 @pytest.fixture(autouse=True)
 def in_chunks(monkeypatch):
-    monkeypatch.setattr("fastmlp.training.full_batch_loss.CHUNK_ROWS", 19)
-    monkeypatch.setattr("fastmlp.training.full_batch_loss.MOST_CHUNK_ROWS", 19)
+    knobs.set_all_chunk_rows(monkeypatch, 19)
 
 
 @pytest.mark.parametrize("ascending", [True, False])
@@ -44,7 +44,7 @@ def in_chunks(monkeypatch):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_scattered_and_sorted_have_the_same_bits(dtype, hidden, threads, ascending, monkeypatch):
     model, rows = make_model(dtype, hidden), make_rows(dtype, 2, ascending)
-    monkeypatch.setattr("fastmlp.training.full_batch_loss.useful_threads", lambda *arguments: threads)
+    knobs.set_full_batch_threads(monkeypatch, threads)
     scattered = FullBatch(model, rows, 0.1)
     monkeypatch.setattr(sparse_gradient, "WIDEST", 0)
     monkeypatch.setattr(sparse_gradient, "SCATTERED_BYTES", 0)
@@ -59,7 +59,7 @@ def test_scattered_and_sorted_have_the_same_bits(dtype, hidden, threads, ascendi
 
 
 def test_a_wide_layer_of_many_features_is_sorted(monkeypatch):
-    """Its gradient would leave the near caches at each entry."""
+    """Its gradient is too large to stay in the caches from one entry to the next."""
     monkeypatch.setattr(sparse_gradient, "SCATTERED_BYTES", FEATURES * 40 * 4 - 1)
     for width, scattered in ((32, True), (40, False)):
         full_batch = FullBatch(make_model(np.float32, (width,)), make_rows(np.float32, 2), 0.0)

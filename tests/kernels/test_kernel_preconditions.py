@@ -26,7 +26,7 @@ from fastmlp.training.step_options import StepOptions
 
 pytestmark = ignores_max_iter
 
-#: Each tells mypy a type that the lines before it have made sure of; without it nothing else would happen.
+#: Assertions that only tell mypy a type that earlier lines guarantee.
 ASSERTIONS = {
     ("estimators/preparation.py", "dataset.y is not None"),
     ("training/second_order.py", "dataset.y is not None"),
@@ -35,7 +35,7 @@ ASSERTIONS = {
     ("compiler/cache.py", "specification is not None and specification.loader is not None"),
     ("compiler/source_hash.py", "specification is not None"),
     ("_pyinstaller/hook-fastmlp.py", "_package is not None"),
-    # While a kernel is compiled: an operation that a lane has not. Without it, getattr(builder, None) raises.
+    # While a kernel is compiled: an operation that `Lane` lacks. Without it, getattr(builder, None) raises.
     ("kernels/math/lanes.py", "on_floats"),
     ("kernels/math/lanes.py", "on_integers"),
     ("kernels/math/lanes.py", "isinstance(like, Lane)"),

@@ -1,4 +1,4 @@
-"""What a user gives is looked at once: one warning of it, one array made of it, also where a short way is given up."""
+"""Arguments are validated once, with one warning and one conversion, also where the fast path is abandoned."""
 
 import warnings
 
@@ -13,7 +13,7 @@ Y = (X[:, 0] > 0).astype(int)
 
 
 class Weights:
-    """What only ``__array__`` makes an array of."""
+    """Weights that only ``__array__`` converts to an array."""
 
     def __init__(self, array):
         self.array, self.asked = array, 0
@@ -31,7 +31,7 @@ def prepared(kind, weight=1.0):
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
 @pytest.mark.parametrize("weight", [1.0, 1e30])
 def test_a_column_of_targets(weight, kind):
-    """Weights of another size are another kind of rows: what the last call left is of no use."""
+    """Weights of another scale need a new preparation: that of the last call cannot be used."""
     model, other = prepared(kind), prepared(kind)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

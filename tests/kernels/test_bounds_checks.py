@@ -11,12 +11,12 @@ KERNEL_TESTS = [
     "kernels/test_kernels.py", "kernels/test_kernels_sparse.py", "kernels/test_kernels_shuffle.py",
     "kernels/test_multiply.py", "network/test_network_gradients.py", "network/test_network_steps.py",
     "training/test_fits.py",
-    # Tiles count in pointers, of which Numba checks nothing: there the guards must do. Bounds are the same in both
-    # types, and compiling takes most of the time: everything in float64, nothing in float32.
+    # Numba does not check the pointers of tiles, which guarded memory does. Bounds are the same in both
+    # types, and compiling takes most of the time, so only float64 is run.
     "-k", "not every_width and not float32",
 ]  # fmt: skip
 
-#: Tests of kernels that write, or read, `EXTRA` elements too many; with room enough that nothing else happens.
+#: Tests of kernels that write or read `EXTRA` elements too many, in arrays with enough space for them.
 CARELESS = """
 import numpy as np
 import pytest
@@ -65,7 +65,7 @@ def test_kernels_stay_within_bounds(tmp_path):
 
 
 def test_bounds_checks_detect_one_element_too_many(tmp_path):
-    """It fails with bounds checks, and only with them; without it, the tests pass with bounds checks."""
+    """Such a test fails only with bounds checks, and the others pass with them."""
     careless, careful = tmp_path / "test_careless.py", tmp_path / "test_careful.py"
     careless.write_text(CARELESS.format(extra=1))
     careful.write_text(CARELESS.format(extra=0))

@@ -1,4 +1,4 @@
-"""A user's own schedules and optimizers: frozen dataclasses with plain types, wherever they are defined."""
+"""Users' schedules and optimizers: frozen dataclasses with plain types, wherever they are defined."""
 
 import math
 import pickle
@@ -13,7 +13,7 @@ from sklearn.base import clone
 from fastmlp import SGD, MLPClassifier
 from fastmlp.schedules import Constant, Cosine
 
-#: A user's module, with and without types as strings; `inside` defines its class, and a type, in a function.
+#: A user's module, with and without types as strings; `inside` defines a class and a type in a function.
 MODULE = """
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Optional
@@ -71,7 +71,7 @@ STRINGS = "from __future__ import annotations\n"
 
 @pytest.fixture(params=["", STRINGS], ids=["types", "strings"])
 def own(request, monkeypatch):
-    """The module, where pickle finds it."""
+    """The module, registered so that pickle finds it."""
     module = types.ModuleType("own_settings")
     monkeypatch.setitem(sys.modules, "own_settings", module)
     exec(request.param + MODULE, vars(module))

@@ -1,7 +1,7 @@
-"""What one process leaves in the cache for the next: everything, if the sources are the same; nothing, if not.
+"""What a process loads that an earlier one has cached: all kernels if the sources are the same, else none.
 
-Each test has a cache directory of its own. `ANSWER` uses a few kernels of two files; where one kernel's
-source must reach into another file, `NETWORK` takes its place: its kernels take three times as long to compile.
+Each test has a cache directory of its own. `ANSWER` uses a few kernels of two files. `NETWORK` replaces it where the
+source of a kernel must depend on another file: its kernels take three times as long to compile.
 """
 
 import json
@@ -10,6 +10,7 @@ import shutil
 
 import numpy as np
 import pytest
+from helpers.cache_scripts import ANSWER, TELL
 from helpers.lanes import TESTS, copy_cache, copy_package, finish, run_python, start_python
 from oracles import reference
 
@@ -25,32 +26,6 @@ network.params[...] = np.linspace(-1, 1, network.params.size)
 def compute():
     return predict(network, Dataset(np.array([[1.0, 2.0], [-3.0, 0.5]])))
 """
-#: Four kernels that are compiled in a moment, of two files.
-FEW = """
-import numpy as np
-from fastmlp.activations import ACTIVATIONS
-
-def compute():
-    return np.stack([ACTIVATIONS[name](np.array([1.0, -3.0])) for name in ("tanh", "logistic", "relu", "elu")])
-"""
-TELL = """
-import gc, json, warnings
-import fastmlp
-from fastmlp.compiler.kernel import Kernel
-
-with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
-    outputs = compute()
-compiled = [c for kernel in gc.get_objects() if isinstance(kernel, Kernel) for c in kernel.compiled.values()]
-print(json.dumps({
-    "outputs": outputs.ravel().tolist(),
-    "from cache": sum(c.cache_hits for c in compiled),
-    "kernels": len(compiled),
-    "warnings": [str(warning.message) for warning in caught],
-    "package": fastmlp.__file__,
-}))
-"""
-ANSWER = FEW + TELL
 PARAMS = np.linspace(-1, 1, 13)
 COEFS, INTERCEPTS = [PARAMS[:6].reshape(2, 3), PARAMS[9:12, None]], [PARAMS[6:9], PARAMS[12:]]
 INPUTS = np.array([[1.0, 2.0], [-3.0, 0.5]])
@@ -59,12 +34,12 @@ OUTPUTS = [np.tanh(1), np.tanh(-3), 1 / (1 + np.exp(-1)), 1 / (1 + np.exp(3)), 1
 
 
 def answer(cache, script=ANSWER, **variables):
-    """What the script prints in a process of its own."""
+    """What the script prints in a new process."""
     return json.loads(run_python("-c", script, cache=cache, **variables))
 
 
 def assert_right(found, from_cache, outputs=OUTPUTS):
-    """The right answer, and all of its kernels from the cache, or none."""
+    """The outputs are right, and all kernels came from the cache, or none."""
     np.testing.assert_allclose(found["outputs"], outputs, rtol=1e-12)
     assert found["kernels"] >= 4
     assert found["from cache"] == (found["kernels"] if from_cache else 0)
@@ -72,7 +47,7 @@ def assert_right(found, from_cache, outputs=OUTPUTS):
 
 @pytest.fixture(scope="module")
 def warm(tmp_path_factory):
-    """A cache directory in which everything that `ANSWER` needs lies already; to be copied, not used."""
+    """A cache directory with all kernels that `ANSWER` needs; tests use copies of it."""
     cache = tmp_path_factory.mktemp("warm") / "not" / "there" / "yet"
     found = answer(cache)
     assert_right(found, from_cache=False)
@@ -81,13 +56,13 @@ def warm(tmp_path_factory):
     return cache
 
 
-# The cache lane
+# Unchanged sources
 
 
 def test_a_second_process_compiles_nothing():
-    """Every kernel of the package, in both types, is used by `every_fit`, and loaded when it runs again.
+    """`every_fit` uses every kernel of the package, in both types, and loads all of them when it runs again.
 
-    In the cache of all tests: most of it lies there already.
+    It runs with the common cache of the tests, which has most of the kernels already.
     """
     script, cache = TESTS / "helpers" / "every_fit.py", os.environ.get("NUMBA_CACHE_DIR")
     first = json.loads(run_python(script, cache=cache))
@@ -96,12 +71,12 @@ def test_a_second_process_compiles_nothing():
     assert second == dict.fromkeys(first, "cache")
 
 
-# The stale lane
+# Edited sources
 
 
 @pytest.fixture
 def copy(warm, tmp_path):
-    """A copy of the package that may be edited, and how to run it; its kernels lie in the cache, being the same."""
+    """A copy of the package to edit, and how to run it; its kernels are in the cache, as its sources are the same."""
     package = copy_package(tmp_path / "copy")
     run = {"cache": shutil.copytree(warm, tmp_path / "cache"), "PYTHONPATH": str(tmp_path / "copy")}
     found = answer(**run)
@@ -111,9 +86,9 @@ def copy(warm, tmp_path):
 
 
 def test_edits_in_another_file_are_seen(copy):
-    """`predict_rows` takes its helpers from another file: when that is edited, the old machine code is not run.
+    """`predict_rows` inlines helpers of another file: when that is edited, the old machine code is not run.
 
-    What was kept for the sources as they were, is still there when they are as they were.
+    When the edit is undone, the old code is loaded again.
     """
     package, run = copy
 
@@ -124,7 +99,7 @@ def test_edits_in_another_file_are_seen(copy):
         assert_right(answer(script=NETWORK + TELL, **run), from_cache, expected(activation))
 
     exec(NETWORK, here := {})
-    here["compute"]()  # leaves its kernels in the cache of all tests
+    here["compute"]()  # writes its kernels to the common cache of the tests
     copy_cache(run["cache"])
     ask(from_cache=True, activation="tanh")
     helpers = package / "kernels" / "loop" / "forward_backward.py"
@@ -145,7 +120,7 @@ def test_edits_of_the_compiler_flags_are_seen(copy):
 
 
 def test_bounds_checks_have_code_of_their_own(warm, tmp_path):
-    """The flag is no part of Numba's own key: neither lane may run what the other compiled."""
+    """Numba's own key lacks this flag: code with and without bounds checks must not be mixed."""
     cache = shutil.copytree(warm, tmp_path / "cache")
     assert_right(answer(cache, NUMBA_BOUNDSCHECK="1"), from_cache=False)
     assert_right(answer(cache, NUMBA_BOUNDSCHECK="1"), from_cache=True)
@@ -174,7 +149,7 @@ def flip_a_bit(file):
 
 
 def test_damaged_files_are_compiled_again(warm, tmp_path):
-    """Without a word, and they are whole again afterwards."""
+    """There is no warning, and the files are valid afterwards."""
     cache = shutil.copytree(warm, tmp_path / "cache")
     files = [file for file in cache.rglob("*") if file.is_file()]
     damages = [truncate, empty, fill_with_garbage, flip_a_bit]
@@ -188,7 +163,7 @@ def test_damaged_files_are_compiled_again(warm, tmp_path):
 
 
 def test_files_replaced_by_folders(warm, tmp_path):
-    """Nothing can be written in their place: said once."""
+    """Nothing can be written in their place: there is one warning."""
     cache = shutil.copytree(warm, tmp_path / "cache")
     for file in [file for file in cache.rglob("*") if file.is_file()]:
         file.unlink()
@@ -200,7 +175,7 @@ def test_files_replaced_by_folders(warm, tmp_path):
 
 
 def test_a_cache_directory_that_cannot_be_made(tmp_path):
-    """It works, and says once what to do. (The tests may run as root, whom no mode bits stop: a file is in the way.)"""
+    """The code runs, with one warning that says what to do. (A file is in the way: modes would not stop root.)"""
     (tmp_path / "file").touch()
     found = answer(tmp_path / "file" / "cache")
     assert_right(found, from_cache=False)
@@ -208,11 +183,11 @@ def test_a_cache_directory_that_cannot_be_made(tmp_path):
     assert "NUMBA_CACHE_DIR" in found["warnings"][0]
 
 
-# Where it lies if nobody says
+# The default folder
 
 
 def test_beside_the_sources_or_in_the_users_cache(tmp_path):
-    """Beside the package if that can be written, else the user's; nothing is said as long as one of them can."""
+    """Beside the package if that can be written, else the user's; there is no warning if one of them can."""
     package = copy_package(tmp_path / "copy")
     run = {"cache": None, "PYTHONPATH": str(tmp_path / "copy"), "XDG_CACHE_HOME": str(tmp_path / "home")}
     found = answer(**run)
@@ -233,7 +208,7 @@ def test_beside_the_sources_or_in_the_users_cache(tmp_path):
 
 
 def test_processes_that_start_together_on_an_empty_cache(tmp_path):
-    """As under joblib: all of them write, each reads a file whole or not at all, and nothing is left lying about."""
+    """As under joblib: all of them write, none reads an incomplete file, and no temporary files are left."""
     processes = [start_python("-c", ANSWER, cache=tmp_path) for _ in range(3)]
     found = [json.loads(finish(process)) for process in processes]
     for one in found:

@@ -1,0 +1,29 @@
+"""Scripts for fresh processes that compute something and report which kernels came from the cache."""
+
+#: Uses four kernels of two files, which are compiled quickly.
+FEW = """
+import numpy as np
+from fastmlp.activations import ACTIVATIONS
+
+def compute():
+    return np.stack([ACTIVATIONS[name](np.array([1.0, -3.0])) for name in ("tanh", "logistic", "relu", "elu")])
+"""
+#: Calls `compute` and prints, as JSON, its outputs and where its kernels came from.
+TELL = """
+import gc, json, warnings
+import fastmlp
+from fastmlp.compiler.kernel import Kernel
+
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    outputs = compute()
+compiled = [c for kernel in gc.get_objects() if isinstance(kernel, Kernel) for c in kernel.compiled.values()]
+print(json.dumps({
+    "outputs": outputs.ravel().tolist(),
+    "from cache": sum(c.cache_hits for c in compiled),
+    "kernels": len(compiled),
+    "warnings": [str(warning.message) for warning in caught],
+    "package": fastmlp.__file__,
+}))
+"""
+ANSWER = FEW + TELL
