@@ -16,6 +16,7 @@ PACKAGE = Path(fastmlp.__file__).parent
 FLOORS = [
     {"__init__", "__main__", "_pyinstaller"},
     {"estimators"},
+    {"callbacks"},
     {"network"},
     {"training"},
     {"derivatives"},

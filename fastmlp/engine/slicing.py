@@ -26,10 +26,10 @@ class Slicer:
     def __init__(self, seconds: float = SLICE) -> None:
         self.size = max(1, int(SLICE / seconds))
 
-    def run(self, work: Callable[[int, int], None], total: int) -> None:
-        """Call `work` until `total` items are done."""
+    def run(self, work: Callable[[int, int], None], total: int, is_over: Callable[[], bool] | None = None) -> None:
+        """Call `work` until `total` items are done, or until `is_over` after one of the slices."""
         start = 0
-        while start < total:
+        while start < total and not (start and is_over is not None and is_over()):
             stop = min(total, start + self.size)
             began = time.perf_counter()
             work(start, stop)

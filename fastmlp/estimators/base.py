@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.optimize import _check_optimize_result
@@ -22,6 +23,7 @@ from ..training.levenberg_marquardt import levenberg_marquardt
 from ..training.minibatch import DivergenceError, train
 from ..training.newton_cg import newton_cg
 from ..training.progress import Progress
+from .fit_callbacks import FitCallbacks
 from .fitting import Continuation, Fitting, MinibatchFitting, check_parameters, current_parameters
 from .parameters import CONSTRAINTS, FULL_BATCH
 from .preparation import Preparation
@@ -43,7 +45,7 @@ def is_stochastic(estimator: BaseMLP) -> bool:
     return True
 
 
-class BaseMLP(Preparation):
+class BaseMLP(CallbackSupportMixin, Preparation):
     """Base class of `MLPClassifier` and `MLPRegressor`: fitting by scikit-learn's conventions."""
 
     _parameter_constraints: dict[str, list[Any]] = CONSTRAINTS
@@ -84,6 +86,7 @@ class BaseMLP(Preparation):
                 kept.give_back()
         if incremental and kept is None:
             check_parameters(self)
+        callbacks = None if incremental else FitCallbacks.of(self, X, y, sample_weight)
         # A generator passed by the user advances only if the fit is not refused.
         generator = self.random_state if isinstance(self.random_state, np.random.RandomState) else None
         before = None if generator is None else generator.get_state()
@@ -96,7 +99,9 @@ class BaseMLP(Preparation):
             if generator is not None and before is not None:
                 generator.set_state(before)
             raise
-        self._commit(draft, fitting, result, incremental)
+        self._commit(draft, fitting, result, incremental, callbacks)
+        if callbacks is not None:
+            callbacks.end()
         return self
 
     def _draft(self) -> Self:
@@ -106,7 +111,9 @@ class BaseMLP(Preparation):
         draft.__dict__.pop("_continuation", None)
         return draft
 
-    def _commit(self, draft: Self, fitting: Fitting, result: Any, incremental: bool) -> None:
+    def _commit(
+        self, draft: Self, fitting: Fitting, result: Any, incremental: bool, callbacks: FitCallbacks | None
+    ) -> None:
         """Replace the model by the draft in one step, so that other threads see one or the other; then train it."""
         draft._accepted_parameters = current_parameters(draft)
         if not isinstance(fitting, MinibatchFitting):
@@ -117,7 +124,7 @@ class BaseMLP(Preparation):
         try:
             draft.__dict__["_continuation"] = kept
             self.__dict__ = draft.__dict__
-            self._fit_stochastic(fitting)
+            self._fit_stochastic(fitting, callbacks)
         finally:
             if kept is not None:
                 kept.give_back()
@@ -144,11 +151,14 @@ class BaseMLP(Preparation):
             self.__dict__ = draft.__dict__
         return going_on, checked
 
-    def _fit_stochastic(self, fitting: MinibatchFitting) -> None:
+    def _fit_stochastic(self, fitting: MinibatchFitting, callbacks: FitCallbacks | None = None) -> None:
         history = fitting.state.history = self._history()
         try:
             progress, validation = Progress(self.verbose), fitting.validation
-            converged = train(fitting.epoch, fitting.plan, fitting.state, progress=progress, validation=validation)
+            converged = train(
+                fitting.epoch, fitting.plan, fitting.state,
+                progress=progress, validation=validation, callbacks=callbacks,
+            )  # fmt: skip
         except DivergenceError as error:
             self._report_divergence(error.epoch, error.best_epoch)
             converged, history.not_finite = True, None  # the divergence explains a loss that is not finite

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -112,13 +113,13 @@ class EpochRunner:
         self.__dict__.pop("dataset", None)
         self.workspace.forget_rows()
 
-    def run(self, l2: float) -> float:
-        """Make every step of the pass; the mean loss over the rows that counted."""
+    def run(self, l2: float, is_over: Callable[[], bool] | None = None) -> float:
+        """Make the steps of the pass, or some until `is_over`; the mean loss over the rows that counted."""
         workspace, task = self.workspace, self.workspace.task
         self.options.before_epoch(self.steps, self.step_rates.address(self.steps), l2 / self.dataset.weight_divisor)
         workspace.reset_results()
         try:
-            self.slicer.run(self._steps, self.steps)
+            self.slicer.run(self._steps, self.steps, is_over)
         finally:  # an interrupt leaves the optimizer where the parameters are
             self.optimizer.advance(int(task["steps_made"]))
             self.options.advance(int(task["steps_made"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 import numpy as np
 
@@ -15,6 +16,19 @@ from .history import History
 from .progress import Progress
 from .shuffling import shuffle
 from .validation import Validation
+
+
+class EpochCallbacks(Protocol):
+    """What `train` tells of its epochs."""
+
+    def begin_epoch(self) -> None:
+        """Before an epoch."""
+
+    def is_over(self) -> bool:
+        """Whether to end within an epoch, asked between slices of steps."""
+
+    def end_epoch(self, history: History) -> bool:
+        """After an epoch; True ends the training."""
 
 
 class DivergenceError(ArithmeticError):
@@ -32,6 +46,7 @@ def train(
     *,
     progress: Progress,
     validation: Validation | None = None,
+    callbacks: EpochCallbacks | None = None,
 ) -> bool:
     """Train a network in place until nothing improves or the maximum number of epochs is reached.
 
@@ -46,6 +61,8 @@ def train(
         Told of every epoch.
     validation : Validation, optional
         Measured after each epoch. With early stopping the parameters with the best score are put back in the end.
+    callbacks : EpochCallbacks, optional
+        Told of each epoch; they may end the training.
 
     Returns
     -------
@@ -65,12 +82,17 @@ def train(
     try:
         with runner.team:
             for _ in range(config.epochs):
+                if callbacks is not None:
+                    callbacks.begin_epoch()
                 if config.shuffle:
                     shuffle(state.order, state.random_state)
-                history.add_epoch(runner.run(config.l2), state.order.size)
+                loss = runner.run(config.l2, callbacks.is_over if callbacks is not None else None)
+                history.add_epoch(loss, state.order.size)
                 progress.epoch(history.n_iter, history.loss_curve[-1])
                 _judge(network, history, config.tol, progress, validation, best)
                 state.optimizer.after_epoch(history.rows_seen)
+                if callbacks is not None and callbacks.end_epoch(history):
+                    return True
                 if history.no_improvement_count > config.n_iter_no_change and _plateau(
                     config, state, progress, validation.metric if validation and stops_early else None
                 ):

@@ -1,0 +1,23 @@
+"""Callbacks: see a training, steer it and stop it.
+
+They follow scikit-learn's protocol (`sklearn.callback`), as do scikit-learn's own, and are set in the same way, by the
+estimators' `set_callbacks`.
+
+>>> from sklearn.datasets import load_iris
+>>> from fastmlp import MLPClassifier
+>>> from fastmlp.callbacks import History, TimeLimit
+>>> X, y = load_iris(return_X_y=True)
+>>> history = History()
+>>> model = MLPClassifier(max_iter=20, random_state=0).set_callbacks(history, TimeLimit(60.0))
+>>> model.fit(X, y).n_iter_
+20
+>>> len(history.rows)
+20
+"""
+
+from .base import Callback
+from .early_stopping import EarlyStopping
+from .history import History
+from .time_limit import TimeLimit
+
+__all__ = ["Callback", "EarlyStopping", "History", "TimeLimit"]

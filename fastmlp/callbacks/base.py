@@ -1,0 +1,81 @@
+"""`Callback`: the base of callbacks that follow the epochs of a fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Callback:
+    """Base class of one's own callbacks: override what is needed of the methods below.
+
+    scikit-learn's protocol tells callbacks of *tasks*: a fit is a task, and each of its epochs is one below it. This
+    class sorts them out. During the fit the estimator's fitted attributes are those of the last epoch (`n_iter_`,
+    `loss_`, `loss_curve_`, `validation_loss_curve_`, …); `coefs_` and `intercepts_` are the arrays that are trained.
+    They may be read and, between two epochs, changed in place.
+
+    The state of a callback belongs to one fit: `setup` is where it begins. Fits of one callback in several threads at
+    once share it.
+
+    Examples
+    --------
+    Stop as soon as the training loss is small enough:
+
+    >>> from sklearn.datasets import load_iris
+    >>> from fastmlp import MLPClassifier
+    >>> class LossBelow(Callback):
+    ...     def __init__(self, loss):
+    ...         self.loss = loss
+    ...     def on_epoch_end(self, estimator):
+    ...         return estimator.loss_ < self.loss
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = MLPClassifier(random_state=0, learning_rate_init=0.01).set_callbacks(LossBelow(0.5)).fit(X, y)
+    >>> bool(model.loss_curve_[-2] > 0.5 > model.loss_)
+    True
+    """
+
+    def on_fit_begin(self, estimator: Any) -> None:
+        """Do something before the first epoch."""
+
+    def on_epoch_begin(self, estimator: Any) -> None:
+        """Do something before an epoch."""
+
+    def on_epoch_end(self, estimator: Any) -> bool | None:
+        """Do something after an epoch; True ends the fit."""
+
+    def on_fit_end(self, estimator: Any) -> None:
+        """Do something after the last epoch, unless the fit has failed."""
+
+    def is_over(self, estimator: Any) -> bool:
+        """Whether the fit is to end now, asked about twenty times a second during an epoch."""
+        return False
+
+    # scikit-learn's protocol.
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        """Begin with a fit."""
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        """End with a fit, also with one that has failed."""
+
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
+        """Tell fits from epochs."""
+        if is_epoch(context):
+            self.on_epoch_begin(estimator)
+        else:
+            self.on_fit_begin(estimator)
+
+    def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
+        """Tell fits from epochs."""
+        if is_epoch(context):
+            return bool(self.on_epoch_end(estimator))
+        self.on_fit_end(estimator)
+        return False
+
+
+#: Name of the task of an epoch.
+EPOCH = "epoch"
+
+
+def is_epoch(context: Any) -> bool:
+    """Whether a context is that of an epoch."""
+    return bool(context.task_name == EPOCH)

@@ -1,0 +1,74 @@
+"""`History`: the numbers of each epoch."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from .base import Callback
+
+COLUMNS = ("epoch", "loss", "validation_loss", "validation_score", "learning_rate", "seconds")
+
+
+class History(Callback):
+    """Record loss, validation loss and score, learning rate and time of each epoch.
+
+    The next fit begins anew. A search with several processes records in these and not here.
+
+    Attributes
+    ----------
+    rows : list of dict
+        For each epoch `epoch` (counted from 1), `loss`, `validation_loss`, `validation_score` (None without validation
+        rows or score), `learning_rate` (of its last step) and `seconds` since the fit began.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastmlp import MLPRegressor
+    >>> X = np.linspace(-1, 1, 300)[:, np.newaxis]
+    >>> history = History()
+    >>> model = MLPRegressor(max_iter=3, random_state=0).set_callbacks(history).fit(X, X[:, 0])
+    >>> [row["loss"] for row in history.rows] == model.loss_curve_
+    True
+    >>> history.to_frame().columns.tolist()
+    ['epoch', 'loss', 'validation_loss', 'validation_score', 'learning_rate', 'seconds']
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self._began = 0.0
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        """Begin anew."""
+        self.rows, self._began = [], time.monotonic()
+
+    def on_epoch_end(self, estimator: Any) -> None:
+        """Record an epoch."""
+        values = (
+            estimator.n_iter_,
+            estimator.loss_,
+            _last(estimator.validation_loss_curve_),
+            _last(estimator.validation_scores_),
+            estimator._optimizer.learning_rate,
+            time.monotonic() - self._began,
+        )
+        self.rows.append(dict(zip(COLUMNS, values, strict=True)))
+
+    def to_frame(self) -> Any:
+        """Return the rows as a pandas DataFrame.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(self.rows, columns=list(COLUMNS))
+
+    def __repr__(self) -> str:
+        return f"History() of {len(self.rows)} epochs"
+
+
+def _last(values: list[float] | None) -> float | None:
+    return values[-1] if values else None

@@ -1,0 +1,66 @@
+"""`FitCallbacks`: a fit's tasks for callbacks, by scikit-learn's protocol."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..callbacks.base import EPOCH, Callback
+from ..training.history import History
+
+if TYPE_CHECKING:
+    from .base import BaseMLP
+
+
+class FitCallbacks:
+    """Tell the callbacks of an estimator of its fit, a task, and of each epoch, a task below it.
+
+    Parameters
+    ----------
+    estimator : BaseMLP
+    X, y, sample_weight
+        As they were passed to `fit`.
+    """
+
+    def __init__(self, estimator: BaseMLP, X: Any, y: Any, sample_weight: Any) -> None:
+        self.estimator = estimator
+        metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
+        self.rows = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
+        self.context = estimator._init_callback_context(max_subtasks=estimator.max_iter)
+        self.context.call_on_fit_task_begin(**self.rows)
+        callbacks = [each for each in estimator.__dict__.get("_skl_callbacks", ()) if isinstance(each, Callback)]
+        self.impatient = [each for each in callbacks if type(each).is_over is not Callback.is_over]
+
+    @classmethod
+    def of(cls, estimator: BaseMLP, X: Any, y: Any, sample_weight: Any) -> FitCallbacks | None:
+        """Begin the task of a fit; None without callbacks."""
+        attributes = estimator.__dict__
+        if "_skl_callbacks" not in attributes and "_parent_callback_ctx" not in attributes:
+            return None
+        return cls(estimator, X, y, sample_weight)
+
+    def begin_epoch(self) -> None:
+        """Begin the task of an epoch."""
+        self.epoch = self.context.subcontext(task_name=EPOCH)
+        self.epoch.call_on_fit_task_begin(**self.rows)
+
+    def is_over(self) -> bool:
+        """Whether a callback asks to end the fit within an epoch."""
+        return any(each.is_over(self.estimator) for each in self.impatient)
+
+    def end_epoch(self, history: History) -> bool:
+        """End the task of an epoch; True if a callback asks to end the fit."""
+        self.estimator._store_history(history)
+        return bool(self.epoch.call_on_fit_task_end(**self.rows, reconstruction_attributes=self._fitted))
+
+    def end(self) -> None:
+        """End the task of the fit."""
+        self.context.call_on_fit_task_end(**self.rows, reconstruction_attributes=self._fitted)
+
+    def _fitted(self) -> dict[str, Any]:
+        """Return the attributes of a copy of the estimator as it is now, which training does not change."""
+        estimator = self.estimator
+        curves = ("loss_curve_", "validation_loss_curve_", "validation_scores_")
+        copied = {name: list(values) for name in curves if (values := getattr(estimator, name, None)) is not None}
+        for name in ("coefs_", "intercepts_"):
+            copied[name] = [array.copy() for array in getattr(estimator, name)]
+        return {**copied, "_small_batches": {}, "_continuation": None}
