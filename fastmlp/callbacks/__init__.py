@@ -8,11 +8,9 @@ estimators' `set_callbacks`.
 >>> from fastmlp.callbacks import History, TimeLimit
 >>> X, y = load_iris(return_X_y=True)
 >>> history = History()
->>> model = MLPClassifier(max_iter=20, random_state=0).set_callbacks(history, TimeLimit(60.0))
->>> model.fit(X, y).n_iter_
-20
->>> len(history.rows)
-20
+>>> model = MLPClassifier(random_state=0, learning_rate_init=0.01).set_callbacks(history, TimeLimit(60.0)).fit(X, y)
+>>> len(history.rows) == model.n_iter_
+True
 """
 
 from .base import Callback

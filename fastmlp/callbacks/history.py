@@ -27,7 +27,7 @@ class History(Callback):
     >>> from fastmlp import MLPRegressor
     >>> X = np.linspace(-1, 1, 300)[:, np.newaxis]
     >>> history = History()
-    >>> model = MLPRegressor(max_iter=3, random_state=0).set_callbacks(history).fit(X, X[:, 0])
+    >>> model = MLPRegressor(random_state=0).set_callbacks(history).fit(X, X[:, 0])
     >>> [row["loss"] for row in history.rows] == model.loss_curve_
     True
     >>> history.to_frame().columns.tolist()
