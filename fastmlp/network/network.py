@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..activations import BaseActivation, as_written
-from ..common.checks import check_count
+from ..common.checks import check_bool, check_count
 from ..common.random_state import as_random_state
 from ..common.user_warnings import warn_user
 from ..derivatives.hessian import Hessian
@@ -448,6 +448,7 @@ class Network(TrainableModel):
             raise ValueError("The parameters are read-only: set params.flags.writeable = True to train them.")
         check_count("epochs", epochs)
         check_count("batch_size", 1 if batch_size is None else batch_size)
+        shuffle = check_bool("shuffle", shuffle)
         settings = as_optimizer(optimizer) if isinstance(optimizer, str) else optimizer
         if (schedule := settings.begin().schedule).after_plateau() is not None:
             raise ValueError(
@@ -455,7 +456,7 @@ class Network(TrainableModel):
                 "schedule, or an estimator with learning_rate='adaptive'."
             )
         X, y, weights = self._checked(X, y, sample_weight)
-        config = TrainingConfig(min(batch_size or len(y), len(y)), epochs, bool(shuffle), n_iter_no_change=np.inf)
+        config = TrainingConfig(min(batch_size or len(y), len(y)), epochs, shuffle, n_iter_no_change=np.inf)
         order = np.arange(len(y), dtype=np.int64)
         state = TrainingState(settings.begin(), order, as_random_state(random_state))
         runner = EpochRunner.for_training(self, Dataset(X, y, weights, self.dtype), config, state)
