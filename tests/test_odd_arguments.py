@@ -118,6 +118,15 @@ def test_targets(name):
     assert not [key for key in vars(model) if key.endswith("_")]
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("curve", [None, (1.0,), np.array([1.0])])
+def test_a_loss_curve_that_was_set_by_hand(curve):
+    model = MLPRegressor(max_iter=2).fit(X, Y)
+    model.loss_curve_ = curve
+    model.partial_fit(X, Y)
+    assert len(model.loss_curve_) == (1 if curve is None else 2)
+
+
 def test_classes_of_a_later_call():
     model = MLPClassifier().partial_fit(X, Y > 0, classes=[False, True])
     with pytest.raises(ValueError, match="Unknown label type"):

@@ -182,7 +182,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     ValueError
         If the input is invalid; if a parameter has no effect with the chosen solver (scikit-learn's parameters with
         scikit-learn's solvers excepted); if training diverges; and by predictions after `loss` or `output_activation`
-        was changed. A `fit` that is refused leaves the model unchanged.
+        was changed. A `fit` or `partial_fit` that is refused leaves the model unchanged.
 
     Notes
     -----

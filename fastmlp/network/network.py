@@ -83,7 +83,8 @@ class Network(TrainableModel):
     -----
     `forward`, `loss`, `loss_and_gradients` and `train` use the compiled kernels, in blocks of rows. All other methods
     keep each layer's values for all rows of X in memory. X may be dense or sparse. Two networks are equal if they are
-    the same object; a copy, shallow or deep, has its own parameters.
+    the same object. Networks are copied and pickled as any object, subclasses with an `__init__` of their own and
+    attributes that were added included; a copy, shallow or deep, has its own parameters.
 
     References
     ----------
