@@ -159,8 +159,8 @@ class Regularization(FrozenParams):
             omit = "omit it" if len(asked) == 1 else "omit them"
             raise ValueError(
                 f"solver={solver!r} minimizes one smooth function of all rows, and does not support "
-                f"{', '.join(asked)}: {omit}, or use a solver with mini-batches such as 'adam'. (alpha, the L2 penalty, "
-                "works with both.)"
+                f"{', '.join(asked)}: {omit}, or use a solver with mini-batches such as 'adam'. (alpha, the L2 "
+                "penalty, works with both.)"
             )
 
     def _asks_for(self, name: str) -> bool:
