@@ -181,7 +181,9 @@ class Network(TrainableModel):
         """
         self.check_memory()
         hidden = [activation.name for activation in self.activations[:-1]]
-        as_initializer(initializer)(self.layout, hidden or self.activations[0].name, random_state, self.params)
+        drawn = self.params.copy()  # an initializer of a user may raise after the first layer
+        as_initializer(initializer)(self.layout, hidden or self.activations[0].name, random_state, drawn)
+        self.params = drawn
 
     # Values
 
