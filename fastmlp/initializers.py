@@ -26,12 +26,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from .common.checks import one_per_layer
-from .common.frozen_params import Finite, FrozenParams, Positive
+from .common.frozen_params import Finite, FrozenParams, Positive, check_defines
 from .common.lookup import look_up
 from .common.random_state import as_random_state
 from .engine.layout import Layout
@@ -66,6 +66,11 @@ def _one_for_each_layer(activation: str | Sequence[str], n_layers: int) -> list[
 
 class Initializer:
     """Base of all initializers: what fills a network's parameters."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        if cls.__call__ is Initializer.__call__:
+            check_defines(cls, Initializer, ("_draw",), "an initializer such as Uniform(-1, 1)")
+        return super().__new__(cls)
 
     def __call__(self, layout: Layout, activation: str | Sequence[str], random_state: Any, params: np.ndarray) -> None:
         """Overwrite all parameters.
@@ -239,7 +244,7 @@ class GivenArrays(Initializer):
         vars(self).update(coefs=_copies("coefs", self.coefs), intercepts=_copies("intercepts", self.intercepts))
 
     def __call__(self, layout: Layout, activation: str | Sequence[str], random_state: Any, params: np.ndarray) -> None:
-        layout.fill(params, self.coefs, self.intercepts)
+        layout.fill(params, self.coefs, self.intercepts, ("coefs", "intercepts"))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, GivenArrays) or len(self.coefs) != len(other.coefs):

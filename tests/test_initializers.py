@@ -226,10 +226,10 @@ def test_given_arrays(dtype):
 
 
 @pytest.mark.parametrize(("coefs", "intercepts", "message"), [
-    (COEFS[:1], INTERCEPTS, "coefs_ holds 1 arrays"),
-    (COEFS, INTERCEPTS[:1], "intercepts_ holds 1 arrays"),
-    (COEFS[::-1], INTERCEPTS, r"coefs_\[0\] has shape \(3, 1\)"),
-    (COEFS, INTERCEPTS[::-1], r"intercepts_\[0\] has shape \(1,\)"),
+    (COEFS[:1], INTERCEPTS, "coefs holds 1 array;"),
+    (COEFS, INTERCEPTS[:1], "intercepts holds 1 array;"),
+    (COEFS[::-1], INTERCEPTS, r"^coefs\[0\] has shape \(3, 1\)"),
+    (COEFS, INTERCEPTS[::-1], r"^intercepts\[0\] has shape \(1,\)"),
 ])  # fmt: skip
 def test_given_arrays_of_another_network(coefs, intercepts, message):
     with pytest.raises(ValueError, match=message):

@@ -70,6 +70,7 @@ __all__ = [
     "Softplus",
     "as_activation",
     "as_hidden_activation",
+    "as_written",
 ]
 
 
@@ -172,6 +173,19 @@ def as_activation(activation: str | BaseActivation) -> BaseActivation:
     return look_up("activation", activation, ACTIVATIONS, "an Activation of your own, made of two functions")
 
 
+def as_written(activation: str | BaseActivation) -> str:
+    """Return the code that stands for an activation: its name in quotes, or what makes an object with other numbers.
+
+    Examples
+    --------
+    >>> as_written("tanh"), as_written(as_activation("tanh")), as_written(LeakyReLU(0.1))
+    ("'tanh'", "'tanh'", 'LeakyReLU(slope=0.1)')
+    """
+    if isinstance(activation, BaseActivation) and ACTIVATIONS.get(activation.name) == activation:
+        return repr(activation.name)
+    return repr(activation)
+
+
 def as_hidden_activation(activation: str | BaseActivation) -> BaseActivation:
     """Return the same for a hidden layer.
 
@@ -189,7 +203,7 @@ def as_hidden_activation(activation: str | BaseActivation) -> BaseActivation:
     if not found.is_elementwise:
         others = ", ".join(name for name, other in ACTIVATIONS.items() if other.is_elementwise)
         raise ValueError(
-            f"activation={found.name!r} can only be an output activation, as its outputs depend on one another. "
+            f"activation={as_written(found)} can only be an output activation, as its outputs depend on one another. "
             f"Hidden layers take {others}, or an Activation of your own."
         )
     return found

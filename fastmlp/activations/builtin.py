@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from ..common.frozen_params import Finite, FrozenParams, NotNegative, Positive, Range
 from ..compiler.kernel import Kernel, KernelModule
 from . import second_derivatives
-from .base import ANY, NOT_NEGATIVE, POSITIVE, BaseActivation
+from .base import ANY, NOT_NEGATIVE, POSITIVE, BaseActivation, added_attributes
 
 if TYPE_CHECKING:
     from ..kernels.activations import basic as _kernels
@@ -64,7 +64,16 @@ class ParametricActivation(FrozenParams, BaseActivation):
         raise NotImplementedError  # pragma: no cover
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), astuple(self)
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return _restore, (type(self), values), added_attributes(self, *values)
+
+
+def _restore(kind: type[ParametricActivation], values: dict[str, Any]) -> ParametricActivation:
+    """Return an activation from a pickle; a subclass may have an `__init__` of its own, which is not called."""
+    activation = kind.__new__(kind)
+    vars(activation).update(values)
+    activation.__post_init__()
+    return activation
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from ..common.user_warnings import warn_user
 from ..compiler.forking import loading
 from ..compiler.interrupts import Deferral, Interrupts
 from ..compiler.kernel import Kernel
-from .base import BaseActivation, run
+from .base import BaseActivation, added_attributes, run
 
 #: Where a derivative is compared with differences: no round numbers, at which functions have their kinks.
 _PROBES = (-4.6703, -2.2807, -1.3127, -0.5821, -0.1319, 0.0917, 0.4783, 1.2183, 2.7081, 5.1273)
@@ -121,14 +121,17 @@ class Activation(BaseActivation):
         return f"Activation({', '.join(_name(function) for function in self.functions if function)})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, self.functions
+        return _restore, (*self.functions, type(self)), added_attributes(self, "functions")
 
 
 def _restore(
-    f: Callable[..., float], derivative: Callable[..., float], second_derivative: Callable[..., float] | None
+    f: Callable[..., float],
+    derivative: Callable[..., float],
+    second_derivative: Callable[..., float] | None,
+    kind: type[Activation] = Activation,
 ) -> Activation:
     """Return an activation from a pickle, whose functions were checked when it was created."""
-    activation = Activation.__new__(Activation)
+    activation = kind.__new__(kind)
     activation._fill(f, derivative, second_derivative)
     return activation
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
+
+import numpy as np
 
 
 def is_integer(value: Any) -> bool:
@@ -49,7 +52,68 @@ def check_count(name: str, number: Any) -> int:
         raise TypeError(f"{name} must be an integer, got {number!r}.")
     if number < 1:
         raise ValueError(f"{name} must be 1 or more, got {number}.")
+    if number > sys.maxsize:
+        raise ValueError(f"{name} must be at most {sys.maxsize}, got {number!r:.40}…")
     return int(number)
+
+
+def check_bool(name: str, value: Any) -> bool:
+    """Return True or False; 1 and 0 are the same.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+
+    Examples
+    --------
+    >>> check_bool("shuffle", "no")
+    Traceback (most recent call last):
+    ...
+    TypeError: shuffle must be True or False, got 'no'.
+    """
+    if not isinstance(value, bool | np.bool_ | Integral) or value not in (0, 1):
+        raise TypeError(f"{name} must be True or False, got {value!r}.")
+    return bool(value)
+
+
+def as_real(name: str, value: Any) -> np.ndarray:
+    """Return an array of real numbers, NaN and infinity included; no copy if it is one.
+
+    Raises
+    ------
+    TypeError
+        If it is anything else, such as words, None, complex numbers, or rows of different lengths.
+
+    Examples
+    --------
+    >>> as_real("z", [1, 2.5])
+    array([1. , 2.5])
+    >>> as_real("z", [1, [2]])
+    Traceback (most recent call last):
+    ...
+    TypeError: z must be an array of real numbers, got [1, [2]].
+    """
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        array = np.array("")
+    if array.dtype.kind == "O" and all(isinstance(each, Real) for each in array.flat):
+        array = array.astype(np.float64)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be an array of real numbers, got {value!r}.")
+    return array
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """Return a number with its noun, whose plural ends in s unless another one is given.
+
+    Examples
+    --------
+    >>> counted(1, "array"), counted(2, "array"), counted(0, "entry", "entries")
+    ('1 array', '2 arrays', '0 entries')
+    """
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
 def one_per_layer(
@@ -87,16 +151,19 @@ def one_per_layer(
     >>> one_per_layer("activation", ["relu"], 2)
     Traceback (most recent call last):
     ...
-    ValueError: activation=['relu'] has 1 entries, but there are 2 hidden layers: give one for each, or one for all.
+    ValueError: activation=['relu'] has 1 entry, but there are 2 hidden layers: give one for each, or one for all.
     """
     if allow_single and not isinstance(value, list | tuple):
         return [value] * n_layers
     if isinstance(value, str) or not isinstance(value, Iterable):
-        raise TypeError(f"{name} must be a list with an entry for each of {n_layers} {layers}, got {value!r}.")
+        entries = counted(n_layers, "entry", "entries")
+        raise TypeError(f"{name} must be a list with {entries}, one for each of the {layers}, got {value!r}.")
     values = list(value)
     if len(values) != n_layers:
+        here = counted(n_layers, layers.replace("layers", "layer"), layers)
         raise ValueError(
-            f"{name}={value!r} has {len(values)} entries, but there are {n_layers} {layers}: give one for each"
+            f"{name}={value!r} has {counted(len(values), 'entry', 'entries')}, but there "
+            f"{'is' if n_layers == 1 else 'are'} {here}: give one for each"
             f"{', or one for all' if allow_single else ''}."
         )
     return values

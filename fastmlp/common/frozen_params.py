@@ -16,15 +16,31 @@ Training does not change these objects: they may be shared by estimators, compar
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 import sys
 import types
 from dataclasses import Field, dataclass, fields
 from numbers import Integral, Real
-from typing import Annotated, Any, Self, Union, get_args, get_origin
+from typing import Annotated, Any, Self, TypeVar, Union, get_args, get_origin
 
 import numpy as np
+
+
+def is_float(number: Any) -> bool:
+    """Whether a number can be converted to float: not an integer beyond its range.
+
+    Examples
+    --------
+    >>> is_float(10**300), is_float(10**400)
+    (True, False)
+    """
+    try:
+        float(number)
+    except OverflowError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -46,7 +62,7 @@ class Range:
 
     def allows(self, value: Any) -> bool:
         """Return whether the value obeys the rule."""
-        if not isinstance(value, Integral if self.whole else Real) or isinstance(value, bool):
+        if not isinstance(value, Integral if self.whole else Real) or isinstance(value, bool) or not is_float(value):
             return False
         number = float(value)
         above = number > self.low or (number == self.low and self.brackets[0] == "[")
@@ -98,7 +114,8 @@ class OfKind:
     def allows(self, value: Any) -> bool:
         """Return whether the value obeys the rule."""
         abstract = {float: Real, int: Integral, str: str}[self.kind]
-        return isinstance(value, abstract) and not isinstance(value, bool)
+        fits = self.kind is not float or not isinstance(value, Real) or is_float(value)
+        return fits and isinstance(value, abstract) and not isinstance(value, bool)
 
     def convert(self, value: Any) -> Any:
         """Return an allowed value in the type in which it is stored."""
@@ -150,6 +167,58 @@ class FrozenParams:
     def __sklearn_clone__(self) -> Self:
         """Return the object itself: scikit-learn's clone of an immutable object."""
         return self
+
+
+P = TypeVar("P", bound=FrozenParams)
+
+
+def with_values(params: P, **values: Any) -> P:
+    """Return a copy in which some fields have other values, which are checked.
+
+    `dataclasses.replace` would call `__init__`, which takes other arguments in some classes of users.
+
+    Raises
+    ------
+    ValueError
+        If a value is not allowed.
+
+    Examples
+    --------
+    >>> from fastmlp.optimizers import SGD
+    >>> with_values(SGD(0.1), momentum=0.5)
+    SGD(learning_rate=0.1, momentum=0.5, nesterov=False)
+    """
+    changed = copy.copy(params)
+    for name, value in values.items():
+        object.__setattr__(changed, name, value)
+    changed.__post_init__()
+    return changed
+
+
+def check_defines(kind: type, base: type, names: tuple[str, ...], instead: str) -> None:
+    """Refuse to make an object of a class that does not define what its base class leaves open.
+
+    Parameters
+    ----------
+    kind : type
+        The class of the object.
+    base : type
+    names : tuple of str
+        The attributes and methods that are left open.
+    instead : str
+        What to use in place of the base class, for the message.
+
+    Raises
+    ------
+    TypeError
+        If one of them is missing.
+    """
+    missing = [name for name in names if getattr(kind, name, None) is getattr(base, name, None)]
+    if missing:
+        raise TypeError(
+            f"{kind.__name__} is a base class, which does not define {' and '.join(missing)}: use {instead}, or a "
+            "subclass that does."
+        )
 
 
 def check_params(params: Any) -> dict[str, Any]:
@@ -234,5 +303,5 @@ def _evaluate(hint: Any, owner: Any) -> Any:
         return hint
     try:
         return eval(hint, vars(sys.modules[owner.__module__]), dict(vars(owner)))
-    except Exception:
+    except (NameError, AttributeError, LookupError, TypeError, SyntaxError):  # what a name out of reach raises
         return None

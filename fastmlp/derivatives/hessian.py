@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
+from ..activations import as_written
 from ..engine.model import TrainableModel
 from ..losses import second_derivative_times
 from .recorded_forward import RecordedForward, through_softmax
@@ -169,6 +170,6 @@ def check_twice_differentiable(model: TrainableModel) -> None:
     for activation in model.activations[:-1] if fused else model.activations:
         if activation.second_derivative is None and activation.is_elementwise:
             raise ValueError(
-                f"activation={activation.name!r} has no second derivative, which a Hessian needs: give it one, or "
+                f"activation={as_written(activation)} has no second derivative, which a Hessian needs: give it one, or "
                 "use a solver that needs none."
             )

@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from numbers import Integral
 from types import FunctionType
 from typing import Any
 
@@ -31,6 +32,8 @@ def count_threads(n_jobs: int | None) -> int:
 
     Raises
     ------
+    TypeError
+        For what is neither an integer nor None.
     ValueError
         For 0.
 
@@ -48,6 +51,8 @@ def ask_threads(n_jobs: int | None) -> Threads:
 
     Raises
     ------
+    TypeError
+        For what is neither an integer nor None.
     ValueError
         For 0.
     """
@@ -63,6 +68,8 @@ def most_threads(n_jobs: int | None) -> int:
 
 def cores_for(n_jobs: int) -> int:
     """Return the number of threads for a positive `n_jobs`, or for a negative one, counted back from all cores."""
+    if not isinstance(n_jobs, Integral):
+        raise TypeError(f"n_jobs must be an integer or None, got {n_jobs!r}.")
     if n_jobs == 0:
         raise ValueError(
             "n_jobs=0 has no meaning: None is as many threads as reduce the time, 1 is one thread, 2 two, "
@@ -176,8 +183,8 @@ def _libraries() -> tuple[Any, ...]:
         import threadpoolctl
 
         return tuple(threadpoolctl.ThreadpoolController().lib_controllers)
-    except Exception:  # a fit must not fail because of a library: the other limits remain
-        return ()
+    except (ImportError, OSError, AttributeError, RuntimeError, ValueError):
+        return ()  # not installed, or a library that it cannot open or read: the other limits remain
 
 
 def _joblib_context() -> tuple[int, int]:

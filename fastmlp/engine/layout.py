@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..common.checks import counted
+
 
 class Layout:
     """The network's parameters in one vector: each layer's weights (fan_in, fan_out), then its biases (fan_out,).
@@ -52,28 +54,48 @@ class Layout:
         places = zip(self.weight_offsets, self.shapes, strict=True)
         return [vector[at : at + (i + 1) * o].reshape(i + 1, o) for at, (i, o) in places]
 
-    def fill(self, vector: np.ndarray, coefs: Sequence[Any], intercepts: Sequence[Any]) -> None:
+    def fill(
+        self,
+        vector: np.ndarray,
+        coefs: Sequence[Any],
+        intercepts: Sequence[Any],
+        names: tuple[str, str] = ("coefs_", "intercepts_"),
+    ) -> None:
         """Copy lists of arrays, as a user may have edited them, into `vector`; raises what `check` raises."""
-        self.check(coefs, intercepts)
+        self.check(coefs, intercepts, names)
         for array, view in zip((*coefs, *intercepts), (*self.coefs(vector), *self.intercepts(vector)), strict=True):
             view[...] = array
 
-    def check(self, coefs: Sequence[Any], intercepts: Sequence[Any]) -> None:
-        """Check that lists of arrays have this network's shapes.
+    def check(
+        self, coefs: Sequence[Any], intercepts: Sequence[Any], names: tuple[str, str] = ("coefs_", "intercepts_")
+    ) -> None:
+        """Check that lists of arrays have this network's shapes; `names` are what the user knows them by.
 
         Raises
         ------
+        TypeError
+            If one of them is not a list of arrays.
         ValueError
             If the number of arrays or the shape of one is not the network's.
         """
         bias_shapes = [(fan_out,) for _, fan_out in self.shapes]
-        for name, arrays, shapes in (("coefs_", coefs, self.shapes), ("intercepts_", intercepts, bias_shapes)):
+        for name, arrays, shapes in ((names[0], coefs, self.shapes), (names[1], intercepts, bias_shapes)):
+            if isinstance(arrays, str | bytes) or not isinstance(arrays, Sequence | np.ndarray):
+                raise TypeError(f"{name} must be a list of arrays, one for each layer, got {arrays!r}.")
             if len(arrays) != len(shapes):
                 raise ValueError(
-                    f"{name} holds {len(arrays)} arrays; a network of layers {self.layer_sizes} needs {len(shapes)}."
+                    f"{name} holds {counted(len(arrays), 'array')}; a network of layers {self.layer_sizes} needs "
+                    f"{len(shapes)}."
                 )
             for number, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
-                if np.shape(array) != shape:
+                if _shape(f"{name}[{number}]", array) != shape:
                     raise ValueError(
                         f"{name}[{number}] has shape {np.shape(array)}; layers {self.layer_sizes} need {shape}."
                     )
+
+
+def _shape(name: str, array: Any) -> tuple[int, ...]:
+    try:
+        return np.shape(array)
+    except ValueError:  # rows of different lengths
+        raise ValueError(f"{name} has rows of different lengths, got {array!r}.") from None

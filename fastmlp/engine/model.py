@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, SupportsIndex
 
 import numpy as np
 
 from ..activations import BaseActivation, as_activation
+from ..common.checks import as_real, counted
 from ..losses import BaseLoss, as_loss
 from . import buffers
 from .layout import Layout
@@ -60,7 +62,8 @@ class Model:
 class TrainableModel(Model):
     """Every parameter in one flat vector, `params` (layout.size,); `coefs` and `intercepts` are views of it.
 
-    Copies and unpickled models have parameters of their own.
+    Copies and unpickled models have parameters of their own, and otherwise the attributes of the original, those that a
+    user or a subclass has added included; `__init__` is not called.
 
     Parameters
     ----------
@@ -74,9 +77,35 @@ class TrainableModel(Model):
         self, layer_sizes: Sequence[int], activations: Sequence[str | BaseActivation], loss: str | BaseLoss, dtype: Any
     ) -> None:
         layout = Layout(layer_sizes)
+        if layout.size > sys.maxsize >> 6:
+            raise MemoryError(f"layers {layout.layer_sizes} have {layout.size} parameters, more than memory can hold.")
         self.params = buffers.aligned(layout.size, dtype)
-        coefs, intercepts = _Views(layout.coefs(self.params)), _Views(layout.intercepts(self.params))
-        super().__init__(layout, activations, loss, dtype, coefs, intercepts)
+        self._views = _make_views(layout, self.params)
+        super().__init__(layout, activations, loss, dtype, *self._views)
+
+    @property  # type: ignore[override]
+    def coefs(self) -> _Views:
+        """Weights of each layer, (fan_in, fan_out): views of `params`."""
+        return self._own_views()[0]
+
+    @coefs.setter
+    def coefs(self, arrays: Any) -> None:
+        self._own_views()[0].fill("coefs", arrays)
+
+    @property  # type: ignore[override]
+    def intercepts(self) -> _Views:
+        """Biases of each layer, (fan_out,): views of `params`."""
+        return self._own_views()[1]
+
+    @intercepts.setter
+    def intercepts(self, arrays: Any) -> None:
+        self._own_views()[1].fill("intercepts", arrays)
+
+    def _own_views(self) -> tuple[_Views, _Views]:
+        """Return the views; make them where a subclass's `__setstate__` has set the other attributes alone."""
+        if "_views" not in self.__dict__:
+            self._views = _make_views(self.layout, self.params)
+        return self._views
 
     def astype(self, dtype: Any) -> TrainableModel:
         """Return the same network with parameters of its own, in another type."""
@@ -102,7 +131,9 @@ class TrainableModel(Model):
             ((self.layout.size,), *self.layout.shapes, *((fan_out,) for _, fan_out in self.layout.shapes)),
             strict=True,
         )
-        whole = memory is not None and _address(memory) <= start <= _address(memory) + memory.nbytes - params.nbytes
+        whole = not isinstance(memory, np.ndarray) or (  # other memory cannot be resized
+            _address(memory) <= start <= _address(memory) + memory.nbytes - params.nbytes
+        )
         if not whole or not all(
             _address(array) == start + at * item
             and array.shape == shape
@@ -117,27 +148,45 @@ class TrainableModel(Model):
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Copy values into the parameters: the flat vector and its views must keep sharing memory."""
-        if name == "params" and "params" in self.__dict__:
-            if np.ndim(value) and np.shape(value) != self.params.shape:
-                raise ValueError(f"params has shape {self.params.shape}, got {np.shape(value)}.")
-            self.params[...] = value
-        elif isinstance(views := self.__dict__.get(name), _Views):
-            if len(value) != len(views):
-                raise ValueError(f"{name} holds {len(value)} arrays; this network needs {len(views)}.")
-            arrays = [np.array(array) for array in value]  # copies: they may be views of these very parameters
-            for number, array in enumerate(arrays):
-                views.check(number, array)
-            for number, array in enumerate(arrays):
-                views[number] = array
-        else:
+        if name != "params" or "params" not in self.__dict__:
             super().__setattr__(name, value)
+            return
+        array = as_real("params", value)
+        if array.ndim and array.shape != self.params.shape:
+            raise ValueError(f"params has shape {self.params.shape}, got {array.shape}.")
+        self.params[...] = array
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        arguments = self.layout.layer_sizes, self.activations, self.loss_function, self.dtype.name
-        return type(self), arguments, np.array(self.params)
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        """As of any object, but a copy gets parameters of its own, whatever a subclass's `__getstate__` returns."""
+        if "params" in self.__dict__:
+            self.check_memory()
+        reduced = super().__reduce_ex__(max(int(protocol), 2))
+        if not isinstance(reduced, tuple) or len(reduced) < 3:
+            return reduced
+        made, arguments, state, *rest = reduced
+        if isinstance(state, tuple) and len(state) == 2:  # a subclass has __slots__
+            return made, arguments, (self._without_views(state[0]), state[1]), *rest
+        return made, arguments, self._without_views(state), *rest
 
-    def __setstate__(self, params: np.ndarray) -> None:
-        self.params = params
+    def _without_views(self, state: Any) -> Any:
+        """Return the attributes with a copy of the parameters, and without views of the original."""
+        if not isinstance(state, dict) or "params" not in self.__dict__ or state.get("params") is not self.params:
+            return state
+        kept = {name: value for name, value in state.items() if name != "_views"}
+        return {**kept, "params": np.array(self.params)}
+
+    def __setstate__(self, state: Any) -> None:
+        if isinstance(state, np.ndarray):  # pickles of earlier versions, which have called the class
+            self.params = state
+            return
+        attributes, slots = state if isinstance(state, tuple) else (state, None)
+        self.__dict__.update(attributes or {})
+        for name, value in (slots or {}).items():
+            setattr(self, name, value)
+        if "params" in self.__dict__:
+            params = buffers.aligned(self.layout.size, self.dtype)
+            params[...] = self.params
+            self.__dict__.update(params=params, _views=_make_views(self.layout, params))
 
 
 def _address(array: np.ndarray) -> int:
@@ -152,12 +201,32 @@ class _Views(tuple[np.ndarray, ...]):
         self.check(number, value)
         self[number][...] = value
 
+    def fill(self, name: str, arrays: Any) -> None:
+        """Copy one array into each view; nothing is copied if one of them is refused."""
+        if arrays is self:
+            return
+        if isinstance(arrays, str) or not isinstance(arrays, Iterable):
+            raise TypeError(f"{name} must be a list of arrays, one for each of {len(self)} layers, got {arrays!r}.")
+        each = list(arrays)
+        if len(each) != len(self):
+            raise ValueError(f"{name} holds {counted(len(each), 'array')}; this network needs {len(self)}.")
+        copies = [np.array(as_real(f"{name}[{number}]", array)) for number, array in enumerate(each)]
+        for number, array in enumerate(copies):  # copies: they may be views of these very parameters
+            self.check(number, array)
+        for view, array in zip(self, copies, strict=True):
+            view[...] = array
+
     def check(self, number: int, value: Any) -> None:
         """Refuse values that do not have the layer's shape."""
         if isinstance(number, slice):
             raise TypeError("assign to one layer's array at a time, or to all of them at once.")
-        if np.shape(value) != self[number].shape:
-            raise ValueError(f"Layer {number} has an array of shape {self[number].shape} here, got {np.shape(value)}.")
+        shape = as_real(f"the array of layer {number}", value).shape
+        if shape != self[number].shape:
+            raise ValueError(f"Layer {number} has an array of shape {self[number].shape} here, got {shape}.")
+
+
+def _make_views(layout: Layout, params: np.ndarray) -> tuple[_Views, _Views]:
+    return _Views(layout.coefs(params)), _Views(layout.intercepts(params))
 
 
 class ModelView(Model):

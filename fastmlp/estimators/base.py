@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.optimize import _check_optimize_result
 
+from ..common.frozen_params import is_float
 from ..common.user_warnings import warn_user
 from ..engine.cores import ask_threads
 from ..engine.dataset import Dataset
@@ -18,7 +22,7 @@ from ..training.levenberg_marquardt import levenberg_marquardt
 from ..training.minibatch import DivergenceError, train
 from ..training.newton_cg import newton_cg
 from ..training.progress import Progress
-from .fitting import Continuation, Fitting, MinibatchFitting
+from .fitting import Continuation, Fitting, MinibatchFitting, check_parameters, current_parameters
 from .parameters import CONSTRAINTS, FULL_BATCH
 from .preparation import Preparation
 from .validation import arithmetic_type
@@ -30,7 +34,7 @@ _NON_FINITE = (
 
 def is_stochastic(estimator: BaseMLP) -> bool:
     """Return True if the solver uses mini-batches, so that `partial_fit` is available; raise AttributeError if not."""
-    if estimator.solver in FULL_BATCH:
+    if isinstance(estimator.solver, str) and estimator.solver in FULL_BATCH:
         raise AttributeError(
             "partial_fit is only available for stochastic optimizers ('sgd', 'adam', …), and "
             f"solver={estimator.solver!r} is not stochastic."
@@ -42,6 +46,17 @@ class BaseMLP(Preparation):
     """Base class of `MLPClassifier` and `MLPRegressor`: fitting by scikit-learn's conventions."""
 
     _parameter_constraints: dict[str, list[Any]] = CONSTRAINTS
+    _accepted_parameters: tuple[Any, ...]
+
+    def _validate_params(self) -> None:
+        """As scikit-learn; and integers beyond the range of floats are refused, which intervals without end contain."""
+        super()._validate_params()
+        for name, value in self.get_params(deep=False).items():
+            if isinstance(value, Real) and not is_float(value):
+                raise InvalidParameterError(
+                    f"The {name!r} parameter of {type(self).__name__} must be a number below {sys.float_info.max:.2g}. "
+                    f"Got {value!r} instead."
+                )
 
     # Fitting.
 
@@ -57,6 +72,8 @@ class BaseMLP(Preparation):
                     return self
             finally:
                 kept.give_back()
+        if incremental and kept is None:
+            check_parameters(self)
         # A generator passed by the user advances only if the fit is not refused.
         generator = self.random_state if isinstance(self.random_state, np.random.RandomState) else None
         before = None if generator is None else generator.get_state()
@@ -81,6 +98,7 @@ class BaseMLP(Preparation):
 
     def _commit(self, draft: Self, fitting: Fitting, result: Any, incremental: bool) -> None:
         """Replace the model by the draft in one step, so that other threads see one or the other; then train it."""
+        draft._accepted_parameters = current_parameters(draft)
         if not isinstance(fitting, MinibatchFitting):
             self.__dict__ = draft.__dict__
             self._finish_full_batch(fitting, result)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils import check_random_state
+from sklearn.utils.validation import _is_fitted
 
 from ..engine.cores import count_threads
 from ..engine.dataset import Dataset
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 #: The constructors' parameters; each may be changed between two calls.
 PARAMETERS = (*CONSTRAINTS, "loss")
-_parameters_of, _LISTS = operator.attrgetter(*PARAMETERS), {list, np.ndarray}
+_parameters_of, _LISTS = operator.attrgetter(*PARAMETERS), {tuple, list, np.ndarray}
 _in_place = operator.attrgetter("shape", "strides", "dtype", "flags.writeable")
 
 
@@ -58,12 +59,43 @@ class MinibatchFitting(Fitting):
 
 
 def current_parameters(estimator: BaseMLP) -> tuple[Any, ...]:
-    """Return the values of all parameters of an estimator, to compare them with later ones."""
+    """Return the values of all parameters of an estimator, with their types, to compare them with later ones.
+
+    The types tell True from 1, which is equal to it but not allowed for each parameter.
+    """
     try:
         values = _parameters_of(estimator)
     except AttributeError:  # a subclass may have fewer parameters
         values = tuple(getattr(estimator, name, None) for name in PARAMETERS)
-    return tuple([tuple(value) if type(value) in _LISTS else value for value in values])
+    parts = [_parts(value) if type(value) in _LISTS else value for value in values]
+    return (*parts, *map(type, values))
+
+
+def _parts(values: Any) -> Any:
+    """Return the entries of a list with their types; an array with several dimensions, or none, as it is."""
+    return values if isinstance(values, np.ndarray) and values.ndim != 1 else (*values, *map(type, values))
+
+
+def are_accepted(estimator: BaseMLP) -> bool:
+    """Return whether the parameters are those of the last call that was not refused."""
+    try:
+        return bool(estimator.__dict__.get("_accepted_parameters") == current_parameters(estimator))
+    except (TypeError, ValueError):  # an array, which has no single answer
+        return False
+
+
+def check_parameters(estimator: BaseMLP) -> None:
+    """Validate the parameters where scikit-learn's `_fit_context` does not: in later calls of `partial_fit`.
+
+    Parameters that have not changed since the last call are not validated again.
+
+    Raises
+    ------
+    InvalidParameterError
+        If one of them is not allowed; it is a ValueError and a TypeError.
+    """
+    if _is_fitted(estimator) and not are_accepted(estimator):
+        estimator._validate_params()
 
 
 def _describe(arrays: tuple[np.ndarray, ...]) -> list[tuple[Any, ...]]:
@@ -98,7 +130,7 @@ class Continuation:
         self.described = _describe(self.arrays)
         self.pin = weakref.ref(self.network.params.base)  # NumPy resizes no array that has weak references
         self.out_activation = estimator.out_activation_
-        self.parameters = current_parameters(estimator)
+        self.parameters = estimator._accepted_parameters
         dataset = fitting.dataset
         self.sparse, self.weighted, self.weight_divisor = (
             dataset.sparse,
@@ -119,10 +151,13 @@ class Continuation:
         kept: Continuation | None = estimator.__dict__.get("_continuation")
         if kept is None or not kept.lock.acquire(blocking=False):
             return None
-        if kept.is_valid_for(estimator):
-            return kept
-        kept.lock.release()
-        return None
+        valid = False
+        try:
+            valid = kept.is_valid_for(estimator)
+        finally:
+            if not valid:
+                kept.lock.release()
+        return kept if valid else None
 
     def give_back(self) -> None:
         """Release the continuation at the end of the call, also after an error."""
@@ -141,7 +176,7 @@ class Continuation:
                 and bool(estimator.out_activation_ == self.out_activation)
                 and current_parameters(estimator) == self.parameters
             )
-        except Exception:  # values that cannot be compared (an array instead of a number) are prepared again
+        except (AttributeError, TypeError, ValueError):  # deleted, no list, or an array in place of a number
             return False
 
     def suits(self, estimator: BaseMLP, n_rows: int, sparse: bool, weighted: bool) -> bool:

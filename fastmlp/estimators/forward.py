@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from ..activations import BaseActivation, as_activation
+from ..activations import BaseActivation
 from ..engine.cores import ask_threads, most_threads
 from ..engine.csc_input import rows_to_predict
 from ..engine.model import ModelView
@@ -18,8 +18,9 @@ from ..engine.prediction import predict
 from ..engine.small_batches import SmallBatchPredictor
 from ..engine.sparse_input import check_sparse
 from ..losses import BaseLoss
-from .parameters import hidden_activations
-from .validation import arithmetic_type
+from .frames import validate_inputs
+from .parameters import check_output_activation, hidden_activations
+from .validation import arithmetic_type, check_arrays
 
 _Answer = TypeVar("_Answer")
 
@@ -45,11 +46,19 @@ class _Arrays:
         return ModelView(self.coefs, self.intercepts, self.activations, self.loss, self.arithmetic_type(dtype))
 
 
+def _is_same(value: Any, other: Any) -> bool:
+    try:
+        return bool(value is other or value == other)
+    except (TypeError, ValueError):  # an array, which has no single answer
+        return False
+
+
 class ForwardPass(BaseEstimator):
     """Predictions, shared by both estimators."""
 
     coefs_: list[np.ndarray]
     intercepts_: list[np.ndarray]
+    out_activation_: str | BaseActivation
 
     def _from_one_state(self, answer: Callable[[Any, Any], _Answer], X: Any) -> _Answer:
         """Return ``answer(model, X)`` for one state of the model, even if another thread fits it meanwhile.
@@ -60,7 +69,7 @@ class ForwardPass(BaseEstimator):
         state = self.__dict__
         try:
             found = answer(self, X)
-        except Exception:
+        except Exception:  # of any kind: between two states an answer may fail anywhere, and is computed again
             if self.__dict__ is state:
                 raise
         else:
@@ -82,7 +91,7 @@ class ForwardPass(BaseEstimator):
         check_is_fitted(self)
         self._check_output_unchanged()
         check_sparse(X)
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        X = validate_inputs(self, X, accept_sparse=["csr", "csc"])
         names = getattr(self, "feature_names_in_", None)
         if predictor is not None and not predictor.has_names(names):
             predictor = None
@@ -108,20 +117,31 @@ class ForwardPass(BaseEstimator):
         predictor = self.__dict__.get("_small_batches", {}).get(both_classes)
         if predictor is None:
             return None
-        valid = predictor.is_valid_for(self.coefs_, self.intercepts_, self._answers_depend_on())
+        try:
+            valid = predictor.is_valid_for(self.coefs_, self.intercepts_, self._answers_depend_on())
+        except (TypeError, ValueError):  # no list of arrays, or an array in place of a name
+            return None
         return predictor if valid else None
 
     def _arrays(self) -> _Arrays:
         """Return the current arrays and functions that predictions are computed from."""
         self._check_coefs()
         coefs, intercepts = tuple(self.coefs_), tuple(self.intercepts_)
-        activations = *hidden_activations(self.activation, len(coefs) - 1), as_activation(self.out_activation_)
+        activations = *hidden_activations(self.activation, len(coefs) - 1), check_output_activation(self)
         return _Arrays(coefs, intercepts, activations, self.loss)
 
     def _check_coefs(self) -> None:
-        """Raise a ValueError if `coefs_` is empty; the layout checks its arrays."""
-        if not len(self.coefs_):
-            raise ValueError("coefs_ is empty: it must hold an array of weights, (fan_in, fan_out), for each layer.")
+        """Check that `coefs_` and `intercepts_`, which a user may have set, are lists of arrays; not their shapes.
+
+        Raises
+        ------
+        TypeError
+            If one of them is not a list of arrays of real numbers.
+        ValueError
+            If one is empty, or an array has another number of dimensions.
+        """
+        check_arrays("coefs_", self.coefs_, "weights, (fan_in, fan_out)")
+        check_arrays("intercepts_", self.intercepts_, "biases, (fan_out,)")
 
     def _answers_depend_on(self) -> tuple[Any, ...]:
         """Return the parameters that predictions depend on and that may change between two of them."""
@@ -138,7 +158,7 @@ class ForwardPass(BaseEstimator):
         """
         fitted = self.__dict__.get("_fitted_output")
         for name, before in zip(("loss", "output_activation"), fitted or (), strict=False):
-            if getattr(self, name) != before:
+            if not _is_same(getattr(self, name), before):
                 raise ValueError(
                     f"{name}={getattr(self, name)!r} was set after the model was fitted with {name}={before!r}, which "
                     f"changes the meaning of its outputs: fit it again, or set {name} back."
@@ -149,4 +169,5 @@ class ForwardPass(BaseEstimator):
         state: dict[str, Any] = super().__getstate__().copy()
         state.pop("_small_batches", None)
         state.pop("_continuation", None)
+        state.pop("_accepted_parameters", None)
         return state

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-from ..activations import ACTIVATIONS, BaseActivation, as_hidden_activation
+from ..activations import ACTIVATIONS, BaseActivation, as_activation, as_hidden_activation, as_written
 from ..common.checks import one_per_layer
+from ..common.lookup import look_up
 from ..initializers import INITIALIZERS, Initializer
 from ..losses import BaseLoss, Poisson, as_loss
 from ..losses.base import is_elementwise, is_probability, name_of
@@ -20,6 +21,7 @@ from ..schedules import Schedule
 
 if TYPE_CHECKING:
     from .base import BaseMLP
+    from .forward import ForwardPass
 
 #: Solvers that use all rows in each step; all others use mini-batches.
 FULL_BATCH = ("lbfgs", "newton-cg", "levenberg-marquardt")
@@ -102,21 +104,34 @@ def choose_output(
     if task == "binary" and not is_elementwise(output):
         task, width = "multi-class", 2
     chosen.default_output_activation(task)
-    if task == "multi-label" and not is_elementwise(output):
+    if task == "multi-label" and not chosen.suits(output, task, width):
         raise ValueError(
-            "output_activation='softmax' is for one class per row, since its outputs sum to one, but y has several "
-            "labels per row. Use output_activation=None or 'logistic', or a y with one class per row."
+            f"output_activation={as_written(output)} is for one class per row, since its outputs sum to one, but y has "
+            "several labels per row. Use output_activation=None or 'logistic', or a y with one class per row."
         )
     n_outputs = chosen.n_outputs(task, width)
-    apart = is_probability(output) and is_elementwise(output)
-    if task == "multi-class" and apart and chosen.n_targets(output, n_outputs) > 1:
+    if not chosen.suits(output, task, n_outputs):
         raise ValueError(
-            f"output_activation={name_of(output)!r} is for two classes, or for several labels per row, but y has "
-            f"{width} classes: with loss={chosen.name!r} use output_activation=None or 'softmax', whose probabilities "
-            "sum to one."
+            f"output_activation={as_written(output)} is for two classes, or for several labels per row, but y has "
+            f"{width} classes: with loss={chosen.as_written()} use output_activation=None or 'softmax', whose "
+            "probabilities sum to one."
         )
-    chosen.check(output, n_outputs)
+    chosen.check(output, n_outputs, task=task)
     return n_outputs, output, chosen
+
+
+def check_output_activation(estimator: ForwardPass) -> BaseActivation:
+    """Return the activation that `out_activation_` stands for, which a user may have set.
+
+    Raises
+    ------
+    UnknownNameError
+        A ValueError and a KeyError, if there is no such activation.
+    """
+    output = estimator.out_activation_
+    if isinstance(output, BaseActivation):
+        return output
+    return look_up("out_activation_", output, ACTIVATIONS, "an Activation of your own, made of two functions")
 
 
 def resume_output(estimator: BaseMLP, task: str, width: int) -> tuple[int, str | BaseActivation, BaseLoss]:
@@ -132,6 +147,7 @@ def resume_output(estimator: BaseMLP, task: str, width: int) -> tuple[int, str |
         If loss, output activation and task do not fit together; or if scikit-learn would train with another delta,
         which it does after such an edit with a Poisson loss, and in regression with softmax.
     """
+    check_output_activation(estimator)
     output, loss = estimator.out_activation_, as_loss(estimator.loss)
     expected = estimator.output_activation or loss.default_output_activation(task)
     couples = not is_elementwise(output)
@@ -139,9 +155,9 @@ def resume_output(estimator: BaseMLP, task: str, width: int) -> tuple[int, str |
         return choose_output(loss, output, task, width)
     if couples or isinstance(loss, Poisson):
         raise ValueError(
-            f"out_activation_ was set to {name_of(output)!r}, with which training with loss={loss.name!r} cannot "
-            f"continue as in scikit-learn: set it back to {name_of(expected)!r}, or fit again with "
-            f"output_activation={name_of(output)!r}, which uses its derivative."
+            f"out_activation_ was set to {as_written(output)}, with which training with loss={loss.as_written()} "
+            f"cannot continue as in scikit-learn: set it back to {as_written(expected)}, or fit again with "
+            f"output_activation={as_written(output)}, which uses its derivative."
         )
     if loss == SquaredError():
         loss = SquaredErrorByHand()
@@ -152,14 +168,15 @@ def resume_output(estimator: BaseMLP, task: str, width: int) -> tuple[int, str |
 
 def gives_probabilities(estimator: BaseMLP) -> bool:
     """Return True if the outputs are probabilities; raise AttributeError if not."""
-    if estimator.loss == "log_loss" and estimator.output_activation is None:
+    given = estimator.output_activation
+    if given is None and isinstance(estimator.loss, str) and estimator.loss == "log_loss":
         return True  # the default case first: the prediction of a single row takes microseconds
     loss = as_loss(estimator.loss)
-    output = estimator.output_activation or loss.natural["binary"]
+    output = as_activation(loss.default_output_activation("binary") if given is None else given)
     if isinstance(loss, MarginLoss) or not is_probability(output):
         raise AttributeError(
             f"predict_proba needs outputs that are probabilities, but those of loss={estimator.loss!r} with output "
-            f"activation {name_of(output)!r} are not: use loss='log_loss' or 'focal', or CalibratedClassifierCV."
+            f"activation {as_written(output)} are not: use loss='log_loss' or 'focal', or CalibratedClassifierCV."
         )
     return True
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..common.frozen_params import with_values
 from ..derivatives.hessian import check_twice_differentiable
 from ..engine.dataset import Dataset
 from ..engine.layout import Layout
@@ -39,7 +40,7 @@ def build_optimizer(estimator: BaseMLP) -> RunningOptimizer:
     check_used(estimator)
     solver = estimator.solver
     optimizer = solver if isinstance(solver, Optimizer) else _by_name(estimator, solver)
-    return _with_decay(optimizer, estimator.weight_decay).begin()
+    return _with_decay(optimizer, estimator).begin()
 
 
 def adopt_optimizer(estimator: BaseMLP, layout: Layout) -> RunningOptimizer:
@@ -50,7 +51,7 @@ def adopt_optimizer(estimator: BaseMLP, layout: Layout) -> RunningOptimizer:
         running.state = np.concatenate([_flatten(layout, arrays) for arrays in moments])
         running.advance(getattr(theirs, "t", 0))
     if isinstance(running.schedule, Adaptive):
-        running.schedule = replace(running.schedule, learning_rate=float(theirs.learning_rate))
+        running.schedule = with_values(running.schedule, learning_rate=float(theirs.learning_rate))
     running.after_epoch(getattr(estimator, "t_", 0))
     return running
 
@@ -75,16 +76,17 @@ def _by_name(estimator: BaseMLP, solver: str) -> Optimizer:
     return replace(as_optimizer(solver), learning_rate=schedule)
 
 
-def _with_decay(optimizer: Optimizer, weight_decay: float | None) -> Optimizer:
+def _with_decay(optimizer: Optimizer, estimator: BaseMLP) -> Optimizer:
+    weight_decay = estimator.weight_decay
     if weight_decay is None:
         return optimizer
     if not hasattr(optimizer, "weight_decay"):
         with_decay = ", ".join(repr(name) for name, other in OPTIMIZERS.items() if hasattr(other, "weight_decay"))
         raise ValueError(
-            f"weight_decay={weight_decay!r} was given, but {optimizer!r} has no decoupled weight decay: use one of "
-            f"{with_decay}, or alpha, the L2 penalty of every solver."
+            f"weight_decay={weight_decay!r} was given, but solver={estimator.solver!r} has no decoupled weight decay: "
+            f"use one of {with_decay}, or alpha, the L2 penalty of every solver."
         )
-    return replace(optimizer, weight_decay=weight_decay)  # type: ignore[call-arg]
+    return with_values(optimizer, weight_decay=weight_decay)
 
 
 #: Parameters of 'sgd' and 'adam' only.

@@ -51,6 +51,8 @@ def check_hidden_layer_sizes(hidden_layer_sizes: Any) -> list[int]:
     ValueError
         If a size is not positive.
     """
+    if isinstance(hidden_layer_sizes, np.ndarray) and hidden_layer_sizes.ndim == 0:
+        hidden_layer_sizes = hidden_layer_sizes.item()
     sizes = hidden_layer_sizes if hasattr(hidden_layer_sizes, "__iter__") else [hidden_layer_sizes]
     sizes = list(sizes)
     if not all(map(is_integer, sizes)):
@@ -60,6 +62,41 @@ def check_hidden_layer_sizes(hidden_layer_sizes: Any) -> list[int]:
     if any(size <= 0 for size in sizes):
         raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
     return [int(size) for size in sizes]
+
+
+def check_arrays(name: str, arrays: Any, form: str) -> None:
+    """Check that an attribute is a list of arrays of real numbers, one for each layer.
+
+    Parameters
+    ----------
+    name : {'coefs_', 'intercepts_'}
+    arrays : object
+    form : str
+        What each array holds, and its shape, such as 'biases, (fan_out,)'.
+
+    Raises
+    ------
+    TypeError
+        If it is not a list, or one of the arrays does not hold real numbers.
+    ValueError
+        If it is empty, or an array has another number of dimensions.
+    """
+    needs = f"it must hold an array of {form}, for each layer"
+    if not isinstance(arrays, list | tuple | np.ndarray):
+        raise TypeError(f"{name} is {arrays!r:.80}: {needs}.")
+    if not len(arrays):
+        raise ValueError(f"{name} is empty: {needs}.")
+    n_dims = 2 if name == "coefs_" else 1
+    for number, array in enumerate(arrays):
+        try:
+            found = np.asarray(array)
+            found = found.astype(np.float64) if found.dtype == object and array is not None else found
+        except (TypeError, ValueError) as error:  # rows of different lengths, words
+            raise TypeError(f"{name}[{number}] is no array of real numbers ({error}): {needs}.") from None
+        if found.dtype.kind not in "biuf":
+            raise TypeError(f"{name}[{number}] is {array!r:.80}, no array of real numbers: {needs}.")
+        if found.ndim != n_dims or not found.size:
+            raise ValueError(f"{name}[{number}] has shape {found.shape}: {needs}.")
 
 
 def check_sample_weight(sample_weight: Any, X: Any) -> np.ndarray | None:
@@ -92,10 +129,22 @@ def fit_labels(y: np.ndarray) -> LabelBinarizer:
     """Return a binarizer fitted to the labels y, (n,) or (n, n_labels).
 
     `LabelBinarizer.fit` passes over y four times, a tenth of the time of a short fit; for integers one pass is enough.
+
+    Raises
+    ------
+    TypeError
+        If labels cannot be compared with each other, such as None.
     """
     binarizer = LabelBinarizer()
     if y.ndim != 1 or y.dtype.kind not in "biu":
-        return binarizer.fit(y)
+        try:
+            return binarizer.fit(y)
+        except TypeError as error:
+            if y.dtype.kind not in "OV":
+                raise
+            raise TypeError(
+                f"y must hold labels of one kind, strings or numbers, got {y.ravel()[0]!r}: {error}."
+            ) from None
     classes = np.unique(y).astype(y.dtype.newbyteorder("="), copy=False)
     kind = "multiclass" if classes.size > 2 else "binary"
     binarizer.y_type_, binarizer.sparse_input_, binarizer.classes_ = kind, False, classes

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from dataclasses import fields
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from ..activations import ACTIVATIONS, BaseActivation
-from ..common.frozen_params import Range, check_params
+from ..activations import ACTIVATIONS, BaseActivation, as_written
+from ..common.checks import counted
+from ..common.frozen_params import Range, check_defines, check_params
 from ..compiler.kernel import Kernel
 
 #: The kinds of task, as far as a loss is concerned; classes and labels are targets 0, 1, …
@@ -55,6 +57,14 @@ def has_both_signs(output: str | BaseActivation) -> bool:
     return output_range is not None and output_range.low < 0 < output_range.high
 
 
+class _OutputError(ValueError):
+    """An output activation that does not give what a loss needs; `gives` says which ones do."""
+
+    def __init__(self, message: str, gives: Callable[[str | BaseActivation], bool]) -> None:
+        super().__init__(message)
+        self.gives = gives
+
+
 class BaseLoss:
     """Base of all losses: a number for each row, whose weighted mean over the rows is what training minimizes.
 
@@ -80,6 +90,25 @@ class BaseLoss:
     unfused: ClassVar[Kernel]
     #: 'accuracy' or 'r2', where scikit-learn has the loss and its early stopping goes by that score.
     score: ClassVar[str | None] = None
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        check_defines(cls, BaseLoss, ("name", "natural"), "a loss such as Huber() or Loss(value, derivative)")
+        return super().__new__(cls)
+
+    def as_written(self) -> str:
+        """Return the code that stands for the loss: its name in quotes, or what makes an object with other numbers.
+
+        Examples
+        --------
+        >>> from fastmlp.losses import Huber
+        >>> Huber().as_written(), Huber(delta=2.0).as_written()
+        ("'huber'", 'Huber(delta=2.0)')
+        """
+        kind: Any = type(self)
+        if not kind.__module__.startswith(__package__):  # a user's class, whatever its name is
+            return repr(self)
+        usual = all(getattr(self, field.name) == field.default for field in fields(kind) if field.init)
+        return repr(self.name) if usual else repr(self)
 
     # Called by the network.
 
@@ -139,14 +168,29 @@ class BaseLoss:
         """
         if task not in self.natural:
             tasks = ", ".join(self.natural)
-            raise ValueError(f"loss={self.name!r} is not for {task} targets, but for {tasks}: choose another loss.")
+            raise ValueError(
+                f"loss={self.as_written()} is not for {task} targets, but for {tasks}: choose another loss."
+            )
         return self.natural[task]
 
     def n_outputs(self, task: str, width: int) -> int:
         """Return the number of outputs for this many classes ('multi-class'), or columns of targets (else)."""
         return width
 
-    def check(self, output: str | BaseActivation, n_outputs: int, y: np.ndarray | None = None) -> None:
+    def suits(self, output: str | BaseActivation, task: str, n_outputs: int) -> bool:
+        """Return whether outputs of this activation mean what the task needs, whatever else the loss asks of them.
+
+        Several labels per row are not for outputs that sum to one, nor are several classes for probabilities apart.
+        """
+        couples = not is_elementwise(output)
+        apart = is_probability(output) and not couples
+        if task == "multi-label":
+            return not couples
+        return not (task == "multi-class" and apart and self.n_targets(output, n_outputs) > 1)
+
+    def check(
+        self, output: str | BaseActivation, n_outputs: int, y: np.ndarray | None = None, task: str | None = None
+    ) -> None:
         """Check that loss, output activation and targets are compatible.
 
         Parameters
@@ -155,6 +199,8 @@ class BaseLoss:
         n_outputs : int
         y : ndarray of shape (n, n_targets), optional
             Targets as the kernels read them: classes as numbers 0, 1, …
+        task : str, optional
+            One of `TASKS`: the message then proposes what suits it.
 
         Raises
         ------
@@ -162,7 +208,13 @@ class BaseLoss:
             If they are not; the message says what is.
         """
         self._check_numbers()
-        self._check_output(output, n_outputs)
+        try:
+            self._check_output(output, n_outputs)
+        except _OutputError as error:
+            fitting = (name for name in ACTIVATIONS if error.gives(name))
+            names = sorted(name for name in fitting if task is None or self.suits(name, task, n_outputs))
+            several = "one of " if len(names) > 1 else ""
+            raise ValueError(f"{error}: use {several}{', '.join(map(repr, names))}, or another loss.") from None
         if y is None:
             return
         expected = self.n_targets(output, n_outputs)
@@ -185,20 +237,21 @@ class BaseLoss:
     def _wrong_width(self, y: np.ndarray, output: str | BaseActivation, n_outputs: int, expected: int) -> str:
         what = "the number of the class" if expected == 1 < n_outputs else "a target for each output"
         return (
-            f"y has shape {y.shape}, but loss={self.name!r} with {n_outputs} outputs behind {name_of(output)!r} reads "
-            f"{expected} column{'s' if expected > 1 else ''}, {what}: give y that shape, or another number of outputs."
+            f"y has shape {y.shape}, but loss={self.as_written()} with {counted(n_outputs, 'output')} behind "
+            f"{as_written(output)} reads {counted(expected, 'column')}, {what}: give y that shape, or another number "
+            "of outputs."
         )
 
     def _require_output(
         self, output: str | BaseActivation, needs: str, gives: Callable[[str | BaseActivation], bool]
     ) -> None:
-        """Refuse an output activation that is known not to give what the loss needs."""
+        """Refuse an output activation that is known not to give what the loss needs; `check` adds what does."""
         if gives(output) or range_of(output) is None:
             return
-        names = ", ".join(repr(name) for name in sorted(filter(gives, ACTIVATIONS)))
-        raise ValueError(
-            f"loss={self.name!r} needs outputs {needs}, which the output activation {name_of(output)!r} does not give: "
-            f"use one of {names}, or another loss."
+        raise _OutputError(
+            f"loss={self.as_written()} needs outputs {needs}, which the output activation {as_written(output)} does "
+            "not give",
+            gives,
         )
 
     # Derivatives in NumPy, for solvers of second order.
@@ -257,8 +310,8 @@ class ClassLoss(BaseLoss):
         if not np.all((y >= 0) & (y <= highest) & (y == np.floor(y))):
             what = f"class numbers 0 … {highest}" if classes else "labels 0 or 1"
             raise ValueError(
-                f"loss={self.name!r} with {n_outputs} outputs behind {name_of(output)!r} reads {what}, but y holds "
-                f"values from {y.min()} to {y.max()}, or fractions: encode y so."
+                f"loss={self.as_written()} with {counted(n_outputs, 'output')} behind {as_written(output)} reads "
+                f"{what}, but y holds values from {y.min()} to {y.max()}, or fractions: encode y so."
             )
 
 

@@ -44,7 +44,7 @@ def _can_be_called(function: Any) -> bool:
         raise
     except (ArithmeticError, ValueError):
         interrupts.check()
-    except Exception:
+    except Exception:  # a user's function may raise anything
         interrupts.check()
         return False
     return True
@@ -129,12 +129,17 @@ class Loss(BaseLoss):
                 self._made["kernel"] = custom_kernel(custom_loss.loss_of_outputs, LOSS_SIGNATURE, **functions)
             return self._made["kernel"]
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (self.value, self.derivative, self.second_derivative)
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_made"}  # compiled code stays here
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _made={})  # the functions were checked when the loss was created
 
     def _check_numbers(self) -> None:
         for function in (self.value, self.derivative):
             check_plain(function, 2)
+        if self.second_derivative is not None and not callable(self.second_derivative):
+            raise ValueError(f"second_derivative of {self!r} must be a function of 2 numbers, or None.")
 
     def output_derivatives(self, a: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if self.second_derivative is None:
@@ -155,7 +160,7 @@ class Loss(BaseLoss):
 def _restore(
     value: Callable[..., float], derivative: Callable[..., float], second_derivative: Callable[..., float] | None
 ) -> Loss:
-    """Return a loss from a pickle, whose functions were checked when it was created."""
+    """Return a loss from a pickle of an earlier version."""
     loss = Loss.__new__(Loss)
     for name, function in (
         ("value", value),

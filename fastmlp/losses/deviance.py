@@ -42,8 +42,8 @@ class DevianceLoss(BaseLoss):
     def _check_targets(self, y: np.ndarray, output: str | BaseActivation, n_outputs: int) -> None:
         if self._p >= 1 and (y.min() < 0 or (self._p >= 2 and y.min() == 0)):
             raise ValueError(
-                f"loss={self.name!r} needs targets y {'>' if self._p >= 2 else '>='} 0, got a smallest of {y.min()}; "
-                "use loss='squared_error', or another that takes any number."
+                f"loss={self.as_written()} needs targets y {'>' if self._p >= 2 else '>='} 0, got a smallest of "
+                f"{y.min()}; use loss='squared_error', or another that takes any number."
             )
 
     def output_derivatives(self, a: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -34,8 +34,8 @@ class MarginLoss(ClassLoss):
     def default_output_activation(self, task: str) -> str:
         if task == "multi-label":
             raise ValueError(
-                f"loss={self.name!r} takes one class a row, not several labels: use loss='log_loss' or 'focal', or fit "
-                "a model for each label."
+                f"loss={self.as_written()} takes one class a row, not several labels: use loss='log_loss' or 'focal', "
+                "or fit a model for each label."
             )
         return super().default_output_activation(task)
 
@@ -44,8 +44,8 @@ class MarginLoss(ClassLoss):
 
     def _wrong_width(self, y: np.ndarray, output: str | BaseActivation, n_outputs: int, expected: int) -> str:
         return (
-            f"loss={self.name!r} takes one class a row, y (n, 1), but y has shape {y.shape}: for several labels use "
-            "loss='log_loss' or 'focal', or fit a model for each label."
+            f"loss={self.as_written()} takes one class a row, y (n, 1), but y has shape {y.shape}: for several labels "
+            "use loss='log_loss' or 'focal', or fit a model for each label."
         )
 
     def output_derivatives(self, a: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..activations import BaseActivation
-from ..common.checks import check_count
+from ..activations import BaseActivation, as_written
+from ..common.checks import check_bool, check_count
 from ..common.random_state import as_random_state
 from ..common.user_warnings import warn_user
 from ..derivatives.hessian import Hessian
@@ -83,7 +83,8 @@ class Network(TrainableModel):
     -----
     `forward`, `loss`, `loss_and_gradients` and `train` use the compiled kernels, in blocks of rows. All other methods
     keep each layer's values for all rows of X in memory. X may be dense or sparse. Two networks are equal if they are
-    the same object; a copy, shallow or deep, has its own parameters.
+    the same object. Networks are copied and pickled as any object, subclasses with an `__init__` of their own and
+    attributes that were added included; a copy, shallow or deep, has its own parameters.
 
     References
     ----------
@@ -127,6 +128,11 @@ class Network(TrainableModel):
             raise AttributeError(f"{name} of a Network cannot be changed: create another one, and set its weights.")
         super().__setattr__(name, value)
 
+    def __delattr__(self, name: str) -> None:
+        if name in ("params", "layout", "dtype", "activations", "loss_function"):
+            raise AttributeError(f"{name} of a Network cannot be deleted.")
+        super().__delattr__(name)
+
     # Parameters
 
     def set_weights(self, coefs: Sequence[Any], intercepts: Sequence[Any]) -> None:
@@ -147,12 +153,12 @@ class Network(TrainableModel):
         array([1., 2., 3.])
         """
         self.check_memory()
-        self.layout.check(coefs, intercepts)
-        arrays = [
+        self.layout.check(coefs, intercepts, ("coefs", "intercepts"))
+        new_coefs, new_intercepts = (
             [np.array(as_numbers(f"{name}[{number}]", array, self.dtype)) for number, array in enumerate(given)]
             for name, given in (("coefs", coefs), ("intercepts", intercepts))
-        ]
-        self.layout.fill(self.params, *arrays)  # from copies, since the arguments may be views of `params`
+        )
+        self.layout.fill(self.params, new_coefs, new_intercepts)  # copies: the arguments may be views of `params`
 
     def initialize(self, initializer: str | Initializer = "sklearn", random_state: Any = None) -> None:
         """Draw all parameters.
@@ -175,7 +181,9 @@ class Network(TrainableModel):
         """
         self.check_memory()
         hidden = [activation.name for activation in self.activations[:-1]]
-        as_initializer(initializer)(self.layout, hidden or self.activations[0].name, random_state, self.params)
+        drawn = self.params.copy()  # an initializer of a user may raise after the first layer
+        as_initializer(initializer)(self.layout, hidden or self.activations[0].name, random_state, drawn)
+        self.params = drawn
 
     # Values
 
@@ -443,6 +451,7 @@ class Network(TrainableModel):
             raise ValueError("The parameters are read-only: set params.flags.writeable = True to train them.")
         check_count("epochs", epochs)
         check_count("batch_size", 1 if batch_size is None else batch_size)
+        shuffle = check_bool("shuffle", shuffle)
         settings = as_optimizer(optimizer) if isinstance(optimizer, str) else optimizer
         if (schedule := settings.begin().schedule).after_plateau() is not None:
             raise ValueError(
@@ -450,7 +459,7 @@ class Network(TrainableModel):
                 "schedule, or an estimator with learning_rate='adaptive'."
             )
         X, y, weights = self._checked(X, y, sample_weight)
-        config = TrainingConfig(min(batch_size or len(y), len(y)), epochs, bool(shuffle), n_iter_no_change=np.inf)
+        config = TrainingConfig(min(batch_size or len(y), len(y)), epochs, shuffle, n_iter_no_change=np.inf)
         order = np.arange(len(y), dtype=np.int64)
         state = TrainingState(settings.begin(), order, as_random_state(random_state))
         runner = EpochRunner.for_training(self, Dataset(X, y, weights, self.dtype), config, state)
@@ -478,10 +487,10 @@ class Network(TrainableModel):
     # As an object
 
     def __repr__(self) -> str:
-        activations = [activation.name for activation in self.activations]
+        activations = ", ".join(map(as_written, self.activations))
         return (
-            f"Network({self.layout.layer_sizes}, activations={activations}, loss={self.loss_function.name!r}, "
-            f"dtype={self.dtype.name!r})"
+            f"{type(self).__name__}({self.layout.layer_sizes}, activations=[{activations}], "
+            f"loss={self.loss_function.as_written()}, dtype={self.dtype.name!r})"
         )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..activations import BaseActivation, as_activation, as_hidden_activation
-from ..common.checks import is_integer, one_per_layer
+from ..common.checks import counted, is_integer, one_per_layer
 from ..engine.dataset import balance
 from ..engine.model import Model, TrainableModel
 from ..engine.sample_weights import check_sum_of_weights
@@ -65,7 +65,10 @@ def check_dtype(dtype: Any) -> np.dtype:
     ValueError
         If it is another type.
     """
-    found: np.dtype = np.dtype(dtype)
+    try:
+        found: np.dtype = np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"dtype must be 'float32' or 'float64', got {dtype!r}.") from None
     if found not in (np.float32, np.float64):
         raise ValueError(f"dtype must be 'float32' or 'float64', got {dtype!r}.")
     return found
@@ -110,6 +113,8 @@ def as_numbers(name: str, values: Any, dtype: np.dtype) -> np.ndarray:
     ValueError
         If a number is masked, or is infinite or NaN in this type.
     """
+    if values is None:
+        raise TypeError(f"{name} must hold real numbers, got None.")
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         raise ValueError(
             f"{name} has {int(np.sum(np.ma.getmaskarray(values)))} masked entries, which have no value: drop those "
@@ -171,8 +176,8 @@ def check_targets(y: Any, n_rows: int, model: Model) -> np.ndarray:
         classes = n_targets < n_outputs
         hint = ": convert one-hot rows to class numbers by np.argmax(y, axis=1)" if classes and array.ndim == 2 else ""
         raise ValueError(
-            f"y must have shape {' or '.join(map(str, allowed))} for {n_rows} rows of X, {n_outputs} outputs and "
-            f"loss={loss.name!r}, got {array.shape}{hint}."
+            f"y must have shape {' or '.join(map(str, allowed))} for {counted(n_rows, 'row')} of X, "
+            f"{counted(n_outputs, 'output')} and loss={loss.as_written()}, got {array.shape}{hint}."
         )
     array = np.ascontiguousarray(array.reshape(n_rows, n_targets))
     loss.check(output, n_outputs, array)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from ..common.frozen_params import FrozenParams
+from ..common.frozen_params import FrozenParams, check_defines
 from ..compiler.kernel import Kernel, KernelModule
 from ..kernels.lowlevel.records import (
     BETA_1,
@@ -67,6 +67,10 @@ class Optimizer(FrozenParams):
     """
 
     learning_rate: Rate = 1e-3
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        check_defines(cls, Optimizer, ("n_moments", "kernel"), "an optimizer such as SGD(0.1) or Adam()")
+        return super().__new__(cls)
 
     @property
     def n_moments(self) -> int:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 
-from ..common.frozen_params import NotNegative, Positive, Range
+from ..common.frozen_params import NotNegative, Positive, Range, with_values
 from ..common.lookup import look_up
 from .base import Constant, Schedule
 
@@ -45,7 +45,7 @@ class InverseScaling(Schedule):
         return np.full(t.shape, self.learning_rate / (self.rows_seen + 1) ** self.power)
 
     def after_epoch(self, rows_seen: int) -> Schedule:
-        return replace(self, rows_seen=rows_seen)
+        return with_values(self, rows_seen=rows_seen)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Adaptive(Schedule):
     def after_plateau(self) -> Schedule | None:
         if self.learning_rate <= self.smallest:
             return None
-        return replace(self, learning_rate=self.learning_rate / self.divisor)
+        return with_values(self, learning_rate=self.learning_rate / self.divisor)
 
 
 def schedule_by_name(name: str, learning_rate: float, power: float) -> Schedule:

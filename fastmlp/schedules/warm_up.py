@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..common.frozen_params import Count
+from ..common.frozen_params import Count, with_values
 from .base import Rate, Schedule, as_schedule
 
 
@@ -51,8 +51,8 @@ class WarmUp(Schedule):
     def after_epoch(self, rows_seen: int) -> Schedule:
         behind = as_schedule(self.schedule)
         after = behind.after_epoch(rows_seen)
-        return self if after is behind else replace(self, schedule=after)
+        return self if after is behind else with_values(self, schedule=after)
 
     def after_plateau(self) -> Schedule | None:
         lowered = as_schedule(self.schedule).after_plateau()
-        return None if lowered is None else replace(self, schedule=lowered)
+        return None if lowered is None else with_values(self, schedule=lowered)

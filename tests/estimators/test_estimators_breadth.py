@@ -203,11 +203,11 @@ COUNTS = {"y": np.arange(-1.0, 202.0)}
 REFUSED = {
     "softmax inside": ({"activation": "softmax"}, {}, ValueError, "only be an output activation"),
     "no such activation": ({"activation": "rely"}, {}, InvalidParameterError, "'activation' parameter"),
-    "too many activations": ({"activation": ["relu", "tanh"]}, {}, ValueError, "2 entries, but there are 1 hidden"),
+    "too many activations": ({"activation": ["relu", "tanh"]}, {}, ValueError, "2 entries, but there is 1 hidden"),
     "decay without": ({"weight_decay": 0.1}, {}, ValueError, "no decoupled weight decay: use one of 'adamw'"),
     "decay, all rows": ({"weight_decay": 0.1, "solver": "lbfgs"}, {}, ValueError, "has no weight decay: use alpha"),
     "dropout, all rows": ({"dropout": 0.1, "solver": "lbfgs"}, {}, ValueError, "one smooth function of all rows"),
-    "rates of dropout": ({"dropout": [0.1, 0.2]}, {}, ValueError, "2 entries, but there are 1 hidden layers"),
+    "rates of dropout": ({"dropout": [0.1, 0.2]}, {}, ValueError, "2 entries, but there is 1 hidden layer:"),
     "too much dropout": ({"dropout": 1.0}, {}, InvalidParameterError, "'dropout' parameter"),
     "two schedules": (
         {"solver": SGD(0.1), "learning_rate": OneCycle(0.1, steps=9)}, {}, ValueError, "OneCycle.* has no effect",

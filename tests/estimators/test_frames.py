@@ -1,5 +1,6 @@
 """Data frames of one number type are validated as their array, with scikit-learn's errors and warnings."""
 
+import pickle
 import re
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 import pytest
 import sklearn.neural_network
 
+import fastmlp
 from fastmlp import MLPClassifier, MLPRegressor
 from fastmlp.estimators.frames import frame_values
 
@@ -83,6 +85,46 @@ def test_refusals_are_those_of_scikit_learn(name, what):
         ours.fit(frame, targets)
     assert not hasattr(ours, "n_features_in_")
     assert not hasattr(ours, "feature_names_in_")
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "uint64"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_first_predictions_do_not_look_at_columns_one_by_one(kind, dtype, no_look_at_columns):
+    frame = make_frame(dtype)
+    model, named = make(kind).fit(frame.to_numpy(), y), make(kind).fit(frame, y)
+    methods = ["predict", "predict_proba"] if kind is MLPClassifier else ["predict"]
+    for method in methods:
+        for rows in (1, ROWS):
+            some = frame[:rows]
+            expected = getattr(model, method)(some.to_numpy())
+            for one in (pickle.loads(pickle.dumps(named)), named):  # the first prediction, and a later one
+                assert np.array_equal(getattr(one, method)(some), expected)
+            with pytest.warns(UserWarning, match="X has feature names, but"):
+                assert np.array_equal(getattr(pickle.loads(pickle.dumps(model)), method)(some), expected)
+    with pytest.warns(UserWarning, match="X does not have valid feature names, but"):
+        pickle.loads(pickle.dumps(named)).predict(frame.set_axis(range(len(NAMES)), axis=1))
+    for columns in (NAMES[::-1], NAMES[:2]):
+        with pytest.raises(ValueError, match="The feature names should match"):
+            pickle.loads(pickle.dumps(named)).predict(frame[columns])
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names:UserWarning")
+@pytest.mark.parametrize("what", ["NaN", "infinity", "no rows", "no columns", "columns", "columns and NaN"])
+@pytest.mark.parametrize("call", ["predict", "partial_fit"])
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
+def test_refusals_of_predictions_are_those_of_scikit_learn(name, named, call, what):
+    frame, errors = make_frame("float32"), []
+    bad = damaged(frame.copy(), "NaN" if "NaN" in what else what)
+    bad = bad[NAMES[:3]] if "columns" in what and what != "no columns" else bad
+    for package in (sklearn.neural_network, fastmlp):
+        model = make(getattr(package, name)).fit(frame if named else frame.to_numpy(), y)
+        with pytest.raises(ValueError) as error:
+            model.predict(bad) if call == "predict" else model.partial_fit(bad, y[: len(bad)])
+        errors.append((error.type, str(error.value)))
+    assert errors[0] == errors[1]
 
 
 @pytest.mark.parametrize("other", ["bool", "Float64", "object", "float16", "Int8", "complex64", ">f8"])

@@ -14,8 +14,10 @@ ERRORS = {
     "a width of 2.5": (lambda: Network([2, 2.5], ["tanh"], "poisson"), TypeError, r"got \[2, 2.5\]"),
     "a width of 0": (lambda: Network([2, 0], ["exp"], "poisson"), ValueError, r"each 1 or more, got \[2, 0\]"),
     "one layer": (lambda: Network([2], [], "poisson"), ValueError, "at least the number of features and of outputs"),
-    "one activation": (lambda: Network([2, 1], "tanh", "poisson"), TypeError, "an entry for each of 1 layers"),
-    "too few": (lambda: Network([2, 2, 1], ["tanh"], "poisson"), ValueError, "has 1 entries, but there are 2 layers"),
+    "one activation": (
+        lambda: Network([2, 1], "tanh", "poisson"), TypeError, "1 entry, one for each of the layers after the input",
+    ),
+    "too few": (lambda: Network([2, 2, 1], ["tanh"], "poisson"), ValueError, "has 1 entry, but there are 2 layers"),
     "unknown": (lambda: Network([2, 1], ["tan"], "poisson"), ValueError, "activation='tan' is unknown"),
     "a number": (lambda: Network([2, 1], [3], "poisson"), ValueError, "activation=3 is unknown"),
     "hidden softmax": (
@@ -62,7 +64,7 @@ CALLS = {
     "weights that cancel": (lambda: LABEL.loss(X, Y, [1, 2, -4, 1]), ValueError, "sums to zero over 4 rows"),
     "backward": (lambda: LABEL.backward(X, Y), ValueError, r"output_delta must have shape \(4, 1\)"),
     "v": (lambda: LABEL.hessian_vector_product(X, Y, [1, 2]), ValueError, r"v must have the shape of params, \(3,\)"),
-    "coefs": (lambda: LABEL.set_weights([[[1, 2]]], [[1]]), ValueError, r"coefs_\[0\] has shape \(1, 2\)"),
+    "coefs": (lambda: LABEL.set_weights([[[1, 2]]], [[1]]), ValueError, r"^coefs\[0\] has shape \(1, 2\)"),
     "NaN in coefs": (lambda: LABEL.set_weights([[[1], [np.nan]]], [[1]]), ValueError, r"coefs\[0\] must be finite"),
     "initializer": (lambda: LABEL.initialize("zero"), ValueError, "initializer='zero' is unknown: it is one of"),
     "no initializer": (lambda: LABEL.initialize(None), ValueError, "initializer=None is unknown"),
@@ -91,7 +93,7 @@ def slope_of_quartic(a, y):
 
 def test_hessian_needs_second_derivatives():
     without = Network([2, 2, 1], [Activation(tanh, tanh_derivative), "identity"], "half_squared_error")
-    with pytest.raises(ValueError, match=r"activation=.Activation.tanh, tanh_derivative.' has no second derivative"):
+    with pytest.raises(ValueError, match=r"activation=Activation\(tanh, tanh_derivative\) has no second derivative"):
         without.hessian_vector_product(X, Y, np.ones(9))
     without = Network([2, 1], ["tanh"], Loss(quartic, slope_of_quartic))
     with pytest.raises(ValueError, match=r"Loss\(quartic, slope_of_quartic\) has no second derivative"):

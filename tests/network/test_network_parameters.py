@@ -42,7 +42,7 @@ class TestParameters:
         assert params.tolist() == [2, 4, 6, 8, 10, 12, 1, 1, 1, 8, 9, 10, 2]
         with pytest.raises(ValueError, match=r"Layer 0 has an array of shape \(2, 3\) here, got \(3, 2\)"):
             net.coefs[0] = np.ones((3, 2))
-        with pytest.raises(ValueError, match="coefs holds 1 arrays; this network needs 2"):
+        with pytest.raises(ValueError, match="coefs holds 1 array; this network needs 2"):
             net.coefs = [np.ones((2, 3))]
         with pytest.raises(ValueError, match="params has shape"):
             net.params = np.ones(12)

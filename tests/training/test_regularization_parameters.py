@@ -41,7 +41,7 @@ def test_rates_of_each_layer():
     assert Regularization(dropout=0.5).input_rates(3) == (0.0, 0.5, 0.5, 0.5)
     assert Regularization(dropout=0.5).input_rates(0) == (0.0,)
     assert Regularization(dropout=[0.5, 0], input_dropout=0.2).input_rates(2) == (0.2, 0.5, 0)
-    with pytest.raises(ValueError, match=r"dropout=\(0.5, 0.2\) has 2 entries, but there are 1 hidden layers"):
+    with pytest.raises(ValueError, match=r"dropout=\(0.5, 0.2\) has 2 entries, but there is 1 hidden layer:"):
         Regularization(dropout=(0.5, 0.2)).input_rates(1)
 
 
