@@ -156,9 +156,10 @@ class Regularization(FrozenParams):
         """
         asked = [f"{field.name}={getattr(self, field.name)!r}" for field in fields(self) if self._asks_for(field.name)]
         if asked:
+            omit = "omit it" if len(asked) == 1 else "omit them"
             raise ValueError(
                 f"solver={solver!r} minimizes one smooth function of all rows, and does not support "
-                f"{', '.join(asked)}: omit them, or use a solver with mini-batches such as 'adam'. (alpha, the L2 "
+                f"{', '.join(asked)}: {omit}, or use a solver with mini-batches such as 'adam'. (alpha, the L2 "
                 "penalty, works with both.)"
             )
 

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from ..common.checks import as_real
 from ..common.frozen_params import Range
 from ..compiler.kernel import Kernel
 
@@ -82,6 +83,11 @@ class BaseActivation:
         Returns
         -------
         ndarray of the shape of `z`, float32 if `z` is, else float64
+
+        Raises
+        ------
+        TypeError
+            If `z` does not hold real numbers.
         """
         return run(self.kernel, self.constants, z, rows=not self.is_elementwise)[0]
 
@@ -98,6 +104,8 @@ class BaseActivation:
 
         Raises
         ------
+        TypeError
+            If `z` does not hold real numbers.
         ValueError
             For softmax, whose derivative is a matrix.
         """
@@ -129,7 +137,7 @@ def run(kernel: Kernel, constants: tuple[float, ...], z: Any, rows: bool = False
 
     With `rows` the kernel works along the last axis.
     """
-    z = np.asarray(z)
+    z = as_real("z", z)
     a = np.array(z, np.float32 if z.dtype == np.float32 else np.float64, order="C")
     derivative = np.empty_like(a)
     columns = a.shape[-1] if rows and a.ndim else a.size

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
+
+import numpy as np
 
 
 def is_integer(value: Any) -> bool:
@@ -49,7 +52,57 @@ def check_count(name: str, number: Any) -> int:
         raise TypeError(f"{name} must be an integer, got {number!r}.")
     if number < 1:
         raise ValueError(f"{name} must be 1 or more, got {number}.")
+    if number > sys.maxsize:
+        raise ValueError(f"{name} must be at most {sys.maxsize}, got {number!r:.40}…")
     return int(number)
+
+
+def check_bool(name: str, value: Any) -> bool:
+    """Return True or False; 1 and 0 are the same.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+
+    Examples
+    --------
+    >>> check_bool("shuffle", "no")
+    Traceback (most recent call last):
+    ...
+    TypeError: shuffle must be True or False, got 'no'.
+    """
+    if not isinstance(value, bool | np.bool_ | Integral) or value not in (0, 1):
+        raise TypeError(f"{name} must be True or False, got {value!r}.")
+    return bool(value)
+
+
+def as_real(name: str, value: Any) -> np.ndarray:
+    """Return an array of real numbers, NaN and infinity included; no copy if it is one.
+
+    Raises
+    ------
+    TypeError
+        If it is anything else, such as words, None, complex numbers, or rows of different lengths.
+
+    Examples
+    --------
+    >>> as_real("z", [1, 2.5])
+    array([1. , 2.5])
+    >>> as_real("z", [1, [2]])
+    Traceback (most recent call last):
+    ...
+    TypeError: z must be an array of real numbers, got [1, [2]].
+    """
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        array = np.array("")
+    if array.dtype.kind == "O" and all(isinstance(each, Real) for each in array.flat):
+        array = array.astype(np.float64)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be an array of real numbers, got {value!r}.")
+    return array
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:

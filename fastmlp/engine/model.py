@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from numbers import Real
 from typing import Any, SupportsIndex
 
 import numpy as np
 
 from ..activations import BaseActivation, as_activation
-from ..common.checks import counted
+from ..common.checks import as_real, counted
 from ..losses import BaseLoss, as_loss
 from . import buffers
 from .layout import Layout
@@ -152,7 +151,7 @@ class TrainableModel(Model):
         if name != "params" or "params" not in self.__dict__:
             super().__setattr__(name, value)
             return
-        array = _as_floats("params", value)
+        array = as_real("params", value)
         if array.ndim and array.shape != self.params.shape:
             raise ValueError(f"params has shape {self.params.shape}, got {array.shape}.")
         self.params[...] = array
@@ -211,7 +210,7 @@ class _Views(tuple[np.ndarray, ...]):
         each = list(arrays)
         if len(each) != len(self):
             raise ValueError(f"{name} holds {counted(len(each), 'array')}; this network needs {len(self)}.")
-        copies = [np.array(_as_floats(f"{name}[{number}]", array)) for number, array in enumerate(each)]
+        copies = [np.array(as_real(f"{name}[{number}]", array)) for number, array in enumerate(each)]
         for number, array in enumerate(copies):  # copies: they may be views of these very parameters
             self.check(number, array)
         for view, array in zip(self, copies, strict=True):
@@ -221,26 +220,13 @@ class _Views(tuple[np.ndarray, ...]):
         """Refuse values that do not have the layer's shape."""
         if isinstance(number, slice):
             raise TypeError("assign to one layer's array at a time, or to all of them at once.")
-        shape = _as_floats(f"the array of layer {number}", value).shape
+        shape = as_real(f"the array of layer {number}", value).shape
         if shape != self[number].shape:
             raise ValueError(f"Layer {number} has an array of shape {self[number].shape} here, got {shape}.")
 
 
 def _make_views(layout: Layout, params: np.ndarray) -> tuple[_Views, _Views]:
     return _Views(layout.coefs(params)), _Views(layout.intercepts(params))
-
-
-def _as_floats(name: str, value: Any) -> np.ndarray:
-    """Return an array of real numbers, NaN and infinity included; refuse anything else with a TypeError."""
-    try:
-        array = np.asarray(value)
-        if array.dtype.kind == "O" and all(isinstance(each, Real) for each in array.flat):
-            array = array.astype(np.float64)
-    except ValueError:  # rows of different lengths
-        array = np.array("")
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must be an array of real numbers, got {value!r}.")
-    return array
 
 
 class ModelView(Model):

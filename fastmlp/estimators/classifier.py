@@ -211,7 +211,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     ValueError
         If the input is invalid; if a parameter has no effect with the chosen solver (scikit-learn's parameters with
         scikit-learn's solvers excepted); if training diverges; and by predictions after `loss` or `output_activation`
-        was changed. A `fit` that is refused leaves the model unchanged.
+        was changed. A `fit` or `partial_fit` that is refused leaves the model unchanged.
 
     Notes
     -----
@@ -525,8 +525,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             return None
         if not (known.take(np.searchsorted(known, y), mode="clip") == y).all():
             return None
-        if classes is not None and not np.array_equal(np.unique(classes), known):
-            return None
+        if classes is not None:
+            given = np.asarray(classes)
+            if given.dtype == object or not np.array_equal(np.unique(given), known):
+                return None
         if self.warm_start and np.unique(y).size != known.size:
             return None
         return self._encode_classes(y, X.dtype, first=False)

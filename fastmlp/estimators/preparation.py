@@ -184,8 +184,10 @@ class Preparation(ValidationRows):
     # The training's history as scikit-learn's attributes.
 
     def _history(self) -> History:
+        curve = getattr(self, "loss_curve_", None)
+        curve = curve if isinstance(curve, list) else [] if curve is None else list(curve)  # a user may have set it
         return History(
-            getattr(self, "loss_curve_", []), getattr(self, "best_loss_", np.inf),
+            curve, getattr(self, "best_loss_", np.inf),
             getattr(self, "validation_scores_", None), getattr(self, "best_validation_score_", None),
             getattr(self, "_no_improvement_count", 0), getattr(self, "n_iter_", 0), getattr(self, "t_", 0),
             validation_losses=getattr(self, "validation_loss_curve_", None),

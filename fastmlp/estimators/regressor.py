@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
@@ -195,7 +196,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     ValueError
         If the input is invalid; if a parameter has no effect with the chosen solver (scikit-learn's parameters with
         scikit-learn's solvers excepted); if training diverges; and by predictions after `loss` or `output_activation`
-        was changed. A `fit` that is refused leaves the model unchanged.
+        was changed. A `fit` or `partial_fit` that is refused leaves the model unchanged.
 
     Notes
     -----
@@ -403,6 +404,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return score
 
     def _encode(self, X: Any, y: Any, incremental: bool, first: bool, classes: Any) -> tuple[Any, np.ndarray]:
+        if sp.issparse(y):
+            raise TypeError("y is sparse, but regression targets are dense: pass y.toarray().")
         X, y = validate_rows(
             self, X, y, accept_sparse=["csr", "csc"], multi_output=True, y_numeric=True,
             dtype=(np.float64, np.float32), reset=first,

@@ -129,10 +129,22 @@ def fit_labels(y: np.ndarray) -> LabelBinarizer:
     """Return a binarizer fitted to the labels y, (n,) or (n, n_labels).
 
     `LabelBinarizer.fit` passes over y four times, a tenth of the time of a short fit; for integers one pass is enough.
+
+    Raises
+    ------
+    TypeError
+        If labels cannot be compared with each other, such as None.
     """
     binarizer = LabelBinarizer()
     if y.ndim != 1 or y.dtype.kind not in "biu":
-        return binarizer.fit(y)
+        try:
+            return binarizer.fit(y)
+        except TypeError as error:
+            if y.dtype.kind not in "OV":
+                raise
+            raise TypeError(
+                f"y must hold labels of one kind, strings or numbers, got {y.ravel()[0]!r}: {error}."
+            ) from None
     classes = np.unique(y).astype(y.dtype.newbyteorder("="), copy=False)
     kind = "multiclass" if classes.size > 2 else "binary"
     binarizer.y_type_, binarizer.sparse_input_, binarizer.classes_ = kind, False, classes

@@ -213,7 +213,8 @@ class BaseLoss:
         except _OutputError as error:
             fitting = (name for name in ACTIVATIONS if error.gives(name))
             names = sorted(name for name in fitting if task is None or self.suits(name, task, n_outputs))
-            raise ValueError(f"{error}: use one of {', '.join(map(repr, names))}, or another loss.") from None
+            several = "one of " if len(names) > 1 else ""
+            raise ValueError(f"{error}: use {several}{', '.join(map(repr, names))}, or another loss.") from None
         if y is None:
             return
         expected = self.n_targets(output, n_outputs)

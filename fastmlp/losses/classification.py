@@ -70,7 +70,7 @@ class ProbabilityLoss(ClassLoss):
     natural: ClassVar[dict[str, str]] = {"binary": "logistic", "multi-label": "logistic", "multi-class": "softmax"}
 
     def _check_output(self, output: str | BaseActivation, n_outputs: int) -> None:
-        self._require_output(output, "in [0, 1]", is_probability)
+        self._require_output(output, "in [0, 1] with a derivative", is_probability)
 
 
 @dataclass(frozen=True)

@@ -138,6 +138,8 @@ class Loss(BaseLoss):
     def _check_numbers(self) -> None:
         for function in (self.value, self.derivative):
             check_plain(function, 2)
+        if self.second_derivative is not None and not callable(self.second_derivative):
+            raise ValueError(f"second_derivative of {self!r} must be a function of 2 numbers, or None.")
 
     def output_derivatives(self, a: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if self.second_derivative is None:

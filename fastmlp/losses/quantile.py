@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import numpy as np
 
 from ..activations import BaseActivation
+from ..common.checks import as_real
 from ..common.frozen_params import Bool, Range
 from ..compiler.kernel import Kernel, KernelModule
 from .base import DifferenceLoss
@@ -140,11 +141,18 @@ class Quantile(DifferenceLoss):
         int
             Of n * n_targets.
 
+        Raises
+        ------
+        TypeError, ValueError
+            If `outputs` does not hold real numbers, or has another shape.
+
         Examples
         --------
         >>> Quantile((0.1, 0.5, 0.9)).count_crossings([[1.0, 2.0, 3.0], [1.0, 3.0, 2.0]])
         1
         """
-        outputs = np.asarray(outputs)
-        steps = np.diff(outputs.reshape(len(outputs), -1, len(self._each)), axis=2)
+        outputs, each = as_real("outputs", outputs), len(self._each)
+        if outputs.ndim != 2 or outputs.shape[1] % each:
+            raise ValueError(f"outputs must have shape (n, n_targets * {each}), got {outputs.shape}.")
+        steps = np.diff(outputs.reshape(len(outputs), -1, each), axis=2)
         return int((steps < 0).any(axis=2).sum())

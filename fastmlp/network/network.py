@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..activations import BaseActivation, as_written
-from ..common.checks import check_count
+from ..common.checks import check_bool, check_count
 from ..common.random_state import as_random_state
 from ..common.user_warnings import warn_user
 from ..derivatives.hessian import Hessian
@@ -83,7 +83,8 @@ class Network(TrainableModel):
     -----
     `forward`, `loss`, `loss_and_gradients` and `train` use the compiled kernels, in blocks of rows. All other methods
     keep each layer's values for all rows of X in memory. X may be dense or sparse. Two networks are equal if they are
-    the same object; a copy, shallow or deep, has its own parameters.
+    the same object. Networks are copied and pickled as any object, subclasses with an `__init__` of their own and
+    attributes that were added included; a copy, shallow or deep, has its own parameters.
 
     References
     ----------
@@ -180,7 +181,9 @@ class Network(TrainableModel):
         """
         self.check_memory()
         hidden = [activation.name for activation in self.activations[:-1]]
-        as_initializer(initializer)(self.layout, hidden or self.activations[0].name, random_state, self.params)
+        drawn = self.params.copy()  # an initializer of a user may raise after the first layer
+        as_initializer(initializer)(self.layout, hidden or self.activations[0].name, random_state, drawn)
+        self.params = drawn
 
     # Values
 
@@ -448,6 +451,7 @@ class Network(TrainableModel):
             raise ValueError("The parameters are read-only: set params.flags.writeable = True to train them.")
         check_count("epochs", epochs)
         check_count("batch_size", 1 if batch_size is None else batch_size)
+        shuffle = check_bool("shuffle", shuffle)
         settings = as_optimizer(optimizer) if isinstance(optimizer, str) else optimizer
         if (schedule := settings.begin().schedule).after_plateau() is not None:
             raise ValueError(
@@ -455,7 +459,7 @@ class Network(TrainableModel):
                 "schedule, or an estimator with learning_rate='adaptive'."
             )
         X, y, weights = self._checked(X, y, sample_weight)
-        config = TrainingConfig(min(batch_size or len(y), len(y)), epochs, bool(shuffle), n_iter_no_change=np.inf)
+        config = TrainingConfig(min(batch_size or len(y), len(y)), epochs, shuffle, n_iter_no_change=np.inf)
         order = np.arange(len(y), dtype=np.int64)
         state = TrainingState(settings.begin(), order, as_random_state(random_state))
         runner = EpochRunner.for_training(self, Dataset(X, y, weights, self.dtype), config, state)

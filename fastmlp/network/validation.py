@@ -65,7 +65,10 @@ def check_dtype(dtype: Any) -> np.dtype:
     ValueError
         If it is another type.
     """
-    found: np.dtype = np.dtype(dtype)
+    try:
+        found: np.dtype = np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"dtype must be 'float32' or 'float64', got {dtype!r}.") from None
     if found not in (np.float32, np.float64):
         raise ValueError(f"dtype must be 'float32' or 'float64', got {dtype!r}.")
     return found
@@ -110,6 +113,8 @@ def as_numbers(name: str, values: Any, dtype: np.dtype) -> np.ndarray:
     ValueError
         If a number is masked, or is infinite or NaN in this type.
     """
+    if values is None:
+        raise TypeError(f"{name} must hold real numbers, got None.")
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         raise ValueError(
             f"{name} has {int(np.sum(np.ma.getmaskarray(values)))} masked entries, which have no value: drop those "

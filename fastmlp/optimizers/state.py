@@ -53,6 +53,8 @@ class RunningOptimizer:
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
+        if not hasattr(optimizer, "schedule"):
+            raise TypeError(f"an optimizer such as SGD(0.1) must be given, got {optimizer!r}.")
         self.optimizer = optimizer
         self.schedule: Schedule = optimizer.schedule
         self.t = self._exchanged = 0
@@ -168,6 +170,8 @@ class RunningOptimizer:
 
         Raises
         ------
+        TypeError
+            For anything but arrays.
         ValueError
             For arrays of other types or shapes, and for those that compiled code cannot read or write as they lie; and
             if the rule needs to know which parameters are which layer's (LAMB).
@@ -177,6 +181,8 @@ class RunningOptimizer:
                 f"{type(self.optimizer).__name__} scales its step layer by layer, and a vector of parameters has none: "
                 "train a network with it, or take a rule that needs no layers, such as AdamW."
             )
+        if not isinstance(params, np.ndarray) or not isinstance(gradient, np.ndarray):
+            raise TypeError(f"params and gradient must be arrays, got {params!r:.80} and {gradient!r:.80}.")
         if params.dtype not in (np.float32, np.float64) or params.ndim != 1 or not params.flags.carray:
             raise ValueError("params must be one contiguous, writable vector of float32 or float64.")
         readable = gradient.flags.c_contiguous and gradient.flags.aligned

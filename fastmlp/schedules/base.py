@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 
 import numpy as np
 
+from ..common.checks import check_count
 from ..common.frozen_params import FrozenParams, Positive, Range, check_defines
 
 
@@ -129,10 +130,17 @@ def as_schedule(rate: float | Schedule) -> Schedule:
 def count_steps(epochs: float, rows: int, batch_size: int) -> int:
     """Convert epochs to steps: epochs · ⌈rows / batch_size⌉, rounded.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `rows` or `batch_size` is not an integer of 1 or more, or `epochs` not a number of at least 0.
+
     Examples
     --------
     >>> from fastmlp.schedules import count_steps
     >>> count_steps(30, rows=1000, batch_size=300)
     120
     """
-    return round(epochs * -(-rows // batch_size))
+    if not Range(0).allows(epochs):
+        raise ValueError(f"epochs must be {Range(0)}, got {epochs!r}.")
+    return round(epochs * -(-check_count("rows", rows) // check_count("batch_size", batch_size)))

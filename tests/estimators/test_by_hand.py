@@ -159,7 +159,7 @@ def test_missing_arrays_are_refused(task, prediction_before):
             method(X, y)
     model.coefs_ = kept
     model.intercepts_ = []
-    with pytest.raises(ValueError, match="intercepts_ holds 0 arrays"):
+    with pytest.raises(ValueError, match="intercepts_ is empty"):
         model.predict(X)
 
 

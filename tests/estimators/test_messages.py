@@ -34,7 +34,7 @@ WIDTHS = {"binary": 1, "multi-label": 3, "multi-class": 3, "regression": 3}
 
 def proposals(message):
     """Yield (loss, output activation) of what a message proposes, None where it is that of the call."""
-    named = re.search(r"use one of (.*?), or another loss", message)
+    named = re.search(r"use (?:one of )?('.*?), or another loss", message)
     if named:
         names = re.findall(r"'(\w+)'", named.group(1))
         assert names, f"proposes nothing: {message}"
@@ -64,7 +64,7 @@ def test_proposals_are_accepted(loss, task):
 @pytest.mark.parametrize(("task", "wrong"), [("classes", "tanh"), ("labels", "tanh"), ("binary", "relu")])
 def test_proposed_outputs_can_be_fitted(task, wrong):
     X, y = draw(task)
-    with pytest.raises(ValueError, match="use one of") as error:
+    with pytest.raises(ValueError, match=r"needs outputs .* or another loss") as error:
         make(task, output_activation=wrong).fit(X, y)
     names = [name for _, name in proposals(str(error.value))]
     both = ["hard_sigmoid", "logistic"]
@@ -135,6 +135,9 @@ def test_objects_are_written_as_code(name):
     ({"activation": ["relu", "tanh"]}, "has 2 entries, but there is 1 hidden layer: give one"),
     ({"activation": ["relu"], "hidden_layer_sizes": (2, 2)}, "has 1 entry, but there are 2 hidden layers: give one"),
     ({"dropout": [0.1, 0.2]}, "has 2 entries, but there is 1 hidden layer: give one"),
+    ({"solver": "lbfgs", "l1": 0.5}, "l1=0.5: omit it, or use"),
+    ({"solver": "lbfgs", "l1": 0.5, "max_norm": 1.0}, "l1=0.5, max_norm=1.0: omit them, or use"),
+    ({"output_activation": "tanh"}, "does not give: use 'softmax', or another loss"),
 ], ids=str)  # fmt: skip
 def test_numbers_and_their_nouns(parameters, words):
     with pytest.raises(ValueError, match=words):

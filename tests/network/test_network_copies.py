@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from fastmlp import Huber, LeakyReLU, Network
+from fastmlp.initializers import Initializer
 
 DUPLICATES = {
     "copy": copy.copy,
@@ -180,6 +181,23 @@ def test_what_defines_a_network_cannot_be_deleted():
     del net.notes
     assert not hasattr(net, "notes")
     assert net.forward(X).shape == (5, 1)
+
+
+class Fails(Initializer):
+    """Raises at the second layer."""
+
+    def _draw(self, coef, intercept, generator):
+        if coef.shape[1] == 1:
+            raise ValueError("no rule for one output")
+        coef[...] = intercept[...] = generator.uniform()
+
+
+def test_an_initializer_that_fails_changes_nothing():
+    net = OfOneNumber(3)
+    before = net.params.copy()
+    with pytest.raises(ValueError, match="no rule for one output"):
+        net.initialize(Fails(), random_state=0)
+    np.testing.assert_array_equal(net.params, before)
 
 
 REFUSED = {

@@ -116,7 +116,7 @@ NO_NUMBERS = {
     "dates": (np.zeros((40, 3), "M8[s]"), TypeError, "must hold real numbers"),
     "times": (np.zeros((40, 3), "m8[s]"), TypeError, "must hold real numbers"),
     "time objects": (TIMES, TypeError, "got objects, such as np.timedelta64"),
-    "none": (None, ValueError, "must be finite"),
+    "none": (None, TypeError, "must hold real numbers, got None"),
     "none in an array": (np.full((40, 3), None), ValueError, "must be finite"),
     "NaN": (np.where(X > 0, np.nan, X), ValueError, "must be finite"),
     "beyond float64": (np.full((40, 3), 10**400, object), ValueError, "must be finite in float64"),
