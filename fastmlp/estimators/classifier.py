@@ -17,8 +17,9 @@ from ..activations import Activation
 from ..engine.sample_weights import check_sum_of_weights
 from ..initializers import Initializer
 from ..losses import as_loss, names_for
-from ..losses.base import BaseLoss, name_of
+from ..losses.base import BaseLoss
 from ..losses.margin import MarginLoss
+from ..losses.outputs import name_of
 from ..optimizers import Optimizer
 from ..schedules import Schedule
 from .base import BaseMLP, is_stochastic

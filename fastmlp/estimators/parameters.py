@@ -13,8 +13,8 @@ from ..common.checks import one_per_layer
 from ..common.lookup import look_up
 from ..initializers import INITIALIZERS, Initializer
 from ..losses import BaseLoss, Poisson, as_loss
-from ..losses.base import is_elementwise, is_probability, name_of
 from ..losses.margin import MarginLoss
+from ..losses.outputs import is_elementwise, is_probability, name_of
 from ..losses.regression import SquaredError, SquaredErrorByHand
 from ..optimizers import OPTIMIZERS, Optimizer
 from ..schedules import Schedule

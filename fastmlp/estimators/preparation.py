@@ -17,7 +17,7 @@ from ..engine.small_batches import SmallBatchPredictor
 from ..engine.sparse_input import check_sparse
 from ..initializers import as_initializer
 from ..losses import BaseLoss
-from ..losses.base import name_of
+from ..losses.outputs import name_of
 from ..optimizers import RunningOptimizer
 from ..regularization import Regularization
 from ..training.config import TrainingConfig, TrainingState

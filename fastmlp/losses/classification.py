@@ -11,7 +11,8 @@ import numpy as np
 from ..activations import BaseActivation
 from ..common.frozen_params import Decay, NotNegative, Range
 from ..compiler.kernel import Kernel, KernelModule
-from .base import ClassLoss, is_elementwise, is_probability, name_of
+from .base import ClassLoss
+from .outputs import is_elementwise, is_probability, name_of
 
 if TYPE_CHECKING:
     from ..kernels.losses import canonical as _sklearn_kernels

@@ -12,7 +12,8 @@ import numpy as np
 from ..activations import BaseActivation
 from ..common.frozen_params import Range
 from ..compiler.kernel import Kernel, KernelModule
-from .base import BaseLoss, is_positive
+from .base import BaseLoss
+from .outputs import is_positive
 
 if TYPE_CHECKING:
     from ..kernels.losses import canonical as _sklearn_kernels

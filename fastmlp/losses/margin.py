@@ -9,7 +9,8 @@ import numpy as np
 
 from ..activations import BaseActivation
 from ..compiler.kernel import Kernel, KernelModule
-from .base import ClassLoss, has_both_signs, name_of
+from .base import ClassLoss
+from .outputs import has_both_signs, name_of
 
 if TYPE_CHECKING:
     from ..kernels.losses import margin as _kernels

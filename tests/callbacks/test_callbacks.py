@@ -13,13 +13,13 @@ from sklearn.preprocessing import StandardScaler
 
 from fastmlp import MLPClassifier, MLPRegressor
 from fastmlp.callbacks import Callback, EarlyStopping, History, TimeLimit
-from fastmlp.callbacks.early_stopping import MONITORS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 CLASSES = (NUMBERS > 0).astype(int) + (NUMBERS > 1)
 SMALL = {"hidden_layer_sizes": (7,), "max_iter": 5, "random_state": 0, "batch_size": 50}
 MODELS = {"classifier": (MLPClassifier(**SMALL), CLASSES), "regressor": (MLPRegressor(**SMALL), NUMBERS)}
+SCORING = {"classifier": "accuracy", "regressor": "r2"}
 WEIGHTS = np.linspace(0.5, 2.0, len(X))
 
 
@@ -67,29 +67,29 @@ class Noted(Callback):
 @pytest.mark.parametrize("name", MODELS)
 def test_scores_of_each_epoch(name, weighted, solver):
     """A monitor scores the model of each epoch, which does not change when training continues."""
-    monitor = ScoringMonitor(scoring=None)
+    monitor = ScoringMonitor(scoring=SCORING[name])
     model, y = make_model(name, monitor, solver=solver)
     weights = {"sample_weight": WEIGHTS} if weighted else {}
     model.fit(X, y, **weights)
     rows = monitor.get_logs().data
     assert rows[0]["task_name"] == "fit"
-    assert rows[0]["score"] == model.score(X, y, **weights)
+    assert rows[0][SCORING[name]] == model.score(X, y, **weights)
     assert [row["task_name"] for row in rows[1:]] == ["epoch"] * (5 if solver == "adam" else 0)
     for epochs, row in enumerate(rows[1:], start=1):
         shorter, _ = make_model(name, max_iter=epochs)
-        assert row["score"] == shorter.fit(X, y, **weights).score(X, y, **weights)
+        assert row[SCORING[name]] == shorter.fit(X, y, **weights).score(X, y, **weights)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_scores_within_pipelines_and_searches(name):
-    monitor = ScoringMonitor(scoring=None)
+    monitor = ScoringMonitor(scoring=SCORING[name])
     model, y = make_model(name, monitor, max_iter=3)
     make_pipeline(StandardScaler(), model).fit(X, y)
     assert [row["task_name"] for row in monitor.get_logs().data].count("epoch") == 3
     search = GridSearchCV(model, {"alpha": [1e-4, 1e-3]}, n_jobs=2, cv=2).fit(X, y)
     rows = [row for row in monitor.get_logs().data if row["task_name"] == "epoch"]
     assert len(rows) == 3 * (2 * 2 + 1)
-    assert all(np.isfinite(row["score"]) for row in rows)
+    assert all(np.isfinite(row[SCORING[name]]) for row in rows)
     assert search.best_estimator_.n_iter_ == 3
 
 
@@ -122,7 +122,9 @@ def test_order_of_calls(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_callbacks_change_no_bit(name, early_stopping):
     plain, y = make_model(name, early_stopping=early_stopping)
-    watched, _ = make_model(name, Noted(), History(), ScoringMonitor(scoring=None), early_stopping=early_stopping)
+    watched, _ = make_model(
+        name, Noted(), History(), ScoringMonitor(scoring=SCORING[name]), early_stopping=early_stopping
+    )
     assert bits(plain.fit(X, y)) == bits(watched.fit(X, y))
     assert plain.loss_curve_ == watched.loss_curve_
 

@@ -8,7 +8,8 @@ from oracles import reference_losses
 
 from fastmlp import Activation
 from fastmlp.engine.dataset import Dataset
-from fastmlp.losses.base import BaseLoss, name_of
+from fastmlp.losses.base import BaseLoss
+from fastmlp.losses.outputs import name_of
 from fastmlp.network import Network
 
 
