@@ -27,11 +27,23 @@ BASES = [ROOT, ROOT / "fastmlp"]
 ELSEWHERE = {"/tmp", ".venv", "__pycache__", ".numba_config.yaml", "folder/fashion_mnist.npz", "build/"}
 #: Words in code spans that belong to other programs, or that a page gives as an example of a name.
 OTHERS = {
-    "NUMBA_DISABLE_JIT", "X_test", "X_train", "bench", "clone", "flock", "pip", "test_barrier_waits_for_all", "umask",
-    "y_test", "y_train",
-}  # fmt: skip
+    "NUMBA_DISABLE_JIT",
+    "ProgressBar",
+    "ScoringMonitor",
+    "X_test",
+    "X_train",
+    "bench",
+    "clone",
+    "flock",
+    "pip",
+    "set_callbacks",
+    "test_barrier_waits_for_all",
+    "umask",
+    "y_test",
+    "y_train",
+}
 #: Owners of dotted names in code spans that are not in the package.
-OUTSIDE = {"RandomState", "fastmlp", "sklearn", "threadpoolctl", "torch"}
+OUTSIDE = {"RandomState", "fastmlp", "model", "sklearn", "threadpoolctl", "torch"}
 
 
 def without_blocks(text):

@@ -14,7 +14,7 @@ import fastmlp
 PUBLIC = [
     importlib.import_module(name)
     for name in (
-        "fastmlp", "fastmlp.activations", "fastmlp.losses", "fastmlp.optimizers", "fastmlp.schedules",
+        "fastmlp", "fastmlp.activations", "fastmlp.callbacks", "fastmlp.losses", "fastmlp.optimizers", "fastmlp.schedules",
         "fastmlp.initializers", "fastmlp.regularization", "fastmlp.scalar", "fastmlp.engine.layout",
     )
 ]  # fmt: skip
@@ -25,6 +25,7 @@ OTHERS = {
     "DataFrame",
     "Generator",
     "LogisticRegression",
+    "Pipeline",
     "PyArrayObject_fields",
 }
 

@@ -119,13 +119,13 @@ def require_targets(loss: BaseLoss, output: BaseActivation, n_outputs: int, y: n
     expected = loss.n_targets(output, n_outputs)
     if y is None or y.shape[1] != expected:
         raise ValueError(
-            f"loss={loss.name!r} with {n_outputs} outputs behind {output.name!r} reads targets of shape "
+            f"loss={loss.as_written()} with {n_outputs} outputs behind {output.name!r} reads targets of shape "
             f"(n, {expected}), got {None if y is None else y.shape}."
         )
     classes = isinstance(loss, ClassLoss) and loss._reads_classes(output, n_outputs)
     if classes and y.size and not 0 <= y.min() <= y.max() <= n_outputs - 1:  # NaN neither
         raise ValueError(
-            f"loss={loss.name!r} with {n_outputs} outputs behind {output.name!r} reads class numbers "
+            f"loss={loss.as_written()} with {n_outputs} outputs behind {output.name!r} reads class numbers "
             f"0 … {n_outputs - 1}, but y holds values from {y.min():g} to {y.max():g}."
         )
 

@@ -8,6 +8,7 @@ from numbers import Real
 
 import numpy as np
 
+from ..common.checks import counted
 from ..common.user_warnings import warn_user
 from ..optimizers import RunningOptimizer
 from ..regularization import Regularization
@@ -95,8 +96,8 @@ def warn_of_early_end(optimizer: RunningOptimizer, config: TrainingConfig, rows:
     before = f"after {optimizer.t} before them, " if optimizer.t else ""
     rate = float(optimizer.schedule(end))
     warn_user(
-        f"{optimizer.schedule!r} ends after {end} steps, but training may make {made} ({before}{epochs} epochs of "
-        f"{steps}): from step {end} on the learning rate stays at {rate:g}. Give the schedule as many steps as there "
+        f"{optimizer.schedule!r} ends after {end} steps, but training may make {made} ({before}"
+        f"{counted(epochs, 'epoch')} of {steps}): from step {end} on the learning rate stays at {rate:g}. Give the schedule as many steps as there "
         f"are, for instance count_steps({epochs}, rows={rows}, batch_size={config.batch_size}) of fastmlp.schedules, "
         "or train for fewer epochs."
     )

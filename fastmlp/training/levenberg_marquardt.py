@@ -85,8 +85,8 @@ def check_least_squares(network: TrainableModel, dataset: Dataset) -> None:
     if not isinstance(loss, SquareLoss):
         squares = ", ".join(name for name, other in LOSSES.items() if isinstance(other, SquareLoss))
         raise ValueError(
-            f"Levenberg-Marquardt minimises sums of squares, got loss={loss.name!r}: use one of {squares}, or another "
-            "solver (newton-cg, lbfgs)."
+            f"Levenberg-Marquardt minimises sums of squares, got loss={loss.as_written()}: use one of {squares}, or "
+            "another solver (newton-cg, lbfgs)."
         )
     if n_params > MOST_PARAMS:
         raise ValueError(

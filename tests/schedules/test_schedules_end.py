@@ -110,7 +110,7 @@ def test_partial_fit_warns_when_it_passes_the_end():
         model = make(Cosine(0.1, steps=steps))
         said = [messages_of(lambda model=model: model.partial_fit(X, Y)) for _ in range(6)]
         assert [len(each) for each in said] == [number == call for number in range(1, 7)]
-        assert f"training may make {5 * call} (after {5 * call - 5} before them, 1 epochs of 5)" in said[call - 1][0]
+        assert f"training may make {5 * call} (after {5 * call - 5} before them, 1 epoch of 5)" in said[call - 1][0]
 
 
 def test_warm_start_restarts_the_schedule():
