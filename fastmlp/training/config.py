@@ -97,7 +97,8 @@ def warn_of_early_end(optimizer: RunningOptimizer, config: TrainingConfig, rows:
     rate = float(optimizer.schedule(end))
     warn_user(
         f"{optimizer.schedule!r} ends after {end} steps, but training may make {made} ({before}"
-        f"{counted(epochs, 'epoch')} of {steps}): from step {end} on the learning rate stays at {rate:g}. Give the schedule as many steps as there "
-        f"are, for instance count_steps({epochs}, rows={rows}, batch_size={config.batch_size}) of fastmlp.schedules, "
+        f"{counted(epochs, 'epoch')} of {steps}): from step {end} on the learning rate stays at {rate:g}. Give the "
+        f"schedule as many steps as there are, for instance count_steps({epochs}, rows={rows}, "
+        f"batch_size={config.batch_size}) of fastmlp.schedules, "
         "or train for fewer epochs."
     )
