@@ -15,7 +15,8 @@ PUBLIC = [
     importlib.import_module(name)
     for name in (
         "fastmlp", "fastmlp.activations", "fastmlp.callbacks", "fastmlp.losses", "fastmlp.optimizers",
-        "fastmlp.schedules", "fastmlp.initializers", "fastmlp.regularization", "fastmlp.scalar", "fastmlp.engine.layout",
+        "fastmlp.schedules", "fastmlp.initializers", "fastmlp.regularization",
+        "fastmlp.scalar", "fastmlp.engine.layout",
     )
 ]  # fmt: skip
 #: Words of other packages and of mathematics in docstrings.
