@@ -19,10 +19,14 @@ from .register_tiles import TILE_ROWS, make_dot, make_tile
 from .rows import lanes
 from .transpose import TRANSPOSED_ROWS, transpose_block
 
+#: Rows of a product with one column that are computed side by side: as many as hide the latency of multiply-adds.
+COLUMN_ROWS = 8
+
 _tile_3, _tile_2, _tile_1 = (make_tile(TILE_ROWS, vectors) for vectors in (3, 2, 1))
 _half_3, _half_2 = (make_tile(TILE_ROWS // 2, vectors) for vectors in (3, 2))
 _tall_1 = make_tile(2 * TILE_ROWS, 1)
 _row_3, _row_2, _row_1 = (make_tile(1, vectors) for vectors in (3, 2, 1))
+_column_tile, _column_row = make_tile(COLUMN_ROWS, 1, lanes=1), make_tile(1, 1, lanes=1)
 _dot_tile, _dot_row = make_dot(TILE_ROWS), make_dot(1)
 
 
@@ -43,6 +47,9 @@ def multiply(out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel,
     """
     if columns == 1 and b_stride == 1 and a_step == 1 and mode == FROM_BIAS:
         multiply_column(out, out_stride, a, a_row, b, bias, rows, depth)
+        return
+    if columns == 1 and b_panel == 0:
+        multiply_numbers(out, out_stride, rectified, a, a_row, a_step, b, b_stride, bias, rows, depth, mode)
         return
     width = lanes(out)
     j = 0
@@ -65,6 +72,20 @@ def multiply_column(out, out_stride, a, a_row, b, bias, rows, depth):
         return
     for i in range(0, rows, TILE_ROWS):
         _dot_tile(shift(out, i * out_stride), out_stride, shift(a, i * a_row), a_row, b, bias, depth)
+
+
+@inline_ir
+def multiply_numbers(out, out_stride, rectified, a, a_row, a_step, b, b_stride, bias, rows, depth, mode):
+    """`multiply` for one column, number by number: in a tile, a whole vector would be computed for each of them."""
+    i = 0
+    while i < rows:
+        o, r, x = shift(out, i * out_stride), shift(rectified, i * out_stride), shift(a, i * a_row)
+        if rows - i >= COLUMN_ROWS:
+            _column_tile(o, out_stride, r, x, a_row, a_step, b, b_stride, bias, 1, depth, mode)
+            i += COLUMN_ROWS
+        else:
+            _column_row(o, out_stride, r, x, a_row, a_step, b, b_stride, bias, 1, depth, mode)
+            i += 1
 
 
 @inline_ir

@@ -1,14 +1,19 @@
 """Loss and gradient over all rows, accumulated over chunks of rows in order, so that no buffer holds all rows."""
 
 from ...compiler.numba_backend import POINTER, SIZE, inline_ir, kernel
+from ..linalg.chains import COLUMNS_AT_ONCE as ROWS_AT_ONCE
+from ..linalg.chains import make_chain
+from ..linalg.rows import lanes
 from ..lowlevel.barrier import barrier_wait, thread_range
 from ..lowlevel.calls import call_batch, call_weight_gradient
 from ..lowlevel.pointers import carray, integers_at, min_size, pointer_at, shift
-from ..lowlevel.records import COLUMN_TILE, LAYER_POINTER, ROW_TILE, TASK_POINTER
+from ..lowlevel.records import COLUMN_TILE, LAYER_POINTER, ROW_TILE, TASK_POINTER, TILE_VECTORS
 from ..lowlevel.subnormals import flush_subnormals, restore_mode
 from .epoch import compute_deltas
 from .forward_backward import sum_losses, sum_weights
 from .weight_gradient import bias_gradient, sort_batch
+
+_many_rows, _one_row = make_chain(ROWS_AT_ONCE), make_chain(1)
 
 
 @kernel(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
@@ -68,15 +73,38 @@ def add_layer_gradient(task_record, layer_records, number, order, rows, gradient
         sorted_from = begin
     for first in range(begin, end, layer.update_rows):
         count = min_size(layer.update_rows, end - first)
-        call_weight_gradient(
-            task.weight_gradient,
-            task_record, layer_records, number, sorted_from, 0, first, count, 0, fan_out, rows, gradient,
-        )  # fmt: skip
+        if fan_out == 1 and sorted_from < 0 and count > TILE_VECTORS * lanes(gradient):
+            column_gradient(layer, d_tile, first, count, rows, gradient)
+        else:
+            call_weight_gradient(
+                task.weight_gradient,
+                task_record, layer_records, number, sorted_from, 0, first, count, 0, fan_out, rows, gradient,
+            )  # fmt: skip
         add(shift(gradient, layer.weight_offset + first * fan_out), d_tile, count * fan_out)
     column, stop = thread_range(fan_out, COLUMN_TILE, task.thread, task.n_threads)
     if column < stop:
         bias_gradient(layer, d_tile, 0, column, stop - column, rows, gradient)
         add(shift(gradient, layer.bias_offset + column), d_tile, stop - column)
+
+
+@inline_ir
+def column_gradient(layer, d_weight, first, count, rows, dtype_ptr):
+    """d_weight (count,) is overwritten with input[:rows, first : first + count].T @ delta (rows,): one output.
+
+    Rows are read whole, ROWS_AT_ONCE of them in one pass over the sums. A tile of the product (see `register_tiles`)
+    is a few vectors wide and has one row: it waits for its sums, and reads another page of memory in each row.
+    """
+    inp, delta = shift(pointer_at(layer.input, dtype_ptr), first), pointer_at(layer.delta, dtype_ptr)
+    sums = carray(d_weight, count)
+    for j in range(count):
+        sums[j] = 0
+    whole = rows // ROWS_AT_ONCE * ROWS_AT_ONCE
+    for i in range(0, whole, ROWS_AT_ONCE):
+        x, d = shift(inp, i * layer.input_stride), shift(delta, i * layer.stride)
+        _many_rows(d_weight, x, layer.input_stride, d, layer.stride, count)
+    for i in range(whole, rows):
+        x, d = shift(inp, i * layer.input_stride), shift(delta, i * layer.stride)
+        _one_row(d_weight, x, layer.input_stride, d, layer.stride, count)
 
 
 @inline_ir
