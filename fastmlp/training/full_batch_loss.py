@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,6 +48,7 @@ class FullBatch:
         self.workspace = TrainingWorkspace(network, dataset, chunk, n_threads=self.team.size)
         self.workspace.use_order(self.order, chunk)
         scatter_sparse_rows(self.workspace)
+        close_up_single_outputs(self.workspace.layers)
         self.inputs = place_inputs(self.workspace, chunk)
         self.layers = np.tile(self.workspace.layers, (self.team.size, 1))
         self.team.attach(self.workspace.tasks)
@@ -98,6 +100,16 @@ class FullBatch:
             self.add_gradients(task, layers, start, stop, gradient)
 
         self.team.run(chunks_of)
+
+
+def close_up_single_outputs(layers: np.ndarray) -> None:
+    """Let the outputs and deltas of hidden layers with one output follow one another: each has a cache line else.
+
+    In a mini-batch they must not: dropout's masks depend on where a number lies.
+    """
+    for layer, following in itertools.pairwise(layers):
+        if layer["fan_out"] == 1:
+            layer["stride"] = following["input_stride"] = 1
 
 
 def chunk_rows(network: Model, dataset: Dataset) -> int:

@@ -59,6 +59,8 @@ def test_bias_gradient_is_four_sums_of_every_fourth_row(dtype, hidden, rows, spa
     model, dataset = make_full_batch(dtype, rows, 5, hidden, sparse)
     full_batch = FullBatch(model, dataset, 0.0)
     full_batch(model.params.copy())
-    delta = full_batch.workspace.buffers["delta 0"][:rows, 0]
+    stride = full_batch.workspace.layers[0]["stride"]
+    assert stride == 1
+    delta = full_batch.workspace.buffers["delta 0"].ravel()[:rows]
     p, q, r, s = (np.add.accumulate(np.append(dtype(0), delta[first::4]))[-1] for first in range(4))
     assert full_batch.gradient[5] == (p + q) + (r + s)
