@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse
+from helpers import knobs
 
 from fastmlp.engine.dataset import Dataset
 from fastmlp.engine.model import TrainableModel
@@ -36,11 +37,27 @@ def test_weight_gradient_has_the_bits_of_the_product(dtype, hidden, features, ro
     assert np.array_equal(full_batch.gradient[:features], tile[:features])
 
 
-@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("features", [90, 96])
+@pytest.mark.parametrize("hidden", [(), (1,), (1, 4)], ids=str)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_gradient_matches_numpy_in_chunks_and_threads(dtype, threads, monkeypatch):
-    monkeypatch.setattr("fastmlp.training.full_batch_loss.CHUNK_ROWS", 24)
-    monkeypatch.setattr("fastmlp.training.full_batch_loss.useful_threads", lambda *arguments: threads)
+def test_one_thread_that_reads_rows_once_has_the_bits_of_several(dtype, hidden, features, monkeypatch):
+    """One accumulates the gradient block by block of rows; several divide the features, after all rows of a chunk."""
+    knobs.set_chunk_rows(monkeypatch, 40)
+    knobs.set_block_bytes(monkeypatch, 1)
+    model, dataset = make_full_batch(dtype, 133, features, hidden)
+    answers = []
+    for threads in (1, 3):
+        monkeypatch.setattr("fastmlp.training.full_batch_loss.useful_threads", lambda *arguments, n=threads: n)
+        full_batch = FullBatch(model, dataset, 0.1)
+        answers.append(full_batch(model.params.copy()))
+        assert np.array_equal(full_batch(model.params.copy())[1], answers[-1][1])
+    assert answers[0][0] == answers[1][0]
+    assert np.array_equal(answers[0][1], answers[1][1])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_gradient_matches_numpy_in_chunks(dtype, monkeypatch):
+    knobs.set_chunk_rows(monkeypatch, 24)
     model, dataset = make_full_batch(dtype, 67, 90, ())
     gradient = FullBatch(model, dataset, 0.0)(model.params.copy())[1]
     X, y, params = (array.astype(np.float64) for array in (dataset.X, dataset.y, model.params))
