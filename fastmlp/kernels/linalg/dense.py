@@ -26,7 +26,7 @@ _tile_3, _tile_2, _tile_1 = (make_tile(TILE_ROWS, vectors) for vectors in (3, 2,
 _half_3, _half_2 = (make_tile(TILE_ROWS // 2, vectors) for vectors in (3, 2))
 _tall_1 = make_tile(2 * TILE_ROWS, 1)
 _row_3, _row_2, _row_1 = (make_tile(1, vectors) for vectors in (3, 2, 1))
-_column_tile, _column_row = make_tile(COLUMN_ROWS, 1, lanes=1), make_tile(1, 1, lanes=1)
+_column_tile = make_tile(COLUMN_ROWS, 1, lanes=1)
 _dot_tile, _dot_row = make_dot(TILE_ROWS), make_dot(1)
 
 
@@ -49,8 +49,10 @@ def multiply(out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel,
         multiply_column(out, out_stride, a, a_row, b, bias, rows, depth)
         return
     if columns == 1 and b_panel == 0:
-        multiply_numbers(out, out_stride, rectified, a, a_row, a_step, b, b_stride, bias, rows, depth, mode)
-        return
+        whole = rows // COLUMN_ROWS * COLUMN_ROWS
+        multiply_numbers(out, out_stride, rectified, a, a_row, a_step, b, b_stride, bias, whole, depth, mode)
+        out, rectified = shift(out, whole * out_stride), shift(rectified, whole * out_stride)
+        a, rows = shift(a, whole * a_row), rows - whole
     width = lanes(out)
     j = 0
     while j < columns:
@@ -76,16 +78,13 @@ def multiply_column(out, out_stride, a, a_row, b, bias, rows, depth):
 
 @inline_ir
 def multiply_numbers(out, out_stride, rectified, a, a_row, a_step, b, b_stride, bias, rows, depth, mode):
-    """`multiply` for one column, number by number: in a tile, a whole vector would be computed for each of them."""
-    i = 0
-    while i < rows:
+    """`multiply` for one column, number by number: in a tile, a whole vector would be computed for each of them.
+
+    `rows` is a multiple of COLUMN_ROWS.
+    """
+    for i in range(0, rows, COLUMN_ROWS):
         o, r, x = shift(out, i * out_stride), shift(rectified, i * out_stride), shift(a, i * a_row)
-        if rows - i >= COLUMN_ROWS:
-            _column_tile(o, out_stride, r, x, a_row, a_step, b, b_stride, bias, 1, depth, mode)
-            i += COLUMN_ROWS
-        else:
-            _column_row(o, out_stride, r, x, a_row, a_step, b, b_stride, bias, 1, depth, mode)
-            i += 1
+        _column_tile(o, out_stride, r, x, a_row, a_step, b, b_stride, bias, 1, depth, mode)
 
 
 @inline_ir
