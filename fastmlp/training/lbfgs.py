@@ -134,15 +134,8 @@ def minimize(
         start[...], change[...], before = x, gradient, loss
         first_slope = dot(gradient, direction)
         search = LineSearch(1.0 if iteration else first_step(direction), loss, first_slope)
-        step, slope, tries, found = -1.0, first_slope, 0, False
-        while not found and tries < MOST_TRIES and not first_slope >= 0:
-            if search.step != step:  # it may return to where it has just been
-                step = search.step
-                np.multiply(direction, step, out=x)
-                x += start
-                loss = evaluate(x, gradient)
-                slope, n_evaluations = dot(gradient, direction), n_evaluations + 1
-            found, tries = search.advance(loss, slope), tries + 1
+        found, loss, slope, evaluations = follow(search, evaluate, x, start, direction, gradient)
+        n_evaluations += evaluations
         if not found:  # rounding, or a loss that is not finite, leaves no way down
             x[...], gradient[...] = start, change
             if not memory.rows:
@@ -156,12 +149,45 @@ def minimize(
         np.subtract(gradient, change, out=change)
         reason = decide(iteration >= max_iter, n_evaluations > max_fun, before, loss, gradient, tol)
         if not reason:
-            memory.keep(step, first_slope, slope)
+            memory.keep(search.step, first_slope, slope)
     converged = reason in (FLAT, SLOW)
     status = 0 if converged else 2 if reason is ABNORMAL else 1
     return OptimizeResult(
         x=x, fun=loss, nit=iteration, nfev=n_evaluations, status=status, success=converged, message=reason
     )
+
+
+def follow(
+    search: LineSearch,
+    evaluate: Evaluate,
+    x: np.ndarray,
+    start: np.ndarray,
+    direction: np.ndarray,
+    gradient: np.ndarray,
+) -> tuple[bool, float, float, int]:
+    """Try the steps of a search; x and gradient are overwritten with the last one's.
+
+    Returns
+    -------
+    found : bool
+        Whether the search ended; if not, it tried too often, or the direction leads upwards.
+    loss, slope : float
+        At x.
+    evaluations : int
+    """
+    loss, slope, step, evaluations = search.start.loss, search.start.slope, -1.0, 0
+    if slope >= 0:
+        return False, loss, slope, 0
+    for _ in range(MOST_TRIES):
+        if search.step != step:  # it may return to where it has just been
+            step = search.step
+            np.multiply(direction, step, out=x)
+            x += start
+            loss, evaluations = evaluate(x, gradient), evaluations + 1
+            slope = dot(gradient, direction)
+        if search.advance(loss, slope):
+            return True, loss, slope, evaluations
+    return False, loss, slope, evaluations
 
 
 def dot(a: np.ndarray, b: np.ndarray) -> float:
