@@ -1,11 +1,12 @@
-"""`FullBatch`: loss and gradient over all rows; and L-BFGS, SciPy's driver, on top of them."""
+"""`FullBatch`: loss and gradient over all rows; and L-BFGS on top of them."""
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.optimize
+from scipy.optimize import OptimizeResult
 
 from ..common.user_warnings import warn_user
 from ..compiler.kernel import KernelModule
@@ -15,6 +16,7 @@ from ..engine.model import Model, TrainableModel
 from ..engine.slicing import Slicer
 from ..engine.threads import Team, useful_threads
 from ..engine.training_workspace import TrainingWorkspace
+from .lbfgs import minimize
 from .placed_inputs import place_inputs
 from .progress import Progress
 from .sparse_gradient import scatter_sparse_rows
@@ -46,6 +48,7 @@ class FullBatch:
         self.workspace = TrainingWorkspace(network, dataset, chunk, n_threads=self.team.size)
         self.workspace.use_order(self.order, chunk)
         scatter_sparse_rows(self.workspace)
+        close_up_single_outputs(self.workspace.layers)
         self.inputs = place_inputs(self.workspace, chunk)
         self.layers = np.tile(self.workspace.layers, (self.team.size, 1))
         self.team.attach(self.workspace.tasks)
@@ -99,6 +102,16 @@ class FullBatch:
         self.team.run(chunks_of)
 
 
+def close_up_single_outputs(layers: np.ndarray) -> None:
+    """Let the outputs and deltas of hidden layers with one output follow one another: each has a cache line else.
+
+    In a mini-batch they must not: dropout's masks depend on where a number lies.
+    """
+    for layer, following in itertools.pairwise(layers):
+        if layer["fan_out"] == 1:
+            layer["stride"] = following["input_stride"] = 1
+
+
 def chunk_rows(network: Model, dataset: Dataset) -> int:
     """Rows of a chunk, which depend on the sizes of network and dataset alone."""
     layer_sizes = network.layout.layer_sizes
@@ -120,40 +133,29 @@ def lbfgs(
 ) -> Any:
     """Minimise the loss over all rows by L-BFGS; the network holds the result.
 
-    Source: Byrd, Lu, Nocedal and Zhu (1995), as SciPy drives it.
-
     Returns
     -------
     result : scipy.optimize.OptimizeResult
         With one more entry, `interrupted`: whether Ctrl-C came; the network then holds the last iterate.
     """
     loss_and_gradient = FullBatch(network, dataset, l2, n_threads)
-    latest = scipy.optimize.OptimizeResult(x=network.params.astype(np.float64), fun=np.inf, nit=0)
+    x = network.params.astype(np.float64)
+    latest = OptimizeResult(x=x.copy(), fun=np.inf, nit=0)
 
-    gradient = np.empty(network.layout.size)  # each evaluation overwrites it
-
-    # Two functions: with one, SciPy would compare all parameters twice and copy them to match losses with gradients.
-    def loss(params: np.ndarray) -> float:
-        return loss_and_gradient.evaluate(params, gradient)
-
-    def gradient_there(params: np.ndarray) -> np.ndarray:
-        """Return the latest gradient: SciPy asks for it where it has just asked for the loss, and copies it."""
-        return gradient
-
-    def after_iteration(intermediate_result: Any) -> None:
-        latest.x[...], latest.fun = intermediate_result.x, float(intermediate_result.fun)
+    def after_iteration(params: np.ndarray, loss: float) -> None:
+        latest.x[...], latest.fun = params, loss
         latest.nit += 1
         progress.epoch(latest.nit, latest.fun)
 
     try:
         with loss_and_gradient.team:
-            result = scipy.optimize.minimize(
-                loss,
-                network.params.astype(np.float64),
-                method="L-BFGS-B",
-                jac=gradient_there,
-                options={"maxfun": max_fun, "maxiter": max_iter, "gtol": tol},
-                callback=after_iteration,
+            result = minimize(
+                loss_and_gradient.evaluate,
+                x,
+                max_iter=max_iter,
+                max_fun=max_fun,
+                tol=tol,
+                after_iteration=after_iteration,
             )
         result.interrupted = False
     except KeyboardInterrupt:

@@ -21,12 +21,16 @@ COPY_BYTES = 1 << 30
 #: Rows at multiples of this number of bytes fall into a few sets of the caches: they are gathered, and padded.
 CROWDED = 1 << 10
 
+#: Rows and columns that are copied from Fortran order together: the lines that are written stay in the second cache
+#: until they are full.
+BLOCK_ROWS, BLOCK_COLUMNS = 256, 128
+
 
 def place_inputs(workspace: TrainingWorkspace, chunk: int) -> np.ndarray | None:
     """Say where the rows of each chunk are read, if they need not be gathered; what is returned must be kept.
 
     All chunks but the last one are read in X itself, if its rows lie one after the other, else in a copy. The last
-    chunk's rows are copied, once: tiles of the products read beyond its end.
+    chunk's rows are copied, once: tiles of the products read beyond its end, unless rows and features fill them.
 
     Parameters
     ----------
@@ -41,6 +45,8 @@ def place_inputs(workspace: TrainingWorkspace, chunk: int) -> np.ndarray | None:
     X: np.ndarray = dataset.X
     last = (dataset.n_rows - 1) // chunk * chunk
     left = dataset.n_rows - last
+    if left % ROW_TILE == 0 and dataset.n_features % ROW_TILE == 0 and _lie_in_order(X):
+        return _read_in_place(tasks, X, last // chunk + 1)
     if last and (left < -chunk % ROW_TILE or left * dataset.n_features < ROW_TILE):
         return None  # tiles of the last but one chunk would read beyond X
     if last and not _lie_in_order(X):
@@ -48,8 +54,13 @@ def place_inputs(workspace: TrainingWorkspace, chunk: int) -> np.ndarray | None:
             return None
         X = _in_order(X)
     workspace.buffers["inputs"][:left, : dataset.n_features] = X[last:]
+    return _read_in_place(tasks, X, last // chunk)
+
+
+def _read_in_place(tasks: np.ndarray, X: np.ndarray, steps: int) -> np.ndarray:
+    """Have the first chunks read in X."""
     tasks["x"], tasks["x_row_stride"] = X.ctypes.data, X.strides[0]
-    tasks["placed"], tasks["placed_steps"] = 1, last // chunk
+    tasks["placed"], tasks["placed_steps"] = 1, steps
     return X
 
 
@@ -76,7 +87,13 @@ def _in_order(X: np.ndarray) -> np.ndarray:
     item = X.itemsize
     if X.strides[0] == item and X.strides[1] % item == 0 and X.strides[1] >= item:
         transpose = dense.transpose.entry(X.dtype)
-        transpose(copy.ctypes.data, copy.strides[0] // item, X.ctypes.data, X.strides[1] // item, n_features, n_rows)
+        out, out_stride, inp, inp_stride = copy.ctypes.data, copy.strides[0], X.ctypes.data, X.strides[1]
+        for column in range(0, n_features, BLOCK_COLUMNS):
+            columns = min(BLOCK_COLUMNS, n_features - column)
+            for row in range(0, n_rows, BLOCK_ROWS):
+                to, source = out + row * out_stride + column * item, inp + column * inp_stride + row * item
+                rows = min(BLOCK_ROWS, n_rows - row)
+                transpose(to, out_stride // item, source, inp_stride // item, columns, rows)
     else:
         copy[...] = X
     return copy

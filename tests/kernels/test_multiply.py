@@ -125,6 +125,17 @@ def test_large_shapes(dtype, mode, panels, rows, columns, depth):
     operands.assert_inputs_untouched()
 
 
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("rows", [1, 5, 8, 19])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("dtype", TYPES)
+def test_one_column_has_the_bits_of_a_wider_tile(dtype, mode, rows, transposed):
+    """It is computed number by number, in the same order."""
+    operands = Operands(rows, dtype, rows, 2, 37, transposed)
+    one, two = operands.multiply(mode, rows, 1), operands.multiply(mode, rows, 2)
+    assert np.array_equal(one[:, 0], two[:, 0])
+
+
 @pytest.mark.parametrize("depth", [1, 2, 7, 16, 33, 131])
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("dtype", TYPES)

@@ -123,3 +123,27 @@ def test_nothing_is_read_beyond_the_rows(features, monkeypatch):
                     evaluate(X, hidden, 1, monkeypatch)
         finally:
             libc.mprotect(end, ctypes.c_size_t(page), 3)
+
+
+def test_whole_tiles_of_rows_in_order_are_read_in_place_up_to_the_last(monkeypatch):
+    """Nothing is copied: `inputs` stays empty, and the bits are those of gathered rows."""
+    X = np.random.RandomState(0).standard_normal((40, 24))
+    for chunk in (16, 40):
+        in_chunks(chunk, monkeypatch)
+        (loss, gradient), full_batch = evaluate(X, (3,), 1, monkeypatch)
+        assert full_batch.workspace.task["placed_steps"] == -(-40 // chunk)
+        assert full_batch.workspace.task["x"] == X.ctypes.data
+        assert not full_batch.workspace.buffers["inputs"].any()
+        with monkeypatch.context() as gathering:
+            gather_always(gathering)
+            (other_loss, other), _ = evaluate(X, (3,), 1, gathering)
+        assert loss == other_loss
+        assert np.array_equal(gradient, other)
+
+
+def test_fortran_order_is_copied_in_blocks(monkeypatch):
+    monkeypatch.setattr(placed_inputs, "BLOCK_ROWS", 16)
+    monkeypatch.setattr(placed_inputs, "BLOCK_COLUMNS", 8)
+    X = np.asfortranarray(np.random.RandomState(0).standard_normal((37, 21)))
+    assert np.array_equal(placed_inputs._in_order(X), X)
+    assert np.array_equal(placed_inputs._in_order(X[3:, 2:19]), X[3:, 2:19])

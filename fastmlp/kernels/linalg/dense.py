@@ -19,10 +19,14 @@ from .register_tiles import TILE_ROWS, make_dot, make_tile
 from .rows import lanes
 from .transpose import TRANSPOSED_ROWS, transpose_block
 
+#: Rows of a product with one column that are computed side by side: as many as hide the latency of multiply-adds.
+COLUMN_ROWS = 8
+
 _tile_3, _tile_2, _tile_1 = (make_tile(TILE_ROWS, vectors) for vectors in (3, 2, 1))
 _half_3, _half_2 = (make_tile(TILE_ROWS // 2, vectors) for vectors in (3, 2))
 _tall_1 = make_tile(2 * TILE_ROWS, 1)
 _row_3, _row_2, _row_1 = (make_tile(1, vectors) for vectors in (3, 2, 1))
+_column_tile = make_tile(COLUMN_ROWS, 1, lanes=1)
 _dot_tile, _dot_row = make_dot(TILE_ROWS), make_dot(1)
 
 
@@ -44,6 +48,11 @@ def multiply(out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel,
     if columns == 1 and b_stride == 1 and a_step == 1 and mode == FROM_BIAS:
         multiply_column(out, out_stride, a, a_row, b, bias, rows, depth)
         return
+    if columns == 1 and b_panel == 0:
+        whole = rows // COLUMN_ROWS * COLUMN_ROWS
+        multiply_numbers(out, out_stride, rectified, a, a_row, a_step, b, b_stride, bias, whole, depth, mode)
+        out, rectified = shift(out, whole * out_stride), shift(rectified, whole * out_stride)
+        a, rows = shift(a, whole * a_row), rows - whole
     width = lanes(out)
     j = 0
     while j < columns:
@@ -65,6 +74,17 @@ def multiply_column(out, out_stride, a, a_row, b, bias, rows, depth):
         return
     for i in range(0, rows, TILE_ROWS):
         _dot_tile(shift(out, i * out_stride), out_stride, shift(a, i * a_row), a_row, b, bias, depth)
+
+
+@inline_ir
+def multiply_numbers(out, out_stride, rectified, a, a_row, a_step, b, b_stride, bias, rows, depth, mode):
+    """`multiply` for one column, number by number: in a tile, a whole vector would be computed for each of them.
+
+    `rows` is a multiple of COLUMN_ROWS.
+    """
+    for i in range(0, rows, COLUMN_ROWS):
+        o, r, x = shift(out, i * out_stride), shift(rectified, i * out_stride), shift(a, i * a_row)
+        _column_tile(o, out_stride, r, x, a_row, a_step, b, b_stride, bias, 1, depth, mode)
 
 
 @inline_ir

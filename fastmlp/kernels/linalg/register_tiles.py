@@ -34,7 +34,7 @@ from ..lowlevel.vectors import I64, Vectors, opaque
 TILE_ROWS = 8 if MANY_REGISTERS else 4
 
 
-def make_tile(rows: int, vectors: int):
+def make_tile(rows: int, vectors: int, lanes: int = 0):
     """Return an intrinsic that computes one tile of a product: `rows` rows, up to `vectors` vectors of columns.
 
     tile(out, out_stride, rectified, a, a_row, a_step, b, b_stride, bias, columns, depth, mode):
@@ -42,7 +42,8 @@ def make_tile(rows: int, vectors: int):
     out (rows, columns), rows `out_stride` elements apart, is overwritten or multiplied according to `mode` (see
     `records`). Element (i, k) of a (rows, depth) is at ``i * a_row + k * a_step``; b is (depth, columns). Some modes
     read out, bias (columns,), or rectified (rows, columns), which has out's stride. `columns` is more than
-    ``vectors - 1`` vectors and at most `vectors` vectors.
+    ``vectors - 1`` vectors and at most `vectors` vectors. With 1 for `lanes` a vector is a single number: for one
+    column, of which a whole vector would be masked.
     """
 
     @intrinsic
@@ -51,7 +52,7 @@ def make_tile(rows: int, vectors: int):
         signature = types.void(out, size, out, out, size, size, out, size, out, size, size, size)
 
         def codegen(context, builder, signature, args):
-            _emit_tile(builder, out.dtype.bitwidth, rows, vectors, args)
+            _emit_tile(builder, Vectors(builder, out.dtype.bitwidth, lanes), rows, vectors, args)
             return context.get_dummy_value()
 
         return signature, codegen
@@ -59,14 +60,13 @@ def make_tile(rows: int, vectors: int):
     return tile
 
 
-def _emit_tile(builder, bits, rows, vectors, args):
+def _emit_tile(builder, v, rows, vectors, args):
     out, out_stride, rectified, a, a_row, a_step, b, b_stride, bias, columns, depth, mode = args
-    v = Vectors(builder, bits)
     offsets = [ir.Constant(I64, j * v.count) for j in range(vectors)]
     masks = [None] * vectors
-    if vectors == 1:
+    if vectors == 1 and v.count > 1:
         masks = [v.mask(columns)]
-    else:  # the last vector ends with the last column and may repeat some columns of the vector before it
+    elif vectors > 1:  # the last vector ends with the last column and may repeat some columns of the vector before it
         offsets[-1] = builder.sub(columns, ir.Constant(I64, v.count))
     row_offsets = [builder.mul(ir.Constant(I64, i), out_stride) for i in range(rows)]
     places = [(builder.add(r, o), masks[j]) for r in row_offsets for j, o in enumerate(offsets)]

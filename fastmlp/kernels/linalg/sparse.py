@@ -55,38 +55,32 @@ def multiply_by_column(out, stride, indptr, indices, values, which, weight, bias
     """
     whole = which.size // TOGETHER * TOGETHER
     for i in range(0, whole, TOGETHER):
-        d, e, f, g = indptr[which[i]], indptr[which[i + 1]], indptr[which[i + 2]], indptr[which[i + 3]]
-        common = min_size(indptr[which[i] + 1] - d, indptr[which[i + 1] + 1] - e)
-        common = min_size(common, min_size(indptr[which[i + 2] + 1] - f, indptr[which[i + 3] + 1] - g))
+        d, d_end = indptr[which[i]], indptr[which[i] + 1]
+        e, e_end = indptr[which[i + 1]], indptr[which[i + 1] + 1]
+        f, f_end = indptr[which[i + 2]], indptr[which[i + 2] + 1]
+        g, g_end = indptr[which[i + 3]], indptr[which[i + 3] + 1]
+        common = min_size(min_size(d_end - d, e_end - e), min_size(f_end - f, g_end - g))
         p = q = r = s = bias
         for k in range(common):
             p += values[d + k] * weight[indices[d + k]]
             q += values[e + k] * weight[indices[e + k]]
             r += values[f + k] * weight[indices[f + k]]
             s += values[g + k] * weight[indices[g + k]]
+        for k in range(d + common, d_end):
+            p += values[k] * weight[indices[k]]
+        for k in range(e + common, e_end):
+            q += values[k] * weight[indices[k]]
+        for k in range(f + common, f_end):
+            r += values[k] * weight[indices[k]]
+        for k in range(g + common, g_end):
+            s += values[k] * weight[indices[k]]
         sums = carray(shift(out, i * stride), TOGETHER * stride)
         sums[0], sums[stride], sums[2 * stride], sums[3 * stride] = p, q, r, s
-        for j in range(TOGETHER):
-            add_products(
-                shift(out, (i + j) * stride),
-                indptr[which[i + j]] + common,
-                indptr[which[i + j] + 1],
-                indices,
-                values,
-                weight,
-            )
     for i in range(whole, which.size):
-        carray(shift(out, i * stride), 1)[0] = bias
-        add_products(shift(out, i * stride), indptr[which[i]], indptr[which[i] + 1], indices, values, weight)
-
-
-@inline_ir
-def add_products(out, begin, end, indices, values, weight):
-    """out (1,) += values[e] * weight[indices[e]] for e = begin … end, in order."""
-    total = carray(out, 1)[0]
-    for e in range(begin, end):
-        total += values[e] * weight[indices[e]]
-    carray(out, 1)[0] = total
+        p = bias
+        for k in range(indptr[which[i]], indptr[which[i] + 1]):
+            p += values[k] * weight[indices[k]]
+        carray(shift(out, i * stride), 1)[0] = p
 
 
 @inline_ir

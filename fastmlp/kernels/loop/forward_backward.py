@@ -76,8 +76,12 @@ def gather_targets(task, order, begin, end, dtype_ptr):
     """
     which = carray(order, end)
     width, targets, y = task.n_targets, pointer_at(task.targets, dtype_ptr), pointer_at(task.y, dtype_ptr)
-    for i in range(begin, end):
-        copy_row(shift(targets, i * width), shift(y, which[i] * width), width)
+    if width == 1:  # most networks; `copy_row` would mask a vector for each number
+        for i in range(begin, end):
+            targets[i] = y[which[i]]
+    else:
+        for i in range(begin, end):
+            copy_row(shift(targets, i * width), shift(y, which[i] * width), width)
     if task.weights == 0:
         return
     weights = carray(pointer_at(task.target_weights, dtype_ptr), end * width)

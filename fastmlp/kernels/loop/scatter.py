@@ -10,6 +10,7 @@ Each element is the same chain of multiply-adds over the rows as in `sparse_weig
 
 from ...compiler.numba_backend import inline_ir, kernel
 from ..linalg.entries import add_column
+from ..linalg.sparse import TOGETHER
 from ..lowlevel.calls import BATCH_SIGNATURE
 from ..lowlevel.pointers import carray, indices_at, integers_at, min_size, pointer_at, shift
 from ..math.lanes import prefer_wide_vectors
@@ -48,14 +49,38 @@ def scatter_gradient(task_record, layer_records, order, rows, gradient):
 
 @inline_ir
 def scatter_column(task, layer, order, rows, sums, dtype_ptr):
-    """sums (I,) are accumulated, for a layer with a single output."""
+    """sums (I,) are accumulated, for a layer with a single output.
+
+    Four entries whose features ascend are four different sums. All are read before the first is written; otherwise the
+    processor must find out at each read whether one of the writes before it went to the same place.
+    """
     which, indptr, indices = carray(order, rows), integers_at(task.indptr), indices_at(task.indices)
     values, delta = pointer_at(task.values, dtype_ptr), pointer_at(layer.delta, dtype_ptr)
-    d = carray(sums, layer.fan_in)
     for i in range(rows):
         factor = delta[i * layer.stride]
-        for e in range(indptr[which[i]], indptr[which[i] + 1]):
-            d[indices[e]] += values[e] * factor
+        e, end = indptr[which[i]], indptr[which[i] + 1]
+        while e + TOGETHER <= end:
+            f, g, h, k = indices[e], indices[e + 1], indices[e + 2], indices[e + 3]
+            if f < g and g < h and h < k:
+                p, q = sums[f] + values[e] * factor, sums[g] + values[e + 1] * factor
+                r, s = sums[h] + values[e + 2] * factor, sums[k] + values[e + 3] * factor
+                sums[f], sums[g], sums[h], sums[k] = p, q, r, s
+            else:
+                add_entries(sums, indices, values, e, e + TOGETHER, factor)
+            e += TOGETHER
+        if e + 2 <= end and indices[e] < indices[e + 1]:
+            f, g = indices[e], indices[e + 1]
+            p, q = sums[f] + values[e] * factor, sums[g] + values[e + 1] * factor
+            sums[f], sums[g] = p, q
+            e += 2
+        add_entries(sums, indices, values, e, end, factor)
+
+
+@inline_ir
+def add_entries(sums, indices, values, begin, end, factor):
+    """sums[indices[e]] += values[e] * factor for e = begin … end, in order; features may occur twice."""
+    for e in range(begin, end):
+        sums[indices[e]] += values[e] * factor
 
 
 @inline_ir

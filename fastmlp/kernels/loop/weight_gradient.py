@@ -1,7 +1,7 @@
 """The gradients of a block of a layer's weights, and of its biases, over all rows of the batch."""
 
 from ...compiler.numba_backend import inline_ir, kernel
-from ..linalg.rows import copy_row, lanes, sum_vectors
+from ..linalg.rows import SUM_ROWS, copy_row, lanes, sum_vectors
 from ..lowlevel.calls import (
     WEIGHT_GRADIENT_SIGNATURE,
     call_multiply,
@@ -85,9 +85,34 @@ def pack_inputs(task, layer, inp, count, rows, dtype_ptr):
 def bias_gradient(layer, d_bias, base, column, columns, rows, dtype_ptr):
     """d_bias (columns,) is overwritten with the column sums of delta[base : base + rows, column : column + columns]."""
     delta = shift(pointer_at(layer.delta, dtype_ptr), base * layer.stride + column)
+    if columns == 1:
+        sum_column(d_bias, delta, layer.stride, rows)
+        return
     width = lanes(delta)
     whole = columns // width * width
     for j in range(0, whole, width):
         sum_vectors(shift(d_bias, j), shift(delta, j), layer.stride, rows, width)  # a constant width needs no mask
     if whole < columns:
         sum_vectors(shift(d_bias, whole), shift(delta, whole), layer.stride, rows, columns - whole)
+
+
+@inline_ir
+def sum_column(out, inp, stride, rows):
+    """out (1,) is overwritten with the sum of inp (rows,), whose elements are `stride` apart: that of `sum_vectors`.
+
+    Reading a vector for each number, most of it masked, takes several times as long.
+    """
+    p = q = r = s = carray(out, 1).dtype.type(0)
+    whole = rows // SUM_ROWS * SUM_ROWS
+    for i in range(0, whole, SUM_ROWS):
+        p += inp[i * stride]
+        q += inp[(i + 1) * stride]
+        r += inp[(i + 2) * stride]
+        s += inp[(i + 3) * stride]
+    if whole < rows:
+        p += inp[whole * stride]
+    if whole + 1 < rows:
+        q += inp[(whole + 1) * stride]
+    if whole + 2 < rows:
+        r += inp[(whole + 2) * stride]
+    out[0] = (p + q) + (r + s)
