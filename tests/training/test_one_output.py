@@ -47,7 +47,7 @@ def test_one_thread_that_reads_rows_once_has_the_bits_of_several(dtype, hidden, 
     model, dataset = make_full_batch(dtype, 133, features, hidden)
     answers = []
     for threads in (1, 3):
-        monkeypatch.setattr("fastmlp.training.full_batch_loss.useful_threads", lambda *arguments, n=threads: n)
+        knobs.set_full_batch_threads(monkeypatch, threads)
         full_batch = FullBatch(model, dataset, 0.1)
         answers.append(full_batch(model.params.copy()))
         assert np.array_equal(full_batch(model.params.copy())[1], answers[-1][1])

@@ -129,7 +129,7 @@ def test_whole_tiles_of_rows_in_order_are_read_in_place_up_to_the_last(monkeypat
     """Nothing is copied: `inputs` stays empty, and the bits are those of gathered rows."""
     X = np.random.RandomState(0).standard_normal((40, 24))
     for chunk in (16, 40):
-        in_chunks(chunk, monkeypatch)
+        knobs.set_all_chunk_rows(monkeypatch, chunk)
         (loss, gradient), full_batch = evaluate(X, (3,), 1, monkeypatch)
         assert full_batch.workspace.task["placed_steps"] == -(-40 // chunk)
         assert full_batch.workspace.task["x"] == X.ctypes.data
