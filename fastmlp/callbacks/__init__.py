@@ -14,8 +14,9 @@ True
 """
 
 from .base import Callback
+from .checkpoint import Checkpoint
 from .early_stopping import EarlyStopping
 from .history import History
 from .time_limit import TimeLimit
 
-__all__ = ["Callback", "EarlyStopping", "History", "TimeLimit"]
+__all__ = ["Callback", "Checkpoint", "EarlyStopping", "History", "TimeLimit"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..training.running import RunningTraining
 
 
 class Callback:
@@ -35,6 +38,9 @@ class Callback:
 
     def on_fit_begin(self, estimator: Any) -> None:
         """Do something before the first epoch."""
+
+    def on_training_begin(self, estimator: Any, training: RunningTraining) -> None:
+        """Do something with the training itself, once it is prepared: see `Checkpoint`. Mini-batches only."""
 
     def on_epoch_begin(self, estimator: Any) -> None:
         """Do something before an epoch."""

@@ -26,8 +26,8 @@ class Slicer:
     def __init__(self, seconds: float = SLICE) -> None:
         self.size = max(1, int(SLICE / seconds))
 
-    def run(self, work: Callable[[int, int], None], total: int, is_over: Callable[[], bool] | None = None) -> None:
-        """Call `work` until `total` items are done, or until `is_over` after one of the slices."""
+    def run(self, work: Callable[[int, int], None], total: int, is_over: Callable[[], bool] | None = None) -> bool:
+        """Call `work` until all `total` items are done (True), or until `is_over` after one of the slices (False)."""
         start = 0
         while start < total and not (start and is_over is not None and is_over()):
             stop = min(total, start + self.size)
@@ -37,3 +37,4 @@ class Slicer:
             # At most twice as many: the first calls are slower than the rest, never much faster.
             self.size = max(1, min(2 * self.size, int((stop - start) * SLICE / seconds)))
             start = stop
+        return start >= total

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..callbacks.base import EPOCH, Callback
 from ..training.history import History
+from ..training.running import RunningTraining
 
 if TYPE_CHECKING:
     from .base import BaseMLP
@@ -27,8 +28,8 @@ class FitCallbacks:
         self.rows = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
         self.context = estimator._init_callback_context(max_subtasks=estimator.max_iter)
         self.context.call_on_fit_task_begin(**self.rows)
-        callbacks = [each for each in estimator.__dict__.get("_skl_callbacks", ()) if isinstance(each, Callback)]
-        self.impatient = [each for each in callbacks if type(each).is_over is not Callback.is_over]
+        self.ours = [each for each in estimator.__dict__.get("_skl_callbacks", ()) if isinstance(each, Callback)]
+        self.impatient = [each for each in self.ours if type(each).is_over is not Callback.is_over]
 
     @classmethod
     def of(cls, estimator: BaseMLP, X: Any, y: Any, sample_weight: Any) -> FitCallbacks | None:
@@ -37,6 +38,11 @@ class FitCallbacks:
         if "_skl_callbacks" not in attributes and "_parent_callback_ctx" not in attributes:
             return None
         return cls(estimator, X, y, sample_weight)
+
+    def begin_training(self, training: RunningTraining) -> None:
+        """Show our callbacks the training itself."""
+        for each in self.ours:
+            each.on_training_begin(self.estimator, training)
 
     def begin_epoch(self) -> None:
         """Begin the task of an epoch."""

@@ -81,6 +81,7 @@ class EpochRunner:
         self.step_rates = RateBuffer(self.optimizer, regularization.l1 > 0)
         self.options = StepOptions(self.workspace, regularization, self.optimizer, dropout_keys)
         self.state = self.options.state
+        self.complete = True  # whether the last pass was not cut short
 
     @classmethod
     def for_training(
@@ -119,7 +120,7 @@ class EpochRunner:
         self.options.before_epoch(self.steps, self.step_rates.address(self.steps), l2 / self.dataset.weight_divisor)
         workspace.reset_results()
         try:
-            self.slicer.run(self._steps, self.steps, is_over)
+            self.complete = self.slicer.run(self._steps, self.steps, is_over)
         finally:  # an interrupt leaves the optimizer where the parameters are
             self.optimizer.advance(int(task["steps_made"]))
             self.options.advance(int(task["steps_made"]))

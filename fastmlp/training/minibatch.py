@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -14,12 +15,16 @@ from .config import TrainingConfig, TrainingState
 from .epoch import EpochRunner
 from .history import History
 from .progress import Progress
+from .running import RunningTraining
 from .shuffling import shuffle
 from .validation import Validation
 
 
 class EpochCallbacks(Protocol):
     """What `train` tells of its epochs."""
+
+    def begin_training(self, training: RunningTraining) -> None:
+        """Before the first epoch; it may restore an earlier state."""
 
     def begin_epoch(self) -> None:
         """Before an epoch."""
@@ -75,35 +80,43 @@ def train(
         If the parameters became infinite or NaN. With early stopping the best finite ones were put back, or those that
         the training began with, if no epoch scored better.
     """
-    network, history = runner.network, state.history
     stops_early = validation is not None and validation.early_stopping
-    best = network.params.copy() if stops_early else None
-    history.n_iter = 0
+    best = runner.network.params.copy() if stops_early else None
+    training = RunningTraining(runner, config, state, validation, best)
+    state.history.n_iter = 0
     try:
         with runner.team:
-            for _ in range(config.epochs):
+            if callbacks is not None:
+                callbacks.begin_training(training)
+            while training.epochs_left:
                 if callbacks is not None:
                     callbacks.begin_epoch()
-                if config.shuffle:
-                    shuffle(state.order, state.random_state)
-                loss = runner.run(config.l2, callbacks.is_over if callbacks is not None else None)
-                history.add_epoch(loss, state.order.size)
-                progress.epoch(history.n_iter, history.loss_curve[-1])
-                _judge(network, history, config.tol, progress, validation, best)
-                state.optimizer.after_epoch(history.rows_seen)
-                if callbacks is not None and callbacks.end_epoch(history):
-                    return True
-                if history.no_improvement_count > config.n_iter_no_change and _plateau(
-                    config, state, progress, validation.metric if validation and stops_early else None
-                ):
+                    runner.workspace.refresh_weight_copies()  # a callback may have changed the parameters
+                _run_epoch(training, progress, callbacks.is_over if callbacks is not None else None)
+                if callbacks is not None and callbacks.end_epoch(state.history):
                     return True
     except KeyboardInterrupt:
         warn_user("Training interrupted by user.")
         return True
     finally:
         if best is not None:
-            network.params[...] = best
-    return config.one_epoch
+            runner.network.params[...] = best
+    return training.finished or config.one_epoch
+
+
+def _run_epoch(training: RunningTraining, progress: Progress, is_over: Callable[[], bool] | None) -> None:
+    """Make an epoch and judge it; `finished` says whether it was the last one because nothing improves."""
+    config, state = training.config, training.state
+    history, validation = state.history, training.validation
+    if config.shuffle:
+        shuffle(state.order, state.random_state)
+    history.add_epoch(training.runner.run(config.l2, is_over), state.order.size)
+    progress.epoch(history.n_iter, history.loss_curve[-1])
+    _judge(training.runner.network, history, config.tol, progress, validation, training.best)
+    state.optimizer.after_epoch(history.rows_seen)
+    if history.no_improvement_count > config.n_iter_no_change:
+        metric = validation.metric if validation and training.best is not None else None
+        training.finished = _plateau(config, state, progress, metric)
 
 
 def _judge(

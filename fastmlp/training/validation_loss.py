@@ -44,7 +44,7 @@ class ValidationLoss:
     """
 
     def __init__(self, network: Model, dataset: Dataset, order: np.ndarray, n_threads: Threads = 1) -> None:
-        self.n_rows = order.size
+        self.dataset, self.order, self.n_rows = dataset, order, order.size
         self.team = Team(useful_threads(network, order.size, n_threads))
         self.parts = self.team.size
         self.per_part = -(-order.size // self.parts)

@@ -158,15 +158,32 @@ def test_a_fit_ends_within_an_epoch(monkeypatch):
     assert model.loss_ == shorter.loss_
 
 
-def test_weights_changed_by_a_callback_are_trained_on():
-    class Zero(Callback):
-        def on_epoch_end(self, estimator):
-            for array in (*estimator.coefs_, *estimator.intercepts_):
-                array[...] = 0.0
+class Halve(Callback):
+    """Halve all weights, before or after each epoch."""
 
-    model, y = make_model("regressor", Zero())
+    def on_epoch_end(self, estimator):
+        for array in (*estimator.coefs_, *estimator.intercepts_):
+            array *= 0.5
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_weights_changed_by_a_callback_are_trained_on(name):
+    """As by single epochs, between which the weights are changed by hand."""
+    plain = {
+        "solver": "sgd",
+        "momentum": 0.0,
+        "shuffle": False,
+        "hidden_layer_sizes": (7, 5),
+        "learning_rate_init": 0.1,
+    }
+    model, y = make_model(name, Halve(), **plain)
     model.fit(X, y)
-    assert not any(array.any() for array in model.coefs_)
+    single, _ = make_model(name, **plain, warm_start=True)
+    single.set_params(max_iter=1, random_state=np.random.RandomState(0))
+    for _ in range(5):
+        single.fit(X, y)
+        Halve().on_epoch_end(single)
+    assert bits(model) == bits(single)
 
 
 def test_errors_in_callbacks_reach_the_user_and_end_with_teardown():

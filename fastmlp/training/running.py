@@ -1,0 +1,128 @@
+"""`RunningTraining`: a training between two epochs, and everything that it needs to continue, as arrays and numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from ..common.frozen_params import with_values
+from ..engine.dataset import Dataset
+from .config import TrainingConfig, TrainingState
+from .epoch import EpochRunner
+from .validation import Validation
+
+#: Rows whose bytes are hashed together.
+ROWS_TOGETHER = 1 << 12
+
+
+@dataclass
+class RunningTraining:
+    """What `train` runs, for callbacks that store it.
+
+    Parameters
+    ----------
+    runner : EpochRunner
+    config : TrainingConfig
+    state : TrainingState
+    validation : Validation or None
+    best : ndarray of shape (n_params,), or None
+        With early stopping, the best parameters so far.
+    finished : bool, default=False
+        Whether the training ends after this epoch because nothing improves.
+    """
+
+    runner: EpochRunner
+    config: TrainingConfig
+    state: TrainingState
+    validation: Validation | None = None
+    best: np.ndarray | None = None
+    finished: bool = False
+
+    @property
+    def epochs_left(self) -> int:
+        """How many epochs may follow."""
+        return 0 if self.finished else self.config.epochs - self.state.history.n_iter
+
+    def identity(self) -> dict[str, str]:
+        """Return what the results depend on beside the state: two trainings with the same identity may share one."""
+        network = self.runner.network
+        made_of = {
+            "layer sizes": str(network.layout.layer_sizes),
+            "type": network.dtype.name,
+            "activations": str([repr(activation) for activation in network.activations]),
+            "loss": repr(network.loss_function),
+            "optimizer": repr(self.state.optimizer.optimizer),
+            "validation": str(self.validation and (self.validation.metric, self.validation.ties)),
+            "early stopping": str(self.best is not None),
+        }
+        for each in fields(TrainingConfig):
+            if each.name not in ("max_iter", "one_epoch"):
+                made_of[each.name] = repr(getattr(self.config, each.name))
+        made_of = {name: re.sub(r" at 0x[0-9a-f]+", "", value) for name, value in made_of.items()}
+        made_of["training rows"] = _digest(self.runner.dataset, np.sort(self.state.order))
+        if self.validation is not None:
+            made_of["validation rows"] = _digest(self.validation.loss.dataset, self.validation.loss.order)
+        return made_of
+
+    def save(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Return the state: arrays by name, and numbers (in lists and dicts) by name."""
+        state, optimizer = self.state, self.state.optimizer
+        drawn = state.random_state.get_state(legacy=False)
+        arrays = {
+            "params": self.runner.network.params, "moments": self.runner.state, "order": state.order,
+            "random state": drawn["state"]["key"],
+        }  # fmt: skip
+        if self.best is not None:
+            arrays["best params"] = self.best
+        numbers = {
+            "history": vars(state.history), "finished": self.finished,
+            "t": optimizer.t, "exchanged": optimizer._exchanged, "mean shrinkage": optimizer.mean_shrinkage,
+            "schedule": _numbers_of(optimizer.schedule),
+            "dropout": None if state.dropout_keys is None else vars(state.dropout_keys),
+            "random state": {**drawn, "state": {"pos": drawn["state"]["pos"]}},
+        }  # fmt: skip
+        return arrays, numbers
+
+    def restore(self, arrays: dict[str, np.ndarray], numbers: dict[str, Any]) -> None:
+        """Continue from what `save` has returned, of a training with the same identity."""
+        state, optimizer = self.state, self.state.optimizer
+        self.runner.network.params[...] = arrays["params"]
+        self.runner.state[...] = arrays["moments"]
+        state.order[...] = arrays["order"]
+        drawn = numbers["random state"]
+        state.random_state.set_state({**drawn, "state": {"key": arrays["random state"], **drawn["state"]}})
+        if self.best is not None:
+            self.best[...] = arrays["best params"]
+        vars(state.history).update(numbers["history"])
+        self.finished = numbers["finished"]
+        optimizer.t, optimizer._exchanged = numbers["t"], numbers["exchanged"]
+        optimizer.mean_shrinkage = numbers["mean shrinkage"]
+        self.runner.workspace.tasks["mean_shrinkage"] = optimizer.mean_shrinkage
+        if numbers["schedule"]:
+            optimizer.schedule = with_values(optimizer.schedule, **numbers["schedule"])
+        if state.dropout_keys is not None:
+            vars(state.dropout_keys).update(numbers["dropout"])
+
+
+def _numbers_of(schedule: Any) -> dict[str, float]:
+    """Return the numbers that a schedule may change between epochs; a user's own schedule is a function of the step."""
+    names = [each.name for each in fields(schedule)] if hasattr(schedule, "__dataclass_fields__") else []
+    values = {name: getattr(schedule, name) for name in names}
+    return {name: value for name, value in values.items() if isinstance(value, int | float)}
+
+
+def _digest(dataset: Dataset, order: np.ndarray) -> str:
+    """Return a digest of some rows of a dataset: their inputs, targets and weights."""
+    digest = hashlib.blake2b(order.tobytes(), digest_size=16)
+    inputs = [dataset.indptr, dataset.indices, dataset.values] if dataset.sparse else [dataset.X]
+    for array in (*inputs, dataset.y, dataset.sample_weight):
+        if array is None:
+            continue
+        digest.update(str((array.shape, array.dtype)).encode())
+        for first in range(0, len(array), ROWS_TOGETHER):
+            digest.update(np.ascontiguousarray(array[first : first + ROWS_TOGETHER]).tobytes())
+    return digest.hexdigest()
