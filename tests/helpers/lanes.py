@@ -56,14 +56,14 @@ def copy_package(folder):
     return shutil.copytree(source, folder / "fastmlp", ignore=shutil.ignore_patterns("__pycache__"))
 
 
-def copy_cache(folder, without=()):
+def copy_cache(folder, without=(), key=None):
     """In `folder`, what the tests have compiled so far, but entries whose names begin with one of `without`.
 
-    For children that are about something else than compiling: most takes seconds to compile again. What they need is
-    there for sure if this process has used it before.
+    For children that are about something else than compiling: most takes seconds to compile again. What is not there
+    yet, they compile. A `key` is that of another form of the package whose kernels are the same.
     """
     for source in map(Path, code_cache.cache_folders()):
-        target = Path(folder) / source.name
+        target = Path(folder) / (f"fastmlp-{key}" if key else source.name)
         target.mkdir(parents=True, exist_ok=True)
         for entry in source.glob("*.o"):
             if not entry.name.startswith(tuple(without)):
