@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 from _pytest.doctest import DoctestModule
 
+#: OpenBLAS's threads sleep as soon as they have nothing to do; it reads this when NumPy and SciPy are imported. They
+#: would spin for 20 ms or more: in SciPy's L-BFGS, on cores that several processes share, that was 9/10 of the time.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collect_file():

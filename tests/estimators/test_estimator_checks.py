@@ -6,7 +6,6 @@ import sys
 
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
-from threadpoolctl import threadpool_limits
 
 from fastmlp import MLPClassifier, MLPRegressor
 
@@ -36,13 +35,6 @@ for estimator in (MLPClassifier(max_iter=20), MLPRegressor(max_iter=20)):
                 check(instance)
             print("checked", type(instance).__name__)
 """
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_blas_thread():
-    """For lbfgs: SciPy has BLAS start threads for matrices of a few rows, in 13 times the CPU time on busy cores."""
-    with threadpool_limits(1, "blas"):
-        yield
 
 
 @parametrize_with_checks(ESTIMATORS)
