@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from _pytest.doctest import DoctestModule
+from helpers import work_order
 
 #: OpenBLAS's threads sleep as soon as they have nothing to do; it reads this when NumPy and SciPy are imported. They
 #: would spin for 20 ms or more: in SciPy's L-BFGS, on cores that several processes share, that was 9/10 of the time.
@@ -24,32 +25,10 @@ def pytest_collect_file():
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """Where workers share the tests (pytest-xdist), those marked `long` start first: no worker ends with one.
-
-    With ``--dist worksteal`` each worker begins with an equal part of the list. The files of the long tests go, one
-    file each in turn, to the beginnings of the parts; everything else stays in its order.
-    """
+    """Where workers share the tests (pytest-xdist), those marked `long` start first: no worker ends with one."""
     n_workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    if n_workers == 1:
-        return
-    files, others = {}, []
-    for item in items:
-        if item.get_closest_marker("long"):
-            files.setdefault(item.path, []).append(item)
-        else:
-            others.append(item)
-    beginnings = [[] for _ in range(n_workers)]
-    for number, file in enumerate(files.values()):
-        beginnings[number % n_workers] += file
-    n_left = len(items)
-    items.clear()
-    for number, part in enumerate(beginnings):
-        size = n_left // (n_workers - number)
-        n_left -= size
-        n_others = max(0, size - len(part))
-        items += part + others[:n_others]
-        del others[:n_others]
-    items += others
+    if n_workers > 1:
+        items[:] = work_order.begin_with_long(items, n_workers)
 
 
 def pytest_collection_finish():
