@@ -113,7 +113,7 @@ numbers = itertools.count(1)
 def make():
     """An activation that is compiled anew, and its factor."""
     factor = 1.0 + next(numbers) / 1024
-    return Activation(lambda z: factor * np.tanh(z) + 1, lambda z: factor * (1 - np.tanh(z) ** 2)), factor
+    return Activation(lambda z: factor * z + 1, lambda z: factor), factor
 
 
 #: Every place with some errors, every error at some places; `quiet` if somebody swallows it.
@@ -134,7 +134,7 @@ def test_a_users_function(place, error, quiet, alarm, monkeypatch):
         with pytest.raises(error) as caught:
             activation(X)
     assert type(caught.value) is error
-    np.testing.assert_allclose(activation(X), factor * np.tanh(X) + 1, rtol=1e-14)
+    np.testing.assert_allclose(activation(X), factor * X + 1, rtol=1e-14)
     assert not activation.kernel.refused
 
 
