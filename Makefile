@@ -10,6 +10,8 @@ BIN := .venv/bin
 demo: .venv/installed
 	$(BIN)/python examples/demo.py $(if $(DATA),--data $(DATA))
 
+# Hundreds of tests start new processes, which need not compile the Python sources again.
+test: export PYTHONDONTWRITEBYTECODE =
 test: .venv/installed-for-tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -1,7 +1,6 @@
 """What a process loads that an earlier one has cached: all kernels if the sources are the same, else none.
 
-Each test has a cache directory of its own. `ANSWER` uses a few kernels of two files. `NETWORK` replaces it where the
-source of a kernel must depend on another file: its kernels take three times as long to compile.
+Each test has a cache directory of its own. `ANSWER` uses a few kernels of two files.
 """
 
 import json
@@ -10,32 +9,16 @@ import shutil
 
 import numpy as np
 import pytest
-from helpers.cache_scripts import ANSWER, TELL
-from helpers.lanes import TESTS, copy_cache, copy_package, finish, run_python, start_python
-from oracles import reference
+from helpers.cache_scripts import ANSWER
+from helpers.lanes import TESTS, copy_package, finish, run_python, start_python
 
-NETWORK = """
-import numpy as np
-from fastmlp.engine.dataset import Dataset
-from fastmlp.engine.model import TrainableModel
-from fastmlp.engine.prediction import predict
-
-network = TrainableModel([2, 3, 1], ["tanh", "identity"], "squared_error", np.float64)
-network.params[...] = np.linspace(-1, 1, network.params.size)
-
-def compute():
-    return predict(network, Dataset(np.array([[1.0, 2.0], [-3.0, 0.5]])))
-"""
-PARAMS = np.linspace(-1, 1, 13)
-COEFS, INTERCEPTS = [PARAMS[:6].reshape(2, 3), PARAMS[9:12, None]], [PARAMS[6:9], PARAMS[12:]]
-INPUTS = np.array([[1.0, 2.0], [-3.0, 0.5]])
-#: What `FEW` computes.
+#: What `ANSWER` computes.
 OUTPUTS = [np.tanh(1), np.tanh(-3), 1 / (1 + np.exp(-1)), 1 / (1 + np.exp(3)), 1, 0, 1, np.expm1(-3)]
 
 
-def answer(cache, script=ANSWER, **variables):
-    """What the script prints in a new process."""
-    return json.loads(run_python("-c", script, cache=cache, **variables))
+def answer(cache, **variables):
+    """What `ANSWER` prints in a new process."""
+    return json.loads(run_python("-c", ANSWER, cache=cache, **variables))
 
 
 def assert_right(found, from_cache, outputs=OUTPUTS):
@@ -59,16 +42,17 @@ def warm(tmp_path_factory):
 # Unchanged sources
 
 
+@pytest.mark.long
 def test_a_second_process_compiles_nothing():
-    """`every_fit` uses every kernel of the package, in both types, and loads all of them when it runs again.
+    """`every_fit` uses every kernel of the package, in both types, and loads all of them after a warm-up.
 
-    It runs with the common cache of the tests, which has most of the kernels already.
+    Both run with the common cache of the tests, which has many of the kernels already.
     """
-    script, cache = TESTS / "helpers" / "every_fit.py", os.environ.get("NUMBA_CACHE_DIR")
-    first = json.loads(run_python(script, cache=cache))
-    assert set(first.values()) <= {"cache", "compiler"}, "a kernel that no fit uses"
-    second = json.loads(run_python(script, cache=cache))
-    assert second == dict.fromkeys(first, "cache")
+    cache = os.environ.get("NUMBA_CACHE_DIR")
+    run_python("-m", "fastmlp", "warmup", cache=cache)
+    found = json.loads(run_python(TESTS / "helpers" / "every_fit.py", cache=cache))
+    assert None not in found.values(), "a kernel that no fit uses"
+    assert found == dict.fromkeys(found, "cache")
 
 
 # Edited sources
@@ -86,30 +70,18 @@ def copy(warm, tmp_path):
 
 
 def test_edits_in_another_file_are_seen(copy):
-    """`predict_rows` inlines helpers of another file: when that is edited, the old machine code is not run.
+    """`tanh` inlines its formula from another file: when that is edited, the old machine code is not run.
 
     When the edit is undone, the old code is loaded again.
     """
     package, run = copy
-
-    def expected(activation):
-        return reference.predict(COEFS, INTERCEPTS, INPUTS, activation, "identity").ravel()
-
-    def ask(from_cache, activation):
-        assert_right(answer(script=NETWORK + TELL, **run), from_cache, expected(activation))
-
-    exec(NETWORK, here := {})
-    here["compute"]()  # writes its kernels to the common cache of the tests
-    copy_cache(run["cache"])
-    ask(from_cache=True, activation="tanh")
-    helpers = package / "kernels" / "loop" / "forward_backward.py"
+    helpers = package / "kernels" / "math" / "elementary.py"
     original = helpers.read_text(encoding="utf-8")
-    assert "def activate_rows(" in original
-    edit = "\n\n@inline_ir\ndef activate_rows(layer, first, rows, dtype_ptr):\n    pass\n"
-    helpers.write_text(original + edit, encoding="utf-8")
-    ask(from_cache=False, activation="identity")
+    assert "def tanh(" in original
+    helpers.write_text(original + "\n\n@elementwise\ndef tanh(x: Lane) -> Lane:\n    return x\n", encoding="utf-8")
+    assert_right(answer(**run), from_cache=False, outputs=[1, -3, *OUTPUTS[2:]])
     helpers.write_text(original, encoding="utf-8")
-    ask(from_cache=True, activation="tanh")
+    assert_right(answer(**run), from_cache=True)
 
 
 def test_edits_of_the_compiler_flags_are_seen(copy):

@@ -102,12 +102,8 @@ def cache(tmp_path_factory):
      ("compile_foreign", 6, "load")],
 )  # fmt: skip
 def test_every_child_fits(cache, busy, n_forks, in_child):
+    """Where the other threads compile, the first fork happens while they import the compiler."""
     assert run_python("-c", STRESS, busy, n_forks, in_child, cache=cache) == "0\n"
-
-
-def test_a_fork_while_the_compiler_is_imported(cache):
-    """The first compilation of the process has just begun in another thread."""
-    assert run_python("-c", STRESS, "compile_own", "1", "compile", cache=cache) == "0\n"
 
 
 # Locks that are held for longer than a fork waits

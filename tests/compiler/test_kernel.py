@@ -3,7 +3,6 @@
 import ast
 import importlib
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -38,8 +37,7 @@ print(json.dumps([outputs, sorted({"numba", "fastmlp.kernels.linalg.dense"} & se
 
 def test_a_process_with_a_warm_cache_loads_neither_numba_nor_kernels(tmp_path):
     """It gives the same bits as a process that compiled the kernels of the first layer."""
-    run_python("-c", FIT, "float32", cache=os.environ.get("NUMBA_CACHE_DIR"))
-    copy_cache(tmp_path, without=["linalg."])
+    copy_cache(tmp_path, without=["linalg.dense."])
     cold, warm = (json.loads(run_python("-c", FIT, "float32", cache=tmp_path)) for _ in range(2))
     assert cold[1] == ["fastmlp.kernels.linalg.dense", "numba"]
     assert warm[1] == []

@@ -18,7 +18,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from helpers.lanes import copy_package, run_python
+from helpers.lanes import copy_cache, copy_package, run_python
 
 import fastmlp
 from fastmlp import _pyinstaller
@@ -44,6 +44,8 @@ outputs += model.fit(X, X[:, 0]).predict(X).tolist()
 """
 PRINT = "print(json.dumps([__file__, outputs]))"
 FOLDERS = "import json; from fastmlp.compiler import cache; print(json.dumps([*map(str, cache.cache_folders())]))"
+#: Prefixes of the kernels that are compiled in each form: some of them use helpers of every kind.
+COMPILED = ["activations.", "linalg.dense.", "loop.epoch.", "loop.forward_backward.", "losses.", "optimizers."]
 KEY = "from fastmlp.compiler import cache as code_cache; print(code_cache.cache_key())"
 
 
@@ -77,9 +79,14 @@ FORMS = [as_zip, as_pyc, as_zip_of_pyc]
 
 
 def assert_runs(place, script, cache, times):
-    """The script gives the results of this process, which has sources; the second time with the cache of the first."""
+    """The script gives the results of this process, which has sources; the second time with the cache of the first.
+
+    The kernels that take longest to compile are copied from the common cache of the tests, if it has them.
+    """
     here = {}
     exec(script, here)
+    key = run_python("-c", KEY, cache=None, PYTHONPATH=str(place)).strip()
+    copy_cache(cache, without=COMPILED, key=key)
     for _ in range(times):
         file, outputs = json.loads(run_python("-c", script + PRINT, cache=cache, PYTHONPATH=str(place)))
         assert Path(file).is_relative_to(place)  # not another copy of the package

@@ -1,15 +1,13 @@
 """Scripts for fresh processes that compute something and report which kernels came from the cache."""
 
-#: Uses four kernels of two files, which are compiled quickly.
-FEW = """
+#: Uses four kernels of two files, which are compiled quickly; prints the outputs and where the kernels came from.
+ANSWER = """
 import numpy as np
 from fastmlp.activations import ACTIVATIONS
 
 def compute():
     return np.stack([ACTIVATIONS[name](np.array([1.0, -3.0])) for name in ("tanh", "logistic", "relu", "elu")])
-"""
-#: Calls `compute` and prints, as JSON, its outputs and where its kernels came from.
-TELL = """
+
 import gc, json, warnings
 import fastmlp
 from fastmlp.compiler.kernel import Kernel
@@ -26,4 +24,3 @@ print(json.dumps({
     "package": fastmlp.__file__,
 }))
 """
-ANSWER = FEW + TELL

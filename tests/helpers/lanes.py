@@ -56,14 +56,14 @@ def copy_package(folder):
     return shutil.copytree(source, folder / "fastmlp", ignore=shutil.ignore_patterns("__pycache__"))
 
 
-def copy_cache(folder, without=()):
+def copy_cache(folder, without=(), key=None):
     """Copy what the tests have compiled so far to `folder`, but entries whose names begin with one of `without`.
 
-    For child processes in which compiling would take seconds and is not the subject of the test. Their kernels are in
-    the cache if this process has used them before.
+    For child processes in which compiling would take seconds and is not the subject of the test; they compile what the
+    tests have not compiled yet. `key` is the cache key of another form of the package with the same kernels.
     """
     for source in map(Path, code_cache.cache_folders()):
-        target = Path(folder) / source.name
+        target = Path(folder) / (f"fastmlp-{key}" if key else source.name)
         target.mkdir(parents=True, exist_ok=True)
         for entry in source.glob("*.o"):
             if not entry.name.startswith(tuple(without)):

@@ -4,6 +4,7 @@ A kernel that is called through its address cannot raise. Numba passes its Index
 pytest turns into a warning, and the project's configuration turns that into a failure.
 """
 
+import pytest
 from helpers.lanes import run_pytest
 
 BOUNDS = {"NUMBA_BOUNDSCHECK": "1"}
@@ -59,6 +60,7 @@ def test_called_by_another(kernel):
 """
 
 
+@pytest.mark.long
 def test_kernels_stay_within_bounds(tmp_path):
     code, output = run_pytest(*KERNEL_TESTS, cache=tmp_path / "cache", **BOUNDS)
     assert code == 0, output

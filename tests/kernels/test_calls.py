@@ -88,7 +88,7 @@ def test_wrong_number_of_arguments_is_refused(name):
     signature = SIGNATURES[name]
     names = [f"a{i}" for i in range(len(signature))]
     message = rf"call_{name} takes an address and {len(names)} arguments \({', '.join(signature.names)}\)"
-    for missing in range(len(names)):
+    for missing in {0, len(names) - 1}:  # only their number is compared
         given = names[:missing] + names[missing + 1 :]
         with pytest.raises(TypingError, match=rf"{message}, but the call gives {len(names) - 1}"):
             compile_call(CALLERS[name], signature, given)

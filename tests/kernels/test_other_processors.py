@@ -25,6 +25,8 @@ CALL = {
     "x86": re.compile(r"^\s+(?:callq?|jmp|movabsq)\s+\$?([A-Za-z_][\w.]*)", re.M),
 }
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
