@@ -1,4 +1,4 @@
-"""Callbacks: see a training, steer it and stop it.
+"""Callbacks: monitor, adjust or stop a fit after each epoch.
 
 They follow scikit-learn's protocol (`sklearn.callback`), as do scikit-learn's own, and are set in the same way, by the
 estimators' `set_callbacks`.

@@ -8,12 +8,22 @@ if TYPE_CHECKING:
     from ..training.running import RunningTraining
 
 
-class Callback:
-    """Base class of one's own callbacks: override what is needed of the methods below.
+#: Name of the task of an epoch.
+EPOCH = "epoch"
 
-    scikit-learn's protocol tells callbacks of *tasks*: a fit is a task, and each of its epochs is one below it. This
-    class sorts them out. During the fit the estimator's fitted attributes are those of the last epoch (`n_iter_`,
-    `loss_`, `loss_curve_`, `validation_loss_curve_`, …); `coefs_` and `intercepts_` are the arrays that are trained.
+
+def is_epoch(context: Any) -> bool:
+    """Whether a context is that of an epoch."""
+    return bool(context.task_name == EPOCH)
+
+
+class Callback:
+    """Base class for callbacks: override any of the methods below.
+
+    scikit-learn reports a fit and its epochs as nested tasks; this class calls `on_fit_begin`, `on_epoch_begin` and so
+    on accordingly. Solvers with all rows in each step have no epochs and refuse these callbacks; `partial_fit` does not
+    call them, as in scikit-learn. During the fit the estimator's fitted attributes are those of the last epoch
+    (`n_iter_`, `loss_`, `loss_curve_`, `validation_loss_curve_`, …); `coefs_` and `intercepts_` are the arrays that are trained.
     They may be read and, between two epochs, changed in place.
 
     The state of a callback belongs to one fit: `setup` is where it begins. Fits of one callback in several threads at
@@ -52,36 +62,27 @@ class Callback:
         """Do something after the last epoch, unless the fit has failed."""
 
     def is_over(self, estimator: Any) -> bool:
-        """Whether the fit is to end now, asked about twenty times a second during an epoch."""
+        """Whether the fit is to end now; called about twenty times a second during an epoch."""
         return False
 
     # scikit-learn's protocol.
 
     def setup(self, estimator: Any, context: Any) -> None:
-        """Begin with a fit."""
+        """Reset the state: called before a fit."""
 
     def teardown(self, estimator: Any, context: Any) -> None:
-        """End with a fit, also with one that has failed."""
+        """Release what is kept: called after a fit, also if it has failed."""
 
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Tell fits from epochs."""
+        """Call `on_epoch_begin` or `on_fit_begin`."""
         if is_epoch(context):
             self.on_epoch_begin(estimator)
         else:
             self.on_fit_begin(estimator)
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
-        """Tell fits from epochs."""
+        """Call `on_epoch_end` or `on_fit_end`."""
         if is_epoch(context):
             return bool(self.on_epoch_end(estimator))
         self.on_fit_end(estimator)
         return False
-
-
-#: Name of the task of an epoch.
-EPOCH = "epoch"
-
-
-def is_epoch(context: Any) -> bool:
-    """Whether a context is that of an epoch."""
-    return bool(context.task_name == EPOCH)

@@ -1,4 +1,4 @@
-"""`EarlyStopping`: end a fit when a number of the epochs no longer improves."""
+"""`EarlyStopping`: end a fit when a monitored value no longer improves."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..common.checks import check_count
+from ..common.checks import check_count, check_number
+from ..common.frozen_params import Range
 from .base import Callback
 
 #: What may be monitored: the attribute that holds it, and the sign that makes more of it better.
@@ -18,14 +19,16 @@ MONITORS = {
 
 
 class EarlyStopping(Callback):
-    """End the fit when a number has not improved for some epochs, and restore the weights of the best one.
+    """End the fit when a monitored value has not improved for some epochs, and restore the weights of the best one.
 
-    Beside the estimators' own ``early_stopping=True`` it serves for other rules: another number, another patience.
+    Unlike ``early_stopping=True`` of the estimators, it can monitor the training or validation loss, has its own
+    patience, and uses all rows of X for training. The two exclude each other. A value that is NaN is no improvement. If
+    the fit fails, for instance because it diverges, the best weights are restored as well.
 
     Parameters
     ----------
     monitor : {'validation_loss', 'validation_score', 'loss'}, default='validation_loss'
-        The number. The first two need validation rows: ``fit(..., X_val=..., y_val=...)``, and a score ``scoring=...``.
+        The value. The first two need validation rows, ``fit(..., X_val=..., y_val=...)``; the score needs ``scoring``.
     patience : int, default=10
         Epochs without an improvement after which the fit ends.
     min_delta : float, default=0.0
@@ -36,17 +39,17 @@ class EarlyStopping(Callback):
     Attributes
     ----------
     best_epoch_ : int
-        The epoch with the best number, counted from 1.
+        The epoch with the best value, counted from 1; 0 if there was none.
     best_ : float
-        That number.
+        That value.
 
     Raises
     ------
     ValueError
-        If the monitor is unknown, the patience is less than 1, or `min_delta` is negative; during a fit without the
-        number that is monitored.
+        If the monitor is unknown, the patience is less than 1, or `min_delta` is negative; by a fit with
+        ``early_stopping=True``, or without the monitored value.
     TypeError
-        If the patience is not an integer.
+        If the patience is not an integer, or `min_delta` is not a number.
 
     Examples
     --------
@@ -68,12 +71,11 @@ class EarlyStopping(Callback):
         min_delta: float = 0.0,
         restore_best_weights: bool = True,
     ) -> None:
-        if monitor not in MONITORS:
+        if not isinstance(monitor, str) or monitor not in MONITORS:
             raise ValueError(f"monitor must be one of {', '.join(map(repr, MONITORS))}, got {monitor!r}.")
-        if not min_delta >= 0:
-            raise ValueError(f"min_delta must not be negative, got {min_delta!r}.")
         self.monitor, self.patience = monitor, check_count("patience", patience)
-        self.min_delta, self.restore_best_weights = min_delta, restore_best_weights
+        self.min_delta = check_number("min_delta", min_delta, Range(0))
+        self.restore_best_weights = restore_best_weights
         self._begin()
 
     def _begin(self) -> None:
@@ -89,14 +91,15 @@ class EarlyStopping(Callback):
         """Judge an epoch."""
         name, sign = MONITORS[self.monitor]
         values = getattr(estimator, name)
-        if not values:
+        if not values or (self.monitor != "loss" and estimator.validation_metric_ is None):
             cure = "" if self.monitor == "validation_loss" else ", and scoring=... to the estimator"
             raise ValueError(
                 f"EarlyStopping monitors {self.monitor!r}, but this fit has none: pass validation rows, "
                 f"fit(X, y, X_val=..., y_val=...){cure}."
             )
         value = values[-1]
-        if not self.best_epoch_ or sign * value > sign * self.best_ + self.min_delta:
+        first = not self.best_epoch_ and not np.isnan(value)
+        if first or sign * value > sign * self.best_ + self.min_delta:
             self.best_epoch_, self.best_, self._since = estimator.n_iter_, value, 0
             if self.restore_best_weights:
                 self._weights = [array.copy() for array in (*estimator.coefs_, *estimator.intercepts_)]
@@ -104,10 +107,23 @@ class EarlyStopping(Callback):
             self._since += 1
         return self._since >= self.patience
 
+    def on_fit_begin(self, estimator: Any) -> None:
+        """Refuse a second rule."""
+        if estimator.early_stopping:
+            raise ValueError(f"{self!r} and early_stopping=True both end the fit and restore weights: use one of them.")
+
     def on_fit_end(self, estimator: Any) -> None:
         """Put the best weights back."""
-        for array, best in zip((*estimator.coefs_, *estimator.intercepts_), self._weights, strict=False):
-            array[...] = best
+        self._restore(estimator)
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        """Put the best weights back after a fit that has failed, too."""
+        self._restore(estimator)
+
+    def _restore(self, estimator: Any) -> None:
+        if self._weights:
+            for array, best in zip((*estimator.coefs_, *estimator.intercepts_), self._weights, strict=True):
+                array[...] = best
         self._weights = []
 
     def __repr__(self) -> str:

@@ -48,7 +48,7 @@ class History(Callback):
             estimator.n_iter_,
             estimator.loss_,
             _last(estimator.validation_loss_curve_),
-            _last(estimator.validation_scores_),
+            None if estimator.validation_metric_ is None else _last(estimator.validation_scores_),
             estimator._optimizer.learning_rate,
             time.monotonic() - self._began,
         )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from numbers import Real
 from typing import Any
 
+from ..common.checks import check_number
+from ..common.frozen_params import Range
 from .base import Callback
 
 
@@ -38,11 +39,7 @@ class TimeLimit(Callback):
     """
 
     def __init__(self, seconds: float) -> None:
-        if not isinstance(seconds, Real) or isinstance(seconds, bool):
-            raise TypeError(f"seconds must be a number, got {seconds!r}.")
-        self.seconds: float = float(seconds)
-        if not self.seconds > 0:
-            raise ValueError(f"seconds must be above 0, got {seconds}.")
+        self.seconds = check_number("seconds", seconds, Range(0, brackets="()"))
         self._end: float = float("inf")
 
     def setup(self, estimator: Any, context: Any) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from .frozen_params import Range
+
 
 def is_integer(value: Any) -> bool:
     """Whether `value` is an integer of Python's or NumPy's; True and False are not.
@@ -167,3 +169,25 @@ def one_per_layer(
             f"{', or one for all' if allow_single else ''}."
         )
     return values
+
+
+def check_number(name: str, number: Any, allowed: Range) -> float:
+    """Return a number that is in a range, as a float.
+
+    Raises
+    ------
+    TypeError
+        If it is not a number.
+    ValueError
+        If it is outside the range.
+
+    Examples
+    --------
+    >>> check_number("seconds", 2, Range(0, brackets="()"))
+    2.0
+    """
+    if not isinstance(number, Real) or isinstance(number, bool):
+        raise TypeError(f"{name} must be {allowed}, got {number!r}.")
+    if not allowed.allows(number):
+        raise ValueError(f"{name} must be {allowed}, got {number!r:.80}.")
+    return float(number)

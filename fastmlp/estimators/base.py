@@ -53,7 +53,7 @@ class BaseMLP(CallbackSupportMixin, Preparation):
     class_weight: Any = None  # a parameter of the classifier
 
     def _validate_params(self) -> None:
-        """As scikit-learn; and integers beyond the range of floats are refused, which intervals without end contain."""
+        """Validate like scikit-learn; also refuse integers too large for a float, which its intervals accept."""
         super()._validate_params()
         for name, value in self.get_params(deep=False).items():
             if isinstance(value, Real) and not is_float(value):
@@ -77,10 +77,10 @@ class BaseMLP(CallbackSupportMixin, Preparation):
         kept, checked = Continuation.take(self) if incremental else None, None
         if kept is not None:
             try:
-                going_on, checked = self._continue(kept, X, y, sample_weight, classes)
-                if going_on is not None:
-                    self._random_state = going_on.random_state
-                    self._fit_stochastic(going_on)
+                resumed, checked = self._continue(kept, X, y, sample_weight, classes)
+                if resumed is not None:
+                    self._random_state = resumed.random_state
+                    self._fit_stochastic(resumed)
                     return self
             finally:
                 kept.give_back()
@@ -145,18 +145,20 @@ class BaseMLP(CallbackSupportMixin, Preparation):
             draft = self._draft()
             checked = draft._check_rows(X, y, sample_weight, True, False, classes)
         dataset = Dataset(checked[0], checked[1], checked[2], kept.network.dtype)
-        going_on = kept.resume(self, dataset) if dataset.n_rows == n_rows else None
-        if draft is not None and going_on is not None:
+        resumed = kept.resume(self, dataset) if dataset.n_rows == n_rows else None
+        if draft is not None and resumed is not None:
             draft.__dict__["_continuation"] = kept
             self.__dict__ = draft.__dict__
-        return going_on, checked
+        return resumed, checked
 
     def _fit_stochastic(self, fitting: MinibatchFitting, callbacks: FitCallbacks | None = None) -> None:
         history = fitting.state.history = self._history()
+        if fitting.validation is None:
+            history.validation_losses = None
         try:
             progress, validation = Progress(self.verbose), fitting.validation
             converged = train(
-                fitting.epoch, fitting.plan, fitting.state,
+                fitting.runner, fitting.config, fitting.state,
                 progress=progress, validation=validation, callbacks=callbacks,
             )  # fmt: skip
         except DivergenceError as error:
@@ -177,6 +179,13 @@ class BaseMLP(CallbackSupportMixin, Preparation):
     def _report_loss(self, what: str, value: float, when: str, loss: BaseLoss) -> None:
         """Warn of a loss or score that is not finite although the weights are; once a fit, and training continues."""
         dtype = arithmetic_type(*self.coefs_)
+        if what == "validation score" and self.scoring is not None:
+            warn_user(
+                f"scoring={self.scoring!r} returned {value} in {when}, while the weights stayed finite: such a score "
+                "does not show whether training improves. Use another scorer, or scale X and y.",
+                ConvergenceWarning,
+            )
+            return
         if isinstance(loss, Loss):
             advice = f"make {loss!r} finite for every output and target."
         else:

@@ -9,6 +9,8 @@ import numpy as np
 from sklearn.utils import compute_class_weight
 from sklearn.utils._param_validation import InvalidParameterError
 
+from ..common.frozen_params import is_float
+
 LABEL_VALUES = np.array([0, 1])
 
 
@@ -30,7 +32,7 @@ def weights_of_rows(class_weight: Any, classes: np.ndarray, codes: np.ndarray, r
     Raises
     ------
     ValueError
-        If a dict holds a key that is no class beside classes without a weight; or a list has another length.
+        If a dict leaves classes out and has keys that are not classes; or a list has another length.
     InvalidParameterError
         If the kind does not fit the targets, or a weight is not a finite number from 0 on.
     """
@@ -57,16 +59,24 @@ def weights_of_rows(class_weight: Any, classes: np.ndarray, codes: np.ndarray, r
 
 
 def _weights_of_classes(class_weight: Any, classes: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    if isinstance(class_weight, str):
+    if isinstance(class_weight, str) and class_weight == "balanced":
         counts = np.bincount(reference, minlength=len(classes))
         present = counts > 0
         return np.where(present, reference.size / (present.sum() * np.maximum(counts, 1)), 1.0)
     if not isinstance(class_weight, dict):
-        raise InvalidParameterError(f"class_weight must hold a dict for each label, got {class_weight!r}.")
+        raise InvalidParameterError(
+            f"class_weight must hold a dict or 'balanced' for each label, got {class_weight!r}."
+        )
     for label, weight in class_weight.items():
-        if not isinstance(weight, Real) or not 0 <= float(weight) < np.inf:
+        if not isinstance(weight, Real) or not is_float(weight) or not 0 <= float(weight) < np.inf:
             raise InvalidParameterError(
-                f"class_weight[{label!r}] must be a finite number and not negative, got {weight!r}."
+                f"class_weight[{label!r}] must be a finite number and not negative, got {weight!r:.80}."
             )
+    unknown = [label for label in class_weight if label not in set(classes.tolist())]
+    if unknown and len(unknown) + len(classes) > len(class_weight):  # scikit-learn's rule
+        raise ValueError(
+            f"class_weight has weights for {', '.join(map(repr, unknown))}, but y has the classes {classes.tolist()}: "
+            "use these, or give each of them a weight."
+        )
     weights: np.ndarray = compute_class_weight(class_weight, classes=classes, y=classes)
     return weights

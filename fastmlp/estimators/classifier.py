@@ -160,7 +160,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     class_weight : dict, list of dict or 'balanced', default=None
         Weights by which the sample weights of the classes' rows are multiplied, also those of validation rows.
 
-        - A dict from class to weight; classes that are left out have weight 1 if no other class is left out.
+        - A dict from class to weight. Classes missing from it have weight 1; a dict that leaves classes out may contain
+          only classes of y.
         - 'balanced' is ``n_samples / (n_classes * np.bincount(y))``. `partial_fit` refuses it.
         - For multi-label problems 'balanced', or a list with a dict from 0 and 1 for each label; the weights of the
           labels are multiplied.
@@ -516,7 +517,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         weights = weights_of_rows(self.class_weight, self.classes_, self._codes(y), self._codes(reference))
         if sample_weight is not None:
             weights *= sample_weight
-        check_sum_of_weights(weights, y.dtype)
+        check_sum_of_weights(weights, y.dtype, "class_weight (times sample_weight)")
         return weights
 
     def _encode_plain(self, X: np.ndarray, y: Any, classes: Any) -> np.ndarray | None:

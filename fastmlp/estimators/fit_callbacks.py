@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..callbacks.base import EPOCH, Callback
-from ..training.history import History
+from ..training.history import TrainingHistory
 from ..training.running import RunningTraining
+from .parameters import FULL_BATCH
 
 if TYPE_CHECKING:
     from .base import BaseMLP
@@ -29,14 +30,26 @@ class FitCallbacks:
         self.context = estimator._init_callback_context(max_subtasks=estimator.max_iter)
         self.context.call_on_fit_task_begin(**self.rows)
         self.ours = [each for each in estimator.__dict__.get("_skl_callbacks", ()) if isinstance(each, Callback)]
-        self.impatient = [each for each in self.ours if type(each).is_over is not Callback.is_over]
+        self.asked_within_epochs = [each for each in self.ours if type(each).is_over is not Callback.is_over]
 
     @classmethod
     def of(cls, estimator: BaseMLP, X: Any, y: Any, sample_weight: Any) -> FitCallbacks | None:
-        """Begin the task of a fit; None without callbacks."""
+        """Begin the task of a fit; None without callbacks.
+
+        Raises
+        ------
+        ValueError
+            If a callback of this package, which follows epochs, is set with a solver that has none.
+        """
         attributes = estimator.__dict__
         if "_skl_callbacks" not in attributes and "_parent_callback_ctx" not in attributes:
             return None
+        ours = [each for each in attributes.get("_skl_callbacks", ()) if isinstance(each, Callback)]
+        if ours and estimator.solver in FULL_BATCH:
+            raise ValueError(
+                f"{ours[0]!r} has no effect with solver={estimator.solver!r}, which has no epochs: remove it with "
+                "set_callbacks(), or use a solver with mini-batches."
+            )
         return cls(estimator, X, y, sample_weight)
 
     def begin_training(self, training: RunningTraining) -> None:
@@ -51,9 +64,9 @@ class FitCallbacks:
 
     def is_over(self) -> bool:
         """Whether a callback asks to end the fit within an epoch."""
-        return any(each.is_over(self.estimator) for each in self.impatient)
+        return any(each.is_over(self.estimator) for each in self.asked_within_epochs)
 
-    def end_epoch(self, history: History) -> bool:
+    def end_epoch(self, history: TrainingHistory) -> bool:
         """End the task of an epoch; True if a callback asks to end the fit."""
         self.estimator._store_history(history)
         return bool(self.epoch.call_on_fit_task_end(**self.rows, reconstruction_attributes=self._fitted))

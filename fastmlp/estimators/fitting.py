@@ -53,9 +53,9 @@ class Fitting:
 class MinibatchFitting(Fitting):
     """A `Fitting` for mini-batches, with the arguments of `training.minibatch.train`."""
 
-    plan: TrainingConfig
+    config: TrainingConfig
     state: TrainingState
-    epoch: EpochRunner
+    runner: EpochRunner
     validation: Validation | None = None
 
 
@@ -120,10 +120,10 @@ class Continuation:
     """
 
     def __init__(self, estimator: BaseMLP, fitting: MinibatchFitting) -> None:
-        self.network, self.plan, self.epoch, self.dropout_keys = (
+        self.network, self.config, self.runner, self.dropout_keys = (
             fitting.network,
-            fitting.plan,
-            fitting.epoch,
+            fitting.config,
+            fitting.runner,
             fitting.state.dropout_keys,
         )
         self.optimizer = estimator._optimizer
@@ -139,8 +139,8 @@ class Continuation:
             dataset.weight_divisor,
         )
         # Dropout of sparse inputs copies the values of one dataset.
-        self.masks_values = dataset.sparse and bool(fitting.plan.regularization.input_dropout)
-        self.batch_size = fitting.plan.batch_size
+        self.masks_values = dataset.sparse and bool(fitting.config.regularization.input_dropout)
+        self.batch_size = fitting.config.batch_size
         # The row order that a seed draws for this number of rows, and the generator after it.
         self.drawn: tuple[np.ndarray, np.random.RandomState] | None = None
         self.lock = threading.Lock()
@@ -162,7 +162,7 @@ class Continuation:
 
     def give_back(self) -> None:
         """Release the continuation at the end of the call, also after an error."""
-        self.epoch.forget_rows()
+        self.runner.forget_rows()
         self.lock.release()
 
     def is_valid_for(self, estimator: BaseMLP) -> bool:
@@ -184,23 +184,23 @@ class Continuation:
         """Whether its workspace fits `n_rows` rows of this kind."""
         if weighted != self.weighted or sparse != self.sparse or self.masks_values:
             return False
-        team = self.epoch.team
+        team = self.runner.team
         if team.size > 1 and count_threads(estimator.n_jobs) < team.size:  # the limit of threads has changed
             return False
         return clip_batch_size(estimator.batch_size, n_rows) == self.batch_size
 
     def resume(self, estimator: BaseMLP, dataset: Dataset) -> MinibatchFitting | None:
         """Return the preparation for rows that it suits; None if the dataset needs another workspace."""
-        if dataset.weight_divisor != self.weight_divisor or not self.epoch.workspace.accepts(dataset):
+        if dataset.weight_divisor != self.weight_divisor or not self.runner.workspace.accepts(dataset):
             return None
         order, random_state, shuffled = self._draw(estimator, dataset.n_rows)
-        plan = replace(self.plan, shuffle=False) if shuffled else self.plan
+        config = replace(self.config, shuffle=False) if shuffled else self.config
         check_batch_size(estimator.batch_size, dataset.n_rows)  # for its warning
-        warn_of_early_end(self.optimizer, plan, dataset.n_rows)
-        self.epoch.step_rates.address(-(-dataset.n_rows // self.batch_size))  # a custom schedule may raise
-        self.epoch.rebind(dataset, order)
+        warn_of_early_end(self.optimizer, config, dataset.n_rows)
+        self.runner.step_rates.address(-(-dataset.n_rows // self.batch_size))  # a custom schedule may raise
+        self.runner.rebind(dataset, order)
         state = TrainingState(self.optimizer, order, random_state, self.dropout_keys)
-        return MinibatchFitting(self.network, dataset, random_state, plan, state, self.epoch)
+        return MinibatchFitting(self.network, dataset, random_state, config, state, self.runner)
 
     def _draw(self, estimator: BaseMLP, n_rows: int) -> tuple[np.ndarray, np.random.RandomState, bool]:
         """Return the row order, its generator, and whether it is shuffled already.
@@ -208,7 +208,7 @@ class Continuation:
         A seed draws the same order in each call, as in scikit-learn.
         """
         order = np.arange(n_rows, dtype=np.int64)
-        if not isinstance(estimator.random_state, Integral) or not self.plan.shuffle:
+        if not isinstance(estimator.random_state, Integral) or not self.config.shuffle:
             return order, check_random_state(estimator.random_state), False
         if self.drawn is None or self.drawn[0].size != n_rows:
             random_state = check_random_state(estimator.random_state)

@@ -23,7 +23,7 @@ from ..regularization import Regularization
 from ..training.config import TrainingConfig, TrainingState
 from ..training.dropout_keys import DropoutKeys
 from ..training.epoch import EpochRunner
-from ..training.history import History
+from ..training.history import TrainingHistory
 from .fitting import Fitting, MinibatchFitting
 from .parameters import FULL_BATCH, choose_output, hidden_activations, resume_output
 from .solver_parameters import adopt_optimizer, build_optimizer, build_regularization, check_full_batch, check_used
@@ -135,7 +135,7 @@ class Preparation(ValidationRows):
             one = not isinstance(self.activation, list | tuple)
             names = name_of(self.activation) if one else [name_of(each) for each in self.activation]
             as_initializer(self.initializer)(network.layout, names, random_state, network.params)
-            self._store_history(History.new(self.early_stopping))
+            self._store_history(TrainingHistory.new(self.early_stopping))
         else:
             network.layout.fill(network.params, self.coefs_, self.intercepts_)
         self.n_layers_, self.n_outputs_, self.out_activation_ = len(layer_sizes), n_outputs, out_activation
@@ -159,15 +159,15 @@ class Preparation(ValidationRows):
             self._optimizer = adopt_optimizer(self, network.layout)
         else:  # a shallow copy of the model, or another thread, may use the original
             self._optimizer = self._optimizer.copy()
-        plan = TrainingConfig(
+        config = TrainingConfig(
             check_batch_size(self.batch_size, order.size), self.max_iter, self.shuffle, self.tol, self.n_iter_no_change,
             one_epoch=incremental, l2=self.alpha, regularization=regularization,
         )  # fmt: skip
         dropout_keys = self._dropout_keys(regularization, random_state, incremental)
         state = TrainingState(self._optimizer.begin(), order, random_state, dropout_keys)
-        epoch = EpochRunner.for_training(network, dataset, plan, state, ask_threads(self.n_jobs))
-        epoch.step_rates.address(epoch.steps)  # a custom schedule may raise
-        return MinibatchFitting(network, dataset, random_state, plan, state, epoch)
+        runner = EpochRunner.for_training(network, dataset, config, state, ask_threads(self.n_jobs))
+        runner.step_rates.address(runner.steps)  # a custom schedule may raise
+        return MinibatchFitting(network, dataset, random_state, config, state, runner)
 
     def _dropout_keys(
         self, regularization: Regularization, random_state: np.random.RandomState, incremental: bool
@@ -183,17 +183,17 @@ class Preparation(ValidationRows):
 
     # The training's history as scikit-learn's attributes.
 
-    def _history(self) -> History:
+    def _history(self) -> TrainingHistory:
         curve = getattr(self, "loss_curve_", None)
         curve = curve if isinstance(curve, list) else [] if curve is None else list(curve)  # a user may have set it
-        return History(
+        return TrainingHistory(
             curve, getattr(self, "best_loss_", np.inf),
             getattr(self, "validation_scores_", None), getattr(self, "best_validation_score_", None),
             getattr(self, "_no_improvement_count", 0), getattr(self, "n_iter_", 0), getattr(self, "t_", 0),
             validation_losses=getattr(self, "validation_loss_curve_", None),
         )  # fmt: skip
 
-    def _store_history(self, history: History) -> None:
+    def _store_history(self, history: TrainingHistory) -> None:
         self.n_iter_, self.t_ = history.n_iter, history.rows_seen
         if self.solver in FULL_BATCH:
             return

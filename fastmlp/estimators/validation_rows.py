@@ -14,7 +14,6 @@ from ..engine.cores import ask_threads
 from ..engine.dataset import Dataset
 from ..engine.model import TrainableModel
 from ..engine.sparse_input import check_sparse
-from ..losses import BaseLoss
 from ..training.validation import Validation
 from ..training.validation_loss import ValidationLoss
 from .forward import ForwardPass
@@ -99,7 +98,9 @@ class ValidationRows(ForwardPass, ABC):
             )
         metric, score = self._choose_score(network, X, held, rows, weights)
         if self.early_stopping:
-            self._judge_by(metric, network.loss_function)
+            self._judge_by(metric, network.loss_function if score is None else self.scoring)
+        elif score is None:
+            self.validation_scores_ = self.best_validation_score_ = None
         self.validation_metric_ = metric
         loss = ValidationLoss(network, held, rows, ask_threads(self.n_jobs))
         return order, Validation(loss, metric, score, self.early_stopping, self.validation_ties)
@@ -125,13 +126,14 @@ class ValidationRows(ForwardPass, ABC):
         name = self.scoring if isinstance(self.scoring, str) else getattr(self.scoring, "__name__", repr(self.scoring))
         model = object.__new__(type(self))  # as arrays have no names of features, it must not expect them
         model.__dict__.update({key: value for key, value in vars(self).items() if key != "feature_names_in_"})
+        model.__dict__["_small_batches"] = {}  # predictors know whether the model expects names
         arguments = model, X if rows.size == X.shape[0] else X[rows], self._targets(y)
         options = {} if weights is None else {"sample_weight": weights}
         return name, lambda outputs: float(scorer(*arguments, **options))
 
-    def _judge_by(self, metric: str, loss: BaseLoss) -> None:
-        """Discard earlier scores of a continued training if they had another metric."""
-        judge = metric, loss if metric == "neg_loss" else None
+    def _judge_by(self, metric: str, by: Any) -> None:
+        """Discard earlier scores of a continued training if they had another metric, scorer or loss."""
+        judge = metric, by
         if getattr(self, "_judge", judge) != judge:
             self.validation_scores_, self.best_validation_score_, self._no_improvement_count = [], -np.inf, 0
         self._judge = judge

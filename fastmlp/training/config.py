@@ -13,7 +13,7 @@ from ..common.user_warnings import warn_user
 from ..optimizers import RunningOptimizer
 from ..regularization import Regularization
 from .dropout_keys import DropoutKeys
-from .history import History
+from .history import TrainingHistory
 
 NO_REGULARIZATION = Regularization()
 
@@ -62,14 +62,14 @@ class TrainingState:
         What the order is drawn from.
     dropout_keys : DropoutKeys, optional
         Where dropout's random bits come from.
-    history : History
+    history : TrainingHistory
     """
 
     optimizer: RunningOptimizer
     order: np.ndarray
     random_state: np.random.RandomState
     dropout_keys: DropoutKeys | None = None
-    history: History = field(default_factory=History)
+    history: TrainingHistory = field(default_factory=TrainingHistory)
 
 
 def warn_of_early_end(optimizer: RunningOptimizer, config: TrainingConfig, rows: int) -> None:

@@ -1,4 +1,4 @@
-"""`History`: what a training has seen so far."""
+"""`TrainingHistory`: what a training has seen so far."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 @dataclass
-class History:
+class TrainingHistory:
     """Losses, scores and counts of a training; warm start and ``partial_fit`` continue with them.
 
     Attributes
@@ -47,7 +47,7 @@ class History:
     validation_losses: list[float] | None = None
 
     @classmethod
-    def new(cls, early_stopping: bool) -> History:
+    def new(cls, early_stopping: bool) -> TrainingHistory:
         """Before the first epoch; with early stopping the score decides and not the loss."""
         if early_stopping:
             return cls(best_loss=None, validation_scores=[], best_validation_score=-np.inf)

@@ -13,7 +13,7 @@ from ..engine.model import TrainableModel
 from ..schedules import Adaptive
 from .config import TrainingConfig, TrainingState
 from .epoch import EpochRunner
-from .history import History
+from .history import TrainingHistory
 from .progress import Progress
 from .running import RunningTraining
 from .shuffling import shuffle
@@ -32,12 +32,20 @@ class EpochCallbacks(Protocol):
     def is_over(self) -> bool:
         """Whether to end within an epoch, asked between slices of steps."""
 
-    def end_epoch(self, history: History) -> bool:
+    def end_epoch(self, history: TrainingHistory) -> bool:
         """After an epoch; True ends the training."""
 
 
 class DivergenceError(ArithmeticError):
-    """Parameters became infinite or NaN in `epoch`; those put back are of `best_epoch`, or the initial ones (0)."""
+    """Raised when parameters become infinite or NaN.
+
+    Parameters
+    ----------
+    epoch : int
+        When.
+    best_epoch : int, default=0
+        The epoch whose parameters were restored, 0 for the initial ones.
+    """
 
     def __init__(self, epoch: int, best_epoch: int = 0) -> None:
         super().__init__(epoch, best_epoch)
@@ -121,7 +129,7 @@ def _run_epoch(training: RunningTraining, progress: Progress, is_over: Callable[
 
 def _judge(
     network: TrainableModel,
-    history: History,
+    history: TrainingHistory,
     tol: float,
     progress: Progress,
     validation: Validation | None,
@@ -141,10 +149,11 @@ def _judge(
         raise DivergenceError(history.n_iter, history.best_epoch)
 
 
-def _measure(history: History, validation: Validation, progress: Progress, finite: bool) -> float:
+def _measure(history: TrainingHistory, validation: Validation, progress: Progress, finite: bool) -> float:
     """Return the validation score, NaN if the parameters are not finite; store and show it, and the loss."""
     loss, score = validation.measure() if finite else (math.nan, math.nan)
     if finite:
+        history.check_finite("validation loss", loss)
         history.check_finite(validation.name, score)
     history.add_validation(loss, score if validation.keeps_scores else None)
     progress.validation(score, validation.metric)

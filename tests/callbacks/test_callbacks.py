@@ -291,7 +291,9 @@ def test_early_stopping_without_its_number(monitor):
         ({"monitor": "accuracy"}, ValueError, "monitor must be one of 'loss', 'validation_loss'"),
         ({"patience": 0}, ValueError, "patience must be 1 or more"),
         ({"patience": 2.5}, TypeError, "patience must be an integer"),
-        ({"min_delta": -1}, ValueError, "min_delta must not be negative"),
+        ({"min_delta": -1}, ValueError, "min_delta must be a number of at least 0"),
+        ({"min_delta": "a"}, TypeError, "min_delta must be a number"),
+        ({"monitor": ["loss"]}, ValueError, "monitor must be one of"),
     ],
 )
 def test_early_stopping_refuses(arguments, error, message):
@@ -319,5 +321,63 @@ def test_time_limit(monkeypatch):
 def test_time_limit_refuses(seconds, error):
     with pytest.raises(error, match="seconds must be"):
         TimeLimit(seconds)
-    with pytest.raises(ValueError, match="above 0, got nan"):
-        TimeLimit(float("nan"))
+    for endless in (float("nan"), 10**400):
+        with pytest.raises(ValueError, match="seconds must be a number greater than 0"):
+            TimeLimit(endless)
+
+
+def test_early_stopping_after_values_that_are_not_numbers():
+    """The first value, and some of the others, are NaN."""
+    scores = iter([np.nan, 1.0, np.nan, 3.0, np.nan, np.nan, np.nan])
+    stopping = EarlyStopping("validation_score", patience=3)
+    model, y = make_model("regressor", stopping, max_iter=50, scoring=lambda model, X, y: next(scores))
+    with pytest.warns(UserWarning, match="returned nan"):
+        model.fit(X, y, X_val=X, y_val=y)
+    assert (stopping.best_epoch_, stopping.best_, model.n_iter_) == (4, 3.0, 7)
+    shorter, _ = make_model("regressor", max_iter=4)
+    assert bits(shorter.fit(X, y)) == bits(model)
+
+
+def test_early_stopping_restores_the_best_weights_of_a_fit_that_fails():
+    stopping = EarlyStopping("loss")
+    model, y = make_model("regressor", stopping, Killed(3))
+    with pytest.raises(InterruptedError):
+        model.fit(X, y)
+    shorter, _ = make_model("regressor", max_iter=stopping.best_epoch_)
+    assert bits(shorter.fit(X, y)) == bits(model)
+    assert stopping._weights == []
+
+
+class Killed(Callback):
+    def __init__(self, epochs):
+        self.epochs = epochs
+
+    def on_epoch_begin(self, estimator):
+        if estimator.n_iter_ == self.epochs:
+            for array in estimator.coefs_:
+                array[...] = np.nan
+            raise InterruptedError
+
+
+def test_two_rules_of_early_stopping_exclude_each_other():
+    model, y = make_model("regressor", EarlyStopping("loss"), early_stopping=True)
+    with pytest.raises(ValueError, match="both end the fit and restore weights: use one of them"):
+        model.fit(X, y)
+    assert not hasattr(model, "coefs_")
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "newton-cg"])
+@pytest.mark.parametrize("callback", [TimeLimit(1.0), History(), Noted()], ids=lambda each: type(each).__name__)
+def test_solvers_without_epochs_refuse_our_callbacks(callback, solver):
+    model, y = make_model("classifier", callback, solver=solver)
+    with pytest.raises(ValueError, match=f"has no effect with solver='{solver}', which has no epochs"):
+        model.fit(X, y)
+
+
+def test_history_of_a_warm_start_without_validation_rows():
+    history = History()
+    model, y = make_model("regressor", history, warm_start=True, early_stopping=True)
+    model.fit(X, y).set_params(early_stopping=False).fit(X, y)
+    assert (
+        {row["validation_score"] for row in history.rows} == {row["validation_loss"] for row in history.rows} == {None}
+    )

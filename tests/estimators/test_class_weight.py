@@ -76,7 +76,6 @@ def test_partial_fit_weighs_classes_also_where_a_batch_lacks_some(name):
     some = y[:, 0] == 0 if y.ndim == 2 else y == y[0]
     classes = {"classes": np.arange(3) if y.ndim == 2 else np.unique(y)}
     for rows in (slice(0, 40), slice(40, 80), np.flatnonzero(some)[:40], slice(80, 120)):
-        classes = {"classes": np.unique(y)}
         model.partial_fit(X[rows], y[rows], **classes)
         other.partial_fit(X[rows], y[rows], sample_weight=weights[rows], **classes)
         assert bits(model) == bits(other)
@@ -94,13 +93,15 @@ REFUSED = {
     "a list for one label": ([{0: 1}], CLASSES, "for several labels per row"),
     "a dict for several labels": ({0: 1}, LABELS, "is one dict, but y has 3 labels per row"),
     "a list of another length": (EACH_LABEL[:2], LABELS, "2 entries, but y has 3 labels"),
-    "no dict in the list": ([{0: 1}, 2.0, {0: 1}], LABELS, "must hold a dict for each label"),
+    "no dict in the list": ([{0: 1}, 2.0, {0: 1}], LABELS, "must hold a dict or 'balanced' for each label"),
     "a negative weight": ({0: -1.0}, CLASSES, "finite number and not negative"),
     "an infinite weight": ({0: np.inf}, CLASSES, "finite number and not negative"),
     "no number": ({0: "many"}, CLASSES, "finite number and not negative"),
-    "an unknown class": ({7: 2.0}, CLASSES, "not in class_weight"),
+    "an unknown class": ({7: 2.0}, CLASSES, "weights for 7, but y has the classes"),
+    "a wrong word in a list": (["blanced", {0: 1}, {0: 1}], LABELS, "must hold a dict or 'balanced'"),
+    "no float": ({0: 10**400}, CLASSES, "finite number and not negative"),
     "another name": ("weighted", CLASSES, "'class_weight' parameter"),
-    "zero for all": ({0: 0, 1: 0, 2: 0}, CLASSES, "zero"),
+    "zero for all": ({0: 0, 1: 0, 2: 0}, CLASSES, "class_weight .* sums to zero"),
 }
 
 

@@ -218,6 +218,44 @@ def test_scorers_of_a_model_with_feature_names_warn_of_nothing():
     assert len(model.validation_scores_) == model.n_iter_
 
 
+def test_predictions_after_a_scorer_warn_of_missing_names():
+    """The scorer's copy of the model does not leave its predictor behind."""
+    frame = pd.DataFrame(X, columns=[f"column {i}" for i in range(X.shape[1])])
+    model, y = make_model("classes", random_state=0, early_stopping=True, scoring="accuracy")
+    model.fit(frame, y)
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        model.predict(X)
+
+
+def test_a_warm_start_without_validation_data_has_no_validation_values():
+    model, y = make_model("numbers", random_state=0, warm_start=True)
+    model.fit(X, y, X_val=X[:9], y_val=y[:9])
+    assert len(model.validation_loss_curve_) == model.n_iter_
+    model.fit(X, y, X_val=X[:9], y_val=y[:9])
+    assert len(model.validation_loss_curve_) == len(model.loss_curve_)
+    model.fit(X, y)
+    assert model.validation_loss_curve_ is model.validation_metric_ is None
+    model.set_params(early_stopping=True).fit(X, y)
+    assert model.validation_scores_
+    model.set_params(early_stopping=False).fit(X, y, X_val=X[:9], y_val=y[:9])
+    assert model.validation_scores_ is None
+
+
+def test_another_scorer_of_the_same_name_begins_anew():
+    model, y = make_model("numbers", random_state=0, warm_start=True, early_stopping=True, n_iter_no_change=3)
+    for best in (100.0, 1.0):
+        model.set_params(scoring=lambda model, X, y, best=best: best).fit(X, y)
+        assert model.best_validation_score_ == best
+        assert model.best_epoch_ == 1
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_scores_that_are_not_finite_are_reported(value):
+    model, y = make_model("numbers", random_state=0, early_stopping=True, scoring=lambda model, X, y: value)
+    with pytest.warns(ConvergenceWarning, match="returned (nan|inf) in epoch 1, while the weights stayed finite"):
+        model.fit(X, y)
+
+
 def test_scoring_and_ties_without_validation_rows_change_nothing():
     model, y = make_model("classes", random_state=0, scoring="accuracy", validation_ties="last")
     plain, _ = make_model("classes", random_state=0)
