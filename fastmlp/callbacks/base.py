@@ -23,8 +23,8 @@ class Callback:
     scikit-learn reports a fit and its epochs as nested tasks; this class calls `on_fit_begin`, `on_epoch_begin` and so
     on accordingly. Solvers with all rows in each step have no epochs and refuse these callbacks; `partial_fit` does not
     call them, as in scikit-learn. During the fit the estimator's fitted attributes are those of the last epoch
-    (`n_iter_`, `loss_`, `loss_curve_`, `validation_loss_curve_`, …); `coefs_` and `intercepts_` are the arrays that are trained.
-    They may be read and, between two epochs, changed in place.
+    (`n_iter_`, `loss_`, `loss_curve_`, `validation_loss_curve_`, …); `coefs_` and `intercepts_` are the arrays that are
+    trained. They may be read and, between two epochs, changed in place.
 
     The state of a callback belongs to one fit: `setup` is where it begins. Fits of one callback in several threads at
     once share it.
