@@ -1,4 +1,4 @@
-"""`Regularization`: L1 penalty, dropout, max-norm and gradient clipping."""
+"""`Regularization`: L1 penalty, dropout, max-norm, gradient clipping, and the average of the weights."""
 
 from __future__ import annotations
 
@@ -42,12 +42,26 @@ class _LimitOrNone:
         return None if value is None else float(value)
 
 
+@dataclass(frozen=True)
+class _RateOrNone:
+    """A number in [0, 1), or None."""
+
+    def __str__(self) -> str:
+        return f"{_RATE}, or None"
+
+    def allows(self, value: Any) -> bool:
+        return value is None or _RATE.allows(value)
+
+    def convert(self, value: Any) -> float | None:
+        return None if value is None else float(value)
+
+
 Limit = Annotated[float | None, _LimitOrNone()]
 
 
 @dataclass(frozen=True)
 class Regularization(FrozenParams):
-    r"""L1 penalty, dropout, max-norm and gradient clipping; all are off by default.
+    r"""L1 penalty, dropout, max-norm, gradient clipping and averaging of the weights; all are off by default.
 
     With the L2 penalty α of every training, the loss of a batch is
     (Σ wᵢ lossᵢ + α / 2 Σ p² + l1 Σ \|p\|) / Σ wᵢ, over its rows i with weights wᵢ and over all weights p of the layers
@@ -75,6 +89,9 @@ class Regularization(FrozenParams):
     clip_value : float, default=None
         Each element of the gradient, L2 penalty included, is clipped to ± this value, before `clip_norm`. Greater
         than 0.
+    ema : float, default=None
+        Decay d in [0, 1) of an exponential moving average of weights and biases, which is what is evaluated, and kept
+        in the end: average ← d average + (1 − d) p after each step; it begins with the parameters after the first.
 
     Raises
     ------
@@ -85,7 +102,8 @@ class Regularization(FrozenParams):
     ----------
     Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov (2014), "Dropout: a simple way to prevent neural
     networks from overfitting" (max-norm too); Pascanu, Mikolov and Bengio (2013), "On the difficulty of training
-    recurrent neural networks" (clipping by norm); Yun, Lozano and Yang (2021), "Adaptive proximal gradient methods for
+    recurrent neural networks" (clipping by norm); Polyak and Juditsky (1992), "Acceleration of stochastic approximation
+    by averaging" (ema); Yun, Lozano and Yang (2021), "Adaptive proximal gradient methods for
     structured neural networks" (l1's step in the metric of the rule).
 
     Examples
@@ -104,6 +122,7 @@ class Regularization(FrozenParams):
     max_norm: Limit = None
     clip_norm: Limit = None
     clip_value: Limit = None
+    ema: Annotated[float | None, _RateOrNone()] = None
 
     def _each_dropout(self) -> tuple[float, ...]:
         return tuple(self.dropout) if isinstance(self.dropout, Sequence) else (self.dropout,)

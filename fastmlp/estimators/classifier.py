@@ -147,6 +147,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Maximum Euclidean norm of the whole gradient. None is no limit.
     clip_value : float, default=None
         Maximum absolute value of each entry of the gradient. None is no limit.
+    ema : float, default=None
+        Decay in [0, 1) of an exponential moving average of all weights, such as 0.999: what is evaluated after each
+        epoch, and kept in the end in place of the weights of the last step. Not supported by `partial_fit`.
     scoring : str or callable, default=None
         What is computed on the validation rows after each epoch, the greater the better. Only used with early stopping
         or with validation data.
@@ -282,6 +285,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         max_norm: float | None = None,
         clip_norm: float | None = None,
         clip_value: float | None = None,
+        ema: float | None = None,
         scoring: str | Callable[..., float] | None = None,
         validation_ties: str = "first",
         class_weight: dict[Any, float] | list[dict[int, float]] | str | None = None,
@@ -320,6 +324,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.max_norm = max_norm
         self.clip_norm = clip_norm
         self.clip_value = clip_value
+        self.ema = ema
         self.scoring = scoring
         self.validation_ties = validation_ties
         self.class_weight = class_weight

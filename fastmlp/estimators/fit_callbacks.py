@@ -25,6 +25,7 @@ class FitCallbacks:
 
     def __init__(self, estimator: BaseMLP, X: Any, y: Any, sample_weight: Any) -> None:
         self.estimator = estimator
+        self.training: RunningTraining | None = None
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         self.rows = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
         self.context = estimator._init_callback_context(max_subtasks=estimator.max_iter)
@@ -54,6 +55,7 @@ class FitCallbacks:
 
     def begin_training(self, training: RunningTraining) -> None:
         """Show our callbacks the training itself."""
+        self.training = training
         for each in self.ours:
             each.on_training_begin(self.estimator, training)
 
@@ -73,6 +75,7 @@ class FitCallbacks:
 
     def end(self) -> None:
         """End the task of the fit."""
+        self.training = None
         self.context.call_on_fit_task_end(**self.rows, reconstruction_attributes=self._fitted)
 
     def _fitted(self) -> dict[str, Any]:
@@ -82,4 +85,7 @@ class FitCallbacks:
         copied = {name: list(values) for name in curves if (values := getattr(estimator, name, None)) is not None}
         for name in ("coefs_", "intercepts_"):
             copied[name] = [array.copy() for array in getattr(estimator, name)]
+        if self.training is not None and self.training.runner.average is not None:
+            average, layout = self.training.runner.average.copy(), self.training.runner.network.layout
+            copied["coefs_"], copied["intercepts_"] = layout.coefs(average), layout.intercepts(average)
         return {**copied, "_small_batches": {}, "_continuation": None}

@@ -65,6 +65,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "max_norm": [None, _POSITIVE],
     "clip_norm": [None, _POSITIVE],
     "clip_value": [None, _POSITIVE],
+    "ema": [None, _RATE],
     "scoring": [None, str, callable],
     "validation_ties": [StrOptions({"first", "last"})],
 }

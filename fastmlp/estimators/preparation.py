@@ -101,6 +101,8 @@ class Preparation(ValidationRows):
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True; use fit, or early_stopping=False.")
+        if incremental and self.ema is not None:
+            raise ValueError("partial_fit does not support ema, since each call would begin a new average; use fit.")
         regularization = build_regularization(self)
         regularization.input_rates(len(hidden))
         ask_threads(self.n_jobs)

@@ -146,7 +146,7 @@ def check_full_batch(solver: str, network: TrainableModel, dataset: Dataset) -> 
 
 
 def build_regularization(estimator: BaseMLP) -> Regularization:
-    """Return L1 penalty, dropout, max-norm and gradient clipping.
+    """Return L1 penalty, dropout, max-norm, gradient clipping and the decay of the average.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def build_regularization(estimator: BaseMLP) -> Regularization:
     """
     e = estimator
     dropout: float | Sequence[float] = tuple(e.dropout) if isinstance(e.dropout, list | tuple) else e.dropout
-    chosen = Regularization(e.l1, dropout, e.input_dropout, e.max_norm, e.clip_norm, e.clip_value)
+    chosen = Regularization(e.l1, dropout, e.input_dropout, e.max_norm, e.clip_norm, e.clip_value, e.ema)
     if e.solver in FULL_BATCH:
         chosen.check_full_batch(e.solver)
         if e.weight_decay is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -80,7 +81,9 @@ class EpochRunner:
         self.params = network.params.ctypes.data
         self.step_rates = RateBuffer(self.optimizer, regularization.l1 > 0)
         self.options = StepOptions(self.workspace, regularization, self.optimizer, dropout_keys)
-        self.state = self.options.state
+        self.state, self.average = self.options.state, self.options.average
+        if self.average is not None:
+            self.average[...] = network.params
         self.complete = True  # whether the last pass was not cut short
 
     @classmethod
@@ -101,6 +104,20 @@ class EpochRunner:
             network, dataset, state.optimizer, state.order, config.batch_size, n_threads, config.regularization,
             state.dropout_keys, config.epochs,
         )  # fmt: skip
+
+    @contextlib.contextmanager
+    def evaluated_params(self) -> Iterator[None]:
+        """Within, the network has the parameters that are evaluated: their moving average, if there is one."""
+        if self.average is None:
+            yield
+            return
+        params = self.network.params
+        trained = params.copy()
+        params[...] = self.average
+        try:
+            yield
+        finally:
+            params[...] = trained
 
     def rebind(self, dataset: Dataset, order: np.ndarray) -> None:
         """Continue with other rows of the same kind; the parameters may have been changed from outside meanwhile."""

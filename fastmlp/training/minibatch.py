@@ -107,8 +107,9 @@ def train(
         warn_user("Training interrupted by user.")
         return True
     finally:
-        if best is not None:
-            runner.network.params[...] = best
+        kept = best if best is not None else runner.average
+        if kept is not None:
+            runner.network.params[...] = kept
     return training.finished or config.one_epoch
 
 
@@ -120,7 +121,8 @@ def _run_epoch(training: RunningTraining, progress: Progress, is_over: Callable[
         shuffle(state.order, state.random_state)
     history.add_epoch(training.runner.run(config.l2, is_over), state.order.size)
     progress.epoch(history.n_iter, history.loss_curve[-1])
-    _judge(training.runner.network, history, config.tol, progress, validation, training.best)
+    with training.runner.evaluated_params():
+        _judge(training.runner.network, history, config.tol, progress, validation, training.best)
     state.optimizer.after_epoch(history.rows_seen)
     if history.no_improvement_count > config.n_iter_no_change:
         metric = validation.metric if validation and training.best is not None else None

@@ -78,6 +78,8 @@ class RunningTraining:
         }  # fmt: skip
         if self.best is not None:
             arrays["best params"] = self.best
+        if self.runner.average is not None:
+            arrays["average"] = self.runner.average
         numbers = {
             "history": vars(state.history), "finished": self.finished,
             "t": optimizer.t, "exchanged": optimizer._exchanged, "mean shrinkage": optimizer.mean_shrinkage,
@@ -93,13 +95,16 @@ class RunningTraining:
         self.runner.network.params[...] = arrays["params"]
         self.runner.state[...] = arrays["moments"]
         state.order[...] = arrays["order"]
+        optimizer.t, optimizer._exchanged = numbers["t"], numbers["exchanged"]
         drawn = numbers["random state"]
         state.random_state.set_state({**drawn, "state": {"key": arrays["random state"], **drawn["state"]}})
         if self.best is not None:
             self.best[...] = arrays["best params"]
+        if self.runner.average is not None:
+            self.runner.average[...] = arrays["average"]
+            self.runner.workspace.tasks["average_begun"] = optimizer.t > 0
         vars(state.history).update(numbers["history"])
         self.finished = numbers["finished"]
-        optimizer.t, optimizer._exchanged = numbers["t"], numbers["exchanged"]
         optimizer.mean_shrinkage = numbers["mean shrinkage"]
         self.runner.workspace.tasks["mean_shrinkage"] = optimizer.mean_shrinkage
         if numbers["schedule"]:

@@ -68,6 +68,7 @@ class StepOptions:
         self.workspace, self.tasks, self.optimizer = workspace, workspace.tasks, optimizer
         self.dtype, self.layout = workspace.dtype, workspace.network.layout
         self.dropout_keys = dropout_keys if regularization.drops else None
+        self.average: np.ndarray | None = None
         self._store_rule()
         self._store_penalty(regularization)
         self._add_phases(regularization)
@@ -122,6 +123,13 @@ class StepOptions:
             self.workspace.buffers[f"hyper {thread}"][0, [MOMENT, KEPT]] = shrinking.moment, shrinking.kept
         return shrinking.phase
 
+    def _average(self, decay: float) -> Kernel:
+        """Keep a moving average of the parameters, which the caller sets to these at first; return its phase."""
+        self.tasks["average"] = self.workspace.buffer("average", self.layout.size)
+        self.tasks["average_share"] = 1.0 - decay
+        self.average = self.workspace.buffers["average"]
+        return phases.average_params
+
     def _add_phases(self, regularization: Regularization) -> None:
         """Add the phases that need all of phase two, in their order."""
         kernels: list[Kernel] = []
@@ -138,9 +146,11 @@ class StepOptions:
             for thread, task in enumerate(self.tasks):
                 task["column_sums"] = self.workspace.buffer(f"column sums {thread}", COLUMN_TILE, np.float64)
             kernels.append(phases.limit_columns)
+        if regularization.ema is not None:
+            kernels.append(self._average(regularization.ema))
         if not kernels:
             return
-        kernels.append(phases.transpose_all)
+        kernels.append(phases.transpose_all)  # phase two leaves the copies to it
         most = 2 * sum(-(-fan_in * fan_out // FLAT_TILE) for fan_in, fan_out in self.layout.shapes)
         self.tasks["sums"] = self.workspace.buffer("sums", max(most, -(-self.layout.size // FLAT_TILE)), np.float64)
         self.tasks["phases"] = self.workspace.buffer("phases", len(kernels), np.int64)

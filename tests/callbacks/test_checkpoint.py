@@ -38,6 +38,7 @@ CASES = {
     "invscaling": (regressor(solver="sgd", learning_rate="invscaling"), X, NUMBERS, {}),
     "one cycle": (classifier(learning_rate=OneCycle(0.01, steps=90)), X, CLASSES, {}),
     "nothing improves": (regressor(tol=10.0, n_iter_no_change=3), X, NUMBERS, {}),
+    "average": (classifier(ema=0.9, early_stopping=True), X, CLASSES, {}),
     "no shuffle": (regressor(shuffle=False), X, NUMBERS, {}),
     "sparse float32 with weights": (
         classifier(), scipy.sparse.csr_matrix(X.astype(np.float32)), CLASSES, {"sample_weight": WEIGHTS}

@@ -108,7 +108,9 @@ def judge_without_gradients(dtype):
 def train_with_all_options(dtype, sparse):
     """One epoch with all options of a step."""
     problem = make_problem("multi-label", rows=N_ROWS, dtype=dtype, sparse=sparse)
-    constants = Regularization(0.1, dropout=0.5, input_dropout=0.2, max_norm=1.0, clip_norm=1.0, clip_value=0.1)
+    constants = Regularization(
+        0.1, dropout=0.5, input_dropout=0.2, max_norm=1.0, clip_norm=1.0, clip_value=0.1, ema=0.9
+    )
     EpochRunner(problem.network, problem.dataset, LAMB(), np.arange(N_ROWS), 17, 1, constants, DropoutKeys(0)).run(0.1)
 
 

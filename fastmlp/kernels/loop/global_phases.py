@@ -7,6 +7,7 @@
     LAMB            store_trust ║ apply_trust                 (see `lamb`)
     L1              shrink_weights                            (see `shrinkage`)
     max-norm        limit_columns
+    average         average_params
     last            transpose_all                             ║ is a barrier; so is the end of each line
 
 Each phase is a kernel (PHASE_SIGNATURE) that all threads run; task.phases lists those of a step. Threads work on
@@ -167,6 +168,24 @@ def limit_tile(weight, stride, rows, columns, largest, sums):
         w = carray(shift(weight, i * stride), columns)
         for j in range(columns):
             w[j] *= w.dtype.type(factors[j])
+
+
+@kernel(*PHASE_SIGNATURE)
+def average_params(task_record, layer_records, dtype_ptr):
+    """A thread's tiles of average (n_params,) move towards the parameters; the first time they become the parameters.
+
+    The parameters lie one behind the other, from the first layer's weights on.
+    """
+    prefer_wide_vectors()
+    task = carray(task_record, 1)[0]
+    params = carray(layer_records, task.n_layers)[0].weight
+    begin, end = thread_range(task.n_params, FLAT_TILE, task.thread, task.n_threads)
+    p = carray(shift(pointer_at(params, dtype_ptr), begin), end - begin)
+    average = carray(shift(pointer_at(task.average, dtype_ptr), begin), end - begin)
+    share = p.dtype.type(task.average_share if task.average_begun != 0 else 1.0)
+    for i in range(end - begin):
+        average[i] += share * (p[i] - average[i])
+    task.average_begun = 1
 
 
 @kernel(*PHASE_SIGNATURE)

@@ -132,6 +132,9 @@ _TASK_FIELDS = [
     # Dropout: a key for each layer of each step; the batch's row that is the first in the buffers (not 0 in later
     # microbatches); the values of sparse input as they were given.
     ("mask_keys", "i8"), ("first_row", "i8"), ("given_values", "i8"),
+    # The moving average of the parameters (n_params,): an address, the share that a step's parameters get, and whether
+    # it has begun (written by kernels).
+    ("average", "i8"), ("average_share", "f8"), ("average_begun", "i8"),
 ]  # fmt: skip
 
 _LAYER_FIELDS = [
