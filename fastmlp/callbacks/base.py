@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,8 +28,8 @@ class Callback:
     (`n_iter_`, `loss_`, `loss_curve_`, `validation_loss_curve_`, …); `coefs_` and `intercepts_` are the arrays that are
     trained. They may be read and, between two epochs, changed in place.
 
-    The state of a callback belongs to one fit: `setup` is where it begins. Fits of one callback in several threads at
-    once share it.
+    The state of a callback belongs to one fit: `setup` is where it begins. Copies of an estimator share its callbacks;
+    what must not be shared by fits in several threads belongs into `state`.
 
     Examples
     --------
@@ -67,11 +69,33 @@ class Callback:
 
     # scikit-learn's protocol.
 
+    @property
+    def state(self) -> SimpleNamespace:
+        """What this thread's fit keeps, empty at first and after the fit."""
+        states: dict[int, SimpleNamespace] = self.__dict__.setdefault("_states", {})
+        return states.setdefault(threading.get_ident(), SimpleNamespace())
+
     def setup(self, estimator: Any, context: Any) -> None:
-        """Reset the state: called before a fit."""
+        """Reset the state: called before a fit.
+
+        Raises
+        ------
+        TypeError
+            If the estimator is not one of this package, but a pipeline or search around it.
+        """
+        self.__dict__.setdefault("_states", {})[threading.get_ident()] = SimpleNamespace()
+        if not getattr(estimator, "has_epochs", False):
+            raise TypeError(
+                f"{self!r} follows the epochs of an MLPClassifier or MLPRegressor: set it on that estimator, not on "
+                f"the {type(estimator).__name__} around it."
+            )
 
     def teardown(self, estimator: Any, context: Any) -> None:
         """Release what is kept: called after a fit, also if it has failed."""
+        self.__dict__.get("_states", {}).pop(threading.get_ident(), None)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_states"}
 
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
         """Call `on_epoch_begin` or `on_fit_begin`."""

@@ -74,12 +74,10 @@ class Checkpoint(Callback):
     def __init__(self, folder: str | os.PathLike[str], *, every: int = 1, keep: int = 2) -> None:
         _safetensors()
         self.folder, self.every, self.keep = Path(folder), check_count("every", every), check_count("keep", keep)
-        self._training: RunningTraining | None = None
-        self._identity: dict[str, str] = {}
 
     def on_training_begin(self, estimator: Any, training: RunningTraining) -> None:
         """Continue from the latest file that can be used."""
-        self._training, self._identity = training, training.identity()
+        self.state.training, self.state.identity = training, training.identity()
         self.folder.mkdir(parents=True, exist_ok=True)
         for draft in self.folder.glob("epoch-*.draft"):  # of a fit that was killed while it wrote
             draft.unlink(missing_ok=True)
@@ -102,7 +100,7 @@ class Checkpoint(Callback):
 
     def on_epoch_end(self, estimator: Any) -> None:
         """Store the training after every `every` epochs and after the last one."""
-        training = self._training
+        training: RunningTraining | None = getattr(self.state, "training", None)
         if training is None or not training.runner.complete:
             return
         epoch = training.state.history.n_iter
@@ -111,12 +109,8 @@ class Checkpoint(Callback):
             for path in sorted(self.folder.glob(PATTERN))[: -self.keep]:
                 path.unlink(missing_ok=True)
 
-    def teardown(self, estimator: Any, context: Any) -> None:
-        """Release the training."""
-        self._training = None
-
     def _write(self, path: Path, arrays: dict[str, np.ndarray], numbers: dict[str, Any]) -> None:
-        header = {"format": FORMAT, "identity": json.dumps(self._identity), "numbers": json.dumps(numbers)}
+        header = {"format": FORMAT, "identity": json.dumps(self.state.identity), "numbers": json.dumps(numbers)}
         content = _safetensors().numpy.save(arrays, header)
         draft = path.with_suffix(f".{os.getpid()}.draft")
         try:
@@ -140,14 +134,11 @@ class Checkpoint(Callback):
         if header.get("format") != FORMAT:
             raise ValueError(f"{path} is no checkpoint of this version (format {header.get('format')!r})")
         identity = json.loads(header["identity"])
-        for name, value in self._identity.items():
+        for name, value in self.state.identity.items():
             if identity.get(name) != value:
                 raise ValueError(f"{path} is of another training ({name}: {identity.get(name)}, now {value})")
         numbers: dict[str, Any] = json.loads(header["numbers"])
         return arrays, numbers
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_training": None}
 
     def __repr__(self) -> str:
         return f"Checkpoint({str(self.folder)!r}, every={self.every}, keep={self.keep})"

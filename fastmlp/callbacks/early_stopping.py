@@ -76,16 +76,12 @@ class EarlyStopping(Callback):
         self.monitor, self.patience = monitor, check_count("patience", patience)
         self.min_delta = check_number("min_delta", min_delta, Range(0))
         self.restore_best_weights = restore_best_weights
-        self._begin()
-
-    def _begin(self) -> None:
         self.best_epoch_, self.best_ = 0, np.nan
-        self._since = 0
-        self._weights: list[np.ndarray] = []
 
     def setup(self, estimator: Any, context: Any) -> None:
         """Begin anew."""
-        self._begin()
+        super().setup(estimator, context)
+        self.state.__dict__.update(best_epoch=0, best=np.nan, since=0, weights=[])
 
     def on_epoch_end(self, estimator: Any) -> bool:
         """Judge an epoch."""
@@ -97,15 +93,15 @@ class EarlyStopping(Callback):
                 f"EarlyStopping monitors {self.monitor!r}, but this fit has none: pass validation rows, "
                 f"fit(X, y, X_val=..., y_val=...){cure}."
             )
-        value = values[-1]
-        first = not self.best_epoch_ and not np.isnan(value)
-        if first or sign * value > sign * self.best_ + self.min_delta:
-            self.best_epoch_, self.best_, self._since = estimator.n_iter_, value, 0
+        value, state = values[-1], self.state
+        first = not state.best_epoch and not np.isnan(value)
+        if first or sign * value > sign * state.best + self.min_delta:
+            state.best_epoch, state.best, state.since = estimator.n_iter_, value, 0
             if self.restore_best_weights:
-                self._weights = [array.copy() for array in (*estimator.coefs_, *estimator.intercepts_)]
+                state.weights = [array.copy() for array in (*estimator.coefs_, *estimator.intercepts_)]
         else:
-            self._since += 1
-        return self._since >= self.patience
+            state.since += 1
+        return bool(state.since >= self.patience)
 
     def on_fit_begin(self, estimator: Any) -> None:
         """Refuse a second rule."""
@@ -119,12 +115,16 @@ class EarlyStopping(Callback):
     def teardown(self, estimator: Any, context: Any) -> None:
         """Put the best weights back after a fit that has failed, too."""
         self._restore(estimator)
+        super().teardown(estimator, context)
 
     def _restore(self, estimator: Any) -> None:
-        if self._weights:
-            for array, best in zip((*estimator.coefs_, *estimator.intercepts_), self._weights, strict=True):
+        state = self.state
+        if getattr(state, "weights", None):
+            for array, best in zip((*estimator.coefs_, *estimator.intercepts_), state.weights, strict=True):
                 array[...] = best
-        self._weights = []
+            state.weights = []
+        if hasattr(state, "best_epoch"):
+            self.best_epoch_, self.best_ = state.best_epoch, state.best
 
     def __repr__(self) -> str:
         return f"EarlyStopping({self.monitor!r}, patience={self.patience})"

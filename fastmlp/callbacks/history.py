@@ -13,7 +13,8 @@ COLUMNS = ("epoch", "loss", "validation_loss", "validation_score", "learning_rat
 class History(Callback):
     """Record loss, validation loss and score, learning rate and time of each epoch.
 
-    The next fit begins anew. A search with several processes records in these and not here.
+    The next fit begins anew; of fits in several threads, `rows` are those of the last one that began. A search with
+    several processes records in these and not here.
 
     Attributes
     ----------
@@ -36,11 +37,12 @@ class History(Callback):
 
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
-        self._began = 0.0
 
     def setup(self, estimator: Any, context: Any) -> None:
         """Begin anew."""
-        self.rows, self._began = [], time.monotonic()
+        super().setup(estimator, context)
+        self.rows = self.state.rows = []
+        self.state.began = time.monotonic()
 
     def on_epoch_end(self, estimator: Any) -> None:
         """Record an epoch."""
@@ -50,9 +52,9 @@ class History(Callback):
             _last(estimator.validation_loss_curve_),
             None if estimator.validation_metric_ is None else _last(estimator.validation_scores_),
             estimator._optimizer.learning_rate,
-            time.monotonic() - self._began,
+            time.monotonic() - self.state.began,
         )
-        self.rows.append(dict(zip(COLUMNS, values, strict=True)))
+        self.state.rows.append(dict(zip(COLUMNS, values, strict=True)))
 
     def to_frame(self) -> Any:
         """Return the rows as a pandas DataFrame.

@@ -40,15 +40,15 @@ class TimeLimit(Callback):
 
     def __init__(self, seconds: float) -> None:
         self.seconds = check_number("seconds", seconds, Range(0, brackets="()"))
-        self._end: float = float("inf")
 
     def setup(self, estimator: Any, context: Any) -> None:
         """Start the clock."""
-        self._end = time.monotonic() + self.seconds
+        super().setup(estimator, context)
+        self.state.end = time.monotonic() + self.seconds
 
     def is_over(self, estimator: Any) -> bool:
         """Whether the time is over."""
-        return time.monotonic() >= self._end
+        return bool(time.monotonic() >= self.state.end)
 
     def on_epoch_end(self, estimator: Any) -> bool:
         """End the fit if the time is over."""

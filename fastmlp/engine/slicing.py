@@ -12,6 +12,10 @@ from collections.abc import Callable
 SLICE = 0.05
 
 
+class Stopped(BaseException):
+    """Raised where work that takes long is left because a caller's `is_over` says so."""
+
+
 class Slicer:
     """Runs ``work(start, stop)`` over a range in slices of about `SLICE` seconds, measuring how long an item takes.
 
@@ -27,12 +31,18 @@ class Slicer:
         self.size = max(1, int(SLICE / seconds))
 
     def run(self, work: Callable[[int, int], None], total: int, is_over: Callable[[], bool] | None = None) -> bool:
-        """Call `work` until all `total` items are done (True), or until `is_over` after one of the slices (False)."""
+        """Call `work` until all `total` items are done (True), or until `is_over` (False).
+
+        `is_over` is asked after each slice; a slice in which it is asked raises `Stopped`, see `Team.run`.
+        """
         start = 0
         while start < total and not (start and is_over is not None and is_over()):
             stop = min(total, start + self.size)
             began = time.perf_counter()
-            work(start, stop)
+            try:
+                work(start, stop)
+            except Stopped:
+                return False
             seconds = max(time.perf_counter() - began, 1e-6)
             # At most twice as many: the first calls are slower than the rest, never much faster.
             self.size = max(1, min(2 * self.size, int((stop - start) * SLICE / seconds)))

@@ -18,6 +18,7 @@ from ..compiler.interrupts import Interrupts
 from ..kernels.lowlevel.records import CANCELLED, ROW_TILE, TEAM_BYTES
 from . import buffers
 from .cores import Threads, count_threads
+from .slicing import Stopped
 
 try:  # the compiled class: libraries that patch `queue` for their coroutines have no queue between threads
     from _queue import SimpleQueue
@@ -154,18 +155,21 @@ class Team:
         self._stays = False
         self._shutdown()
 
-    def run(self, work: Callable[[int], None]) -> None:
-        """Call ``work(thread)`` in every thread; return when all are done, or raise what one of them raised."""
+    def run(self, work: Callable[[int], None], is_over: Callable[[], bool] | None = None) -> None:
+        """Call ``work(thread)`` in every thread; return when all are done, or raise what one of them raised.
+
+        If the caller has to wait for long, it asks `is_over`, cancels the call if that is True, and raises `Stopped`.
+        """
         self.barrier.fill(0)
         if self.size == 1 and not self.long:
             work(0)
         elif self._stays:
-            self._share(work)
+            self._share(work, is_over)
         else:
             with self:
-                self._share(work)
+                self._share(work, is_over)
 
-    def _share(self, work: Callable[[int], None]) -> None:
+    def _share(self, work: Callable[[int], None], is_over: Callable[[], bool] | None) -> None:
         errors: list[BaseException] = []
         try:
             self._gather()
@@ -175,7 +179,7 @@ class Team:
             if first:
                 work(0)
             for worker in self._workers:
-                worker.wait()
+                worker.wait(is_over)
         except BaseException:
             # No call stands before this line: a second Ctrl-C is served after it, and no thread stays at the barrier.
             self.barrier[CANCELLED // 8] = 1
@@ -270,13 +274,14 @@ class Worker:
         """Give the worker its next job; None ends it."""
         self._jobs.put(job)
 
-    def wait(self) -> bool:
+    def wait(self, is_over: Callable[[], bool] | None = None) -> bool:
         """Wait until a job is done; Ctrl-C is served within `INTERRUPT_LATENCY`, even if it comes just before."""
         while True:
             try:
                 return self._done.get(timeout=INTERRUPT_LATENCY)
             except Empty:
-                continue
+                if is_over is not None and is_over():
+                    raise Stopped from None
 
     def join(self) -> None:
         """Wait until the thread has ended; one that has not begun yet will find no job."""

@@ -24,7 +24,7 @@ from ..training.minibatch import DivergenceError, train
 from ..training.newton_cg import newton_cg
 from ..training.progress import Progress
 from .fit_callbacks import FitCallbacks
-from .fitting import Continuation, Fitting, MinibatchFitting, check_parameters, current_parameters
+from .fitting import PARAMETERS, Continuation, Fitting, MinibatchFitting, check_parameters, current_parameters
 from .parameters import CONSTRAINTS, FULL_BATCH
 from .preparation import Preparation
 from .validation import arithmetic_type
@@ -50,12 +50,18 @@ class BaseMLP(CallbackSupportMixin, Preparation):
 
     _parameter_constraints: dict[str, list[Any]] = CONSTRAINTS
     _accepted_parameters: tuple[Any, ...]
-    class_weight: Any = None  # a parameter of the classifier
+    has_epochs = True  # for callbacks
+    # Parameters that models pickled by version 0.1 do not have; class_weight is the classifier's.
+    class_weight: Any = None
+    ema: float | None = None
+    scoring: Any = None
+    validation_ties: str = "first"
 
     def _validate_params(self) -> None:
         """Validate like scikit-learn; also refuse integers too large for a float, which its intervals accept."""
         super()._validate_params()
-        for name, value in self.get_params(deep=False).items():
+        for name in PARAMETERS:
+            value = getattr(self, name, None)
             if isinstance(value, Real) and not is_float(value):
                 raise InvalidParameterError(
                     f"The {name!r} parameter of {type(self).__name__} must be a number below {sys.float_info.max:.2g}. "
@@ -179,10 +185,12 @@ class BaseMLP(CallbackSupportMixin, Preparation):
     def _report_loss(self, what: str, value: float, when: str, loss: BaseLoss) -> None:
         """Warn of a loss or score that is not finite although the weights are; once a fit, and training continues."""
         dtype = arithmetic_type(*self.coefs_)
-        if what == "validation score" and self.scoring is not None:
+        if what == "validation score":
+            kept = " No epoch scored better than the initial weights, which were kept." if not self.best_epoch_ else ""
             warn_user(
-                f"scoring={self.scoring!r} returned {value} in {when}, while the weights stayed finite: such a score "
-                "does not show whether training improves. Use another scorer, or scale X and y.",
+                f"The validation score ({self.validation_metric_}) was {value} in {when}, while the weights stayed "
+                "finite: such a score does not show whether training improves. Give more validation rows, or use "
+                f"another scoring than {self.scoring!r}.{kept}",
                 ConvergenceWarning,
             )
             return

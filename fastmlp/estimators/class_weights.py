@@ -6,7 +6,6 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from sklearn.utils import compute_class_weight
 from sklearn.utils._param_validation import InvalidParameterError
 
 from ..common.frozen_params import is_float
@@ -78,5 +77,4 @@ def _weights_of_classes(class_weight: Any, classes: np.ndarray, reference: np.nd
             f"class_weight has weights for {', '.join(map(repr, unknown))}, but y has the classes {classes.tolist()}: "
             "use these, or give each of them a weight."
         )
-    weights: np.ndarray = compute_class_weight(class_weight, classes=classes, y=classes)
-    return weights
+    return np.array([float(class_weight.get(label, 1.0)) for label in classes.tolist()])

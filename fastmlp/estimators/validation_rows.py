@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from ..engine.cores import ask_threads
 from ..engine.dataset import Dataset
 from ..engine.model import TrainableModel
 from ..engine.sparse_input import check_sparse
+from ..training.running import digest_of
 from ..training.validation import Validation
 from ..training.validation_loss import ValidationLoss
 from .forward import ForwardPass
@@ -25,6 +28,40 @@ CheckedRows = tuple[Any, np.ndarray, np.ndarray | None]
 #: X_val, y_val, sample_weight_val, as they were passed.
 GivenRows = tuple[Any, Any, Any]
 NOT_GIVEN: GivenRows = (None, None, None)
+
+
+class Score:
+    """What a scorer says of the model as it is.
+
+    Parameters
+    ----------
+    scorer : callable
+    scoring : str or callable
+        As the user gave it, for messages.
+    arguments : tuple
+        Estimator, X and y.
+    weights : ndarray or None
+        Sample weights, which a plain function without such a parameter does not get.
+    """
+
+    def __init__(self, scorer: Callable[..., Any], scoring: Any, arguments: tuple[Any, ...], weights: Any) -> None:
+        self.scorer, self.scoring, self.arguments = scorer, scoring, arguments
+        takes_weights = scorer is not scoring or "sample_weight" in str(inspect.signature(scorer))
+        self.options = {} if weights is None or not takes_weights else {"sample_weight": weights}
+
+    def __call__(self, outputs: Any) -> float:
+        """Return the score."""
+        score = self.scorer(*self.arguments, **self.options)
+        if not isinstance(score, Real):
+            raise TypeError(f"scoring={self.scoring!r} must return a number, but it returned {score!r:.80}.")
+        return float(score)
+
+
+def check_finite(held: Dataset) -> None:
+    """Refuse validation data that are infinite in the type of the computation."""
+    for name, array in (("X_val", held.values if held.sparse else held.X), ("y_val", held.y)):
+        if array is not None and not np.isfinite(array).all():
+            raise ValueError(f"{name} has numbers too large for {held.dtype}, the type of the computation: scale them.")
 
 
 class ValidationRows(ForwardPass, ABC):
@@ -71,7 +108,10 @@ class ValidationRows(ForwardPass, ABC):
             )
         check_sparse(X_val, "X_val")
         check_sparse(y_val, "y_val")
-        X_val, encoded = self._encode_known(X_val, y_val)
+        try:
+            X_val, encoded = self._encode_known(X_val, y_val)
+        except ValueError as error:
+            raise ValueError(f"In the validation data X_val (X) and y_val (y): {error}") from error
         if encoded.shape[1] != y.shape[1]:
             raise ValueError(f"y_val has {encoded.shape[1]} columns of targets, but y has {y.shape[1]}.")
         return X_val, encoded, self._weigh(encoded, check_sample_weight(weights, X_val), y)
@@ -82,7 +122,8 @@ class ValidationRows(ForwardPass, ABC):
         """Return the numbers of the training rows, and the validation on the others or on those given."""
         order = np.arange(dataset.n_rows, dtype=np.int64)
         if given is not None:
-            X, held = given[0], Dataset(*given, network.dtype)
+            with np.errstate(over="ignore"):  # see `check_finite`
+                X, held = given[0], Dataset(*given, network.dtype)
             rows = np.arange(held.n_rows, dtype=np.int64)
         elif self.early_stopping:
             held = dataset
@@ -90,6 +131,8 @@ class ValidationRows(ForwardPass, ABC):
         else:
             self.validation_metric_ = None
             return order, None
+        if given is not None:
+            check_finite(held)
         weights = None if held.sample_weight is None else held.sample_weight[rows]
         if weights is not None and weights.sum() == 0:
             cure = "give positive weights." if given else "increase 'validation_fraction', or give positive weights."
@@ -97,9 +140,10 @@ class ValidationRows(ForwardPass, ABC):
                 f"The sample weights of the {rows.size} validation rows sum to zero, so that they have no score: {cure}"
             )
         metric, score = self._choose_score(network, X, held, rows, weights)
-        if self.early_stopping:
-            self._judge_by(metric, network.loss_function if score is None else self.scoring)
-        elif score is None:
+        if self.early_stopping or score is not None:
+            by = network.loss_function if score is None else self.scoring
+            self._judge_by(metric, by, None if given is None else digest_of(held, rows))
+        else:
             self.validation_scores_ = self.best_validation_score_ = None
         self.validation_metric_ = metric
         loss = ValidationLoss(network, held, rows, ask_threads(self.n_jobs))
@@ -127,13 +171,14 @@ class ValidationRows(ForwardPass, ABC):
         model = object.__new__(type(self))  # as arrays have no names of features, it must not expect them
         model.__dict__.update({key: value for key, value in vars(self).items() if key != "feature_names_in_"})
         model.__dict__["_small_batches"] = {}  # predictors know whether the model expects names
-        arguments = model, X if rows.size == X.shape[0] else X[rows], self._targets(y)
-        options = {} if weights is None else {"sample_weight": weights}
-        return name, lambda outputs: float(scorer(*arguments, **options))
+        X = X if rows.size == X.shape[0] else X[rows]
+        score = Score(scorer, self.scoring, (model, X, self._targets(y)), weights)
+        score(None)  # with the initial weights: a scorer that cannot work is refused before anything is written
+        return name, score
 
-    def _judge_by(self, metric: str, by: Any) -> None:
-        """Discard earlier scores of a continued training if they had another metric, scorer or loss."""
-        judge = metric, by
+    def _judge_by(self, metric: str, by: Any, given_rows: str | None) -> None:
+        """Discard earlier scores of a continued training if metric, scorer or loss, or given rows were others."""
+        judge = metric, by, given_rows
         if getattr(self, "_judge", judge) != judge:
             self.validation_scores_, self.best_validation_score_, self._no_improvement_count = [], -np.inf, 0
         self._judge = judge

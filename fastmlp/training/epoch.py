@@ -85,6 +85,7 @@ class EpochRunner:
         if self.average is not None:
             self.average[...] = network.params
         self.complete = True  # whether the last pass was not cut short
+        self._is_over: Callable[[], bool] | None = None
 
     @classmethod
     def for_training(
@@ -136,6 +137,7 @@ class EpochRunner:
         workspace, task = self.workspace, self.workspace.task
         self.options.before_epoch(self.steps, self.step_rates.address(self.steps), l2 / self.dataset.weight_divisor)
         workspace.reset_results()
+        self._is_over = is_over
         try:
             self.complete = self.slicer.run(self._steps, self.steps, is_over)
         finally:  # an interrupt leaves the optimizer where the parameters are
@@ -147,4 +149,4 @@ class EpochRunner:
         def steps_of(thread: int) -> None:
             self.train_steps(*self.workspace.arguments(thread), start, stop, self.params)
 
-        self.team.run(steps_of)
+        self.team.run(steps_of, self._is_over)

@@ -9,7 +9,6 @@ from typing import Protocol
 import numpy as np
 
 from ..common.user_warnings import warn_user
-from ..engine.model import TrainableModel
 from ..schedules import Adaptive
 from .config import TrainingConfig, TrainingState
 from .epoch import EpochRunner
@@ -100,8 +99,10 @@ def train(
                 if callbacks is not None:
                     callbacks.begin_epoch()
                     runner.workspace.refresh_weight_copies()  # a callback may have changed the parameters
-                _run_epoch(training, progress, callbacks.is_over if callbacks is not None else None)
-                if callbacks is not None and callbacks.end_epoch(state.history):
+                made_steps = _run_epoch(training, progress, callbacks.is_over if callbacks is not None else None)
+                if callbacks is not None and made_steps and callbacks.end_epoch(state.history):
+                    return True
+                if not runner.complete:
                     return True
     except KeyboardInterrupt:
         warn_user("Training interrupted by user.")
@@ -113,48 +114,55 @@ def train(
     return training.finished or config.one_epoch
 
 
-def _run_epoch(training: RunningTraining, progress: Progress, is_over: Callable[[], bool] | None) -> None:
-    """Make an epoch and judge it; `finished` says whether it was the last one because nothing improves."""
+def _run_epoch(training: RunningTraining, progress: Progress, is_over: Callable[[], bool] | None) -> bool:
+    """Make an epoch and judge it; `finished` says whether it was the last one because nothing improves.
+
+    An epoch that `is_over` has ended before its first step does not count: False.
+    """
     config, state = training.config, training.state
     history, validation = state.history, training.validation
     if config.shuffle:
         shuffle(state.order, state.random_state)
-    history.add_epoch(training.runner.run(config.l2, is_over), state.order.size)
+    loss, runner = training.runner.run(config.l2, is_over), training.runner
+    if not runner.complete and not runner.workspace.task["steps_made"]:
+        return False
+    history.add_epoch(loss, state.order.size if runner.complete else int(runner.workspace.task["rows_counted"]))
     progress.epoch(history.n_iter, history.loss_curve[-1])
-    with training.runner.evaluated_params():
-        _judge(training.runner.network, history, config.tol, progress, validation, training.best)
+    with runner.evaluated_params():
+        _judge(training, progress, is_over)
     state.optimizer.after_epoch(history.rows_seen)
     if history.no_improvement_count > config.n_iter_no_change:
         metric = validation.metric if validation and training.best is not None else None
         training.finished = _plateau(config, state, progress, metric)
+    return True
 
 
-def _judge(
-    network: TrainableModel,
-    history: TrainingHistory,
-    tol: float,
-    progress: Progress,
-    validation: Validation | None,
-    best: np.ndarray | None,
-) -> None:
+def _judge(training: RunningTraining, progress: Progress, is_over: Callable[[], bool] | None) -> None:
     """Decide whether the epoch brought improvement; keep the best parameters; raise if the training diverged."""
-    finite = bool(np.isfinite(network.params).all())
+    history, validation, params = training.state.history, training.validation, training.runner.network.params
+    finite, tol = bool(np.isfinite(params).all()), training.config.tol
     if finite:
         history.check_finite("training loss", history.loss_curve[-1])
-    score = math.nan if validation is None else _measure(history, validation, progress, finite)
-    if validation is None or best is None:
+    score = math.nan if validation is None else _measure(history, validation, progress, finite, is_over)
+    if validation is None or training.best is None:
         history.judge_loss(history.loss_curve[-1], tol)
     elif history.judge_score(score, tol, validation.ties):
-        best[...] = network.params
+        training.best[...] = params
         history.best_epoch = history.n_iter
     if not finite:
         raise DivergenceError(history.n_iter, history.best_epoch)
 
 
-def _measure(history: TrainingHistory, validation: Validation, progress: Progress, finite: bool) -> float:
+def _measure(
+    history: TrainingHistory,
+    validation: Validation,
+    progress: Progress,
+    finite: bool,
+    is_over: Callable[[], bool] | None,
+) -> float:
     """Return the validation score, NaN if the parameters are not finite; store and show it, and the loss."""
-    loss, score = validation.measure() if finite else (math.nan, math.nan)
-    if finite:
+    loss, score = validation.measure(is_over) if finite else (math.nan, math.nan)
+    if finite and validation.loss.complete:
         history.check_finite("validation loss", loss)
         history.check_finite(validation.name, score)
     history.add_validation(loss, score if validation.keeps_scores else None)

@@ -63,9 +63,9 @@ class RunningTraining:
             if each.name not in ("max_iter", "one_epoch"):
                 made_of[each.name] = repr(getattr(self.config, each.name))
         made_of = {name: re.sub(r" at 0x[0-9a-f]+", "", value) for name, value in made_of.items()}
-        made_of["training rows"] = _digest(self.runner.dataset, np.sort(self.state.order))
+        made_of["training rows"] = digest_of(self.runner.dataset, np.sort(self.state.order))
         if self.validation is not None:
-            made_of["validation rows"] = _digest(self.validation.loss.dataset, self.validation.loss.order)
+            made_of["validation rows"] = digest_of(self.validation.loss.dataset, self.validation.loss.order)
         return made_of
 
     def save(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -120,7 +120,7 @@ def _numbers_of(schedule: Any) -> dict[str, float]:
     return {name: value for name, value in values.items() if isinstance(value, int | float)}
 
 
-def _digest(dataset: Dataset, order: np.ndarray) -> str:
+def digest_of(dataset: Dataset, order: np.ndarray) -> str:
     """Return a digest of some rows of a dataset: their inputs, targets and weights."""
     digest = hashlib.blake2b(order.tobytes(), digest_size=16)
     inputs = [dataset.indptr, dataset.indices, dataset.values] if dataset.sparse else [dataset.X]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -43,7 +44,9 @@ class Validation:
         """Whether the scores are recorded; those that repeat the loss are not, unless they decide."""
         return self.early_stopping or self.score is not None
 
-    def measure(self) -> tuple[float, float]:
-        """Return the loss and the score of the network as it is."""
-        loss = self.loss()
+    def measure(self, is_over: Callable[[], bool] | None = None) -> tuple[float, float]:
+        """Return the loss and the score of the network as it is; NaN for both if `is_over` ends the measurement."""
+        loss = self.loss(is_over)
+        if not self.loss.complete:
+            return math.nan, math.nan
         return loss, -loss if self.score is None else self.score(self.loss.outputs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,10 +59,11 @@ class ValidationLoss:
         self.outputs = np.zeros((order.size, network.layout.layer_sizes[-1]), network.dtype)
         weights = None if dataset.sample_weight is None else dataset.sample_weight[order]
         self.total = float(order.size if weights is None else weights.sum(dtype=np.float64))
+        self.complete = True  # whether the last call was not ended early
         self.entry = _kernels.store_losses.entry(network.dtype)
 
-    def __call__(self) -> float:
-        """Compute the current loss; infinite or NaN if the losses of the rows add up to that."""
+    def __call__(self, is_over: Callable[[], bool] | None = None) -> float:
+        """Compute the current loss; infinite or NaN if the losses of the rows add up to that, or `is_over` ends it."""
         losses, outputs = self.losses.ctypes.data, self.outputs.ctypes.data
 
         def blocks(start: int, stop: int) -> None:
@@ -70,9 +73,11 @@ class ValidationLoss:
                     first, last = at + start * self.block_rows, min(at + stop * self.block_rows, end)
                     self.entry(*self.workspaces[part].arguments(), first, last, losses, outputs)
 
-            self.team.run(rows_of)
+            self.team.run(rows_of, is_over)
 
         with self.team:
-            Slicer().run(blocks, -(-self.per_part // self.block_rows))
+            self.complete = Slicer().run(blocks, -(-self.per_part // self.block_rows), is_over)
+        if not self.complete:
+            return math.nan
         with np.errstate(over="ignore", invalid="ignore"):
             return float(self.losses.sum()) / self.total

@@ -120,7 +120,7 @@ def test_a_hundred_kills_lose_nothing(tmp_path):
     for _ in range(100):
         assert fit_in_child(model, X, CLASSES, tmp_path, generator.uniform(0.002, 0.03)), "the fit was not killed"
     stored = sorted(path.name for path in tmp_path.glob("*.safetensors"))
-    assert len(stored) == 3
+    assert 3 <= len(stored) <= 4  # one more after a kill between writing and deleting
     assert stored[0] > "epoch-00000100", "the fits did not continue"
     resumed = copy_of(model, Checkpoint(tmp_path, every=1000)).fit(X, CLASSES)
     assert everything(resumed) == everything(expected)

@@ -81,6 +81,14 @@ def test_partial_fit_weighs_classes_also_where_a_batch_lacks_some(name):
         assert bits(model) == bits(other)
 
 
+def test_classes_that_are_digits_in_strings():
+    """scikit-learn's own function looks for the integers, and does not find them."""
+    y = CLASSES.astype(str)
+    model = MLPClassifier(**SMALL, class_weight={"0": 1.0, "1": 4.0, "2": 0.5}).fit(X, y)
+    other = MLPClassifier(**SMALL).fit(X, y, sample_weight=np.array([1.0, 4.0, 0.5])[CLASSES])
+    assert bits(model) == bits(other)
+
+
 def test_unlisted_classes_weigh_one():
     """By scikit-learn's rule for dicts: all keys must be classes then."""
     model = MLPClassifier(**SMALL, class_weight={1: 3.0}).fit(X, CLASSES)

@@ -172,8 +172,8 @@ def test_ties_keep_the_first_or_the_last_epoch():
     scores = []
 
     def scorer(model, X, y):
-        scores.append(len(scores))
-        return 0.5 if len(scores) < 3 else 1.0
+        scores.append(len(scores))  # the first call is made before training
+        return 0.5 if len(scores) < 4 else 1.0
 
     models = {}
     for ties in ("first", "last"):
@@ -201,7 +201,7 @@ def test_scores_are_the_scorers_of_the_model_at_that_epoch(early_stopping):
 
     model, y = make_model("names", random_state=0, early_stopping=early_stopping, scoring=scorer)
     model.fit(X[:150], y[:150], X_val=X[150:], y_val=y[150:], sample_weight_val=WEIGHTS[150:])
-    assert model.validation_scores_ == [-value for value in seen]
+    assert model.validation_scores_ == [-value for value in seen[1:]]  # the first call checks the scorer
     assert model.validation_metric_ == "scorer"
     named, _ = make_model("names", random_state=0, early_stopping=early_stopping, scoring="neg_log_loss")
     named.fit(X[:150], y[:150], X_val=X[150:], y_val=y[150:], sample_weight_val=WEIGHTS[150:])
@@ -252,7 +252,7 @@ def test_another_scorer_of_the_same_name_begins_anew():
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_scores_that_are_not_finite_are_reported(value):
     model, y = make_model("numbers", random_state=0, early_stopping=True, scoring=lambda model, X, y: value)
-    with pytest.warns(ConvergenceWarning, match="returned (nan|inf) in epoch 1, while the weights stayed finite"):
+    with pytest.warns(ConvergenceWarning, match=r"was (nan|inf) in epoch 1, while the weights stayed finite"):
         model.fit(X, y)
 
 
@@ -313,6 +313,71 @@ def test_refused_validation_data_leave_the_model_unchanged(case):
     assert bits(model) == before
     assert set(vars(model)) == attributes
     assert np.array_equal(generator.get_state()[1], drawn)
+
+
+@pytest.mark.parametrize("given", [False, True])
+@pytest.mark.parametrize(
+    ("scoring", "error", "message"),
+    [
+        ("neg_log_loss", AttributeError, "predict_proba"),
+        (lambda model, X, y: None, TypeError, "must return a number, but it returned None"),
+        (lambda model, X, y: np.zeros(2), TypeError, "must return a number"),
+        (lambda model, X, y: 1 / 0, ZeroDivisionError, "zero"),
+    ],
+)
+def test_scorers_that_cannot_work_leave_the_model_unchanged(scoring, error, message, given):
+    model, y = make_model("classes", random_state=0)
+    model.fit(X, y)
+    before, attributes = bits(model), set(vars(model))
+    model.set_params(loss="hinge", scoring=scoring, early_stopping=True)
+    with pytest.raises(error, match=message):
+        model.fit(X, y + 5, **({"X_val": X, "y_val": y + 5} if given else {}))
+    assert bits(model) == before
+    assert set(vars(model)) == attributes
+    assert model.classes_.tolist() == [0, 1, 2]
+
+
+def test_plain_scorers_do_not_need_sample_weights():
+    model, y = make_model("classes", random_state=0, early_stopping=True, class_weight={0: 1, 1: 2, 2: 3})
+    model.set_params(scoring=lambda model, X, y: float((model.predict(X) == y).mean()))
+    assert model.fit(X, y, sample_weight=WEIGHTS).validation_scores_
+
+
+def test_other_validation_rows_begin_anew():
+    """A perfect score on other rows does not end the training at once."""
+    model, y = make_model("classes", random_state=0, warm_start=True, early_stopping=True, learning_rate_init=0.01)
+    model.set_params(max_iter=300)
+    model.fit(X[:250], y[:250], X_val=X[:1], y_val=y[:1])
+    assert model.best_validation_score_ == 1.0
+    model.fit(X[:250], y[:250], X_val=X[250:], y_val=y[250:])
+    assert model.n_iter_ > 11
+    assert model.best_epoch_ > 0
+    scores = len(model.validation_scores_)
+    model.fit(X[:250], y[:250], X_val=X[250:], y_val=y[250:])
+    assert len(model.validation_scores_) > scores  # the same rows: it goes on
+
+
+def test_a_changed_scorer_begins_anew_without_early_stopping():
+    model, y = make_model("classes", random_state=0, warm_start=True, scoring="accuracy")
+    model.fit(X, y, X_val=X, y_val=y)
+    model.set_params(scoring="neg_log_loss").fit(X, y, X_val=X, y_val=y)
+    assert len(model.validation_scores_) == model.n_iter_
+    assert max(model.validation_scores_) < 0
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+def test_the_initial_weights_are_kept_if_no_epoch_has_a_score():
+    model, y = make_model("numbers", random_state=0, early_stopping=True)
+    with pytest.warns(UserWarning, match="Give more validation rows.*No epoch scored better than the initial weights"):
+        model.fit(X, y, X_val=X[:1], y_val=y[:1])  # R² of one row is not defined
+    assert model.best_epoch_ == 0
+
+
+def test_validation_data_beyond_float32_are_refused():
+    model, y = make_model("numbers", random_state=0)
+    for X_val, y_val in ((X[:9] * 1e300, y[:9]), (X[:9], y[:9] * 1e300)):
+        with pytest.raises(ValueError, match=r"(X|y)_val has numbers too large for float32"):
+            model.fit(X.astype(np.float32), y, X_val=X_val, y_val=y_val)
 
 
 def test_other_refusals():

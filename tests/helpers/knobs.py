@@ -87,6 +87,11 @@ def set_full_batch_threads(monkeypatch, threads):
     _set(monkeypatch, full_batch_loss, useful_threads=lambda *arguments: threads)
 
 
+def set_interrupt_latency(monkeypatch, seconds):
+    """Set how long a caller waits for a step before it looks for interrupts."""
+    _set(monkeypatch, threads, INTERRUPT_LATENCY=seconds)
+
+
 def set_pass_size(monkeypatch, size):
     """Set how many numbers of a full-batch gradient are completed at a time."""
     _set(monkeypatch, full_batch_loss, PASS=size)
