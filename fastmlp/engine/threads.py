@@ -30,14 +30,8 @@ if TYPE_CHECKING:
     from .model import Model
 
 __all__ = [
-    "Team",
-    "Worker",
-    "count_threads",
-    "estimated_step_seconds",
-    "rows_of_one_thread",
-    "takes_long",
-    "useful_threads",
-]
+    "Team", "Worker", "count_threads", "estimated_step_seconds", "rows_of_one_thread", "takes_long", "useful_threads",
+]  # fmt: skip
 
 #: Multiplications and additions of a step for each thread, below which a second one mostly waits (about 40 µs).
 OPERATIONS_WORTH_A_THREAD = 3_000_000
