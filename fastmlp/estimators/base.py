@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -62,7 +61,7 @@ class BaseMLP(CallbackSupportMixin, Preparation):
         super()._validate_params()
         for name in PARAMETERS:
             value = getattr(self, name, None)
-            if isinstance(value, Real) and not is_float(value):
+            if isinstance(value, int) and not is_float(value):
                 raise InvalidParameterError(
                     f"The {name!r} parameter of {type(self).__name__} must be a number below {sys.float_info.max:.2g}. "
                     f"Got {value!r} instead."
