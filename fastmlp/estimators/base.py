@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -22,6 +23,7 @@ from ..training.levenberg_marquardt import levenberg_marquardt
 from ..training.minibatch import DivergenceError, train
 from ..training.newton_cg import newton_cg
 from ..training.progress import Progress
+from ..training.progress_bar import ProgressBar
 from .fit_callbacks import FitCallbacks
 from .fitting import PARAMETERS, Continuation, Fitting, MinibatchFitting, check_parameters, current_parameters
 from .parameters import CONSTRAINTS, FULL_BATCH
@@ -161,11 +163,14 @@ class BaseMLP(CallbackSupportMixin, Preparation):
         if fitting.validation is None:
             history.validation_losses = None
         try:
-            progress, validation = Progress(self.verbose), fitting.validation
-            converged = train(
-                fitting.runner, fitting.config, fitting.state,
-                progress=progress, validation=validation, callbacks=callbacks,
-            )  # fmt: skip
+            progress, validation = self._progress(lambda: fitting.state.optimizer.learning_rate), fitting.validation
+            try:
+                converged = train(
+                    fitting.runner, fitting.config, fitting.state,
+                    progress=progress, validation=validation, callbacks=callbacks,
+                )  # fmt: skip
+            finally:
+                progress.end()
         except DivergenceError as error:
             self._report_divergence(error.epoch, error.best_epoch)
             converged, history.not_finite = True, None  # the divergence explains a loss that is not finite
@@ -180,6 +185,12 @@ class BaseMLP(CallbackSupportMixin, Preparation):
                 "hasn't converged yet.",
                 ConvergenceWarning,
             )
+
+    def _progress(self, learning_rate: Callable[[], float] | None = None) -> Progress:
+        """Return what `verbose` shows."""
+        if isinstance(self.verbose, str):
+            return ProgressBar(self.max_iter, learning_rate)
+        return Progress(self.verbose)
 
     def _report_loss(self, what: str, value: float, when: str, loss: BaseLoss) -> None:
         """Warn of a loss or score that is not finite although the weights are; once a fit, and training continues."""
@@ -227,15 +238,20 @@ class BaseMLP(CallbackSupportMixin, Preparation):
 
     def _solve(self, fitting: Fitting) -> Any:
         """Train a draft's network by a solver with all rows in each step; an error leaves the model unchanged."""
-        network, dataset = fitting.network, fitting.dataset
+        network, dataset, progress = fitting.network, fitting.dataset, self._progress()
         options: dict[str, Any] = {
             "l2": self.alpha, "max_iter": self.max_iter, "tol": self.tol,
-            "progress": Progress(self.verbose), "n_threads": ask_threads(self.n_jobs),
+            "progress": progress, "n_threads": ask_threads(self.n_jobs),
         }  # fmt: skip
         if self.solver == "lbfgs":
-            result = lbfgs(network, dataset, max_fun=self.max_fun, **options)
-        else:
-            result = (newton_cg if self.solver == "newton-cg" else levenberg_marquardt)(network, dataset, **options)
+            options["max_fun"] = self.max_fun
+        solvers: dict[str, Callable[..., Any]] = {
+            "lbfgs": lbfgs, "newton-cg": newton_cg, "levenberg-marquardt": levenberg_marquardt
+        }  # fmt: skip
+        try:
+            result = solvers[self.solver](network, dataset, **options)
+        finally:
+            progress.end()
         if self.solver != "lbfgs" and not result.interrupted and not np.isfinite(result.fun):
             raise ValueError(
                 f"{self.solver} cannot make a step: at the initial weights, which are finite, loss={self.loss!r} is "

@@ -85,8 +85,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     tol : float, default=1e-4
         Tolerance for the optimization. Training stops when the loss (or validation score) has not improved by at least
         `tol` for `n_iter_no_change` consecutive epochs.
-    verbose : bool, default=False
-        Whether to print the loss of each epoch to stdout.
+    verbose : bool or 'progress', default=False
+        Whether to print the loss of each epoch to stdout; 'progress' draws a bar in a terminal or notebook, with loss,
+        validation, learning rate and the time left (by rich, if it is installed), and nothing in a pipe.
     warm_start : bool, default=False
         Whether `fit` continues from the solution of the previous call.
     momentum : float, default=0.9
@@ -242,7 +243,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         shuffle: bool = True,
         random_state: int | np.random.RandomState | None = None,
         tol: float = 1e-4,
-        verbose: bool = False,
+        verbose: bool | int | str = False,
         warm_start: bool = False,
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,

@@ -22,6 +22,9 @@ class Progress:
         what = "Training loss" if metric is None else "Validation loss" if metric == "neg_loss" else "Validation score"
         self._print(f"{what} did not improve more than tol={tol:f} for {epochs} consecutive epochs. {outcome}")
 
+    def end(self) -> None:
+        """Nothing follows."""
+
     def _print(self, line: str) -> None:
         if self.verbose:
             print(line)
