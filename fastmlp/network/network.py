@@ -26,7 +26,7 @@ from ..training.full_batch_loss import FullBatch
 from ..training.mean_loss import mean_loss
 from ..training.minibatch import DivergenceError, train
 from ..training.progress import Progress
-from .validation import (
+from .checks import (
     as_numbers,
     check_activations,
     check_dtype,
