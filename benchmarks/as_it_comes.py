@@ -1,6 +1,6 @@
 """Wall times of both libraries with their default threads; `defaults.py` runs this file in a child process.
 
-Nobody is told how many threads to use: ours has ``n_jobs=None``, scikit-learn's BLAS takes what it takes by itself.
+Both run with default thread settings: fastmlp with ``n_jobs=None``, scikit-learn with BLAS's default.
 Trainings, predictions of many rows, and searches whose fits run in worker processes. Each row is a line of JSON.
 """
 

@@ -36,7 +36,7 @@ FLOORS = [
     {"compiler"},
     {"common", "scalar"},
 ]
-FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+FLOOR_OF = {folder: floor for floor, folders in enumerate(FLOORS) for folder in folders}
 LLVM_WRITERS = {
     f"kernels/{module}.py"
     for module in (

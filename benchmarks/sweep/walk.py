@@ -32,10 +32,10 @@ def measure_sweep(
                 continue
             timings.append(time_cell(cell, threads, pairs, seconds))
             keep(timings[-1])
-    yield from summarise(timings)
+    yield from summarize(timings)
 
 
-def summarise(timings: list[Timing]) -> Iterator[Finding]:
+def summarize(timings: list[Timing]) -> Iterator[Finding]:
     """Yield for each type the geometric mean of each call's ratios, and the lowest ratio of each group and of all."""
     for dtype in sorted({one.cell.dtype for one in timings}):
         right = [one for one in timings if one.cell.dtype == dtype and one.ratio]

@@ -3,35 +3,36 @@
 σ is the logistic function, Φ and φ the standard normal distribution and its density. At a kink f′ is the derivative
 from the left.
 
-============  ===================================  ==========================================================
-name          f(z)                                 source
-============  ===================================  ==========================================================
-identity      z
-logistic      1 / (1 + exp(−z))
-tanh          tanh z
-relu          max(z, 0)                            Nair and Hinton (2010)
-leaky_relu    z, or slope z where z ≤ 0            `LeakyReLU`
-elu           z, or α (exp z − 1) where z ≤ 0      `ELU`
-celu          z, or α (exp(z/α) − 1) where z ≤ 0   `CELU`
-selu          λ ELU(z) with α = 1.67326…,          Klambauer et al. (2017), "Self-normalizing neural networks"
-              λ = 1.05070…
-gelu          z Φ(z)                               Hendrycks and Gimpel (2016), "Gaussian error linear units"
-gelu_tanh     ½ z (1 + tanh(√(2/π)                 the same, its approximation
-              (z + 0.044715 z³)))
-silu, swish   z σ(βz), β = 1                       `SiLU`
-mish          z tanh(ln(1 + exp z))                Misra (2019), "Mish: a self regularized non-monotonic activation"
-softplus      ln(1 + exp(βz)) / β, β = 1           `Softplus`
-softsign      z / (1 + |z|)                        Bergstra et al. (2009), "Quadratic polynomials learn better
-                                                   image features"
-relu6         z clipped to [0, 6]                  Krizhevsky (2010), "Convolutional deep belief networks on CIFAR-10"
-hard_tanh     z clipped to [−1, 1]                 Collobert (2004), "Large scale machine learning"
-hard_sigmoid  (z clipped to [−3, 3] + 3) / 6       Courbariaux et al. (2015); PyTorch's numbers
-hard_swish    z hard_sigmoid(z)                    Howard et al. (2019), "Searching for MobileNetV3"
-exp           exp z                                the mean of counts
-step          1 where z > 0, else 0 (at 0 too);    Rosenblatt (1958); f′ = 1 is passed straight through, which makes
-              f′ = 1                               the delta of ½ (a − y)² the perceptron rule
-softmax       exp zⱼ / Σ exp z; outputs only       Bridle (1990)
-============  ===================================  ==========================================================
+================  ===================================  ==========================================================
+name              f(z)                                 source
+================  ===================================  ==========================================================
+identity          z
+logistic          1 / (1 + exp(−z))
+tanh              tanh z
+relu              max(z, 0)                            Nair and Hinton (2010)
+leaky_relu        z, or slope z where z ≤ 0            `LeakyReLU`
+elu               z, or α (exp z − 1) where z ≤ 0      `ELU`
+celu              z, or α (exp(z/α) − 1) where z ≤ 0   `CELU`
+selu              λ ELU(z) with α = 1.67326…,          Klambauer et al. (2017), "Self-normalizing neural networks"
+                  λ = 1.05070…
+gelu              z Φ(z)                               Hendrycks and Gimpel (2016), "Gaussian error linear units"
+gelu_tanh         ½ z (1 + tanh(√(2/π)                 the same, its approximation
+                  (z + 0.044715 z³)))
+silu, swish       z σ(βz), β = 1                       `SiLU`
+mish              z tanh(ln(1 + exp z))                Misra (2019), "Mish: a self regularized non-monotonic activation"
+softplus          ln(1 + exp(βz)) / β, β = 1           `Softplus`
+softsign          z / (1 + |z|)                        Bergstra et al. (2009), "Quadratic polynomials learn better
+                                                       image features"
+relu6             z clipped to [0, 6]                  Krizhevsky (2010), "Convolutional deep belief networks
+                                                       on CIFAR-10"
+hard_tanh         z clipped to [−1, 1]                 Collobert (2004), "Large scale machine learning"
+hard_sigmoid      (z clipped to [−3, 3] + 3) / 6       Courbariaux et al. (2015); PyTorch's numbers
+hard_swish        z hard_sigmoid(z)                    Howard et al. (2019), "Searching for MobileNetV3"
+exp               exp z                                the mean of counts
+step              1 where z > 0, else 0 (at 0 too);    Rosenblatt (1958); f′ = 1 is passed straight through, which makes
+                  f′ = 1                               the delta of ½ (a − y)² the perceptron rule
+softmax           exp zⱼ / Σ exp z; outputs only       Bridle (1990)
+================  ===================================  ==========================================================
 """
 
 from __future__ import annotations

@@ -44,8 +44,8 @@ def tanh(z: np.ndarray) -> np.ndarray:
 def exp(z: np.ndarray) -> np.ndarray:
     """f″ = exp z."""
     with np.errstate(over="ignore"):
-        curvature: np.ndarray = np.exp(z)
-    return curvature
+        second_derivative: np.ndarray = np.exp(z)
+    return second_derivative
 
 
 def elu(z: np.ndarray, alpha: float, scale: float, rate: float) -> np.ndarray:
@@ -61,8 +61,8 @@ def hard_swish(z: np.ndarray) -> np.ndarray:
 def gelu(z: np.ndarray) -> np.ndarray:
     """f″ = φ(z) (2 − z²)."""
     z = _clip(z)
-    curvature: np.ndarray = np.exp(-z * z / 2) / np.sqrt(2 * np.pi) * (2 - z * z)
-    return curvature
+    second_derivative: np.ndarray = np.exp(-z * z / 2) / np.sqrt(2 * np.pi) * (2 - z * z)
+    return second_derivative
 
 
 def gelu_tanh(z: np.ndarray) -> np.ndarray:
@@ -70,16 +70,16 @@ def gelu_tanh(z: np.ndarray) -> np.ndarray:
     z = _clip(z)
     _, first, second = _logistic(2 * _C * (z + 0.044715 * z**3))
     du, ddu = 2 * _C * (1 + 3 * 0.044715 * z**2), 2 * _C * 6 * 0.044715 * z
-    curvature: np.ndarray = 2 * du * first + z * (ddu * first + du**2 * second)
-    return curvature
+    second_derivative: np.ndarray = 2 * du * first + z * (ddu * first + du**2 * second)
+    return second_derivative
 
 
 def silu(z: np.ndarray, beta: float) -> np.ndarray:
     """f″ = 2 β σ′(βz) + β² z σ″(βz)."""
     u = _clip(beta * z)
     _, first, second = _logistic(u)
-    curvature: np.ndarray = beta * (2 * first + u * second)
-    return curvature
+    second_derivative: np.ndarray = beta * (2 * first + u * second)
+    return second_derivative
 
 
 def mish(z: np.ndarray) -> np.ndarray:
@@ -89,8 +89,8 @@ def mish(z: np.ndarray) -> np.ndarray:
     n, g2 = np.where(z < 0, e * (e + 2), 1 + 2 * e), np.where(z < 0, 2.0, 2 * e * e)
     t, rest = n / (n + g2), g2 / (n + g2)  # t and 1 − t, as in the kernel
     s, first, _ = _logistic(z)
-    curvature: np.ndarray = rest * (1 + t) * (2 * s + z * (first - 2 * t * s * s))
-    return curvature
+    second_derivative: np.ndarray = rest * (1 + t) * (2 * s + z * (first - 2 * t * s * s))
+    return second_derivative
 
 
 def softplus(z: np.ndarray, beta: float) -> np.ndarray:
@@ -101,5 +101,5 @@ def softplus(z: np.ndarray, beta: float) -> np.ndarray:
 def softsign(z: np.ndarray) -> np.ndarray:
     """f″ = −2 sign(z) / (1 + |z|)³."""
     with np.errstate(over="ignore"):
-        curvature: np.ndarray = -2 * np.sign(z) / (1 + abs(z)) ** 3
-    return curvature
+        second_derivative: np.ndarray = -2 * np.sign(z) / (1 + abs(z)) ** 3
+    return second_derivative

@@ -139,7 +139,10 @@ def _from_here(path: str) -> Path:
 
 
 def _beside_package() -> Path:
-    """Not in the package: what pip does not know of would survive it, and be a package of the same name."""
+    """Do not cache inside the package: pip would leave unknown files behind.
+
+    The leftover folder would be importable as a package of the same name.
+    """
     return PACKAGE.parent / "__pycache__"
 
 
@@ -263,7 +266,7 @@ def _is_shared(folder: Path) -> bool:
 
 
 def share() -> None:
-    """From now on, what root writes is for everybody who may read the folder above; what is there already, too."""
+    """Make existing and future entries written by root readable by every user who can read the parent folder."""
     global _sharing
     _sharing = True
     for folder in map(str, cache_folders()):

@@ -18,17 +18,26 @@ from numba.core.compiler_machinery import register_pass
 InlineWorker: Any = inline_closurecall.InlineWorker
 InlineInlinables: Any = untyped_passes.InlineInlinables
 
+
+def _passes_named(*names: str) -> tuple[type, ...]:
+    """Return Numba's passes of these names, without those that this version of Numba lacks."""
+    found = (getattr(module, name, None) for name in names for module in (typed_passes, untyped_passes))
+    return tuple(one for one in found if one is not None)
+
+
 #: Passes for what kernels do not have: expressions of whole arrays, closures, ``with``, ``raise``, lists of types.
-_UNUSED = (
-    typed_passes.NopythonRewrites, typed_passes.InlineOverloads, untyped_passes.WithLifting,
-    untyped_passes.InlineClosureLikes, untyped_passes.MakeFunctionToJitFunction, untyped_passes.RewriteDynamicRaises,
-    untyped_passes.DeadBranchPrune, untyped_passes.FindLiterallyCalls, untyped_passes.LiteralUnroll,
-    untyped_passes.LiteralPropagationSubPipelinePass,
+_UNUSED = _passes_named(
+    "NopythonRewrites", "InlineOverloads", "WithLifting", "InlineClosureLikes", "MakeFunctionToJitFunction",
+    "RewriteDynamicRaises", "DeadBranchPrune", "FindLiterallyCalls", "LiteralUnroll",
+    "LiteralPropagationSubPipelinePass",
 )  # fmt: skip
 
 
 class _Block(numba_ir.Block):
-    """A helper's code, translated for one call: to protect it from changes, a copy is not needed."""
+    """A block of a helper's IR that `deepcopy` does not copy.
+
+    It is translated anew for each call, so no other caller sees changes.
+    """
 
     def __deepcopy__(self, copied: dict[int, Any]) -> _Block:
         return self
@@ -54,7 +63,8 @@ class _InlineWorker(InlineWorker):  # type: ignore[misc]
 class InlineHelpers(InlineInlinables):  # type: ignore[misc]
     """Inline `inline_ir` helpers as they are written; calls in them are found in the kernel afterwards.
 
-    Numba would first inline a helper's own helpers into it, and copy all of that code twice at each level.
+    Numba would first inline a helper's own helpers into it, and copy all of that code twice at each level. As Numba
+    makes its worker inside `run_pass`, it is replaced at each call; making one only stores references.
     """
 
     _name = "inline_helpers"
@@ -64,6 +74,7 @@ class InlineHelpers(InlineInlinables):  # type: ignore[misc]
 
 
 def _helper_passes(state: Any) -> Any:
+    """Return Numba's untyped passes for a helper, but for the unused ones and the one that inlines."""
     return _without_unused(DefaultPassBuilder.define_untyped_pipeline(state), InlineInlinables)
 
 
@@ -76,10 +87,13 @@ def _without_unused(passes: Any, *unused: type) -> Any:
 
 
 class MinimalPipeline(Compiler):
-    """Numba's pipeline without passes that find nothing in kernels, each of which goes through all of the code."""
+    """Numba's pipeline with fewer passes, and with `InlineHelpers` in place of `InlineInlinables`.
+
+    Left out are passes that find nothing in kernels, each of which goes through all of the code.
+    """
 
     def define_pipelines(self) -> list[Any]:
-        """Numba's passes but for the unused ones."""
+        """Return Numba's passes but for the unused ones, with `InlineHelpers` in place of `InlineInlinables`."""
         passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
         passes.passes = [
             (InlineHelpers, name) if one is InlineInlinables else (one, name) for one, name in passes.passes

@@ -98,7 +98,7 @@ class Workspace:
         layers["bias"] = [intercept.ctypes.data for intercept in network.intercepts]
 
     def _choose_modes(self, apply_output: bool) -> None:
-        """Who applies which activation: the product a hidden rectifier, in its registers, and a kernel any other.
+        """Choose what applies each activation: the product, in its registers, for hidden rectifiers, else a kernel.
 
         With `apply_output` the last layer's activation is applied as well; else the loss computes it, fused with it.
         """

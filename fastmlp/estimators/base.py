@@ -24,11 +24,11 @@ from ..training.minibatch import DivergenceError, train
 from ..training.newton_cg import newton_cg
 from ..training.progress import Progress
 from ..training.progress_bar import ProgressBar
+from .checks import arithmetic_type
 from .fit_callbacks import FitCallbacks
 from .fitting import PARAMETERS, Continuation, Fitting, MinibatchFitting, check_parameters, current_parameters
 from .parameters import CONSTRAINTS, FULL_BATCH
 from .preparation import Preparation
-from .validation import arithmetic_type
 from .validation_rows import NOT_GIVEN, GivenRows
 
 _NON_FINITE = (

@@ -23,10 +23,10 @@ from ..losses.outputs import name_of
 from ..optimizers import Optimizer
 from ..schedules import Schedule
 from .base import BaseMLP, is_stochastic
+from .checks import fit_labels
 from .class_weights import weights_of_rows
 from .frames import validate_rows
 from .parameters import gives_margins, gives_probabilities
-from .validation import fit_labels
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):

@@ -19,8 +19,8 @@ from ..training.config import TrainingConfig, TrainingState, warn_of_early_end
 from ..training.epoch import EpochRunner
 from ..training.shuffling import shuffle
 from ..training.validation import Validation
+from .checks import check_batch_size, clip_batch_size
 from .parameters import CONSTRAINTS
-from .validation import check_batch_size, clip_batch_size
 
 if TYPE_CHECKING:
     from ..engine.model import TrainableModel

@@ -18,9 +18,9 @@ from ..engine.prediction import predict
 from ..engine.small_batches import SmallBatchPredictor
 from ..engine.sparse_input import check_sparse
 from ..losses import BaseLoss
+from .checks import arithmetic_type, check_arrays
 from .frames import validate_inputs
 from .parameters import check_output_activation, hidden_activations
-from .validation import arithmetic_type, check_arrays
 
 _Answer = TypeVar("_Answer")
 

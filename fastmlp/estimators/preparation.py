@@ -24,16 +24,16 @@ from ..training.config import TrainingConfig, TrainingState
 from ..training.dropout_keys import DropoutKeys
 from ..training.epoch import EpochRunner
 from ..training.history import TrainingHistory
-from .fitting import Fitting, MinibatchFitting
-from .parameters import FULL_BATCH, choose_output, hidden_activations, resume_output
-from .solver_parameters import adopt_optimizer, build_optimizer, build_regularization, check_full_batch, check_used
-from .validation import (
+from .checks import (
     arithmetic_type,
     check_batch_size,
     check_hidden_layer_sizes,
     check_sample_weight,
     is_plain_matrix,
 )
+from .fitting import Fitting, MinibatchFitting
+from .parameters import FULL_BATCH, choose_output, hidden_activations, resume_output
+from .solver_parameters import adopt_optimizer, build_optimizer, build_regularization, check_full_batch, check_used
 from .validation_rows import NOT_GIVEN, CheckedRows, GivenRows, ValidationRows
 
 

@@ -19,9 +19,9 @@ from ..engine.sparse_input import check_sparse
 from ..training.running import digest_of
 from ..training.validation import Validation
 from ..training.validation_loss import ValidationLoss
+from .checks import check_sample_weight, split_rows
 from .forward import ForwardPass
 from .parameters import FULL_BATCH
-from .validation import check_sample_weight, split_rows
 
 #: X, encoded y and sample weights, all checked.
 CheckedRows = tuple[Any, np.ndarray, np.ndarray | None]

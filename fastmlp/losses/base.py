@@ -19,7 +19,7 @@ TASKS = ("binary", "multi-label", "multi-class", "regression")
 
 
 class _OutputError(ValueError):
-    """An output activation that does not give what a loss needs; `gives` says which ones do."""
+    """The output activation has another range than the loss needs; `gives` tells which activations fit."""
 
     def __init__(self, message: str, gives: Callable[[str | BaseActivation], bool]) -> None:
         super().__init__(message)

@@ -35,7 +35,7 @@ def check_plain(function: Any, n_args: int) -> None:
 
 
 def _can_be_called(function: Any) -> bool:
-    """Whether it raises nothing but what numbers raise; when it is compiled, it will be said what is wrong with it."""
+    """Whether a trial call raises only arithmetic errors; other errors are reported when it is compiled."""
     interrupts = Interrupts()
     try:
         with interrupts, np.errstate(all="ignore"):

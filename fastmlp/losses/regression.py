@@ -1,4 +1,4 @@
-"""Losses of the difference between output and target: squares and quantiles, and the robust ones between them."""
+"""Losses of the difference between output and target that are robust to outliers: absolute, Huber, log-cosh."""
 
 from __future__ import annotations
 

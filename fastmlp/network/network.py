@@ -26,7 +26,7 @@ from ..training.full_batch_loss import FullBatch
 from ..training.mean_loss import mean_loss
 from ..training.minibatch import DivergenceError, train
 from ..training.progress import Progress
-from .validation import (
+from .checks import (
     as_numbers,
     check_activations,
     check_dtype,
@@ -452,8 +452,8 @@ class Network(TrainableModel):
         check_count("epochs", epochs)
         check_count("batch_size", 1 if batch_size is None else batch_size)
         shuffle = check_bool("shuffle", shuffle)
-        settings = as_optimizer(optimizer) if isinstance(optimizer, str) else optimizer
-        if (schedule := settings.begin().schedule).after_plateau() is not None:
+        optimizer = as_optimizer(optimizer) if isinstance(optimizer, str) else optimizer
+        if (schedule := optimizer.begin().schedule).after_plateau() is not None:
             raise ValueError(
                 f"{schedule!r} depends on plateaus of the loss, which Network.train does not detect: use another "
                 "schedule, or an estimator with learning_rate='adaptive'."
@@ -461,7 +461,7 @@ class Network(TrainableModel):
         X, y, weights = self._checked(X, y, sample_weight)
         config = TrainingConfig(min(batch_size or len(y), len(y)), epochs, shuffle, n_iter_no_change=np.inf)
         order = np.arange(len(y), dtype=np.int64)
-        state = TrainingState(settings.begin(), order, as_random_state(random_state))
+        state = TrainingState(optimizer.begin(), order, as_random_state(random_state))
         runner = EpochRunner.for_training(self, Dataset(X, y, weights, self.dtype), config, state)
         try:
             train(runner, config, state, progress=Progress(False))

@@ -149,7 +149,7 @@ class RMSProp(Optimizer):
     ----------
     Tieleman and Hinton (2012), "Lecture 6.5: rmsprop" (its ρ); Graves (2013), "Generating sequences with recurrent
     neural networks", equations 38 to 41 (centred, with momentum).
-    Neither gives an η for all; ours is Keras's.
+    Neither gives a default of η; this one is Keras's.
 
     Examples
     --------

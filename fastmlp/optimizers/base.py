@@ -87,7 +87,7 @@ class Optimizer(FrozenParams):
         return ()
 
     def hyperparameters(self) -> np.ndarray:
-        """Return the hyper-parameters as the kernel reads them: (2, N_HYPERPARAMETERS), for weights and for biases."""
+        """Return the hyperparameters as the kernel reads them: (2, N_HYPERPARAMETERS), for weights and for biases."""
         return np.zeros((2, N_HYPERPARAMETERS))
 
     def step_rates(self, t: np.ndarray, eta: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""LAMB: Adam for large batches, whose steps are as long as each layer's weights deserve; see its kernel."""
+"""LAMB: Adam for large batches, with steps in proportion to the norm of each layer's weights; see its kernel."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class NAdam(Adam):
 
 @dataclass(frozen=True)
 class RAdam(Adam):
-    """Adam that waits until its second moment is worth something, and steps by the first alone until then.
+    """Adam that does not divide by the second moment until enough gradients are averaged in it.
 
     ::
 

@@ -92,7 +92,7 @@ class RunningOptimizer:
         return self.optimizer.shrinking
 
     def hyperparameters(self) -> np.ndarray:
-        """Return the hyper-parameters, (2, N_HYPERPARAMETERS): for weights and for biases."""
+        """Return the hyperparameters, (2, N_HYPERPARAMETERS): for weights and for biases."""
         return self.optimizer.hyperparameters()
 
     def prepare(self, n_params: int, dtype: np.dtype) -> np.ndarray:

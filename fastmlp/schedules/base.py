@@ -53,7 +53,7 @@ class Schedule(FrozenParams):
 
     @property
     def ends_at(self) -> int | None:
-        """The step from which on the rate stays what it is; None if it keeps changing, or is not known.
+        """The step after which the learning rate is constant; None if it keeps changing, or is not known.
 
         Training that may continue beyond it warns. A schedule of your own may have such a property, too.
         """

@@ -12,7 +12,7 @@ from .base import Rate, Schedule, as_schedule
 
 @dataclass(frozen=True)
 class WarmUp(Schedule):
-    """η(t) = s(0) · (t + 1) / (steps + 1) for the first `steps` steps, then s(t − steps), s being what stands behind.
+    """η(t) = s(0) · (t + 1) / (steps + 1) for the first `steps` steps, then s(t − steps), with the schedule s.
 
     Parameters
     ----------

@@ -85,8 +85,8 @@ def warn_of_early_end(optimizer: RunningOptimizer, config: TrainingConfig, rows:
         return
     if not isinstance(end, Real) or math.isnan(end):
         raise ValueError(
-            f"{optimizer.schedule!r} has ends_at={end!r}, but it must be the step from which on the rate stays what "
-            "it is, or None."
+            f"{optimizer.schedule!r} has ends_at={end!r}, but it must be the step after which the learning rate "
+            "is constant, or None."
         )
     epochs, steps = config.epochs, -(-rows // config.batch_size)
     made = optimizer.t + epochs * steps

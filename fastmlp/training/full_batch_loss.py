@@ -131,7 +131,7 @@ def lbfgs(
     progress: Progress,
     n_threads: Threads = 1,
 ) -> Any:
-    """Minimise the loss over all rows by L-BFGS; the network holds the result.
+    """Minimize the loss over all rows by L-BFGS; the network holds the result.
 
     Returns
     -------

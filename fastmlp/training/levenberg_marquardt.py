@@ -34,7 +34,7 @@ def levenberg_marquardt(
     progress: Progress,
     n_threads: Threads = 1,
 ) -> Any:
-    """Minimise a squared error over all rows by damped Gauss–Newton steps; the network holds the result.
+    """Minimize a squared error over all rows by damped Gauss–Newton steps; the network holds the result.
 
     With residuals r = √(c w) (a − y), where c is 1 for half the squares and 2 for all of them, and their Jacobian J,
     each step s solves (JᵀJ + μ I) s = −Jᵀr. The damping μ falls if the linear model predicted the loss well, and
@@ -85,7 +85,7 @@ def check_least_squares(network: TrainableModel, dataset: Dataset) -> None:
     if not isinstance(loss, SquareLoss):
         squares = ", ".join(name for name, other in LOSSES.items() if isinstance(other, SquareLoss))
         raise ValueError(
-            f"Levenberg-Marquardt minimises sums of squares, got loss={loss.as_written()}: use one of {squares}, or "
+            f"Levenberg-Marquardt minimizes sums of squares, got loss={loss.as_written()}: use one of {squares}, or "
             "another solver (newton-cg, lbfgs)."
         )
     if n_params > MOST_PARAMS:

@@ -32,7 +32,7 @@ def newton_cg(
     progress: Progress,
     n_threads: Threads = 1,
 ) -> Any:
-    """Minimise the loss over all rows by truncated Newton steps in a trust region; the network holds the result.
+    """Minimize the loss over all rows by truncated Newton steps in a trust region; the network holds the result.
 
     Each step goes towards the minimum of g s + ½ s H s within a radius: conjugate gradients from s = 0 until the
     residual is small relative to the gradient (the smaller the gradient has become, the smaller), the boundary is

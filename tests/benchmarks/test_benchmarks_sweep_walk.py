@@ -23,7 +23,7 @@ def timed(cell, ratio, wrong=None):
 class TestWalk:
     def test_summary_matches_a_calculation_by_hand(self):
         first, second = CALLS["labels"], Cell("predict", "1 target", 8, 4, (), "float32", inputs="list")
-        found = {(one.what, one.dtype): one.value for one in walk.summarise([timed(first, 2.0), timed(second, 8.0)])}
+        found = {(one.what, one.dtype): one.value for one in walk.summarize([timed(first, 2.0), timed(second, 8.0)])}
         assert found["sweep: predict, mean of 2 cells", "float32"] == Spread(4.0, 2.0, 8.0)
         assert found[walk.describe_least(None), "float32"].median == 2.0
         assert found[walk.describe_least("few rows of other inputs"), "float32"].median == 8.0
@@ -31,7 +31,7 @@ class TestWalk:
 
     def test_summary_excludes_wrong_answers(self):
         timings = [timed(CALLS["labels"], 2.0), timed(CALLS["probabilities"], 0.0, "another answer")]
-        assert {one.value.median for one in walk.summarise(timings)} == {2.0}
+        assert {one.value.median for one in walk.summarize(timings)} == {2.0}
 
     def test_a_small_sweep(self):
         seen = []
@@ -58,7 +58,7 @@ class TestCommand:
             def measure_sweep(cells, threads, pairs, keep):
                 for one in timings:
                     keep(one)
-                yield from walk.summarise(list(timings))
+                yield from walk.summarize(list(timings))
 
             monkeypatch.setattr(session, "measure_sweep", measure_sweep)
             monkeypatch.setattr(session, "make_grid", lambda: list(CALLS.values()))
@@ -130,6 +130,6 @@ class TestCommand:
         )
 
     def test_findings_name_the_sweep(self):
-        finding = next(walk.summarise([timed(CALLS["values"], 2.0)]))
+        finding = next(walk.summarize([timed(CALLS["values"], 2.0)]))
         assert isinstance(finding, Finding)
         assert str(finding) == "sweep: predict, mean of 1 cells, float64 against scikit-learn: 2.00 × (2.00–2.00)"

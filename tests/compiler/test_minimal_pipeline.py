@@ -1,11 +1,17 @@
 """Kernels compiled by `MinimalPipeline`: helpers inlined at any depth, and symbols of a readable length."""
 
 import ctypes
+import runpy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from numba.core import typed_passes, untyped_passes
+from numba.core.compiler import DefaultPassBuilder, Flags
 
+from fastmlp.compiler import minimal_pipeline
 from fastmlp.compiler.kernel import DOUBLES, SIZE, KernelSource, LoadedCode
+from fastmlp.compiler.minimal_pipeline import MinimalPipeline
 from fastmlp.compiler.numba_backend import build, compile_source, inline_ir
 from fastmlp.kernels.linalg import dense
 from fastmlp.kernels.loop import epoch
@@ -69,3 +75,29 @@ def test_symbols_do_not_list_the_fields_of_records(kernel):
     content = compile_source(kernel.source, np.dtype(np.float32), True)
     assert b"step_rates" not in content
     assert b"offset" not in content
+
+
+def state():
+    return SimpleNamespace(flags=Flags(), func_ir=None)
+
+
+def names_of(passes):
+    return [one.__name__ for one, _ in passes.passes]
+
+
+def test_numba_passes_that_are_left_out_and_replaced():
+    every = names_of(DefaultPassBuilder.define_nopython_pipeline(state()))
+    (pipeline,) = MinimalPipeline.define_pipelines(SimpleNamespace(state=state()))
+    unused = {one.__name__ for one in minimal_pipeline._UNUSED}
+    assert {"LiteralUnroll", "InlineOverloads", "DeadBranchPrune"} <= unused & set(every)
+    kept = ["InlineHelpers" if name == "InlineInlinables" else name for name in every if name not in unused]
+    assert "InlineHelpers" in kept
+    assert names_of(pipeline) == kept
+    assert not {"InlineInlinables", "InlineHelpers", *unused} & set(names_of(minimal_pipeline._helper_passes(state())))
+
+
+@pytest.mark.parametrize(("module", "name"), [(untyped_passes, "LiteralUnroll"), (typed_passes, "InlineOverloads")])
+def test_passes_that_a_version_of_numba_lacks_are_skipped(monkeypatch, module, name):
+    monkeypatch.delattr(module, name)
+    unused = runpy.run_path(minimal_pipeline.__file__)["_UNUSED"]
+    assert unused == tuple(one for one in minimal_pipeline._UNUSED if one.__name__ != name)

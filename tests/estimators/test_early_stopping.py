@@ -122,7 +122,7 @@ def fit_and_split(estimator, y, monkeypatch, X=X, **params):
     split = {}
 
     def remember(*arguments):
-        from fastmlp.estimators.validation import split_rows
+        from fastmlp.estimators.checks import split_rows
 
         split["train"], split["validation"] = split_rows(*arguments)
         return split["train"], split["validation"]

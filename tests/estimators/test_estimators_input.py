@@ -11,7 +11,7 @@ import scipy.sparse
 from sklearn.preprocessing import LabelBinarizer
 
 from fastmlp import MLPClassifier, MLPRegressor
-from fastmlp.estimators.validation import fit_labels
+from fastmlp.estimators.checks import fit_labels
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -31,7 +31,7 @@ class Case:
     form : callable or None
         Its rate at the single step t; None where epochs or plateaus change it.
     ends_at : int or None
-        The step from which on the rate is constant.
+        The step after which the learning rate is constant.
     torch : callable or None
         (`torch.optim.lr_scheduler`, an optimizer with the learning rate 0.3) → PyTorch's scheduler, which is compared
         with `torch_schedule`, by default with `schedule`.

@@ -18,7 +18,7 @@ from ...compiler.numba_backend import EXCEPTION, RAISES, reach
 
 
 class Watch:
-    """What is noted during one compilation, or several, of the same functions.
+    """Records, per source line, what the compiler generated: of one compilation, or of several, of the same functions.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class Watch:
 
 
 class _Lower(Lower):
-    """Numba's, with notes."""
+    """Numba's lowering, which also records what each line generates."""
 
     def lower_inst(self, instruction):
         before = len(self.module.globals)
@@ -98,7 +98,7 @@ class _Lowering(NativeLowering):
 
 
 def watched(passes):
-    """Put our lowering in the place of Numba's."""
+    """Replace Numba's lowering by one that records what each line generates."""
     passes.passes = [(_Lowering if one is NativeLowering else one, text) for one, text in passes.passes]
 
 

@@ -1,6 +1,6 @@
 """How a user's functions are compiled: their literals and functions adapted, and what they must not do refused.
 
-`UserCompiler` is Numba's pipeline with two passes of ours in it, and notes for `blame`.
+`UserCompiler` is Numba's pipeline with two additional passes, `_Adapt` and `_Check`, and with notes for `blame`.
 """
 
 import dis
@@ -87,7 +87,7 @@ class _Adapt(FunctionPass):
                 raise UnsupportedError("a function defined inside takes its arguments by position here", call.loc)
             found = self._value(function, made, arguments)
             name = found and (
-                package_name(found[0]) or next((n for n, ours in FUNCTIONS.items() if ours is found[0]), None)
+                package_name(found[0]) or next((n for n, one in FUNCTIONS.items() if one is found[0]), None)
             )
             if name and (len(call.args) != (3 if name == "where" else 1) or call.kws):
                 number = "three numbers" if name == "where" else "one number"
@@ -115,7 +115,7 @@ class _Adapt(FunctionPass):
 
     @classmethod
     def _refuse_nonlocal(cls, code, outside):
-        """Numba would read on what the variable was when the function was compiled."""
+        """Refuse assignments to closure variables: Numba would keep the value from compile time."""
         line = code.co_firstlineno
         for instruction in dis.get_instructions(code):
             line = instruction.starts_line or line
@@ -167,7 +167,7 @@ _OBJECTS = types.UnicodeType, types.Container, types.DictType
 
 @register_pass(mutates_CFG=False, analysis_only=True)
 class _Check(AnalysisPass):
-    """Refuses functions that return nothing for some numbers, once types are known: what came out would be chance."""
+    """Refuses functions that return nothing for some numbers, once types are known: the result would be undefined."""
 
     _name = "fastmlp_check"
 
@@ -186,7 +186,7 @@ class _Check(AnalysisPass):
 
 
 class UserCompiler(CompilerBase):
-    """Numba's pipeline with our passes in it."""
+    """Numba's pipeline with the passes that adapt and check users' functions."""
 
     def define_pipelines(self):
         passes = DefaultPassBuilder.define_nopython_pipeline(self.state)

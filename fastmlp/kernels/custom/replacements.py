@@ -90,7 +90,7 @@ FLOAT = _make_float(types.float64), _make_float(types.float32)
 
 
 def package_name(value):
-    """The name of the function of ours that takes the place of this one, or None."""
+    """The name of the package's function that takes the place of this one, or None."""
     for module in (math, np, sys.modules.get("scipy.special")):
         for name in FUNCTIONS:
             if getattr(module, name, package_name) is value:

@@ -1,9 +1,9 @@
-"""A user's plain functions of numbers, inside a kernel, at the speed of our own.
+"""A user's plain functions of numbers, inside a kernel, at the speed of built-in kernels.
 
 A kernel with gaps, such as `custom_activation.activate`, calls names that its module leaves empty. `custom_kernel`
 fills them with the user's functions. They are copied first, together with the functions that they call and
 the numbers that they use, so that nothing that changes later can make two compilations differ. While Numba compiles
-the copies, `own_compiler` looks at every line:
+the copies, `UserCompiler` examines every line:
 
 - ``math.exp``, ``np.exp`` and the like become the vectorized ones of `elementary` and `erf`;
 - for a network in float32, ``0.5``, ``math.pi`` and the numbers of the module become float32, ``2`` becomes a small
@@ -11,8 +11,8 @@ the copies, `own_compiler` looks at every line:
   float64, at half the speed.
 
 Compiled code is kept on disk under a key that says all that it is made of: the code itself, not the time stamp of a
-file; constants, numbers from outside, the functions called, and (by `code_cache`) versions and the kernels' sources.
-What cannot be described like that, or does not live in a file, is compiled once a process.
+file; constants, numbers from outside, the functions called, and (by `compiler.cache`) versions and the kernels'
+sources. What cannot be described like that, or does not live in a file, is compiled once a process.
 """
 
 import builtins
@@ -114,7 +114,7 @@ class _Reading:
         if value is math or value is np:
             return "module", value.__name__
         if name := package_name(value):
-            return "ours", name
+            return "replaced", name
         name = getattr(value, "__name__", "")
         for module in (builtins, math, np):
             if name and getattr(module, name, None) is value:

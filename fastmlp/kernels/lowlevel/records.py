@@ -89,7 +89,7 @@ _TASK_FIELDS = [
     # mixes a row's outputs (a kernel, or 0); the loss's own numbers. Writers: Workspace._read_outputs_in_loss and
     # _allocate_losses.
     ("activate_output", "i8"), ("output_backward", "i8"), ("loss_constants", "i8"),
-    # Hyper-parameters: two rows of N_HYPERPARAMETERS (weights, biases); N_STEP_RATES numbers for each step.
+    # Hyperparameters: two rows of N_HYPERPARAMETERS (weights, biases); N_STEP_RATES numbers for each step.
     # Writer: StepOptions, once and before each epoch.
     ("hyperparameters", "i8"), ("step_rates", "i8"), ("l2", "f8"),
     # Prediction: a buffer for the row numbers of a block; how many rows a first layer that is not large reads at a time

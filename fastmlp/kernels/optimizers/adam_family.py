@@ -1,7 +1,7 @@
 """Update rules of Adam's family; one kernel each, with the signature of `kernels.optimizers.sgd_adam`.
 
 What the step number t decides (corrections of the moments' bias, schedules of the momentum) is
-in the step rates, which are the first of the hyper-parameters.
+in the step rates, which are the first of the hyperparameters.
 """
 
 import numpy as np
@@ -86,14 +86,14 @@ def radam(param, d_param, state, n_params, n, hyperparameters):
     epsilon = epsilon_like(p, hyperparameters)
     beta_1, rest_1 = decay_rates(p, hyperparameters, BETA_1)
     beta_2, rest_2 = decay_rates(p, hyperparameters, BETA_2)
-    plain_rate = number_like(p, hyperparameters, RATE_1)
+    unrectified_rate = number_like(p, hyperparameters, RATE_1)
     for i in range(n):
         g = (d[i] + l2 * p[i]) * scale
         first = beta_1 * m[i] + rest_1 * g
         second = beta_2 * v[i] + rest_2 * (g * g)
         m[i] = first
         v[i] = second
-        p[i] -= eta * first / (np.sqrt(second) + epsilon) + plain_rate * first
+        p[i] -= eta * first / (np.sqrt(second) + epsilon) + unrectified_rate * first
 
 
 @kernel(*SIGNATURE)

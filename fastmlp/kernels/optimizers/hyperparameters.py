@@ -1,4 +1,4 @@
-"""What the update rules read first: hyper-parameters, stored in float64, in the type of the parameters."""
+"""What the update rules read first: hyperparameters, stored in float64, in the type of the parameters."""
 
 from ...compiler.numba_backend import inline_ir
 from ..lowlevel.records import EPSILON, L2, LEARNING_RATE, SCALE

@@ -1,4 +1,4 @@
-"""LAMB: Adam's direction first, for all parameters; then each layer's weights take a step as long as they deserve.
+"""LAMB: Adam's direction for all parameters, then a step for each layer, in proportion to its weights' norm.
 
 The direction is an update rule like the others, but moves nothing; `store_trust` and `apply_trust` are phases that
 follow it (see `phases`).
