@@ -139,10 +139,7 @@ def _from_here(path: str) -> Path:
 
 
 def _beside_package() -> Path:
-    """Do not cache inside the package: pip would leave unknown files behind.
-
-    The leftover folder would be importable as a package of the same name.
-    """
+    """Return a folder outside the package, where pip would leave unknown files, which could be imported."""
     return PACKAGE.parent / "__pycache__"
 
 

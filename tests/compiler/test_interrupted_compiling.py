@@ -30,8 +30,7 @@ class Own(Exception):
     """An exception of the user."""
 
 
-class OwnValue(ValueError):
-    pass
+class OwnValue(ValueError): ...
 
 
 #: Exceptions that handlers raise, including those that the compiler expects at some places.
