@@ -26,8 +26,7 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="this sys
 X = np.linspace(-1, 1, 20).reshape(10, 2)
 
 
-class Own(Exception):
-    """An exception of the user."""
+class Own(Exception): ...
 
 
 class OwnValue(ValueError): ...
