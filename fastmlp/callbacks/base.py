@@ -110,3 +110,6 @@ class Callback:
             return bool(self.on_epoch_end(estimator))
         self.on_fit_end(estimator)
         return False
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"

@@ -28,7 +28,7 @@ def test_fits_in_threads_share_no_state():
 
 
 @pytest.mark.parametrize("callback", [Callback(), EarlyStopping(), History(), TimeLimit(1.0)], ids=repr)
-def test_ours_follow_the_protocol(callback):
+def test_callbacks_of_the_package_follow_the_protocol(callback):
     assert isinstance(callback, FitCallback)
     assert type(pickle.loads(pickle.dumps(callback))) is type(callback)
     model, _ = make_model("classifier", callback)
