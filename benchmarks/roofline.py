@@ -96,4 +96,4 @@ def make_epoch(case: Case, dtype: str):
         hidden_layer_sizes=case.hidden, activation=case.activation, batch_size=case.batch, random_state=0, n_jobs=1
     )
     fitting = model._prepare(X, y, None, incremental=False, classes=None)
-    return fitting.epoch, fitting.state.order, fitting.state.random_state
+    return fitting.runner, fitting.state.order, fitting.state.random_state

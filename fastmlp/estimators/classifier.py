@@ -390,7 +390,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self : MLPClassifier
             The updated model.
         """
-        if self.class_weight == "balanced":
+        if isinstance(self.class_weight, str) and self.class_weight == "balanced":
             raise ValueError(
                 "class_weight='balanced' is not supported for partial_fit, which would count the classes of one batch: "
                 "compute the weights from all targets with sklearn.utils.compute_class_weight('balanced', "

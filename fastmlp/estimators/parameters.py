@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from ..activations import ACTIVATIONS, BaseActivation, as_activation, as_hidden_activation, as_written
@@ -66,7 +67,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "clip_norm": [None, _POSITIVE],
     "clip_value": [None, _POSITIVE],
     "ema": [None, _RATE],
-    "scoring": [None, str, callable],
+    "scoring": [None, StrOptions({"loss", *get_scorer_names()}), callable],
     "validation_ties": [StrOptions({"first", "last"})],
 }
 

@@ -138,9 +138,9 @@ def test_many_parameters(dtype, solver, threads, sparse, draw):
 def test_one_more_copy_is_detected(draw, monkeypatch):
     run = EpochRunner.run
 
-    def run_and_keep(epoch, l2):
+    def run_and_keep(epoch, *arguments):
         epoch.kept = epoch.workspace.network.params.copy()
-        return run(epoch, l2)
+        return run(epoch, *arguments)
 
     monkeypatch.setattr(EpochRunner, "run", run_and_keep)
     X, y = draw(300, 40, np.float32)

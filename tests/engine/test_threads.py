@@ -26,9 +26,9 @@ def sizes(monkeypatch):
     seen = set()
     run = Team.run
 
-    def remember(team, work):
+    def remember(team, work, is_over=None):
         seen.add(team.size)
-        run(team, work)
+        run(team, work, is_over)
 
     monkeypatch.setattr(Team, "run", remember)
     return seen

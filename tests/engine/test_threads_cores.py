@@ -45,7 +45,7 @@ def test_a_prediction_with_a_huge_number_of_threads(surroundings, monkeypatch):
     knobs.set_max_threads(monkeypatch, 9)
     surroundings(cores=4)
     sizes, run = set(), Team.run
-    monkeypatch.setattr(Team, "run", lambda team, work: (sizes.add(team.size), run(team, work)))
+    monkeypatch.setattr(Team, "run", lambda team, *work: (sizes.add(team.size), run(team, *work)))
     X, y = draw("binary", rows=1000)
     make("binary", n_jobs=10**6).fit(X, y).predict(X)
     assert sizes == {9}

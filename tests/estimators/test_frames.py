@@ -90,7 +90,7 @@ def test_refusals_are_those_of_scikit_learn(name, what):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "uint64"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_first_predictions_do_not_look_at_columns_one_by_one(kind, dtype, no_look_at_columns):
+def test_first_predictions_do_not_look_at_columns_one_by_one(kind, dtype, no_column_checks):
     frame = make_frame(dtype)
     model, named = make(kind).fit(frame.to_numpy(), y), make(kind).fit(frame, y)
     methods = ["predict", "predict_proba"] if kind is MLPClassifier else ["predict"]

@@ -42,7 +42,7 @@ def test_many_rows_are_validated_once(size, n_jobs, form, monkeypatch):
         damaged = given.copy(order="K")
         damaged[rows - 3, 4] = np.nan
     with monkeypatch.context() as patch:
-        patch.setattr("fastmlp.estimators.forward.validate_data", None)  # not called
+        patch.setattr("fastmlp.estimators.forward.validate_inputs", None)  # not called
         assert_equal(answers(model, given), expected)
     if damaged is not None:
         with pytest.raises(ValueError, match="NaN"):
@@ -57,7 +57,7 @@ def test_large_data_frame_is_validated_once(monkeypatch):
     for frame in (X, (8 * X).astype(int)):
         expected = without_fast_path(model, frame)
         with monkeypatch.context() as patch:
-            patch.setattr("fastmlp.estimators.forward.validate_data", None)
+            patch.setattr("fastmlp.estimators.forward.validate_inputs", None)
             assert_equal(answers(model, frame), expected)
 
 

@@ -68,12 +68,12 @@ def test_one_call_at_a_time_holds_the_continuation():
     model, other = (make("regression", batch_size=32).partial_fit(X, y).partial_fit(X, y) for _ in range(2))
     kept = Continuation.take(model)
     assert kept is not None and Continuation.take(model) is None
-    states = kept.optimizer.state, kept.epoch.workspace.task["n_rows"].copy()
+    states = kept.optimizer.state, kept.runner.workspace.task["n_rows"].copy()
     before = states[0].copy()
     model.partial_fit(X[:40], y[:40]).partial_fit(X[:40], y[:40])
     assert model._continuation is not kept and model._optimizer is not kept.optimizer
     np.testing.assert_array_equal(states[0], before)
-    assert states[1] == kept.epoch.workspace.task["n_rows"]
+    assert states[1] == kept.runner.workspace.task["n_rows"]
     kept.give_back()
     other.partial_fit(X[:40], y[:40]).partial_fit(X[:40], y[:40])
     assert_same_bits(results(model, X), results(other, X))

@@ -28,7 +28,7 @@ pytestmark = ignores_max_iter
 
 #: Assertions that only tell mypy a type that earlier lines guarantee.
 ASSERTIONS = {
-    ("estimators/preparation.py", "dataset.y is not None"),
+    ("estimators/validation_rows.py", "held.y is not None"),
     ("training/second_order.py", "dataset.y is not None"),
     ("training/levenberg_marquardt.py", "isinstance(loss, SquareLoss)"),
     ("activations/custom.py", "isinstance(other, Activation)"),

@@ -81,10 +81,10 @@ class TestTrain:
     def test_ctrl_c_stops_training_early(self, monkeypatch):
         problem, run, epochs = Problem("log loss of classes"), EpochRunner.run, []
 
-        def interrupted(self, l2):
+        def interrupted(self, *arguments):
             if len(epochs) == 3:
                 raise KeyboardInterrupt
-            epochs.append(run(self, l2))
+            epochs.append(run(self, *arguments))
             return epochs[-1]
 
         monkeypatch.setattr(EpochRunner, "run", interrupted)
