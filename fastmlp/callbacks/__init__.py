@@ -13,10 +13,33 @@ estimators' `set_callbacks`.
 True
 """
 
-from .base import Callback
-from .checkpoint import Checkpoint
-from .early_stopping import EarlyStopping
-from .history import History
-from .time_limit import TimeLimit
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .base import Callback
+    from .checkpoint import Checkpoint
+    from .early_stopping import EarlyStopping
+    from .history import History
+    from .time_limit import TimeLimit
 
 __all__ = ["Callback", "Checkpoint", "EarlyStopping", "History", "TimeLimit"]
+
+#: Modules that are imported when their name is first used: a fit without callbacks imports `base` alone.
+_MODULE_OF = {
+    "Callback": ".base", "Checkpoint": ".checkpoint", "EarlyStopping": ".early_stopping", "History": ".history",
+    "TimeLimit": ".time_limit",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value = getattr(importlib.import_module(_MODULE_OF[name], __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -23,7 +23,6 @@ from ..training.levenberg_marquardt import levenberg_marquardt
 from ..training.minibatch import DivergenceError, train
 from ..training.newton_cg import newton_cg
 from ..training.progress import Progress
-from ..training.progress_bar import ProgressBar
 from .checks import arithmetic_type
 from .fit_callbacks import FitCallbacks
 from .fitting import PARAMETERS, Continuation, Fitting, MinibatchFitting, check_parameters, current_parameters
@@ -189,6 +188,8 @@ class BaseMLP(CallbackSupportMixin, Preparation):
     def _progress(self, learning_rate: Callable[[], float] | None = None) -> Progress:
         """Return what `verbose` shows."""
         if isinstance(self.verbose, str):
+            from ..training.progress_bar import ProgressBar
+
             return ProgressBar(self.max_iter, learning_rate)
         return Progress(self.verbose)
 
