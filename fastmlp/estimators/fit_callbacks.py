@@ -30,8 +30,8 @@ class FitCallbacks:
         self.rows = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
         self.context = estimator._init_callback_context(max_subtasks=estimator.max_iter)
         self.context.call_on_fit_task_begin(**self.rows)
-        self.ours = [each for each in estimator.__dict__.get("_skl_callbacks", ()) if isinstance(each, Callback)]
-        self.asked_within_epochs = [each for each in self.ours if type(each).is_over is not Callback.is_over]
+        self.of_epochs = [each for each in estimator.__dict__.get("_skl_callbacks", ()) if isinstance(each, Callback)]
+        self.asked_within_epochs = [each for each in self.of_epochs if type(each).is_over is not Callback.is_over]
 
     @classmethod
     def of(cls, estimator: BaseMLP, X: Any, y: Any, sample_weight: Any) -> FitCallbacks | None:
@@ -45,10 +45,10 @@ class FitCallbacks:
         attributes = estimator.__dict__
         if "_skl_callbacks" not in attributes and "_parent_callback_ctx" not in attributes:
             return None
-        ours = [each for each in attributes.get("_skl_callbacks", ()) if isinstance(each, Callback)]
-        if ours and estimator.solver in FULL_BATCH:
+        of_epochs = [each for each in attributes.get("_skl_callbacks", ()) if isinstance(each, Callback)]
+        if of_epochs and estimator.solver in FULL_BATCH:
             raise ValueError(
-                f"{ours[0]!r} has no effect with solver={estimator.solver!r}, which has no epochs: remove it with "
+                f"{of_epochs[0]!r} has no effect with solver={estimator.solver!r}, which has no epochs: remove it with "
                 "set_callbacks(), or use a solver with mini-batches."
             )
         return cls(estimator, X, y, sample_weight)
@@ -56,7 +56,7 @@ class FitCallbacks:
     def begin_training(self, training: RunningTraining) -> None:
         """Show our callbacks the training itself."""
         self.training = training
-        for each in self.ours:
+        for each in self.of_epochs:
             each.on_training_begin(self.estimator, training)
 
     def begin_epoch(self) -> None:

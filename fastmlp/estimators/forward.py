@@ -41,7 +41,7 @@ class _Arrays:
         """Return the type of arithmetic for inputs of this type."""
         return arithmetic_type(dtype, *self.coefs)
 
-    def borrow(self, dtype: np.dtype) -> ModelView:
+    def view(self, dtype: np.dtype) -> ModelView:
         """Return a network on these arrays, for inputs of this type."""
         return ModelView(self.coefs, self.intercepts, self.activations, self.loss, self.arithmetic_type(dtype))
 
@@ -98,7 +98,7 @@ class ForwardPass(BaseEstimator):
         if predictor is not None and (outputs := predictor.predict(X)) is not None:
             return outputs
         arrays = self._arrays()
-        network = arrays.borrow(X.dtype)
+        network = arrays.view(X.dtype)
         if network.layout.layer_sizes[0] != X.shape[1]:
             raise ValueError(
                 f"X has {X.shape[1]} features, but coefs_[0] has {network.layout.layer_sizes[0]} rows: set coefs_[0] "
@@ -106,7 +106,7 @@ class ForwardPass(BaseEstimator):
             )
         if predictor is None and SmallBatchPredictor.supports(arrays.coefs, arrays.intercepts):
             self.__dict__.setdefault("_small_batches", {})[both_classes] = SmallBatchPredictor(
-                arrays.coefs, arrays.intercepts, arrays.borrow, arrays.arithmetic_type, both_classes, names,
+                arrays.coefs, arrays.intercepts, arrays.view, arrays.arithmetic_type, both_classes, names,
                 self._answers_depend_on(), most_threads(self.n_jobs), ask_threads(self.n_jobs),
             )  # fmt: skip
         rows = rows_to_predict(X, network.layout.layer_sizes[1], network.dtype, checked=True)

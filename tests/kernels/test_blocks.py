@@ -176,10 +176,10 @@ def test_columns_are_read_within_bounds(dtype, features, hidden):
     X = Guarded(problem.X.T, dtype, stride=44)
     weights = [Guarded(array, dtype) for array in (*network.coefs, *network.intercepts)]
     arrays, layers = [guarded.array for guarded in weights], len(network.coefs)
-    borrowed = ModelView(arrays[:layers], arrays[layers:], network.activations, "log_loss", dtype)
+    view = ModelView(arrays[:layers], arrays[layers:], network.activations, "log_loss", dtype)
     for count in (1, 2, 7, 8, 41):
         rows = Dataset(X.array.T[:count])
-        workspace = PredictionWorkspace(borrowed, rows, 41)
+        workspace = PredictionWorkspace(view, rows, 41)
         out = Guarded(np.zeros((count, 1)), dtype)
         x, row_stride = int(workspace.task["x"]), int(workspace.task["x_row_stride"])
         predict_rows.entry(dtype)(*workspace.arguments(), x, row_stride, 0, count, out.address)
@@ -220,15 +220,13 @@ def test_no_access_outside_of_inputs_weights_and_buffers(dtype, order, blocks, c
         inputs = X.array.T
     weights = [Guarded(array, dtype) for array in (*network.coefs, *network.intercepts)]
     arrays = [guarded.array for guarded in weights]
-    borrowed = ModelView(
-        arrays[: len(network.coefs)], arrays[len(network.coefs) :], network.activations, "log_loss", dtype
-    )
-    assert borrowed.coefs[0] is arrays[0]
+    view = ModelView(arrays[: len(network.coefs)], arrays[len(network.coefs) :], network.activations, "log_loss", dtype)
+    assert view.coefs[0] is arrays[0]
     for count in (1, 7, 41):
-        assert np.array_equal(predict(borrowed, Dataset(inputs[:count])), whole[:count])
+        assert np.array_equal(predict(view, Dataset(inputs[:count])), whole[:count])
     for guarded in (X, *weights):
         guarded.assert_untouched()
-    workspace = PredictionWorkspace(borrowed, Dataset(inputs), 41)
+    workspace = PredictionWorkspace(view, Dataset(inputs), 41)
     out = np.empty((41, 3), dtype)
     x, row_stride = int(workspace.task["x"]), int(workspace.task["x_row_stride"])
     predict_rows.entry(dtype)(*workspace.arguments(), x, row_stride, 0, 41, out.ctypes.data)
