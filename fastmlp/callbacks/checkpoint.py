@@ -133,11 +133,13 @@ class Checkpoint(Callback):
             raise ValueError(f"{path} is damaged ({error})") from error
         if header.get("format") != FORMAT:
             raise ValueError(f"{path} is no checkpoint of this version (format {header.get('format')!r})")
-        identity = json.loads(header["identity"])
+        try:
+            identity, numbers = json.loads(header["identity"]), json.loads(header["numbers"])
+        except (KeyError, json.JSONDecodeError) as error:
+            raise ValueError(f"{path} is damaged (its header has no valid {error})") from error
         for name, value in self.state.identity.items():
             if identity.get(name) != value:
                 raise ValueError(f"{path} is of another training ({name}: {identity.get(name)}, now {value})")
-        numbers: dict[str, Any] = json.loads(header["numbers"])
         return arrays, numbers
 
     def __repr__(self) -> str:

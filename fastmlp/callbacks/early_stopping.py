@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..common.checks import check_count, check_number
 from ..common.frozen_params import Range
 from .base import Callback
+
+if TYPE_CHECKING:
+    from ..training.running import RunningTraining
 
 #: What may be monitored: the attribute that holds it, and the sign that makes more of it better.
 MONITORS = {
@@ -81,7 +84,11 @@ class EarlyStopping(Callback):
     def setup(self, estimator: Any, context: Any) -> None:
         """Begin anew."""
         super().setup(estimator, context)
-        self.state.__dict__.update(best_epoch=0, best=np.nan, since=0, weights=[])
+        self.state.__dict__.update(best_epoch=0, best=np.nan, since=0, params=None)
+
+    def on_training_begin(self, estimator: Any, training: RunningTraining) -> None:
+        """Note whose parameters are kept."""
+        self.state.training = training
 
     def on_epoch_end(self, estimator: Any) -> bool:
         """Judge an epoch."""
@@ -98,7 +105,7 @@ class EarlyStopping(Callback):
         if first or sign * value > sign * state.best + self.min_delta:
             state.best_epoch, state.best, state.since = estimator.n_iter_, value, 0
             if self.restore_best_weights:
-                state.weights = [array.copy() for array in (*estimator.coefs_, *estimator.intercepts_)]
+                state.params = state.training.evaluated.copy()
         else:
             state.since += 1
         return bool(state.since >= self.patience)
@@ -110,19 +117,17 @@ class EarlyStopping(Callback):
 
     def on_fit_end(self, estimator: Any) -> None:
         """Put the best weights back."""
-        self._restore(estimator)
+        self._restore()
 
     def teardown(self, estimator: Any, context: Any) -> None:
         """Put the best weights back after a fit that has failed, too."""
-        self._restore(estimator)
+        self._restore()
         super().teardown(estimator, context)
 
-    def _restore(self, estimator: Any) -> None:
+    def _restore(self) -> None:
         state = self.state
-        if getattr(state, "weights", None):
-            for array, best in zip((*estimator.coefs_, *estimator.intercepts_), state.weights, strict=True):
-                array[...] = best
-            state.weights = []
+        if getattr(state, "params", None) is not None:
+            state.training.runner.network.params[...] = state.params
         if hasattr(state, "best_epoch"):
             self.best_epoch_, self.best_ = state.best_epoch, state.best
 

@@ -197,7 +197,7 @@ class BaseMLP(CallbackSupportMixin, Preparation):
         """Warn of a loss or score that is not finite although the weights are; once a fit, and training continues."""
         dtype = arithmetic_type(*self.coefs_)
         if what == "validation score":
-            kept = " No epoch scored better than the initial weights, which were kept." if not self.best_epoch_ else ""
+            kept = " No epoch scored better than the initial weights, which were kept." if self.best_epoch_ == 0 else ""
             warn_user(
                 f"The validation score ({self.validation_metric_}) was {value} in {when}, while the weights stayed "
                 "finite: such a score does not show whether training improves. Give more validation rows, or use "

@@ -21,17 +21,19 @@ class FitCallbacks:
     estimator : BaseMLP
     X, y, sample_weight
         As they were passed to `fit`.
+    of_epochs : list of Callback
+        Those of them that are this package's.
     """
 
-    def __init__(self, estimator: BaseMLP, X: Any, y: Any, sample_weight: Any) -> None:
+    def __init__(self, estimator: BaseMLP, X: Any, y: Any, sample_weight: Any, of_epochs: list[Callback]) -> None:
         self.estimator = estimator
         self.training: RunningTraining | None = None
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         self.rows = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
         self.context = estimator._init_callback_context(max_subtasks=estimator.max_iter)
         self.context.call_on_fit_task_begin(**self.rows)
-        self.of_epochs = [each for each in estimator.__dict__.get("_skl_callbacks", ()) if isinstance(each, Callback)]
-        self.asked_within_epochs = [each for each in self.of_epochs if type(each).is_over is not Callback.is_over]
+        self.of_epochs = of_epochs
+        self.asked_within_epochs = [each for each in of_epochs if type(each).is_over is not Callback.is_over]
 
     @classmethod
     def of(cls, estimator: BaseMLP, X: Any, y: Any, sample_weight: Any) -> FitCallbacks | None:
@@ -51,10 +53,10 @@ class FitCallbacks:
                 f"{of_epochs[0]!r} has no effect with solver={estimator.solver!r}, which has no epochs: remove it with "
                 "set_callbacks(), or use a solver with mini-batches."
             )
-        return cls(estimator, X, y, sample_weight)
+        return cls(estimator, X, y, sample_weight, of_epochs)
 
     def begin_training(self, training: RunningTraining) -> None:
-        """Show our callbacks the training itself."""
+        """Show the callbacks of epochs the training itself."""
         self.training = training
         for each in self.of_epochs:
             each.on_training_begin(self.estimator, training)
@@ -83,9 +85,10 @@ class FitCallbacks:
         estimator = self.estimator
         curves = ("loss_curve_", "validation_loss_curve_", "validation_scores_")
         copied = {name: list(values) for name in curves if (values := getattr(estimator, name, None)) is not None}
-        for name in ("coefs_", "intercepts_"):
-            copied[name] = [array.copy() for array in getattr(estimator, name)]
-        if self.training is not None and self.training.runner.average is not None:
-            average, layout = self.training.runner.average.copy(), self.training.runner.network.layout
-            copied["coefs_"], copied["intercepts_"] = layout.coefs(average), layout.intercepts(average)
+        if self.training is None:
+            for name in ("coefs_", "intercepts_"):
+                copied[name] = [array.copy() for array in getattr(estimator, name)]
+        else:
+            params, layout = self.training.evaluated.copy(), self.training.runner.network.layout
+            copied["coefs_"], copied["intercepts_"] = layout.coefs(params), layout.intercepts(params)
         return {**copied, "_small_batches": {}, "_continuation": None}

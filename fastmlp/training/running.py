@@ -45,7 +45,12 @@ class RunningTraining:
     @property
     def epochs_left(self) -> int:
         """How many epochs may follow."""
-        return 0 if self.finished else self.config.epochs - self.state.history.n_iter
+        return 0 if self.finished else max(self.config.epochs - self.state.history.n_iter, 0)
+
+    @property
+    def evaluated(self) -> np.ndarray:
+        """The parameters that are evaluated, (n_params,): their moving average, if there is one."""
+        return self.runner.network.params if self.runner.average is None else self.runner.average
 
     def identity(self) -> dict[str, str]:
         """Return what the results depend on beside the state: two trainings with the same identity may share one."""

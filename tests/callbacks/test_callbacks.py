@@ -72,6 +72,17 @@ def test_early_stopping_by_a_number(monitor, restore):
     assert bits(plain.fit(X[:150], y[:150])) == bits(model)
 
 
+def test_early_stopping_restores_the_average():
+    """Of the epoch that was best, not the weights that were trained."""
+    parameters = {"ema": 0.9, "learning_rate_init": 0.5, "n_iter_no_change": 10**6}
+    stopping = EarlyStopping(patience=3)
+    model, y = make_model("classifier", stopping, **parameters, max_iter=100)
+    model.fit(X[:150], y[:150], X_val=X[150:], y_val=y[150:])
+    assert stopping.best_epoch_ == model.n_iter_ - 3
+    shorter, _ = make_model("classifier", **parameters, max_iter=stopping.best_epoch_)
+    assert bits(shorter.fit(X[:150], y[:150])) == bits(model)
+
+
 def test_early_stopping_counts_improvements_of_min_delta():
     stopping = EarlyStopping("loss", patience=2, min_delta=1e6)
     model, y = make_model("regressor", stopping, max_iter=50)

@@ -99,6 +99,12 @@ def test_more_epochs_continue_from_the_end(tmp_path):
     assert everything(longer) == everything(copy_of(model).set_params(max_iter=15).fit(rows, y))
 
 
+def test_fewer_epochs_than_stored_train_no_more(stored):
+    model, rows, y, _ = CASES["adam"]
+    shorter = copy_of(model, Checkpoint(stored)).set_params(max_iter=3).fit(rows, y)
+    assert everything(shorter) == everything(copy_of(model).fit(rows, y))
+
+
 def fit_in_child(model, rows, y, folder, seconds):
     """Fit in a forked process that is killed after some seconds of CPU time; return whether it was."""
     child = os.fork()
@@ -140,7 +146,7 @@ def stored(tmp_path):
 def rewrite(path, **changes):
     with safetensors.safe_open(path, framework="np") as file:
         header, arrays = dict(file.metadata()), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    header.update(changes)
+    header = {name: value for name, value in {**header, **changes}.items() if value is not None}
     path.write_bytes(safetensors.numpy.save(arrays, header))
 
 
@@ -151,6 +157,8 @@ DAMAGES = {
     "text": lambda path: path.write_bytes(b"nothing " * 100),
     "pickle": lambda path: path.write_bytes(pickle.dumps([1, 2, 3])),
     "another format": lambda path: rewrite(path, format="fastmlp training 999"),
+    "no JSON": lambda path: rewrite(path, numbers="{"),
+    "no numbers": lambda path: rewrite(path, numbers=None),
     "another model": lambda path: rewrite(path, identity=json.dumps({"layer sizes": "[1, 2, 3]"})),
 }
 

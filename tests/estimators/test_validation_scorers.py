@@ -71,6 +71,13 @@ def test_another_scorer_of_the_same_name_begins_anew():
         assert model.best_epoch_ == 1
 
 
+def test_scores_that_decide_nothing_are_not_said_to_keep_the_initial_weights():
+    model, y = make_model("numbers", random_state=0, scoring=lambda model, X, y: np.nan)
+    with pytest.warns(ConvergenceWarning, match="was nan in epoch 1") as caught:
+        model.fit(X, y, X_val=X, y_val=y)
+    assert not any("initial weights" in str(warning.message) for warning in caught)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_scores_that_are_not_finite_are_reported(value):
     model, y = make_model("numbers", random_state=0, early_stopping=True, scoring=lambda model, X, y: value)
