@@ -96,16 +96,18 @@ class BaseMLP(CallbackSupportMixin, Preparation):
         # A generator passed by the user advances only if the fit is not refused.
         generator = self.random_state if isinstance(self.random_state, np.random.RandomState) else None
         before = None if generator is None else generator.get_state()
-        draft, result = self._draft(), None
+        former, draft, result = self.__dict__, self._draft(), None
         try:
             fitting = draft._prepare(X, y, sample_weight, incremental, classes, checked, given)
             if not isinstance(fitting, MinibatchFitting):
                 result = draft._solve(fitting)
+            self._commit(draft, fitting, result, incremental, callbacks)
         except BaseException:
-            if generator is not None and before is not None:
-                generator.set_state(before)
+            if self.__dict__ is former or (callbacks is not None and callbacks.refuse):
+                self.__dict__ = former
+                if generator is not None and before is not None:
+                    generator.set_state(before)
             raise
-        self._commit(draft, fitting, result, incremental, callbacks)
         if callbacks is not None:
             callbacks.end()
         return self

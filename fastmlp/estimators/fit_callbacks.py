@@ -28,6 +28,7 @@ class FitCallbacks:
     def __init__(self, estimator: BaseMLP, X: Any, y: Any, sample_weight: Any, of_epochs: list[Callback]) -> None:
         self.estimator = estimator
         self.training: RunningTraining | None = None
+        self.refuse = False  # whether a callback has raised before the first step: nothing is to be changed then
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         self.rows = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
         self.context = estimator._init_callback_context(max_subtasks=estimator.max_iter)
@@ -57,9 +58,10 @@ class FitCallbacks:
 
     def begin_training(self, training: RunningTraining) -> None:
         """Show the callbacks of epochs the training itself."""
-        self.training = training
+        self.training, self.refuse = training, True
         for each in self.of_epochs:
             each.on_training_begin(self.estimator, training)
+        self.refuse = False
 
     def begin_epoch(self) -> None:
         """Begin the task of an epoch."""

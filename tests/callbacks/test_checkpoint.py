@@ -211,6 +211,20 @@ def test_files_of_another_training_are_refused(other, stored):
     assert len(list(stored.iterdir())) == 2
 
 
+def test_a_refused_checkpoint_leaves_the_model_unchanged(stored):
+    generator = np.random.RandomState(7)
+    model = classifier(random_state=generator, early_stopping=True).fit(X, CLASSES + 3)
+    before, attributes, drawn = everything(model), set(vars(model)), generator.get_state()[1].copy()
+    model.set_callbacks(Checkpoint(stored))
+    with pytest.raises(ValueError, match="No checkpoint can be used"):
+        model.fit(X, CLASSES)
+    model.set_callbacks()
+    assert everything(model) == before
+    assert set(vars(model)) == attributes
+    assert model.classes_.tolist() == [3, 4, 5]
+    assert np.array_equal(generator.get_state()[1], drawn)
+
+
 def test_drafts_are_removed_and_ignored(stored):
     (stored / "epoch-00000010.7.draft").write_bytes(b"half a file")
     model, rows, y, _ = CASES["adam"]
