@@ -21,6 +21,7 @@ from .cases import CASES, Case, find_cases
 from .comparison import compare
 from .data import make_data
 from .harness import SEED, measure
+from .idle_threads import wait_for_idle_threads
 from .peers import EstimatorPeer
 from .ratios import Spread, paired_ratio
 from .sweep.cells import NAMED, Cell
@@ -92,8 +93,14 @@ def time_scores(what: str, dtype: str, calls: list[Callable[[], np.ndarray]], pa
     apart = float(np.abs(ours - theirs).max())
     if not apart <= ALIKE:
         return row(what, dtype, None, f"scores {apart:.1e} apart, allowed {ALIKE:g}")
-    times = [[time_calls(call, 1) for call in calls] for _ in range(pairs)]
+    times = [[time_at_rest(call) for call in calls] for _ in range(pairs)]
     return row(what, dtype, paired_ratio(*(list(each) for each in zip(*times, strict=True))), None)
+
+
+def time_at_rest(call: Callable) -> float:
+    """Return the seconds of a call that begins when the threads of the one before are idle."""
+    wait_for_idle_threads()
+    return time_calls(call, 1)
 
 
 def row(what: str, dtype: str, ratio: Spread | None, wrong: str | None) -> dict:

@@ -15,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .cases import Case
 from .data import make_data
+from .idle_threads import wait_for_idle_threads
 from .judge import judge
 from .peers import Peer
 
@@ -69,6 +70,7 @@ def _one_fit(result: Measurement, peer: Peer, X, y, timed: bool) -> None:
     try:
         trial = peer.prepare(case, X, y, epochs, SEED)
         gc.collect()  # one peer's garbage is not collected in the other's time
+        wait_for_idle_threads()
         start = perf_counter()
         trial.fit()
         seconds = perf_counter() - start

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from time import perf_counter, process_time
 
 from ..calls import count_calls, time_calls
+from ..idle_threads import wait_for_idle_threads
 from ..ratios import Spread, paired_ratio
 from .cells import GROUPS, Cell, find_group
 from .judge import judge
@@ -63,7 +64,9 @@ def add_pairs(timing: Timing, ours: Callable, theirs: Callable, pairs: int, seco
     counts = count_calls(ours, seconds, clock), count_calls(theirs, seconds, clock)
     for _ in range(ROUNDS):
         for _ in range(pairs):
-            timing.ours.append(time_calls(ours, counts[0], clock) / counts[0])
-            timing.theirs.append(time_calls(theirs, counts[1], clock) / counts[1])
+            for times, call, count in zip((timing.ours, timing.theirs), (ours, theirs), counts, strict=True):
+                if timing.threads != 1:
+                    wait_for_idle_threads()
+                times.append(time_calls(call, count, clock) / count)
         if timing.reaches:
             return
