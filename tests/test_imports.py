@@ -16,6 +16,7 @@ PACKAGE = Path(fastmlp.__file__).parent
 FLOORS = [
     {"__init__", "__main__", "_pyinstaller"},
     {"estimators"},
+    {"preprocessing"},
     {"callbacks"},
     {"network"},
     {"training"},
@@ -147,9 +148,9 @@ def test_kernels_import_numpy_and_numba_alone(source):
     assert {module.split("/")[0] for module in own} <= {"kernels", "compiler"}
 
 
-def test_only_the_estimators_import_scikit_learn():
+def test_estimators_and_transformers_alone_import_scikit_learn():
     importing = {folder_of(source) for source in SOURCES if "sklearn" in imported_modules(source)[1]}
-    assert importing == {"estimators"}
+    assert importing == {"estimators", "preprocessing"}
 
 
 def test_the_scalar_differentiator_imports_the_standard_library_only():

@@ -52,8 +52,8 @@ def sparse_forward(out, stride, indptr, indices, values, order, rows, weight, bi
 def multiply_by_column(out, stride, indptr, indices, values, which, weight, bias):
     """out (rows, 1) is overwritten with bias + X[which (rows,)] @ weight (I, 1).
 
-    Two rows are processed side by side up to the length of the shorter, because the additions within a row depend on one
-    another. Four took up to 1.3 times as long: the processor prefetches less of more streams.
+    Two rows are processed side by side up to the length of the shorter, because the additions within a row depend on
+    one another. Four took up to 1.3 times as long: the processor prefetches less of more streams.
     """
     whole = which.size // SIDE_BY_SIDE * SIDE_BY_SIDE
     for i in range(0, whole, SIDE_BY_SIDE):
