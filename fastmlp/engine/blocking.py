@@ -30,10 +30,14 @@ PANEL_BYTES = 1 << 19
 #: The weight gradient of a layer with at most this many outputs is computed transposed: rows of the tiles instead of
 #: half-empty vectors.
 NARROW = 2 * ROW_TILE
-#: Bytes of the weights whose gradient is computed before they are updated: it stays in the first cache.
-UPDATE_BYTES = 1 << 14
+#: Bytes of the weights whose gradient is computed before they are updated: it stays in the first cache. Where the deltas
+#: of the batch have more than DELTA_BYTES, each block of weights reads them from far away: then blocks are larger.
+UPDATE_BYTES, DELTA_BYTES, FAR_UPDATE_BYTES = 1 << 14, 1 << 19, 1 << 17
 #: A batch of at least LARGE_BATCH_ROWS rows is cut into MICROBATCHES, if the gradient has at most MICROBATCH_BYTES.
 LARGE_BATCH_ROWS, MICROBATCHES, MICROBATCH_BYTES = 2048, 16, 1 << 17
+#: Rows of a batch that a weight gradient reads together: three vectors of each stay in the near caches while they are
+#: multiplied by the inputs of all rows of weights.
+GRADIENT_ROWS = 256
 #: Rows of a large layer's weights that are updated together: their inputs fit the second cache beside much else.
 PANEL_ROWS = 64
 

@@ -9,8 +9,8 @@ from ..lowlevel.calls import (
     call_sparse_weight_gradient,
     call_transpose,
 )
-from ..lowlevel.pointers import carray, indices_at, integers_at, pointer_at, shift
-from ..lowlevel.records import OVERWRITE
+from ..lowlevel.pointers import carray, indices_at, integers_at, min_size, pointer_at, shift
+from ..lowlevel.records import FROM_OUT, OVERWRITE
 
 
 @inline_ir
@@ -49,13 +49,9 @@ def weight_gradient(
         )  # fmt: skip
         return
     inp = shift(pointer_at(layer.input, dtype_ptr), base * layer.input_stride + first)
-    bias = delta  # OVERWRITE reads no bias
     if layer.narrow_output:
         out = d_tile if columns == 1 else pointer_at(task.d_transposed, dtype_ptr)
-        call_multiply(
-            task.multiply,
-            out, count, out, delta, 1, layer.stride, inp, layer.input_stride, 0, bias, columns, count, rows, OVERWRITE,
-        )  # fmt: skip
+        multiply_transposed(task, out, delta, layer.stride, columns, inp, layer.input_stride, count, rows)
         if columns > 1:
             call_transpose(task.transpose, d_tile, columns, out, count, columns, count)
         return
@@ -63,10 +59,22 @@ def weight_gradient(
     if layer.panels != 0:
         inp = pack_inputs(task, layer, inp, count, rows, dtype_ptr)
         inp_stride = layer.update_rows
-    call_multiply(
-        task.multiply,
-        d_tile, columns, d_tile, inp, 1, inp_stride, delta, layer.stride, 0, bias, count, columns, rows, OVERWRITE,
-    )  # fmt: skip
+    multiply_transposed(task, d_tile, inp, inp_stride, count, delta, layer.stride, columns, rows)
+
+
+@inline_ir
+def multiply_transposed(task, out, a, a_stride, a_columns, b, b_stride, b_columns, rows):
+    """out (a_columns, b_columns) is overwritten with a (rows, a_columns).T @ b (rows, b_columns).
+
+    Of many rows, gradient_rows are multiplied at a time: each sum is continued, so the bits are the same.
+    """
+    for done in range(0, rows, task.gradient_rows):
+        depth, mode = min_size(task.gradient_rows, rows - done), FROM_OUT if done > 0 else OVERWRITE
+        x, y = shift(a, done * a_stride), shift(b, done * b_stride)
+        call_multiply(
+            task.multiply,
+            out, b_columns, out, x, 1, a_stride, y, b_stride, 0, y, a_columns, b_columns, depth, mode,
+        )  # fmt: skip
 
 
 @inline_ir

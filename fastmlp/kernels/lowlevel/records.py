@@ -69,8 +69,10 @@ _TASK_FIELDS = [
     # One batch, gathered: inputs (B, stride); targets, their weights and losses (B, n_targets).
     # Writers: each kind of workspace for the inputs, Workspace._allocate_losses for the rest.
     ("inputs", "i8"), ("input_stride", "i8"), ("targets", "i8"), ("target_weights", "i8"), ("losses", "i8"),
+    # Rows of the batch that a weight gradient reads together. Writer: engine.training_workspace.TrainingWorkspace.
+    ("gradient_rows", "i8"),
     # Buffers of each thread: weight gradients of a few rows, the inputs of these rows, and a batch of sparse input
-    # sorted by feature. Writer: engine.training_workspace.TrainingWorkspace._allocate_scratch.
+    # sorted by feature. Writer: TrainingWorkspace._allocate_scratch.
     ("d_tile", "i8"), ("d_transposed", "i8"), ("packed_inputs", "i8"),
     ("feature_starts", "i8"), ("entry_rows", "i8"), ("entry_values", "i8"),
     # A large batch in microbatches: rows of each (0: the batch is not cut), their gradients (MICROBATCHES, n_params)
