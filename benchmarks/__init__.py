@@ -11,6 +11,7 @@ file              content
 `peer_jax.py`     JAX, an epoch in one scan
 `threads.py`      the cores and threads of this process
 `harness.py`      timing of fits, peers in turn
+`idle_threads.py` a pause before a timed call, in which the threads of the last one come to rest
 `calls.py`        timing of calls that take microseconds
 `judge.py`        check of a fit's result
 `ratios.py`       paired ratios of times, their median and spread

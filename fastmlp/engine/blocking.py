@@ -30,8 +30,8 @@ PANEL_BYTES = 1 << 19
 #: The weight gradient of a layer with at most this many outputs is computed transposed: rows of the tiles instead of
 #: half-empty vectors.
 NARROW = 2 * ROW_TILE
-#: Bytes of the weights whose gradient is computed before they are updated: it stays in the first cache. Where the deltas
-#: of the batch have more than DELTA_BYTES, each block of weights reads them from far away: then blocks are larger.
+#: Bytes of the weights whose gradient is computed before they are updated: it stays in the first cache. Where a
+#: batch has more than DELTA_BYTES of deltas, each block of weights reads them from far away: then blocks are larger.
 UPDATE_BYTES, DELTA_BYTES, FAR_UPDATE_BYTES = 1 << 14, 1 << 19, 1 << 17
 #: A batch of at least LARGE_BATCH_ROWS rows is cut into MICROBATCHES, if the gradient has at most MICROBATCH_BYTES.
 LARGE_BATCH_ROWS, MICROBATCHES, MICROBATCH_BYTES = 2048, 16, 1 << 17
