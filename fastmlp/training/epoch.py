@@ -155,6 +155,22 @@ class EpochRunner:
             self.options.advance(int(task["steps_made"]))
         return float(task["loss_sum"]) / max(int(task["rows_counted"]), 1)
 
+    def losses_of_steps(self, l2: float) -> Iterator[float]:
+        """Make the steps of the pass one at a time; yield the loss of each batch that counted."""
+        workspace, task = self.workspace, self.workspace.task
+        self.options.before_epoch(self.steps, self.step_rates.address(self.steps), l2 / self.dataset.weight_divisor)
+        workspace.reset_results()
+        try:
+            for step in range(self.steps):
+                before = int(task["rows_counted"])
+                workspace.tasks["loss_sum"] = 0.0
+                self._steps(step, step + 1)
+                if rows := int(task["rows_counted"]) - before:
+                    yield float(task["loss_sum"]) / rows
+        finally:
+            self.optimizer.advance(int(task["steps_made"]))
+            self.options.advance(int(task["steps_made"]))
+
     def _steps(self, start: int, stop: int) -> None:
         def steps_of(thread: int) -> None:
             self.train_steps(*self.workspace.arguments(thread), start, stop, self.params)
