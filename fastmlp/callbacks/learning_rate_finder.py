@@ -131,13 +131,16 @@ class LearningRateFinder(Callback):
         TypeError
             If the estimator is not one of this package.
         """
-        from sklearn.base import clone
-
+        if not getattr(estimator, "has_epochs", False):
+            raise TypeError(
+                f"estimator must be an MLPClassifier or MLPRegressor, got {estimator!r:.80}: for one within a pipeline "
+                "or search, set LearningRateFinder() as a callback of it, and fit."
+            )
         alone = copy.copy(self)
         alone._continues, alone.apply = False, False
         drawn = np.random.get_state() if getattr(estimator, "random_state", None) is None else None
         try:
-            clone(estimator).set_callbacks(alone).fit(X, y, **fit_params)
+            estimator.__sklearn_clone__().set_callbacks(alone).fit(X, y, **fit_params)
         finally:
             if drawn is not None:
                 np.random.set_state(drawn)

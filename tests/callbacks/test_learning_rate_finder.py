@@ -12,6 +12,7 @@ from helpers.early_stopping_data import NUMBERS, TYPES, X
 from sklearn.base import clone
 from sklearn.callback import FitCallback
 from sklearn.datasets import load_digits
+from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -361,8 +362,9 @@ def test_it_is_set_on_the_estimator_itself():
     around = make_pipeline(StandardScaler(), model)
     with pytest.raises(TypeError, match="not on the Pipeline around it"):
         around.set_callbacks(LearningRateFinder()).fit(X, y)
-    with pytest.raises(TypeError, match="not on the Pipeline around it"):
-        LearningRateFinder().find(make_pipeline(StandardScaler(), model), X, y)
+    for other in (around, LinearRegression(), 3):
+        with pytest.raises(TypeError, match="estimator must be an MLPClassifier or MLPRegressor, got"):
+            LearningRateFinder().find(other, X, y)
     finder = LearningRateFinder()
     make_pipeline(StandardScaler(), model.set_callbacks(finder)).fit(X, y)
     assert finder.rates
