@@ -23,14 +23,15 @@ if TYPE_CHECKING:
     from .checkpoint import Checkpoint
     from .early_stopping import EarlyStopping
     from .history import History
+    from .learning_rate_finder import LearningRateFinder
     from .time_limit import TimeLimit
 
-__all__ = ["Callback", "Checkpoint", "EarlyStopping", "History", "TimeLimit"]
+__all__ = ["Callback", "Checkpoint", "EarlyStopping", "History", "LearningRateFinder", "TimeLimit"]
 
 #: Modules that are imported when their name is first used: a fit without callbacks imports `base` alone.
 _MODULE_OF = {
     "Callback": ".base", "Checkpoint": ".checkpoint", "EarlyStopping": ".early_stopping", "History": ".history",
-    "TimeLimit": ".time_limit",
+    "LearningRateFinder": ".learning_rate_finder", "TimeLimit": ".time_limit",
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""`PredictionWorkspace`: memory for a forward pass, a block of rows at a time; `LossWorkspace`: and for its losses."""
+"""`PredictionWorkspace`: memory for a forward pass, a block of rows at a time; also for losses, or for every layer."""
 
 from __future__ import annotations
 
@@ -171,3 +171,30 @@ class LossWorkspace(PredictionWorkspace):
         if not self._is_fused:
             self._read_outputs_in_loss()
         self.use_order(order, loss_rows)
+
+
+class DerivativeWorkspace(PredictionWorkspace):
+    """Memory for a block of rows in which the outputs and f′ of no hidden layer overwrite another's.
+
+    Parameters
+    ----------
+    network : Model
+    dataset : Dataset
+    order : ndarray of int64
+        The row numbers to go through.
+    block_rows : int
+        Rows that go through all layers together.
+    """
+
+    def __init__(self, network: Model, dataset: Dataset, order: np.ndarray, block_rows: int) -> None:
+        super().__init__(network, dataset, block_rows)
+        self.use_order(order)
+
+    def _allocate_blocks(self) -> None:
+        """Allocate buffers that no other layer writes to."""
+        super()._allocate_blocks()
+        rows = -(-self.batch_rows // ROW_TILE) * ROW_TILE
+        for number, layer in enumerate(self.layers[:-1]):
+            shape = rows, int(layer["stride"])
+            layer["output"] = self.layers[number + 1]["input"] = self.buffer(f"output {number}", shape)
+            layer["delta"] = self.buffer(f"delta {number}", shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -163,19 +164,23 @@ class TrainingWorkspace(Workspace):
         for large in np.flatnonzero(self.large):  # the last panel ends with a whole vector
             layer, columns = self.layers[large], -(-self.layers["fan_out"][large] // lanes) * lanes
             layer["panels"] = self.buffer(f"panels {large}", (columns, layer["fan_in"]))
+        self._copy_calls = [call for number in range(len(self.layers)) for call in self._calls_to_copy(number)]
         self.refresh_weight_copies()
+
+    def _calls_to_copy(self, number: int) -> Iterator[tuple[Callable[..., None], tuple[int, ...]]]:
+        """Yield the call, an entry and its arguments, that copies a layer's weights, if it has a copy."""
+        layer, (fan_in, fan_out) = self.layers[number], self.network.layout.shapes[number]
+        if self.large[number]:
+            arguments = *self.arguments(), number, 0, fan_in, self.network.coefs[0].ctypes.data
+            yield panels.copy_weights.entry(self.dtype), arguments
+        elif f"transposed {number}" in self.buffers:
+            weight_copy, stride, weight = (int(layer[name]) for name in ("transposed", "transposed_stride", "weight"))
+            yield dense.transpose.entry(self.dtype), (weight_copy, stride, weight, fan_out, fan_in, fan_out)
 
     def refresh_weight_copies(self) -> None:
         """Copy the weights into their copies, transposed or in panels, after they were changed from outside."""
-        transpose = dense.transpose.entry(self.dtype)
-        for number, shape in enumerate(self.network.layout.shapes):
-            if self.large[number]:
-                copy_weights = panels.copy_weights.entry(self.dtype)
-                copy_weights(*self.arguments(), number, 0, shape[0], self.network.coefs[0].ctypes.data)
-            elif f"transposed {number}" in self.buffers:
-                layer, (fan_in, fan_out) = self.layers[number], shape
-                weight_copy, stride, weight = layer["transposed"], layer["transposed_stride"], layer["weight"]
-                transpose(int(weight_copy), int(stride), int(weight), fan_out, fan_in, fan_out)
+        for entry, arguments in self._copy_calls:
+            entry(*arguments)
 
     def _allocate_squares(self) -> None:
         """Allocate a buffer for Σ w² of each tile of weights, layer after layer."""

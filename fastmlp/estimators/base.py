@@ -95,7 +95,7 @@ class BaseMLP(CallbackSupportMixin, Preparation):
         callbacks = None if incremental else FitCallbacks.of(self, X, y, sample_weight)
         # A generator passed by the user advances only if the fit is not refused.
         generator = self.random_state if isinstance(self.random_state, np.random.RandomState) else None
-        before = None if generator is None else generator.get_state()
+        before = None if generator is None else generator.get_state(legacy=False)
         former, draft, result = self.__dict__, self._draft(), None
         try:
             fitting = draft._prepare(X, y, sample_weight, incremental, classes, checked, given)

@@ -21,6 +21,7 @@ from ..optimizers import Optimizer, RunningOptimizer
 from ..regularization import Regularization
 from .config import NO_REGULARIZATION, TrainingConfig, TrainingState, warn_of_early_end
 from .dropout_keys import DropoutKeys
+from .gradient_norms import GradientNorms
 from .step_options import StepOptions
 from .step_rates import RateBuffer
 
@@ -84,6 +85,7 @@ class EpochRunner:
         self.state, self.average = self.options.state, self.options.average
         if self.average is not None:
             self.average[...] = network.params
+        self.gradient_norms: GradientNorms | None = None
         self.complete = True  # whether the last pass was not cut short
         self._is_over: Callable[[], bool] | None = None
 
@@ -120,6 +122,12 @@ class EpochRunner:
         finally:
             params[...] = trained
 
+    def record_gradient_norms(self) -> GradientNorms:
+        """Return the norms of each layer's gradients, which all further passes record."""
+        if self.gradient_norms is None:
+            self.gradient_norms = GradientNorms(self.workspace)
+        return self.gradient_norms
+
     def rebind(self, dataset: Dataset, order: np.ndarray) -> None:
         """Continue with other rows of the same kind; the parameters may have been changed from outside meanwhile."""
         self.workspace.rebind(dataset)
@@ -137,6 +145,8 @@ class EpochRunner:
         workspace, task = self.workspace, self.workspace.task
         self.options.before_epoch(self.steps, self.step_rates.address(self.steps), l2 / self.dataset.weight_divisor)
         workspace.reset_results()
+        if self.gradient_norms is not None:
+            self.gradient_norms.reset()
         self._is_over = is_over
         try:
             self.complete = self.slicer.run(self._steps, self.steps, is_over)
@@ -144,6 +154,22 @@ class EpochRunner:
             self.optimizer.advance(int(task["steps_made"]))
             self.options.advance(int(task["steps_made"]))
         return float(task["loss_sum"]) / max(int(task["rows_counted"]), 1)
+
+    def losses_of_steps(self, l2: float) -> Iterator[float]:
+        """Make the steps of the pass one at a time; yield the loss of each batch that counted."""
+        workspace, task = self.workspace, self.workspace.task
+        self.options.before_epoch(self.steps, self.step_rates.address(self.steps), l2 / self.dataset.weight_divisor)
+        workspace.reset_results()
+        try:
+            for step in range(self.steps):
+                before = int(task["rows_counted"])
+                workspace.tasks["loss_sum"] = 0.0
+                self._steps(step, step + 1)
+                if rows := int(task["rows_counted"]) - before:
+                    yield float(task["loss_sum"]) / rows
+        finally:
+            self.optimizer.advance(int(task["steps_made"]))
+            self.options.advance(int(task["steps_made"]))
 
     def _steps(self, start: int, stop: int) -> None:
         def steps_of(thread: int) -> None:

@@ -77,10 +77,9 @@ class RunningTraining:
         """Return the state: arrays by name, and numbers (in lists and dicts) by name."""
         state, optimizer = self.state, self.state.optimizer
         drawn = state.random_state.get_state(legacy=False)
-        arrays = {
-            "params": self.runner.network.params, "moments": self.runner.state, "order": state.order,
-            "random state": drawn["state"]["key"],
-        }  # fmt: skip
+        arrays = {"params": self.runner.network.params, "moments": self.runner.state, "order": state.order}
+        if "key" in drawn["state"]:  # of MT19937; other generators' states are numbers
+            arrays["random state"] = drawn["state"].pop("key")
         if self.best is not None:
             arrays["best params"] = self.best
         if self.runner.average is not None:
@@ -90,7 +89,7 @@ class RunningTraining:
             "t": optimizer.t, "exchanged": optimizer._exchanged, "mean shrinkage": optimizer.mean_shrinkage,
             "schedule": _numbers_of(optimizer.schedule),
             "dropout": None if state.dropout_keys is None else vars(state.dropout_keys),
-            "random state": {**drawn, "state": {"pos": drawn["state"]["pos"]}},
+            "random state": drawn,
         }  # fmt: skip
         return arrays, numbers
 
@@ -101,8 +100,8 @@ class RunningTraining:
         self.runner.state[...] = arrays["moments"]
         state.order[...] = arrays["order"]
         optimizer.t, optimizer._exchanged = numbers["t"], numbers["exchanged"]
-        drawn = numbers["random state"]
-        state.random_state.set_state({**drawn, "state": {"key": arrays["random state"], **drawn["state"]}})
+        drawn, key = numbers["random state"], {"key": arrays["random state"]} if "random state" in arrays else {}
+        state.random_state.set_state({**drawn, "state": {**key, **drawn["state"]}})
         if self.best is not None:
             self.best[...] = arrays["best params"]
         if self.runner.average is not None:

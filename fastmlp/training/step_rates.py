@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..kernels.lowlevel.records import N_STEP_RATES
+from ..kernels.lowlevel.records import LEARNING_RATE, N_STEP_RATES
 from ..optimizers import RunningOptimizer
 from ..schedules import Schedule
 
@@ -37,3 +37,12 @@ class RateBuffer:
             self.schedule, self.first, at = optimizer.schedule, optimizer.t, 0
             self.start = self.step_rates.ctypes.data
         return self.start + at * self.step_rates.strides[0]
+
+    @property
+    def learning_rate(self) -> float:
+        """The optimizer's `learning_rate`, read from what was computed for its last step."""
+        optimizer = self.optimizer
+        last = optimizer.t - self.first - 1
+        if optimizer.schedule is not self.schedule or not 0 <= last < len(self.step_rates):
+            return optimizer.learning_rate
+        return float(self.step_rates[last, LEARNING_RATE])

@@ -89,6 +89,21 @@ def test_an_interrupted_fit_continues_with_the_same_bits(case, tmp_path):
     assert everything(again) == everything(expected)
 
 
+def test_a_generator_of_another_kind_continues(tmp_path):
+    """Of a generator whose state has other parts than MT19937's."""
+    weights = []
+    for interrupted in (False, True):
+        folder = tmp_path / str(interrupted)
+        if interrupted:
+            model = regressor(random_state=np.random.RandomState(np.random.PCG64(1)))
+            with pytest.raises(InterruptedError):
+                model.set_callbacks(Checkpoint(folder), Killed(3)).fit(X, NUMBERS)
+        model = regressor(random_state=np.random.RandomState(np.random.PCG64(1)))
+        model.set_callbacks(Checkpoint(folder)).fit(X, NUMBERS)
+        weights.append([array.tobytes() for array in (*model.coefs_, *model.intercepts_)])
+    assert weights[0] == weights[1]
+
+
 def test_more_epochs_continue_from_the_end(tmp_path):
     model, rows, y, _ = CASES["adam"]
     copy_of(model, Checkpoint(tmp_path, every=4)).fit(rows, y)

@@ -44,6 +44,7 @@ FIELDS = {
     "weight_gradient": {"weight_gradient"},
     "update_layer": {"update_layer"},
     "copy_weights": {"copy_weights"},
+    "add_squares": {"add_squares"},
     "add_microbatches": {"add_microbatches"},
     "ordered_rows": {"forward", "pass_rows"},
     "backward": {"backward"},
@@ -55,7 +56,9 @@ FIELDS = {
 ELSEWHERE = {"update_rule": {"rule"}, "phase": {"integers_at(task.phases)[number]"}}
 
 #: Kernels that only Python calls: their signatures are next to them.
-ENTRY_POINTS = {"train_steps", "add_gradients", "add_losses", "store_losses", "predict_few", "shuffle"}
+ENTRY_POINTS = {
+    "train_steps", "add_gradients", "add_losses", "store_losses", "predict_few", "shuffle", "share_dead_units"
+}  # fmt: skip
 
 
 def calling(caller, declared, given):

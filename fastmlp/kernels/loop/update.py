@@ -5,6 +5,7 @@ from ..lowlevel.barrier import cancelled, thread_range
 from ..lowlevel.calls import (
     UPDATE_LAYER_SIGNATURE,
     call_add_microbatches,
+    call_add_squares,
     call_copy_weights,
     call_transpose,
     call_update_rule,
@@ -47,6 +48,10 @@ def update_layer(task_record, layer_records, number, order, rows, dtype_ptr):
                     task.weight_gradient,
                     task_record, layer_records, number, sorted_from, 0, first, count, column, columns, rows, dtype_ptr,
                 )  # fmt: skip
+            if task.add_squares != 0:
+                call_add_squares(
+                    task.add_squares, task_record, layer_records, number, first, count, column, columns, dtype_ptr
+                )
             update_weights(task, layer, first, count, column, columns, dtype_ptr)
             if task.n_phases == 0:
                 refresh_weight_copies(task_record, layer_records, number, first, count, column, columns, dtype_ptr)

@@ -97,6 +97,13 @@ WEIGHT_GRADIENT_SIGNATURE = Signature(
 )  # fmt: skip
 call_weight_gradient = caller_of("call_weight_gradient", WEIGHT_GRADIENT_SIGNATURE)
 
+#: task.add_squares: `loop.gradient_norms.add_squares`.
+ADD_SQUARES_SIGNATURE = Signature(
+    task_record=TASK_POINTER, layer_records=LAYER_POINTER, number=SIZE, first=SIZE, count=SIZE, column=SIZE,
+    columns=SIZE, dtype_ptr=POINTER,
+)  # fmt: skip
+call_add_squares = caller_of("call_add_squares", ADD_SQUARES_SIGNATURE)
+
 #: task.update_layer: `loop.update.update_layer`.
 UPDATE_LAYER_SIGNATURE = Signature(
     task_record=TASK_POINTER, layer_records=LAYER_POINTER, number=SIZE, order=INTEGERS, rows=SIZE, dtype_ptr=POINTER

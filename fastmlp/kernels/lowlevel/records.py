@@ -120,6 +120,9 @@ _TASK_FIELDS = [
     # tile, by TrainingWorkspace._allocate_squares.
     ("steps_made", "i8"), ("rows_counted", "i8"), ("loss_sum", "f8"), ("weight_sum", "f8"),
     ("squares", "i8"), ("n_squares", "i8"),
+    # Where Σ g² of each tile of the weight gradients is added up over the steps of an epoch, and the kernel that adds
+    # (0: none does). Writer: training.gradient_norms.GradientNorms.
+    ("gradient_squares", "i8"), ("add_squares", "i8"),
     # Options of a step, 0 where unused. Writer of this and all groups below: training.step_options.StepOptions (penalty
     # and shrinkage are written by kernels). L1: a kernel that stores Σ |w| of each tile, where to, how many tiles; what
     # is added to the batch's loss; a kernel that shrinks weights, l1 / Σ weights, its mean.
