@@ -1,0 +1,92 @@
+"""How a layer bends the plane of its inputs: a square grid of lines, drawn through its activations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .drawing import SMALL, SMALLEST, Colours, shorten
+
+#: Lines of the grid in each direction.
+N_LINES = 13
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What one layer makes of the plane.
+
+    Parameters
+    ----------
+    title : str
+    axis_names : tuple of two str
+    grid : ndarray of shape (n_y, n_x, 2)
+        Where the points of the plane lie.
+    points : ndarray of shape (n, 2), or None
+        Where the data points lie.
+    """
+
+    title: str
+    axis_names: tuple[str, str]
+    grid: np.ndarray
+    points: np.ndarray | None
+
+
+def panel_of(name: str, values: np.ndarray, points: np.ndarray | None) -> Panel:
+    """Return the panel of a layer's activations: (n_y, n_x, width) of the plane, (n, width) of data points.
+
+    Two units are the axes; of more, the first two principal components of the plane's activations. One unit makes a
+    line of the plane, drawn at height zero.
+    """
+    width = values.shape[-1]
+    flat = values.reshape(-1, width)
+    if width <= 2:
+        axes, center, names = np.eye(width, 2), np.zeros(width), ("unit 1", "unit 2" if width == 2 else "")
+        title = name
+    else:
+        center = flat.mean(axis=0)
+        _, spread, directions = np.linalg.svd(flat - center, full_matrices=False)
+        axes, names = directions[:2].T, ("component 1", "component 2")
+        share = (spread[:2] ** 2).sum() / max((spread**2).sum(), np.finfo(float).tiny)
+        title = f"{name}, {width} units\n{100 * share:.0f} % of the variance"
+    projected = None if points is None else (points - center) @ axes
+    return Panel(title, names, ((flat - center) @ axes).reshape(*values.shape[:2], 2), projected)
+
+
+def draw_panel(axes: Any, panel: Panel, colours: Colours, labels: Any, classes: Any) -> list[Any]:
+    """Draw the lines of the grid and the data points; return handles of the classes for a legend."""
+    from matplotlib.collections import LineCollection
+
+    n_y, n_x = panel.grid.shape[:2]
+    along_x = [panel.grid[i] for i in np.unique(np.linspace(0, n_y - 1, N_LINES).astype(int))]
+    along_y = [panel.grid[:, j] for j in np.unique(np.linspace(0, n_x - 1, N_LINES).astype(int))]
+    strength = 0.55 if panel.points is not None else 0.9
+    for lines, colour in ((along_x, colours.muted), (along_y, colours.muted)):
+        axes.add_collection(LineCollection(lines, colors=[colour], linewidths=0.7, alpha=strength, zorder=1))
+    flat = panel.grid.reshape(-1, 2)
+    handles = [] if panel.points is None else _draw_points(axes, panel.points, colours, labels, classes)
+    reached = flat if panel.points is None else np.concatenate([flat, panel.points])
+    low, high = reached.min(axis=0), reached.max(axis=0)
+    margin = 0.06 * (high - low)
+    margin[margin == 0] = 0.5
+    axes.set(xlim=(low[0] - margin[0], high[0] + margin[0]), ylim=(low[1] - margin[1], high[1] + margin[1]))
+    axes.set_title(panel.title, fontsize=SMALL)
+    axes.set_xlabel(shorten(panel.axis_names[0], 24), fontsize=SMALL, labelpad=2)
+    axes.set_ylabel(shorten(panel.axis_names[1], 24), fontsize=SMALL, labelpad=2)
+    axes.tick_params(labelsize=SMALLEST)
+    axes.locator_params(nbins=4)
+    return handles
+
+
+def _draw_points(axes: Any, points: np.ndarray, colours: Colours, labels: Any, classes: Any) -> list[Any]:
+    size = float(np.clip(2000 / max(len(points), 1), 3, 14))
+    if classes is None:
+        axes.scatter(*points.T, c=labels, cmap="cividis", s=size, linewidths=0, zorder=2)
+        return []
+    handles = []
+    for each, colour in zip(classes, colours.of_classes(len(classes)), strict=True):
+        mine = points[labels == each]
+        drawn = axes.scatter(*mine.T, color=[colour], s=size, linewidths=0, zorder=2, label=shorten(each))
+        handles.append(drawn)
+    return handles
