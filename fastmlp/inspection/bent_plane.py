@@ -65,28 +65,33 @@ def draw_panel(axes: Any, panel: Panel, colours: Colours, labels: Any, classes: 
     for lines, colour in ((along_x, colours.muted), (along_y, colours.muted)):
         axes.add_collection(LineCollection(lines, colors=[colour], linewidths=0.7, alpha=strength, zorder=1))
     flat = panel.grid.reshape(-1, 2)
-    handles = [] if panel.points is None else _draw_points(axes, panel.points, colours, labels, classes)
+    handles = [] if panel.points is None else draw_points(axes, panel.points, colours, labels, classes)
     reached = flat if panel.points is None else np.concatenate([flat, panel.points])
     low, high = reached.min(axis=0), reached.max(axis=0)
-    margin = 0.06 * (high - low)
-    margin[margin == 0] = 0.5
-    axes.set(xlim=(low[0] - margin[0], high[0] + margin[0]), ylim=(low[1] - margin[1], high[1] + margin[1]))
+    extent = np.maximum(high - low, 0.1 * (high - low).max() or 1.0)  # what hardly varies is drawn as flat
+    low, high = (low + high - 1.12 * extent) / 2, (low + high + 1.12 * extent) / 2
+    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     axes.set_title(panel.title, fontsize=SMALL)
     axes.set_xlabel(shorten(panel.axis_names[0], 24), fontsize=SMALL, labelpad=2)
     axes.set_ylabel(shorten(panel.axis_names[1], 24), fontsize=SMALL, labelpad=2)
     axes.tick_params(labelsize=SMALLEST)
     axes.locator_params(nbins=4)
+    axes.ticklabel_format(useOffset=False)
     return handles
 
 
-def _draw_points(axes: Any, points: np.ndarray, colours: Colours, labels: Any, classes: Any) -> list[Any]:
+def draw_points(
+    axes: Any, points: np.ndarray, colours: Colours, labels: Any, classes: Any, edge: Any = None
+) -> list[Any]:
+    """Draw data points, (n, 2), in the colours of their classes or values; return handles of the classes."""
     size = float(np.clip(2000 / max(len(points), 1), 3, 14))
+    edges = {"linewidths": 0} if edge is None else {"linewidths": 0.3, "edgecolors": [edge]}
     if classes is None:
-        axes.scatter(*points.T, c=labels, cmap="cividis", s=size, linewidths=0, zorder=2)
+        axes.scatter(*points.T, c=labels, cmap="cividis", s=size, zorder=2, **edges)
         return []
     handles = []
     for each, colour in zip(classes, colours.of_classes(len(classes)), strict=True):
         mine = points[labels == each]
-        drawn = axes.scatter(*mine.T, color=[colour], s=size, linewidths=0, zorder=2, label=shorten(each))
+        drawn = axes.scatter(*mine.T, c=[colour], s=size, zorder=2, label=shorten(each), **edges)
         handles.append(drawn)
     return handles

@@ -42,6 +42,12 @@ def axes_for(ax: Any, caller: str, **figure_options: Any) -> Any:
     return ax
 
 
+def inches_of(ax: Any) -> tuple[float, float]:
+    """Return what an inch is as a share of the width and of the height of these axes."""
+    box, dpi = ax.get_window_extent(), ax.figure.dpi
+    return dpi / max(box.width, 1.0), dpi / max(box.height, 1.0)
+
+
 @dataclass(frozen=True)
 class Colours:
     """Colours that are told apart by colour-blind readers too, for one background.

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..activations import as_written
 from ..common.checks import check_count
-from .bent_plane import Panel, draw_panel, panel_of
-from .drawing import SMALL, SMALLEST, Colours, axes_for, check_matplotlib, choose, colours_of, shorten
+from .bent_plane import Panel, draw_panel, draw_points, panel_of
+from .drawing import SMALL, SMALLEST, Colours, axes_for, check_matplotlib, choose, colours_of, inches_of, shorten
 from .models import Shown, dense_inputs, read_estimator, read_network
 
 
@@ -122,9 +122,10 @@ class UnitDisplay:
         estimator : MLPClassifier or MLPRegressor
             Fitted on two features or more.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data points, which the plane encloses; drawn with `y`. Features other than the two are fixed at their means.
+            Data points, which the plane encloses. Features other than the two are fixed at their means.
         y : array-like of shape (n_samples,), default=None
-            Classes or targets, by which the points are coloured; of several targets or labels the first.
+            Classes or targets: the points are drawn on the maps of the outputs and on the bent plane, and coloured by
+            them; of several targets or labels by the first.
         features : tuple of two int or str, default=(0, 1)
             The features of the plane, by number or name.
         grid_resolution : int, default=60
@@ -245,27 +246,28 @@ class UnitDisplay:
 
     def _draw_maps(self, colours: Colours) -> None:
         rows, columns = len(self.units_), max(map(len, self.units_))
-        note = self._note_of_maps()
-        left, right, below = 0.125, 0.085, 0.02 + 0.035 * (1 + note.count("\n")) * 4.8 / max(4.8, 0.85 * rows)
+        note, inch = self._note_of_maps(), inches_of(self.ax_)
+        left, right = min(0.8 * inch[0], 0.3), min(0.5 * inch[0], 0.2)
+        below = min((0.04 + 0.14 * (1 + note.count("\n"))) * inch[1], 0.3)
         height = (1 - below) / rows
+        gap = min(0.17 * inch[1], 0.4 * height)  # for the names of the units
         self.axes_: Any = np.full((rows, columns), None, object)
         for row, units in enumerate(self.units_):
             bottom = 1 - (row + 1) * height
             norm, image = self._scale(row, colours), None
             width = (1 - left - right) / max(len(units), min(columns, 4))
             for column, unit in enumerate(units):
-                place = [left + column * width, bottom, 0.92 * width, 0.82 * height]
+                place = [left + column * width, bottom, 0.92 * width, height - gap]
                 self.axes_[row, column] = axes = self.ax_.inset_axes(place)
                 image = self._draw_map(axes, row, unit, norm, colours)
-            bar = self.ax_.inset_axes([1 - right + 0.005, bottom, 0.012, 0.82 * height])
+            bar = self.ax_.inset_axes([1 - right + 0.005, bottom, 0.012, height - gap])
             self.figure_.colorbar(image, cax=bar)
             self._limit(bar, row, norm[1])
             n_units = self.activations[row].shape[-1]
-            drawn = (
-                f"{n_units} unit{'s' if n_units > 1 else ''}" if len(units) == n_units else f"{len(units)} of {n_units}"
-            )
+            drawn = f"{n_units} unit{'s' if n_units > 1 else ''}"
+            drawn = drawn if len(units) == n_units else f"{len(units)} of {n_units}"
             self.ax_.text(
-                0, bottom + 0.41 * height, f"{self.layer_names[row]}\n{drawn}", fontsize=SMALL, va="center",
+                0, bottom + (height - gap) / 2, f"{self.layer_names[row]}\n{drawn}", fontsize=SMALL, va="center",
                 color=colours.text, transform=self.ax_.transAxes,
             )  # fmt: skip
         self.ax_.text(
@@ -316,6 +318,9 @@ class UnitDisplay:
         for spine in axes.spines.values():
             spine.set_linewidth(0.5)
         last = row == len(self.activations) - 1
+        if last and self.points is not None:
+            draw_points(axes, self.points[0], colours, self.labels, self.classes, edge=colours.background)
+            axes.set(xlim=self.x[[0, -1]], ylim=self.y[[0, -1]])
         name = shorten(self.output_names[unit], 12) if last and self.output_names else f"{unit + 1}"
         axes.set_title(name, fontsize=SMALLEST, pad=2)
         return image
@@ -330,11 +335,15 @@ class UnitDisplay:
             panels.append(panel_of(name, self.activations[layer], points[layer + 1]))
         columns = min(len(panels), 3)
         rows = -(-len(panels) // columns)
+        inch = inches_of(self.ax_)
+        left, below, above = 0.5 * inch[0], 0.4 * inch[1], 0.38 * inch[1]
+        legend = 0.0 if self.classes is None or self.labels is None else 0.22 * inch[1]
         self.axes_ = np.full(len(panels), None, object)
         for number, panel in enumerate(panels):
             row, column = divmod(number, columns)
-            width, height = 1 / columns, (0.98 if self.classes is None else 0.92) / rows
-            place = [column * width + 0.2 * width, 1 - (row + 1) * height + 0.17 * height, 0.76 * width, 0.71 * height]
+            width, height = 1 / columns, (1 - legend) / rows
+            x, y = column * width + left, 1 - (row + 1) * height + below
+            place = [x, y, max(0.97 * width - left, 0.3 * width), max(height - below - above, 0.3 * height)]
             self.axes_[number] = axes = self.ax_.inset_axes(place)
             handles = draw_panel(axes, panel, colours, self.labels, self.classes)
         if handles:
