@@ -35,11 +35,10 @@ def main(out=None):
     ).fit(X, y)
     scores = []
     for name, values in zip(("the input", "hidden 1", "hidden 2"), values_of_layers(model, X), strict=True):
-        line = MLPClassifier((), solver="lbfgs", alpha=0.0, random_state=0, max_iter=500).fit(values, y)
+        line = MLPClassifier((), solver="lbfgs", random_state=0, max_iter=500).fit(values, y)
         scores.append(line.score(values, y))
-        table.note(
-            f"in {name:9}, a {'line' if values.shape[1] == 2 else 'plane'} puts {scores[-1]:.1%} on the right side"
-        )
+        shape = "line" if values.shape[1] == 2 else "plane"
+        table.note(f"a {shape} in {name} puts {scores[-1]:.1%} on the right side")
     table.holds("folded until a line is enough", scores[0] < 0.7 and scores[2] > 0.99)
     save(out, lambda figure: draw(figure, model, X, y), figsize=(8.4, 7.0), layout="none")
     return table.rows

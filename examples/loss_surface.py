@@ -26,7 +26,7 @@ def train_along(net, X, y, optimizer, epochs, **options):
 def one_unit(table):
     """Return the loss over weight and bias of a single unit, with their values, and the path of gradient descent."""
     net = Network([1, 1], activations=["logistic"], loss="sum_squared_error")
-    w, b = np.linspace(-3, 9, 49), np.linspace(-5, 2, 43)
+    w, b = np.linspace(-3, 9, 37), np.linspace(-5, 2, 29)
     losses = np.empty((b.size, w.size))
     for row, column in np.ndindex(losses.shape):
         net.params = [w[column], b[row]]
@@ -50,9 +50,8 @@ def two_layers(table):
     steps = path - path[-1]
     variances = np.linalg.svd(steps, compute_uv=False) ** 2
     share = variances[:2].sum() / variances.sum()
-    table.note(
-        f"a path in {net.params.size} dimensions, {share:.0%} of it in a plane: {before:.3f} → {net.loss(X, y):.3f}"
-    )
+    table.note(f"from {before:.3f} to {net.loss(X, y):.3f} on a path in {net.params.size} dimensions")
+    table.note(f"{share:.1%} of the path's variance is in a plane")
     table.holds("downhill", net.loss(X, y) < 0.5 * before)
     return net, X, y, path
 
@@ -73,7 +72,7 @@ def draw(figure, unit, net, X, y, path):
     name = "one logistic unit, four rows"
     LossSurfaceDisplay(losses, w, b, path=down, axis_names=("weight", "bias"), estimator_name=name).plot(ax=left)
     display = LossSurfaceDisplay.from_network(net, X, y, path=path, ax=right)
-    display.ax_.set_title(f"2-8-1, {net.params.size} parameters: the plane of its path")
+    display.ax_.set_title("2-8-1, in the plane of its path")
 
 
 if __name__ == "__main__":

@@ -56,9 +56,7 @@ def test_an_example_names_its_picture(monkeypatch, tmp_path, capsys):
 
 def test_without_matplotlib_an_example_prints_its_numbers(monkeypatch, tmp_path, capsys):
     find = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *rest: name != "matplotlib" and find(name, *rest) or None
-    )
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "matplotlib" else find(name))
     rows = importlib.import_module("piecewise_linear").main(tmp_path / "picture.png")
     printed = capsys.readouterr().out
     assert all(row.name in printed for row in rows) and "pip install matplotlib" in printed
