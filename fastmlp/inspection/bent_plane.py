@@ -49,7 +49,7 @@ def panel_of(name: str, values: np.ndarray, points: np.ndarray | None) -> Panel:
         _, spread, directions = np.linalg.svd(flat - center, full_matrices=False)
         axes, names = directions[:2].T, ("component 1", "component 2")
         share = (spread[:2] ** 2).sum() / max((spread**2).sum(), np.finfo(float).tiny)
-        title = f"{name}, {width} units\n{100 * share:.0f} % of the variance"
+        title = f"{name}, {width} units\n{100 * share:.0f} % of the plane's variance"
     projected = None if points is None else (points - center) @ axes
     return Panel(title, names, ((flat - center) @ axes).reshape(*values.shape[:2], 2), projected)
 
@@ -87,7 +87,9 @@ def draw_points(
     size = float(np.clip(2000 / max(len(points), 1), 3, 14))
     edges = {"linewidths": 0} if edge is None else {"linewidths": 0.3, "edgecolors": [edge]}
     if classes is None:
-        axes.scatter(*points.T, c=labels, cmap="cividis", s=size, zorder=2, **edges)
+        from matplotlib.colors import ListedColormap
+
+        axes.scatter(*points.T, c=labels, cmap=ListedColormap(colours.in_order(256)), s=size, zorder=2, **edges)
         return []
     handles = []
     for each, colour in zip(classes, colours.of_classes(len(classes)), strict=True):

@@ -11,7 +11,7 @@ from ..estimators.parameters import FULL_BATCH
 from ..estimators.solver_parameters import build_optimizer
 from ..schedules import Schedule
 from .drawing import SMALL, axes_for, check_matplotlib, colours_of
-from .models import check_class, curve
+from .models import check_class, check_estimator, curve
 
 #: Points of a line at most: more than a picture can show.
 MOST_POINTS = 4000
@@ -152,15 +152,13 @@ class LearningRateDisplay:
             )
         changes = schedule.after_epoch(1) != schedule
         if n_steps is None or changes:
-            from .models import check_estimator
-
             check_estimator(estimator, caller)
             made = estimator._optimizer.t
             n_steps = max(made, 1) if n_steps is None else n_steps
         steps = _spread(check_count("n_steps", n_steps))
         rates = _over_epochs(schedule, steps, estimator) if changes else schedule(steps)
-        name = f"{type(estimator).__name__}, solver={estimator.solver if isinstance(estimator.solver, str) else ''}"
-        name = name if isinstance(estimator.solver, str) else repr(estimator.solver)
+        by_name = isinstance(estimator.solver, str)
+        name = f"{type(estimator).__name__}, solver={estimator.solver!r}" if by_name else repr(estimator.solver)
         return cls(rates, steps=steps, name=name).plot(ax=ax, log_scale=log_scale)
 
     @classmethod

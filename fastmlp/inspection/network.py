@@ -205,7 +205,7 @@ class NetworkDisplay:
             share = 0.28
             at = x0 + share * (x1 - x0), y0 + share * (y1 - y0)
             self.ax_.text(
-                *at, f"{weight:.2f}", fontsize=SMALLEST, color=colours.text, ha="center", va="center",
+                *at, f"{weight:.2f}".replace("-", "−"), fontsize=SMALLEST, color=colours.text, ha="center", va="center",
                 bbox=behind, zorder=2,
             )  # fmt: skip
 

@@ -14,6 +14,10 @@ from .drawing import SMALL, SMALLEST, Colours, axes_for, check_matplotlib, choos
 from .models import Shown, dense_inputs, read_estimator, read_network
 
 
+#: Data points on a map at most: more would hide it.
+MOST_POINTS = 300
+
+
 class UnitDisplay:
     """What units compute over a plane of two features, as small maps layer by layer; or how layers bend the plane.
 
@@ -124,8 +128,8 @@ class UnitDisplay:
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data points, which the plane encloses. Features other than the two are fixed at their means.
         y : array-like of shape (n_samples,), default=None
-            Classes or targets: the points are drawn on the maps of the outputs and on the bent plane, and coloured by
-            them; of several targets or labels by the first.
+            Classes or targets: the points are drawn on the maps of the outputs (at most 300) and on the bent plane, and
+            coloured by them; of several targets or labels by the first.
         features : tuple of two int or str, default=(0, 1)
             The features of the plane, by number or name.
         grid_resolution : int, default=60
@@ -319,7 +323,9 @@ class UnitDisplay:
             spine.set_linewidth(0.5)
         last = row == len(self.activations) - 1
         if last and self.points is not None:
-            draw_points(axes, self.points[0], colours, self.labels, self.classes, edge=colours.background)
+            some = np.unique(np.linspace(0, len(self.points[0]) - 1, MOST_POINTS).astype(int))
+            labels = None if self.labels is None else self.labels[some]
+            draw_points(axes, self.points[0][some], colours, labels, self.classes, edge=colours.background)
             axes.set(xlim=self.x[[0, -1]], ylim=self.y[[0, -1]])
         name = shorten(self.output_names[unit], 12) if last and self.output_names else f"{unit + 1}"
         axes.set_title(name, fontsize=SMALLEST, pad=2)
@@ -337,7 +343,7 @@ class UnitDisplay:
         rows = -(-len(panels) // columns)
         inch = inches_of(self.ax_)
         left, below, above = 0.5 * inch[0], 0.4 * inch[1], 0.38 * inch[1]
-        legend = 0.0 if self.classes is None or self.labels is None else 0.22 * inch[1]
+        legend = 0.0 if self.labels is None else 0.22 * inch[1]
         self.axes_ = np.full(len(panels), None, object)
         for number, panel in enumerate(panels):
             row, column = divmod(number, columns)
@@ -346,6 +352,12 @@ class UnitDisplay:
             place = [x, y, max(0.97 * width - left, 0.3 * width), max(height - below - above, 0.3 * height)]
             self.axes_[number] = axes = self.ax_.inset_axes(place)
             handles = draw_panel(axes, panel, colours, self.labels, self.classes)
+        if self.labels is not None and self.classes is None:
+            ends = f"from {self.labels.min():.3g} (dark) to {self.labels.max():.3g} (bright)"
+            self.ax_.text(
+                0.5, 0.0, f"points: their targets, {ends}", fontsize=SMALL, color=colours.muted, ha="center", va="bottom",
+                transform=self.ax_.transAxes,
+            )  # fmt: skip
         if handles:
             self.ax_.legend(
                 handles=handles, loc="lower center", ncols=min(len(handles), 6), fontsize=SMALL, frameon=False,

@@ -25,7 +25,7 @@ def test_width_and_colour_show_weight_and_sign():
     display.figure_.draw_without_rendering()
     red, blue = display.edges_.get_colors()[:, [0, 2]].T
     assert (red[:2] > blue[:2]).all() and blue[2] > red[2]
-    assert {"0.50", "1.00", "-2.00", "x0", "x1", "y", "hidden 1\ntanh"} <= set(texts(display))
+    assert {"0.50", "1.00", "−2.00", "x0", "x1", "y", "hidden 1\ntanh"} <= set(texts(display))
 
 
 def test_a_weight_of_zero_has_the_background_colour():

@@ -89,6 +89,17 @@ def test_of_many_units_those_are_drawn_that_vary_most():
     assert "hidden 1\ntanh\n4 of 30" in shown and shown[-1].endswith("drawn: the units that vary most")
 
 
+def test_points_are_drawn_on_the_maps_of_the_outputs(network):
+    points = np.random.RandomState(0).uniform(-1, 1, (1000, 2))
+    y = (points[:, 0] > 0).astype(int)
+    display = UnitDisplay.from_network(network, points, y, grid_resolution=5)
+    drawn = [len(each.get_offsets()) for each in display.axes_[-1, 0].collections[-2:]]
+    assert sum(drawn) == 300 and min(drawn) > 100
+    assert len(display.axes_[0, 0].collections) <= 2  # the map and its line
+    few = UnitDisplay.from_network(network, points[:7], y[:7], grid_resolution=5)
+    assert sum(len(each.get_offsets()) for each in few.axes_[-1, 0].collections[-2:]) == 7
+
+
 def test_layers_of_two_units_are_drawn_by_their_activations(network):
     points = np.array([[0.1, 0.2], [0.3, -0.4], [-0.5, 0.6]])
     display = UnitDisplay.from_network(network, points, [0, 1, 1], grid_resolution=13, kind="plane")
@@ -111,7 +122,7 @@ def test_wide_layers_are_drawn_by_principal_components(network):
     variances = np.linalg.eigvalsh(centred.T @ centred)[::-1]
     np.testing.assert_allclose((drawn**2).sum(axis=0), variances[:2], rtol=1e-9)
     share = round(100 * variances[:2].sum() / variances.sum())
-    assert display.axes_[1].get_title() == f"hidden 1, relu, 3 units\n{share} % of the variance"
+    assert display.axes_[1].get_title() == f"hidden 1, relu, 3 units\n{share} % of the plane's variance"
 
 
 def test_points_of_a_regression_are_coloured_by_value(models):
@@ -119,6 +130,10 @@ def test_points_of_a_regression_are_coloured_by_value(models):
     display = UnitDisplay.from_estimator(model, rows, y, grid_resolution=5, kind="plane")
     assert display.axes_[0].collections[-1].get_array().tolist() == y.tolist()
     assert display.ax_.get_legend() is None
+    assert (
+        display.ax_.texts[-1].get_text()
+        == f"points: their targets, from {y.min():.3g} (dark) to {y.max():.3g} (bright)"
+    )
 
 
 def test_dead_units_and_constant_features_are_drawn():
