@@ -117,8 +117,8 @@ class LossSurfaceDisplay:
         n_directions : {1, 2}, default=2
             How many directions are chosen. One direction with a path leads from its beginning to its end.
         span : float, default=1.0
-            How far the surface reaches on both sides, in steps along a direction. With a path it reaches beyond the path,
-            by 0.3 span of the path's extent.
+            How far the surface reaches on both sides, in steps along a direction. With a path it reaches beyond the
+            path, by 0.3 span of the path's extent.
         grid_resolution : int, default=25
             Points along each direction; the loss is computed at each point of the grid.
         random_state : int, RandomState or None, default=0

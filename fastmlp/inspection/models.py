@@ -147,6 +147,27 @@ def _output_names(estimator: Any, n_outputs: int) -> list[str]:
     return [str(each) for each in classes] if len(classes) == n_outputs else default_names("y", n_outputs)
 
 
+def find_features(features: tuple[Any, Any], names: list[str]) -> tuple[int, int]:
+    """Return the numbers of two features, given by number or name.
+
+    Raises
+    ------
+    ValueError
+        If there are not two of them, or one does not exist.
+    """
+    if len(names) < 2:
+        raise ValueError("a plane of two features was asked for, but this network has one.")
+    found = [names.index(each) if isinstance(each, str) and each in names else each for each in features]
+    wrong = [each for each in found if isinstance(each, str | float) or not -len(names) <= each < len(names)]
+    if wrong or len(found) != 2 or len({int(each) % len(names) for each in found}) != 2:
+        known = ", ".join(map(repr, names[:8])) + (", …" if len(names) > 8 else "")
+        raise ValueError(
+            f"features must be two different features, by number (0 to {len(names) - 1}) or name ({known}), got "
+            f"{features!r}."
+        )
+    return int(found[0]) % len(names), int(found[1]) % len(names)
+
+
 def dense_inputs(estimator: Any, X: Any) -> np.ndarray:
     """Return validated X, (n, n_features), as a dense array of float64."""
     X = validate_inputs(estimator, X, accept_sparse=["csr", "csc"])
@@ -227,3 +248,10 @@ def curve(name: str, values: Sequence[float] | None, length: int | None = None) 
         wanted = "one number for each epoch" if length is None else f"{length} numbers"
         raise ValueError(f"{name} must be {wanted}, got shape {array.shape}.")
     return array
+
+
+def span_of(values: np.ndarray, n: int) -> np.ndarray:
+    """Return n numbers from a little below the least value to a little above the largest."""
+    low, high = float(values.min()), float(values.max())
+    margin = 0.1 * (high - low) or 0.5
+    return np.linspace(low - margin, high + margin, n)

@@ -10,9 +10,9 @@ import numpy as np
 from ..activations import as_written
 from ..common.checks import check_count
 from .bent_plane import Panel, draw_panel, draw_points, panel_of
-from .drawing import SMALL, SMALLEST, Colours, axes_for, check_matplotlib, choose, colours_of, inches_of, shorten
-from .models import Shown, dense_inputs, read_estimator, read_network
-
+from .drawing import SMALL, Colours, axes_for, check_matplotlib, choose, colours_of, inches_of, shorten
+from .models import Shown, dense_inputs, find_features, read_estimator, read_network, span_of
+from .unit_maps import LayerMaps, draw_layers
 
 #: Data points on a map at most: more would hide it.
 MOST_POINTS = 300
@@ -191,9 +191,9 @@ class UnitDisplay:
     def _from_shown(
         cls, shown: Shown, rows: np.ndarray, y: Any, features: tuple[Any, Any], grid_resolution: int, classes: Any
     ) -> Self:
-        first, second = _find_features(features, shown.feature_names)
+        first, second = find_features(features, shown.feature_names)
         n = check_count("grid_resolution", grid_resolution)
-        axes = [_span(rows[:, number], n) for number in (first, second)]
+        axes = [span_of(rows[:, number], n) for number in (first, second)]
         plane = np.tile(rows.mean(axis=0), (n * n, 1))
         plane[:, second], plane[:, first] = (each.ravel() for each in np.meshgrid(axes[1], axes[0], indexing="ij"))
         pre_activations, activations = ([layer.reshape(n, n, -1) for layer in layers] for layers in shown.values(plane))
@@ -243,41 +243,38 @@ class UnitDisplay:
         self.figure_ = self.ax_.figure
         self.ax_.set_axis_off()
         if kind == "maps":
-            self._draw_maps(colours_of(self.ax_))
+            layers = list(map(self._maps_of, range(rows), self.units_))
+            note = self._note_of_maps()
+            self.axes_ = draw_layers(self.ax_, self.x, self.y, layers, note, self._draw_points)
         else:
             self._draw_planes(colours_of(self.ax_))
         return self
 
-    def _draw_maps(self, colours: Colours) -> None:
-        rows, columns = len(self.units_), max(map(len, self.units_))
-        note, inch = self._note_of_maps(), inches_of(self.ax_)
-        left, right = min(0.8 * inch[0], 0.3), min(0.5 * inch[0], 0.2)
-        below = min((0.04 + 0.14 * (1 + note.count("\n"))) * inch[1], 0.3)
-        height = (1 - below) / rows
-        gap = min(0.17 * inch[1], 0.4 * height)  # for the names of the units
-        self.axes_: Any = np.full((rows, columns), None, object)
-        for row, units in enumerate(self.units_):
-            bottom = 1 - (row + 1) * height
-            norm, image = self._scale(row, colours), None
-            width = (1 - left - right) / max(len(units), min(columns, 4))
-            for column, unit in enumerate(units):
-                place = [left + column * width, bottom, 0.92 * width, height - gap]
-                self.axes_[row, column] = axes = self.ax_.inset_axes(place)
-                image = self._draw_map(axes, row, unit, norm, colours)
-            bar = self.ax_.inset_axes([1 - right + 0.005, bottom, 0.012, height - gap])
-            self.figure_.colorbar(image, cax=bar)
-            self._limit(bar, row, norm[1])
-            n_units = self.activations[row].shape[-1]
-            drawn = f"{n_units} unit{'s' if n_units > 1 else ''}"
-            drawn = drawn if len(units) == n_units else f"{len(units)} of {n_units}"
-            self.ax_.text(
-                0, bottom + (height - gap) / 2, f"{self.layer_names[row]}\n{drawn}", fontsize=SMALL, va="center",
-                color=colours.text, transform=self.ax_.transAxes,
-            )  # fmt: skip
-        self.ax_.text(
-            0.5, 0.0, note, fontsize=SMALL, color=colours.muted, ha="center", va="bottom",
-            transform=self.ax_.transAxes,
-        )  # fmt: skip
+    def _maps_of(self, row: int, units: np.ndarray) -> LayerMaps:
+        """Return some units of a layer as maps."""
+        values, is_output = self.activations[row], row == len(self.activations) - 1
+        finite = values[np.isfinite(values)]
+        function = self.layer_names[row].split("\n")[-1]
+        names = self.output_names if is_output and self.output_names else range(1, values.shape[-1] + 1)
+        return LayerMaps(
+            title=self.layer_names[row],
+            names=[shorten(names[unit], 12) for unit in units],
+            pre_activations=self.pre_activations[row][:, :, units],
+            activations=values[:, :, units],
+            n_units=values.shape[-1],
+            largest=float(abs(finite).max(initial=0.0)),
+            probabilities=is_output and function in ("logistic", "softmax"),
+        )
+
+    def _draw_points(self, axes: Any) -> None:
+        """Draw some of the data points on a map."""
+        if self.points is None:
+            return
+        colours, points = colours_of(self.ax_), self.points[0]
+        some = np.unique(np.linspace(0, len(points) - 1, MOST_POINTS).astype(int))
+        labels = None if self.labels is None else self.labels[some]
+        draw_points(axes, points[some], colours, labels, self.classes, edge=colours.background)
+        axes.set(xlim=self.x[[0, -1]], ylim=self.y[[0, -1]])
 
     def _note_of_maps(self) -> str:
         """Return what stands below the maps, on one line or two."""
@@ -286,50 +283,6 @@ class UnitDisplay:
             notes.append("drawn: the units that vary most")
         one_line = "; ".join(filter(None, notes))
         return one_line if len(one_line) <= 80 else one_line.replace(", other", "\nother").strip()
-
-    def _limit(self, bar: Any, row: int, norm: Any) -> None:
-        """Show the part of a layer's colours that occurs."""
-        values = self.activations[row]
-        finite = values[np.isfinite(values)]
-        if finite.size and finite.max() > finite.min():
-            bar.set_ylim(max(min(finite.min(), 0.0), norm.vmin), min(max(finite.max(), 0.0), norm.vmax))
-        bar.tick_params(labelsize=SMALLEST)
-        bar.locator_params(nbins=3)
-
-    def _scale(self, row: int, colours: Colours) -> tuple[Any, Any]:
-        """Return the colour map and the norm of a layer: about zero, or one half for probabilities."""
-        from matplotlib.colors import Normalize
-
-        values = self.activations[row]
-        finite = values[np.isfinite(values)]
-        is_output = row == len(self.activations) - 1
-        if is_output and finite.size and finite.min() >= 0 and finite.max() <= 1 and self._gives_probabilities():
-            return colours.diverging(), Normalize(0, 1)
-        largest = abs(finite).max(initial=0.0) or 1.0
-        return colours.diverging(), Normalize(-largest, largest)
-
-    def _gives_probabilities(self) -> bool:
-        return self.layer_names[-1].split("\n")[-1] in ("logistic", "softmax")
-
-    def _draw_map(self, axes: Any, row: int, unit: int, norm: tuple[Any, Any], colours: Colours) -> Any:
-        values, zero = self.activations[row][:, :, unit], self.pre_activations[row][:, :, unit]
-        if norm[1].vmin == 0:  # probabilities: of several classes, a pre-activation of zero has no meaning
-            zero = values - 0.5
-        image = axes.pcolormesh(self.x, self.y, values, cmap=norm[0], norm=norm[1], shading="gouraud", rasterized=True)
-        if np.isfinite(zero).all() and zero.min() < 0 < zero.max():
-            axes.contour(self.x, self.y, zero, levels=[0], colors=[colours.text], linewidths=0.8)
-        axes.set(xticks=[], yticks=[])
-        for spine in axes.spines.values():
-            spine.set_linewidth(0.5)
-        last = row == len(self.activations) - 1
-        if last and self.points is not None:
-            some = np.unique(np.linspace(0, len(self.points[0]) - 1, MOST_POINTS).astype(int))
-            labels = None if self.labels is None else self.labels[some]
-            draw_points(axes, self.points[0][some], colours, labels, self.classes, edge=colours.background)
-            axes.set(xlim=self.x[[0, -1]], ylim=self.y[[0, -1]])
-        name = shorten(self.output_names[unit], 12) if last and self.output_names else f"{unit + 1}"
-        axes.set_title(name, fontsize=SMALLEST, pad=2)
-        return image
 
     def _draw_planes(self, colours: Colours) -> None:
         hidden = range(len(self.activations) - 1)
@@ -355,39 +308,11 @@ class UnitDisplay:
         if self.labels is not None and self.classes is None:
             ends = f"from {self.labels.min():.3g} (dark) to {self.labels.max():.3g} (bright)"
             self.ax_.text(
-                0.5, 0.0, f"points: their targets, {ends}", fontsize=SMALL, color=colours.muted, ha="center", va="bottom",
-                transform=self.ax_.transAxes,
+                0.5, 0.0, f"points: their targets, {ends}", fontsize=SMALL, color=colours.muted, ha="center",
+                va="bottom", transform=self.ax_.transAxes,
             )  # fmt: skip
         if handles:
             self.ax_.legend(
                 handles=handles, loc="lower center", ncols=min(len(handles), 6), fontsize=SMALL, frameon=False,
                 borderaxespad=0.0, markerscale=2.0,
             )  # fmt: skip
-
-
-def _find_features(features: tuple[Any, Any], names: list[str]) -> tuple[int, int]:
-    """Return the numbers of two features, given by number or name.
-
-    Raises
-    ------
-    ValueError
-        If there are not two of them, or one does not exist.
-    """
-    if len(names) < 2:
-        raise ValueError("UnitDisplay draws a plane of two features, but this network has one.")
-    found = [names.index(each) if isinstance(each, str) and each in names else each for each in features]
-    wrong = [each for each in found if isinstance(each, str | float) or not -len(names) <= each < len(names)]
-    if wrong or len(found) != 2 or len({int(each) % len(names) for each in found}) != 2:
-        known = ", ".join(map(repr, names[:8])) + (", …" if len(names) > 8 else "")
-        raise ValueError(
-            f"features must be two different features, by number (0 to {len(names) - 1}) or name ({known}), got "
-            f"{features!r}."
-        )
-    return int(found[0]) % len(names), int(found[1]) % len(names)
-
-
-def _span(values: np.ndarray, n: int) -> np.ndarray:
-    """Return n numbers from a little below the least value to a little above the largest."""
-    low, high = float(values.min()), float(values.max())
-    margin = 0.1 * (high - low) or 0.5
-    return np.linspace(low - margin, high + margin, n)
