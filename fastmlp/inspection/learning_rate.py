@@ -165,6 +165,8 @@ class LearningRateDisplay:
     def from_history(cls, history: Any, *, ax: Any = None, log_scale: bool = False) -> Self:
         """Draw the learning rate at the end of each epoch, as a callback `History` has recorded it.
 
+        For Adam and its variants it includes the correction of the moments' bias.
+
         Parameters
         ----------
         history : History

@@ -7,10 +7,10 @@ from typing import Any, Self
 import numpy as np
 
 from ..callbacks import Callback
-from ..common.checks import check_count
 from .directions import Slice, choose_slice
 from .drawing import SMALL, Colours, axes_for, check_matplotlib, colours_of
 from .models import LossOf, check_estimator, check_network, copy_to_fit
+from .plane import check_resolution
 
 
 class LossSurfaceDisplay:
@@ -179,7 +179,7 @@ class LossSurfaceDisplay:
 
     @classmethod
     def _compute(cls, loss: LossOf, chosen: Slice, grid_resolution: int, name: str) -> Self:
-        n = check_count("grid_resolution", grid_resolution)
+        n = check_resolution(grid_resolution)
         axes = [np.linspace(low, high, n) for low, high in chosen.limits]
         points = np.stack(np.meshgrid(*axes, indexing="xy"), axis=-1)
         flat = points.reshape(-1, len(axes))

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -20,7 +19,6 @@ from ..engine.layout import Layout
 from ..engine.model import TrainableModel
 from ..estimators.base import BaseMLP
 from ..estimators.checks import check_sample_weight
-from ..estimators.frames import validate_inputs
 from ..network import Network
 from ..training.mean_loss import mean_loss
 
@@ -39,7 +37,7 @@ class Shown:
     name : str
         Of the model, for titles.
     values : callable
-        From inputs (n, n_features) to lists of pre-activations and of activations of each layer, (n, width).
+        From inputs (n, n_features), dense or CSR, to lists of pre-activations and of activations, (n, width) each.
     """
 
     coefs: list[np.ndarray]
@@ -47,7 +45,7 @@ class Shown:
     feature_names: list[str]
     output_names: list[str]
     name: str
-    values: Callable[[np.ndarray], tuple[list[np.ndarray], list[np.ndarray]]]
+    values: Callable[[Any], tuple[list[np.ndarray], list[np.ndarray]]]
 
     @property
     def layer_names(self) -> list[str]:
@@ -83,8 +81,8 @@ def read_estimator(estimator: Any, caller: str) -> Shown:
     arrays = estimator._arrays()
     model = arrays.view(np.dtype(np.float64))
 
-    def values(X: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        recorded = RecordedForward(model, np.asarray(X, model.dtype))
+    def values(X: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        recorded = RecordedForward(model, X)
         return recorded.pre_activations, recorded.outputs
 
     names = getattr(estimator, "feature_names_in_", None)
@@ -145,33 +143,6 @@ def _output_names(estimator: Any, n_outputs: int) -> list[str]:
     if n_outputs == 1:
         return [str(classes[-1])]
     return [str(each) for each in classes] if len(classes) == n_outputs else default_names("y", n_outputs)
-
-
-def find_features(features: tuple[Any, Any], names: list[str]) -> tuple[int, int]:
-    """Return the numbers of two features, given by number or name.
-
-    Raises
-    ------
-    ValueError
-        If there are not two of them, or one does not exist.
-    """
-    if len(names) < 2:
-        raise ValueError("a plane of two features was asked for, but this network has one.")
-    found = [names.index(each) if isinstance(each, str) and each in names else each for each in features]
-    wrong = [each for each in found if isinstance(each, str | float) or not -len(names) <= each < len(names)]
-    if wrong or len(found) != 2 or len({int(each) % len(names) for each in found}) != 2:
-        known = ", ".join(map(repr, names[:8])) + (", …" if len(names) > 8 else "")
-        raise ValueError(
-            f"features must be two different features, by number (0 to {len(names) - 1}) or name ({known}), got "
-            f"{features!r}."
-        )
-    return int(found[0]) % len(names), int(found[1]) % len(names)
-
-
-def dense_inputs(estimator: Any, X: Any) -> np.ndarray:
-    """Return validated X, (n, n_features), as a dense array of float64."""
-    X = validate_inputs(estimator, X, accept_sparse=["csr", "csc"])
-    return np.asarray(X.toarray() if sp.issparse(X) else X, np.float64)
 
 
 class LossOf:
@@ -248,10 +219,3 @@ def curve(name: str, values: Sequence[float] | None, length: int | None = None) 
         wanted = "one number for each epoch" if length is None else f"{length} numbers"
         raise ValueError(f"{name} must be {wanted}, got shape {array.shape}.")
     return array
-
-
-def span_of(values: np.ndarray, n: int) -> np.ndarray:
-    """Return n numbers from a little below the least value to a little above the largest."""
-    low, high = float(values.min()), float(values.max())
-    margin = 0.1 * (high - low) or 0.5
-    return np.linspace(low - margin, high + margin, n)

@@ -74,6 +74,8 @@ class NetworkDisplay:
             raise ValueError(
                 f"coefs must be matrices (fan_in, fan_out), each for the outputs of the last, got {widths}."
             )
+        if not all(np.isfinite(coef).all() for coef in self.coefs):
+            raise ValueError("coefs must be finite, but hold NaN or infinity.")
         n_hidden = len(self.coefs) - 1
         self.layer_names = layer_names or [*(f"hidden {i + 1}" for i in range(n_hidden)), "output"]
         self.feature_names = feature_names or default_names("x", widths[0][0])

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
+import scipy.sparse as sp
 
 from ..activations import as_written
 from ..common.checks import check_count
 from .bent_plane import Panel, draw_panel, draw_points, panel_of
 from .drawing import SMALL, Colours, axes_for, check_matplotlib, choose, colours_of, inches_of, shorten
-from .models import Shown, dense_inputs, find_features, read_estimator, read_network, span_of
+from .models import Shown, read_estimator, read_network
+from .plane import check_resolution, column_of, find_features, inputs_of, span_of, values_on_plane
 from .unit_maps import LayerMaps, draw_layers
 
 #: Data points on a map at most: more would hide it.
@@ -155,7 +157,7 @@ class UnitDisplay:
         caller = f"{cls.__name__}.from_estimator"
         check_matplotlib(caller)
         shown = read_estimator(estimator, caller)
-        rows = dense_inputs(estimator, X)
+        rows = inputs_of(estimator, X)
         display = cls._from_shown(shown, rows, y, features, grid_resolution, getattr(estimator, "classes_", None))
         return display.plot(ax=ax, kind=kind, max_units=max_units)
 
@@ -181,23 +183,23 @@ class UnitDisplay:
         caller = f"{cls.__name__}.from_network"
         check_matplotlib(caller)
         shown = read_network(network, caller)
-        rows = np.array(X, np.float64)
-        network.forward(rows)  # refuses what is not a matrix of its features
+        network.forward(X)  # refuses what is not a matrix of its features
+        rows = X.tocsr() if sp.issparse(X) else np.array(X, np.float64)
         whole = y is not None and np.asarray(y).dtype.kind in "biu"
         display = cls._from_shown(shown, rows, y, features, grid_resolution, np.unique(y) if whole else None)
         return display.plot(ax=ax, kind=kind, max_units=max_units)
 
     @classmethod
     def _from_shown(
-        cls, shown: Shown, rows: np.ndarray, y: Any, features: tuple[Any, Any], grid_resolution: int, classes: Any
+        cls, shown: Shown, rows: Any, y: Any, features: tuple[Any, Any], grid_resolution: int, classes: Any
     ) -> Self:
         first, second = find_features(features, shown.feature_names)
-        n = check_count("grid_resolution", grid_resolution)
-        axes = [span_of(rows[:, number], n) for number in (first, second)]
-        plane = np.tile(rows.mean(axis=0), (n * n, 1))
-        plane[:, second], plane[:, first] = (each.ravel() for each in np.meshgrid(axes[1], axes[0], indexing="ij"))
-        pre_activations, activations = ([layer.reshape(n, n, -1) for layer in layers] for layers in shown.values(plane))
-        labels = None if y is None else np.asarray(y).reshape(len(rows), -1)[:, 0]
+        n, columns = check_resolution(grid_resolution), [column_of(rows, number) for number in (first, second)]
+        axes, means = [span_of(column, n) for column in columns], np.asarray(rows.mean(axis=0)).ravel()
+        pre_activations, activations = values_on_plane(shown, means, (first, second), axes)
+        if y is not None and len(y) != rows.shape[0]:
+            raise ValueError(f"y must have a row for each of the {rows.shape[0]} rows of X, got {len(y)}.")
+        labels = None if y is None else np.asarray(y).reshape(len(y), -1)[:, 0]
         several = y is not None and np.ndim(y) == 2 and np.shape(y)[1] > 1
         others = ", other features at their means" if rows.shape[1] > 2 else ""
         functions = [as_written(each).strip("'") for each in shown.activations]
@@ -209,7 +211,7 @@ class UnitDisplay:
             [f"{name}\n{shorten(f)}" for name, f in zip(shown.layer_names, functions, strict=True)],
             feature_names=(shown.feature_names[first], shown.feature_names[second]),
             output_names=shown.output_names,
-            points=None if y is None else [rows[:, [first, second]], *shown.values(rows)[1]],
+            points=None if y is None else [np.stack(columns, axis=1), *shown.values(rows)[1]],
             labels=labels,
             classes=np.unique(labels) if labels is not None and several and classes is not None else classes,
             note=f"{shown.feature_names[first]} to the right, {shown.feature_names[second]} upward{others}",

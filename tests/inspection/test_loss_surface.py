@@ -174,6 +174,7 @@ def test_the_network_is_not_changed(network):
         ({"path": [np.ones(11), np.ones(11)], "n_directions": 1}, "ends where it begins"),
         ({"path": [([np.ones((3, 2))], [np.ones(2)])] * 2}, r"path\[0\]: coefs holds 1 array"),
         ({"grid_resolution": 0}, "grid_resolution must be 1 or more"),
+        ({"grid_resolution": 1}, "grid_resolution must be 2 or more"),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused(given, message):

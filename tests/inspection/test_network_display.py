@@ -98,6 +98,11 @@ def test_weights_that_do_not_fit_are_refused(coefs):
         NetworkDisplay(coefs)
 
 
+def test_weights_that_are_not_finite_are_refused():
+    with pytest.raises(ValueError, match="coefs must be finite"):
+        NetworkDisplay([[[np.nan]]])
+
+
 def test_max_units_is_checked():
     with pytest.raises(ValueError, match="max_units must be 1 or more"):
         NetworkDisplay([np.ones((2, 2))]).plot(max_units=0)

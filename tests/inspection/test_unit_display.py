@@ -72,8 +72,25 @@ def test_sparse_rows_are_drawn(models):
     model, rows, y = models["multi-class"]
     dense = UnitDisplay.from_estimator(model, rows, y, grid_resolution=5)
     sparse = UnitDisplay.from_estimator(model, sp.csr_matrix(rows), y, grid_resolution=5)
+    assert all(map(np.allclose, dense.activations, sparse.activations))
+    assert all(map(np.allclose, dense.points, sparse.points))
+
+
+def test_sparse_rows_of_a_network_are_drawn(network):
+    rows = sp.random(30, 2, density=0.5, random_state=0, format="csc")
+    dense = UnitDisplay.from_network(network, rows.toarray(), np.arange(30) % 2, grid_resolution=5)
+    sparse = UnitDisplay.from_network(network, rows, np.arange(30) % 2, grid_resolution=5)
     assert all(map(np.array_equal, dense.activations, sparse.activations))
-    assert all(map(np.array_equal, dense.points, sparse.points))
+    assert all(map(np.allclose, dense.points, sparse.points))
+
+
+def test_many_features_are_handled_some_lines_at_a_time(models, monkeypatch):
+    model = models["multi-class"][0]
+    whole = UnitDisplay.from_estimator(model, X, grid_resolution=7)
+    monkeypatch.setattr("fastmlp.inspection.plane.MOST_NUMBERS", 2 * 7 * 3)
+    parts = UnitDisplay.from_estimator(model, X, grid_resolution=7)
+    assert all(map(np.array_equal, whole.activations, parts.activations))
+    assert all(map(np.array_equal, whole.pre_activations, parts.pre_activations))
 
 
 def test_of_many_units_those_are_drawn_that_vary_most():
@@ -160,5 +177,9 @@ def test_arguments_are_checked(network):
         UnitDisplay.from_network(network, PLANE, kind="map", grid_resolution=3)
     with pytest.raises(ValueError, match="max_units must be 1 or more"):
         UnitDisplay.from_network(network, PLANE, max_units=0, grid_resolution=3)
+    with pytest.raises(ValueError, match="grid_resolution must be 2 or more"):
+        UnitDisplay.from_network(network, PLANE, grid_resolution=1)
+    with pytest.raises(ValueError, match="a row for each of the 2 rows of X, got 3"):
+        UnitDisplay.from_network(network, PLANE, [0, 1, 1])
     with pytest.raises(ValueError, match="activations must be an array of shape"):
         UnitDisplay([0, 1], [0, 1], [np.ones((2, 2, 1))], [np.ones((2, 3, 1))], ["output"])
