@@ -64,8 +64,7 @@ def choose_slice(loss: LossOf, directions: Any, path: Any, n_directions: int, sp
         chosen = np.array([filter_normalized(layout, center, random) for _ in range(n_directions)])
         names = tuple(f"random direction {number + 1}" for number in range(n_directions))
     elif n_directions == 1:
-        chosen, names = _line(points)
-        center = points[-1]
+        chosen, names = _line(points[0], center)
     else:
         chosen, names = _components(points - center)
     if points is None:
@@ -91,12 +90,12 @@ def _given(layout: Layout, directions: Any) -> tuple[np.ndarray, tuple[str, ...]
     return chosen, tuple(f"direction {number + 1}" for number in range(len(chosen)))
 
 
-def _line(points: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return the direction from the beginning of a path, at −1, to its end, at 0."""
-    direction = points[-1] - points[0]
+def _line(beginning: np.ndarray, center: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the direction from the beginning of a path, at −1, to the model's weights, at 0."""
+    direction = center - beginning
     if not direction.any():
-        raise ValueError("path ends where it begins, so that there is no direction from the one to the other.")
-    return direction[np.newaxis], ("from the beginning of the path (−1) to its end (0)",)
+        raise ValueError("path begins at the model's weights, so that there is no direction from the one to the other.")
+    return direction[np.newaxis], ("from the beginning of the path (−1) to the weights (0)",)
 
 
 def _components(steps: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -31,6 +31,8 @@ class LossSurfaceDisplay:
         The steps along the directions; y is None for one direction.
     path : array-like of shape (n_points, n_directions), default=None
         Coordinates of the path, from its beginning to its end.
+    weights : array-like of shape (n_directions,), default=None
+        Coordinates of the trained weights, which are marked.
     axis_names : sequence of str, default=('direction 1', 'direction 2')
         What the directions are.
     estimator_name : str, default=None
@@ -70,6 +72,7 @@ class LossSurfaceDisplay:
         y: Any = None,
         *,
         path: Any = None,
+        weights: Any = None,
         axis_names: Any = ("direction 1", "direction 2"),
         estimator_name: str | None = None,
     ) -> None:
@@ -79,6 +82,7 @@ class LossSurfaceDisplay:
         if self.losses.shape != shape:
             raise ValueError(f"losses must have shape {shape} for these x and y, got {self.losses.shape}.")
         self.path = None if path is None else np.array(path, np.float64).reshape(-1, len(shape))
+        self.weights = None if weights is None else np.array(weights, np.float64).reshape(len(shape))
         self.axis_names = tuple(axis_names)
         self.estimator_name = estimator_name
 
@@ -115,7 +119,7 @@ class LossSurfaceDisplay:
             Points in weight space, given like the directions. 'refit' fits a copy of the estimator to X and y, and uses
             its weights before the first epoch and after each; the surface is then that around the copy's weights.
         n_directions : {1, 2}, default=2
-            How many directions are chosen. One direction with a path leads from its beginning to its end.
+            How many directions are chosen. One direction with a path leads from its beginning to the model's weights.
         span : float, default=1.0
             How far the surface reaches on both sides, in steps along a direction. With a path it reaches beyond the
             path, by 0.3 span of the path's extent.
@@ -186,8 +190,9 @@ class LossSurfaceDisplay:
         with np.errstate(all="ignore"):
             losses = [loss(chosen.center + at @ chosen.directions) for at in flat]
         return cls(
-            np.reshape(losses, points.shape[:-1]), *axes, path=chosen.path, axis_names=chosen.names, estimator_name=name
-        )
+            np.reshape(losses, points.shape[:-1]), *axes, path=chosen.path, weights=np.zeros(len(axes)),
+            axis_names=chosen.names, estimator_name=name,
+        )  # fmt: skip
 
     def plot(self, ax: Any = None) -> Self:
         """Draw the surface.
@@ -215,13 +220,23 @@ class LossSurfaceDisplay:
         ax = self.ax_
         (self.surface_,) = ax.plot(self.x, self.losses, color=colours.blue)
         ax.set_ylabel("loss")
-        marks = {"the weights": 0.0}
-        if self.path is not None:
-            marks = {"beginning of the path": self.path[0, 0], "its end": self.path[-1, 0]}
-        for (name, at), marker in zip(marks.items(), ("*",) if self.path is None else ("o", "*"), strict=True):
+        for (at,), marker, name in self._marks():
             height = np.interp(at, self.x, self.losses)
             ax.plot(at, height, marker, color=colours.orange, markersize=9, label=name, linestyle="none")
-        ax.legend(fontsize=SMALL)
+        if self._marks():
+            ax.legend(fontsize=SMALL)
+
+    def _marks(self) -> list[tuple[np.ndarray, str, str]]:
+        """Return the points to mark: coordinates, marker, name."""
+        marks = [] if self.path is None else [(self.path[0], "o", "beginning of the path")]
+        end = None if self.path is None else self.path[-1]
+        near = 1e-9 * (np.ptp(self.x) + (0.0 if self.y is None else np.ptp(self.y)))
+        same = end is not None and self.weights is not None and np.allclose(end, self.weights, rtol=0, atol=near)
+        if end is not None and not same:
+            marks.append((end, "s", "its end"))
+        if self.weights is not None:
+            marks.append((self.weights, "*", "its end: the weights" if same else "the weights"))
+        return marks
 
     def _draw_contours(self) -> None:
         from matplotlib.colors import LogNorm, Normalize
@@ -239,11 +254,13 @@ class LossSurfaceDisplay:
         bar.set_ticks(ticks, labels=[f"{tick:.3g}" for tick in ticks])
         bar.minorticks_off()
         ax.set_ylabel(self.axis_names[1])
-        if self.path is None:
-            self._mark((0.0, 0.0), "*", 11, "the weights")
-        else:
+        if self.path is not None:
             self._draw_path(self.path)
-        ax.legend(fontsize=SMALL, loc="upper right", labelcolor="black", facecolor="white", framealpha=0.85)
+        for at, marker, name in self._marks():
+            size = 12 if marker == "*" else 7
+            ax.plot(*at, marker, color="#ffa14a", mec="black", ms=size, label=name, linestyle="none", zorder=4)
+        if self._marks():
+            ax.legend(fontsize=SMALL, loc="upper right", labelcolor="black", facecolor="white", framealpha=0.85)
 
     def _draw_path(self, path: np.ndarray) -> None:
         """Draw the path in white with a black edge, which shows on every colour of the surface."""
@@ -253,20 +270,6 @@ class LossSurfaceDisplay:
         size = 3 if len(path) <= 60 else 0
         (self.path_,) = self.ax_.plot(
             *path.T, color="white", linewidth=1.6, marker="o", markersize=size, path_effects=edge
-        )
-        self._mark(path[0], "o", 7, "beginning of the path")
-        self._mark(path[-1], "*", 12, "its end")
-
-    def _mark(self, at: Any, marker: str, size: float, name: str) -> None:
-        self.ax_.plot(
-            *at,
-            marker,
-            color="#ffa14a",
-            markeredgecolor="black",
-            markersize=size,
-            label=name,
-            linestyle="none",
-            zorder=4,
         )
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from helpers.drawn_models import SIGN, X
+from matplotlib import pyplot
 from sklearn.metrics import log_loss
 
 from fastmlp import SGD, MLPClassifier, Network
@@ -148,11 +149,29 @@ def test_sparse_rows_give_the_same_losses(models):
     np.testing.assert_allclose(dense.losses, sparse.losses, rtol=1e-12)
 
 
+def shown(display):
+    return [text.get_text() for text in display.ax_.get_legend().get_texts()]
+
+
+def test_weights_and_the_ends_of_the_path_are_marked(network):
+    beginning, middle = np.random.RandomState(0).standard_normal((2, network.params.size))
+    assert shown(LossSurfaceDisplay.from_network(network, X, SIGN, **SMALL)) == ["the weights"]
+    for n in (1, 2):
+        given = {"n_directions": n, **SMALL}
+        whole = LossSurfaceDisplay.from_network(network, X, SIGN, path=[beginning, middle, network.params], **given)
+        assert shown(whole) == ["beginning of the path", "its end: the weights"]
+        other = LossSurfaceDisplay.from_network(network, X, SIGN, path=[beginning, network.params, middle], **given)
+        assert shown(other) == ["beginning of the path", "its end", "the weights"]
+    own = LossSurfaceDisplay(np.ones((2, 2)), [0, 1], [0, 1], path=[[0, 0], [1, 1]]).plot()
+    assert shown(own) == ["beginning of the path", "its end"]
+
+
 def test_losses_that_are_not_finite_are_left_out():
     losses = np.array([[1.0, np.inf], [np.nan, 2.0]])
-    LossSurfaceDisplay(losses, [0, 1], [0, 1]).plot().figure_.draw_without_rendering()
-    LossSurfaceDisplay(np.full((2, 2), np.nan), [0, 1], [0, 1]).plot().figure_.draw_without_rendering()
-    LossSurfaceDisplay(np.ones((2, 2)), [0, 1], [0, 1]).plot().figure_.draw_without_rendering()
+    figure, axes = pyplot.subplots(1, 3)
+    for ax, each in zip(axes, (losses, np.full((2, 2), np.nan), np.ones((2, 2))), strict=True):
+        LossSurfaceDisplay(each, [0, 1], [0, 1]).plot(ax=ax)
+    figure.draw_without_rendering()
 
 
 def test_the_network_is_not_changed(network):
@@ -171,7 +190,7 @@ def test_the_network_is_not_changed(network):
         ({"span": 0.0}, "span"),
         ({"path": [np.ones(11)]}, "at least two points"),
         ({"path": [np.zeros(11), np.ones(11)]}, "has no second direction: use n_directions=1"),
-        ({"path": [np.ones(11), np.ones(11)], "n_directions": 1}, "ends where it begins"),
+        ({"path": [np.ones(11), np.ones(11)], "n_directions": 1}, "begins at the model's weights"),
         ({"path": [([np.ones((3, 2))], [np.ones(2)])] * 2}, r"path\[0\]: coefs holds 1 array"),
         ({"grid_resolution": 0}, "grid_resolution must be 1 or more"),
         ({"grid_resolution": 1}, "grid_resolution must be 2 or more"),
@@ -187,5 +206,6 @@ def test_arguments_that_do_not_fit_are_refused(given, message):
 def test_an_unknown_word_for_a_path_is_refused(models):
     with pytest.raises(ValueError, match="'refit' or None, got 'fit'"):
         LossSurfaceDisplay.from_estimator(*models["binary"], path="fit")
+    assert LossSurfaceDisplay([1.0, 2.0], [0.0, 1.0]).plot().ax_.get_legend() is None
     with pytest.raises(ValueError, match="losses must have shape"):
         LossSurfaceDisplay([1.0], [0.0, 1.0])

@@ -54,11 +54,10 @@ def test_output_probabilities_are_centred_at_one_half(models):
 
 def test_other_features_are_at_their_means(models):
     model = models["regression"][0]
-    display = UnitDisplay.from_estimator(model, X, features=(2, 0), grid_resolution=5)
+    display = UnitDisplay.from_estimator(model, X, features=(2, 0), grid_resolution=5, max_units=1)
     point = [[display.y[1], X[:, 1].mean(), display.x[3]]]
     np.testing.assert_allclose(display.activations[-1][1, 3, 0], model.predict(point)[0], rtol=1e-12)
-    note = display.ax_.texts[-1].get_text()
-    assert note == "x2 to the right, x0 upward, other features at their means"
+    assert display.note == "x2 to the right, x0 upward, other features at their means"
 
 
 def test_features_are_named():
@@ -70,25 +69,25 @@ def test_features_are_named():
 
 def test_sparse_rows_are_drawn(models):
     model, rows, y = models["multi-class"]
-    dense = UnitDisplay.from_estimator(model, rows, y, grid_resolution=5)
-    sparse = UnitDisplay.from_estimator(model, sp.csr_matrix(rows), y, grid_resolution=5)
+    dense = UnitDisplay.from_estimator(model, rows, y, grid_resolution=5, max_units=1)
+    sparse = UnitDisplay.from_estimator(model, sp.csr_matrix(rows), y, grid_resolution=5, max_units=1)
     assert all(map(np.allclose, dense.activations, sparse.activations))
     assert all(map(np.allclose, dense.points, sparse.points))
 
 
 def test_sparse_rows_of_a_network_are_drawn(network):
     rows = sp.random(30, 2, density=0.5, random_state=0, format="csc")
-    dense = UnitDisplay.from_network(network, rows.toarray(), np.arange(30) % 2, grid_resolution=5)
-    sparse = UnitDisplay.from_network(network, rows, np.arange(30) % 2, grid_resolution=5)
+    dense = UnitDisplay.from_network(network, rows.toarray(), np.arange(30) % 2, grid_resolution=5, max_units=1)
+    sparse = UnitDisplay.from_network(network, rows, np.arange(30) % 2, grid_resolution=5, max_units=1)
     assert all(map(np.array_equal, dense.activations, sparse.activations))
     assert all(map(np.allclose, dense.points, sparse.points))
 
 
 def test_many_features_are_handled_some_lines_at_a_time(models, monkeypatch):
     model = models["multi-class"][0]
-    whole = UnitDisplay.from_estimator(model, X, grid_resolution=7)
+    whole = UnitDisplay.from_estimator(model, X, grid_resolution=7, max_units=1)
     monkeypatch.setattr("fastmlp.inspection.plane.MOST_NUMBERS", 2 * 7 * 3)
-    parts = UnitDisplay.from_estimator(model, X, grid_resolution=7)
+    parts = UnitDisplay.from_estimator(model, X, grid_resolution=7, max_units=1)
     assert all(map(np.array_equal, whole.activations, parts.activations))
     assert all(map(np.array_equal, whole.pre_activations, parts.pre_activations))
 
