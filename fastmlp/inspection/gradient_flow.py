@@ -171,7 +171,7 @@ class GradientFlowDisplay:
         ax, (n_epochs, n_layers) = self.ax_, norms.shape
         edges = np.arange(n_epochs + 1) + 0.5, np.arange(n_layers + 1) - 0.5
         shown, some = np.ma.masked_invalid(norms.T), np.isfinite(norms).any()
-        cmap = colormaps["cividis"].with_extremes(bad=colours.muted)
+        cmap = colormaps["viridis"].with_extremes(bad=colours.muted)
         ends = (np.nanmin(norms), np.nanmax(norms)) if some else (0.1, 1.0)
         self.image_ = ax.pcolormesh(*edges, shown, cmap=cmap, norm=LogNorm(*ends))
         step = max(1, -(-n_layers // 20))

@@ -191,7 +191,7 @@ class NetworkDisplay:
         thickest = np.clip(60.0 / np.sqrt(len(w)), 1.0, 4.0)
         self.edges_ = LineCollection(
             list(lines), array=w, cmap=cmap, norm=Normalize(-largest, largest),
-            linewidths=0.15 + thickest * abs(w) / largest, zorder=1,
+            linewidths=thickest * (0.15 + abs(w) / largest), zorder=1,
         )  # fmt: skip
         self.ax_.add_collection(self.edges_)
         bar = self.figure_.colorbar(self.edges_, ax=self.ax_, shrink=0.7, pad=0.02, aspect=30)

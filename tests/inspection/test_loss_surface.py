@@ -124,13 +124,20 @@ def test_the_path_of_a_fit_is_that_of_its_epochs(early_stopping):
 
 
 def test_a_refit_leaves_the_estimators_callbacks_alone(tmp_path):
-    history, stopping = History(), EarlyStopping("loss", patience=1, min_delta=1.0)
+    history = History()
     model = MLPClassifier((3,), max_iter=300, tol=1.0, random_state=0)
-    model.set_callbacks(history, stopping, Checkpoint(tmp_path)).fit(X, SIGN)
-    rows = history.rows
-    assert len(rows) == 2  # and so are those of the copy, which stops, too, but does not continue from the checkpoint
+    model.set_callbacks(history, Checkpoint(tmp_path)).fit(X, SIGN)
+    rows, files = list(history.rows), sorted(tmp_path.iterdir())
     display = LossSurfaceDisplay.from_estimator(model, X, SIGN, path="refit", **SMALL)
-    assert len(display.path) == 3 and history.rows is rows and len(rows) == 2
+    assert len(display.path) == model.n_iter_ + 1  # it does not continue from the checkpoint, which has ended
+    assert history.rows == rows and sorted(tmp_path.iterdir()) == files
+
+
+def test_a_refit_ends_as_the_fit_did():
+    model = MLPClassifier((3,), max_iter=300, random_state=0)
+    model.set_callbacks(EarlyStopping("loss", patience=1, min_delta=1.0)).fit(X, SIGN)
+    assert model.n_iter_ == 2
+    assert len(LossSurfaceDisplay.from_estimator(model, X, SIGN, path="refit", **SMALL).path) == 3
 
 
 def test_weights_of_classes_and_rows_count():

@@ -52,6 +52,15 @@ def test_output_probabilities_are_centred_at_one_half(models):
     assert norm.vmin == -norm.vmax == -np.abs(display.activations[0]).max()
 
 
+def test_the_line_of_a_class_is_where_its_probability_is_one_half():
+    net = Network([2, 3], ["softmax"], "log_loss")
+    net.set_weights([[[3.0, 0.0, 0.0], [0.0, 0.0, 0.0]]], [[0.0, 0.0, 0.0]])  # p of the first: 1 / (1 + 2 exp(−3 x))
+    display = UnitDisplay.from_network(net, PLANE, grid_resolution=121)
+    line = display.axes_[0, 0].collections[1].get_paths()[0].vertices
+    assert np.allclose(line[:, 0], np.log(2) / 3, atol=1e-3)
+    assert len(display.axes_[0, 1].collections) == 1  # at most one half, and nowhere above
+
+
 def test_other_features_are_at_their_means(models):
     model = models["regression"][0]
     display = UnitDisplay.from_estimator(model, X, features=(2, 0), grid_resolution=5, max_units=1)
