@@ -150,7 +150,8 @@ class LearningRateDisplay:
             raise ValueError(
                 f"{schedule!r} depends on the losses: fit with a callback History, and use {cls.__name__}.from_history."
             )
-        changes = schedule.after_epoch(1) != schedule
+        later = schedule.after_epoch(1)
+        changes = later is not schedule and later != schedule
         if n_steps is None or changes:
             check_estimator(estimator, caller)
             made = estimator._optimizer.t

@@ -1,7 +1,9 @@
 """What all displays have in common: every kind of model, errors, styles, matplotlib imported late."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -107,6 +109,13 @@ def test_matplotlib_is_not_imported_before_something_is_drawn():
     )
     run = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_the_readme_links_each_display():
+    readme = (Path(fastmlp.__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    for name in fastmlp.inspection.__all__:
+        (module,) = re.findall(rf"\[`{name}`\]\((fastmlp/inspection/\w+)\.py\)", readme)
+        assert getattr(fastmlp.inspection, name).__module__ == module.replace("/", ".")
 
 
 def test_an_unknown_display_is_an_attribute_error():
