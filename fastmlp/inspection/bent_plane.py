@@ -54,8 +54,26 @@ def panel_of(name: str, values: np.ndarray, points: np.ndarray | None) -> Panel:
     return Panel(title, names, ((flat - center) @ axes).reshape(*values.shape[:2], 2), projected)
 
 
-def draw_panel(axes: Any, panel: Panel, colours: Colours, labels: Any, classes: Any) -> list[Any]:
-    """Draw the lines of the grid and the data points; return handles of the classes for a legend."""
+def columns_for(n_panels: int, inch: tuple[float, float]) -> int:
+    """Return in how many columns, at most three, the panels are largest, where an inch is this share of the axes.
+
+    Examples
+    --------
+    >>> columns_for(3, (1 / 8.4, 1 / 3.3)), columns_for(4, (1 / 3, 1 / 3)), columns_for(3, (1 / 2, 1 / 9))
+    (3, 2, 1)
+    """
+
+    def size(columns: int) -> float:
+        return min(1 / (columns * inch[0]), 1 / (-(-n_panels // columns) * inch[1]))
+
+    return max(range(1, min(n_panels, 3) + 1), key=lambda columns: (round(size(columns), 6), columns))
+
+
+def draw_panel(axes: Any, panel: Panel, colours: Colours, labels: Any, classes: Any, narrow: bool = False) -> list[Any]:
+    """Draw the lines of the grid and the data points; return handles of the classes for a legend.
+
+    A narrow panel has no names at its axes.
+    """
     from matplotlib.collections import LineCollection
 
     n_y, n_x = panel.grid.shape[:2]
@@ -71,9 +89,10 @@ def draw_panel(axes: Any, panel: Panel, colours: Colours, labels: Any, classes: 
     extent = np.maximum(high - low, 0.1 * (high - low).max() or 1.0)  # what hardly varies is drawn as flat
     low, high = (low + high - 1.12 * extent) / 2, (low + high + 1.12 * extent) / 2
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
-    axes.set_title(panel.title, fontsize=SMALL)
-    axes.set_xlabel(shorten(panel.axis_names[0], 24), fontsize=SMALL, labelpad=2)
-    axes.set_ylabel(shorten(panel.axis_names[1], 24), fontsize=SMALL, labelpad=2)
+    axes.set_title(panel.title, fontsize=SMALLEST if narrow else SMALL, pad=3 if narrow else None)
+    if not narrow:
+        axes.set_xlabel(shorten(panel.axis_names[0], 24), fontsize=SMALL, labelpad=2)
+        axes.set_ylabel(shorten(panel.axis_names[1], 24), fontsize=SMALL, labelpad=2)
     axes.tick_params(labelsize=SMALLEST)
     axes.locator_params(nbins=4)
     axes.ticklabel_format(useOffset=False)

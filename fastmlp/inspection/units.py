@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from ..activations import as_written
 from ..common.checks import check_count
-from .bent_plane import Panel, draw_panel, draw_points, panel_of
+from .bent_plane import Panel, columns_for, draw_panel, draw_points, panel_of
 from .drawing import SMALL, Colours, axes_for, check_matplotlib, choose, colours_of, inches_of, shorten
 from .models import Shown, read_estimator, read_network
 from .plane import check_resolution, column_of, find_features, inputs_of, span_of, values_on_plane
@@ -294,10 +294,11 @@ class UnitDisplay:
         for layer in hidden:
             name = self.layer_names[layer].replace("\n", ", ")
             panels.append(panel_of(name, self.activations[layer], points[layer + 1]))
-        columns = min(len(panels), 3)
-        rows = -(-len(panels) // columns)
         inch = inches_of(self.ax_)
-        left, below, above = 0.5 * inch[0], 0.4 * inch[1], 0.38 * inch[1]
+        columns = columns_for(len(panels), inch)
+        rows, narrow = -(-len(panels) // columns), 1 / columns < 1.9 * inch[0]
+        left, below = (0.32 * inch[0], 0.2 * inch[1]) if narrow else (0.5 * inch[0], 0.4 * inch[1])
+        above = (0.32 if narrow else 0.38) * inch[1]
         legend = 0.0 if self.labels is None else 0.22 * inch[1]
         self.axes_ = np.full(len(panels), None, object)
         for number, panel in enumerate(panels):
@@ -306,7 +307,7 @@ class UnitDisplay:
             x, y = column * width + left, 1 - (row + 1) * height + below
             place = [x, y, max(0.97 * width - left, 0.3 * width), max(height - below - above, 0.3 * height)]
             self.axes_[number] = axes = self.ax_.inset_axes(place)
-            handles = draw_panel(axes, panel, colours, self.labels, self.classes)
+            handles = draw_panel(axes, panel, colours, self.labels, self.classes, narrow)
         if self.labels is not None and self.classes is None:
             ends = f"from {self.labels.min():.3g} (dark) to {self.labels.max():.3g} (bright)"
             self.ax_.text(

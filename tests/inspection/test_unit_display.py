@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 from helpers.drawn_models import SIGN, X
+from matplotlib import pyplot
 
 from fastmlp import MLPClassifier, Network
 from fastmlp.inspection import UnitDisplay
@@ -137,6 +138,15 @@ def test_layers_of_two_units_are_drawn_by_their_activations(network):
     lines = display.axes_[2].collections[0].get_segments()
     np.testing.assert_allclose(lines[0], display.activations[1][0], rtol=1e-12)
     assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == ["0", "1"]
+
+
+def test_narrow_panels_do_not_overlap(network):
+    figure, axes = pyplot.subplots(2, 3, figsize=(12, 7))
+    display = UnitDisplay.from_network(network, PLANE, [0, 1], grid_resolution=13, kind="plane", ax=axes[1, 0])
+    figure.draw_without_rendering()
+    boxes = [each.get_tightbbox() for each in display.axes_]
+    assert not any(one.overlaps(other) for at, one in enumerate(boxes) for other in boxes[:at])
+    assert not any(each.get_xlabel() for each in display.axes_)
 
 
 def test_wide_layers_are_drawn_by_principal_components(network):
