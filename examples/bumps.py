@@ -1,9 +1,10 @@
 """Approximation of a function by a sum of bumps, each of which is the difference of two logistic units.
 
-Run it: ``python examples/bumps.py``.
+Run it: ``python examples/bumps.py``. It draws a picture, too; ``--out`` names its file.
 """
 
 import numpy as np
+from pictures import run, save
 from side_by_side import SideBySide
 
 from fastmlp import Network
@@ -37,7 +38,20 @@ def plot(table, wanted, built, columns=64, lines=12):
         table.note("".join("#" if b == line else "·" if a == line else " " for a, b in zip(*at, strict=True)))
 
 
-def main():
+def draw(figure):
+    """Draw the bumps of networks with five and more of them, their sum, and the function."""
+    x = np.linspace(0, 1, 501)[:, np.newaxis]
+    for axes, n in zip(figure.subplots(2, 2, sharex=True, sharey=True).flat, (5, 10, 20, 40), strict=True):
+        net = make_bumps(n, steepness=4.0 * n)
+        units = net.activations_of(x)[1][0] * net.coefs[1][:, 0]
+        axes.plot(x, units[:, :n] + units[:, n:], color="#8a8a8a", linewidth=0.7)
+        axes.plot(x, f(x), color="#d9730d", linewidth=3, label="the function")
+        axes.plot(x, net.forward(x), color="#0b5fa5", linewidth=1.5, label="the sum of the bumps")
+        axes.set_title(f"{n} bumps: {2 * n} logistic units", fontsize=10)
+    figure.legend(*axes.get_legend_handles_labels(), fontsize=9, loc="outside lower center", ncols=2)
+
+
+def main(out=None):
     table = SideBySide("Bumps: the largest error falls with their number")
     x = np.linspace(0, 1, 1001)[:, np.newaxis]
     errors = []
@@ -53,8 +67,9 @@ def main():
     up, down = activations[0][0, :10], activations[0][0, 10:]
     table.exact("in the sixth bump", (up - down).round(12), np.eye(10)[5])
     table.exact("its height", make_bumps(10, 1000.0).forward([[0.55]]), [[f(0.55)]])
+    save(out, draw, figsize=(8.0, 5.0))
     return table.rows
 
 
 if __name__ == "__main__":
-    main()
+    run(main, __doc__, "bumps.png")

@@ -1,9 +1,10 @@
 """Classification of images of four pixels, from −1 (black) to 1 (white): solid, vertical, diagonal or horizontal.
 
-Run it: ``python examples/four_pixel_images.py``.
+Run it: ``python examples/four_pixel_images.py``. It draws a picture, too; ``--out`` names its file.
 """
 
 import numpy as np
+from pictures import run, save
 from side_by_side import SideBySide
 
 from fastmlp import Network
@@ -21,7 +22,28 @@ def draw(rng, n):
     return X, np.repeat(np.tile(np.arange(4), 2), n)
 
 
-def main():
+def draw_picture(figure, net):
+    """Draw the images with their probabilities, and the weights of each hidden unit as an image."""
+    top, middle, bottom = figure.subplots(3, 8, height_ratios=[1.0, 0.8, 1.0])
+    images = np.concatenate([PATTERNS, -PATTERNS])
+    largest = np.abs(net.coefs[0]).max()
+    for number, (image, p) in enumerate(zip(images, net.forward(images), strict=True)):
+        top[number].imshow(image.reshape(2, 2), cmap="gray", vmin=-1.3, vmax=1.3)
+        middle[number].bar(range(4), p, color="#0b5fa5")
+        middle[number].set(ylim=(0, 1.05), yticks=[])
+        middle[number].set_xticks(range(4), KINDS, rotation=90, fontsize=7)
+        weights = net.coefs[0][:, number].reshape(2, 2)
+        shown = bottom[number].imshow(weights, cmap="PuOr_r", vmin=-largest, vmax=largest)
+        bottom[number].set_title(f"unit {number + 1}", fontsize=8)
+    for axes in (*top, *bottom):
+        axes.set(xticks=[], yticks=[])
+    middle[0].set_ylabel("probability", fontsize=8)
+    top[0].set_ylabel("image", fontsize=8)
+    bottom[0].set_ylabel("weights", fontsize=8)
+    figure.colorbar(shown, ax=bottom, shrink=0.8, pad=0.01).ax.tick_params(labelsize=7)
+
+
+def main(out=None):
     table = SideBySide("Four pixels, four kinds of picture: 4-8-4, tanh and softmax")
     rng = np.random.RandomState(0)
     X, kinds = draw(rng, 25)
@@ -38,8 +60,9 @@ def main():
     right = (net.forward(X).argmax(axis=1) == kinds).mean()
     table.note(f"{right:.1%} of {len(X)} new pictures are named rightly")
     table.holds("nearly all", right > 0.97)
+    save(out, lambda figure: draw_picture(figure, net), figsize=(8.0, 4.2))
     return table.rows
 
 
 if __name__ == "__main__":
-    main()
+    run(main, __doc__, "four_pixel_images.png")

@@ -1,9 +1,10 @@
 """Level sets of networks, drawn as text: half planes of hidden units, and layers that fold the plane.
 
-Run it: ``python examples/level_sets.py``.
+Run it: ``python examples/level_sets.py``. It draws a picture, too; ``--out`` names its file.
 """
 
 import numpy as np
+from pictures import run, save
 from side_by_side import SideBySide
 
 from fastmlp import Network
@@ -39,7 +40,7 @@ def inside_a_circle():
     right = ((net.forward(X)[:, 0] > 0.5) == inside).mean()
     table.note(f"{right:.1%} of the training points are on the right side")
     table.holds("nearly all", right > 0.95)
-    return table.rows
+    return table.rows, net, X, inside
 
 
 def make_folds(n):
@@ -74,9 +75,27 @@ def folds():
     return table.rows
 
 
-def main():
-    return inside_a_circle() + folds()
+def draw_picture(figure, net, X, inside):
+    """Draw what the units of the trained network compute, and the level sets of the networks made by hand."""
+    from fastmlp.inspection import UnitDisplay
+
+    above, below = figure.subfigures(2, 1, height_ratios=[1.5, 1.0])
+    UnitDisplay.from_network(net, X, inside, ax=above.add_axes([0.02, 0.0, 0.96, 0.97]))
+    line = np.linspace(-1, 1, 241)
+    plane = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
+    for n, axes in zip((1, 2, 3), below.subplots(1, 3), strict=True):
+        values = make_folds(n).forward(plane).reshape(line.size, line.size)
+        axes.contourf(line, line, values, levels=[values.min() - 1, 0, values.max() + 1], colors=["#a9d6ff", "#d9730d"])
+        axes.set_title(f"{n} folding layer{'s' if n > 1 else ''}", fontsize=9)
+        axes.set(aspect="equal", xticks=[], yticks=[])
+
+
+def main(out=None):
+    rows, *trained = inside_a_circle()
+    rows += folds()
+    save(out, lambda figure: draw_picture(figure, *trained), figsize=(7.0, 7.0))
+    return rows
 
 
 if __name__ == "__main__":
-    main()
+    run(main, __doc__, "level_sets.png")

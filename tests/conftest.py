@@ -14,6 +14,8 @@ from helpers import work_order
 #: OpenBLAS's threads sleep as soon as they have nothing to do; it reads this when NumPy and SciPy are imported. They
 #: would spin for 20 ms or more: in SciPy's L-BFGS, on cores that several processes share, that was 9/10 of the time.
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+#: Pictures are drawn without a screen, those of doctests too; matplotlib reads this when it is imported.
+os.environ.setdefault("MPLBACKEND", "agg")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -81,6 +81,7 @@ def identifiers(path):
 def known_names():
     sources = [path for folder in ("fastmlp", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
     names = {name for source in sources for name in identifiers(source)}
+    names |= {part for source in sources for part in source.relative_to(ROOT).with_suffix("").parts}
     return names | OTHERS | {*dir(builtins), *keyword.kwlist, *sys.stdlib_module_names}
 
 

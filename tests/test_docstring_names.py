@@ -14,8 +14,8 @@ import fastmlp
 PUBLIC = [
     importlib.import_module(name)
     for name in (
-        "fastmlp", "fastmlp.activations", "fastmlp.callbacks", "fastmlp.losses", "fastmlp.optimizers",
-        "fastmlp.schedules", "fastmlp.initializers", "fastmlp.regularization",
+        "fastmlp", "fastmlp.activations", "fastmlp.callbacks", "fastmlp.inspection", "fastmlp.losses",
+        "fastmlp.optimizers", "fastmlp.schedules", "fastmlp.initializers", "fastmlp.regularization",
         "fastmlp.scalar", "fastmlp.engine.layout",
     )
 ]  # fmt: skip
@@ -28,6 +28,7 @@ OTHERS = {
     "LogisticRegression",
     "Pipeline",
     "PyArrayObject_fields",
+    *("Artist", "Axes", "Colormap", "Figure", "Line2D", "LineCollection", "QuadContourSet", "QuadMesh"),
 }
 
 

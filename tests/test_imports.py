@@ -15,6 +15,7 @@ PACKAGE = Path(fastmlp.__file__).parent
 #: those below, never in a circle; imports under ``if TYPE_CHECKING`` count too.
 FLOORS = [
     {"__init__", "__main__", "_pyinstaller"},
+    {"inspection"},
     {"estimators"},
     {"preprocessing"},
     {"callbacks"},
@@ -148,9 +149,14 @@ def test_kernels_import_numpy_and_numba_alone(source):
     assert {module.split("/")[0] for module in own} <= {"kernels", "compiler"}
 
 
-def test_estimators_and_transformers_alone_import_scikit_learn():
+def test_estimators_transformers_and_displays_alone_import_scikit_learn():
     importing = {folder_of(source) for source in SOURCES if "sklearn" in imported_modules(source)[1]}
-    assert importing == {"estimators", "preprocessing"}
+    assert importing == {"estimators", "preprocessing", "inspection"}
+
+
+def test_only_the_displays_import_matplotlib():
+    importing = {folder_of(source) for source in SOURCES if "matplotlib" in imported_modules(source)[1]}
+    assert importing == {"inspection"}
 
 
 def test_the_scalar_differentiator_imports_the_standard_library_only():

@@ -1,6 +1,6 @@
 """Every worked example of `examples/` runs, with the numbers that it states: to 1e-9 where they are exact."""
 
-import importlib
+import importlib.util
 import re
 import sys
 from pathlib import Path
@@ -9,21 +9,27 @@ import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-#: The demonstration needs minutes and data; the other one has the functions that print.
-SCRIPTS = sorted(path.stem for path in EXAMPLES.glob("*.py") if path.stem not in ("demo", "side_by_side"))
+#: The demonstration needs minutes and data; the other two have the functions that print and draw.
+OTHERS = ("demo", "pictures", "side_by_side")
+SCRIPTS = sorted(path.stem for path in EXAMPLES.glob("*.py") if path.stem not in OTHERS)
+#: Those that draw a picture.
+DRAWING = [
+    "bumps", "folds", "four_pixel_images", "level_sets", "loss_surface", "piecewise_linear", "vanishing_gradients",
+]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
 def _beside_the_scripts(monkeypatch):
     monkeypatch.syspath_prepend(str(EXAMPLES))
     yield
-    for name in (*SCRIPTS, "side_by_side"):
+    for name in (*SCRIPTS, *OTHERS):
         sys.modules.pop(name, None)
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_example(script, capsys):
-    rows = importlib.import_module(script).main()
+def test_example(script, capsys, tmp_path):
+    out = tmp_path / "picture.png"
+    rows = importlib.import_module(script).main(*([out] if script in DRAWING else []))
     assert rows
     for row in rows:
         if row.decimals is None:
@@ -34,6 +40,32 @@ def test_example(script, capsys):
     assert "differs" not in printed
     assert "NO" not in printed
     assert all(row.name in printed for row in rows)
+    assert out.exists() == (f"picture: {out}" in printed) == (script in DRAWING)
+    if script in DRAWING:
+        assert out.read_bytes().startswith(b"\x89PNG") and out.stat().st_size < 120_000
+
+
+def test_an_example_names_its_picture(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    pictures, script = importlib.import_module("pictures"), importlib.import_module("piecewise_linear")
+    for arguments, name in (([], "usual.png"), (["--out", "another.svg"], "another.svg")):
+        monkeypatch.setattr(sys, "argv", ["piecewise_linear.py", *arguments])
+        pictures.run(script.main, script.__doc__, "usual.png")
+        assert (tmp_path / name).exists() and f"picture: {name}" in capsys.readouterr().out
+
+
+def test_without_matplotlib_an_example_prints_its_numbers(monkeypatch, tmp_path, capsys):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "matplotlib" else find(name))
+    rows = importlib.import_module("piecewise_linear").main(tmp_path / "picture.png")
+    printed = capsys.readouterr().out
+    assert all(row.name in printed for row in rows) and "pip install matplotlib" in printed
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["units.png", "loss_surface.png"])
+def test_pictures_of_the_readme_are_small(name):
+    assert (EXAMPLES.parent / "docs" / "images" / name).stat().st_size < 120_000
 
 
 def test_every_deck_has_its_script():
@@ -42,7 +74,9 @@ def test_every_deck_has_its_script():
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_script_says_how_to_run_it(script):
-    assert f"``python examples/{script}.py``" in (EXAMPLES / f"{script}.py").read_text(encoding="utf-8")
+    text = (EXAMPLES / f"{script}.py").read_text(encoding="utf-8")
+    assert f"``python examples/{script}.py``" in text
+    assert ("``--out``" in text) == (script in DRAWING)
 
 
 def test_difference_is_detected(capsys):

@@ -1,0 +1,50 @@
+"""Pictures of networks and trainings, in the form of scikit-learn's displays; they need matplotlib.
+
+Each class has `from_estimator`, which computes what is drawn and draws it, and stores the data as attributes, so that
+``display.plot(ax=...)`` draws it again. ``pip install "fastmlp[plot]"`` installs matplotlib, which is imported when
+something is drawn.
+
+>>> from sklearn.datasets import load_iris
+>>> from fastmlp import MLPClassifier
+>>> from fastmlp.inspection import LossCurveDisplay
+>>> X, y = load_iris(return_X_y=True)
+>>> model = MLPClassifier(random_state=0, learning_rate_init=0.01, early_stopping=True).fit(X, y)
+>>> display = LossCurveDisplay.from_estimator(model)
+>>> display.best_epoch == model.best_epoch_
+True
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .gradient_flow import GradientFlowDisplay
+    from .learning_rate import LearningRateDisplay
+    from .loss_curve import LossCurveDisplay
+    from .loss_surface import LossSurfaceDisplay
+    from .network import NetworkDisplay
+    from .units import UnitDisplay
+
+__all__ = [
+    "GradientFlowDisplay", "LearningRateDisplay", "LossCurveDisplay", "LossSurfaceDisplay", "NetworkDisplay",
+    "UnitDisplay",
+]  # fmt: skip
+
+_MODULE_OF = {
+    "GradientFlowDisplay": ".gradient_flow", "LearningRateDisplay": ".learning_rate",
+    "LossCurveDisplay": ".loss_curve", "LossSurfaceDisplay": ".loss_surface", "NetworkDisplay": ".network",
+    "UnitDisplay": ".units",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value = getattr(importlib.import_module(_MODULE_OF[name], __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,210 @@
+"""`LossCurveDisplay`: loss and score by epoch."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+
+from .drawing import SMALL, Colours, axes_for, check_matplotlib, colours_of
+from .models import check_estimator, curve
+
+
+class LossCurveDisplay:
+    """Training loss, validation loss and validation score by epoch; the best epoch is marked.
+
+    Create it by `from_estimator` or `from_history`.
+
+    Parameters
+    ----------
+    loss : array-like of shape (n_epochs,)
+        Training loss of each epoch.
+    validation_loss, validation_score : array-like of shape (n_epochs,), default=None
+        Of the validation rows, after each epoch.
+    best_epoch : int, default=None
+        The epoch to mark, counted from 1; 0 stands for the initial weights, which are mentioned only.
+    score_name : str, default='score'
+        What the score measures.
+    estimator_name : str, default=None
+        Title of the picture.
+
+    Attributes
+    ----------
+    ax_ : Axes
+        Axes of the losses.
+    score_ax_ : Axes or None
+        Axes of the score, with the same epochs.
+    figure_ : Figure
+        Figure of the axes.
+    lines_ : list of Artist
+        The curves, in the order of the legend.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from fastmlp import MLPClassifier
+    >>> from fastmlp.inspection import LossCurveDisplay
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = MLPClassifier(random_state=0, learning_rate_init=0.01, early_stopping=True).fit(X, y)
+    >>> display = LossCurveDisplay.from_estimator(model)
+    >>> [line.get_label() for line in display.lines_]
+    ['training loss', 'validation loss', 'accuracy']
+    """
+
+    def __init__(
+        self,
+        loss: Any,
+        *,
+        validation_loss: Any = None,
+        validation_score: Any = None,
+        best_epoch: int | None = None,
+        score_name: str = "score",
+        estimator_name: str | None = None,
+    ) -> None:
+        found = curve("loss", loss)
+        n_epochs = 0 if found is None else len(found)
+        if found is None or not n_epochs:
+            raise ValueError("loss must be one number for each epoch, but holds none.")
+        self.loss = found
+        self.validation_loss = curve("validation_loss", validation_loss, n_epochs)
+        self.validation_score = curve("validation_score", validation_score, n_epochs)
+        if best_epoch is not None and not 0 <= best_epoch <= n_epochs:
+            raise ValueError(f"best_epoch must be from 0 to {n_epochs}, the number of epochs, got {best_epoch!r}.")
+        self.best_epoch = best_epoch
+        self.score_name = score_name
+        self.estimator_name = estimator_name
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, *, ax: Any = None, log_scale: bool = False) -> Self:
+        """Draw the curves of a fitted estimator.
+
+        After a warm start or `partial_fit` they are those of all its epochs; the marked epoch is of the last fit.
+
+        Parameters
+        ----------
+        estimator : MLPClassifier or MLPRegressor
+            Fitted with mini-batches.
+        ax : Axes, default=None
+            Where to draw; None is a new figure.
+        log_scale : bool, default=False
+            Whether the axis of the losses is logarithmic.
+
+        Returns
+        -------
+        display : LossCurveDisplay
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If it has no loss curve, as its solver has no epochs.
+        """
+        caller = f"{cls.__name__}.from_estimator"
+        check_matplotlib(caller)
+        check_estimator(estimator, caller)
+        loss = getattr(estimator, "loss_curve_", None)
+        if not loss:
+            raise ValueError(
+                f"The estimator has no loss curve: solver={estimator.solver!r} has no epochs. Use a solver with "
+                "mini-batches, such as 'adam'."
+            )
+        best = getattr(estimator, "best_epoch_", None)
+        if best:  # of the last fit, which a warm start continues
+            best += len(loss) - estimator.n_iter_
+        display = cls(
+            loss,
+            validation_loss=_at_the_end(getattr(estimator, "validation_loss_curve_", None), len(loss)),
+            validation_score=_at_the_end(getattr(estimator, "validation_scores_", None), len(loss)),
+            best_epoch=best,
+            score_name=_readable(getattr(estimator, "validation_metric_", None)),
+            estimator_name=type(estimator).__name__,
+        )
+        return display.plot(ax=ax, log_scale=log_scale)
+
+    @classmethod
+    def from_history(cls, history: Any, *, ax: Any = None, log_scale: bool = False) -> Self:
+        """Draw the curves that a callback `History` has recorded; the epoch with the best score is marked.
+
+        Without a score it is the epoch with the least validation loss, and without that none.
+
+        Parameters
+        ----------
+        history : History
+            See `fastmlp.callbacks`.
+        ax, log_scale
+            As in `from_estimator`.
+
+        Returns
+        -------
+        display : LossCurveDisplay
+        """
+        check_matplotlib(f"{cls.__name__}.from_history")
+        rows = history.rows
+        columns = {name: [row[name] for row in rows] for name in ("loss", "validation_loss", "validation_score")}
+        loss, validation_loss, score = (None if None in values else values for values in columns.values())
+        measured = score if score is not None else validation_loss and [-value for value in validation_loss]
+        best = None if not measured or np.isnan(measured).all() else int(np.nanargmax(measured)) + 1
+        display = cls(loss, validation_loss=validation_loss, validation_score=score, best_epoch=best)
+        return display.plot(ax=ax, log_scale=log_scale)
+
+    def plot(self, ax: Any = None, *, log_scale: bool = False) -> Self:
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax, log_scale
+            As in `from_estimator`.
+
+        Returns
+        -------
+        display : LossCurveDisplay
+            Itself.
+        """
+        self.ax_ = ax = axes_for(ax, f"{type(self).__name__}.plot")
+        self.figure_, self.score_ax_, colours = ax.figure, None, colours_of(ax)
+        epochs = np.arange(1, len(self.loss) + 1)
+        alone = {"marker": "o", "markersize": 4} if len(epochs) == 1 else {}
+        self.lines_ = ax.plot(epochs, self.loss, color=colours.blue, label="training loss", **alone)
+        if self.validation_loss is not None:
+            label = "validation loss"
+            self.lines_ += ax.plot(epochs, self.validation_loss, color=colours.orange, label=label, **alone)
+        ax.set(xlabel="epoch", ylabel="loss", title=self.estimator_name or "")
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        if log_scale:
+            ax.set_yscale("log")
+        if self.validation_score is not None:
+            self._plot_score(epochs, colours)
+        self._mark_best(colours)
+        handles = [*self.lines_, *([self.best_line_] if self.best_line_ is not None else [])]
+        title = "best: the initial weights" if self.best_epoch == 0 else None
+        on_top = self.score_ax_ or ax
+        on_top.legend(handles=handles, fontsize=SMALL, loc="center right", title=title, title_fontsize=SMALL)
+        return self
+
+    def _plot_score(self, epochs: np.ndarray, colours: Colours) -> None:
+        """Draw the score on an axis of its own, dashed."""
+        self.score_ax_ = score_ax = self.ax_.twinx()
+        self.lines_ += score_ax.plot(
+            epochs, self.validation_score, color=colours.muted, linestyle="--", label=self.score_name
+        )
+        score_ax.set_ylabel(f"{self.score_name} (dashed)")
+
+    def _mark_best(self, colours: Colours) -> None:
+        self.best_line_ = None
+        if self.best_epoch:
+            label = f"best epoch: {self.best_epoch}"
+            self.best_line_ = self.ax_.axvline(self.best_epoch, color=colours.text, linestyle=":", label=label)
+            marked = self.loss if self.validation_loss is None else self.validation_loss
+            at = marked[self.best_epoch - 1]
+            self.ax_.plot(self.best_epoch, at, "o", color=colours.text, markersize=5, zorder=3)
+
+
+def _at_the_end(values: list[float] | None, length: int) -> list[float] | None:
+    """Return values of the last epochs with NaN before them; None if there are none."""
+    return [np.nan] * (length - len(values)) + list(values) if values else None
+
+
+def _readable(metric: str | None) -> str:
+    """Return what a metric of the estimators is called in a picture."""
+    return {None: "score", "neg_loss": "−loss", "r2": "R²"}.get(metric) or str(metric).replace("_", " ")
