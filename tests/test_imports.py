@@ -16,8 +16,8 @@ PACKAGE = Path(fastmlp.__file__).parent
 FLOORS = [
     {"__init__", "__main__", "_pyinstaller"},
     {"estimators"},
-    {"callbacks"},
     {"network"},
+    {"callbacks"},
     {"training"},
     {"derivatives"},
     {"initializers", "warmup"},

@@ -13,14 +13,15 @@ COLUMNS = ("epoch", "loss", "validation_loss", "validation_score", "learning_rat
 class History(Callback):
     """Record loss, validation loss and score, learning rate and time of each epoch.
 
-    The next fit begins anew; of fits in several threads, `rows` are those of the last one that began. A search with
-    several processes records in these and not here.
+    The next fit begins anew, unless it is refused; of fits in several threads, `rows` are those of the last one that
+    began. A search with several processes records in these and not here.
 
     Attributes
     ----------
     rows : list of dict
         For each epoch `epoch` (counted from 1), `loss`, `validation_loss`, `validation_score` (None without validation
-        rows or score), `learning_rate` (of its last step) and `seconds` since the fit began.
+        rows or score), `learning_rate` (of its last step; None for solvers without one) and `seconds` since the fit
+        began.
 
     Examples
     --------
@@ -41,8 +42,17 @@ class History(Callback):
     def setup(self, estimator: Any, context: Any) -> None:
         """Begin anew."""
         super().setup(estimator, context)
-        self.rows = self.state.rows = []
+        self.state.rows, self.state.shown = [], False
         self.state.began = time.monotonic()
+
+    def on_epoch_begin(self, estimator: Any) -> None:
+        """Show the rows of this fit in place of the last one's, unless it was refused."""
+        if not self.state.shown:
+            self.rows, self.state.shown = self.state.rows, True
+
+    def on_fit_end(self, estimator: Any) -> None:
+        """Show the rows of a fit that made no epoch, too."""
+        self.on_epoch_begin(estimator)
 
     def on_epoch_end(self, estimator: Any) -> None:
         """Record an epoch."""
@@ -51,7 +61,7 @@ class History(Callback):
             estimator.loss_,
             _last(estimator.validation_loss_curve_),
             None if estimator.validation_metric_ is None else _last(estimator.validation_scores_),
-            estimator._optimizer.learning_rate,
+            None if estimator._optimizer is None else estimator._optimizer.learning_rate,
             time.monotonic() - self.state.began,
         )
         self.state.rows.append(dict(zip(COLUMNS, values, strict=True)))
