@@ -96,9 +96,7 @@ class EarlyStopping(Callback):
             self._refuse("pass scoring=... to the estimator")
 
     def on_epoch_begin(self, estimator: Any) -> None:
-        """Note that the fit was not refused; a solver with all rows in each step has no validation rows."""
-        if self.state.training is None and self.monitor != "loss":
-            self._refuse("use EarlyStopping('loss'), or a solver with mini-batches")
+        """Note that the fit was not refused."""
         self.state.begun = True
 
     def _refuse(self, cure: str) -> None:
@@ -118,7 +116,9 @@ class EarlyStopping(Callback):
         return bool(state.since >= self.patience)
 
     def on_fit_begin(self, estimator: Any) -> None:
-        """Refuse a second rule."""
+        """Refuse a second rule; a solver with all rows in each step has no validation rows."""
+        if self.monitor != "loss" and not estimator.has_minibatches:
+            self._refuse("use EarlyStopping('loss'), or a solver with mini-batches")
         if estimator.early_stopping:
             raise ValueError(f"{self!r} and early_stopping=True both end the fit and restore weights: use one of them.")
 

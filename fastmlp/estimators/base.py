@@ -49,6 +49,11 @@ class BaseMLP(CallbackSupportMixin, Preparation):
     scoring: Any = None
     validation_ties: str = "first"
 
+    @property
+    def has_minibatches(self) -> bool:
+        """Whether the solver has mini-batches, for callbacks."""
+        return self.solver not in FULL_BATCH
+
     def _validate_params(self) -> None:
         """Validate like scikit-learn; also refuse integers too large for a float, which its intervals accept."""
         super()._validate_params()

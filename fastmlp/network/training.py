@@ -41,7 +41,7 @@ class PreparedTraining:
 class NetworkTraining(TrainableModel):
     """A network that can be trained by mini-batches."""
 
-    has_epochs = True  # for callbacks
+    has_epochs = has_minibatches = True  # for callbacks
 
     n_iter_: int
     loss_: float
