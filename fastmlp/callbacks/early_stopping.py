@@ -89,11 +89,14 @@ class EarlyStopping(Callback):
     def on_training_begin(self, estimator: Any, training: RunningTraining) -> None:
         """Note whose parameters are kept; refuse a training without the monitored value."""
         self.state.training = training
-        validation, cure = training.validation, "pass validation rows, X_val=..., y_val=..."
+        validation, scores = training.validation, "pass scoring=... to the estimator"
+        if not hasattr(estimator, "scoring"):
+            scores = "use EarlyStopping('validation_loss')"
         if validation is None and self.monitor != "loss":
-            self._refuse(cure if self.monitor == "validation_loss" else cure + ", and scoring=... to the estimator")
+            rows = "pass validation rows, X_val=..., y_val=..."
+            self._refuse(rows if self.monitor == "validation_loss" else f"{rows}; {scores}")
         if validation is not None and self.monitor == "validation_score" and not validation.keeps_scores:
-            self._refuse("pass scoring=... to the estimator")
+            self._refuse(scores)
 
     def on_epoch_begin(self, estimator: Any) -> None:
         """Note that the fit was not refused."""

@@ -151,6 +151,19 @@ def test_early_stopping_without_its_number_changes_nothing():
         net.train(X, NUMBERS, Adam(), callbacks=[stopping], early_stopping=True, X_val=X, y_val=NUMBERS)
 
 
+@pytest.mark.parametrize("given", [GIVEN, {}], ids=["validation rows", "none"])
+def test_early_stopping_by_a_score_that_networks_have_not(given):
+    with pytest.raises(ValueError, match=r"monitors 'validation_score', .* use EarlyStopping\('validation_loss'\)"):
+        train(EarlyStopping("validation_score"), given=given)
+
+
+def test_a_training_that_a_callback_ends_keeps_the_best_parameters():
+    net, losses = train(Noted(9), epochs=50, rate=0.5, early_stopping=True)
+    shorter, _ = train(epochs=net.best_epoch_, rate=0.5)
+    assert net.best_epoch_ < len(losses) == 9
+    assert net.params.tobytes() == shorter.params.tobytes()
+
+
 def test_time_limit(monkeypatch):
     now = [0.0]
     monkeypatch.setattr("fastmlp.callbacks.time_limit.time.monotonic", lambda: now[0])
