@@ -97,9 +97,10 @@ class BaseMLP(CallbackSupportMixin, Preparation):
         former, draft, result = self.__dict__, self._draft(), None
         try:
             fitting = draft._prepare(X, y, sample_weight, incremental, classes, checked, given)
-            if callbacks is None and not isinstance(fitting, MinibatchFitting):
+            told = callbacks if callbacks is not None and callbacks.listening else None
+            if told is None and not isinstance(fitting, MinibatchFitting):
                 result = solve(draft, fitting)  # an error leaves the model unchanged
-            self._commit(draft, fitting, result, incremental, callbacks)
+            self._commit(draft, fitting, result, incremental, told)
             if callbacks is not None:
                 callbacks.end()
         except BaseException:

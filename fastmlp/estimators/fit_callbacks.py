@@ -56,6 +56,8 @@ class FitCallbacks:
         self.context = estimator._init_callback_context(max_subtasks=estimator.max_iter)
         self.of_the_fit = {name: estimator.__dict__[name] for name in OF_THE_FIT}
         self.finished = FinishedTasks(self.context)
+        #: False in a search or pipeline, whose task this fit is, without callbacks: epochs are no tasks then.
+        self.listening = bool(estimator.__dict__.get("_skl_callbacks"))
         self.of_epochs = of_epochs
         self.asked_within_epochs = [each for each in of_epochs if type(each).is_over is not Callback.is_over]
         with self._calling():

@@ -173,4 +173,6 @@ class ForwardPass(BaseEstimator):
         if state.pop("_callback_fit_ctx", None) is not None:  # of a fit that goes on while a callback copies the model
             state.pop("_skl_callbacks_to_teardown", None)
             state.pop("_parent_callback_ctx", None)
+            if state.get("_optimizer", self) is None:
+                del state["_optimizer"]
         return state

@@ -104,9 +104,11 @@ class NetworkCallbacks:
         return self
 
     def __exit__(self, *error: object) -> None:
-        for name in MEANWHILE:
-            self.network.__dict__.pop(name, None)
-        self._tear_down()
+        try:
+            self._tear_down()
+        finally:
+            for name in MEANWHILE:
+                self.network.__dict__.pop(name, None)
 
     def _tear_down(self) -> None:
         errors: list[Exception] = []

@@ -12,7 +12,7 @@ from helpers.callback_models import CLASSES, MODELS, bits, make_model
 from helpers.early_stopping_data import NUMBERS, X
 from helpers.knobs import set_slice
 from sklearn.base import clone
-from sklearn.callback import ProgressBar, ScoringMonitor
+from sklearn.callback import CallbackContext, ProgressBar, ScoringMonitor
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -157,6 +157,31 @@ def test_copies_that_callbacks_make_are_models_of_their_own(solver, hook, copied
     assert bits(model) == bits(plain)
     assert counts.calls == ["setup", 1, 2, 3, 4, 5, "teardown"]
     assert copies[0].n_iter_ == 2
+
+
+def test_copies_made_by_callbacks_of_lbfgs_continue_by_mini_batches():
+    copies = []
+    model, y = make_model("classifier", In("on_epoch_end", lambda each: copies.append(copy.copy(each))), solver="lbfgs")
+    model.fit(X, y)
+    copies[0].set_callbacks().set_params(solver="sgd", learning_rate="adaptive").partial_fit(X, y)
+    assert copies[0].t_ == len(X)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_fits_of_a_search_without_callbacks_make_no_task_of_an_epoch(solver, monkeypatch):
+    made = []
+    subcontext = CallbackContext.subcontext
+
+    def noted(self, *arguments, **options):
+        made.append(self.estimator_name)
+        return subcontext(self, *arguments, **options)
+
+    monkeypatch.setattr(CallbackContext, "subcontext", noted)
+    model, y = make_model("classifier", solver=solver)
+    GridSearchCV(model, {"alpha": [0.1, 1.0]}, cv=2).fit(X, y)
+    assert set(made) == {"GridSearchCV"}
+    GridSearchCV(model.set_callbacks(Counts()), {"alpha": [0.1, 1.0]}, cv=2).fit(X, y)
+    assert made.count("MLPClassifier") == 5 * (2 * 2 + 1)
 
 
 def test_copies_of_models_in_a_pipeline_do_not_enter_its_tasks():
