@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 _THREAD = threading.local()
@@ -21,14 +19,26 @@ def depth() -> int:
     return len(_models())
 
 
-@contextmanager
-def calling_callbacks_of(model: Any) -> Iterator[None]:
-    """Within, this thread calls callbacks of a model."""
-    _models().append(model)
-    try:
-        yield
-    finally:
+class CallingCallbacks:
+    """A context, entered as often as needed: within, this thread calls callbacks of a model.
+
+    Parameters
+    ----------
+    model : object
+    attributes : dict, optional
+        Attributes that the model gets again afterwards, whatever a callback has done to them.
+    """
+
+    def __init__(self, model: Any, attributes: dict[str, Any] | None = None) -> None:
+        self.model, self.attributes = model, attributes or {}
+
+    def __enter__(self) -> None:
+        _models().append(self.model)
+
+    def __exit__(self, *error: object) -> None:
         _models().pop()
+        if self.attributes:
+            self.model.__dict__.update(self.attributes)
 
 
 def is_called_by_own_callback(model: Any) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..callbacks import nesting
@@ -54,13 +52,13 @@ class FitCallbacks:
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         self.rows = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
         self.context = estimator._init_callback_context(max_subtasks=estimator.max_iter)
-        self.of_the_fit = {name: estimator.__dict__[name] for name in OF_THE_FIT}
+        self.calling = nesting.CallingCallbacks(estimator, {name: estimator.__dict__[name] for name in OF_THE_FIT})
         self.finished = FinishedTasks(self.context)
         #: False in a search or pipeline, whose task this fit is, without callbacks: epochs are no tasks then.
         self.listening = bool(estimator.__dict__.get("_skl_callbacks"))
         self.of_epochs = of_epochs
         self.asked_within_epochs = [each for each in of_epochs if type(each).is_over is not Callback.is_over]
-        with self._calling():
+        with self.calling:
             self.context.call_on_fit_task_begin(**self.rows)
 
     @classmethod
@@ -84,21 +82,12 @@ class FitCallbacks:
             )
         return cls(estimator, X, y, sample_weight, of_epochs)
 
-    @contextmanager
-    def _calling(self) -> Iterator[None]:
-        """Within, callbacks are called; one that fits the estimator itself is refused and harms nothing."""
-        try:
-            with nesting.calling_callbacks_of(self.estimator):
-                yield
-        finally:
-            self.estimator.__dict__.update(self.of_the_fit)
-
     # Mini-batches.
 
     def begin_training(self, training: RunningTraining) -> None:
         """Show the callbacks of epochs the training itself."""
         self.training, self.refuse = training, True
-        with self._calling():
+        with self.calling:
             for each in self.of_epochs:
                 each.on_training_begin(self.estimator, training)
         self.refuse = False
@@ -149,16 +138,16 @@ class FitCallbacks:
         """Whether a callback asks to end the fit within an epoch or iteration."""
         if not self.asked_within_epochs:
             return False
-        with self._calling():
+        with self.calling:
             return any(each.is_over(self.estimator) for each in self.asked_within_epochs)
 
     def _begin(self, name: str) -> None:
         self.epoch = self.context.subcontext(task_name=name)
-        with self._calling():
+        with self.calling:
             self.epoch.call_on_fit_task_begin(**self.rows)
 
     def _end(self) -> bool:
-        with self._calling():
+        with self.calling:
             asked = bool(self.epoch.call_on_fit_task_end(**self.rows, reconstruction_attributes=self._fitted))
         self.finished.drop(self.epoch)
         return asked
@@ -166,7 +155,7 @@ class FitCallbacks:
     def end(self) -> None:
         """End the task of the fit."""
         self.training, self.refuse = None, False
-        with self._calling():
+        with self.calling:
             self.context.call_on_fit_task_end(**self.rows, reconstruction_attributes=self._fitted)
 
     def _fitted(self) -> dict[str, Any]:

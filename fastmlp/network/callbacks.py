@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from ..callbacks.base import EPOCH, FIT, Callback
-from ..callbacks.nesting import calling_callbacks_of
+from ..callbacks.nesting import CallingCallbacks
 from ..training.config import TrainingState
 from ..training.history import TrainingHistory
 from ..training.running import RunningTraining
@@ -89,6 +89,7 @@ class NetworkCallbacks:
         self.network, self.callbacks = network, check_callbacks(callbacks)
         self.task = Task(FIT, 0, epochs, None, type(network).__name__)
         self.set_up: list[Callback] = []
+        self.calling = CallingCallbacks(network)
         self.n_epochs, self.refused = 0, False
         self.undo: Callable[[], None] = _nothing
         self.asked_within_epochs = [each for each in self.callbacks if type(each).is_over is not Callback.is_over]
@@ -123,7 +124,7 @@ class NetworkCallbacks:
             raise ExceptionGroup("Several callbacks have failed at the end of the training.", errors)
 
     def _call(self, method: str, task: Task) -> bool:
-        with calling_callbacks_of(self.network):
+        with self.calling:
             return bool(sum([bool(getattr(each, method)(self.network, task)) for each in self.callbacks]))
 
     def begin(self, early_stopping: bool) -> None:
@@ -176,7 +177,7 @@ class NetworkCallbacks:
     def begin_training(self, training: RunningTraining) -> None:
         """Show the callbacks the training itself; what one of them refuses has changed nothing."""
         try:
-            with calling_callbacks_of(self.network):
+            with self.calling:
                 for each in self.callbacks:
                     each.on_training_begin(self.network, training)
         except BaseException:
@@ -195,7 +196,7 @@ class NetworkCallbacks:
 
     def is_over(self) -> bool:
         """Whether a callback asks to end the training within an epoch."""
-        with calling_callbacks_of(self.network):
+        with self.calling:
             return any(each.is_over(self.network) for each in self.asked_within_epochs)
 
     def end_epoch(self, history: TrainingHistory) -> bool:
