@@ -186,7 +186,12 @@ class NetworkTraining(TrainableModel):
             told.begin(options.early_stopping)
             generator = as_random_state(random_state)
             drawn = generator.get_state() if options.regularization.drops else None
-            prepared = self._prepare(rows, held, optimizer, options, generator)
+            try:
+                prepared = self._prepare(rows, held, optimizer, options, generator)
+            except BaseException:
+                if drawn is not None:
+                    generator.set_state(drawn)
+                raise
             losses = self._run(prepared, options, told, drawn)
             told.end()
         return losses

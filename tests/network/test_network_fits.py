@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse
 from helpers.early_stopping_data import NUMBERS, X
 
-from fastmlp import SGD, Adam, Adaptive, MLPClassifier, MLPRegressor, Network, Regularization
+from fastmlp import SGD, Adam, Adaptive, MLPClassifier, MLPRegressor, Network, Regularization, Schedule
 from fastmlp.optimizers import RunningOptimizer
 from fastmlp.training import progress_bar
 
@@ -315,6 +315,21 @@ def test_refused_trainings_change_nothing(case):
     assert vars(net).keys() == attributes.keys()
     assert all(vars(net)[name] is value for name, value in attributes.items())
     assert np.array_equal(generator.get_state()[1], drawn)
+
+
+class Broken(Schedule):
+    def at(self, t):
+        raise ArithmeticError("no rate")
+
+
+def test_a_schedule_that_raises_changes_nothing():
+    net, generator = make_network("classes")
+    before, drawn = net.params.copy(), generator.get_state()[1].copy()
+    with pytest.raises(ArithmeticError, match="no rate"):
+        net.train(X, CLASSES, SGD(Broken()), random_state=generator, regularization=Regularization(dropout=0.5))
+    assert net.params.tobytes() == before.tobytes()
+    assert np.array_equal(generator.get_state()[1], drawn)
+    assert not hasattr(net, "n_iter_")
 
 
 def test_read_only_parameters_are_refused():
