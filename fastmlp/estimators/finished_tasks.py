@@ -18,7 +18,7 @@ class _Numbered(dict[int, Any]):
 
 
 class FinishedTasks:
-    """Drops subtasks of a task from scikit-learn's tree, where each would keep about 600 bytes until the fit ends.
+    """Drops subtasks of a task from scikit-learn's tree, where each would keep about 350 bytes until the fit ends.
 
     Parameters
     ----------

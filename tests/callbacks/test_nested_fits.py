@@ -247,7 +247,7 @@ def test_a_fit_without_an_epoch_has_no_rows():
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_epochs_that_have_ended_are_not_kept(solver):
-    """Without this, scikit-learn's tree of tasks keeps some 600 bytes an epoch."""
+    """Without this, scikit-learn's tree of tasks keeps some 350 bytes an epoch."""
     epochs, sizes = 400, []
 
     class Measures(Callback):
