@@ -6,30 +6,41 @@ import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from .nesting import depth
+
 if TYPE_CHECKING:
     from ..training.running import RunningTraining
 
 
-#: Name of the task of an epoch.
-EPOCH = "epoch"
+#: Names of the tasks: a fit, an epoch, and an iteration of a solver with all rows in each step.
+FIT, EPOCH, ITERATION = "fit", "epoch", "iteration"
 
 
 def is_epoch(context: Any) -> bool:
-    """Whether a context is that of an epoch."""
-    return bool(context.task_name == EPOCH)
+    """Whether a context is that of an epoch, or of an iteration."""
+    return context.task_name in (EPOCH, ITERATION)
 
 
 class Callback:
     """Base class for callbacks: override any of the methods below.
 
     scikit-learn reports a fit and its epochs as nested tasks; this class calls `on_fit_begin`, `on_epoch_begin` and so
-    on accordingly. Solvers with all rows in each step have no epochs and refuse these callbacks; `partial_fit` does not
-    call them, as in scikit-learn. During the fit the estimator's fitted attributes are those of the last epoch
-    (`n_iter_`, `loss_`, `loss_curve_`, `validation_loss_curve_`, …); `coefs_` and `intercepts_` are the arrays that are
-    trained. They may be read and, between two epochs, changed in place.
+    on accordingly. `partial_fit` does not call them, as in scikit-learn. During the fit the estimator's fitted
+    attributes are those of the last epoch (`n_iter_`, `loss_`, `loss_curve_`, `validation_loss_curve_`, …); `coefs_`
+    and `intercepts_` are the arrays that are trained. They may be read and, between two epochs, changed in place.
+
+    For solvers with all rows in each step ('lbfgs', …) an epoch is an iteration. The attributes are the same during the
+    fit, but changes of the arrays are lost, because the solver has its own; an iteration that finds no step begins and
+    does not end. ``Network.train(..., callbacks=[...])`` calls the same methods with the network as `estimator`.
 
     The state of a callback belongs to one fit: `setup` is where it begins. Copies of an estimator share its callbacks;
-    what must not be shared by fits in several threads belongs into `state`.
+    what must not be shared by fits in several threads belongs into `state`. A callback may fit other models, but not
+    the one that it follows.
+
+    Attributes
+    ----------
+    needs_minibatches : bool
+        Of the class: whether it is refused with solvers that have all rows in each step.
 
     Examples
     --------
@@ -47,6 +58,8 @@ class Callback:
     >>> bool(model.loss_curve_[-2] > 0.5 > model.loss_)
     True
     """
+
+    needs_minibatches = False
 
     def on_fit_begin(self, estimator: Any) -> None:
         """Do something before the first epoch."""
@@ -71,9 +84,16 @@ class Callback:
 
     @property
     def state(self) -> SimpleNamespace:
-        """What this thread's fit keeps, empty at first and after the fit."""
-        states: dict[int, SimpleNamespace] = self.__dict__.setdefault("_states", {})
-        return states.setdefault(threading.get_ident(), SimpleNamespace())
+        """What this thread's fit keeps, empty at first and after the fit; of fits in each other, the inner one's."""
+        states = self._states_of_thread()
+        if not states:
+            states.append(SimpleNamespace())
+        return states[-1]
+
+    def _states_of_thread(self) -> list[SimpleNamespace]:
+        """Return the states of the fits in this thread, the inner one's last."""
+        states: dict[int, list[SimpleNamespace]] = self.__dict__.setdefault("_states", {})
+        return states.setdefault(threading.get_ident(), [])
 
     def setup(self, estimator: Any, context: Any) -> None:
         """Reset the state: called before a fit.
@@ -83,16 +103,21 @@ class Callback:
         TypeError
             If the estimator is not one of this package, but a pipeline or search around it.
         """
-        self.__dict__.setdefault("_states", {})[threading.get_ident()] = SimpleNamespace()
+        states = self._states_of_thread()
+        del states[depth() :]  # of fits that ended without `teardown`
+        states.append(SimpleNamespace())
         if not getattr(estimator, "has_epochs", False):
             raise TypeError(
-                f"{self!r} follows the epochs of an MLPClassifier or MLPRegressor: set it on that estimator, not on "
+                f"{self!r} follows the epochs of an MLPClassifier, MLPRegressor or Network: set it on that, not on "
                 f"the {type(estimator).__name__} around it."
             )
 
     def teardown(self, estimator: Any, context: Any) -> None:
         """Release what is kept: called after a fit, also if it has failed."""
-        self.__dict__.get("_states", {}).pop(threading.get_ident(), None)
+        states = self._states_of_thread()
+        del states[-1:]
+        if not states:
+            self.__dict__["_states"].pop(threading.get_ident(), None)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_states"}

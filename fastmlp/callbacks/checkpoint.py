@@ -31,7 +31,7 @@ class Checkpoint(Callback):
 
     Each file holds weights, moments, order and generator of the rows, and history, in the safetensors format with a
     JSON header: no file can run code when it is read. A file is written under another name first, so that it is there
-    as a whole or not at all.
+    as a whole or not at all. Solvers with all rows in each step ('lbfgs', …) refuse it: they keep a state of their own.
 
     Parameters
     ----------
@@ -70,6 +70,8 @@ class Checkpoint(Callback):
     True
     >>> folder.cleanup()
     """
+
+    needs_minibatches = True
 
     def __init__(self, folder: str | os.PathLike[str], *, every: int = 1, keep: int = 2) -> None:
         _safetensors()

@@ -84,34 +84,44 @@ class EarlyStopping(Callback):
     def setup(self, estimator: Any, context: Any) -> None:
         """Begin anew."""
         super().setup(estimator, context)
-        self.state.__dict__.update(best_epoch=0, best=np.nan, since=0, params=None)
+        self.state.__dict__.update(best_epoch=0, best=np.nan, since=0, kept=None, training=None, begun=False)
 
     def on_training_begin(self, estimator: Any, training: RunningTraining) -> None:
-        """Note whose parameters are kept."""
+        """Note whose parameters are kept; refuse a training without the monitored value."""
         self.state.training = training
+        validation, scores = training.validation, "pass scoring=... to the estimator"
+        if not hasattr(estimator, "scoring"):
+            scores = "use EarlyStopping('validation_loss')"
+        if validation is None and self.monitor != "loss":
+            rows = "pass validation rows, X_val=..., y_val=..."
+            self._refuse(rows if self.monitor == "validation_loss" else f"{rows}; {scores}")
+        if validation is not None and self.monitor == "validation_score" and not validation.keeps_scores:
+            self._refuse(scores)
+
+    def on_epoch_begin(self, estimator: Any) -> None:
+        """Note that the fit was not refused."""
+        self.state.begun = True
+
+    def _refuse(self, cure: str) -> None:
+        raise ValueError(f"EarlyStopping monitors {self.monitor!r}, but this fit has none: {cure}.")
 
     def on_epoch_end(self, estimator: Any) -> bool:
         """Judge an epoch."""
         name, sign = MONITORS[self.monitor]
-        values = getattr(estimator, name)
-        if not values or (self.monitor != "loss" and estimator.validation_metric_ is None):
-            cure = "" if self.monitor == "validation_loss" else ", and scoring=... to the estimator"
-            raise ValueError(
-                f"EarlyStopping monitors {self.monitor!r}, but this fit has none: pass validation rows, "
-                f"fit(X, y, X_val=..., y_val=...){cure}."
-            )
-        value, state = values[-1], self.state
+        value, state = getattr(estimator, name)[-1], self.state
         first = not state.best_epoch and not np.isnan(value)
         if first or sign * value > sign * state.best + self.min_delta:
             state.best_epoch, state.best, state.since = estimator.n_iter_, value, 0
             if self.restore_best_weights:
-                state.params = state.training.evaluated.copy()
+                self._keep(estimator)
         else:
             state.since += 1
         return bool(state.since >= self.patience)
 
     def on_fit_begin(self, estimator: Any) -> None:
-        """Refuse a second rule."""
+        """Refuse a second rule; a solver with all rows in each step has no validation rows."""
+        if self.monitor != "loss" and not estimator.has_minibatches:
+            self._refuse("use EarlyStopping('loss'), or a solver with mini-batches")
         if estimator.early_stopping:
             raise ValueError(f"{self!r} and early_stopping=True both end the fit and restore weights: use one of them.")
 
@@ -124,11 +134,20 @@ class EarlyStopping(Callback):
         self._restore()
         super().teardown(estimator, context)
 
+    def _keep(self, estimator: Any) -> None:
+        """Copy the weights that are evaluated, with the arrays that they belong into."""
+        training = self.state.training
+        if training is None:  # a solver with all rows in each step
+            arrays = [*estimator.coefs_, *estimator.intercepts_]
+            self.state.kept = [(array, array.copy()) for array in arrays]
+        else:
+            self.state.kept = [(training.runner.network.params, training.evaluated.copy())]
+
     def _restore(self) -> None:
         state = self.state
-        if getattr(state, "params", None) is not None:
-            state.training.runner.network.params[...] = state.params
-        if hasattr(state, "best_epoch"):
+        for array, values in getattr(state, "kept", None) or ():
+            array[...] = values
+        if getattr(state, "begun", False):
             self.best_epoch_, self.best_ = state.best_epoch, state.best
 
     def __repr__(self) -> str:

@@ -19,15 +19,15 @@ OF_LAYERS = {"gradient_norms": "gradient_norm", "dead_units": "dead_units"}
 class History(Callback):
     """Record loss, validation loss and score, learning rate, gradient norms, dead units and time of each epoch.
 
-    The next fit begins anew; of fits in several threads, `rows` are those of the last one that began. A search with
-    several processes records in these and not here.
+    The next fit begins anew, unless it is refused; of fits in several threads, `rows` are those of the last one that
+    began. A search with several processes records in these and not here.
 
     Attributes
     ----------
     rows : list of dict
         For each epoch `epoch` (counted from 1), `loss`, `validation_loss`, `validation_score` (None without validation
-        rows or score), `learning_rate` (of its last step), `seconds` since the fit began, and two tuples of float, None
-        for solvers without mini-batches:
+        rows or score), `learning_rate` (of its last step; None for solvers without one), `seconds` since the fit
+        began, and two tuples of float, None for solvers without mini-batches:
 
         - `gradient_norms`, for each layer: the Euclidean norm of the gradient of a mini-batch's data loss with respect
           to the layer's weights, root mean square over the steps of the epoch. It is the gradient that the step
@@ -60,7 +60,7 @@ class History(Callback):
     def setup(self, estimator: Any, context: Any) -> None:
         """Begin anew."""
         super().setup(estimator, context)
-        self.rows = self.state.rows = []
+        self.state.rows, self.state.shown = [], False
         self.state.of_layers = dict.fromkeys(OF_LAYERS, _nothing)
         self.state.rates = None
         self.state.began = time.monotonic()
@@ -72,6 +72,15 @@ class History(Callback):
         state.of_layers["gradient_norms"] = runner.record_gradient_norms()
         state.of_layers["dead_units"] = DeadUnits(runner.network, runner.dataset, training.state.order)
 
+    def on_epoch_begin(self, estimator: Any) -> None:
+        """Show the rows of this fit in place of the last one's, unless it was refused."""
+        if not self.state.shown:
+            self.rows, self.state.shown = self.state.rows, True
+
+    def on_fit_end(self, estimator: Any) -> None:
+        """Show the rows of a fit that made no epoch, too."""
+        self.on_epoch_begin(estimator)
+
     def on_epoch_end(self, estimator: Any) -> None:
         """Record an epoch."""
         state = self.state
@@ -80,7 +89,7 @@ class History(Callback):
             estimator.loss_,
             _last(estimator.validation_loss_curve_),
             None if estimator.validation_metric_ is None else _last(estimator.validation_scores_),
-            (state.rates or estimator._optimizer).learning_rate,
+            None if (rates := state.rates or estimator._optimizer) is None else rates.learning_rate,
             time.monotonic() - state.began,
         )
         of_layers = {name: compute() for name, compute in state.of_layers.items()}

@@ -92,6 +92,8 @@ class LearningRateFinder(Callback):
     >>> _ = MLPClassifier(random_state=0).set_callbacks(LearningRateFinder(apply=True)).fit(X / 16, y)
     """
 
+    needs_minibatches = True
+
     def __init__(self, lowest: float = 1e-7, highest: float = 10.0, steps: int = 100, *, apply: bool = False) -> None:
         self.lowest = check_number("lowest", lowest, Range(0, brackets="()"))
         self.highest = check_number("highest", highest, Range(0, brackets="()"))

@@ -14,7 +14,9 @@ class TimeLimit(Callback):
     """End the fit after some seconds, also within an epoch.
 
     The model is then that of the last step; with early stopping it is the best so far. An epoch that was cut short
-    counts, with the mean loss of its steps. Preparing the fit counts as well.
+    counts, with the mean loss of its steps. Preparing the fit counts as well. Solvers with all rows in each step end
+    within an iteration, with the model of the last one that was complete; 'levenberg-marquardt' may take somewhat
+    longer, since a product of a part of the Jacobian is not interrupted.
 
     Parameters
     ----------

@@ -11,28 +11,20 @@ import scipy.sparse as sp
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import InvalidParameterError
-from sklearn.utils.optimize import _check_optimize_result
 
 from ..common.frozen_params import is_float
 from ..common.user_warnings import warn_user
-from ..engine.cores import ask_threads
 from ..engine.dataset import Dataset
 from ..losses import BaseLoss, Loss
-from ..training.full_batch_loss import lbfgs
-from ..training.levenberg_marquardt import levenberg_marquardt
 from ..training.minibatch import DivergenceError, train
-from ..training.newton_cg import newton_cg
 from ..training.progress import Progress
 from .checks import arithmetic_type
-from .fit_callbacks import FitCallbacks
+from .fit_callbacks import FitCallbacks, check_not_nested
 from .fitting import PARAMETERS, Continuation, Fitting, MinibatchFitting, check_parameters, current_parameters
+from .full_batch_fit import NON_FINITE, describe, solve
 from .parameters import CONSTRAINTS, FULL_BATCH
 from .preparation import Preparation
 from .validation_rows import NOT_GIVEN, GivenRows
-
-_NON_FINITE = (
-    "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed."
-)
 
 
 def is_stochastic(estimator: BaseMLP) -> bool:
@@ -57,6 +49,11 @@ class BaseMLP(CallbackSupportMixin, Preparation):
     scoring: Any = None
     validation_ties: str = "first"
 
+    @property
+    def has_minibatches(self) -> bool:
+        """Whether the solver has mini-batches, for callbacks."""
+        return self.solver not in FULL_BATCH
+
     def _validate_params(self) -> None:
         """Validate like scikit-learn; also refuse integers too large for a float, which its intervals accept."""
         super()._validate_params()
@@ -80,6 +77,7 @@ class BaseMLP(CallbackSupportMixin, Preparation):
         given: GivenRows = NOT_GIVEN,
     ) -> Self:
         """Check everything on a copy of the model, so that a refused fit leaves the model itself unchanged."""
+        check_not_nested(self, "partial_fit" if incremental else "fit")
         kept, checked = Continuation.take(self) if incremental else None, None
         if kept is not None:
             try:
@@ -99,17 +97,21 @@ class BaseMLP(CallbackSupportMixin, Preparation):
         former, draft, result = self.__dict__, self._draft(), None
         try:
             fitting = draft._prepare(X, y, sample_weight, incremental, classes, checked, given)
-            if not isinstance(fitting, MinibatchFitting):
-                result = draft._solve(fitting)
-            self._commit(draft, fitting, result, incremental, callbacks)
+            told = callbacks if callbacks is not None and callbacks.listening else None
+            if told is None and not isinstance(fitting, MinibatchFitting):
+                result = solve(draft, fitting)  # an error leaves the model unchanged
+            self._commit(draft, fitting, result, incremental, told)
+            if callbacks is not None:
+                callbacks.end()
         except BaseException:
             if self.__dict__ is former or (callbacks is not None and callbacks.refuse):
                 self.__dict__ = former
                 if generator is not None and before is not None:
                     generator.set_state(before)
             raise
-        if callbacks is not None:
-            callbacks.end()
+        finally:
+            if callbacks is not None:
+                callbacks.forget()
         return self
 
     def _draft(self) -> Self:
@@ -126,7 +128,10 @@ class BaseMLP(CallbackSupportMixin, Preparation):
         draft._accepted_parameters = current_parameters(draft)
         if not isinstance(fitting, MinibatchFitting):
             self.__dict__ = draft.__dict__
-            self._finish_full_batch(fitting, result)
+            if callbacks is not None:
+                callbacks.begin_solving()
+                result = solve(self, fitting, callbacks)
+            describe(self, fitting, result)
             return
         kept = Continuation(draft, fitting) if incremental else None
         try:
@@ -229,7 +234,7 @@ class BaseMLP(CallbackSupportMixin, Preparation):
             "instance with StandardScaler, or lower learning_rate_init."
         )
         if not self.early_stopping:
-            raise ValueError(_NON_FINITE + cause)
+            raise ValueError(NON_FINITE + cause)
         if best_epoch:
             restored = f"the best finite weights, of epoch {best_epoch}, are restored."
         else:
@@ -238,50 +243,6 @@ class BaseMLP(CallbackSupportMixin, Preparation):
             f"Training diverged and was stopped; {restored}{cause}",
             ConvergenceWarning,
         )
-
-    def _solve(self, fitting: Fitting) -> Any:
-        """Train a draft's network by a solver with all rows in each step; an error leaves the model unchanged."""
-        network, dataset, progress = fitting.network, fitting.dataset, self._progress()
-        options: dict[str, Any] = {
-            "l2": self.alpha, "max_iter": self.max_iter, "tol": self.tol,
-            "progress": progress, "n_threads": ask_threads(self.n_jobs),
-        }  # fmt: skip
-        if self.solver == "lbfgs":
-            options["max_fun"] = self.max_fun
-        solvers: dict[str, Callable[..., Any]] = {
-            "lbfgs": lbfgs, "newton-cg": newton_cg, "levenberg-marquardt": levenberg_marquardt
-        }  # fmt: skip
-        try:
-            result = solvers[self.solver](network, dataset, **options)
-        finally:
-            progress.end()
-        if self.solver != "lbfgs" and not result.interrupted and not np.isfinite(result.fun):
-            raise ValueError(
-                f"{self.solver} cannot make a step: at the initial weights, which are finite, loss={self.loss!r} is "
-                f"{result.fun}. Scale y and X, for instance with StandardScaler, or correct a custom loss."
-            )
-        return result
-
-    def _finish_full_batch(self, fitting: Fitting, result: Any) -> None:
-        """Set the attributes that describe the solver's result, and issue its warnings."""
-        network = fitting.network
-        self.loss_ = float(result.fun)
-        if result.interrupted:
-            self.n_iter_ = int(result.nit)
-            return
-        if self.solver == "lbfgs":
-            self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
-        else:
-            self.n_iter_ = int(result.nit)
-            if not result.success:
-                warn_user(f"{self.solver}: {result.message}", ConvergenceWarning)
-        if not np.isfinite(network.params).all():
-            raise ValueError(
-                f"{_NON_FINITE} They became infinite or NaN within {self.n_iter_} iterations of {self.solver}: scale "
-                "the inputs (and a regressor's targets), for instance with StandardScaler."
-            )
-        if not np.isfinite(result.fun):
-            self._report_loss("loss", self.loss_, f"iteration {self.n_iter_} of {self.solver}", network.loss_function)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

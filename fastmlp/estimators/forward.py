@@ -165,9 +165,14 @@ class ForwardPass(BaseEstimator):
                 )
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the state without objects that hold memory addresses; the next call prepares them again."""
+        """Return the state without objects that hold memory addresses, which the next call prepares again."""
         state: dict[str, Any] = super().__getstate__().copy()
         state.pop("_small_batches", None)
         state.pop("_continuation", None)
         state.pop("_accepted_parameters", None)
+        if state.pop("_callback_fit_ctx", None) is not None:  # of a fit that goes on while a callback copies the model
+            state.pop("_skl_callbacks_to_teardown", None)
+            state.pop("_parent_callback_ctx", None)
+            if state.get("_optimizer", self) is None:
+                del state["_optimizer"]
         return state

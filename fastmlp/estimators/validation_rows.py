@@ -9,6 +9,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring
 
@@ -55,6 +56,16 @@ class Score:
         if not isinstance(score, Real):
             raise TypeError(f"scoring={self.scoring!r} must return a number, but it returned {score!r:.80}.")
         return float(score)
+
+
+def read_only(rows: Any) -> Any:
+    """Return the same rows, dense or sparse, without copying them, so that a scorer cannot change a user's arrays."""
+    if not sp.issparse(rows):
+        view = rows.view()
+        view.flags.writeable = False
+        return view
+    parts = tuple(read_only(getattr(rows, name)) for name in ("data", "indices", "indptr"))
+    return type(rows)(parts, rows.shape, copy=False)
 
 
 def check_finite(held: Dataset) -> None:
@@ -169,10 +180,10 @@ class ValidationRows(ForwardPass, ABC):
         scorer = check_scoring(self, self.scoring)
         name = self.scoring if isinstance(self.scoring, str) else getattr(self.scoring, "__name__", repr(self.scoring))
         model = object.__new__(type(self))  # as arrays have no names of features, it must not expect them
-        model.__dict__.update({key: value for key, value in vars(self).items() if key != "feature_names_in_"})
-        model.__dict__["_small_batches"] = {}  # predictors know whether the model expects names
+        model.__dict__.update({key: value for key, value in self.__getstate__().items() if key != "feature_names_in_"})
         X = X if rows.size == X.shape[0] else X[rows]
-        score = Score(scorer, self.scoring, (model, X, self._targets(y)), weights)
+        arguments = model, read_only(X), read_only(self._targets(y))
+        score = Score(scorer, self.scoring, arguments, None if weights is None else read_only(weights))
         score(None)  # with the initial weights: a scorer that cannot work is refused before anything is written
         return name, score
 

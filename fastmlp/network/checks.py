@@ -10,7 +10,6 @@ import scipy.sparse as sp
 
 from ..activations import BaseActivation, as_activation, as_hidden_activation
 from ..common.checks import counted, is_integer, one_per_layer
-from ..engine.dataset import balance
 from ..engine.model import Model, TrainableModel
 from ..engine.sample_weights import check_sum_of_weights
 from ..engine.sparse_input import check_sparse
@@ -158,8 +157,8 @@ def _check_finite(name: str, array: np.ndarray) -> None:
         )
 
 
-def check_targets(y: Any, n_rows: int, model: Model) -> np.ndarray:
-    """Return y as the loss's kernel reads it, (n, n_targets) in the network's type.
+def check_targets(y: Any, n_rows: int, model: Model, names: tuple[str, str] = ("X", "y")) -> np.ndarray:
+    """Return y as the loss's kernel reads it, (n, n_targets) in the network's type; `names` are X's and y's.
 
     Raises
     ------
@@ -170,13 +169,14 @@ def check_targets(y: Any, n_rows: int, model: Model) -> np.ndarray:
     """
     loss, output, n_outputs = model.loss_function, model.output_activation, model.layout.layer_sizes[-1]
     n_targets = loss.n_targets(output, n_outputs)
-    array = as_numbers("y", y, model.dtype)
+    of_inputs, name = names
+    array = as_numbers(name, y, model.dtype)
     allowed = [(n_rows, n_targets), *([(n_rows,)] if n_targets == 1 else [])]
     if array.shape not in allowed:
-        classes = n_targets < n_outputs
-        hint = ": convert one-hot rows to class numbers by np.argmax(y, axis=1)" if classes and array.ndim == 2 else ""
+        one_hot = n_targets < n_outputs and array.ndim == 2
+        hint = f": convert one-hot rows to class numbers by np.argmax({name}, axis=1)" if one_hot else ""
         raise ValueError(
-            f"y must have shape {' or '.join(map(str, allowed))} for {counted(n_rows, 'row')} of X, "
+            f"{name} must have shape {' or '.join(map(str, allowed))} for {counted(n_rows, 'row')} of {of_inputs}, "
             f"{counted(n_outputs, 'output')} and loss={loss.as_written()}, got {array.shape}{hint}."
         )
     array = np.ascontiguousarray(array.reshape(n_rows, n_targets))
@@ -184,24 +184,25 @@ def check_targets(y: Any, n_rows: int, model: Model) -> np.ndarray:
     return array
 
 
-def check_weights(sample_weight: Any, n_rows: int, dtype: np.dtype) -> np.ndarray | None:
-    """Return weights (n,) in the network's type; None stays None.
-
-    Very large or small weights are divided by a power of two: a loss is a weighted mean, so only their ratios count.
+def check_weights(
+    sample_weight: Any, n_rows: int, dtype: np.dtype, names: tuple[str, str] = ("X", "sample_weight")
+) -> np.ndarray | None:
+    """Return weights (n,) in float64, whose sum can be divided by; None stays None. `names` are X's and theirs.
 
     Raises
     ------
     TypeError
         If they are not real numbers.
     ValueError
-        If there are no rows, or the weights have another shape, are not finite, or sum to zero.
+        If there are no rows, or the weights have another shape, are not finite, or sum to zero in `dtype`.
     """
+    of_inputs, name = names
     if n_rows == 0:
-        raise ValueError("X has no rows: the loss is a mean over the rows, so at least one is needed.")
+        raise ValueError(f"{of_inputs} has no rows: the loss is a mean over the rows, so at least one is needed.")
     if sample_weight is None:
         return None
-    weights = as_numbers("sample_weight", sample_weight, np.dtype(np.float64))
+    weights = as_numbers(name, sample_weight, np.dtype(np.float64))
     if weights.shape != (n_rows,):
-        raise ValueError(f"sample_weight must have shape ({n_rows},), one for each row, got {weights.shape}.")
-    check_sum_of_weights(weights, dtype)
-    return balance(weights)[0].astype(dtype, copy=False)
+        raise ValueError(f"{name} must have shape ({n_rows},), one for each row, got {weights.shape}.")
+    check_sum_of_weights(weights, dtype, name)
+    return weights

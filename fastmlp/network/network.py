@@ -8,24 +8,15 @@ from typing import Any
 import numpy as np
 
 from ..activations import BaseActivation, as_written
-from ..common.checks import check_bool, check_count
-from ..common.random_state import as_random_state
-from ..common.user_warnings import warn_user
 from ..derivatives.hessian import Hessian
 from ..derivatives.recorded_forward import RecordedForward
 from ..engine.csc_input import rows_to_predict
-from ..engine.dataset import Dataset
-from ..engine.model import TrainableModel
+from ..engine.dataset import Dataset, balance
 from ..engine.prediction import predict
 from ..initializers import Initializer, as_initializer
 from ..losses import BaseLoss, as_loss
-from ..optimizers import Optimizer, RunningOptimizer, as_optimizer
-from ..training.config import TrainingConfig, TrainingState
-from ..training.epoch import EpochRunner
 from ..training.full_batch_loss import FullBatch
 from ..training.mean_loss import mean_loss
-from ..training.minibatch import DivergenceError, train
-from ..training.progress import Progress
 from .checks import (
     as_numbers,
     check_activations,
@@ -35,9 +26,10 @@ from .checks import (
     check_targets,
     check_weights,
 )
+from .training import NetworkTraining
 
 
-class Network(TrainableModel):
+class Network(NetworkTraining):
     r"""A multi-layer perceptron whose parameters lie in one flat vector, with layers as views of it.
 
     With :math:`a^0 = x`, layer :math:`l` computes :math:`z^l = a^{l-1} W^l + b^l` and :math:`a^l = f^l(z^l)`, where
@@ -72,6 +64,8 @@ class Network(TrainableModel):
         Biases of each layer, (fan_out,): views of `params`. Assigning to an entry copies the values.
     layout : Layout
         Position of each layer in `params`.
+    n_iter_, loss_, loss_curve_, validation_loss_curve_, best_epoch_, …
+        Of the last `train`, which see; not there before.
 
     Raises
     ------
@@ -398,90 +392,12 @@ class Network(TrainableModel):
         product: np.ndarray = Hessian(self, X, y, np.ones(len(y), self.dtype) if weights is None else weights) @ v
         return product
 
-    # Training
-
-    def train(
-        self,
-        X: Any,
-        y: Any,
-        optimizer: str | Optimizer | RunningOptimizer,
-        epochs: int = 1,
-        batch_size: int | None = None,
-        shuffle: bool = False,
-        sample_weight: Any = None,
-        random_state: Any = None,
-    ) -> list[float]:
-        """Train by mini-batch steps, which update `params` in place.
-
-        Parameters
-        ----------
-        X, y, sample_weight
-            As in `loss`.
-        optimizer : str, Optimizer or RunningOptimizer
-            A name or an optimizer such as ``SGD(0.7)`` starts with an empty state. A `RunningOptimizer`, such as
-            ``Adam().begin()``, continues with its state, and keeps it for the next call.
-        epochs : int, default=1
-            Number of passes over the rows.
-        batch_size : int, default=None
-            Rows of a step; None is all rows.
-        shuffle : bool, default=False
-            Whether to shuffle the rows in each epoch.
-        random_state : int, RandomState or None, default=None
-            Seed or generator of the row order.
-
-        Returns
-        -------
-        losses : list of float
-            The mean loss of each epoch; the loss of each batch is that before its step.
-
-        Raises
-        ------
-        ValueError
-            If the parameters became infinite or NaN, among others.
-
-        Warns
-        -----
-        UserWarning
-            If Ctrl-C stopped training early: the parameters are those of the last step. If a loss was infinite or NaN
-            while the parameters stayed finite.
-        """
-        if not isinstance(optimizer, str | Optimizer | RunningOptimizer):
-            raise TypeError(f"optimizer must be a name or an object such as SGD(0.1), got {optimizer!r}.")
-        if not self.params.flags.writeable:
-            raise ValueError("The parameters are read-only: set params.flags.writeable = True to train them.")
-        check_count("epochs", epochs)
-        check_count("batch_size", 1 if batch_size is None else batch_size)
-        shuffle = check_bool("shuffle", shuffle)
-        optimizer = as_optimizer(optimizer) if isinstance(optimizer, str) else optimizer
-        if (schedule := optimizer.begin().schedule).after_plateau() is not None:
-            raise ValueError(
-                f"{schedule!r} depends on plateaus of the loss, which Network.train does not detect: use another "
-                "schedule, or an estimator with learning_rate='adaptive'."
-            )
-        X, y, weights = self._checked(X, y, sample_weight)
-        config = TrainingConfig(min(batch_size or len(y), len(y)), epochs, shuffle, n_iter_no_change=np.inf)
-        order = np.arange(len(y), dtype=np.int64)
-        state = TrainingState(optimizer.begin(), order, as_random_state(random_state))
-        runner = EpochRunner.for_training(self, Dataset(X, y, weights, self.dtype), config, state)
-        try:
-            train(runner, config, state, progress=Progress(False))
-        except DivergenceError as error:
-            raise ValueError(
-                f"The parameters became infinite or NaN in epoch {error.epoch}: lower the learning rate, or scale X."
-            ) from None
-        if state.history.not_finite is not None:
-            _, value, epoch = state.history.not_finite
-            warn_user(
-                f"The loss was {'NaN' if np.isnan(value) else 'infinite'} in epoch {epoch}, with "
-                f"{self.loss_function!r} in {self.dtype}, while the parameters stayed finite: scale y or X, lower the "
-                "learning rate, or correct a custom loss."
-            )
-        return state.history.loss_curve
-
     def _checked(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, np.ndarray, np.ndarray | None]:
         """Return inputs, targets and weights as the kernels read them."""
         X = check_inputs(X, self)
         weights = check_weights(sample_weight, X.shape[0], self.dtype)
+        if weights is not None:  # a loss is a weighted mean, so only their ratios count
+            weights = balance(weights)[0].astype(self.dtype, copy=False)
         return X, check_targets(y, X.shape[0], self), weights
 
     # As an object

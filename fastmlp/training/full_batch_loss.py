@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +14,10 @@ from ..compiler.kernel import KernelModule
 from ..engine.cores import Threads
 from ..engine.dataset import Dataset
 from ..engine.model import Model, TrainableModel
-from ..engine.slicing import Slicer
+from ..engine.slicing import Slicer, Stopped
 from ..engine.threads import Team, useful_threads
 from ..engine.training_workspace import TrainingWorkspace
+from .iteration_callbacks import IterationCallbacks
 from .lbfgs import minimize
 from .placed_inputs import place_inputs
 from .progress import Progress
@@ -37,9 +39,19 @@ class FullBatch:
     """Loss and gradient of a network over all rows.
 
     loss = Σ wᵢ lossᵢ / Σ wᵢ + α / (2 Σ wᵢ) Σ weight², in float64; the gradient in the network's type.
+
+    Where `is_over` answers True, an evaluation raises `Stopped`; it is asked between slices of the rows.
     """
 
-    def __init__(self, network: TrainableModel, dataset: Dataset, l2: float, n_threads: Threads = 1) -> None:
+    def __init__(
+        self,
+        network: TrainableModel,
+        dataset: Dataset,
+        l2: float,
+        n_threads: Threads = 1,
+        is_over: Callable[[], bool] | None = None,
+    ) -> None:
+        self.is_over = is_over
         self.network, self.l2 = network, l2 / dataset.weight_divisor
         chunk = chunk_rows(network, dataset)
         self.steps = -(-dataset.n_rows // chunk)
@@ -64,12 +76,15 @@ class FullBatch:
 
     def evaluate(self, params: np.ndarray, out: np.ndarray) -> float:
         """Return the loss at `params`, copied into the network; out (n_params,) is overwritten with the gradient."""
+        if self.is_over is not None and self.is_over():
+            raise Stopped
         network, task = self.network, self.workspace.task
         network.params[...] = params
         self.workspace.refresh_weight_copies()
         self.gradient[...] = 0
         self.workspace.reset_results()
-        self.slicer.run(self._chunks, self.steps)
+        if not self.slicer.run(self._chunks, self.steps, self.is_over):
+            raise Stopped
         total = float(task["weight_sum"])
         squares = 0.0
         for coef in network.coefs:
@@ -99,7 +114,7 @@ class FullBatch:
             task, layers = self.workspace.arguments(thread)[0], self.layers[thread].ctypes.data
             self.add_gradients(task, layers, start, stop, gradient)
 
-        self.team.run(chunks_of)
+        self.team.run(chunks_of, self.is_over)
 
 
 def close_up_single_outputs(layers: np.ndarray) -> None:
@@ -130,37 +145,53 @@ def lbfgs(
     tol: float,
     progress: Progress,
     n_threads: Threads = 1,
+    callbacks: IterationCallbacks | None = None,
 ) -> Any:
-    """Minimize the loss over all rows by L-BFGS; the network holds the result.
+    """Minimize the loss over all rows by L-BFGS; the network holds the result, or the last iterate after an error.
 
     Returns
     -------
     result : scipy.optimize.OptimizeResult
-        With one more entry, `interrupted`: whether Ctrl-C came; the network then holds the last iterate.
+        With one more entry, `interrupted`: whether Ctrl-C or a callback has ended it, with the last iterate. If that
+        was before the first loss was known, `fun` is NaN.
     """
-    loss_and_gradient = FullBatch(network, dataset, l2, n_threads)
+    is_over = None if callbacks is None else callbacks.is_over
+    loss_and_gradient = FullBatch(network, dataset, l2, n_threads, is_over)
     x = network.params.astype(np.float64)
-    latest = OptimizeResult(x=x.copy(), fun=np.inf, nit=0)
+    latest = OptimizeResult(x=x.copy(), fun=np.nan, nit=0, interrupted=True)
+    modes = np.geterr()  # `minimize` ignores what NumPy reports; callbacks do not
+
+    def before_iteration(loss: float) -> None:
+        if not latest.nit:
+            latest.fun = loss
+        if callbacks is not None:
+            with np.errstate(**modes):
+                callbacks.begin_iteration()
 
     def after_iteration(params: np.ndarray, loss: float) -> None:
         latest.x[...], latest.fun = params, loss
         latest.nit += 1
         progress.epoch(latest.nit, latest.fun)
+        if callbacks is not None:
+            network.params[...] = params
+            with np.errstate(**modes):
+                if callbacks.end_iteration(latest.nit, latest.fun):
+                    raise Stopped
 
     try:
         with loss_and_gradient.team:
             result = minimize(
-                loss_and_gradient.evaluate,
-                x,
-                max_iter=max_iter,
-                max_fun=max_fun,
-                tol=tol,
-                after_iteration=after_iteration,
-            )
+                loss_and_gradient.evaluate, x, max_iter=max_iter, max_fun=max_fun, tol=tol,
+                after_iteration=after_iteration, before_iteration=before_iteration,
+            )  # fmt: skip
         result.interrupted = False
     except KeyboardInterrupt:
         warn_user("Training interrupted by user.")
         result = latest
-        result.interrupted = True
+    except Stopped:
+        result = latest
+    except BaseException:
+        network.params[...] = latest.x
+        raise
     network.params[...] = result.x
     return result

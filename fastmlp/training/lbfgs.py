@@ -104,6 +104,7 @@ def minimize(
     max_fun: int,
     tol: float,
     after_iteration: Callable[[np.ndarray, float], None],
+    before_iteration: Callable[[float], None] | None = None,
 ) -> Any:
     """Minimize a smooth function of many parameters.
 
@@ -119,6 +120,8 @@ def minimize(
         It ends where no element of the gradient exceeds this.
     after_iteration : callable
         Called with the iterate and its loss after each iteration.
+    before_iteration : callable, optional
+        Called with the loss before each iteration.
 
     Returns
     -------
@@ -127,9 +130,12 @@ def minimize(
     """
     gradient, start = np.empty_like(x), np.empty_like(x)
     memory = Memory(x.size)
-    loss, n_evaluations, iteration = evaluate(x, gradient), 1, 0
+    loss, n_evaluations, iteration, begun = evaluate(x, gradient), 1, 0, 0
     reason = FLAT if largest(gradient) <= tol else ""
     while not reason:
+        if before_iteration is not None and begun == iteration:  # a search without a memory belongs to the same one
+            before_iteration(loss)
+            begun += 1
         direction, change = memory.descend(gradient), memory.changes[memory.free]
         start[...], change[...], before = x, gradient, loss
         first_slope = dot(gradient, direction)

@@ -13,6 +13,7 @@ from ..engine.dataset import Dataset
 from ..engine.model import TrainableModel
 from ..losses import LOSSES
 from ..losses.regression import SquareLoss
+from .iteration_callbacks import IterationCallbacks, end_if_over
 from .progress import Progress
 from .second_order import Objective, iterate
 
@@ -33,6 +34,7 @@ def levenberg_marquardt(
     tol: float,
     progress: Progress,
     n_threads: Threads = 1,
+    callbacks: IterationCallbacks | None = None,
 ) -> Any:
     """Minimize a squared error over all rows by damped Gauss–Newton steps; the network holds the result.
 
@@ -61,6 +63,8 @@ def levenberg_marquardt(
         Told of every step.
     n_threads : int
         Not used: small networks.
+    callbacks : IterationCallbacks, optional
+        Told of every step; they may end the training.
 
     Returns
     -------
@@ -73,7 +77,7 @@ def levenberg_marquardt(
         If the loss is not a squared error, the network has too many parameters, or a weight is negative.
     """
     check_least_squares(network, dataset)
-    solver = DampedSteps(Objective(network, dataset, l2), tol)
+    solver = DampedSteps(Objective(network, dataset, l2, callbacks), tol)
     result = iterate(solver, network, max_iter, progress)
     result.njev = solver.jacobians
     return result
@@ -116,8 +120,12 @@ class DampedSteps:
             coef[...] = objective.l2
         self.penalty = penalty
         self.evaluations, self.jacobians = 0, 0
-        self.traces, self.loss = self._evaluate()
+        self.traces, self.loss = list[RecordedForward](), np.nan
         self.damping = 0.0
+
+    def begin(self) -> None:
+        """Compute residuals and loss where the training begins."""
+        self.traces, self.loss = self._evaluate()
 
     def step(self) -> str | None:
         """Make one step that lowers the loss, raising the damping until there is one; or say why there is none."""
@@ -150,9 +158,11 @@ class DampedSteps:
     def _evaluate(self) -> tuple[list[RecordedForward], float]:
         """Run a forward pass over all rows at the model's parameters, and compute the loss."""
         objective, total = self.objective, 0.0
-        traces = [RecordedForward(objective.model, objective.X[chunk]) for chunk in self.chunks]
-        for trace, chunk in zip(traces, self.chunks, strict=True):
-            residuals = self._residuals(trace, chunk)
+        traces = []
+        for chunk in self.chunks:
+            end_if_over(objective.callbacks)
+            traces.append(RecordedForward(objective.model, objective.X[chunk]))
+            residuals = self._residuals(traces[-1], chunk)
             total += 0.5 * float(residuals @ residuals)
         self.evaluations += 1
         return traces, total / objective.total + objective.penalty()
@@ -165,6 +175,7 @@ class DampedSteps:
         """JᵀJ and Jᵀr with the penalty's part, (n_params, n_params) and (n_params,)."""
         matrix, gradient = np.diag(self.penalty), self.penalty * self.objective.model.params
         for trace, chunk in zip(self.traces, self.chunks, strict=True):
+            end_if_over(self.objective.callbacks)
             transposed = residual_jacobian(trace, self.roots[chunk])
             matrix += transposed @ transposed.T
             gradient += transposed @ self._residuals(trace, chunk)

@@ -11,6 +11,7 @@ from ..engine.cores import Threads
 from ..engine.dataset import Dataset
 from ..engine.model import TrainableModel
 from .full_batch_loss import FullBatch
+from .iteration_callbacks import IterationCallbacks, end_if_over
 from .progress import Progress
 from .second_order import Objective, iterate
 
@@ -31,6 +32,7 @@ def newton_cg(
     tol: float,
     progress: Progress,
     n_threads: Threads = 1,
+    callbacks: IterationCallbacks | None = None,
 ) -> Any:
     """Minimize the loss over all rows by truncated Newton steps in a trust region; the network holds the result.
 
@@ -62,6 +64,8 @@ def newton_cg(
         Told of every step.
     n_threads : int
         Maximum number of threads for losses and gradients.
+    callbacks : IterationCallbacks, optional
+        Told of every step; they may end the training.
 
     Returns
     -------
@@ -74,7 +78,7 @@ def newton_cg(
         If an activation or the loss has no second derivative.
     """
     check_twice_differentiable(network)
-    solver = TrustRegion(Objective(network, dataset, l2), tol, n_threads)
+    solver = TrustRegion(Objective(network, dataset, l2, callbacks), tol, n_threads)
     with solver.loss_and_gradient.team:
         result = iterate(solver, network, max_iter, progress)
     result.nhev, result.jac = solver.products, solver.gradient
@@ -85,12 +89,18 @@ class TrustRegion:
     """Truncated Newton steps from the parameters of the objective's model; see `newton_cg`."""
 
     def __init__(self, objective: Objective, tol: float, n_threads: Threads) -> None:
-        self.objective, self.tol = objective, tol
-        self.loss_and_gradient = FullBatch(objective.model, objective.dataset, objective.l2, n_threads)
-        self.loss, self.gradient = self.loss_and_gradient(objective.model.params)
-        self.first_norm = float(np.linalg.norm(self.gradient))
+        self.objective, self.tol, self.loss = objective, tol, np.nan
+        is_over = objective.callbacks.is_over
+        self.loss_and_gradient = FullBatch(objective.model, objective.dataset, objective.l2, n_threads, is_over)
+        self.gradient = np.zeros_like(objective.model.params)
         self.radius = FIRST_RADIUS
-        self.evaluations, self.products = 1, 0
+        self.evaluations, self.products = 0, 0
+
+    def begin(self) -> None:
+        """Compute loss and gradient where the training begins."""
+        self.loss, self.gradient = self.loss_and_gradient(self.objective.model.params)
+        self.first_norm = float(np.linalg.norm(self.gradient))
+        self.evaluations = 1
 
     def step(self) -> str | None:
         """Make one step that lowers the loss, shrinking the region until there is one; or say why there is none."""
@@ -125,6 +135,7 @@ class TrustRegion:
         # ‖residual‖ ≤ min(½, ‖g‖ / ‖g₀‖) ‖g‖; rounding hides parts smaller than a millionth
         enough = square * float(np.clip(square / self.first_norm**2, 1e-12, 0.25))
         for _ in range(MOST_PRODUCTS):
+            end_if_over(self.objective.callbacks)
             turned = hessian @ direction
             self.products += 1
             curvature = float(direction @ turned)

@@ -10,7 +10,9 @@ import scipy.optimize
 from ..common.user_warnings import warn_user
 from ..engine.dataset import Dataset
 from ..engine.model import TrainableModel
+from ..engine.slicing import Stopped
 from ..losses import HalfSquaredError, SquaredError
+from .iteration_callbacks import IterationCallbacks, NoCallbacks
 from .progress import Progress
 
 
@@ -25,6 +27,7 @@ class Objective:
     dataset : Dataset
     l2 : float
         α, for weights and not for biases.
+    callbacks : IterationCallbacks, optional
 
     Attributes
     ----------
@@ -36,8 +39,11 @@ class Objective:
         α, divided as the rows' weights are.
     """
 
-    def __init__(self, network: TrainableModel, dataset: Dataset, l2: float) -> None:
+    def __init__(
+        self, network: TrainableModel, dataset: Dataset, l2: float, callbacks: IterationCallbacks | None = None
+    ) -> None:
         assert dataset.y is not None
+        self.callbacks: IterationCallbacks = callbacks or NoCallbacks()
         self.model = network.astype(np.float64)
         # For k outputs, scikit-learn reports a k-th of the loss that it minimizes.
         self.parts = network.layout.layer_sizes[-1] if isinstance(network.loss_function, SquaredError) else 1
@@ -71,6 +77,9 @@ class Solver(Protocol):
     loss: float
     evaluations: int
 
+    def begin(self) -> None:
+        """Compute what the first step needs."""
+
     def step(self) -> str | None:
         """Make one step that lowers the loss, or say why there is none."""
 
@@ -78,35 +87,53 @@ class Solver(Protocol):
 def iterate(solver: Solver, network: TrainableModel, max_iter: int, progress: Progress) -> Any:
     """Step until no step lowers the loss or the maximum number of iterations is reached; the network holds the result.
 
+    After an error it holds the last iterate.
+
     Returns
     -------
     result : scipy.optimize.OptimizeResult
         x, fun (as the network's loss defines it), nit, nfev, status (0 converged, 1 maximum number of iterations
-        reached, 2 no finite loss at the start), success, message, and `interrupted`: whether Ctrl-C came; the network
-        then holds the last iterate.
+        reached, 2 no finite loss at the start), success, message, and `interrupted`: whether Ctrl-C or a callback has
+        ended it; the network then holds the last iterate.
     """
     result = scipy.optimize.OptimizeResult(
-        nit=0, status=1, message=f"All {max_iter} iterations are used up.", interrupted=False
+        nit=0, status=1, message=f"All {max_iter} iterations are used up.", interrupted=True
     )
     params = solver.objective.model.params.copy()
-    if not np.isfinite(solver.loss):
-        result.status, result.message = 2, "The loss is not finite where the training begins."
-        max_iter = 0
     try:
-        while result.nit < max_iter:
-            outcome = solver.step()
-            if outcome is not None:
-                result.status, result.message = 0, outcome
-                break
-            params[...] = solver.objective.model.params
-            result.nit += 1
-            result.fun = solver.objective.reported(solver.loss)
-            progress.epoch(result.nit, result.fun)
+        solver.begin()
+        _iterate(solver, network, max_iter, progress, params, result)
+        result.interrupted = False
     except KeyboardInterrupt:
         warn_user("Training interrupted by user.")
-        result.interrupted = True
-    solver.objective.model.params[...] = params
-    network.params[...] = params
+    except Stopped:
+        pass
+    finally:
+        solver.objective.model.params[...] = params
+        network.params[...] = params
     result.x, result.fun = params, solver.objective.reported(solver.loss)
     result.nfev, result.success = solver.evaluations, result.status == 0
     return result
+
+
+def _iterate(
+    solver: Solver, network: TrainableModel, max_iter: int, progress: Progress, params: np.ndarray, result: Any
+) -> None:
+    """Make the iterations of `iterate`: params and result hold the last one that was complete."""
+    objective, callbacks = solver.objective, solver.objective.callbacks
+    if not np.isfinite(solver.loss):
+        result.status, result.message = 2, "The loss is not finite where the training begins."
+        return
+    while result.nit < max_iter:
+        callbacks.begin_iteration()
+        outcome = solver.step()
+        if outcome is not None:
+            result.status, result.message = 0, outcome
+            return
+        params[...] = objective.model.params
+        result.nit += 1
+        loss = objective.reported(solver.loss)
+        progress.epoch(result.nit, loss)
+        network.params[...] = params
+        if callbacks.end_iteration(result.nit, loss):
+            raise Stopped

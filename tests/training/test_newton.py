@@ -182,7 +182,9 @@ class TestConjugateGradients:
     def solver(self, seed=0):
         X, y, _ = draw(30, 2, 1, seed)
         network = make([2, 4, 1], ["tanh", "identity"], "half_squared_error", seed=seed)
-        return TrustRegion(Objective(network, Dataset(X, y), 0.5), 0.0, 1)
+        solver = TrustRegion(Objective(network, Dataset(X, y), 0.5), 0.0, 1)
+        solver.begin()
+        return solver
 
     def test_inside_the_region(self):
         """Newton's step, if the model is convex and the residual must be small."""
