@@ -155,15 +155,6 @@ class LearningRateFinder(Callback):
         super().setup(estimator, context)
         self._forget()
 
-    def on_fit_begin(self, estimator: Any) -> None:
-        """Refuse solvers without mini-batches."""
-        solver = getattr(estimator, "solver", None)
-        if isinstance(solver, str) and not hasattr(estimator, "partial_fit"):
-            raise ValueError(
-                f"{self!r} has no effect with solver={solver!r}, which has no learning rate: remove it with "
-                "set_callbacks(), or use a solver with mini-batches."
-            )
-
     def on_training_begin(self, estimator: Any, training: RunningTraining) -> None:
         """Make the test."""
         optimizer = training.state.optimizer

@@ -314,12 +314,10 @@ def test_find_without_a_random_state_tests_the_weights_of_the_next_fit():
 @pytest.mark.parametrize("name", MODELS)
 def test_solvers_without_mini_batches_are_refused(name, solver):
     model, y = make_model(name, LearningRateFinder(), solver=solver)
-    with pytest.raises(ValueError, match=f"has no effect with solver='{solver}'"):
+    with pytest.raises(ValueError, match=f"needs mini-batches, but solver='{solver}'"):
         model.fit(X, y)
     with pytest.raises(ValueError, match=f"solver='{solver}'"):
         LearningRateFinder().find(model.set_callbacks(), X, y)
-    with pytest.raises(ValueError, match=f"solver='{solver}', which has no learning rate: remove it"):
-        LearningRateFinder().on_fit_begin(model)
     assert not hasattr(model, "coefs_")
 
 
