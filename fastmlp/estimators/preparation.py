@@ -163,12 +163,12 @@ class Preparation(ValidationRows):
             self._optimizer = self._optimizer.copy()
         config = TrainingConfig(
             check_batch_size(self.batch_size, order.size), self.max_iter, self.shuffle, self.tol, self.n_iter_no_change,
-            one_epoch=incremental, l2=self.alpha, regularization=regularization,
+            one_epoch=incremental, l2=self.alpha, regularization=regularization, drop_last=bool(self.drop_last),
         )  # fmt: skip
         dropout_keys = self._dropout_keys(regularization, random_state, incremental)
         state = TrainingState(self._optimizer.begin(), order, random_state, dropout_keys)
         runner = EpochRunner.for_training(network, dataset, config, state, ask_threads(self.n_jobs))
-        runner.step_rates.address(runner.steps)  # a custom schedule may raise
+        runner.check_schedules(config.l2, order.size)
         return MinibatchFitting(network, dataset, random_state, config, state, runner)
 
     def _dropout_keys(
