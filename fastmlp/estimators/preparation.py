@@ -20,7 +20,7 @@ from ..losses import BaseLoss
 from ..losses.outputs import name_of
 from ..optimizers import RunningOptimizer
 from ..regularization import Regularization
-from ..training.config import TrainingConfig, TrainingState
+from ..training.config import TrainingConfig, TrainingState, check_length_is_known
 from ..training.dropout_keys import DropoutKeys
 from ..training.epoch import EpochRunner
 from ..training.history import TrainingHistory
@@ -108,7 +108,9 @@ class Preparation(ValidationRows):
         ask_threads(self.n_jobs)
         check_used(self)
         if self.solver not in FULL_BATCH:
-            build_optimizer(self)
+            optimizer = build_optimizer(self)
+            if incremental:
+                check_length_is_known(optimizer, self.alpha, regularization)
         X, y, sample_weight = checked or self._check_rows(X, y, sample_weight, incremental, first, classes)
         self._random_state = random_state = check_random_state(self.random_state)
         network = self._build_network([X.shape[1], *hidden], y.shape[1], X.dtype, first, random_state)

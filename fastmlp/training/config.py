@@ -97,15 +97,33 @@ class TrainingState:
 VALUES_CHECKED = 10_000
 
 
-def schedules_of(optimizer: RunningOptimizer, config: TrainingConfig) -> dict[str, Schedule]:
+def schedules_of(
+    optimizer: RunningOptimizer, l2: float | Schedule, regularization: Regularization
+) -> dict[str, Schedule]:
     """Return everything that has a schedule, as it was given, by the name of the parameter."""
     given: dict[str, Any] = {
         "learning_rate": optimizer.optimizer.learning_rate,
-        "alpha": config.l2,
+        "alpha": l2,
         "weight_decay": optimizer.weight_decay,
-        **config.regularization.scheduled,
+        **regularization.scheduled,
     }
     return {name: value for name, value in given.items() if isinstance(value, Schedule)}
+
+
+def check_length_is_known(optimizer: RunningOptimizer, l2: float | Schedule, regularization: Regularization) -> None:
+    """Refuse schedules that last as long as the training, in ``partial_fit``.
+
+    Raises
+    ------
+    ValueError
+        If there is one.
+    """
+    for name, schedule in schedules_of(optimizer, l2, regularization).items():
+        if schedule.lasts_training:
+            raise ValueError(
+                f"{name}={schedule!r} lasts as long as the training, and partial_fit does not know how long that is: "
+                "give the schedule a number of steps (count_steps of fastmlp.schedules converts epochs), or use fit."
+            )
 
 
 def begin_schedules(optimizer: RunningOptimizer, config: TrainingConfig, rows: int) -> None:
@@ -114,25 +132,15 @@ def begin_schedules(optimizer: RunningOptimizer, config: TrainingConfig, rows: i
     Raises
     ------
     ValueError
-        If the length is not known, in ``partial_fit``; or if a schedule of decay or dropout has a value that is not
-        allowed.
+        If a schedule of decay or dropout has a value that is not allowed.
     """
-    scheduled = schedules_of(optimizer, config)
-    for name, schedule in scheduled.items() if config.one_epoch else ():
-        if schedule.lasts_training:
-            raise ValueError(
-                f"{name}={schedule!r} lasts as long as the training, and partial_fit does not know how long that is: "
-                "give the schedule a number of steps (count_steps of fastmlp.schedules converts epochs), or use fit."
-            )
     steps = config.epochs * config.steps(rows)
     if not config.one_epoch:
         optimizer.begin_training(steps)
-    limited = {name: schedule for name, schedule in scheduled.items() if name != "learning_rate"}
-    if limited:
-        t = optimizer.t + np.unique(np.linspace(0, steps - 1, min(steps, VALUES_CHECKED)).round())
-        for name, schedule in limited.items():
-            allowed = DROPOUT_RATE if "dropout" in name else Range(0)
-            values_at(schedule, t, optimizer.length, name, allowed)
+    t = optimizer.t + np.unique(np.linspace(0, steps - 1, min(steps, VALUES_CHECKED)).round())
+    for name, schedule in schedules_of(optimizer, config.l2, config.regularization).items():
+        if name != "learning_rate":
+            values_at(schedule, t, optimizer.length, name, DROPOUT_RATE if "dropout" in name else Range(0))
 
 
 def warn_of_early_end(optimizer: RunningOptimizer, config: TrainingConfig, rows: int) -> None:

@@ -193,12 +193,11 @@ class StepOptions:
 
     def _drop_out(self, regularization: Regularization) -> None:
         """Dropout of what comes into each layer."""
-        rates = regularization.input_rates(len(self.layout.shapes) - 1)
+        self.dropout_rates = rates = regularization.input_rates(len(self.layout.shapes) - 1)
         if not any(rates):
             return
         if self.dropout_keys is None:
             raise ValueError("Dropout needs keys: pass dropout_keys=DropoutKeys.draw(random_state).")
-        self.dropout_rates = rates
         for layer, rate in zip(self.workspace.layers, rates, strict=True):
             if rate:
                 layer["mask"] = dropout.mask_rows.address(self.dtype)

@@ -62,9 +62,16 @@ class RateBuffer:
         optimizer = self.optimizer
         at = optimizer.t - self.first
         if optimizer.schedule is not self.schedule or not 0 <= at <= len(self.step_rates) - steps:
-            self._compute(max(steps, STEPS_AHEAD))
+            self._compute(max(steps, self._steps_ahead))
             at = 0
         return self.start + at * self.step_rates.strides[0]
+
+    @property
+    def _steps_ahead(self) -> int:
+        """How many steps are computed together; with a schedule of decay, whose values are checked, no later ones."""
+        if self.decay is None:
+            return STEPS_AHEAD
+        return min(STEPS_AHEAD, (self.optimizer.length or 0) - self.optimizer.t)
 
     def _compute(self, steps: int) -> None:
         optimizer = self.optimizer
