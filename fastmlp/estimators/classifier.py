@@ -62,7 +62,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
           (squared errors of small networks).
     alpha : float or Schedule, default=0.0001
         Strength of the L2 regularization term, which covers weights but not biases. It is divided by the number of
-        rows of the batch when added to the loss. A schedule is the strength as a function of the step.
+        rows of the batch when added to the loss. A schedule is the strength as a function of the step; `LayerWise`
+        gives layers, and biases, strengths of their own.
     batch_size : int or 'auto', default='auto'
         Size of mini-batches. 'auto' is ``min(200, n_samples)``. Not used by solvers with all rows in each step.
     learning_rate : {'constant', 'invscaling', 'adaptive'} or Schedule, default='constant'

@@ -137,9 +137,9 @@ def begin_schedules(optimizer: RunningOptimizer, config: TrainingConfig, rows: i
     steps = config.epochs * config.steps(rows)
     if not config.one_epoch:
         optimizer.begin_training(steps)
-    t = optimizer.t + np.unique(np.linspace(0, steps - 1, min(steps, VALUES_CHECKED)).round())
     for name, schedule in schedules_of(optimizer, config.l2, config.regularization).items():
         if name != "learning_rate":
+            t = optimizer.t + np.unique(np.linspace(0, steps - 1, min(steps, VALUES_CHECKED)).round())
             values_at(schedule, t, optimizer.length, name, DROPOUT_RATE if "dropout" in name else Range(0))
 
 

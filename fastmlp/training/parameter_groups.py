@@ -61,7 +61,11 @@ class ParameterGroups:
 
     def are_needed(self, l2: float | Schedule) -> bool:
         """Whether a step needs more than the step rates of one group."""
-        return self.layer_wise or isinstance(l2, Schedule) or isinstance(self.optimizer.weight_decay, Schedule)
+        return self.layer_wise or self.decay_is_scheduled(l2)
+
+    def decay_is_scheduled(self, l2: float | Schedule) -> bool:
+        """Whether L2 or the rule's own decay changes from step to step."""
+        return isinstance(l2, Schedule) or isinstance(self.optimizer.weight_decay, Schedule)
 
     def rates(self, steps: int, l2: float | Schedule, divisor: float) -> np.ndarray:
         """Compute what the next `steps` steps read, (steps, n_groups, 2, N_GROUP_RATES).

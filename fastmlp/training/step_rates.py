@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.lowlevel.records import N_STEP_RATES
+from ..kernels.lowlevel.records import N_GROUP_RATES, N_STEP_RATES
 from ..optimizers import RunningOptimizer
 from ..schedules import Schedule
 from .parameter_groups import ParameterGroups
@@ -35,7 +35,7 @@ class RateBuffer:
         self.decay: Any = None
         self.first = 0
         self.step_rates = np.zeros((0, N_STEP_RATES))
-        self.group_rates: np.ndarray | None = None
+        self.group_rates = np.zeros((0, 0, 2, N_GROUP_RATES))
 
     def addresses(self, steps: int, l2: float | Schedule, divisor: float = 1.0) -> tuple[int, int]:
         """Address of the rates of the next `steps` steps, and of those of groups (or 0), valid until the next call.
@@ -53,7 +53,6 @@ class RateBuffer:
         if self.decay != (l2, divisor):
             self.schedule, self.decay = None, (l2, divisor)  # to be computed anew
         address = self.address(steps)
-        assert self.group_rates is not None
         at = self.optimizer.t - self.first
         return address, self.group_rates.ctypes.data + at * self.group_rates.strides[0]
 
@@ -69,7 +68,7 @@ class RateBuffer:
     @property
     def _steps_ahead(self) -> int:
         """How many steps are computed together; with a schedule of decay, whose values are checked, no later ones."""
-        if self.decay is None:
+        if self.groups is None or self.decay is None or not self.groups.decay_is_scheduled(self.decay[0]):
             return STEPS_AHEAD
         return min(STEPS_AHEAD, (self.optimizer.length or 0) - self.optimizer.t)
 
