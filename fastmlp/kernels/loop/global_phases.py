@@ -88,9 +88,8 @@ def apply_gradient(task_record, layer_records, dtype_ptr):
     """A thread's parameters and moments are updated with the gradient times min(1, clip_norm / ‖gradient‖).
 
     The gradient of frozen parameters is zero: `collect` is not called for them. A NaN in the gradient makes all others
-    NaN. In rule_hyperparameters, the rates, L2 and SCALE are overwritten:
-    `gradient` already includes the L2 and SCALE of phase two. shrinkage is multiplied by the same factor as the
-    gradient.
+    NaN. In rule_hyperparameters, the rates, L2 and SCALE are overwritten: `gradient` already includes the L2 and SCALE
+    of phase two. shrinkage is multiplied by the same factor as the gradient.
     """
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
