@@ -114,10 +114,11 @@ class Regularization(FrozenParams):
     --------
     >>> Regularization(dropout=(0.5, 0.2), input_dropout=0.1).input_rates(hidden_layers=2)
     (0.1, 0.5, 0.2)
-    >>> Regularization(input_dropout=1.5)
+    >>> Regularization(input_dropout=1.5)  # doctest: +NORMALIZE_WHITESPACE
     Traceback (most recent call last):
     ...
-    ValueError: Regularization: input_dropout must be a number in [0, 1), but 1.5 was given.
+    ValueError: Regularization: input_dropout must be a number in [0, 1), or a schedule (see fastmlp.schedules), but
+    1.5 was given.
     """
 
     l1: NotNegative = 0.0
