@@ -27,8 +27,8 @@ _LAZY_MODULES = {
         "Loss", "Perceptron", "Poisson", "Quantile", "SquaredError", "SquaredHinge", "SumSquaredError", "Tweedie",
     ],
     ".optimizers": [
-        "SGD", "AMSGrad", "AdaDelta", "AdaGrad", "AdaMax", "Adam", "AdamW", "LAMB", "Lion", "NAdam", "Optimizer",
-        "RAdam", "RMSProp", "RunningOptimizer",
+        "SGD", "AMSGrad", "AdaDelta", "AdaGrad", "AdaMax", "Adam", "AdamW", "LAMB", "LayerWise", "Lion", "NAdam",
+        "Optimizer", "RAdam", "RMSProp", "RunningOptimizer",
     ],
     ".schedules": [
         "Adaptive", "Constant", "Cosine", "CosineRestarts", "Exponential", "InverseScaling", "InverseTime", "OneCycle",

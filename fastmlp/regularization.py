@@ -8,13 +8,16 @@ from typing import Annotated, Any
 
 from .common.checks import one_per_layer
 from .common.frozen_params import FrozenParams, NotNegative, Range
+from .schedules import NumberOrSchedule, Schedule
 
-_RATE, _LIMIT = Range(0, 1, "[)"), Range(0, brackets="()")
+#: Values of a dropout rate.
+DROPOUT_RATE = Range(0, 1, "[)")
+_RATE, _LIMIT = NumberOrSchedule(0, 1, "[)"), Range(0, brackets="()")
 
 
 @dataclass(frozen=True)
 class _OneOrEach:
-    """A dropout rate, or a sequence of them, which becomes a tuple."""
+    """A dropout rate, or a sequence of them, which becomes a tuple; each may be a schedule."""
 
     def __str__(self) -> str:
         return f"{_RATE}, or a sequence of such, one for each hidden layer"
@@ -24,8 +27,8 @@ class _OneOrEach:
             return all(_RATE.allows(rate) for rate in value)
         return _RATE.allows(value)
 
-    def convert(self, value: Any) -> float | tuple[float, ...]:
-        return tuple(float(rate) for rate in value) if isinstance(value, Sequence) else float(value)
+    def convert(self, value: Any) -> Any:
+        return tuple(map(_RATE.convert, value)) if isinstance(value, Sequence) else _RATE.convert(value)
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,10 @@ class _RateOrNone:
     """A number in [0, 1), or None."""
 
     def __str__(self) -> str:
-        return f"{_RATE}, or None"
+        return f"{DROPOUT_RATE}, or None"
 
     def allows(self, value: Any) -> bool:
-        return value is None or _RATE.allows(value)
+        return value is None or DROPOUT_RATE.allows(value)
 
     def convert(self, value: Any) -> float | None:
         return None if value is None else float(value)
@@ -75,10 +78,11 @@ class Regularization(FrozenParams):
         the optimizer's steps for a constant gradient λ: η λ for plain gradient descent, η λ / (1 − μ) with momentum,
         η λ / (√v̂ + ε) for Adam. (With τ = η λ for all of them, training would converge to the minimum of another
         penalty.) For optimizers that divide by the size of the gradients, τ is at most 2 η.
-    dropout : float or sequence of float, default=0.0
+    dropout : float, Schedule, or sequence of these, default=0.0
         Probability p in [0, 1) with which an output of a hidden layer is set to zero, for one row of one step; the
-        others are multiplied by 1 / (1 − p). One for all hidden layers, or one for each. Not used in predictions.
-    input_dropout : float, default=0.0
+        others are multiplied by 1 / (1 − p). One for all hidden layers, or one for each; a schedule is p as a function
+        of the step. Not used in predictions.
+    input_dropout : float or Schedule, default=0.0
         The same for inputs.
     max_norm : float, default=None
         Maximum Euclidean norm of the weights into each unit (a column of a weight matrix), in every layer; longer ones
@@ -110,21 +114,22 @@ class Regularization(FrozenParams):
     --------
     >>> Regularization(dropout=(0.5, 0.2), input_dropout=0.1).input_rates(hidden_layers=2)
     (0.1, 0.5, 0.2)
-    >>> Regularization(input_dropout=1.5)
+    >>> Regularization(input_dropout=1.5)  # doctest: +NORMALIZE_WHITESPACE
     Traceback (most recent call last):
     ...
-    ValueError: Regularization: input_dropout must be a number in [0, 1), but 1.5 was given.
+    ValueError: Regularization: input_dropout must be a number in [0, 1), or a schedule (see fastmlp.schedules), but
+    1.5 was given.
     """
 
     l1: NotNegative = 0.0
-    dropout: Annotated[float | Sequence[float], _OneOrEach()] = 0.0
-    input_dropout: Annotated[float, _RATE] = 0.0
+    dropout: Annotated[float | Schedule | Sequence[float | Schedule], _OneOrEach()] = 0.0
+    input_dropout: Annotated[float | Schedule, _RATE] = 0.0
     max_norm: Limit = None
     clip_norm: Limit = None
     clip_value: Limit = None
     ema: Annotated[float | None, _RateOrNone()] = None
 
-    def _each_dropout(self) -> tuple[float, ...]:
+    def _each_dropout(self) -> tuple[float | Schedule, ...]:
         return tuple(self.dropout) if isinstance(self.dropout, Sequence) else (self.dropout,)
 
     @property
@@ -132,7 +137,15 @@ class Regularization(FrozenParams):
         """Whether there is dropout, so that random bits are needed."""
         return any((*self._each_dropout(), self.input_dropout))
 
-    def input_rates(self, hidden_layers: int) -> tuple[float, ...]:
+    @property
+    def scheduled(self) -> dict[str, Schedule]:
+        """The rates that have a schedule, by name: 'input_dropout', and 'dropout' of each hidden layer."""
+        rates = {"input_dropout": self.input_dropout}
+        many = isinstance(self.dropout, Sequence)
+        rates |= {f"dropout[{number}]" if many else "dropout": rate for number, rate in enumerate(self._each_dropout())}
+        return {name: rate for name, rate in rates.items() if isinstance(rate, Schedule)}
+
+    def input_rates(self, hidden_layers: int) -> tuple[float | Schedule, ...]:
         """Return the dropout rate of each layer's inputs: of X, then of each hidden layer's outputs.
 
         Parameters

@@ -45,6 +45,7 @@ class BaseMLP(CallbackSupportMixin, Preparation):
     has_epochs = True  # for callbacks
     # Parameters that models pickled by version 0.1 do not have; class_weight is the classifier's.
     class_weight: Any = None
+    drop_last: bool = False
     ema: float | None = None
     scoring: Any = None
     validation_ties: str = "first"

@@ -56,12 +56,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         - With mini-batches, by name: 'sgd' and 'adam' use the parameters below; 'momentum', 'nesterov', 'adagrad',
           'adadelta', 'rmsprop', 'amsgrad', 'adamax', 'nadam', 'radam', 'adamw', 'lion' and 'lamb' use
           `learning_rate_init` and the defaults of their papers.
-        - With mini-batches, as an object with its own parameters: ``AdamW(1e-3, weight_decay=1e-2)``.
+        - With mini-batches, as an object with its own parameters: ``AdamW(1e-3, weight_decay=1e-2)``;
+          ``LayerWise(Adam(), weight_rates=(0, 1))`` gives each layer a learning rate of its own, or freezes it.
         - With all rows in each step: 'lbfgs', 'newton-cg' (exact Hessian-vector products) and 'levenberg-marquardt'
           (squared errors of small networks).
-    alpha : float, default=0.0001
+    alpha : float or Schedule, default=0.0001
         Strength of the L2 regularization term, which covers weights but not biases. It is divided by the number of
-        rows of the batch when added to the loss.
+        rows of the batch when added to the loss. A schedule is the strength as a function of the step; `LayerWise`
+        gives layers, and biases, strengths of their own.
     batch_size : int or 'auto', default='auto'
         Size of mini-batches. 'auto' is ``min(200, n_samples)``. Not used by solvers with all rows in each step.
     learning_rate : {'constant', 'invscaling', 'adaptive'} or Schedule, default='constant'
@@ -71,8 +73,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         - 'invscaling' divides it by ``(rows seen + 1) ** power_t`` after each epoch.
         - 'adaptive' divides it by 5 each time the loss (or validation score) has not improved by `tol` for
           `n_iter_no_change` epochs.
-        - A schedule such as ``OneCycle(1e-2, steps=1000)`` replaces `learning_rate_init`, which must then keep its
-          default.
+        - A schedule such as ``OneCycle(1e-2)``, which lasts as long as the training, or ``OneCycle(1e-2, steps=1000)``
+          replaces `learning_rate_init`, which must then keep its default.
 
         The three names are used by solvers named by a string other than 'adam', schedules by 'adam' too.
     learning_rate_init : float, default=0.001
@@ -132,15 +134,16 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Other names: 'glorot_uniform', 'glorot_normal', 'he_uniform', 'he_normal', 'lecun_uniform', 'lecun_normal',
         'orthogonal', 'uniform'. As an object: ``Uniform(-0.1, 0.1)``, ``Orthogonal(gain)``,
         ``GivenArrays(coefs, intercepts)``.
-    weight_decay : float, default=None
+    weight_decay : float or Schedule, default=None
         Decoupled weight decay of the solvers that have one: 'adamw', 'lion', 'lamb'. None is the solver's default.
     l1 : float, default=0.0
         Strength of the L1 regularization term on weights, divided by the number of rows of the batch as `alpha` is.
         Weights become exactly zero by a proximal step after each update: w ← sign(w) max(|w| − τ, 0), with
         τ = η l1 / rows for plain gradient descent; see `fastmlp.regularization.Regularization` for other solvers.
-    dropout : float or list of float, default=0.0
-        Dropout rate of the outputs of hidden layers, in [0, 1): one for all layers, or a list with one for each.
-    input_dropout : float, default=0.0
+    dropout : float, Schedule, or list of these, default=0.0
+        Dropout rate of the outputs of hidden layers, in [0, 1): one for all layers, or a list with one for each. A
+        schedule is the rate as a function of the step.
+    input_dropout : float or Schedule, default=0.0
         Dropout rate of the inputs, in [0, 1).
     max_norm : float, default=None
         Maximum Euclidean norm of the weights into each unit. None is no limit.
@@ -161,6 +164,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         - The name of a scorer (see `sklearn.metrics.get_scorer_names`) or a callable ``scorer(estimator, X, y)``.
     validation_ties : {'first', 'last'}, default='first'
         Which of several epochs with the best validation score early stopping keeps.
+    drop_last : bool, default=False
+        Whether the last mini-batch of each epoch is left out if it has fewer than `batch_size` rows. Without `shuffle`
+        its rows are never trained on.
     class_weight : dict, list of dict or 'balanced', default=None
         Weights by which the sample weights of the classes' rows are multiplied, also those of validation rows.
 
@@ -255,7 +261,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         activation: str | Activation | Sequence[str | Activation] = "relu",
         *,
         solver: str | Optimizer = "adam",
-        alpha: float = 0.0001,
+        alpha: float | Schedule = 0.0001,
         batch_size: int | str = "auto",
         learning_rate: str | Schedule = "constant",
         learning_rate_init: float = 0.001,
@@ -279,16 +285,17 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         loss: str | BaseLoss = "log_loss",
         output_activation: str | Activation | None = None,
         initializer: str | Initializer = "sklearn",
-        weight_decay: float | None = None,
+        weight_decay: float | Schedule | None = None,
         l1: float = 0.0,
-        dropout: float | Sequence[float] = 0.0,
-        input_dropout: float = 0.0,
+        dropout: float | Schedule | Sequence[float | Schedule] = 0.0,
+        input_dropout: float | Schedule = 0.0,
         max_norm: float | None = None,
         clip_norm: float | None = None,
         clip_value: float | None = None,
         ema: float | None = None,
         scoring: str | Callable[..., float] | None = None,
         validation_ties: str = "first",
+        drop_last: bool = False,
         class_weight: dict[Any, float] | list[dict[int, float]] | str | None = None,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -328,6 +335,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.ema = ema
         self.scoring = scoring
         self.validation_ties = validation_ties
+        self.drop_last = drop_last
         self.class_weight = class_weight
 
     @_fit_context(prefer_skip_nested_validation=True)

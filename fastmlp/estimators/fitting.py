@@ -197,7 +197,7 @@ class Continuation:
         config = replace(self.config, shuffle=False) if shuffled else self.config
         check_batch_size(estimator.batch_size, dataset.n_rows)  # for its warning
         warn_of_early_end(self.optimizer, config, dataset.n_rows)
-        self.runner.step_rates.address(-(-dataset.n_rows // self.batch_size))  # a custom schedule may raise
+        self.runner.check_schedules(config.l2, dataset.n_rows)
         self.runner.rebind(dataset, order)
         state = TrainingState(self.optimizer, order, random_state, self.dropout_keys)
         return MinibatchFitting(self.network, dataset, random_state, config, state, self.runner)

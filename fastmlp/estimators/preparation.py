@@ -20,7 +20,7 @@ from ..losses import BaseLoss
 from ..losses.outputs import name_of
 from ..optimizers import RunningOptimizer
 from ..regularization import Regularization
-from ..training.config import TrainingConfig, TrainingState
+from ..training.config import TrainingConfig, TrainingState, check_length_is_known
 from ..training.dropout_keys import DropoutKeys
 from ..training.epoch import EpochRunner
 from ..training.history import TrainingHistory
@@ -108,7 +108,9 @@ class Preparation(ValidationRows):
         ask_threads(self.n_jobs)
         check_used(self)
         if self.solver not in FULL_BATCH:
-            build_optimizer(self)
+            optimizer = build_optimizer(self)
+            if incremental:
+                check_length_is_known(optimizer, self.alpha, regularization)
         X, y, sample_weight = checked or self._check_rows(X, y, sample_weight, incremental, first, classes)
         self._random_state = random_state = check_random_state(self.random_state)
         network = self._build_network([X.shape[1], *hidden], y.shape[1], X.dtype, first, random_state)
@@ -163,12 +165,12 @@ class Preparation(ValidationRows):
             self._optimizer = self._optimizer.copy()
         config = TrainingConfig(
             check_batch_size(self.batch_size, order.size), self.max_iter, self.shuffle, self.tol, self.n_iter_no_change,
-            one_epoch=incremental, l2=self.alpha, regularization=regularization,
+            one_epoch=incremental, l2=self.alpha, regularization=regularization, drop_last=bool(self.drop_last),
         )  # fmt: skip
         dropout_keys = self._dropout_keys(regularization, random_state, incremental)
         state = TrainingState(self._optimizer.begin(), order, random_state, dropout_keys)
         runner = EpochRunner.for_training(network, dataset, config, state, ask_threads(self.n_jobs))
-        runner.step_rates.address(runner.steps)  # a custom schedule may raise
+        runner.check_schedules(config.l2, order.size)
         return MinibatchFitting(network, dataset, random_state, config, state, runner)
 
     def _dropout_keys(

@@ -86,7 +86,7 @@ def _with_decay(optimizer: Optimizer, estimator: BaseMLP) -> Optimizer:
             f"weight_decay={weight_decay!r} was given, but solver={estimator.solver!r} has no decoupled weight decay: "
             f"use one of {with_decay}, or alpha, the L2 penalty of every solver."
         )
-    return with_values(optimizer, weight_decay=weight_decay)
+    return optimizer.with_weight_decay(weight_decay)
 
 
 #: Parameters of 'sgd' and 'adam' only.
@@ -107,7 +107,8 @@ def check_used(estimator: BaseMLP) -> None:
     if isinstance(e.solver, Optimizer):
         unused, use = ("learning_rate", *_RATES, *_NUMBERS), "pass these values to the solver object"
     elif e.solver in FULL_BATCH:
-        unused, use = ("learning_rate",) if scheduled else (), "omit it, or choose a solver with mini-batches"
+        unused = ("learning_rate", "drop_last") if scheduled else ("drop_last",)
+        use = "omit it, or choose a solver with mini-batches"
     else:
         unused = _RATES if scheduled else ()
         use = f"pass them to an object such as {as_optimizer(e.solver)!r}"
@@ -154,10 +155,15 @@ def build_regularization(estimator: BaseMLP) -> Regularization:
         If a value is not allowed, or the solver does not support it.
     """
     e = estimator
-    dropout: float | Sequence[float] = tuple(e.dropout) if isinstance(e.dropout, list | tuple) else e.dropout
+    dropout: Any = tuple(e.dropout) if isinstance(e.dropout, list | tuple) else e.dropout
     chosen = Regularization(e.l1, dropout, e.input_dropout, e.max_norm, e.clip_norm, e.clip_value, e.ema)
     if e.solver in FULL_BATCH:
         chosen.check_full_batch(e.solver)
+        if isinstance(e.alpha, Schedule):
+            raise ValueError(
+                f"alpha={e.alpha!r} is a function of mini-batch steps, which solver={e.solver!r} does not make: give a "
+                "number, or use a solver with mini-batches such as 'adam'."
+            )
         if e.weight_decay is not None:
             raise ValueError(
                 f"weight_decay={e.weight_decay!r} was given, but solver={e.solver!r} has no weight decay: use alpha."

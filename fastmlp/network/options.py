@@ -12,6 +12,7 @@ from ..common.frozen_params import Range
 from ..engine.cores import Threads, ask_threads
 from ..optimizers import Optimizer, RunningOptimizer, as_optimizer
 from ..regularization import Regularization
+from ..schedules import Schedule
 from ..training.config import NO_REGULARIZATION, TrainingConfig
 from ..training.progress import Progress
 
@@ -40,6 +41,7 @@ class TrainingOptions:
     regularization: Any
     verbose: Any
     n_jobs: Any
+    drop_last: Any = False
 
     def __post_init__(self) -> None:
         self.epochs = check_count("epochs", self.epochs)
@@ -50,7 +52,9 @@ class TrainingOptions:
             self.n_iter_no_change = N_ITER_NO_CHANGE if self.early_stopping else np.inf
         elif self.n_iter_no_change != np.inf:
             self.n_iter_no_change = check_count("n_iter_no_change", self.n_iter_no_change)
-        self.tol, self.l2 = check_number("tol", self.tol, Range(0)), check_number("l2", self.l2, Range(0))
+        self.tol = check_number("tol", self.tol, Range(0))
+        self.l2 = self.l2 if isinstance(self.l2, Schedule) else check_number("l2", self.l2, Range(0))
+        self.drop_last = check_bool("drop_last", self.drop_last)
         if self.validation_ties not in ("first", "last"):
             raise ValueError(f"validation_ties must be 'first' or 'last', got {self.validation_ties!r}.")
         if self.regularization is None:
@@ -73,7 +77,7 @@ class TrainingOptions:
         """Return them as `train` of mini-batches takes them."""
         return TrainingConfig(
             min(self.batch_size or n_rows, n_rows), self.epochs, self.shuffle, self.tol, self.n_iter_no_change,
-            l2=self.l2, regularization=self.regularization,
+            l2=self.l2, regularization=self.regularization, drop_last=self.drop_last,
         )  # fmt: skip
 
     def progress(self, optimizer: RunningOptimizer) -> Progress:

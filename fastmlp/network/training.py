@@ -16,6 +16,7 @@ from ..engine.dataset import Dataset
 from ..engine.model import TrainableModel
 from ..optimizers import Optimizer, RunningOptimizer
 from ..regularization import Regularization
+from ..schedules import Schedule
 from ..training.config import TrainingConfig, TrainingState
 from ..training.dropout_keys import DropoutKeys
 from ..training.epoch import EpochRunner
@@ -81,11 +82,12 @@ class NetworkTraining(TrainableModel):
         n_iter_no_change: float | None = None,
         tol: float = 1e-4,
         validation_ties: str = "first",
-        l2: float = 0.0,
+        l2: float | Schedule = 0.0,
         regularization: Regularization | None = None,
         callbacks: Sequence[Callback] = (),
         verbose: bool | int | str = False,
         n_jobs: int | None = None,
+        drop_last: bool = False,
     ) -> list[float]:
         r"""Train by mini-batch steps, which update `params` in place.
 
@@ -120,7 +122,7 @@ class NetworkTraining(TrainableModel):
             What counts as an improvement.
         validation_ties : {'first', 'last'}, default='first'
             Which of several epochs with the least validation loss is kept.
-        l2 : float, default=0.0
+        l2 : float or Schedule, default=0.0
             α, which adds α / 2 Σ p² / Σ wᵢ to the loss of a batch, for its rows i and all weights p (not the biases):
             `alpha` of the estimators.
         regularization : Regularization, default=None
@@ -132,6 +134,8 @@ class NetworkTraining(TrainableModel):
             True prints a line for each epoch; 'progress' draws a bar in terminals and notebooks.
         n_jobs : int, default=None
             Number of threads, -1 for all cores; None is as many as reduce the time. The bits do not depend on it.
+        drop_last : bool, default=False
+            Whether the last mini-batch of an epoch is left out if it has fewer rows than the others.
 
         Returns
         -------
@@ -179,7 +183,7 @@ class NetworkTraining(TrainableModel):
         check_not_nested(self, "train")
         options = TrainingOptions(
             epochs, batch_size, shuffle, early_stopping, n_iter_no_change, tol, validation_ties, l2, regularization,
-            verbose, n_jobs,
+            verbose, n_jobs, drop_last,
         )  # fmt: skip
         rows, held = (X, y, sample_weight), (X_val, y_val, sample_weight_val)
         with NetworkCallbacks(self, callbacks, options.epochs) as told:
@@ -213,7 +217,7 @@ class NetworkTraining(TrainableModel):
         if config.regularization.drops:
             state.dropout_keys = DropoutKeys.draw(random_state)
         runner = EpochRunner.for_training(self, dataset, config, state, options.n_threads)
-        runner.step_rates.address(runner.steps)  # a custom schedule may raise
+        runner.check_schedules(config.l2, dataset.n_rows)
         return PreparedTraining(config, state, runner, validation)
 
     def _dataset(self, rows: tuple[Any, Any, Any], names: tuple[str, str, str]) -> Dataset:

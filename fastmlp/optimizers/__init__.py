@@ -17,13 +17,17 @@ True
 >>> as_optimizer("momentum", learning_rate=0.1)
 SGD(learning_rate=0.1, momentum=0.9, nesterov=False)
 
+`LayerWise` gives layers, and biases, factors of their own; a factor of 0 freezes them:
+
+>>> from fastmlp.optimizers import LayerWise
+>>> LayerWise(AdamW(1e-3), weight_rates=(0, 1, 1), bias_rates=(0, 0.1, 0.1)).weight_rates
+(0.0, 1.0, 1.0)
+
 The arithmetic is in `fastmlp.kernels`, one compiled pass over gradient, moments and parameters for each rule (LAMB,
 which needs the norms of whole layers, has a second pass).
 """
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 from ..common.lookup import look_up
 from ..schedules import Schedule
@@ -31,6 +35,7 @@ from .adam import Adam, AdaMax, AdamW, AMSGrad
 from .adaptive import AdaDelta, AdaGrad, RMSProp
 from .base import Optimizer
 from .lamb import LAMB
+from .layer_wise import LayerWise
 from .nadam_radam import NAdam, RAdam
 from .sgd import SGD, Lion
 from .state import RunningOptimizer
@@ -45,6 +50,7 @@ __all__ = [
     "AdaMax",
     "Adam",
     "AdamW",
+    "LayerWise",
     "Lion",
     "NAdam",
     "Optimizer",
@@ -82,4 +88,4 @@ def as_optimizer(optimizer: str | Optimizer, learning_rate: float | Schedule | N
     """
     if not isinstance(optimizer, Optimizer):
         optimizer = look_up("optimizer", optimizer, OPTIMIZERS, "an object such as AdamW(1e-3, weight_decay=1e-2)")
-    return optimizer if learning_rate is None else replace(optimizer, learning_rate=learning_rate)
+    return optimizer if learning_rate is None else optimizer.with_learning_rate(learning_rate)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..common.frozen_params import Decay, NotNegative, Positive
+from ..common.frozen_params import Decay, Positive
 from ..compiler.kernel import Kernel, KernelModule
-from ..schedules import Rate
+from ..schedules import DecayRate, Rate
 from .base import Optimizer, Shrinking, in_columns, rule_numbers
 from .bias_correction import power
 
@@ -186,9 +186,9 @@ class AdamW(Adam):
         In [0, 1).
     epsilon : float, default=1e-8
         Greater than 0; as Adam's.
-    weight_decay : float, default=0.01
-        λ, at least 0. It is for weights and not for biases, like the L2 penalty `alpha`, which may be given as well.
-        PyTorch decays all parameters of a group: give it the biases as a group of their own.
+    weight_decay : float or Schedule, default=0.01
+        λ, at least 0, or λ(t). It is for weights and not for biases, like the L2 penalty `alpha`, which may be given as
+        well. PyTorch decays all parameters of a group: give it the biases as a group of their own.
 
     References
     ----------
@@ -207,7 +207,7 @@ class AdamW(Adam):
     array([ 0.9375, -1.875 ])
     """
 
-    weight_decay: NotNegative = 1e-2
+    weight_decay: DecayRate = 1e-2
 
     def kernel(self) -> Kernel:
         return _kernels.adamw

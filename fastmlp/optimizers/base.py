@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from ..common.frozen_params import FrozenParams, check_defines
+from ..common.frozen_params import FrozenParams, check_defines, with_values
 from ..compiler.kernel import Kernel, KernelModule
 from ..kernels.lowlevel.records import (
     BETA_1,
@@ -86,6 +87,11 @@ class Optimizer(FrozenParams):
         """Kernels that follow once the rule has run for all parameters (see `kernels.loop.global_phases`)."""
         return ()
 
+    @property
+    def needs_layers(self) -> bool:
+        """Whether the rule needs to know which parameters are which layer's."""
+        return bool(self.phases)
+
     def hyperparameters(self) -> np.ndarray:
         """Return the hyperparameters as the kernel reads them: (2, N_HYPERPARAMETERS), for weights and for biases."""
         return np.zeros((2, N_HYPERPARAMETERS))
@@ -112,6 +118,29 @@ class Optimizer(FrozenParams):
         """The learning rate as a function of the step."""
         return as_schedule(self.learning_rate)
 
+    def factors(self, shapes: Sequence[tuple[int, int]]) -> np.ndarray | None:
+        """Return factors of learning rate and decay, or None if they are 1 for weights, and decay is for weights only.
+
+        Parameters
+        ----------
+        shapes : sequence of (int, int)
+            (fan_in, fan_out) of each layer.
+
+        Returns
+        -------
+        factors : ndarray of shape (n_layers, 2, 2), or None
+            For each layer (factor of the rate, factor of the decay) of its weights, then of its biases.
+        """
+        return None
+
+    def with_learning_rate(self, learning_rate: float | Schedule) -> Self:
+        """Return a copy with another `learning_rate`."""
+        return replace(self, learning_rate=learning_rate)
+
+    def with_weight_decay(self, weight_decay: float | Schedule) -> Self:
+        """Return a copy with another `weight_decay`, for the optimizers that have one."""
+        return with_values(self, weight_decay=weight_decay)
+
     def begin(self) -> RunningOptimizer:
         """Return this optimizer's state before its first step."""
         return RunningOptimizer(self)
@@ -132,10 +161,13 @@ def rule_numbers(
     momentum: float = 0.0,
     rho: float = 0.0,
     epsilon: float = 0.0,
-    weight_decay: float = 0.0,
+    weight_decay: float | Schedule = 0.0,
 ) -> np.ndarray:
-    """Return (2, N_HYPERPARAMETERS), with these in their places; the decay is for weights only."""
+    """Return (2, N_HYPERPARAMETERS), with these in their places; the decay is for weights only.
+
+    That of a schedule is set for each step, see `RunningOptimizer.decays`.
+    """
     hyperparameters = np.zeros((2, N_HYPERPARAMETERS))
     hyperparameters[:, [BETA_1, BETA_2, EPSILON]] = beta_1 + momentum, beta_2 + rho, epsilon
-    hyperparameters[0, WEIGHT_DECAY] = weight_decay
+    hyperparameters[0, WEIGHT_DECAY] = 0.0 if isinstance(weight_decay, Schedule) else weight_decay
     return hyperparameters

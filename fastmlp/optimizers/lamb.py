@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..common.frozen_params import Decay, NotNegative, Positive
+from ..common.frozen_params import Decay, Positive
 from ..compiler.kernel import Kernel, KernelModule
+from ..schedules import DecayRate
 from .base import Optimizer, Shrinking, in_columns, rule_numbers
 from .bias_correction import power
 
@@ -42,8 +43,8 @@ class LAMB(Optimizer):
         In [0, 1).
     epsilon : float, default=1e-6
         Greater than 0.
-    weight_decay : float, default=0.01
-        λ, at least 0, for weights and not for biases.
+    weight_decay : float or Schedule, default=0.01
+        λ, at least 0, or λ(t), for weights and not for biases.
 
     References
     ----------
@@ -69,7 +70,7 @@ class LAMB(Optimizer):
     beta_1: Decay = 0.9
     beta_2: Decay = 0.999
     epsilon: Positive = 1e-6
-    weight_decay: NotNegative = 1e-2
+    weight_decay: DecayRate = 1e-2
 
     @property
     def n_moments(self) -> int:

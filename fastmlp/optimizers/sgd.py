@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..common.frozen_params import Bool, Decay, NotNegative, UnitInterval
+from ..common.frozen_params import Bool, Decay, UnitInterval
 from ..compiler.kernel import Kernel, KernelModule
-from ..schedules import Rate
+from ..schedules import DecayRate, Rate
 from .base import Optimizer, Shrinking, rule_numbers
 
 if TYPE_CHECKING:
@@ -96,8 +96,8 @@ class Lion(Optimizer):
         η, greater than 0; a third to a tenth of what suits Adam, the paper says.
     beta_1, beta_2 : float, default=0.9, 0.99
         In [0, 1).
-    weight_decay : float, default=0.0
-        λ, at least 0, for weights and not for biases; as much larger than AdamW's as η is smaller.
+    weight_decay : float or Schedule, default=0.0
+        λ, at least 0, or λ(t), for weights and not for biases; as much larger than AdamW's as η is smaller.
 
     References
     ----------
@@ -117,7 +117,7 @@ class Lion(Optimizer):
     learning_rate: Rate = 1e-4
     beta_1: Decay = 0.9
     beta_2: Decay = 0.99
-    weight_decay: NotNegative = 0.0
+    weight_decay: DecayRate = 0.0
 
     @property
     def n_moments(self) -> int:

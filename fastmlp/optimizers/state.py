@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..common.frozen_params import Range
 from ..compiler.kernel import Kernel
-from ..kernels.lowlevel.records import GIVEN, LEARNING_RATE, MOST, N_STEP_RATES, SCALE
-from ..schedules import Schedule
+from ..kernels.lowlevel.records import GIVEN, LEARNING_RATE, MOST, N_STEP_RATES, SCALE, WEIGHT_DECAY
+from ..schedules import Schedule, values_at
 
 if TYPE_CHECKING:
     from .base import Optimizer, Shrinking
@@ -33,6 +34,8 @@ class RunningOptimizer:
         The learning rate as a function of the step; epochs and plateaus may replace it.
     state : ndarray of shape (n_moments * n_params,) or None
         The moments, one after the other; None before the first step.
+    length : int or None
+        Steps of the training, as long as which schedules may last; None if it is not known.
     mean_shrinkage : float
         The running mean of L1's strength, as the rule's moments are of the gradients.
 
@@ -60,9 +63,10 @@ class RunningOptimizer:
         self.t = self._exchanged = 0
         self.state: np.ndarray | None = None
         self.mean_shrinkage = 0.0
+        self.length: int | None = None
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.mean_shrinkage = 0.0  # pickles of version 0.1 have none
+        self.mean_shrinkage, self.length = 0.0, None  # pickles of version 0.1 have none
         self.__dict__.update(state)
         if "settings" in state:  # its name until version 0.1
             self.optimizer = self.__dict__.pop("settings")
@@ -95,6 +99,26 @@ class RunningOptimizer:
         """Return the hyperparameters, (2, N_HYPERPARAMETERS): for weights and for biases."""
         return self.optimizer.hyperparameters()
 
+    @property
+    def weight_decay(self) -> float | Schedule:
+        """The decoupled weight decay, 0 for rules that have none."""
+        decay: float | Schedule = getattr(self.optimizer, "weight_decay", 0.0)
+        return decay
+
+    def decays(self, steps: int) -> np.ndarray:
+        """Compute the decoupled weight decay of the next `steps` steps, (steps,)."""
+        decay = self.weight_decay
+        if not isinstance(decay, Schedule):  # as the rule has it: a user's rule may have it elsewhere
+            return np.full(steps, self.hyperparameters()[0, WEIGHT_DECAY])
+        t = np.arange(self.t, self.t + steps, dtype=np.float64)
+        return values_at(decay, t, self.length, "weight_decay", Range(0))
+
+    def begin_training(self, steps: int) -> None:
+        """Let what lasts as long as the training end after `steps` more steps, unless that was said before."""
+        if self.length is None:
+            self.length = self.t + steps
+        self.schedule = self.schedule.for_training(self.length)
+
     def prepare(self, n_params: int, dtype: np.dtype) -> np.ndarray:
         """Return the moments of a network with `n_params` parameters: zeros, or those of the training so far.
 
@@ -114,13 +138,13 @@ class RunningOptimizer:
         self.state = np.require(self.state, dtype, ["C", "A", "W", "O"])
         return self.state
 
-    def step_rates(self, steps: int, shrinks: bool = False) -> np.ndarray:
+    def step_rates(self, steps: int, shrinks: bool = False, factor: float = 1.0) -> np.ndarray:
         """Compute what changes from step to step, for the next `steps` steps, (steps, N_STEP_RATES); η comes first.
 
-        With `shrinks` also what L1's thresholds need.
+        With `shrinks` also what L1's thresholds need; `factor` is one of the learning rate.
         """
         t = np.arange(self.t, self.t + steps, dtype=np.float64)
-        eta = self.schedule.at(t)
+        eta = self.schedule.at(t) * factor
         step_rates = self.optimizer.step_rates(t + 1.0, eta)
         shrinking = self.shrinking if shrinks else None
         if shrinking is not None and shrinking.kernel is not None:
@@ -174,9 +198,10 @@ class RunningOptimizer:
             For anything but arrays.
         ValueError
             For arrays of other types or shapes, and for those that compiled code cannot read or write as they lie; and
-            if the rule needs to know which parameters are which layer's (LAMB).
+            if the rule needs to know which parameters are which layer's (LAMB, LayerWise), or if a schedule lasts as
+            long as a training.
         """
-        if self.phases:
+        if self.optimizer.needs_layers:
             raise ValueError(
                 f"{type(self.optimizer).__name__} scales its step layer by layer, and a vector of parameters has none: "
                 "train a network with it, or take a rule that needs no layers, such as AdamW."
@@ -190,6 +215,7 @@ class RunningOptimizer:
             raise ValueError(f"gradient must be a contiguous vector of {params.dtype}, {params.shape}, as params is.")
         hyperparameters = self.hyperparameters()
         hyperparameters[:, :N_STEP_RATES], hyperparameters[:, SCALE] = self.step_rates(1), 1.0
+        hyperparameters[0, WEIGHT_DECAY] = self.decays(1)[0]
         state = self.prepare(params.size, params.dtype)
         pointers = (array.ctypes.data for array in (params, gradient, state))
         self.kernel().entry(params.dtype)(*pointers, params.size, params.size, hyperparameters.ctypes.data)

@@ -14,13 +14,18 @@ It can be given wherever a learning rate can, and a warm-up can precede any of t
 >>> SGD(WarmUp(Cosine(0.1, steps=900), steps=100), momentum=0.9).schedule([0, 99, 100]).round(4).tolist()
 [0.001, 0.099, 0.1]
 
-`count_steps` converts epochs to steps:
+`Cosine`, `OneCycle` and `Polynomial` without `steps` last as long as the training, and a warm-up may take a share of
+it: `fit` counts the steps. `count_steps` converts epochs to steps where you count yourself:
 
+>>> WarmUp(Cosine(0.1), steps=0.1).for_training(1000)
+WarmUp(schedule=Cosine(learning_rate=0.1, steps=900, final=0.0), steps=100)
 >>> Cosine(0.1, steps=count_steps(50, rows=10_000, batch_size=200))
 Cosine(learning_rate=0.1, steps=2500, final=0.0)
+
+The estimators' `alpha`, `weight_decay`, `dropout` and `input_dropout` may be schedules as well.
 """
 
-from .base import Constant, Rate, Schedule, as_schedule, count_steps
+from .base import Constant, DecayRate, NumberOrSchedule, Rate, Schedule, as_schedule, count_steps, values_at
 from .cosine import Cosine, CosineRestarts, OneCycle
 from .decay import Exponential, InverseTime, Polynomial, StepDecay
 from .epochwise import Adaptive, InverseScaling, schedule_by_name
@@ -31,9 +36,11 @@ __all__ = [
     "Constant",
     "Cosine",
     "CosineRestarts",
+    "DecayRate",
     "Exponential",
     "InverseScaling",
     "InverseTime",
+    "NumberOrSchedule",
     "OneCycle",
     "Polynomial",
     "Rate",
@@ -43,4 +50,5 @@ __all__ = [
     "as_schedule",
     "count_steps",
     "schedule_by_name",
+    "values_at",
 ]

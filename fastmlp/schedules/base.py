@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 import numpy as np
 
 from ..common.checks import check_count
-from ..common.frozen_params import FrozenParams, Positive, Range, check_defines
+from ..common.frozen_params import FrozenParams, OrNone, Positive, Range, check_defines
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,18 @@ class Schedule(FrozenParams):
         """
         return None
 
+    @property
+    def lasts_training(self) -> bool:
+        """Whether something in it lasts as long as the training, so that `for_training` is needed before `at`."""
+        return False
+
+    def for_training(self, steps: int) -> Schedule:
+        """Return the schedule of a training of `steps` steps: itself, unless something lasts as long as the training.
+
+        A schedule of your own may have this method and `lasts_training`, too.
+        """
+        return self
+
     def after_epoch(self, rows_seen: int) -> Schedule:
         """Return the schedule of the next epoch, `rows_seen` rows into training: itself, except `InverseScaling`."""
         return self
@@ -106,8 +118,8 @@ class Constant(Schedule):
         return np.full(t.shape, self.learning_rate)
 
 
-class _RateOrSchedule(Range):
-    """A learning rate, or a schedule of them."""
+class NumberOrSchedule(Range):
+    """A number in a range, or a schedule of such numbers."""
 
     def __str__(self) -> str:
         return f"{super().__str__()}, or a schedule (see fastmlp.schedules)"
@@ -119,12 +131,57 @@ class _RateOrSchedule(Range):
         return value if isinstance(value, Schedule) else super().convert(value)
 
 
-Rate = Annotated[float | Schedule, _RateOrSchedule(0, brackets="()")]
+Rate = Annotated[float | Schedule, NumberOrSchedule(0, brackets="()")]
+#: A strength of decay.
+DecayRate = Annotated[float | Schedule, NumberOrSchedule(0)]
+#: The number of steps of a schedule that may last as long as the training (None).
+StepsOrTraining = Annotated[int | None, OrNone(Range(1, whole=True))]
 
 
 def as_schedule(rate: float | Schedule) -> Schedule:
     """Return the schedule itself, or a constant one of a number."""
     return rate if isinstance(rate, Schedule) else Constant(rate)
+
+
+def check_length(schedule: Any) -> int:
+    """Return `steps` of a schedule.
+
+    Raises
+    ------
+    ValueError
+        If it lasts as long as a training that is not known.
+    """
+    if isinstance(schedule.steps, int):
+        return schedule.steps
+    raise ValueError(
+        f"{schedule!r} lasts as long as the training, whose length is not known here: use it in fit, or give it a "
+        "number of steps (count_steps of fastmlp.schedules converts epochs)."
+    )
+
+
+def values_at(value: float | Schedule, t: np.ndarray, length: int | None, name: str, allowed: Range) -> np.ndarray:
+    """Compute the values of a number or schedule in steps t of a training of `length` steps (None: not known).
+
+    Parameters
+    ----------
+    name : str
+        What is scheduled, for messages.
+    allowed : Range
+        The values that it may have.
+
+    Raises
+    ------
+    ValueError
+        If the schedule needs a length that is not known, or has another value.
+    """
+    if not isinstance(value, Schedule):
+        return np.full(t.shape, float(value))
+    values = (value if length is None else value.for_training(length)).at(t)
+    smallest, largest = values.min(initial=np.inf), values.max(initial=-np.inf)
+    if t.size and not (allowed.allows(float(smallest)) and allowed.allows(float(largest))):
+        wrong = next(at for at, each in enumerate(values) if not allowed.allows(float(each)))
+        raise ValueError(f"{name}={value!r} is {values[wrong]:g} in step {t[wrong]:g}, but must be {allowed}.")
+    return values
 
 
 def count_steps(epochs: float, rows: int, batch_size: int) -> int:

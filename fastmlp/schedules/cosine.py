@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..common.frozen_params import Count, NotNegative, Positive, UnitInterval
-from .base import Schedule
+from ..common.frozen_params import Count, NotNegative, Positive, UnitInterval, with_values
+from .base import Schedule, StepsOrTraining, check_length
 
 
 def half_cosine(start: float, end: float, share: np.ndarray) -> np.ndarray:
@@ -23,8 +23,8 @@ class Cosine(Schedule):
     ----------
     learning_rate : float
         η, greater than 0.
-    steps : int
-        At least 1; see `count_steps` for epochs.
+    steps : int, default=None
+        At least 1; see `count_steps` for epochs. None is as long as the training: all its epochs.
     final : float, default=0.0
         At least 0.
 
@@ -38,18 +38,28 @@ class Cosine(Schedule):
     >>> from fastmlp.schedules import Cosine
     >>> Cosine(0.8, steps=4)(range(6)).round(4).tolist()
     [0.8, 0.6828, 0.4, 0.1172, 0.0, 0.0]
+    >>> Cosine(0.8).for_training(4)
+    Cosine(learning_rate=0.8, steps=4, final=0.0)
     """
 
     learning_rate: Positive
-    steps: Count
+    steps: StepsOrTraining = None
     final: NotNegative = 0.0
 
     @property
     def ends_at(self) -> int | None:
         return self.steps
 
+    @property
+    def lasts_training(self) -> bool:
+        return self.steps is None
+
+    def for_training(self, steps: int) -> Schedule:
+        return with_values(self, steps=steps) if self.steps is None else self
+
     def at(self, t: np.ndarray) -> np.ndarray:
-        return half_cosine(self.learning_rate, self.final, np.minimum(t, self.steps) / self.steps)
+        steps = check_length(self)
+        return half_cosine(self.learning_rate, self.final, np.minimum(t, steps) / steps)
 
 
 @dataclass(frozen=True)
@@ -116,8 +126,8 @@ class OneCycle(Schedule):
     ----------
     learning_rate : float
         η, the largest rate, greater than 0.
-    steps : int
-        Steps of the whole cycle, at least 1.
+    steps : int, default=None
+        Steps of the whole cycle, at least 1. None is as long as the training: all its epochs.
     warm_up : float, default=0.3
         The part of the steps in which the rate rises, in [0, 1].
     div_factor, final_div_factor : float, default=25.0, 10000.0
@@ -136,7 +146,7 @@ class OneCycle(Schedule):
     """
 
     learning_rate: Positive
-    steps: Count
+    steps: StepsOrTraining = None
     warm_up: UnitInterval = 0.3
     div_factor: Positive = 25.0
     final_div_factor: Positive = 1e4
@@ -145,10 +155,18 @@ class OneCycle(Schedule):
     def ends_at(self) -> int | None:
         return self.steps
 
+    @property
+    def lasts_training(self) -> bool:
+        return self.steps is None
+
+    def for_training(self, steps: int) -> Schedule:
+        return with_values(self, steps=steps) if self.steps is None else self
+
     def at(self, t: np.ndarray) -> np.ndarray:
+        steps = check_length(self)
         first = self.learning_rate / self.div_factor
         last = first / self.final_div_factor
-        top, end = max(self.warm_up * self.steps - 1.0, 0.0), self.steps - 1.0
+        top, end = max(self.warm_up * steps - 1.0, 0.0), steps - 1.0
         rise = half_cosine(first, self.learning_rate, np.minimum(t, top) / max(top, 1e-9))
         fall = half_cosine(self.learning_rate, last, np.clip((t - top) / max(end - top, 1e-9), 0.0, 1.0))
         return np.where(t < top, rise, fall)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..common.frozen_params import Count, NotNegative, Positive
-from .base import Schedule
+from ..common.frozen_params import Count, NotNegative, Positive, with_values
+from .base import Schedule, StepsOrTraining, check_length
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ class Polynomial(Schedule):
     ----------
     learning_rate : float
         η, greater than 0.
-    steps : int
-        At least 1.
+    steps : int, default=None
+        At least 1. None is as long as the training: all its epochs.
     power : float, default=1.0
         At least 0; 1 is a straight line. PyTorch's PolynomialLR is the same for final=0.
     final : float, default=0.0
@@ -90,7 +90,7 @@ class Polynomial(Schedule):
     """
 
     learning_rate: Positive
-    steps: Count
+    steps: StepsOrTraining = None
     power: NotNegative = 1.0
     final: NotNegative = 0.0
 
@@ -98,8 +98,16 @@ class Polynomial(Schedule):
     def ends_at(self) -> int | None:
         return self.steps
 
+    @property
+    def lasts_training(self) -> bool:
+        return self.steps is None
+
+    def for_training(self, steps: int) -> Schedule:
+        return with_values(self, steps=steps) if self.steps is None else self
+
     def at(self, t: np.ndarray) -> np.ndarray:
-        left = 1.0 - np.minimum(t, self.steps) / self.steps
+        steps = check_length(self)
+        left = 1.0 - np.minimum(t, steps) / steps
         rates: np.ndarray = self.final + (self.learning_rate - self.final) * left**self.power
         return rates
 

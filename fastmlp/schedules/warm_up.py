@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
 
-from ..common.frozen_params import Count, with_values
-from .base import Rate, Schedule, as_schedule
+from ..common.frozen_params import Range, with_values
+from .base import Rate, Schedule, as_schedule, check_length
+
+
+class _StepsOrShare(Range):
+    """A number of steps, or a share of the training."""
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}, or a share of the training, {_SHARE}"
+
+    def allows(self, value: Any) -> bool:
+        return super().allows(value) or (isinstance(value, float | np.floating) and _SHARE.allows(value))
+
+    def convert(self, value: Any) -> Any:
+        return int(value) if super().allows(value) else float(value)
+
+
+_SHARE = Range(0, 1, "()")
 
 
 @dataclass(frozen=True)
@@ -17,9 +34,9 @@ class WarmUp(Schedule):
     Parameters
     ----------
     schedule : Schedule or float
-        s; its own step 0 is the first after the warm-up.
-    steps : int
-        At least 1.
+        s; its own step 0 is the first after the warm-up. If it lasts as long as the training, it ends with it.
+    steps : int or float
+        At least 1; or a share of the training, greater than 0 and less than 1, such as 0.1.
 
     References
     ----------
@@ -28,24 +45,40 @@ class WarmUp(Schedule):
 
     Examples
     --------
-    >>> from fastmlp.schedules import Exponential, WarmUp
+    >>> from fastmlp.schedules import Cosine, Exponential, WarmUp
     >>> WarmUp(0.1, steps=4)(range(6)).round(4).tolist()
     [0.02, 0.04, 0.06, 0.08, 0.1, 0.1]
     >>> WarmUp(Exponential(0.1, factor=0.5), steps=1)(range(5)).round(4).tolist()
     [0.05, 0.1, 0.05, 0.025, 0.0125]
+    >>> WarmUp(Cosine(0.1), steps=0.1).for_training(500)
+    WarmUp(schedule=Cosine(learning_rate=0.1, steps=450, final=0.0), steps=50)
     """
 
     schedule: Rate
-    steps: Count
+    steps: Annotated[int | float, _StepsOrShare(1, whole=True)]
 
     @property
     def ends_at(self) -> int | None:
         behind = as_schedule(self.schedule).ends_at
-        return None if behind is None else self.steps + behind
+        return None if behind is None or not isinstance(self.steps, int) else self.steps + behind
+
+    @property
+    def lasts_training(self) -> bool:
+        return not isinstance(self.steps, int) or as_schedule(self.schedule).lasts_training
+
+    def for_training(self, steps: int) -> Schedule:
+        if not self.lasts_training:
+            return self
+        warm_up = self.steps if isinstance(self.steps, int) else max(round(self.steps * steps), 1)
+        behind = self.schedule
+        if isinstance(behind, Schedule):
+            behind = behind.for_training(max(steps - warm_up, 1))
+        return with_values(self, schedule=behind, steps=warm_up)
 
     def at(self, t: np.ndarray) -> np.ndarray:
-        share = np.minimum((t + 1.0) / (self.steps + 1.0), 1.0)
-        rates: np.ndarray = share * as_schedule(self.schedule).at(np.maximum(t - self.steps, 0.0))
+        steps = check_length(self)
+        share = np.minimum((t + 1.0) / (steps + 1.0), 1.0)
+        rates: np.ndarray = share * as_schedule(self.schedule).at(np.maximum(t - steps, 0.0))
         return rates
 
     def after_epoch(self, rows_seen: int) -> Schedule:

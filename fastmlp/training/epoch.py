@@ -19,7 +19,15 @@ from ..engine.threads import Team, estimated_step_seconds, takes_long, useful_th
 from ..engine.training_workspace import TrainingWorkspace
 from ..optimizers import Optimizer, RunningOptimizer
 from ..regularization import Regularization
-from .config import NO_REGULARIZATION, TrainingConfig, TrainingState, warn_of_early_end
+from ..schedules import Schedule
+from .config import (
+    NO_REGULARIZATION,
+    TrainingConfig,
+    TrainingState,
+    begin_schedules,
+    count_batches,
+    warn_of_early_end,
+)
 from .dropout_keys import DropoutKeys
 from .gradient_norms import GradientNorms
 from .step_options import StepOptions
@@ -51,6 +59,8 @@ class EpochRunner:
         What a step does beside the L2 penalty.
     dropout_keys : DropoutKeys, optional
         Where dropout's random bits come from.
+    drop_last : bool, default=False
+        Whether the last batch is left out if it is incomplete.
     epochs : float, default=inf
         How many passes will be made, as far as that is known: threads must gain more than their start costs.
     """
@@ -66,12 +76,13 @@ class EpochRunner:
         regularization: Regularization = NO_REGULARIZATION,
         dropout_keys: DropoutKeys | None = None,
         epochs: float = math.inf,
+        drop_last: bool = False,
     ) -> None:
         self.network, self.optimizer, self.dataset = network, optimizer.begin(), dataset
         if dataset.weight_divisor != 1:
             regularization = replace(regularization, l1=regularization.l1 / dataset.weight_divisor)
-        self.batch_size = batch_size
-        self.steps = -(-order.size // batch_size)
+        self.batch_size, self.drop_last, self.weight_divisor = batch_size, drop_last, dataset.weight_divisor
+        self.steps = count_batches(order.size, batch_size, drop_last)
         threads = useful_threads(network, batch_size, n_threads, order.size, order.size * epochs)
         self.team = Team(threads, takes_long(network, batch_size))
         self.workspace = TrainingWorkspace(network, dataset, batch_size, n_threads=self.team.size, in_microbatches=True)
@@ -80,8 +91,8 @@ class EpochRunner:
         self.slicer = Slicer(estimated_step_seconds(network, batch_size))
         self.train_steps = _kernels.train_steps.entry(network.dtype)
         self.params = network.params.ctypes.data
-        self.step_rates = RateBuffer(self.optimizer, regularization.l1 > 0)
         self.options = StepOptions(self.workspace, regularization, self.optimizer, dropout_keys)
+        self.step_rates = RateBuffer(self.optimizer, regularization.l1 > 0, self.options.groups)
         self.state, self.average = self.options.state, self.options.average
         if self.average is not None:
             self.average[...] = network.params
@@ -100,12 +111,19 @@ class EpochRunner:
     ) -> EpochRunner:
         """Return the runner for `train`, with as many threads as reduce the time of all its epochs.
 
-        Warns if the schedule may end before the training does.
+        Schedules that last as long as the training get its length. Warns if the schedule may end before the training
+        does.
+
+        Raises
+        ------
+        ValueError
+            If a schedule needs the length of the training, which is not known, or has a value that is not allowed.
         """
+        begin_schedules(state.optimizer, config, state.order.size)
         warn_of_early_end(state.optimizer, config, state.order.size)
         return cls(
             network, dataset, state.optimizer, state.order, config.batch_size, n_threads, config.regularization,
-            state.dropout_keys, config.epochs,
+            state.dropout_keys, config.epochs, config.drop_last,
         )  # fmt: skip
 
     @contextlib.contextmanager
@@ -133,18 +151,28 @@ class EpochRunner:
         self.workspace.rebind(dataset)
         self.dataset = dataset
         self.workspace.use_order(order)
-        self.steps = -(-order.size // self.batch_size)
+        self.steps = count_batches(order.size, self.batch_size, self.drop_last)
 
     def forget_rows(self) -> None:
         """Release the caller's arrays, until `rebind`."""
         self.__dict__.pop("dataset", None)
         self.workspace.forget_rows()
 
-    def run(self, l2: float, is_over: Callable[[], bool] | None = None) -> float:
+    @property
+    def n_rows(self) -> int:
+        """The number of rows of a pass: those of the batches that are dropped do not count."""
+        return min(self.steps * self.batch_size, self.workspace.order.size)
+
+    def check_schedules(self, l2: float | Schedule, n_rows: int) -> None:
+        """Compute what changes from step to step, for a pass over `n_rows` rows: a custom schedule may raise."""
+        steps = count_batches(n_rows, self.batch_size, self.drop_last)
+        self.step_rates.addresses(steps, l2, self.weight_divisor)
+        self.options.mask_numbers(steps)
+
+    def run(self, l2: float | Schedule, is_over: Callable[[], bool] | None = None) -> float:
         """Make the steps of the pass, or some until `is_over`; the mean loss over the rows that counted."""
-        workspace, task = self.workspace, self.workspace.task
-        self.options.before_epoch(self.steps, self.step_rates.address(self.steps), l2 / self.dataset.weight_divisor)
-        workspace.reset_results()
+        task = self.workspace.task
+        self._begin_pass(l2)
         if self.gradient_norms is not None:
             self.gradient_norms.reset()
         self._is_over = is_over
@@ -155,11 +183,10 @@ class EpochRunner:
             self.options.advance(int(task["steps_made"]))
         return float(task["loss_sum"]) / max(int(task["rows_counted"]), 1)
 
-    def losses_of_steps(self, l2: float) -> Iterator[float]:
+    def losses_of_steps(self, l2: float | Schedule) -> Iterator[float]:
         """Make the steps of the pass one at a time; yield the loss of each batch that counted."""
         workspace, task = self.workspace, self.workspace.task
-        self.options.before_epoch(self.steps, self.step_rates.address(self.steps), l2 / self.dataset.weight_divisor)
-        workspace.reset_results()
+        self._begin_pass(l2)
         try:
             for step in range(self.steps):
                 before = int(task["rows_counted"])
@@ -170,6 +197,12 @@ class EpochRunner:
         finally:
             self.optimizer.advance(int(task["steps_made"]))
             self.options.advance(int(task["steps_made"]))
+
+    def _begin_pass(self, l2: float | Schedule) -> None:
+        """Write what changes from pass to pass, and set what the kernels add up to zero."""
+        rates = self.step_rates.addresses(self.steps, l2, self.weight_divisor)
+        self.options.before_epoch(self.steps, rates, l2 if isinstance(l2, Schedule) else l2 / self.weight_divisor)
+        self.workspace.reset_results()
 
     def _steps(self, start: int, stop: int) -> None:
         def steps_of(thread: int) -> None:

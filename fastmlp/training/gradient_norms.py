@@ -31,8 +31,10 @@ class GradientNorms:
 
     def __init__(self, workspace: TrainingWorkspace) -> None:
         self.task, tasks = workspace.task, workspace.tasks
-        self._first_tiles = (workspace.layers["squares"] - self.task["squares"]) // 8  # of each layer
-        tasks["gradient_squares"] = workspace.buffer("gradient squares", int(self.task["n_squares"]), np.float64)
+        layers, tiles = workspace.layers, workspace.buffers["squares"].size
+        from_first = layers["squares"] - layers["squares"][0]
+        self._first_tiles = from_first // 8  # of each layer
+        layers["gradient_squares"] = workspace.buffer("gradient squares", tiles, np.float64) + from_first
         tasks["add_squares"] = _kernels.add_squares.address(workspace.dtype)
         self._squares = workspace.buffers["gradient squares"]
 

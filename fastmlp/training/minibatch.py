@@ -126,7 +126,7 @@ def _run_epoch(training: RunningTraining, progress: Progress, is_over: Callable[
     loss, runner = training.runner.run(config.l2, is_over), training.runner
     if not runner.complete and not runner.workspace.task["steps_made"]:
         return False
-    history.add_epoch(loss, state.order.size if runner.complete else int(runner.workspace.task["rows_counted"]))
+    history.add_epoch(loss, runner.n_rows if runner.complete else int(runner.workspace.task["rows_counted"]))
     progress.epoch(history.n_iter, history.loss_curve[-1])
     with runner.evaluated_params():
         _judge(training, progress, is_over)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..common.frozen_params import with_values
 from ..engine.dataset import Dataset
-from .config import TrainingConfig, TrainingState
+from .config import TrainingConfig, TrainingState, schedules_of
 from .epoch import EpochRunner
 from .validation import Validation
 
@@ -67,6 +67,9 @@ class RunningTraining:
         for each in fields(TrainingConfig):
             if each.name not in ("max_iter", "one_epoch"):
                 made_of[each.name] = repr(getattr(self.config, each.name))
+        scheduled = schedules_of(self.state.optimizer, self.config.l2, self.config.regularization)
+        if any(schedule.lasts_training for schedule in scheduled.values()):
+            made_of["steps of the training"] = str(self.state.optimizer.length)
         made_of = {name: re.sub(r" at 0x[0-9a-f]+", "", value) for name, value in made_of.items()}
         made_of["training rows"] = digest_of(self.runner.dataset, np.sort(self.state.order))
         if self.validation is not None:

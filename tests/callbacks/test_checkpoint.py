@@ -14,7 +14,20 @@ import scipy.sparse
 from helpers.early_stopping_data import NUMBERS, X
 from sklearn.base import clone
 
-from fastmlp import SGD, Adaptive, MLPClassifier, MLPRegressor, OneCycle
+from fastmlp import (
+    LAMB,
+    SGD,
+    Adam,
+    AdamW,
+    Adaptive,
+    Cosine,
+    LayerWise,
+    MLPClassifier,
+    MLPRegressor,
+    OneCycle,
+    Polynomial,
+    WarmUp,
+)
 from fastmlp.callbacks import Callback, Checkpoint
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -45,6 +58,21 @@ CASES = {
     ),
     "generator": (classifier(random_state=np.random.RandomState(3), early_stopping=True), X, CLASSES, {}),
     "lamb": (classifier(solver="lamb"), X, CLASSES, {}),
+    "length of the training": (classifier(learning_rate=WarmUp(OneCycle(0.01), 0.2)), X, CLASSES, {}),
+    "schedules": (
+        classifier(
+            solver=AdamW(Cosine(0.01), weight_decay=Cosine(0.1)), alpha=Polynomial(0.1, 20, final=1e-3),
+            dropout=[WarmUp(0.5, 0.5), 0.1], input_dropout=Cosine(0.2),
+        ), X, CLASSES, {},
+    ),
+    "layers": (
+        regressor(
+            solver=LayerWise(SGD(Cosine(0.01), momentum=0.9), (0.5, 0, 2), "ntk", (1, 1, 2), 0.5), l1=0.01, ema=0.8,
+            clip_norm=0.5, clip_value=0.1,
+        ), X, NUMBERS, {},
+    ),
+    "layers, lamb": (classifier(solver=LayerWise(LAMB(), (0.5, 0, 2), 0.1), l1=0.01), X, CLASSES, {}),
+    "drop last": (classifier(drop_last=True, batch_size=70), X, CLASSES, {}),
 }  # fmt: skip
 
 
@@ -112,6 +140,16 @@ def test_more_epochs_continue_from_the_end(tmp_path):
     ]  # fmt: skip
     longer = copy_of(model, Checkpoint(tmp_path)).set_params(max_iter=15).fit(rows, y)
     assert everything(longer) == everything(copy_of(model).set_params(max_iter=15).fit(rows, y))
+
+
+@pytest.mark.parametrize("parameters", [{"learning_rate": OneCycle(0.01)}, {"alpha": Cosine(0.1)}], ids=str)
+def test_another_length_is_another_training(parameters, tmp_path):
+    """If something lasts as long as the training, more epochs would have been another one from the beginning."""
+    classifier(**parameters).set_callbacks(Checkpoint(tmp_path)).fit(X, CLASSES)
+    longer = classifier(**parameters).set_params(max_iter=15).set_callbacks(Checkpoint(tmp_path))
+    with pytest.raises(ValueError, match=r"is of another training \(steps of the training: 90, now 150\)"):
+        longer.fit(X, CLASSES)
+    classifier(**parameters).set_callbacks(Checkpoint(tmp_path)).fit(X, CLASSES)
 
 
 def test_fewer_epochs_than_stored_train_no_more(stored):
@@ -211,6 +249,9 @@ OTHERS = {
     "dropout": ({"dropout": 0.1}, {}, "regularization"),
     "early stopping": ({"early_stopping": True}, {}, "early stopping|validation"),
     "another type": ({}, {"rows": X.astype(np.float32)}, "type"),
+    "a schedule of alpha": ({"alpha": Cosine(1e-4)}, {}, "l2"),
+    "factors": ({"solver": LayerWise(Adam())}, {}, "optimizer"),
+    "drop last": ({"drop_last": True}, {}, "drop_last"),
 }
 
 

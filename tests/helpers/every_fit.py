@@ -21,7 +21,7 @@ from fastmlp.compiler.numba_backend import Kernel
 from fastmlp.engine.dataset import Dataset
 from fastmlp.engine.model import TrainableModel
 from fastmlp.losses import Perceptron
-from fastmlp.optimizers import LAMB, OPTIMIZERS, RMSProp
+from fastmlp.optimizers import LAMB, OPTIMIZERS, LayerWise, RMSProp
 from fastmlp.regularization import Regularization
 from fastmlp.training.dead_units import DeadUnits
 from fastmlp.training.dropout_keys import DropoutKeys
@@ -107,13 +107,13 @@ def judge_without_gradients(dtype):
 
 
 def train_with_all_options(dtype, sparse):
-    """One epoch with all options of a step, and what is recorded of each layer."""
+    """One epoch with all options of a step and parameter groups, and what is recorded of each layer."""
     problem = make_problem("multi-label", rows=N_ROWS, dtype=dtype, sparse=sparse)
     constants = Regularization(
         0.1, dropout=0.5, input_dropout=0.2, max_norm=1.0, clip_norm=1.0, clip_value=0.1, ema=0.9
     )
-    order = np.arange(N_ROWS)
-    runner = EpochRunner(problem.network, problem.dataset, LAMB(), order, 17, 1, constants, DropoutKeys(0))
+    order, optimizer = np.arange(N_ROWS), LayerWise(LAMB(), bias_decays=0.5)
+    runner = EpochRunner(problem.network, problem.dataset, optimizer, order, 17, 1, constants, DropoutKeys(0))
     runner.record_gradient_norms()
     runner.run(0.1)
     DeadUnits(problem.network, problem.dataset, order)()

@@ -50,7 +50,7 @@ FIELDS = {
     "backward": {"backward"},
     "batch": {"microbatch_gradients", "multiply_fortran", "scatter"},
     "predict_rows": {"predict_rows"},
-    "phase": {"run_global_phases", "store_magnitudes"},
+    "phase": {"run_global_phases", "before_step", "store_magnitudes", "set_groups"},
 }
 #: Addresses that are not in a field of their own, as the calls spell them.
 ELSEWHERE = {"update_rule": {"rule"}, "phase": {"integers_at(task.phases)[number]"}}

@@ -177,7 +177,7 @@ def test_clipping_keeps_addresses_that_float64_does_not_hold():
     epoch = EpochRunner(model, Dataset(np.ones((3, 2)), np.ones((3, 1))), SGD(0.1), np.arange(3), 3)
     epoch.optimizer.kernel = lambda: SimpleNamespace(address=lambda dtype: 2**60 + 1)
     StepOptions(epoch.workspace, Regularization(clip_value=1.0), epoch.optimizer)
-    stored = epoch.workspace.buffers["hyper 0"].view(np.int64)[0, :, records.RULE]
+    stored = epoch.workspace.buffers["hyper 0"].view(np.int64)[0, 0, :, records.RULE]
     assert stored.tolist() == [2**60 + 1, 2**60 + 1]
 
 

@@ -10,8 +10,8 @@ import pytest
 import scipy.sparse
 from helpers.early_stopping_data import NUMBERS, X
 
-from fastmlp import SGD, Adam, Adaptive, MLPClassifier, MLPRegressor, Network, Regularization, Schedule
-from fastmlp.optimizers import RunningOptimizer
+from fastmlp import SGD, Adam, Adaptive, Cosine, MLPClassifier, MLPRegressor, Network, Regularization, Schedule
+from fastmlp.optimizers import LayerWise, RunningOptimizer
 from fastmlp.training import progress_bar
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -29,6 +29,7 @@ OPTIONS = {
     "max norm": ({"max_norm": 0.7}, {"max_norm": 0.7}),
     "clipping": ({"clip_norm": 0.1, "clip_value": 0.05}, {"clip_norm": 0.1, "clip_value": 0.05}),
     "average": ({"ema": 0.9}, {"ema": 0.9}),
+    "schedules": ({"alpha": Cosine(0.5), "dropout": Cosine(0.3)}, {"dropout": Cosine(0.3)}),
     "all": (
         {"l1": 0.01, "dropout": 0.2, "max_norm": 1.0, "clip_norm": 0.5, "ema": 0.5, "alpha": 0.1},
         {"l1": 0.01, "dropout": 0.2, "max_norm": 1.0, "clip_norm": 0.5, "ema": 0.5},
@@ -96,6 +97,13 @@ def assert_same(model, net):
 @pytest.mark.parametrize("task", TASKS)
 def test_bits_of_a_fit(task, option):
     assert_same(*fit_both(task, option))
+
+
+@pytest.mark.parametrize("option", ["plain", "all"])
+@pytest.mark.parametrize("optimizer", [LayerWise(Adam(Cosine(1e-3)), weight_rates=(0, 1, 2), bias_decays=1)], ids=str)
+def test_bits_of_a_fit_with_parameter_groups_and_whole_batches(option, optimizer):
+    estimator, network = {"solver": optimizer, "drop_last": True}, {"optimizer": optimizer, "drop_last": True}
+    assert_same(*fit_both("classes", option, estimator=estimator, network=network))
 
 
 @pytest.mark.parametrize("option", ["plain", "all"])

@@ -7,11 +7,11 @@ from fastmlp.optimizers.state import RunningOptimizer
 
 
 def test_states_of_version_0_1_are_read():
-    """They call the optimizer `settings`, and have no `mean_shrinkage`."""
+    """They call the optimizer `settings`, and have no `mean_shrinkage` and no `length`."""
     optimizer = SGD(0.5, momentum=0.5)
     expected = optimizer.begin()
     state = {**vars(expected), "settings": optimizer}
-    for name in ("optimizer", "mean_shrinkage"):
+    for name in ("optimizer", "mean_shrinkage", "length"):
         del state[name]
     older = RunningOptimizer.__new__(RunningOptimizer)
     older.__setstate__(state)

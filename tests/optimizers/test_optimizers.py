@@ -15,7 +15,7 @@ from oracles.reference_optimizers import CASES, RULES
 
 from fastmlp import optimizers, schedules
 from fastmlp.kernels.lowlevel import records
-from fastmlp.optimizers import OPTIMIZERS, SGD, Adam, AdamW, AMSGrad, Lion, Optimizer, RMSProp, as_optimizer
+from fastmlp.optimizers import OPTIMIZERS, SGD, Adam, AdamW, AMSGrad, LayerWise, Lion, Optimizer, RMSProp, as_optimizer
 from fastmlp.schedules import Cosine, WarmUp
 
 TYPES = [np.float32, np.float64]
@@ -31,7 +31,7 @@ def test_every_registered_optimizer_has_a_case():
         assert type(optimizer) is type(CASES[name].optimizer)
         assert optimizer.kernel() is CASES[name].optimizer.kernel()
     exported = {kind for kind in vars(optimizers).values() if isinstance(kind, type) and issubclass(kind, Optimizer)}
-    assert exported - {Optimizer} == {type(case.optimizer) for case in CASES.values()}
+    assert exported - {Optimizer, LayerWise} == {type(case.optimizer) for case in CASES.values()}
 
 
 # The kernels
@@ -110,7 +110,12 @@ def test_step_refuses_other_arrays():
 # Parameters
 
 
-ALL = {**OPTIMIZERS, **OF_NETWORKS, "schedule": SGD(WarmUp(Cosine(0.1, 90), 10), momentum=0.5)}
+ALL = {
+    **OPTIMIZERS,
+    **OF_NETWORKS,
+    "schedule": SGD(WarmUp(Cosine(0.1, 90), 10), momentum=0.5),
+    "schedules": AdamW(Cosine(0.1), weight_decay=WarmUp(Cosine(0.3, final=0.1), 0.2)),
+}
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -144,7 +149,7 @@ FORBIDDEN = {
     "beta_1": (KEPT, [-0.1, 1, np.nan, [0.9]]),
     "beta_2": (KEPT, [-0.1, 1.0, np.inf]),
     "epsilon": (ABOVE_ZERO, [0, -1e-8, np.nan, np.inf]),
-    "weight_decay": (FROM_ZERO, [-1e-9, np.nan, np.inf, None]),
+    "weight_decay": (FROM_ZERO + r", or a schedule \(.*\)", [-1e-9, np.nan, np.inf, None, "cosine"]),
     **{name: row for case in CASES.values() for name, row in (case.forbidden or {}).items()},
 }
 CLASSES = sorted({type(optimizer) for optimizer in OPTIMIZERS.values()}, key=lambda kind: kind.__name__)

@@ -15,6 +15,7 @@ from fastmlp.schedules import (
     CosineRestarts,
     InverseScaling,
     OneCycle,
+    Polynomial,
     Schedule,
     WarmUp,
     count_steps,
@@ -171,7 +172,7 @@ ABOVE_ZERO, FROM_ZERO, COUNT = "a number greater than 0", "a number of at least 
 FORBIDDEN = {
     "learning_rate": (ABOVE_ZERO, [0, -0.1, np.nan, np.inf, "0.1", None, Constant(0.1)]),
     "schedule": (ABOVE_ZERO + r", or a schedule \(see fastmlp.schedules\)", [0, -0.1, np.nan, None, "cosine"]),
-    "steps": (COUNT, [0, -1, 1.5, 2.0, np.inf, None, True]),
+    "steps": (COUNT, [0, -1, 0.5, 1.5, 2.0, np.inf, None, True]),
     "every": (COUNT, [0, 1.5]),
     "growth": (COUNT, [0, 1.5]),
     "factor": (ABOVE_ZERO, [0, -1, np.inf]),
@@ -185,6 +186,14 @@ FORBIDDEN = {
     "smallest": (ABOVE_ZERO, [0]),
     "rows_seen": ("an integer of at least 0", [-1, 0.5]),
 }
+#: Other rules for a field of this name.
+OR_NONE = f"None or {COUNT}", [0, -1, 0.5, 1.5, 2.0, np.inf, "all", True]
+DIFFERENT = {
+    **{(kind, "steps"): OR_NONE for kind in (Cosine, OneCycle, Polynomial)},
+    (WarmUp, "steps"): (
+        rf"{COUNT}, or a share of the training, a number in \(0, 1\)", [0, -1, 1.5, 0.0, 1.0, np.nan, None]
+    ),
+}  # fmt: skip
 CLASSES = sorted({type(schedule) for schedule in EVERY.values()}, key=lambda kind: kind.__name__)
 
 
@@ -193,5 +202,5 @@ def test_parameters_out_of_range_are_refused(kind, name):
     good = next(schedule for schedule in EVERY.values() if type(schedule) is kind)
     others = {field.name: getattr(good, field.name) for field in fields(kind)}
     own = {key: value for case in CASES.values() for key, value in (case.forbidden or {}).items()}
-    allowed, values = {**own, **FORBIDDEN}[name]
+    allowed, values = DIFFERENT.get((kind, name)) or {**own, **FORBIDDEN}[name]
     assert_refused(kind, name, allowed, values, **others)

@@ -10,6 +10,7 @@ from helpers.early_stopping_data import TYPES
 
 from fastmlp import LAMB, SGD, Adam, Network
 from fastmlp.engine.dataset import Dataset
+from fastmlp.optimizers import LayerWise
 from fastmlp.regularization import Regularization
 from fastmlp.training.dropout_keys import DropoutKeys
 from fastmlp.training.epoch import EpochRunner
@@ -30,6 +31,8 @@ OPTIONS = {
     "clip norm": (SGD(0.1, momentum=0.9), {"clip_norm": 0.1}),
     "clip value": (SGD(0.1), {"clip_value": 0.001}),
     "both": (Adam(0.01), {"clip_norm": 0.1, "clip_value": 0.001}),
+    "groups": (LayerWise(Adam(0.01), weight_rates="ntk", bias_decays=0.5), {"clip_value": 0.001}),
+    "frozen": (LayerWise(SGD(0.1), weight_rates=0.0), {}),
     "L1, max-norm, average": (Adam(0.01), {"l1": 0.1, "max_norm": 1.0, "ema": 0.9}),
 }
 L2 = 0.7

@@ -230,6 +230,6 @@ def test_unused_options_cost_nothing(dtype):
     assert problems[0].network.params.tobytes() == problems[1].network.params.tobytes()
     assert epoch.workspace.buffers.keys() == bare.workspace.buffers.keys()
     task = epoch.workspace.task
-    assert not any(task[name] for name in ("store_magnitudes", "run_global_phases", "n_phases", "phases", "mask_keys"))
+    assert not any(task[name] for name in ("store_magnitudes", "run_global_phases", "n_phases", "phases", "masks"))
     assert task["update"] == task["rule"]
     assert not epoch.workspace.layers["mask"].any()

@@ -19,7 +19,9 @@ def test_invalid_rates_are_refused(name, rate):
 
 @pytest.mark.parametrize("rates", [(0.1, 1.0), [0.5, "x"], (0.5, None)])
 def test_invalid_rates_in_lists_are_refused(rates):
-    with pytest.raises(ValueError, match=r"dropout must be a number in \[0, 1\), or a sequence of such, one for each"):
+    with pytest.raises(
+        ValueError, match=r"dropout must be a number in \[0, 1\), or a schedule .*, or a sequence of such"
+    ):
         Regularization(dropout=rates)
 
 

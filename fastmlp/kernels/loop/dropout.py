@@ -10,12 +10,21 @@ masked copies of the stored values are made, which the forward pass and the weig
 
 import numpy as np
 
-from ...compiler.numba_backend import kernel
+from ...compiler.numba_backend import inline_ir, kernel
 from ..lowlevel.calls import LAYER_ROWS_SIGNATURE
-from ..lowlevel.pointers import carray, indices_at, integers_at, pointer_at, shift
-from ..lowlevel.records import RECTIFY
+from ..lowlevel.pointers import carray, doubles_at, indices_at, integers_at, pointer_at, shift
+from ..lowlevel.records import KEEP_SCALE, KEEP_THRESHOLD, MASK_KEY, N_MASK_NUMBERS, RECTIFY
 from ..math.lanes import prefer_wide_vectors
 from ..math.random_bits import random_bits
+
+
+@inline_ir
+def mask_numbers(task, number):
+    """Return key, threshold and scale of a layer's mask in this step; the dropout rate may change from step to step."""
+    at = (task.steps_made * task.n_layers + number) * N_MASK_NUMBERS
+    numbers = integers_at(task.masks)
+    scale = doubles_at(task.masks)[at + KEEP_SCALE]
+    return numbers[at + MASK_KEY], numbers[at + KEEP_THRESHOLD], scale
 
 
 @kernel(*LAYER_ROWS_SIGNATURE)
@@ -28,11 +37,11 @@ def mask_rows(task_record, layer_records, number, order, first, rows, dtype_ptr)
     prefer_wide_vectors()
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
-    key = integers_at(task.mask_keys)[task.steps_made * task.n_layers + number]
+    key, threshold, scale = mask_numbers(task, number)
     at, position = first * layer.input_stride, (task.first_row + first) * layer.input_stride
     n = rows * layer.input_stride
     a = carray(shift(pointer_at(layer.input, dtype_ptr), at), n)
-    keep_threshold, keep_scale, zero = np.uint32(layer.keep_threshold), a.dtype.type(layer.keep_scale), a.dtype.type(0)
+    keep_threshold, keep_scale, zero = np.uint32(threshold), a.dtype.type(scale), a.dtype.type(0)
     if number == 0:
         for i in range(n):
             a[i] *= keep_scale if random_bits(key, position, i) >= keep_threshold else zero
@@ -56,11 +65,11 @@ def mask_entries(task_record, layer_records, number, order, first, rows, dtype_p
     """
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
-    key = integers_at(task.mask_keys)[task.steps_made * task.n_layers + number]
+    key, threshold, scale = mask_numbers(task, number)
     which, indptr, indices = carray(order, first + rows), integers_at(task.indptr), indices_at(task.indices)
     given, values = pointer_at(task.given_values, dtype_ptr), pointer_at(task.values, dtype_ptr)
     one = carray(dtype_ptr, 1)[0]
-    keep_threshold, keep_scale, zero = np.uint32(layer.keep_threshold), type(one)(layer.keep_scale), type(one)(0)
+    keep_threshold, keep_scale, zero = np.uint32(threshold), type(one)(scale), type(one)(0)
     for i in range(first, first + rows):
         at = i * layer.input_stride
         for e in range(indptr[which[i]], indptr[which[i] + 1]):

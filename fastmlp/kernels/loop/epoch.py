@@ -39,8 +39,8 @@ def train_steps(task_record, layer_records, first_step, stop_step, dtype_ptr):
         total_weight = sum_weights(task, order, rows, dtype_ptr)
         if total_weight == 0.0:
             continue
-        if task.store_magnitudes != 0:
-            call_phase(task.store_magnitudes, task_record, layer_records, dtype_ptr)
+        if task.before_step != 0:
+            call_phase(task.before_step, task_record, layer_records, dtype_ptr)
         if task.microbatch_rows > 0:
             call_batch(task.microbatch_gradients, task_record, layer_records, order, rows, dtype_ptr)
         else:
@@ -48,6 +48,8 @@ def train_steps(task_record, layer_records, first_step, stop_step, dtype_ptr):
         if not barrier_wait(task.team, task.n_threads):
             break
         set_hyper(task, total_weight)
+        if task.set_groups != 0:
+            call_phase(task.set_groups, task_record, layer_records, dtype_ptr)
         for number in range(task.n_layers):
             call_update_layer(task.update_layer, task_record, layer_records, number, order, rows, dtype_ptr)
         task.steps_made += 1
@@ -75,7 +77,7 @@ def compute_deltas(task_record, layer_records, order, rows, dtype_ptr):
 def set_hyper(task, total_weight):
     """hyperparameters (2, N_HYPERPARAMETERS) get this step's rates and 1 / Σ sample weights.
 
-    Row 0 is for weights, row 1 for biases, whose L2 stays zero.
+    Row 0 is for weights, row 1 for biases, whose L2 stays zero; `set_groups` writes the rows of parameter groups.
     """
     hyperparameters = carray(doubles_at(task.hyperparameters), 2 * N_HYPERPARAMETERS)
     step_rates = carray(doubles_at(task.step_rates), (task.steps_made + 1) * N_STEP_RATES)

@@ -87,32 +87,36 @@ def store_norm(task_record, layer_records, dtype_ptr):
 def apply_gradient(task_record, layer_records, dtype_ptr):
     """A thread's parameters and moments are updated with the gradient times min(1, clip_norm / ‖gradient‖).
 
-    A NaN in the gradient makes the parameters NaN. In rule_hyperparameters, the rates, L2 and SCALE are overwritten:
-    `gradient` already includes the L2 and SCALE of phase two. shrinkage is multiplied by the same factor as the
-    gradient.
+    The gradient of frozen parameters is zero: `collect` is not called for them. A NaN in the gradient makes all others
+    NaN. In rule_hyperparameters, the rates, L2 and SCALE are overwritten: `gradient` already includes the L2 and SCALE
+    of phase two. shrinkage is multiplied by the same factor as the gradient.
     """
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
     norm = np.sqrt(add_up(task.sums, (task.n_params + FLAT_TILE - 1) // FLAT_TILE))
-    step_rates, hyperparameters = (
-        doubles_at(task.hyperparameters),
-        carray(doubles_at(task.rule_hyperparameters), 2 * N_HYPERPARAMETERS),
-    )
-    for i in range(N_STEP_RATES):
-        hyperparameters[i] = hyperparameters[N_HYPERPARAMETERS + i] = step_rates[i]
-    hyperparameters[L2] = 0.0
-    hyperparameters[SCALE] = hyperparameters[N_HYPERPARAMETERS + SCALE] = (
-        task.clip_norm / norm if norm > task.clip_norm else 1.0
-    )
-    task.shrinkage *= hyperparameters[SCALE]
+    factor = task.clip_norm / norm if norm > task.clip_norm else 1.0
+    task.shrinkage *= factor
     for number in range(task.n_layers):
         layer = layers[number]
+        for row in range(layer.rule_offset, layer.rule_offset + 2 * N_HYPERPARAMETERS, N_HYPERPARAMETERS):
+            step_rates, hyperparameters = (
+                shift(doubles_at(task.hyperparameters), row),
+                shift(doubles_at(task.rule_hyperparameters), row),
+            )
+            for i in range(N_STEP_RATES):
+                hyperparameters[i] = step_rates[i]
+            hyperparameters[L2] = 0.0
+            hyperparameters[SCALE] = factor
         begin, end = thread_range(layer.fan_in * layer.fan_out, FLAT_TILE, task.thread, task.n_threads)
-        apply_to(task, layer.weight, layer.weight_offset, begin, end - begin, 0, dtype_ptr)
+        if layer.frozen_weights == 0:
+            apply_to(task, layer.weight, layer.weight_offset, begin, end - begin, layer.rule_offset, dtype_ptr)
         begin, end = thread_range(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
-        apply_to(task, layer.bias, layer.bias_offset, begin, end - begin, N_HYPERPARAMETERS, dtype_ptr)
-    # `collect` reads SCALE here if it is the rule behind `clip_by_value`.
-    hyperparameters[SCALE] = hyperparameters[N_HYPERPARAMETERS + SCALE] = 1.0
+        row = layer.rule_offset + N_HYPERPARAMETERS
+        if layer.frozen_biases == 0:
+            apply_to(task, layer.bias, layer.bias_offset, begin, end - begin, row, dtype_ptr)
+        # `collect` reads SCALE here if it is the rule behind `clip_by_value`.
+        for row in range(layer.rule_offset, layer.rule_offset + 2 * N_HYPERPARAMETERS, N_HYPERPARAMETERS):
+            shift(doubles_at(task.rule_hyperparameters), row)[SCALE] = 1.0
 
 
 @inline_ir
@@ -140,6 +144,8 @@ def limit_columns(task_record, layer_records, dtype_ptr):
     layers = carray(layer_records, task.n_layers)
     for number in range(task.n_layers):
         layer = layers[number]
+        if layer.frozen_weights != 0:
+            continue
         begin, end = thread_range(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
         for column in range(begin, end, COLUMN_TILE):
             weight = shift(pointer_at(layer.weight, dtype_ptr), column)
@@ -184,7 +190,7 @@ def average_params(task_record, layer_records, dtype_ptr):
     average = carray(shift(pointer_at(task.average, dtype_ptr), begin), end - begin)
     share = p.dtype.type(task.average_share if task.average_begun != 0 else 1.0)
     for i in range(end - begin):
-        average[i] += share * (p[i] - average[i])
+        average[i] = p[i] if p[i] == average[i] else average[i] + share * (p[i] - average[i])  # -0.0 stays -0.0
     task.average_begun = 1
 
 

@@ -25,7 +25,7 @@ def add_squares(task_record, layer_records, number, first, count, column, column
     layer = carray(layer_records, task.n_layers)[number]
     scale = carray(doubles_at(task.hyperparameters), N_HYPERPARAMETERS)[SCALE]
     d_tile = pointer_at(task.d_tile, dtype_ptr)
-    squares = doubles_at(task.gradient_squares + layer.squares - task.squares)
+    squares = doubles_at(layer.gradient_squares)
     rows, width, in_row = ROW_TILE, columns, 1  # of a tile; tiles in a row of them
     if layer.split_by_columns:
         rows, width, in_row = 1, COLUMN_TILE, (layer.fan_out + COLUMN_TILE - 1) // COLUMN_TILE

@@ -67,11 +67,13 @@ def update_weights(task, layer, first, count, column, columns, dtype_ptr):
     d_tile, state, hyperparameters = (
         pointer_at(task.d_tile, dtype_ptr),
         pointer_at(task.state, dtype_ptr),
-        doubles_at(task.hyperparameters),
+        shift(doubles_at(task.hyperparameters), layer.rule_offset),
     )
     at = first * layer.fan_out + column
     weight, moments = shift(pointer_at(layer.weight, dtype_ptr), at), shift(state, layer.weight_offset + at)
     store_squares(layer, first, count, column, columns, dtype_ptr)
+    if layer.frozen_weights != 0:
+        return
     if columns == layer.fan_out:
         call_update_rule(task.update, weight, d_tile, moments, task.n_params, count * columns, hyperparameters)
         return
@@ -135,7 +137,7 @@ def update_biases(task_record, layer_records, number, rows, dtype_ptr):
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
     column, stop = thread_range(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
-    if column == stop:
+    if column == stop or layer.frozen_biases != 0:
         return
     d_tile = pointer_at(task.d_tile, dtype_ptr)
     if task.microbatch_rows > 0:
@@ -145,5 +147,5 @@ def update_biases(task_record, layer_records, number, rows, dtype_ptr):
         bias_gradient(layer, d_tile, 0, column, stop - column, rows, dtype_ptr)
     bias = shift(pointer_at(layer.bias, dtype_ptr), column)
     moments = shift(pointer_at(task.state, dtype_ptr), layer.bias_offset + column)
-    hyperparameters = shift(doubles_at(task.hyperparameters), N_HYPERPARAMETERS)
+    hyperparameters = shift(doubles_at(task.hyperparameters), layer.rule_offset + N_HYPERPARAMETERS)
     call_update_rule(task.update, bias, d_tile, moments, task.n_params, stop - column, hyperparameters)

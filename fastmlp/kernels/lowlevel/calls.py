@@ -150,6 +150,7 @@ PREDICT_ROWS_SIGNATURE = Signature(
 )
 call_predict_rows = caller_of("call_predict_rows", PREDICT_ROWS_SIGNATURE)
 
-#: task.run_global_phases, task.store_magnitudes, and each address in task.phases. See `loop.global_phases`.
+#: task.run_global_phases, task.before_step, task.store_magnitudes, task.set_groups, and each address in task.phases.
+#: See `loop.global_phases` and `loop.parameter_groups`.
 PHASE_SIGNATURE = Signature(task_record=TASK_POINTER, layer_records=LAYER_POINTER, dtype_ptr=POINTER)
 call_phase = caller_of("call_phase", PHASE_SIGNATURE)

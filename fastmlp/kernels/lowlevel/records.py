@@ -20,8 +20,11 @@ N_STEP_RATES, N_HYPERPARAMETERS = 4, 16
 #: an int64 in the last 8 bytes of the row; and how many numbers further on that rule's row is.
 LARGEST, RULE = BETA_1, N_HYPERPARAMETERS - 1
 BEHIND = 2 * N_HYPERPARAMETERS
-#: L1 (see `shrinkage`) uses two of the step rates and four more indices of the rule's first row.
-GIVEN, MOST, SHRINKAGE, MEAN, KEPT, MOMENT = RATE_2, RATE_3, 10, 11, 12, 13
+#: L1 (see `shrinkage`) uses two of the step rates and five more indices of the rule's rows of weights.
+GIVEN, MOST, SHRINKAGE, MEAN, KEPT, MOMENT, MEAN_FACTOR = RATE_2, RATE_3, 10, 11, 12, 13, 14
+#: With parameter groups (see `parameter_groups`): the numbers of a row and step are the step rates, L2 and decay.
+GROUP_L2, GROUP_DECAY = N_STEP_RATES, N_STEP_RATES + 1
+N_GROUP_RATES = N_STEP_RATES + 2
 #: Buffers have a multiple of ROW_TILE rows. Threads divide weights into multiples of ROW_TILE rows, or of COLUMN_TILE
 #: columns.
 ROW_TILE = 8
@@ -47,6 +50,10 @@ TEAM_BYTES = 3 * WORD_STRIDE
 #: Offsets in the C struct of a NumPy array (``PyArrayObject_fields``): the address of its data, and that of its shape.
 #: `fastmlp.engine.prediction` verifies them before it calls `predict_few`.
 DATA_AT, SHAPE_AT = 16, 32
+#: The numbers of a dropout mask, each in 64 bits: its key, the smallest of 32 random bits that keep a number, and the
+#: factor that a kept number gets (float64).
+MASK_KEY, KEEP_THRESHOLD, KEEP_SCALE = range(3)
+N_MASK_NUMBERS = 3
 #: Elements of a tile where threads divide a flat vector: a whole weight matrix, or all parameters.
 FLAT_TILE = 4096
 
@@ -91,9 +98,14 @@ _TASK_FIELDS = [
     # mixes a row's outputs (a kernel, or 0); the loss's own numbers. Writers: Workspace._read_outputs_in_loss and
     # _allocate_losses.
     ("activate_output", "i8"), ("output_backward", "i8"), ("loss_constants", "i8"),
-    # Hyperparameters: two rows of N_HYPERPARAMETERS (weights, biases); N_STEP_RATES numbers for each step.
-    # Writer: StepOptions, once and before each epoch.
+    # Hyperparameters: two rows of N_HYPERPARAMETERS (weights, biases) for each parameter group; N_STEP_RATES numbers
+    # for each step. Writer: StepOptions, once and before each epoch; of l2, `set_groups` as well.
     ("hyperparameters", "i8"), ("step_rates", "i8"), ("l2", "f8"),
+    # Parameter groups (see `parameter_groups`), where layers have rates of their own, or decay has a schedule: a kernel
+    # or 0; how many groups; the distance of their hyperparameters; N_GROUP_RATES numbers for each row of each step;
+    # where L2 Σ p² of tiles goes, if L2 is not the same for all weights (else 0), and how many. Writer: StepOptions.
+    ("set_groups", "i8"), ("n_groups", "i8"), ("group_size", "i8"), ("group_rates", "i8"),
+    ("penalties", "i8"), ("n_penalties", "i8"),
     # Prediction: a buffer for the row numbers of a block; how many rows a first layer that is not large reads at a time
     # (else 0); whether one output becomes two, 1 − p and p; where numbers that are not finite are counted (0: nowhere);
     # a kernel. Writer: engine.prediction_workspace.PredictionWorkspace.
@@ -117,15 +129,16 @@ _TASK_FIELDS = [
     # kernel. Writer: PredictionWorkspace.use_fortran_order.
     ("chains", "i8"), ("chain_stride", "i8"), ("multiply_fortran", "i8"),
     # Results. Written by kernels; set to zero by TrainingWorkspace.reset_results; squares, a buffer for Σ w² of each
-    # tile, by TrainingWorkspace._allocate_squares.
+    # tile, by TrainingWorkspace._allocate_squares (if there are penalties, by StepOptions, for their sum).
     ("steps_made", "i8"), ("rows_counted", "i8"), ("loss_sum", "f8"), ("weight_sum", "f8"),
     ("squares", "i8"), ("n_squares", "i8"),
-    # Where Σ g² of each tile of the weight gradients is added up over the steps of an epoch, and the kernel that adds
-    # (0: none does). Writer: training.gradient_norms.GradientNorms.
-    ("gradient_squares", "i8"), ("add_squares", "i8"),
+    # A kernel that adds up squares of the weight gradients, or 0. Writer: training.gradient_norms.GradientNorms.
+    ("add_squares", "i8"),
     # Options of a step, 0 where unused. Writer of this and all groups below: training.step_options.StepOptions (penalty
-    # and shrinkage are written by kernels). L1: a kernel that stores Σ |w| of each tile, where to, how many tiles; what
-    # is added to the batch's loss; a kernel that shrinks weights, l1 / Σ weights, its mean.
+    # and shrinkage are written by kernels). A kernel that runs before phase one, while no weight changes.
+    ("before_step", "i8"),
+    # L1: a kernel that stores Σ |w| of each tile, where to, how many tiles; what is added to the batch's loss; a kernel
+    # that shrinks weights, l1 / Σ weights, its mean.
     ("l1", "f8"), ("store_magnitudes", "i8"), ("magnitudes", "i8"), ("n_magnitudes", "i8"), ("penalty", "f8"),
     ("shrink", "i8"), ("shrinkage", "f8"), ("mean_shrinkage", "f8"),
     # After phase two: a kernel that runs later phases, and these; the whole gradient (n_params,), the rule that reads
@@ -134,9 +147,9 @@ _TASK_FIELDS = [
     ("run_global_phases", "i8"), ("phases", "i8"), ("n_phases", "i8"),
     ("gradient", "i8"), ("rule", "i8"), ("rule_hyperparameters", "i8"), ("moments", "i8"),
     ("sums", "i8"), ("column_sums", "i8"), ("clip_norm", "f8"), ("max_norm", "f8"),
-    # Dropout: a key for each layer of each step; the batch's row that is the first in the buffers (not 0 in later
-    # microbatches); the values of sparse input as they were given.
-    ("mask_keys", "i8"), ("first_row", "i8"), ("given_values", "i8"),
+    # Dropout: a mask's numbers (see `dropout`) for each layer of each step; the batch's row that is the first in the
+    # buffers (not 0 in later microbatches); the values of sparse input as they were given.
+    ("masks", "i8"), ("first_row", "i8"), ("given_values", "i8"),
     # The moving average of the parameters (n_params,): an address, the share that a step's parameters get, and whether
     # it has begun (written by kernels).
     ("average", "i8"), ("average_share", "f8"), ("average_begun", "i8"),
@@ -164,9 +177,13 @@ _LAYER_FIELDS = [
     # whether its weights are dealt by columns; where Σ w² of its tiles go. Writer: TrainingWorkspace._choose_blocks and
     # _allocate_squares.
     ("update_rows", "i8"), ("narrow_output", "i8"), ("split_by_columns", "i8"), ("squares", "i8"),
-    # Dropout of what comes in: a kernel or 0, the smallest of 32 random bits that keep a number, and the factor that a
-    # kept number gets. Writer: StepOptions.
-    ("mask", "i8"), ("keep_threshold", "i8"), ("keep_scale", "f8"),
+    # Where Σ g² of each tile of its weight gradient is added up over the steps of an epoch. Writer: GradientNorms.
+    ("gradient_squares", "i8"),
+    # Dropout of what comes in: a kernel or 0. Writer: StepOptions.
+    ("mask", "i8"),
+    # Its parameter group: where its two rows of hyperparameters begin (0 where all layers have the same); whether its
+    # weights, and its biases, keep their values. Writer: StepOptions.
+    ("rule_offset", "i8"), ("frozen_weights", "i8"), ("frozen_biases", "i8"),
 ]  # fmt: skip
 
 TASK = np.dtype(_TASK_FIELDS)

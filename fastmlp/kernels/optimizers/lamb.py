@@ -17,6 +17,7 @@ from ..lowlevel.records import (
     COLUMN_TILE,
     FLAT_TILE,
     LEARNING_RATE,
+    N_HYPERPARAMETERS,
     RATE_1,
     RATE_2,
     WEIGHT_DECAY,
@@ -73,17 +74,20 @@ def apply_trust(task_record, layer_records, dtype_ptr):
     """A thread's weights ← w − η ‖w‖ / ‖u‖ u, norms of the layer's (the ratio is 1 where one is 0); biases − η u."""
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
-    eta = doubles_at(task.hyperparameters)[LEARNING_RATE]
     at = 0
     for number in range(task.n_layers):
         layer = layers[number]
         size = layer.fan_in * layer.fan_out
         tiles = (size + FLAT_TILE - 1) // FLAT_TILE
         trust = trust_of(shift(doubles_at(task.sums), at), size)
+        eta = doubles_at(task.hyperparameters)[layer.rule_offset + LEARNING_RATE]
         begin, end = thread_range(size, FLAT_TILE, task.thread, task.n_threads)
-        descend(layer.weight, direction_of(task, layer.weight_offset, dtype_ptr), begin, end - begin, eta * trust)
+        if layer.frozen_weights == 0:
+            descend(layer.weight, direction_of(task, layer.weight_offset, dtype_ptr), begin, end - begin, eta * trust)
+        eta = doubles_at(task.hyperparameters)[layer.rule_offset + N_HYPERPARAMETERS + LEARNING_RATE]
         begin, end = thread_range(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
-        descend(layer.bias, direction_of(task, layer.bias_offset, dtype_ptr), begin, end - begin, eta)
+        if layer.frozen_biases == 0:
+            descend(layer.bias, direction_of(task, layer.bias_offset, dtype_ptr), begin, end - begin, eta)
         at += 2 * tiles
 
 

@@ -19,8 +19,9 @@ The limit matters where D is much less than λ, as at the minimum of the loss al
 zero from far away.
 
 `shrink_weights` is a phase (see `phases`); the other kernels are what it calls, with the signature of update rules (of
-which `d_param` is not read). hyperparameters holds SHRINKAGE = λ, MEAN, MOMENT (which of the rule's moments is read)
-and KEPT; the step rates GIVEN and MOST: see `RunningOptimizer.step_rates`.
+which `d_param` is not read). hyperparameters holds SHRINKAGE = λ, MEAN, MOMENT (which of the rule's moments is read),
+KEPT, and MEAN_FACTOR: a parameter group's factor of MEAN, that of its learning rate where GIVEN contains this; the step
+rates GIVEN and MOST: see `RunningOptimizer.step_rates`.
 
 Source: Yun, Lozano and Yang (2021), "Adaptive proximal gradient methods for structured neural networks"; for plain
 descent Duchi and Singer (2009), "Efficient online and batch learning using forward backward splitting".
@@ -40,6 +41,7 @@ from ..lowlevel.records import (
     KEPT,
     LEARNING_RATE,
     MEAN,
+    MEAN_FACTOR,
     MOMENT,
     MOMENTUM,
     MOST,
@@ -66,26 +68,34 @@ def soft(w, threshold, zero):
 def shrink_weights(task_record, layer_records, dtype_ptr):
     """A thread's tiles of the weights are shrunk.
 
-    mean_shrinkage is updated; the rates, SHRINKAGE and MEAN of the first row of rule_hyperparameters are overwritten.
+    mean_shrinkage is updated, by the rates without a group's factors; the rates, SHRINKAGE and MEAN of the rows of
+    weights in rule_hyperparameters are overwritten.
     """
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
-    step_rates, hyperparameters = (
-        carray(doubles_at(task.hyperparameters), N_STEP_RATES),
-        carray(doubles_at(task.rule_hyperparameters), N_HYPERPARAMETERS),
-    )
-    for i in range(N_STEP_RATES):  # who had no tile in phase two was not told
-        hyperparameters[i] = step_rates[i]
-    task.mean_shrinkage = hyperparameters[KEPT] * task.mean_shrinkage + hyperparameters[GIVEN] * task.shrinkage
-    hyperparameters[SHRINKAGE], hyperparameters[MEAN] = task.shrinkage, task.mean_shrinkage
+    kept = doubles_at(task.rule_hyperparameters)[KEPT]
+    step_rates = carray(doubles_at(task.step_rates), task.steps_made * N_STEP_RATES)
+    given = step_rates[(task.steps_made - 1) * N_STEP_RATES + GIVEN]  # phase two has counted this step
+    task.mean_shrinkage = kept * task.mean_shrinkage + given * task.shrinkage
     for number in range(task.n_layers):
         layer = layers[number]
+        if layer.frozen_weights != 0:
+            continue
+        rates, hyperparameters = (
+            carray(shift(doubles_at(task.hyperparameters), layer.rule_offset), N_STEP_RATES),
+            carray(shift(doubles_at(task.rule_hyperparameters), layer.rule_offset), N_HYPERPARAMETERS),
+        )
+        for i in range(N_STEP_RATES):  # who had no tile in phase two was not told
+            hyperparameters[i] = rates[i]
+        hyperparameters[SHRINKAGE] = task.shrinkage
+        hyperparameters[MEAN] = task.mean_shrinkage * hyperparameters[MEAN_FACTOR]
         begin, end = thread_range(layer.fan_in * layer.fan_out, FLAT_TILE, task.thread, task.n_threads)
         weight = shift(pointer_at(layer.weight, dtype_ptr), begin)
         moments = shift(pointer_at(task.moments, dtype_ptr), layer.weight_offset + begin)
         call_update_rule(
-            task.shrink, weight, weight, moments, task.n_params, end - begin, doubles_at(task.rule_hyperparameters)
-        )
+            task.shrink, weight, weight, moments, task.n_params, end - begin,
+            shift(doubles_at(task.rule_hyperparameters), layer.rule_offset),
+        )  # fmt: skip
 
 
 # D = 1
@@ -231,23 +241,22 @@ def shrink_by_trust(task_record, layer_records, dtype_ptr):
     """
     task = carray(task_record, 1)[0]
     layers = carray(layer_records, task.n_layers)
-    step_rates, hyperparameters = (
-        carray(doubles_at(task.hyperparameters), N_STEP_RATES),
-        carray(doubles_at(task.rule_hyperparameters), N_HYPERPARAMETERS),
-    )
+    hyperparameters = carray(doubles_at(task.rule_hyperparameters), N_HYPERPARAMETERS)
     task.mean_shrinkage = (
         hyperparameters[BETA_1] * task.mean_shrinkage + (1.0 - hyperparameters[BETA_1]) * task.shrinkage
     )
-    mean = step_rates[RATE_1] * task.mean_shrinkage
     at = 0
     for number in range(task.n_layers):
         layer = layers[number]
         size = layer.fan_in * layer.fan_out
+        step_rates = carray(shift(doubles_at(task.hyperparameters), layer.rule_offset), N_STEP_RATES)
+        mean = step_rates[RATE_1] * task.mean_shrinkage
         eta = step_rates[LEARNING_RATE] * trust_of(shift(doubles_at(task.sums), at), size)
         begin, end = thread_range(size, FLAT_TILE, task.thread, task.n_threads)
         weight = shift(pointer_at(layer.weight, dtype_ptr), begin)
         moments = shift(pointer_at(task.moments, dtype_ptr), task.n_params + layer.weight_offset + begin)
-        shrink_trusted(weight, moments, end - begin, eta, mean, step_rates[RATE_2], hyperparameters[EPSILON])
+        if layer.frozen_weights == 0:
+            shrink_trusted(weight, moments, end - begin, eta, mean, step_rates[RATE_2], hyperparameters[EPSILON])
         at += 2 * ((size + FLAT_TILE - 1) // FLAT_TILE)
 
 
