@@ -267,7 +267,7 @@ def test_the_suggestion_trains_well(solver):
          lambda rate: {"solver": AdamW(WarmUp(Cosine(rate, steps=20), steps=10))}),
         ({"learning_rate": WarmUp(0.1, steps=3)}, lambda rate: {"learning_rate": WarmUp(rate, steps=3)}),
     ],
-    ids=repr,
+    ids=["adam", "invscaling", "adaptive", "cosine", "warm-up of adamw", "warm-up"],
 )  # fmt: skip
 @pytest.mark.parametrize("name", MODELS)
 def test_the_suggestion_can_be_applied(name, options, change):
