@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..callbacks import History
+from ..estimators.parameters import FULL_BATCH
 from .drawing import SMALL, Colours, axes_for, check_matplotlib, colours_of
 from .models import check_class, copy_to_fit
 
@@ -90,11 +91,15 @@ class GradientFlowDisplay:
         Raises
         ------
         ValueError
-            If the solver has no epochs, among others.
+            If the solver has no mini-batches, among others.
         """
         caller = f"{cls.__name__}.from_estimator"
         check_matplotlib(caller)
         check_class(estimator, caller)
+        if estimator.solver in FULL_BATCH:
+            raise ValueError(
+                f"solver={estimator.solver!r} has no mini-batches, whose gradients are drawn: use another."
+            )
         history = History()
         copy_to_fit(estimator, history).fit(X, y, **fit_params)
         return cls(norms_of(history), estimator_name=type(estimator).__name__).plot(ax=ax, kind=kind)

@@ -87,7 +87,8 @@ class LearningRateDisplay:
             See `fastmlp.schedules`. One that waits for epochs or plateaus, such as `Adaptive`, is drawn as it is before
             the first of them.
         n_steps : int, default=None
-            How many steps are drawn. None is a quarter more than it takes until the rate is constant.
+            How many steps are drawn: the length of the training, for schedules that last as long. None is a quarter
+            more than it takes until the rate is constant.
         ax : Axes, default=None
             Where to draw; None is a new figure.
         log_scale : bool, default=False
@@ -108,11 +109,14 @@ class LearningRateDisplay:
         if not isinstance(schedule, Schedule):
             raise TypeError(f"schedule must be one such as Cosine(1e-3, steps=1000), got {schedule!r}.")
         if n_steps is None:
+            if schedule.lasts_training:
+                raise ValueError(f"{schedule!r} lasts as long as the training: pass n_steps, its number of steps.")
             if schedule.ends_at is None:
                 raise ValueError(f"{schedule!r} has no end: pass n_steps, the number of steps to draw.")
             n_steps = schedule.ends_at + schedule.ends_at // 4 + 1
         steps = _spread(check_count("n_steps", n_steps))
-        return cls(schedule(steps), steps=steps, name=repr(schedule)).plot(ax=ax, log_scale=log_scale)
+        rates = schedule.for_training(n_steps)(steps)
+        return cls(rates, steps=steps, name=repr(schedule)).plot(ax=ax, log_scale=log_scale)
 
     @classmethod
     def from_estimator(
@@ -125,7 +129,8 @@ class LearningRateDisplay:
         estimator : MLPClassifier or MLPRegressor
             With a solver that uses mini-batches.
         n_steps : int, default=None
-            How many steps are drawn. None is as many as the last fit has made.
+            How many steps are drawn. None is as many as the last fit has made. A schedule that lasts as long as the
+            training is drawn as in the last fit, or for a training of `n_steps`.
         ax, log_scale
             As in `from_schedule`.
 
@@ -152,6 +157,10 @@ class LearningRateDisplay:
             )
         later = schedule.after_epoch(1)
         changes = later is not schedule and later != schedule
+        if schedule.lasts_training:
+            fitted = getattr(estimator, "_optimizer", None)
+            length = n_steps if fitted is None or fitted.length is None else fitted.length
+            schedule = schedule if length is None else schedule.for_training(check_count("n_steps", length))
         if n_steps is None or changes:
             check_estimator(estimator, caller)
             made = estimator._optimizer.t
@@ -181,6 +190,8 @@ class LearningRateDisplay:
         """
         check_matplotlib(f"{cls.__name__}.from_history")
         rates = [row["learning_rate"] for row in history.rows]
+        if None in rates:
+            raise ValueError("The history is that of a solver without a learning rate: use a solver with mini-batches.")
         epochs = [row["epoch"] for row in history.rows]
         return cls(rates, steps=epochs, unit="epoch").plot(ax=ax, log_scale=log_scale)
 

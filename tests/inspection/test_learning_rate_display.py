@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from helpers.drawn_models import SIGN, X
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from fastmlp import SGD, Adam, MLPClassifier, schedules
 from fastmlp.callbacks import History
@@ -35,7 +35,10 @@ ARGUMENTS = {
     "Adaptive": (0.1,), "Constant": (0.1,), "Exponential": (0.1, 0.9), "InverseScaling": (0.1,),
     "WarmUp": (schedules.Constant(0.1), 5),
 }  # fmt: skip
-CLASSES = [name for name in schedules.__all__ if isinstance(getattr(schedules, name), type) and name != "Schedule"]
+CLASSES = [
+    name for name in schedules.__all__ if name != "Schedule" and issubclass(type(getattr(schedules, name)), type)
+    and issubclass(getattr(schedules, name), schedules.Schedule)
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -43,6 +46,28 @@ def test_every_schedule_can_be_drawn(name):
     schedule = getattr(schedules, name)(*ARGUMENTS.get(name, (0.1, 20)))
     display = LearningRateDisplay.from_schedule(schedule, 50, log_scale=True)
     assert display.rates.tolist() == schedule(np.arange(50)).tolist()
+
+
+@pytest.mark.parametrize("schedule", [schedules.Cosine(0.1), schedules.WarmUp(schedules.OneCycle(0.1), 0.2)], ids=repr)
+def test_schedules_that_last_as_long_as_the_training(schedule):
+    with pytest.raises(ValueError, match="lasts as long as the training: pass n_steps"):
+        LearningRateDisplay.from_schedule(schedule)
+    expected = schedule.for_training(60)(np.arange(60)).tolist()
+    assert LearningRateDisplay.from_schedule(schedule, 60).rates.tolist() == expected
+    model = MLPClassifier((3,), solver=SGD(schedule), batch_size=20, max_iter=20, random_state=0, n_iter_no_change=99)
+    assert LearningRateDisplay.from_estimator(model, 60).rates.tolist() == expected
+    with pytest.raises(NotFittedError):
+        LearningRateDisplay.from_estimator(model)
+    with pytest.warns(ConvergenceWarning):
+        model.fit(X[:60], SIGN[:60])
+    assert LearningRateDisplay.from_estimator(model).rates.tolist() == expected
+
+
+def test_a_history_of_a_solver_without_rates_is_refused():
+    history = History()
+    MLPClassifier((3,), solver="lbfgs", random_state=0).set_callbacks(history).fit(X, SIGN)
+    with pytest.raises(ValueError, match="without a learning rate"):
+        LearningRateDisplay.from_history(history)
 
 
 def test_many_steps_are_drawn_by_some():
