@@ -6,7 +6,7 @@ import { inputMap, unitName } from "./units.js";
 
 const TOP = 58, LEAST_COLUMN = 80;
 /** Height that the units of the widest layer share, and the least and most for one of them. */
-const HEIGHT = 268, LEAST_PITCH = 50, MOST_PITCH = 74;
+const HEIGHT = 268, LEAST_PITCH = 46, MOST_PITCH = 74;
 
 export class NetworkView {
   constructor(state, send, editor, output) {
@@ -50,8 +50,8 @@ export class NetworkView {
   build(sizes) {
     const width = Math.max(byId("graph").clientWidth, sizes.length * LEAST_COLUMN);
     const tallest = Math.max(...sizes), pitch = Math.max(LEAST_PITCH, Math.min(MOST_PITCH, HEIGHT / tallest));
-    const size = Math.min(52, Math.round(pitch - 12)), height = TOP + Math.max(HEIGHT, tallest * pitch);
-    const column = (width - size - 20) / (sizes.length - 1), middle = TOP + (height - TOP) / 2;
+    const size = Math.min(52, Math.round(pitch - 9)), height = TOP + Math.max(HEIGHT, tallest * pitch) + 6;
+    const column = (width - size - 20) / (sizes.length - 1), middle = (TOP + height - 6) / 2;
     const x = (layer) => 10 + size / 2 + column * layer;
     const y = (layer, unit) => middle + (layer ? pitch : MOST_PITCH) * (unit - (sizes[layer] - 1) / 2);
     this.size = size;
