@@ -10,9 +10,8 @@ Send = Callable[[Scope], Awaitable[None]]
 App = Callable[[Scope, Callable[[], Awaitable[Scope]], Send], Awaitable[None]]
 
 #: For every answer: the page loads nothing from elsewhere, and no other page can frame it or read it.
+POLICY = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; connect-src 'self'"
 HEADERS = {
-    "content-security-policy": "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "referrer-policy": "no-referrer",
@@ -38,6 +37,9 @@ class Guard:
     def __init__(self, app: App, hosts: tuple[str, ...]) -> None:
         self.app, self.hosts = app, hosts
         self.origins = tuple(f"http://{host}" for host in hosts)
+        sockets = "".join(f" ws://{host}" for host in hosts)  # which older browsers do not count as 'self'
+        headers = {**HEADERS, "content-security-policy": POLICY + sockets}
+        self.headers = [(name.encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Callable[[], Awaitable[Scope]], send: Send) -> None:
         """Answer a request, or pass it on."""
@@ -46,12 +48,12 @@ class Guard:
             return
         is_socket = scope["type"] == "websocket"
         if self._allows(scope, is_socket):
-            await self.app(scope, receive, _with_headers(send))
+            await self.app(scope, receive, self._with_headers(send))
         elif is_socket:
             await receive()
             await send({"type": "websocket.close", "code": 1008})  # before it is accepted: answered by 403
         else:
-            await _refuse(_with_headers(send))
+            await _refuse(self._with_headers(send))
 
     def _allows(self, scope: Scope, is_socket: bool) -> bool:
         hosts, origins = ([_text(value) for key, value in scope["headers"] if key == name] for name in _CHECKED)
@@ -59,22 +61,20 @@ class Guard:
             return False
         return len(origins) == 1 and origins[0] in self.origins if is_socket or origins else True
 
+    def _with_headers(self, send: Send) -> Send:
+        async def send_with_headers(message: Scope) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", []), *self.headers]}
+            await send(message)
+
+        return send_with_headers
+
 
 _CHECKED = b"host", b"origin"
 
 
 def _text(value: bytes) -> str:
     return value.decode("latin-1").lower()
-
-
-def _with_headers(send: Send) -> Send:
-    async def send_with_headers(message: Scope) -> None:
-        if message["type"] == "http.response.start":
-            added = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
-            message = {**message, "headers": [*message.get("headers", []), *added]}
-        await send(message)
-
-    return send_with_headers
 
 
 async def _refuse(send: Send) -> None:

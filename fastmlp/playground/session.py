@@ -146,7 +146,7 @@ class Session:
     def numbers(self, row: Any) -> list[Reply]:
         """Return the numbers of a step on one training row, or, where `row` is None, on the next mini-batch."""
         row = None if row is None else _index("row", row, len(self.data.y_train))
-        self.playing, self.changed, self._shown_row = False, True, row
+        self._shown_row = row
         rows = self.trainer.next_batch().rows if row is None else np.array([row])
         try:
             with np.errstate(all="ignore"):  # large weights may overflow

@@ -9,7 +9,7 @@ import pytest
 sync_api = pytest.importorskip("playwright.sync_api")
 pytest.importorskip("websockets")
 
-from helpers.playground_server import PATIENCE, running_server
+from helpers.playground_server import PATIENCE, running_server  # noqa: E402
 
 expect = sync_api.expect
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -205,6 +205,22 @@ def test_the_numbers_of_one_step(page):
     expect(page.locator("#tables .summary")).to_contain_text(re.compile("^Training point"))
 
 
+def test_the_numbers_follow_the_weights(page):
+    page.click("#play")
+    page.click("#show-row")
+    expect(page.locator("#tables h3")).to_have_count(4)
+    page.locator("body[data-playing=false]").wait_for()
+    loss = page.locator("#numbers-loss").inner_text()
+    page.locator("[data-bias='2-0']").click()
+    page.locator("#editor input[type=number]").fill("2.25")
+    page.keyboard.press("Escape")
+    expect(page.locator("#numbers-loss")).not_to_have_text(loss)
+    expect(page.locator("#tables .part-1")).to_contain_text("2.250 =")
+    page.click("#play")
+    expect(page.locator("#tables h3")).to_have_count(0)
+    assert page.locator("#apply").is_disabled()
+
+
 def test_upload_a_csv_file(page, tmp_path):
     good, bad = tmp_path / "houses.csv", tmp_path / "bad.csv"
     rows = "".join(f"{row % 10},{row // 10},{'north' if row % 10 > 4 else 'south'}\n" for row in range(100))
@@ -213,6 +229,11 @@ def test_upload_a_csv_file(page, tmp_path):
     page.set_input_files("#file", bad)
     expect(page.locator("#notice")).to_contain_text("Line 2 has the feature 'x'")
     page.set_input_files("#file", good)
+    expect(page.locator("#notice")).to_be_hidden()
+    expect(page.locator("#tiles [data-name=csv]")).to_have_text("Your file: houses.csv")
+    page.set_input_files("#file", bad)
+    expect(page.locator("#notice")).to_contain_text("Line 2")
+    page.locator("[aria-label='Another seed']").click()
     expect(page.locator("#notice")).to_be_hidden()
     expect(page.locator("#tiles [data-name=csv]")).to_have_text("Your file: houses.csv")
     expect(page.locator("#output-title")).to_have_text("Output: probability of south")

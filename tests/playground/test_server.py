@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,13 @@ def test_the_page_loads_nothing_from_elsewhere():
         text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "").replace("ws://${", "")
         assert "://" not in text, path
         assert "eval(" not in text and "innerHTML" not in text, path
+
+
+def test_the_page_is_part_of_the_package():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = project["tool"]["setuptools"]["package-data"]["fastmlp"]
+    found = {path for pattern in patterns for path in STATIC.parents[1].glob(pattern)}
+    assert set(STATIC.iterdir()) <= found
 
 
 def test_the_index_is_served(port):

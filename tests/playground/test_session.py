@@ -155,10 +155,9 @@ def test_choices_that_begin_anew(session, values, begins_anew):
     assert f"random_state={session.choices.seed}" in replies[0]["code"]
 
 
-def test_numbers_pause_and_apply_makes_their_step(session):
-    session.play("full")
+def test_apply_makes_the_step_of_the_numbers(session):
     (numbers,) = session.numbers(row=4)
-    assert not session.playing and numbers["rows"] == [4] and numbers["row"] == 4
+    assert numbers["rows"] == [4] and numbers["row"] == 4
     (after,) = session.apply()
     assert after["loss"] == numbers["new_loss"]
     (numbers,) = session.numbers(row=None)

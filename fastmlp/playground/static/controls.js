@@ -12,27 +12,64 @@ const CHOICES = [
   ["batch_size", "Batch size", "How many points each step looks at", [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]],
   ["l2", "L2 penalty", "Pulls all weights towards zero", PENALTIES],
   ["l1", "L1 penalty", "Makes unimportant weights exactly zero", PENALTIES],
-  ["dropout", "Dropout", "Share of the hidden units that are left out at random in each step", [0, 0.1, 0.2, 0.3, 0.5, 0.7]],
+  [
+    "dropout",
+    "Dropout",
+    "Share of the hidden units that are left out at random in each step",
+    [0, 0.1, 0.2, 0.3, 0.5, 0.7],
+  ],
 ];
-const NAMES = { sgd: "SGD", momentum: "SGD, momentum", logistic: "logistic (sigmoid)", relu: "ReLU", elu: "ELU", gelu: "GELU",
-  silu: "SiLU", leaky_relu: "leaky ReLU", identity: "identity (linear)", rmsprop: "RMSProp", adam: "Adam",
-  adamw: "AdamW", lion: "Lion", nesterov: "SGD, Nesterov" };
+const NAMES = {
+  sgd: "SGD",
+  momentum: "SGD, momentum",
+  logistic: "logistic (sigmoid)",
+  relu: "ReLU",
+  elu: "ELU",
+  gelu: "GELU",
+  silu: "SiLU",
+  leaky_relu: "leaky ReLU",
+  identity: "identity (linear)",
+  rmsprop: "RMSProp",
+  adam: "Adam",
+  adamw: "AdamW",
+  lion: "Lion",
+  nesterov: "SGD, Nesterov",
+};
 
 /** A labelled list; a value that is not in it is added when it is chosen. */
 function select(name, label, hint, values, send) {
-  const list = make("select", { name, title: hint, "aria-label": label, change: () => {
-    const text = list.value;
-    send({ type: "configure", values: { [name]: typeof values[0] === "number" ? Number(text) : text } });
-  } });
+  const list = make("select", {
+    name,
+    title: hint,
+    "aria-label": label,
+    change: () => {
+      const text = list.value;
+      send({ type: "configure", values: { [name]: typeof values[0] === "number" ? Number(text) : text } });
+    },
+  });
   list.append(...values.map((value) => make("option", { value }, NAMES[value] ?? String(value))));
   return make("label", { title: hint }, label, list);
 }
 
 function seed(send) {
-  const input = make("input", { name: "seed", type: "number", min: 0, max: 4294967295, step: 1,
-    change: () => send({ type: "configure", values: { seed: Number(input.value) } }) });
-  const another = make("button", { type: "button", title: "Try other random numbers", "aria-label": "Another seed",
-    click: () => send({ type: "configure", values: { seed: Number(input.value) + 1 } }) }, "+1");
+  const input = make("input", {
+    name: "seed",
+    type: "number",
+    min: 0,
+    max: 4294967295,
+    step: 1,
+    change: () => send({ type: "configure", values: { seed: Number(input.value) } }),
+  });
+  const another = make(
+    "button",
+    {
+      type: "button",
+      title: "Try other random numbers",
+      "aria-label": "Another seed",
+      click: () => send({ type: "configure", values: { seed: Number(input.value) + 1 } }),
+    },
+    "+1",
+  );
   const hint = "Where the random numbers begin: first weights, noise, order of the points";
   return make("label", { title: hint }, "Seed", make("span", { class: "pair" }, input, another));
 }
@@ -48,7 +85,10 @@ export class Controls {
     }
     this.form.append(seed(send));
     for (const action of ["reset", "epoch", "step"]) {
-      byId(action).addEventListener("click", () => { this.waitFor(action); send({ type: action }); });
+      byId(action).addEventListener("click", () => {
+        this.waitFor(action);
+        send({ type: action });
+      });
     }
     byId("play").addEventListener("click", () => this.toggle());
     byId("speed").addEventListener("change", () => this.state.frame?.playing && this.play());
@@ -73,7 +113,12 @@ export class Controls {
   waitFor(action) {
     if (action === "reset") return;
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => document.body.classList.add("compiling"), 600);
+    this.timer = setTimeout(() => document.body.classList.add("compiling"), 1500);
+  }
+
+  stopWaiting() {
+    clearTimeout(this.timer);
+    document.body.classList.remove("compiling");
   }
 
   showChoices() {
@@ -88,10 +133,7 @@ export class Controls {
   }
 
   draw(frame) {
-    if (frame.steps !== this.steps) {
-      clearTimeout(this.timer);
-      document.body.classList.remove("compiling");
-    }
+    if (frame.steps !== this.steps || !frame.playing) this.stopWaiting();
     this.steps = frame.steps;
     const play = byId("play");
     play.textContent = frame.playing ? "❚❚ Pause" : "▶ Play";
@@ -109,7 +151,7 @@ export class Controls {
       this.since = frame.playing ? { now, epochs: frame.epochs } : null;
       if (!frame.playing) byId("rate").textContent = "–";
     } else if (now - this.since.now > 500) {
-      byId("rate").textContent = whole((frame.epochs - this.since.epochs) / (now - this.since.now) * 1000);
+      byId("rate").textContent = whole(((frame.epochs - this.since.epochs) / (now - this.since.now)) * 1000);
       this.since = { now, epochs: frame.epochs };
     }
   }

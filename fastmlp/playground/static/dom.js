@@ -30,7 +30,10 @@ export function format(value, digits = 4) {
 export function fixed(value, digits = 4) {
   if (value == null || value === 0) return format(value);
   const size = Math.abs(value);
-  return (size < 1e-4 || size >= 1e6 ? value.toExponential(digits - 2) : value.toPrecision(digits)).replaceAll("-", "−");
+  return (size < 1e-4 || size >= 1e6 ? value.toExponential(digits - 2) : value.toPrecision(digits)).replaceAll(
+    "-",
+    "−",
+  );
 }
 
 export const whole = (value) => Math.round(value).toLocaleString("en");
@@ -41,7 +44,8 @@ export const subscript = (number) => [...String(number)].map((digit) => SUBSCRIP
 /** Prepare a canvas for drawing in CSS pixels; returns its context, width and height. */
 export function prepare(canvas) {
   const ratio = window.devicePixelRatio || 1;
-  const width = canvas.clientWidth, height = canvas.clientHeight;
+  const width = canvas.clientWidth,
+    height = canvas.clientHeight;
   const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
   if (canvas.width !== w || canvas.height !== h) [canvas.width, canvas.height] = [w, h];
   const context = canvas.getContext("2d");
@@ -52,11 +56,15 @@ export function prepare(canvas) {
 
 /** Call `work` at most once per drawn picture, however often it is asked for. */
 export function oncePerPicture(work) {
-  let waiting = false, last;
+  let waiting = false,
+    last;
   return (...given) => {
     last = given;
     if (waiting) return;
     waiting = true;
-    requestAnimationFrame(() => { waiting = false; work(...last); });
+    requestAnimationFrame(() => {
+      waiting = false;
+      work(...last);
+    });
   };
 }

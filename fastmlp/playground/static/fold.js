@@ -12,7 +12,8 @@ export class FoldView {
   }
 
   draw(frame) {
-    const { hidden } = this.state.choices, { fold } = frame;
+    const { hidden } = this.state.choices,
+      { fold } = frame;
     this.showSelects(hidden, fold);
     const { context, width, height } = prepare(this.canvas);
     if (!fold) return;
@@ -27,14 +28,15 @@ export class FoldView {
 
   /** The transformation that fits the folded grid into the canvas. */
   view(grid, width, height) {
-    const low = [Infinity, Infinity], high = [-Infinity, -Infinity];
+    const low = [Infinity, Infinity],
+      high = [-Infinity, -Infinity];
     for (let at = 0; at < grid.length; at++) {
       low[at % 2] = Math.min(low[at % 2], grid[at]);
       high[at % 2] = Math.max(high[at % 2], grid[at]);
     }
     for (const k of [0, 1]) if (high[k] - low[k] < 1e-9) [low[k], high[k]] = [low[k] - 1, high[k] + 1];
-    const x = (value) => EDGE + (value - low[0]) / (high[0] - low[0]) * (width - EDGE - 12);
-    const y = (value) => height - EDGE - (value - low[1]) / (high[1] - low[1]) * (height - EDGE - 12);
+    const x = (value) => EDGE + ((value - low[0]) / (high[0] - low[0])) * (width - EDGE - 12);
+    const y = (value) => height - EDGE - ((value - low[1]) / (high[1] - low[1])) * (height - EDGE - 12);
     return { x, y, low, high };
   }
 
@@ -55,7 +57,8 @@ export class FoldView {
   }
 
   points(context, points, { x, y }) {
-    const { data } = this.state, radius = data.train.length > 600 ? 1.8 : 2.8;
+    const { data } = this.state,
+      radius = data.train.length > 600 ? 1.8 : 2.8;
     data.train.forEach(([, , target], row) => {
       context.beginPath();
       context.arc(x(points[2 * row]), y(points[2 * row + 1]), radius, 0, 2 * Math.PI);
@@ -71,10 +74,12 @@ export class FoldView {
 
   /** Where the output is in the middle: a straight line, as the output is a weighted sum of the two units. */
   boundary(context, frame, { x, y, low, high }, width, height) {
-    const weights = frame.fold.units.map((unit) => frame.coefs.at(-1)[unit][0]), [bias] = frame.intercepts.at(-1);
-    const ends = Math.abs(weights[1]) > Math.abs(weights[0])
-      ? [low[0], high[0]].map((h) => [h, -(bias + weights[0] * h) / weights[1]])
-      : [low[1], high[1]].map((h) => [-(bias + weights[1] * h) / weights[0], h]);
+    const weights = frame.fold.units.map((unit) => frame.coefs.at(-1)[unit][0]),
+      [bias] = frame.intercepts.at(-1);
+    const ends =
+      Math.abs(weights[1]) > Math.abs(weights[0])
+        ? [low[0], high[0]].map((h) => [h, -(bias + weights[0] * h) / weights[1]])
+        : [low[1], high[1]].map((h) => [-(bias + weights[1] * h) / weights[0], h]);
     if (!ends.flat().every(Number.isFinite)) return;
     context.save();
     context.beginPath();
@@ -92,7 +97,10 @@ export class FoldView {
   axes(context, fold, { low, high }, width, height) {
     context.fillStyle = colors().muted;
     context.font = "11px system-ui, sans-serif";
-    const write = (text, x, y, align) => { context.textAlign = align; context.fillText(text, x, y); };
+    const write = (text, x, y, align) => {
+      context.textAlign = align;
+      context.fillText(text, x, y);
+    };
     write(format(low[0], 2), EDGE, height - 8, "left");
     write(format(high[0], 2), width - 6, height - 8, "right");
     write(`unit ${fold.units[0] + 1} →`, (width + EDGE) / 2, height - 8, "center");
@@ -114,15 +122,28 @@ export class FoldView {
       return;
     }
     const last = fold.layer === hidden.length - 1 && hidden[fold.layer] === 2;
-    byId("fold-text").textContent = `Each point of the plane, moved to the values that two units of hidden layer ${fold.layer + 1} have `
-      + `there.${last ? " The dashed line is where the output changes sides." : ""}`;
-    const list = (label, count, chosen, change) => make("label", {}, label,
-      make("select", { change: (event) => change(Number(event.target.value)) },
-        ...Array.from({ length: count }, (_, at) => make("option", { value: at, selected: at === chosen }, String(at + 1)))));
-    const width = hidden[fold.layer], ask = (layer, units) => this.send({ type: "fold", layer, units });
+    byId("fold-text").textContent =
+      `Each point of the plane, moved to the values that two units of hidden layer ${fold.layer + 1} have ` +
+      `there.${last ? " The dashed line is where the output changes sides." : ""}`;
+    const list = (label, count, chosen, change) =>
+      make(
+        "label",
+        {},
+        label,
+        make(
+          "select",
+          { change: (event) => change(Number(event.target.value)) },
+          ...Array.from({ length: count }, (_, at) =>
+            make("option", { value: at, selected: at === chosen }, String(at + 1)),
+          ),
+        ),
+      );
+    const width = hidden[fold.layer],
+      ask = (layer, units) => this.send({ type: "fold", layer, units });
     byId("fold-selects").replaceChildren(
       list("Layer", hidden.length, fold.layer, (layer) => ask(layer, [0, Math.min(1, hidden[layer] - 1)])),
       list("Unit →", width, fold.units[0], (unit) => ask(fold.layer, [unit, fold.units[1]])),
-      list("Unit ↑", width, fold.units[1], (unit) => ask(fold.layer, [fold.units[0], unit])));
+      list("Unit ↑", width, fold.units[1], (unit) => ask(fold.layer, [fold.units[0], unit])),
+    );
   }
 }

@@ -3,7 +3,10 @@
 import { colors } from "./colors.js";
 import { byId, format, make, prepare, whole } from "./dom.js";
 
-const LEFT = 40, BOTTOM = 20, TOP = 8, RIGHT = 8;
+const LEFT = 40,
+  BOTTOM = 20,
+  TOP = 8,
+  RIGHT = 8;
 
 /** The largest number of 1, 2, 5, 10, … that divides `most` into at least three parts. */
 function tickStep(most) {
@@ -23,9 +26,15 @@ export class LossView {
 
   draw(frame) {
     const { curve, accuracy } = frame;
-    const item = (name, kind, values, at) => make("div", {}, make("i", { class: kind }), `${name} `,
-      make("b", { id: `${kind}-loss` }, format(values[values.length - 1], 3)),
-      accuracy ? make("small", {}, percent(accuracy[at])) : null);
+    const item = (name, kind, values, at) =>
+      make(
+        "div",
+        {},
+        make("i", { class: kind }),
+        `${name} `,
+        make("b", { id: `${kind}-loss` }, format(values[values.length - 1], 3)),
+        accuracy ? make("small", {}, percent(accuracy[at])) : null,
+      );
     byId("losses").replaceChildren(item("Training", "train", curve.train, 0), item("Test", "test", curve.test, 1));
     this.curve(curve);
   }
@@ -33,11 +42,15 @@ export class LossView {
   curve({ epochs, train, test }) {
     const { context, width, height } = prepare(this.canvas);
     const values = [...train, ...test].filter((value) => value !== null);
-    const top = Math.max(1e-9, Math.min(Math.max(...values), 4 * (values[0] || 1))), end = Math.max(1, epochs.at(-1));
-    const x = (epoch) => LEFT + epoch / end * (width - LEFT - RIGHT);
+    const top = Math.max(1e-9, Math.min(Math.max(...values), 4 * (values[0] || 1))),
+      end = Math.max(1, epochs.at(-1));
+    const x = (epoch) => LEFT + (epoch / end) * (width - LEFT - RIGHT);
     const y = (loss) => height - BOTTOM - Math.min(loss / top, 1.02) * (height - BOTTOM - TOP);
     this.axes(context, x, y, end, top, width, height);
-    for (const [losses, dash, color] of [[test, [5, 3], colors().muted], [train, [], colors().text]]) {
+    for (const [losses, dash, color] of [
+      [test, [5, 3], colors().muted],
+      [train, [], colors().text],
+    ]) {
       context.beginPath();
       losses.forEach((loss, at) => loss !== null && context.lineTo(x(epochs[at]), y(loss)));
       context.setLineDash(dash);

@@ -24,7 +24,16 @@ function start(page) {
   const output = new OutputView(state, (row) => numbers.choose(row));
   const network = new NetworkView(state, send, editor, output);
   const numbers = new NumbersView(state, send);
-  parts = { controls, data, network, output, fold: new FoldView(state, send), loss: new LossView(state), editor, numbers };
+  parts = {
+    controls,
+    data,
+    network,
+    output,
+    fold: new FoldView(state, send),
+    loss: new LossView(state),
+    editor,
+    numbers,
+  };
 }
 
 const handlers = {
@@ -42,12 +51,17 @@ const handlers = {
     parts.output.showData();
   },
   numbers: (reply) => parts.numbers.show(reply),
-  error: (reply) => notice(reply.message),
+  error(reply) {
+    notice(reply.message);
+    parts.controls.stopWaiting();
+    parts.data.forgetFile();
+  },
 };
 
 function draw() {
   if (!state.frame || !state.data) return;
-  for (const name of ["controls", "network", "output", "fold", "loss", "editor"]) parts[name].draw(state.frame);
+  for (const name of ["controls", "network", "output", "fold", "loss", "editor", "numbers"])
+    parts[name].draw(state.frame);
   document.body.dataset.drawn = String(Number(document.body.dataset.drawn ?? 0) + 1);
 }
 
@@ -76,5 +90,9 @@ byId("notice").lastElementChild.addEventListener("click", () => notice(""));
 const redraw = oncePerPicture(draw);
 window.addEventListener("resize", redraw);
 byId("code").open = window.innerWidth > 720;
-onThemeChange(() => { colors(); parts?.data.showChoices(true); redraw(); });
+onThemeChange(() => {
+  colors();
+  parts?.data.showChoices(true);
+  redraw();
+});
 document.addEventListener("visibilitychange", () => parts?.controls.onVisibility(document.hidden));

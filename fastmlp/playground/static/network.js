@@ -4,16 +4,22 @@ import { colors, paint, signed } from "./colors.js";
 import { byId, make } from "./dom.js";
 import { inputMap, unitName } from "./units.js";
 
-const TOP = 58, LEAST_COLUMN = 80;
+const TOP = 58,
+  LEAST_COLUMN = 80;
 /** Height that the units of the widest layer share, and the least and most for one of them. */
-const HEIGHT = 268, LEAST_PITCH = 46, MOST_PITCH = 74;
+const HEIGHT = 268,
+  LEAST_PITCH = 46,
+  MOST_PITCH = 74;
 
 export class NetworkView {
   constructor(state, send, editor, output) {
     Object.assign(this, { state, send, editor, output, shape: "" });
     this.graph = byId("columns");
     this.inputs = [0, 1].map((feature) => inputMap(state.page.map_size, feature));
-    new ResizeObserver(() => { this.shape = ""; if (state.frame) this.draw(state.frame); }).observe(byId("graph"));
+    new ResizeObserver(() => {
+      this.shape = "";
+      if (state.frame) this.draw(state.frame);
+    }).observe(byId("graph"));
   }
 
   /** Ask for other hidden layers; quick clicks count from what was asked for last. */
@@ -23,7 +29,8 @@ export class NetworkView {
   }
 
   draw(frame) {
-    const sizes = [2, ...frame.intercepts.map((layer) => layer.length)], { names } = this.state.data;
+    const sizes = [2, ...frame.intercepts.map((layer) => layer.length)],
+      { names } = this.state.data;
     const shape = [...sizes, byId("graph").clientWidth, ...names].join();
     if (shape !== this.shape) this.build(sizes);
     this.shape = shape;
@@ -31,7 +38,9 @@ export class NetworkView {
     this.units[0].forEach(({ canvas }, unit) => paint(canvas, this.inputs[unit], n));
     let map = 0;
     for (const layer of this.units.slice(1)) for (const { canvas } of layer) paint(canvas, frame.maps[map++], n);
-    frame.intercepts.forEach((layer, at) => layer.forEach((bias, unit) => this.showBias(this.units[at + 1][unit].bias, bias)));
+    frame.intercepts.forEach((layer, at) =>
+      layer.forEach((bias, unit) => this.showBias(this.units[at + 1][unit].bias, bias)),
+    );
     for (const { line, layer, source, unit } of this.edges) this.showWeight(line, frame.coefs[layer][source][unit]);
   }
 
@@ -49,9 +58,12 @@ export class NetworkView {
   /** Lay out all units and lines. */
   build(sizes) {
     const width = Math.max(byId("graph").clientWidth, sizes.length * LEAST_COLUMN);
-    const tallest = Math.max(...sizes), pitch = Math.max(LEAST_PITCH, Math.min(MOST_PITCH, HEIGHT / tallest));
-    const size = Math.min(52, Math.round(pitch - 9)), height = TOP + Math.max(HEIGHT, tallest * pitch) + 6;
-    const column = (width - size - 20) / (sizes.length - 1), middle = (TOP + height - 6) / 2;
+    const tallest = Math.max(...sizes),
+      pitch = Math.max(LEAST_PITCH, Math.min(MOST_PITCH, HEIGHT / tallest));
+    const size = Math.min(52, Math.round(pitch - 9)),
+      height = TOP + Math.max(HEIGHT, tallest * pitch) + 6;
+    const column = (width - size - 20) / (sizes.length - 1),
+      middle = (TOP + height - 6) / 2;
     const x = (layer) => 10 + size / 2 + column * layer;
     const y = (layer, unit) => middle + (layer ? pitch : MOST_PITCH) * (unit - (sizes[layer] - 1) / 2);
     this.size = size;
@@ -62,7 +74,8 @@ export class NetworkView {
     for (let layer = 0; layer + 1 < sizes.length; layer++) {
       for (let source = 0; source < sizes[layer]; source++) {
         for (let unit = 0; unit < sizes[layer + 1]; unit++) {
-          const from = [x(layer) + size / 2, y(layer, source)], to = [x(layer + 1) - size / 2, y(layer + 1, unit)];
+          const from = [x(layer) + size / 2, y(layer, source)],
+            to = [x(layer + 1) - size / 2, y(layer + 1, unit)];
           this.addEdge(svg, from, to, { layer, source, unit });
         }
       }
@@ -75,25 +88,43 @@ export class NetworkView {
   }
 
   addEdge(svg, [x1, y1], [x2, y2], place) {
-    const middle = (x1 + x2) / 2, d = `M${x1} ${y1}C${middle} ${y1} ${middle} ${y2} ${x2} ${y2}`;
+    const middle = (x1 + x2) / 2,
+      d = `M${x1} ${y1}C${middle} ${y1} ${middle} ${y2} ${x2} ${y2}`;
     const line = make("path", { d, class: "edge" });
     const { layer, source, unit } = place;
-    const target = make("path", { d, class: "edge-target", "data-weight": `${layer}-${source}-${unit}`,
+    const target = make("path", {
+      d,
+      class: "edge-target",
+      "data-weight": `${layer}-${source}-${unit}`,
       pointerenter: () => line.classList.add("hovered"),
-      pointerleave: () => { line.classList.remove("hovered"); this.editor.hideTip(); },
+      pointerleave: () => {
+        line.classList.remove("hovered");
+        this.editor.hideTip();
+      },
       pointermove: (event) => this.editor.tip(event, place),
-      click: (event) => this.editor.open(event, place) });
+      click: (event) => this.editor.open(event, place),
+    });
     svg.append(line, target);
     this.edges.push({ line, ...place });
   }
 
   addUnit(layer, unit, x, y) {
-    const canvas = make("canvas"), name = unitName(this.state, layer, unit), { size } = this;
+    const canvas = make("canvas"),
+      name = unitName(this.state, layer, unit),
+      { size } = this;
     const place = { layer, unit };
-    const picture = make("button", { class: "unit", "aria-label": `Show ${name}`, "data-unit": `${layer}-${unit}`,
-      pointerenter: (event) => event.pointerType === "mouse" && this.output.look(place, false),
-      pointerleave: (event) => event.pointerType === "mouse" && this.output.look(null, false),
-      click: () => this.output.look(place, true) }, canvas);
+    const picture = make(
+      "button",
+      {
+        class: "unit",
+        "aria-label": `Show ${name}`,
+        "data-unit": `${layer}-${unit}`,
+        pointerenter: (event) => event.pointerType === "mouse" && this.output.look(place, false),
+        pointerleave: (event) => event.pointerType === "mouse" && this.output.look(null, false),
+        click: () => this.output.look(place, true),
+      },
+      canvas,
+    );
     picture.style.cssText = `left:${x - size / 2}px;top:${y - size / 2}px;width:${size}px;height:${size}px`;
     this.graph.append(picture);
     if (layer === 0) {
@@ -103,28 +134,40 @@ export class NetworkView {
       return { canvas };
     }
     const bias = { layer: layer - 1, source: null, unit };
-    const square = make("button", { class: "bias", "data-bias": `${layer - 1}-${unit}`, "aria-label": `Bias of ${name}`,
-      pointermove: (event) => this.editor.tip(event, bias),
-      pointerleave: () => this.editor.hideTip(),
-      click: (event) => this.editor.open(event, bias) }, make("i"));
+    const square = make(
+      "button",
+      {
+        class: "bias",
+        "data-bias": `${layer - 1}-${unit}`,
+        "aria-label": `Bias of ${name}`,
+        pointermove: (event) => this.editor.tip(event, bias),
+        pointerleave: () => this.editor.hideTip(),
+        click: (event) => this.editor.open(event, bias),
+      },
+      make("i"),
+    );
     square.style.cssText = `left:${x - size / 2 - 9}px;top:${y + size / 2 - 9}px`;
     this.graph.append(square);
     return { canvas, bias: square.firstElementChild };
   }
 
   heading(layer, sizes, x) {
-    const last = sizes.length - 1, { max_units: most } = this.state.page;
-    const box = make("div", { class: "column-heading" });
-    box.style.cssText = `left:${x}px;align-items:${layer ? layer === last ? "end" : "center" : "start"};`
-      + `transform:translateX(${layer ? layer === last ? -100 : -50 : 0}%);margin-left:${layer ? layer === last ? this.size / 2 : 0 : -this.size / 2}px`;
+    const last = sizes.length - 1,
+      { max_units: most } = this.state.page;
+    const side = layer === 0 ? -1 : layer === last ? 1 : 0;
+    const box = make("div", { class: `column-heading ${["first", "middle", "last"][side + 1]}` });
+    box.style.left = `${x + (side * this.size) / 2}px`;
     if (layer === 0 || layer === last) {
       box.append(make("b", {}, layer ? "Output" : "Features"));
       return box;
     }
     const limit = (width) => Math.max(1, Math.min(most, width));
-    const change = (by) => this.configure(this.state.choices.hidden.map((width, at) => (at === layer - 1 ? limit(width + by) : width)));
-    box.append(make("b", {}, `Layer ${layer}`), stepper(sizes[layer], 1, most, change,
-      `units in hidden layer ${layer}`, `${sizes[layer]}`));
+    const change = (by) =>
+      this.configure(this.state.choices.hidden.map((width, at) => (at === layer - 1 ? limit(width + by) : width)));
+    box.append(
+      make("b", {}, `Layer ${layer}`),
+      stepper(sizes[layer], 1, most, change, `units in hidden layer ${layer}`, `${sizes[layer]}`),
+    );
     return box;
   }
 
@@ -140,8 +183,11 @@ export class NetworkView {
 }
 
 function stepper(value, least, most, change, what, text) {
-  return make("span", { class: "plus-minus" },
+  return make(
+    "span",
+    { class: "plus-minus" },
     make("button", { "aria-label": `Fewer ${what}`, disabled: value <= least, click: () => change(-1) }, "−"),
     make("span", {}, text),
-    make("button", { "aria-label": `More ${what}`, disabled: value >= most, click: () => change(1) }, "+"));
+    make("button", { "aria-label": `More ${what}`, disabled: value >= most, click: () => change(1) }, "+"),
+  );
 }

@@ -41,11 +41,14 @@ export class OutputView {
 
   /** The unit that is shown: its map, scale, name and the texts at the ends of the scale. */
   shown(frame) {
-    const sizes = frame.intercepts.map((layer) => layer.length), { data, page } = this.state;
+    const sizes = frame.intercepts.map((layer) => layer.length),
+      { data, page } = this.state;
     const place = this.hovered ?? this.pinned;
     const exists = place && place.layer <= sizes.length && place.unit < (place.layer ? sizes[place.layer - 1] : 2);
     if (!exists || place.layer === sizes.length) {
-      const title = data.is_regression ? `Output: predicted ${data.names[2]}` : `Output: probability of ${data.labels[1]}`;
+      const title = data.is_regression
+        ? `Output: predicted ${data.names[2]}`
+        : `Output: probability of ${data.labels[1]}`;
       return { map: frame.maps.at(-1), scale: 1, title, ends: data.labels, isOutput: true };
     }
     const name = unitName(this.state, place.layer, place.unit);
@@ -60,7 +63,8 @@ export class OutputView {
   }
 
   draw(frame) {
-    const { page, data } = this.state, [train, test, sharp] = this.toggles.map((toggle) => toggle.checked);
+    const { page, data } = this.state,
+      [train, test, sharp] = this.toggles.map((toggle) => toggle.checked);
     const shown = this.shown(frame);
     byId("output-title").textContent = shown.title;
     [byId("low").textContent, byId("high").textContent] = shown.ends;
@@ -75,19 +79,23 @@ export class OutputView {
   }
 
   drawScale() {
-    const canvas = byId("scale"), context = canvas.getContext("2d"), image = context.createImageData(255, 1);
+    const canvas = byId("scale"),
+      context = canvas.getContext("2d"),
+      image = context.createImageData(255, 1);
     image.data.set(colors().soft);
     context.putImageData(image, 0, 0);
   }
 
   place([x, y], width, height) {
     const { edge } = this.state.page;
-    return [(x / edge + 1) / 2 * width, (1 - y / edge) / 2 * height];
+    return [((x / edge + 1) / 2) * width, ((1 - y / edge) / 2) * height];
   }
 
   point(context, point, width, height, isTest) {
-    const [x, y] = this.place(point, width, height), { is_regression: number } = this.state.data;
-    const many = this.state.data.train.length > 600, radius = many ? 2 : 3.2;
+    const [x, y] = this.place(point, width, height),
+      { is_regression: number } = this.state.data;
+    const many = this.state.data.train.length > 600,
+      radius = many ? 2 : 3.2;
     context.beginPath();
     if (isTest) context.rect(x - radius, y - radius, 2 * radius, 2 * radius);
     else context.arc(x, y, radius, 0, 2 * Math.PI);
@@ -109,27 +117,34 @@ export class OutputView {
   }
 
   at(event) {
-    const box = this.canvas.getBoundingClientRect(), { edge } = this.state.page;
-    const across = (event.clientX - box.left) / box.width, down = (event.clientY - box.top) / box.height;
+    const box = this.canvas.getBoundingClientRect(),
+      { edge } = this.state.page;
+    const across = (event.clientX - box.left) / box.width,
+      down = (event.clientY - box.top) / box.height;
     return { across, down, x: (across * 2 - 1) * edge, y: (1 - down * 2) * edge };
   }
 
   read(event) {
     if (!this.state.frame) return;
-    const { across, down, x, y } = this.at(event), n = this.state.page.map_size, { data } = this.state;
+    const { across, down, x, y } = this.at(event),
+      n = this.state.page.map_size,
+      { data } = this.state;
     const cell = (share) => Math.max(0, Math.min(n - 1, Math.floor(share * n)));
     const { map, scale, isOutput } = this.shown(this.state.frame);
-    let value = map[cell(down) * n + cell(across)] / 127 * scale;
+    let value = (map[cell(down) * n + cell(across)] / 127) * scale;
     if (isOutput && !data.is_regression) value = (value + 1) / 2;
     const [first, second] = [x, y].map((scaled, k) => format(data.scales[k][0] + data.scales[k][1] * scaled, 3));
     const what = isOutput ? (data.is_regression ? "output (scaled)" : `probability of ${data.labels[1]}`) : "value";
-    byId("readout").textContent = `${data.names[0]} = ${first}, ${data.names[1]} = ${second}: ${what} ${format(value, 2)}`;
+    byId("readout").textContent =
+      `${data.names[0]} = ${first}, ${data.names[1]} = ${second}: ${what} ${format(value, 2)}`;
   }
 
   /** Choose the training point that was clicked. */
   choose(event) {
-    const { x, y } = this.at(event), { data, page } = this.state;
-    let best = null, least = (page.edge / 10) ** 2;
+    const { x, y } = this.at(event),
+      { data, page } = this.state;
+    let best = null,
+      least = (page.edge / 10) ** 2;
     data.train.forEach(([px, py], row) => {
       const distance = (px - x) ** 2 + (py - y) ** 2;
       if (distance < least) [best, least] = [row, distance];

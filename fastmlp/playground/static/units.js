@@ -16,6 +16,6 @@ export function weightName(state, { layer, source, unit }) {
 export function inputMap(n, feature) {
   return Int8Array.from({ length: n * n }, (_, at) => {
     const place = feature === 0 ? at % n : n - 1 - Math.floor(at / n);
-    return Math.round(((place + 0.5) / n * 2 - 1) * 127);
+    return Math.round((((place + 0.5) / n) * 2 - 1) * 127);
   });
 }
