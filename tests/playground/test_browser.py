@@ -264,6 +264,12 @@ def test_units_and_values_can_be_looked_at(page):
     page.locator("#output-map").hover(position={"x": 20, "y": 20})
     expect(page.locator("#output-title")).to_have_text("Output: probability of 1")
     expect(page.locator("#readout")).to_contain_text("probability of 1 0.")
+    page.locator("[data-unit='1-2']").click()
+    page.locator("#output-map").hover(position={"x": 20, "y": 20})
+    expect(page.locator("#output-title")).to_have_text("Unit 3 of hidden layer 1")
+    page.locator("[data-unit='1-2']").click()
+    page.locator("#output-map").hover(position={"x": 20, "y": 20})
+    expect(page.locator("#output-title")).to_have_text("Output: probability of 1")
     picture = pixels(page, "#output-map")
     page.locator("#show-test").check()
     assert pixels(page, "#output-map") != picture

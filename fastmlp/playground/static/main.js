@@ -41,6 +41,7 @@ const handlers = {
   choices(reply) {
     state.choices = reply.choices;
     byId("code").lastElementChild.textContent = reply.code;
+    parts.network.settle(false);
     parts.controls.showChoices();
     parts.data.showChoices();
     parts.numbers.clear();
@@ -53,6 +54,7 @@ const handlers = {
   numbers: (reply) => parts.numbers.show(reply),
   error(reply) {
     notice(reply.message);
+    parts.network.settle(true);
     parts.controls.stopWaiting();
     parts.data.forgetFile();
   },

@@ -24,8 +24,18 @@ export class NetworkView {
 
   /** Ask for other hidden layers; quick clicks count from what was asked for last. */
   configure(hidden) {
-    this.state.choices.hidden = hidden;
+    this.asked = hidden;
     this.send({ type: "configure", values: { hidden } });
+  }
+
+  /** The hidden layers that were asked for last. */
+  hidden() {
+    return this.asked ?? this.state.choices.hidden;
+  }
+
+  /** The server has answered: nothing is asked for any more, unless this answers an earlier wish. */
+  settle(refused) {
+    if (refused || String(this.asked) === String(this.state.choices.hidden)) this.asked = null;
   }
 
   draw(frame) {
@@ -38,6 +48,9 @@ export class NetworkView {
     this.units[0].forEach(({ canvas }, unit) => paint(canvas, this.inputs[unit], n));
     let map = 0;
     for (const layer of this.units.slice(1)) for (const { canvas } of layer) paint(canvas, frame.maps[map++], n);
+    this.units.forEach((layer, at) =>
+      layer.forEach(({ picture }, unit) => picture.setAttribute("aria-pressed", this.output.isPinned(at, unit))),
+    );
     frame.intercepts.forEach((layer, at) =>
       layer.forEach((bias, unit) => this.showBias(this.units[at + 1][unit].bias, bias)),
     );
@@ -121,7 +134,10 @@ export class NetworkView {
         "data-unit": `${layer}-${unit}`,
         pointerenter: (event) => event.pointerType === "mouse" && this.output.look(place, false),
         pointerleave: (event) => event.pointerType === "mouse" && this.output.look(null, false),
-        click: () => this.output.look(place, true),
+        click: () => {
+          this.output.look(place, true);
+          this.draw(this.state.frame);
+        },
       },
       canvas,
     );
@@ -131,7 +147,7 @@ export class NetworkView {
       const label = make("span", { class: "input-name", title: name }, name);
       label.style.cssText = `left:${x - size / 2}px;top:${y + size / 2}px;width:${size + 24}px`;
       this.graph.append(label);
-      return { canvas };
+      return { canvas, picture };
     }
     const bias = { layer: layer - 1, source: null, unit };
     const square = make(
@@ -148,7 +164,7 @@ export class NetworkView {
     );
     square.style.cssText = `left:${x - size / 2 - 9}px;top:${y + size / 2 - 9}px`;
     this.graph.append(square);
-    return { canvas, bias: square.firstElementChild };
+    return { canvas, picture, bias: square.firstElementChild };
   }
 
   heading(layer, sizes, x) {
@@ -163,7 +179,7 @@ export class NetworkView {
     }
     const limit = (width) => Math.max(1, Math.min(most, width));
     const change = (by) =>
-      this.configure(this.state.choices.hidden.map((width, at) => (at === layer - 1 ? limit(width + by) : width)));
+      this.configure(this.hidden().map((width, at) => (at === layer - 1 ? limit(width + by) : width)));
     box.append(
       make("b", {}, `Layer ${layer}`),
       stepper(sizes[layer], 1, most, change, `units in hidden layer ${layer}`, `${sizes[layer]}`),
@@ -174,7 +190,7 @@ export class NetworkView {
   showStepper(count) {
     const most = this.state.page.max_layers;
     const change = (by) => {
-      const { hidden } = this.state.choices;
+      const hidden = this.hidden();
       this.configure(by > 0 ? [...hidden, 2].slice(0, most) : hidden.slice(0, -1));
     };
     const text = `${count} hidden layer${count === 1 ? "" : "s"}`;

@@ -19,11 +19,16 @@ export class OutputView {
   /** Show another unit's map: until the pointer leaves it, or (`pin`) until another click. */
   look(place, pin) {
     if (pin) {
-      const same = this.pinned?.layer === place.layer && this.pinned.unit === place.unit;
+      const same = this.isPinned(place.layer, place.unit);
       this.pinned = same ? null : place;
+    } else {
+      this.hovered = place;
     }
-    this.hovered = place;
     this.redraw();
+  }
+
+  isPinned(layer, unit) {
+    return this.pinned?.layer === layer && this.pinned.unit === unit;
   }
 
   showData() {
