@@ -12,6 +12,7 @@ pytest.importorskip("websockets")
 from helpers.playground_server import PATIENCE, running_server  # noqa: E402
 
 expect = sync_api.expect
+expect.set_options(timeout=PATIENCE * 1000)
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium"), pytest.mark.long]
 
