@@ -60,7 +60,7 @@ def test_restart_repeats_the_training():
 
 def test_an_edit_counts_in_the_next_epoch():
     """The kernels read copies of the weights, which must be made again."""
-    edited, fresh = make_trainer(), make_trainer()
+    edited, fresh = (Trainer(DATA, Choices(hidden=(3, 4))) for _ in range(2))
     for trainer in (edited, fresh):
         trainer.epoch()
         trainer.network.coefs[1][2, 0] = 3.0
