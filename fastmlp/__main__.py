@@ -1,4 +1,4 @@
-"""``python -m fastmlp warmup``: compile every kernel ahead and store it, for images and clusters."""
+"""The command line: ``python -m fastmlp warmup`` and ``python -m fastmlp playground``."""
 
 from __future__ import annotations
 
@@ -18,8 +18,16 @@ def main(arguments: list[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     warm = commands.add_parser("warmup", help="compile every kernel for float32 and float64 and store it in the cache")
     warm.add_argument("--dtype", choices=["float32", "float64"], action="append", help="compile for this type only")
+    play = commands.add_parser("playground", help="open a page in the browser that shows a network while it trains")
+    play.add_argument("--port", type=int, default=5470, help="port of this machine, 0 for any free one (default: 5470)")
+    play.add_argument("--no-browser", action="store_true", help="print the address, and open no browser")
     chosen = parser.parse_args(arguments)
-    _warmup(chosen.dtype or ["float32", "float64"])
+    if chosen.command == "playground":
+        from .playground.command import run
+
+        run(chosen.port, not chosen.no_browser)
+    else:
+        _warmup(chosen.dtype or ["float32", "float64"])
 
 
 def _warmup(dtypes: list[str]) -> None:
