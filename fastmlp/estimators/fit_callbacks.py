@@ -58,6 +58,8 @@ class FitCallbacks:
         self.listening = bool(estimator.__dict__.get("_skl_callbacks"))
         self.of_epochs = of_epochs
         self.asked_within_epochs = [each for each in of_epochs if type(each).is_over is not Callback.is_over]
+        #: Where nothing but methods of `Callback` would be told of the tasks of epochs, these are called without tasks.
+        self.direct = all(map(needs_no_tasks, estimator.__dict__.get("_skl_callbacks", ())))
         with self.calling:
             self.context.call_on_fit_task_begin(**self.rows)
 
@@ -142,15 +144,26 @@ class FitCallbacks:
             return any(each.is_over(self.estimator) for each in self.asked_within_epochs)
 
     def _begin(self, name: str) -> None:
+        if self.direct:
+            with self.calling:
+                for each in self.of_epochs:
+                    each.on_epoch_begin(self.estimator)
+            return
         self.epoch = self.context.subcontext(task_name=name)
         with self.calling:
             self.epoch.call_on_fit_task_begin(**self.rows)
 
     def _end(self) -> bool:
+        if self.direct:
+            with self.calling:
+                return max(map(self._asks_to_end, self.of_epochs), default=False)
         with self.calling:
             asked = bool(self.epoch.call_on_fit_task_end(**self.rows, reconstruction_attributes=self._fitted))
         self.finished.drop(self.epoch)
         return asked
+
+    def _asks_to_end(self, callback: Callback) -> bool:
+        return bool(callback.on_epoch_end(self.estimator))
 
     def end(self) -> None:
         """End the task of the fit."""
@@ -170,3 +183,10 @@ class FitCallbacks:
             params, layout = self.training.evaluated.copy(), self.training.runner.network.layout
             copied["coefs_"], copied["intercepts_"] = layout.coefs(params), layout.intercepts(params)
         return {**copied, "_small_batches": {}, "_continuation": None}
+
+
+def needs_no_tasks(callback: Any) -> bool:
+    """Whether a callback is told of an epoch by `Callback.on_epoch_begin` and `on_epoch_end`, and in no other way."""
+    kind = type(callback)
+    hooks = ("on_fit_task_begin", "on_fit_task_end")
+    return isinstance(callback, Callback) and all(getattr(kind, hook) is getattr(Callback, hook) for hook in hooks)

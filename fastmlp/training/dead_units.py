@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..compiler.kernel import KernelModule
-from ..engine import blocking
 from ..engine.dataset import Dataset
 from ..engine.model import Model
 from ..engine.prediction_workspace import DerivativeWorkspace
@@ -19,6 +18,8 @@ else:
 
 #: Rows of the sample.
 SAMPLE_ROWS = 256
+#: Rows that are computed together: those after which a network without dead units shows that it has none.
+ROWS_TOGETHER = 16
 
 
 class DeadUnits:
@@ -39,7 +40,7 @@ class DeadUnits:
     def __init__(self, network: Model, dataset: Dataset, order: np.ndarray) -> None:
         rows = min(order.size, SAMPLE_ROWS)
         self.sample = np.sort(order)[np.arange(rows) * order.size // rows]
-        self.workspace = DerivativeWorkspace(network, dataset, self.sample, min(rows, blocking.BLOCK_ROWS))
+        self.workspace = DerivativeWorkspace(network, dataset, self.sample, min(rows, ROWS_TOGETHER))
         hidden = network.layout.layer_sizes[1:-1]
         self.shares, self.live = np.zeros(len(hidden)), np.zeros(sum(hidden), network.dtype)
         self.arguments = *self.workspace.arguments(), self.shares.ctypes.data, self.live.ctypes.data

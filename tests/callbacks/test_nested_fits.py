@@ -168,7 +168,7 @@ def test_copies_made_by_callbacks_of_lbfgs_continue_by_mini_batches():
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_fits_of_a_search_without_callbacks_make_no_task_of_an_epoch(solver, monkeypatch):
+def test_tasks_of_epochs_are_made_for_those_who_are_told_of_tasks(solver, monkeypatch):
     made = []
     subcontext = CallbackContext.subcontext
 
@@ -180,7 +180,12 @@ def test_fits_of_a_search_without_callbacks_make_no_task_of_an_epoch(solver, mon
     model, y = make_model("classifier", solver=solver)
     GridSearchCV(model, {"alpha": [0.1, 1.0]}, cv=2).fit(X, y)
     assert set(made) == {"GridSearchCV"}
-    GridSearchCV(model.set_callbacks(Counts()), {"alpha": [0.1, 1.0]}, cv=2).fit(X, y)
+    GridSearchCV(model.set_callbacks(counts := Counts()), {"alpha": [0.1, 1.0]}, cv=2, refit=False).fit(X, y)
+    assert set(made) == {"GridSearchCV"}
+    assert counts.calls.count(5) == 2 * 2
+    GridSearchCV(model.set_callbacks(Counts(), ScoringMonitor(scoring="accuracy")), {"alpha": [0.1, 1.0]}, cv=2).fit(
+        X, y
+    )
     assert made.count("MLPClassifier") == 5 * (2 * 2 + 1)
 
 
