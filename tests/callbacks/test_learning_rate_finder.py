@@ -331,6 +331,16 @@ def test_schedules_without_a_learning_rate_are_refused_where_it_would_be_applied
         assert bits(model.set_callbacks(LearningRateFinder()).fit(X, y)) == bits(plain.fit(X, y))
 
 
+def test_a_network_whose_optimizer_has_made_steps_is_refused():
+    net, running = Network([X.shape[1], 1], ["identity"], "half_squared_error"), SGD(0.01).begin()
+    net.initialize(random_state=0)
+    net.train(X, NUMBERS, running)
+    before = net.params.copy()
+    with pytest.raises(ValueError, match="this optimizer has made 1 step: pass one that begins"):
+        net.train(X, NUMBERS, running, callbacks=[LearningRateFinder(apply=True)])
+    assert (net.params.tobytes(), running.t) == (before.tobytes(), 1)
+
+
 def test_a_first_loss_that_is_not_finite_is_refused():
     model, y = make_model("regressor", LearningRateFinder(), random_state=0)
     with pytest.raises(ValueError, match="the first loss is infinite or NaN: scale X"):
