@@ -134,7 +134,7 @@ class LearningRateFinder(Callback):
         TypeError
             If the estimator is not one of this package.
         """
-        if not getattr(estimator, "has_epochs", False):
+        if isinstance(estimator, type) or not (getattr(estimator, "has_epochs", False) and hasattr(estimator, "fit")):
             raise TypeError(
                 f"estimator must be an MLPClassifier or MLPRegressor, got {estimator!r:.80}: for one within a pipeline "
                 "or search, set LearningRateFinder() as a callback of it, and fit."

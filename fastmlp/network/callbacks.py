@@ -56,7 +56,8 @@ def check_callbacks(callbacks: Any) -> tuple[Callback, ...]:
     TypeError
         If one is not a subclass of this package's `Callback`.
     """
-    given = [callbacks] if isinstance(callbacks, Callback) or not isinstance(callbacks, Sequence) else list(callbacks)
+    one = isinstance(callbacks, Callback | str) or not isinstance(callbacks, Sequence)
+    given = [callbacks] if one else list(callbacks)
     for each in given:
         if isinstance(each, Callback):
             continue

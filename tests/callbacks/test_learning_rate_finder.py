@@ -370,7 +370,7 @@ def test_it_is_set_on_the_estimator_itself():
     around = make_pipeline(StandardScaler(), model)
     with pytest.raises(TypeError, match="not on the Pipeline around it"):
         around.set_callbacks(LearningRateFinder()).fit(X, y)
-    for other in (around, LinearRegression(), 3):
+    for other in (around, LinearRegression(), 3, MLPClassifier, Network([2, 1], ["identity"], "half_squared_error")):
         with pytest.raises(TypeError, match="estimator must be an MLPClassifier or MLPRegressor, got"):
             LearningRateFinder().find(other, X, y)
     finder = LearningRateFinder()
