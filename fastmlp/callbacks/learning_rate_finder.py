@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from ..common.checks import check_bool, check_count, check_number
+from ..common.checks import check_bool, check_count, check_number, counted
 from ..common.frozen_params import Count, Positive, Range, with_values
 from ..common.user_warnings import warn_user
 from ..schedules import Schedule, WarmUp, as_schedule
@@ -63,7 +63,8 @@ class LearningRateFinder(Callback):
     ------
     ValueError
         If a rate is not above 0, `highest` not above `lowest`, or `steps` less than 10; by a fit whose solver has no
-        mini-batches, whose first loss is infinite or NaN, or with ``apply=True`` whose schedule has no `learning_rate`.
+        mini-batches, whose optimizer has made steps (`Network.train`), whose first loss is infinite or NaN, or with
+        ``apply=True`` whose schedule has no `learning_rate`.
     TypeError
         If a parameter is of another type.
 
@@ -133,7 +134,7 @@ class LearningRateFinder(Callback):
         TypeError
             If the estimator is not one of this package.
         """
-        if not getattr(estimator, "has_epochs", False):
+        if isinstance(estimator, type) or not (getattr(estimator, "has_epochs", False) and hasattr(estimator, "fit")):
             raise TypeError(
                 f"estimator must be an MLPClassifier or MLPRegressor, got {estimator!r:.80}: for one within a pipeline "
                 "or search, set LearningRateFinder() as a callback of it, and fit."
@@ -158,8 +159,13 @@ class LearningRateFinder(Callback):
     def on_training_begin(self, estimator: Any, training: RunningTraining) -> None:
         """Make the test."""
         optimizer = training.state.optimizer
-        if optimizer.t:  # a callback has restored a training in progress
+        if training.state.history.n_iter:  # a callback has restored a training in progress
             return
+        if optimizer.t:
+            raise ValueError(
+                f"{self!r} tests a training from its beginning, but this optimizer has made "
+                f"{counted(optimizer.t, 'step')}: pass one that begins, such as SGD(0.1), or omit the callback."
+            )
         if self.apply:
             with_rate(optimizer.schedule, self.lowest)  # a schedule that has none is refused before the test
         with restored(training):

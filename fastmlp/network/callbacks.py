@@ -56,7 +56,8 @@ def check_callbacks(callbacks: Any) -> tuple[Callback, ...]:
     TypeError
         If one is not a subclass of this package's `Callback`.
     """
-    given = [callbacks] if isinstance(callbacks, Callback) or not isinstance(callbacks, Sequence) else list(callbacks)
+    one = isinstance(callbacks, Callback | str) or not isinstance(callbacks, Sequence)
+    given = [callbacks] if one else list(callbacks)
     for each in given:
         if isinstance(each, Callback):
             continue
@@ -136,8 +137,8 @@ class NetworkCallbacks:
         """Tell that the training has ended."""
         self._call("on_fit_task_end", self.task)
 
-    def prepare(self, state: TrainingState, validation: Validation | None, generator_state: Any) -> None:
-        """Begin the record of a training whose generator had this state before it was prepared (None: it has it)."""
+    def prepare(self, state: TrainingState, validation: Validation | None, give_back: Callable[[], None]) -> None:
+        """Begin the record of a training; `give_back` undoes what its preparation has changed, if it is refused."""
         network, optimizer = self.network, state.optimizer
         former = {name: value for name, value in vars(network).items() if name in _RECORD}
         if self.callbacks:
@@ -149,8 +150,7 @@ class NetworkCallbacks:
                 for name in _RECORD:
                     network.__dict__.pop(name, None)
                 network.__dict__.update(former)
-                if generator_state is not None:
-                    state.random_state.set_state(generator_state)
+                give_back()
 
             self.undo = undo
         network.__dict__.pop("loss_", None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -189,16 +189,32 @@ class NetworkTraining(TrainableModel):
         with NetworkCallbacks(self, callbacks, options.epochs) as told:
             told.begin(options.early_stopping)
             generator = as_random_state(random_state)
-            drawn = generator.get_state() if options.regularization.drops else None
+            give_back = self._give_back(generator if options.regularization.drops else None, optimizer)
             try:
                 prepared = self._prepare(rows, held, optimizer, options, generator)
             except BaseException:
-                if drawn is not None:
-                    generator.set_state(drawn)
+                give_back()
                 raise
-            losses = self._run(prepared, options, told, drawn)
+            losses = self._run(prepared, options, told, give_back)
             told.end()
         return losses
+
+    @staticmethod
+    def _give_back(generator: np.random.RandomState | None, optimizer: Any) -> Callable[[], None]:
+        """Return what gives a generator, and a `RunningOptimizer`, what they have now: for trainings that are refused.
+
+        It is schedule and length that a training which begins sets in an optimizer.
+        """
+        drawn = None if generator is None else generator.get_state()
+        scheduled = (optimizer.schedule, optimizer.length) if isinstance(optimizer, RunningOptimizer) else None
+
+        def give_back() -> None:
+            if generator is not None and drawn is not None:
+                generator.set_state(drawn)
+            if scheduled is not None:
+                optimizer.schedule, optimizer.length = scheduled
+
+        return give_back
 
     def _prepare(
         self, rows: tuple[Any, Any, Any], held: tuple[Any, Any, Any], optimizer: Any, options: TrainingOptions,
@@ -243,11 +259,15 @@ class NetworkTraining(TrainableModel):
         return Validation(loss, early_stopping=options.early_stopping, ties=options.validation_ties)
 
     def _run(
-        self, prepared: PreparedTraining, options: TrainingOptions, told: NetworkCallbacks, drawn: Any
+        self,
+        prepared: PreparedTraining,
+        options: TrainingOptions,
+        told: NetworkCallbacks,
+        give_back: Callable[[], None],
     ) -> list[float]:
-        """Make the epochs; report what they led to. `drawn` is the generator's state before the training."""
+        """Make the epochs; report what they led to. `give_back` undoes what the preparation has changed."""
         state, history = prepared.state, prepared.state.history
-        told.prepare(state, prepared.validation, drawn)
+        told.prepare(state, prepared.validation, give_back)
         progress = options.progress(state.optimizer)
         try:
             train(

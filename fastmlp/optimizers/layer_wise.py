@@ -67,7 +67,8 @@ class LayerWise(Optimizer):
 
     A rate factor of 0 freezes: these weights or biases keep their bits, whatever decay, `l1`, `max_norm`, clipping or
     `ema` do with others, and their gradient does not count for `clip_norm`. (They are updated in no step, but their
-    gradient is computed all the same.)
+    gradient is computed all the same.) To thaw layers, change the factors between two fits with ``warm_start=True``:
+    ``partial_fit`` continues with the optimizer of its first call.
 
     Parameters
     ----------

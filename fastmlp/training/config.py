@@ -132,15 +132,25 @@ def begin_schedules(optimizer: RunningOptimizer, config: TrainingConfig, rows: i
     Raises
     ------
     ValueError
-        If a schedule of decay or dropout has a value that is not allowed.
+        If a schedule of decay or dropout has a value that is not allowed, or changes between epochs.
     """
     steps = config.epochs * config.steps(rows)
     if not config.one_epoch:
         optimizer.begin_training(steps)
     for name, schedule in schedules_of(optimizer, config.l2, config.regularization).items():
         if name != "learning_rate":
+            _check_function_of_step(name, schedule)
             t = optimizer.t + np.unique(np.linspace(0, steps - 1, min(steps, VALUES_CHECKED)).round())
             values_at(schedule, t, optimizer.length, name, DROPOUT_RATE if "dropout" in name else Range(0))
+
+
+def _check_function_of_step(name: str, schedule: Schedule) -> None:
+    """Refuse decay or dropout by a schedule that changes between epochs: it would stay as it is at first."""
+    if schedule.after_epoch(1) is not schedule or schedule.after_plateau() is not None:
+        raise ValueError(
+            f"{name}={schedule!r} changes between epochs, which learning rates alone can: give a function of the step, "
+            "such as InverseTime or Cosine of fastmlp.schedules."
+        )
 
 
 def warn_of_early_end(optimizer: RunningOptimizer, config: TrainingConfig, rows: int) -> None:

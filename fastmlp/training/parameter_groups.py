@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..common.frozen_params import Range
-from ..kernels.lowlevel.records import GROUP_DECAY, GROUP_L2, N_GROUP_RATES, N_STEP_RATES
+from ..kernels.lowlevel.records import GROUP_DECAY, GROUP_L2, N_GROUP_RATES, N_STEP_RATES, WEIGHT_DECAY
 from ..optimizers import RunningOptimizer
 from ..schedules import Schedule, values_at
 
@@ -86,5 +86,8 @@ class ParameterGroups:
         decays = self.factors[:, :, 1]
         penalties = values_at(l2, t, optimizer.length, "alpha", Range(0)) / divisor
         rates[..., GROUP_L2] = penalties[:, None, None] * decays
-        rates[..., GROUP_DECAY] = optimizer.decays(steps)[:, None, None] * decays
+        if self.layer_wise or isinstance(optimizer.weight_decay, Schedule):
+            rates[..., GROUP_DECAY] = optimizer.decays(steps)[:, None, None] * decays
+        else:  # as the rule has it: a user's rule may decay biases
+            rates[..., GROUP_DECAY] = optimizer.hyperparameters()[:, WEIGHT_DECAY]
         return rates

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..common.frozen_params import with_values
 from ..engine.dataset import Dataset
+from ..schedules import Schedule, as_schedule
 from .config import TrainingConfig, TrainingState, schedules_of
 from .epoch import EpochRunner
 from .validation import Validation
@@ -115,16 +116,29 @@ class RunningTraining:
         optimizer.mean_shrinkage = numbers["mean shrinkage"]
         self.runner.workspace.tasks["mean_shrinkage"] = optimizer.mean_shrinkage
         if numbers["schedule"]:
-            optimizer.schedule = with_values(optimizer.schedule, **numbers["schedule"])
+            optimizer.schedule = _with_numbers(optimizer.schedule, numbers["schedule"])
         if state.dropout_keys is not None:
             vars(state.dropout_keys).update(numbers["dropout"])
 
 
-def _numbers_of(schedule: Any) -> dict[str, float]:
-    """Return the numbers that a schedule may change between epochs; a user's own schedule is a function of the step."""
+def _numbers_of(schedule: Any) -> dict[str, Any]:
+    """Return the numbers that a schedule may change between epochs, and those of a schedule in it, such as a warm-up's.
+
+    A user's own schedule is a function of the step.
+    """
     names = [each.name for each in fields(schedule)] if hasattr(schedule, "__dataclass_fields__") else []
     values = {name: getattr(schedule, name) for name in names}
-    return {name: value for name, value in values.items() if isinstance(value, int | float)}
+    values = {name: _numbers_of(value) if isinstance(value, Schedule) else value for name, value in values.items()}
+    return {name: value for name, value in values.items() if isinstance(value, int | float | dict)}
+
+
+def _with_numbers(schedule: Schedule, numbers: dict[str, Any]) -> Schedule:
+    """Return a schedule with the numbers that `_numbers_of` has returned for another one of its kind."""
+    values = {
+        name: _with_numbers(as_schedule(getattr(schedule, name)), value) if isinstance(value, dict) else value
+        for name, value in numbers.items()
+    }
+    return with_values(schedule, **values) if values else schedule
 
 
 def digest_of(dataset: Dataset, order: np.ndarray) -> str:

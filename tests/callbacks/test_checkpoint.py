@@ -21,6 +21,7 @@ from fastmlp import (
     AdamW,
     Adaptive,
     Cosine,
+    InverseScaling,
     LayerWise,
     MLPClassifier,
     MLPRegressor,
@@ -28,7 +29,7 @@ from fastmlp import (
     Polynomial,
     WarmUp,
 )
-from fastmlp.callbacks import Callback, Checkpoint
+from fastmlp.callbacks import Callback, Checkpoint, LearningRateFinder
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -49,6 +50,10 @@ CASES = {
     "adaptive": (regressor(solver="sgd", learning_rate="adaptive", tol=0.1, n_iter_no_change=1), X, NUMBERS, {}),
     "own adaptive": (regressor(solver=SGD(Adaptive(0.01)), tol=0.1, n_iter_no_change=1), X, NUMBERS, {}),
     "invscaling": (regressor(solver="sgd", learning_rate="invscaling"), X, NUMBERS, {}),
+    "warm-up before invscaling": (regressor(solver=SGD(WarmUp(InverseScaling(0.1), 5))), X, NUMBERS, {}),
+    "warm-up before adaptive": (
+        regressor(solver=SGD(WarmUp(Adaptive(0.01), 5)), tol=10.0, n_iter_no_change=1), X, NUMBERS, {}
+    ),
     "one cycle": (classifier(learning_rate=OneCycle(0.01, steps=90)), X, CLASSES, {}),
     "nothing improves": (regressor(tol=10.0, n_iter_no_change=3), X, NUMBERS, {}),
     "average": (classifier(ema=0.9, early_stopping=True), X, CLASSES, {}),
@@ -115,6 +120,16 @@ def test_an_interrupted_fit_continues_with_the_same_bits(case, tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
     again = copy_of(model, Checkpoint(tmp_path)).fit(rows, y, **options)
     assert everything(again) == everything(expected)
+
+
+def test_the_rate_of_a_range_test_is_kept_behind_a_warm_up(tmp_path):
+    """The test is not made again where a fit continues."""
+    model, finder = regressor(solver=SGD(WarmUp(0.001, 5))), LearningRateFinder(apply=True)
+    expected = copy_of(model, finder).fit(X, NUMBERS)
+    with pytest.raises(InterruptedError):
+        copy_of(model, Checkpoint(tmp_path), finder, Killed(4)).fit(X, NUMBERS)
+    resumed = copy_of(model, Checkpoint(tmp_path), finder).fit(X, NUMBERS)
+    assert everything(resumed) == everything(expected)
 
 
 def test_a_generator_of_another_kind_continues(tmp_path):

@@ -331,6 +331,16 @@ def test_schedules_without_a_learning_rate_are_refused_where_it_would_be_applied
         assert bits(model.set_callbacks(LearningRateFinder()).fit(X, y)) == bits(plain.fit(X, y))
 
 
+def test_a_network_whose_optimizer_has_made_steps_is_refused():
+    net, running = Network([X.shape[1], 1], ["identity"], "half_squared_error"), SGD(0.01).begin()
+    net.initialize(random_state=0)
+    net.train(X, NUMBERS, running)
+    before = net.params.copy()
+    with pytest.raises(ValueError, match="this optimizer has made 1 step: pass one that begins"):
+        net.train(X, NUMBERS, running, callbacks=[LearningRateFinder(apply=True)])
+    assert (net.params.tobytes(), running.t) == (before.tobytes(), 1)
+
+
 def test_a_first_loss_that_is_not_finite_is_refused():
     model, y = make_model("regressor", LearningRateFinder(), random_state=0)
     with pytest.raises(ValueError, match="the first loss is infinite or NaN: scale X"):
@@ -360,7 +370,7 @@ def test_it_is_set_on_the_estimator_itself():
     around = make_pipeline(StandardScaler(), model)
     with pytest.raises(TypeError, match="not on the Pipeline around it"):
         around.set_callbacks(LearningRateFinder()).fit(X, y)
-    for other in (around, LinearRegression(), 3):
+    for other in (around, LinearRegression(), 3, MLPClassifier, Network([2, 1], ["identity"], "half_squared_error")):
         with pytest.raises(TypeError, match="estimator must be an MLPClassifier or MLPRegressor, got"):
             LearningRateFinder().find(other, X, y)
     finder = LearningRateFinder()

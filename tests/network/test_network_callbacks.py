@@ -285,7 +285,7 @@ def test_callbacks_of_scikit_learn_need_an_estimator(make):
 
 @pytest.mark.parametrize(
     ("callbacks", "message"),
-    [([print], "callbacks must be callbacks of"), (History, "make an object of it"), (3, "got 3"), ("a", "got 'a'")],
+    [([print], "callbacks must be callbacks of"), (History, "make an object of it"), (3, "got 3"), ("ab", "got 'ab'")],
 )
 def test_what_is_no_callback_is_refused(callbacks, message):
     net, _ = make_network()

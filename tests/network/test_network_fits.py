@@ -11,6 +11,7 @@ import scipy.sparse
 from helpers.early_stopping_data import NUMBERS, X
 
 from fastmlp import SGD, Adam, Adaptive, Cosine, MLPClassifier, MLPRegressor, Network, Regularization, Schedule
+from fastmlp.callbacks import Callback
 from fastmlp.optimizers import LayerWise, RunningOptimizer
 from fastmlp.training import progress_bar
 
@@ -337,6 +338,11 @@ class Broken(Schedule):
         return np.full(np.shape(t), 0.1)
 
 
+class Refuses(Callback):
+    def on_training_begin(self, estimator, training):
+        raise ValueError("no training")
+
+
 def test_a_schedule_that_raises_changes_nothing():
     net, generator = make_network("classes")
     before, drawn = net.params.copy(), state_of(generator)
@@ -347,6 +353,24 @@ def test_a_schedule_that_raises_changes_nothing():
     assert net.params.tobytes() == before.tobytes()
     assert state_of(generator) == drawn
     assert not hasattr(net, "n_iter_")
+
+
+#: name → (optimizer, arguments, message)
+REFUSED_LATE = {
+    "a rate of 1": (SGD(Cosine(0.1)), {"regularization": Regularization(dropout=Cosine(1.0))}, "is 1 in step 0"),
+    "a callback": (SGD(Cosine(0.1)), {"callbacks": [Refuses()]}, "no training"),
+    "layers": (LayerWise(SGD(Cosine(0.1)), (1,) * 9), {}, "9 entries"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED_LATE)
+def test_a_refused_training_does_not_set_the_length_of_the_next_one(case):
+    optimizer, arguments, message = REFUSED_LATE[case]
+    net, _ = make_network("classes")
+    running = optimizer.begin()
+    with pytest.raises(ValueError, match=message):
+        net.train(X, CLASSES, running, epochs=2, **arguments)
+    assert (running.length, running.schedule, running.t) == (None, Cosine(0.1), 0)
 
 
 def test_read_only_parameters_are_refused():

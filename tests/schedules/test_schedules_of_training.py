@@ -8,7 +8,7 @@ import pytest
 from sklearn.base import clone
 
 from fastmlp import SGD, AdamW, LayerWise, MLPClassifier, MLPRegressor, Network
-from fastmlp.schedules import Adaptive, Cosine, OneCycle, Polynomial, Schedule, WarmUp, count_steps
+from fastmlp.schedules import Adaptive, Cosine, InverseScaling, OneCycle, Polynomial, Schedule, WarmUp, count_steps
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -237,6 +237,19 @@ def test_values_out_of_range_are_refused(name, jump):
             with pytest.raises(ValueError, match=rf"{name.partition(chr(92))[0]}.*=Rising.* in step 0, but must be"):
                 model.partial_fit(X, Y)
     make(**parameters(Rising(40, value))).fit(X, Y)
+
+
+@pytest.mark.parametrize("name", LIMITED)
+def test_decay_and_dropout_refuse_schedules_that_change_between_epochs(name):
+    """They would stay as they are at first."""
+    for schedule in (Adaptive(0.1), InverseScaling(0.1), WarmUp(InverseScaling(0.1), 0.5)):
+        model = make(**LIMITED[name][0](schedule))
+        for train in (model.fit, model.partial_fit):
+            with pytest.raises(
+                ValueError, match=rf"{name.partition(chr(92))[0]}.*changes between epochs|lasts as long"
+            ):
+                train(X, Y)
+        assert not hasattr(model, "coefs_")
 
 
 @pytest.mark.parametrize("solver", ["lbfgs", "newton-cg", "levenberg-marquardt"])

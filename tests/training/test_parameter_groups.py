@@ -221,6 +221,20 @@ def test_decay_of_an_own_rule_stays_its_own():
     assert decayed(Doubled(0.1, weight_decay=0.2)) == decayed(AdamW(0.1, weight_decay=0.4))
 
 
+def test_a_schedule_of_alpha_keeps_the_decay_of_biases_of_an_own_rule():
+    class OfAll(AdamW):
+        def hyperparameters(self):
+            numbers = super().hyperparameters()
+            return np.stack([numbers[0]] * 2)
+
+    def trained(l2):
+        problem = draw()
+        make_epoch(problem, Regularization(), OfAll(0.1, weight_decay=0.4), 16).run(l2)
+        return problem.network.params.tobytes()
+
+    assert trained(Constant(0.05)) == trained(0.05)
+
+
 @pytest.mark.parametrize("name", ["weight_rates", "bias_rates", "weight_decays", "bias_decays"])
 def test_another_number_of_factors_is_refused(name):
     with pytest.raises(ValueError, match=rf"{name}=\(1.0, 2.0\) has 2 entries, but there are 3 layers"):
