@@ -92,4 +92,5 @@ def test_data_that_do_not_fit_are_refused(given, message):
 
 
 def test_a_single_epoch_is_a_point():
-    assert LossCurveDisplay([1.0]).plot().lines_[0].get_marker() == "o"
+    lines = LossCurveDisplay([1.0], validation_loss=[2.0], validation_score=[0.5]).plot().lines_
+    assert [line.get_marker() for line in lines] == ["o"] * 3

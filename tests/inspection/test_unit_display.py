@@ -178,6 +178,21 @@ def test_dead_units_and_constant_features_are_drawn():
         UnitDisplay.from_network(net, [[1.0, 1.0]], [0], grid_resolution=5, kind=kind).figure_.draw_without_rendering()
 
 
+def test_a_large_constant_feature_has_a_plane():
+    """Half of one more or less is the same number."""
+    net = Network([2, 1], ["identity"], "half_squared_error")
+    display = UnitDisplay.from_network(net, [[1e17, 0.0], [1e17, 1.0]], grid_resolution=5)
+    assert (np.diff(display.x) > 0).all()
+
+
+def test_sparse_labels_are_drawn():
+    y = np.stack([SIGN, 1 - SIGN, SIGN], axis=1)
+    model = MLPClassifier((2,), max_iter=300, tol=1.0, random_state=0).fit(X, y)
+    for kind in ("maps", "plane"):
+        display = UnitDisplay.from_estimator(model, X, sp.csr_matrix(y), grid_resolution=5, kind=kind)
+        assert display.labels.tolist() == SIGN.tolist()
+
+
 @pytest.mark.parametrize("features", [(0, 0), (0, 3), (0, "x9"), (0,), (0, 1, 2), (0, 1.5), (0, -3)])
 def test_features_that_do_not_exist_are_refused(features, models):
     with pytest.raises(ValueError, match=r"features must be two different features, by number \(0 to 2\) or name"):
