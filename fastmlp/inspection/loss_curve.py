@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from ..estimators.parameters import FULL_BATCH
 from .drawing import SMALL, Colours, axes_for, check_matplotlib, colours_of
 from .models import check_estimator, curve
 
@@ -104,7 +105,7 @@ class LossCurveDisplay:
         check_matplotlib(caller)
         check_estimator(estimator, caller)
         loss = getattr(estimator, "loss_curve_", None)
-        if not loss:
+        if not loss or estimator.solver in FULL_BATCH:  # which may have continued a fit by mini-batches
             raise ValueError(
                 f"The estimator has no loss curve: solver={estimator.solver!r} has no epochs. Fit "
                 f"with a callback History, and use {cls.__name__}.from_history, or use a solver such as 'adam'."

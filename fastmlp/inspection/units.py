@@ -152,7 +152,7 @@ class UnitDisplay:
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If it has a single feature, or a feature does not exist.
+            If it has a single feature, a feature does not exist, or `y` has other classes than the estimator.
         """
         caller = f"{cls.__name__}.from_estimator"
         check_matplotlib(caller)
@@ -202,6 +202,8 @@ class UnitDisplay:
             raise ValueError(f"y must have a row for each of the {rows.shape[0]} rows of X, got {len(y)}.")
         labels = None if y is None else np.asarray(y).reshape(len(y), -1)[:, 0]
         several = y is not None and np.ndim(y) == 2 and np.shape(y)[1] > 1
+        if labels is not None and classes is not None and not several and not np.isin(labels, classes).all():
+            raise ValueError(f"y must hold classes of the model, {list(map(str, classes))!r:.80}, but has others.")
         others = ", other features at their means" if rows.shape[1] > 2 else ""
         right, upward = (shorten(shown.feature_names[number], 24) for number in (first, second))
         functions = [as_written(each).strip("'") for each in shown.activations]

@@ -205,13 +205,15 @@ def test_a_single_feature_is_refused():
         UnitDisplay.from_network(net, [[1.0]])
 
 
-def test_arguments_are_checked(network):
+def test_arguments_are_checked(network, models):
     with pytest.raises(ValueError, match="kind must be 'maps' or 'plane'"):
         UnitDisplay.from_network(network, PLANE, kind="map", grid_resolution=3)
     with pytest.raises(ValueError, match="max_units must be 1 or more"):
         UnitDisplay.from_network(network, PLANE, max_units=0, grid_resolution=3)
     with pytest.raises(ValueError, match="grid_resolution must be 2 or more"):
         UnitDisplay.from_network(network, PLANE, grid_resolution=1)
+    with pytest.raises(ValueError, match="y must hold classes of the model"):
+        UnitDisplay.from_estimator(models["multi-class"][0], X, np.arange(len(X)), grid_resolution=3)
     with pytest.raises(ValueError, match="a row for each of the 2 rows of X, got 3"):
         UnitDisplay.from_network(network, PLANE, [0, 1, 1])
     with pytest.raises(ValueError, match="activations must be an array of shape"):
