@@ -123,7 +123,7 @@ def _luminance(colour: Sequence[float]) -> float:
 
 
 def shorten(name: Any, length: int = 18) -> str:
-    """Return a name, cut where it is too long.
+    """Return a name, cut where it is too long, for matplotlib, to which text between two dollar signs is an equation.
 
     Examples
     --------
@@ -131,7 +131,7 @@ def shorten(name: Any, length: int = 18) -> str:
     ('petal lengt…', '3')
     """
     text = str(name)
-    return text if len(text) <= length else text[: length - 1] + "…"
+    return (text if len(text) <= length else text[: length - 1] + "…").replace("$", r"\$")
 
 
 def choose(strengths: np.ndarray, most: int | None) -> np.ndarray:

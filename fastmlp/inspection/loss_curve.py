@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from ..estimators.parameters import FULL_BATCH
 from .drawing import SMALL, Colours, axes_for, check_matplotlib, colours_of
 from .models import check_estimator, curve
 
@@ -104,10 +105,10 @@ class LossCurveDisplay:
         check_matplotlib(caller)
         check_estimator(estimator, caller)
         loss = getattr(estimator, "loss_curve_", None)
-        if not loss:
+        if not loss or estimator.solver in FULL_BATCH:  # which may have continued a fit by mini-batches
             raise ValueError(
-                f"The estimator has no loss curve: solver={estimator.solver!r} has no epochs. Use a solver with "
-                "mini-batches, such as 'adam'."
+                f"The estimator has no loss curve: solver={estimator.solver!r} has no epochs. Fit "
+                f"with a callback History, and use {cls.__name__}.from_history, or use a solver such as 'adam'."
             )
         best = getattr(estimator, "best_epoch_", None)
         if best:  # of the last fit, which a warm start continues
@@ -164,7 +165,7 @@ class LossCurveDisplay:
         self.ax_ = ax = axes_for(ax, f"{type(self).__name__}.plot")
         self.figure_, self.score_ax_, colours = ax.figure, None, colours_of(ax)
         epochs = np.arange(1, len(self.loss) + 1)
-        alone = {"marker": "o", "markersize": 4} if len(epochs) == 1 else {}
+        alone: dict[str, Any] = {"marker": "o", "markersize": 4} if len(epochs) == 1 else {}
         self.lines_ = ax.plot(epochs, self.loss, color=colours.blue, label="training loss", **alone)
         if self.validation_loss is not None:
             label = "validation loss"
@@ -174,7 +175,7 @@ class LossCurveDisplay:
         if log_scale:
             ax.set_yscale("log")
         if self.validation_score is not None:
-            self._plot_score(epochs, colours)
+            self._plot_score(epochs, colours, alone)
         self._mark_best(colours)
         handles = [*self.lines_, *([self.best_line_] if self.best_line_ is not None else [])]
         title = "best: the initial weights" if self.best_epoch == 0 else None
@@ -182,11 +183,11 @@ class LossCurveDisplay:
         on_top.legend(handles=handles, fontsize=SMALL, loc="center right", title=title, title_fontsize=SMALL)
         return self
 
-    def _plot_score(self, epochs: np.ndarray, colours: Colours) -> None:
+    def _plot_score(self, epochs: np.ndarray, colours: Colours, alone: dict[str, Any]) -> None:
         """Draw the score on an axis of its own, dashed."""
         self.score_ax_ = score_ax = self.ax_.twinx()
         self.lines_ += score_ax.plot(
-            epochs, self.validation_score, color=colours.muted, linestyle="--", label=self.score_name
+            epochs, self.validation_score, color=colours.muted, linestyle="--", label=self.score_name, **alone
         )
         score_ax.set_ylabel(f"{self.score_name} (dashed)")
 

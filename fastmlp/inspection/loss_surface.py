@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, Self
 
 import numpy as np
@@ -117,7 +118,8 @@ class LossSurfaceDisplay:
             None is the components of the path, or random directions if there is no path.
         path : list of array-like or 'refit', default=None
             Points in weight space, given like the directions. 'refit' fits a copy of the estimator to X and y, and uses
-            its weights before the first epoch and after each; the surface is then that around the copy's weights.
+            its weights before the first epoch or iteration and after each; the surface is then that around the copy's
+            weights.
         n_directions : {1, 2}, default=2
             How many directions are chosen. One direction with a path leads from its beginning to the model's weights.
         span : float, default=1.0
@@ -274,22 +276,34 @@ class LossSurfaceDisplay:
 
 
 class _Path(Callback):
-    """Keep the parameters before the first epoch and after each."""
+    """Keep the parameters before the first epoch or iteration, and after each."""
+
+    def on_fit_begin(self, estimator: Any) -> None:
+        self.points: list[Any] = []
+        self.training: Any = None  # solvers with all rows in each step have none
 
     def on_training_begin(self, estimator: Any, training: Any) -> None:
-        self.training, self.points = training, [training.evaluated.copy()]
+        self.training = training
+
+    def on_epoch_begin(self, estimator: Any) -> None:
+        if not self.points:
+            self._keep(estimator)
 
     def on_epoch_end(self, estimator: Any) -> None:
-        self.points.append(self.training.evaluated.copy())
+        self._keep(estimator)
 
     def on_fit_end(self, estimator: Any) -> None:
         del self.training
+
+    def _keep(self, estimator: Any) -> None:
+        now = (estimator.coefs_, estimator.intercepts_) if self.training is None else self.training.evaluated
+        self.points.append(copy.deepcopy(now))
 
 
 def _refit(estimator: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, list[np.ndarray]]:
     """Fit a copy; return it and its path, which ends at its weights."""
     path = _Path()
-    copy = copy_to_fit(estimator, path)
-    copy.fit(X, y) if sample_weight is None else copy.fit(X, y, sample_weight=sample_weight)
-    copy.set_callbacks()
-    return copy, path.points
+    copied = copy_to_fit(estimator, path)
+    copied.fit(X, y) if sample_weight is None else copied.fit(X, y, sample_weight=sample_weight)
+    copied.set_callbacks()
+    return copied, path.points

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..activations import as_written
+from ..common.checks import check_count
 from .drawing import SMALL, SMALLEST, Colours, axes_for, check_matplotlib, choose, colours_of, shorten
 from .models import Shown, default_names, read_estimator, read_network
 
@@ -146,8 +147,8 @@ class NetworkDisplay:
         display : NetworkDisplay
             Itself.
         """
-        if max_units is not None and max_units < 1:
-            raise ValueError(f"max_units must be 1 or more, or None for all units, got {max_units!r}.")
+        if max_units is not None:
+            check_count("max_units", max_units)
         self.ax_ = ax = axes_for(ax, f"{type(self).__name__}.plot")
         self.figure_, colours = ax.figure, colours_of(ax)
         self.units_ = [choose(strengths, max_units) for strengths in self._strengths()]

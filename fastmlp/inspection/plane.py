@@ -75,7 +75,7 @@ def find_features(features: tuple[Any, Any], names: list[str]) -> tuple[int, int
 def span_of(values: np.ndarray, n: int) -> np.ndarray:
     """Return n numbers from a little below the least value to a little above the largest."""
     low, high = float(values.min()), float(values.max())
-    margin = 0.1 * (high - low) or 0.5
+    margin = 0.1 * (high - low) or max(0.5, 1e-6 * abs(low))
     return np.linspace(low - margin, high + margin, n)
 
 

@@ -152,7 +152,7 @@ class UnitDisplay:
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If it has a single feature, or a feature does not exist.
+            If it has a single feature, a feature does not exist, or `y` has other classes than the estimator.
         """
         caller = f"{cls.__name__}.from_estimator"
         check_matplotlib(caller)
@@ -197,11 +197,15 @@ class UnitDisplay:
         n, columns = check_resolution(grid_resolution), [column_of(rows, number) for number in (first, second)]
         axes, means = [span_of(column, n) for column in columns], np.asarray(rows.mean(axis=0)).ravel()
         pre_activations, activations = values_on_plane(shown, means, (first, second), axes)
+        y = y.toarray() if sp.issparse(y) else y
         if y is not None and len(y) != rows.shape[0]:
             raise ValueError(f"y must have a row for each of the {rows.shape[0]} rows of X, got {len(y)}.")
         labels = None if y is None else np.asarray(y).reshape(len(y), -1)[:, 0]
         several = y is not None and np.ndim(y) == 2 and np.shape(y)[1] > 1
+        if labels is not None and classes is not None and not several and not np.isin(labels, classes).all():
+            raise ValueError(f"y must hold classes of the model, {list(map(str, classes))!r:.80}, but has others.")
         others = ", other features at their means" if rows.shape[1] > 2 else ""
+        right, upward = (shorten(shown.feature_names[number], 24) for number in (first, second))
         functions = [as_written(each).strip("'") for each in shown.activations]
         return cls(
             axes[0],
@@ -214,7 +218,7 @@ class UnitDisplay:
             points=None if y is None else [np.stack(columns, axis=1), *shown.values(rows)[1]],
             labels=labels,
             classes=np.unique(labels) if labels is not None and several and classes is not None else classes,
-            note=f"{shown.feature_names[first]} to the right, {shown.feature_names[second]} upward{others}",
+            note=f"{right} to the right, {upward} upward{others}",
         )
 
     def plot(self, ax: Any = None, *, kind: str = "maps", max_units: int | None = 8) -> Self:

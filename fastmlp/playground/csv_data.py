@@ -40,7 +40,8 @@ def read_csv(text: str) -> Table:
     Raises
     ------
     ValueError
-        If the text is too long, has too few or too many rows, or a row is not three values, two of them numbers.
+        If the text is too long, has too few or too many rows, or a row is not three values, two of them numbers and
+        a target.
 
     Examples
     --------
@@ -58,6 +59,9 @@ def read_csv(text: str) -> Table:
         n_rows = counted(len(rows), "row")
         raise ValueError(f"The file has {n_rows} of values, but {MIN_ROWS} to {MAX_ROWS} are needed.")
     values = [_three(line, row) for line, row in rows]
+    missing = next((line for (line, _), (*_, target) in zip(rows, values, strict=True) if not target), None)
+    if missing is not None:
+        raise ValueError(f"Line {missing} has no target: leave out the rows without one.")
     features = [(_number(line, x1), _number(line, x2)) for (line, _), (x1, x2, _) in zip(rows, values, strict=True)]
     return Table(np.array(features), [target for *_, target in values], names)
 

@@ -95,7 +95,7 @@ class Session:
 
     def play(self, speed: Any) -> list[Reply]:
         """Train in each call of `advance`."""
-        if speed not in SPEEDS:
+        if not isinstance(speed, str) or speed not in SPEEDS:
             raise ValueError(f"speed must be one of {', '.join(SPEEDS)}, got {speed!r:.60}.")
         self.playing, self.changed, self._speed, self._due = True, True, speed, 0.0
         return []

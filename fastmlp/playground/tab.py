@@ -48,7 +48,9 @@ class Tab:
             await self._send([describe_page(), *await self._work(self.session.describe)])
             while await self._answer_all():
                 await self._train()
-        except (WebSocketDisconnect, RuntimeError):  # what sending raises once the page is closed
+        except WebSocketDisconnect:  # sending finds out first where many messages wait to be answered
+            pass
+        except RuntimeError:  # what sending raises once the end has been read
             if not reading.done():
                 raise
         finally:

@@ -219,10 +219,16 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
 
 
 def _thresholds(values: np.ndarray, y: np.ndarray, n_bins: int) -> np.ndarray:
-    """Return the thresholds of a decision tree with at most `n_bins` leaves, fitted to y by one column (n,)."""
+    """Return the thresholds of a decision tree with at most `n_bins` leaves, fitted to y by one column (n,).
+
+    scikit-learn's trees compute in float32, and do not divide values less than 1e-7 apart. This one is fitted to ranks,
+    so that its leaves depend on the order of the values alone.
+    """
     if n_bins == 1:
         return np.zeros(0)
     kind = DecisionTreeRegressor if y.dtype.kind == "f" else DecisionTreeClassifier
-    tree = kind(max_leaf_nodes=n_bins, random_state=0).fit(values[:, np.newaxis], y).tree_
-    thresholds: np.ndarray = tree.threshold[tree.children_left != tree.children_right]
+    distinct, ranks = np.unique(values, return_inverse=True)
+    tree = kind(max_leaf_nodes=n_bins, random_state=0).fit(ranks[:, np.newaxis], y).tree_
+    below = np.floor(tree.threshold[tree.children_left != tree.children_right]).astype(np.intp)
+    thresholds: np.ndarray = distinct[below] / 2.0 + distinct[below + 1] / 2.0
     return thresholds

@@ -149,6 +149,20 @@ def test_the_estimator_is_not_changed(models):
     assert set(vars(model)) == names and all(map(np.array_equal, coefs, model.coefs_))
 
 
+def test_names_with_dollar_signs_are_no_equations():
+    names = ["price in $ (US$)", "$^$"]
+    values = [np.ones((2, 2, 2))] * 2
+    for kind in ("maps", "plane"):
+        display = UnitDisplay(
+            [0, 1], [0, 1], values, values, ["hidden", "output"], feature_names=names,
+            output_names=names, points=[np.ones((2, 2))] * 3, labels=names, classes=names,
+        ).plot(kind=kind)  # fmt: skip
+        display.figure_.draw_without_rendering()
+    shown = [text.get_text().replace("\\$", "$") for text in display.ax_.get_legend().get_texts()]
+    assert shown == names
+    NetworkDisplay([np.ones((2, 2))], feature_names=names, output_names=names).plot().figure_.draw_without_rendering()
+
+
 def test_float32_models_are_drawn():
     model = MLPRegressor(hidden_layer_sizes=(3,), solver="lbfgs", max_iter=300, random_state=0).fit(
         X.astype(np.float32), X[:, 0]

@@ -92,4 +92,13 @@ def test_data_that_do_not_fit_are_refused(given, message):
 
 
 def test_a_single_epoch_is_a_point():
-    assert LossCurveDisplay([1.0]).plot().lines_[0].get_marker() == "o"
+    lines = LossCurveDisplay([1.0], validation_loss=[2.0], validation_score=[0.5]).plot().lines_
+    assert [line.get_marker() for line in lines] == ["o"] * 3
+
+
+def test_the_curve_of_an_earlier_fit_is_not_drawn():
+    """A warm start with another solver leaves it."""
+    model = MLPClassifier((2,), max_iter=300, tol=1.0, random_state=0, warm_start=True).fit(X, SIGN)
+    model.set_params(solver="lbfgs", tol=1e-2).fit(X, SIGN)
+    with pytest.raises(ValueError, match="no loss curve: solver='lbfgs' has no epochs"):
+        LossCurveDisplay.from_estimator(model)

@@ -5,9 +5,10 @@ import pytest
 import scipy.sparse as sp
 from helpers.drawn_models import SIGN, X
 from matplotlib import pyplot
+from sklearn.base import clone
 from sklearn.metrics import log_loss
 
-from fastmlp import SGD, MLPClassifier, Network
+from fastmlp import SGD, MLPClassifier, MLPRegressor, Network
 from fastmlp.callbacks import Callback, Checkpoint, EarlyStopping, History
 from fastmlp.inspection import LossSurfaceDisplay
 from fastmlp.inspection.directions import filter_normalized
@@ -121,6 +122,22 @@ def test_the_path_of_a_fit_is_that_of_its_epochs(early_stopping):
     assert model._skl_callbacks == [weights]
     given = [(coefs, [np.zeros(len(b)) for b in model.intercepts_]) for coefs in weights.points]
     assert len(LossSurfaceDisplay.from_estimator(model, X, SIGN, path=given, **SMALL).path) == model.n_iter_
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "newton-cg", "levenberg-marquardt"])
+def test_the_path_of_a_solver_without_epochs_is_that_of_its_iterations(solver):
+    y = X[:, 0]
+    model = MLPRegressor("half_squared_error", (2,), "tanh", solver=solver, random_state=0, max_iter=300, tol=1e-2)
+    model.fit(X, y)
+    display = LossSurfaceDisplay.from_estimator(model, X, y, path="refit", **SMALL)
+    assert len(display.path) == model.n_iter_ + 1 >= 3
+    np.testing.assert_allclose(display.path[-1], display.weights, atol=1e-12)
+    initial = clone(model).set_params(solver="sgd", learning_rate_init=1e-300).fit(X, y)
+    losses = [
+        LossSurfaceDisplay.from_estimator(each, X, y, n_directions=1, **SMALL).losses[2] for each in (initial, model)
+    ]
+    line = LossSurfaceDisplay.from_estimator(model, X, y, path="refit", n_directions=1, span=1e-9, **SMALL)
+    np.testing.assert_allclose(line.losses[[0, -1]], losses, rtol=1e-6)
 
 
 def test_a_refit_leaves_the_estimators_callbacks_alone(tmp_path):

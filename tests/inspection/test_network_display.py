@@ -106,6 +106,8 @@ def test_weights_that_are_not_finite_are_refused():
 def test_max_units_is_checked():
     with pytest.raises(ValueError, match="max_units must be 1 or more"):
         NetworkDisplay([np.ones((2, 2))]).plot(max_units=0)
+    with pytest.raises(TypeError, match="max_units must be an integer"):
+        NetworkDisplay([np.ones((2, 2))]).plot(max_units=1.5)
 
 
 def test_a_network_is_needed():

@@ -178,6 +178,21 @@ def test_dead_units_and_constant_features_are_drawn():
         UnitDisplay.from_network(net, [[1.0, 1.0]], [0], grid_resolution=5, kind=kind).figure_.draw_without_rendering()
 
 
+def test_a_large_constant_feature_has_a_plane():
+    """Half of one more or less is the same number."""
+    net = Network([2, 1], ["identity"], "half_squared_error")
+    display = UnitDisplay.from_network(net, [[1e17, 0.0], [1e17, 1.0]], grid_resolution=5)
+    assert (np.diff(display.x) > 0).all()
+
+
+def test_sparse_labels_are_drawn():
+    y = np.stack([SIGN, 1 - SIGN, SIGN], axis=1)
+    model = MLPClassifier((2,), max_iter=300, tol=1.0, random_state=0).fit(X, y)
+    for kind in ("maps", "plane"):
+        display = UnitDisplay.from_estimator(model, X, sp.csr_matrix(y), grid_resolution=5, kind=kind)
+        assert display.labels.tolist() == SIGN.tolist()
+
+
 @pytest.mark.parametrize("features", [(0, 0), (0, 3), (0, "x9"), (0,), (0, 1, 2), (0, 1.5), (0, -3)])
 def test_features_that_do_not_exist_are_refused(features, models):
     with pytest.raises(ValueError, match=r"features must be two different features, by number \(0 to 2\) or name"):
@@ -190,13 +205,15 @@ def test_a_single_feature_is_refused():
         UnitDisplay.from_network(net, [[1.0]])
 
 
-def test_arguments_are_checked(network):
+def test_arguments_are_checked(network, models):
     with pytest.raises(ValueError, match="kind must be 'maps' or 'plane'"):
         UnitDisplay.from_network(network, PLANE, kind="map", grid_resolution=3)
     with pytest.raises(ValueError, match="max_units must be 1 or more"):
         UnitDisplay.from_network(network, PLANE, max_units=0, grid_resolution=3)
     with pytest.raises(ValueError, match="grid_resolution must be 2 or more"):
         UnitDisplay.from_network(network, PLANE, grid_resolution=1)
+    with pytest.raises(ValueError, match="y must hold classes of the model"):
+        UnitDisplay.from_estimator(models["multi-class"][0], X, np.arange(len(X)), grid_resolution=3)
     with pytest.raises(ValueError, match="a row for each of the 2 rows of X, got 3"):
         UnitDisplay.from_network(network, PLANE, [0, 1, 1])
     with pytest.raises(ValueError, match="activations must be an array of shape"):

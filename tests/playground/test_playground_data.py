@@ -81,6 +81,8 @@ ROWS = "1,2,0\n2,3,1\n3,4,0\n"
         ("1" * (MAX_CHARACTERS + 1), "at most 500000"),
         (ROWS + '1,"' + "2" * 200_000 + '",0', "cannot be read as CSV: field larger than field limit"),
         ("\x00\x01\x02", "Line 1 has 1 value,"),
+        ("1,2,a\n2,3,b\n3,4,\n4,5,b\n", "Line 3 has no target"),
+        ("1,2,1\n2,3,1\n3,4,1\n\n4,5,\n", "Line 5 has no target"),
     ],
 )
 def test_csv_that_is_refused(text, message):

@@ -1,5 +1,6 @@
 """The playground's server: its pages, what it refuses, and how it ends."""
 
+import asyncio
 import socket
 import threading
 import tomllib
@@ -12,10 +13,12 @@ pytest.importorskip("uvicorn")
 pytest.importorskip("websockets")
 
 from helpers.playground_server import PATIENCE, Page, request, running_server
+from starlette.websockets import WebSocketDisconnect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 import fastmlp.playground
 from fastmlp.playground.command import MAX_MESSAGE
+from fastmlp.playground.tab import Tab
 
 STATIC = Path(fastmlp.playground.__file__).parent / "static"
 
@@ -221,6 +224,25 @@ def test_a_page_that_breaks_off_ends_its_training(port):
         page.socket.socket.shutdown(socket.SHUT_RDWR)
         own.join(PATIENCE)
         assert not own.is_alive()
+
+
+def test_a_page_that_breaks_off_while_messages_wait_is_no_error():
+    """Sending fails before its end has been read: more messages wait than are read ahead."""
+
+    class Flood:
+        async def accept(self):
+            pass
+
+        async def receive(self):
+            return {"type": "websocket.receive", "text": '{"type":"pause"'}
+
+        async def send_text(self, text):
+            if "not JSON" in text:
+                raise WebSocketDisconnect(1006)
+
+        send_bytes = send_text
+
+    asyncio.run(Tab(Flood()).serve())
 
 
 def test_own_data_are_uploaded(page):

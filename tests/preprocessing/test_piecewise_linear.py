@@ -66,8 +66,19 @@ def test_edges_are_the_thresholds_of_a_tree(classes):
     edges = PiecewiseLinearEncoder(6, strategy="tree").fit(X, y).bin_edges_[0]
     kind = DecisionTreeClassifier if classes else DecisionTreeRegressor
     tree = kind(max_leaf_nodes=6, random_state=0).fit(X[:, :1], y).tree_
-    np.testing.assert_array_equal(edges[1:-1], np.sort(tree.threshold[tree.feature >= 0]))
+    expected, x = np.sort(tree.threshold[tree.feature >= 0]), np.sort(X[:, 0])
+    np.testing.assert_array_equal(np.searchsorted(x, edges[1:-1]), np.searchsorted(x, expected))
+    np.testing.assert_allclose(edges[1:-1], expected, rtol=1e-6)  # the tree's are means of numbers in float32
     np.testing.assert_array_equal(edges[[0, -1]], [X[:, 0].min(), X[:, 0].max()])
+
+
+@pytest.mark.parametrize("scale, shift", [(1e-9, 0.0), (1.0, 1.7e9), (1e306, 0.0)])
+def test_edges_of_a_tree_do_not_depend_on_unit_and_origin(scale, shift):
+    """In float32, such columns are constant, rounded or infinite."""
+    x = np.arange(40.0)
+    y = np.digitize(x, [9.5, 24.5])
+    encoder = PiecewiseLinearEncoder(n_bins=3, strategy="tree").fit((scale * x + shift)[:, np.newaxis], y)
+    np.testing.assert_allclose(encoder.bin_edges_[0], scale * np.array([0.0, 9.5, 24.5, 39.0]) + shift, rtol=1e-14)
 
 
 @pytest.mark.parametrize("y_shape", [(60,), (60, 2)])
