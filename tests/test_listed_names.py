@@ -60,7 +60,7 @@ def test_tables_list_every_name(module, names):
 
 
 def test_readme_lists_activations_that_exist():
-    (text,) = re.findall(r"\*\*Activations\*\*, chosen per layer: (.*?), …", README, flags=re.S)
+    (text,) = re.findall(r"\*\*\[Activations\]\(.+?\)\*\*, chosen per layer: (.*?), …", README, flags=re.S)
     assert set(re.split(r",\s+", text)) <= set(ACTIVATIONS)
 
 
