@@ -10,13 +10,15 @@ BIN := .venv/bin
 demo: .venv/installed
 	$(BIN)/python examples/demo.py $(if $(DATA),--data $(DATA))
 
-# Hundreds of tests start new processes, which need not compile the Python sources again.
+# Hundreds of tests start new processes, which need not compile the Python sources again. Types are checked beside the
+# tests' start, while one core would wait.
 test: export PYTHONDONTWRITEBYTECODE =
 test: .venv/installed-for-tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	NUMBA_CACHE_DIR=build/cache/normal $(BIN)/python -m pytest -q -n auto --dist worksteal
+	$(BIN)/mypy & types=$$!; \
+	NUMBA_CACHE_DIR=build/cache/normal $(BIN)/python -m pytest -q -n auto --dist worksteal; tests=$$?; \
+	wait $$types && exit $$tests
 
 bench: .venv/installed
 	mkdir -p build
@@ -28,7 +30,8 @@ bench: .venv/installed
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
+# Without byte code, which takes as long as the installation: Python compiles the modules that are imported.
 .venv/installed-for-tests: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --editable ".[test]"
+	$(BIN)/python -m pip install --quiet --no-compile --editable ".[test]"
 	touch $@ .venv/installed
