@@ -7,8 +7,7 @@ MLPClassifier(hidden_layer_sizes=(16,))
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from .common.lazy_names import lazy_names
 
 __version__ = "0.1.0"
 
@@ -42,14 +41,4 @@ _LAZY_MODULES = {
 _MODULE_OF = {name: module for module, names in _LAZY_MODULES.items() for name in names}
 __all__ = ["__version__", *_MODULE_OF]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_MODULE_OF[name], __name__), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_MODULE_OF])
+__getattr__, __dir__ = lazy_names(__name__, _MODULE_OF)

@@ -15,8 +15,9 @@ True
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..common.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from .base import Callback
@@ -34,13 +35,4 @@ _MODULE_OF = {
     "LearningRateFinder": ".learning_rate_finder", "TimeLimit": ".time_limit",
 }  # fmt: skip
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value = getattr(importlib.import_module(_MODULE_OF[name], __name__), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _MODULE_OF)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +27,7 @@ def check_matplotlib(caller: str) -> None:
         If it is not installed.
     """
     try:
-        import matplotlib  # noqa: F401
+        importlib.import_module("matplotlib")
     except ImportError as error:
         raise ImportError(f"{caller} needs the package matplotlib: pip install 'fastmlp[plot]'.") from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import importlib
 import socket
 import threading
 import webbrowser
@@ -34,10 +35,8 @@ def run(port: int = DEFAULT_PORT, open_browser: bool = True) -> None:
         If the packages of the extra are missing, or the port is not free.
     """
     try:
-        import uvicorn  # noqa: F401
-        import websockets  # noqa: F401
-
-        from . import server  # noqa: F401
+        for name in ("uvicorn", "websockets", f"{__package__}.server"):
+            importlib.import_module(name)
     except ImportError as error:
         raise SystemExit(
             f"The playground needs the package {error.name!r}, which is not installed: run "

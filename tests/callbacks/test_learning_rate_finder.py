@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 
 from fastmlp import SGD, AdamW, Cosine, MLPClassifier, MLPRegressor, Network, OneCycle, Schedule, WarmUp
 from fastmlp.callbacks import Callback, Checkpoint, History, LearningRateFinder
-from fastmlp.callbacks.learning_rate_finder import longest_fall, smooth
+from fastmlp.callbacks.smoothing import longest_fall, smooth
 from fastmlp.optimizers import OPTIMIZERS
 from fastmlp.training.epoch import EpochRunner
 

@@ -5,11 +5,9 @@ import re
 import shutil
 
 import pytest
+from helpers.playground_server import PATIENCE, running_server
 
 sync_api = pytest.importorskip("playwright.sync_api")
-pytest.importorskip("websockets")
-
-from helpers.playground_server import PATIENCE, running_server  # noqa: E402
 
 expect = sync_api.expect
 expect.set_options(timeout=PATIENCE * 1000)
