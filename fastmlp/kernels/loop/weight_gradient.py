@@ -48,26 +48,18 @@ def weight_gradient(
             d_tile, first - sorted_from, count, starts, entry_rows, entries, delta, layer.stride, columns,
         )  # fmt: skip
         return
-    inp = shift(pointer_at(layer.input, dtype_ptr), base * layer.input_stride + first)
-    if layer.narrow_output:
+    a, a_stride, a_columns = (
+        shift(pointer_at(layer.input, dtype_ptr), base * layer.input_stride + first),
+        layer.input_stride,
+        count,
+    )
+    out, b, b_stride, b_columns = d_tile, delta, layer.stride, columns
+    if layer.narrow_output:  # transposed: b.T @ a
         out = d_tile if columns == 1 else pointer_at(task.d_transposed, dtype_ptr)
-        multiply_transposed(task, out, delta, layer.stride, columns, inp, layer.input_stride, count, rows)
-        if columns > 1:
-            call_transpose(task.transpose, d_tile, columns, out, count, columns, count)
-        return
-    inp_stride = layer.input_stride
-    if layer.panels != 0:
-        inp = pack_inputs(task, layer, inp, count, rows, dtype_ptr)
-        inp_stride = layer.update_rows
-    multiply_transposed(task, d_tile, inp, inp_stride, count, delta, layer.stride, columns, rows)
-
-
-@inline_ir
-def multiply_transposed(task, out, a, a_stride, a_columns, b, b_stride, b_columns, rows):
-    """out (a_columns, b_columns) is overwritten with a (rows, a_columns).T @ b (rows, b_columns).
-
-    Of many rows, gradient_rows are multiplied at a time: each sum is continued, so the bits are the same.
-    """
+        a, a_stride, a_columns, b, b_stride, b_columns = b, b_stride, b_columns, a, a_stride, a_columns
+    elif layer.panels != 0:
+        a, a_stride = pack_inputs(task, layer, a, count, rows, dtype_ptr), layer.update_rows
+    # Of many rows, gradient_rows are multiplied at a time: each sum is continued, so the bits are the same.
     for done in range(0, rows, task.gradient_rows):
         depth, mode = min_size(task.gradient_rows, rows - done), FROM_OUT if done > 0 else OVERWRITE
         x, y = shift(a, done * a_stride), shift(b, done * b_stride)
@@ -75,6 +67,8 @@ def multiply_transposed(task, out, a, a_stride, a_columns, b, b_stride, b_column
             task.multiply,
             out, b_columns, out, x, 1, a_stride, y, b_stride, 0, y, a_columns, b_columns, depth, mode,
         )  # fmt: skip
+    if layer.narrow_output and columns > 1:
+        call_transpose(task.transpose, d_tile, columns, out, count, columns, count)
 
 
 @inline_ir
