@@ -54,6 +54,11 @@ class Model:
                 kernel.address(self.dtype if dtype is None else dtype)
 
     @property
+    def n_features(self) -> int:
+        """Columns of the data that the network reads."""
+        return self.layout.layer_sizes[0]
+
+    @property
     def output_activation(self) -> BaseActivation:
         """The activation of the last layer."""
         return self.activations[-1]

@@ -56,10 +56,8 @@ class Workspace:
 
     def __init__(self, network: Model, dataset: Dataset, batch_rows: int, n_threads: int = 1) -> None:
         self.network, self.dataset, self.dtype = network, dataset, network.dtype
-        if dataset.n_features != network.layout.layer_sizes[0]:
-            raise ValueError(
-                f"X has {dataset.n_features} columns, but the network reads {network.layout.layer_sizes[0]}."
-            )
+        if dataset.n_features != network.n_features:
+            raise ValueError(f"X has {dataset.n_features} columns, but the network reads {network.n_features}.")
         self.batch_rows = batch_rows
         self.buffers: dict[str, np.ndarray] = {}
         self.tasks = np.zeros(n_threads, TASK)

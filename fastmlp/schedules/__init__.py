@@ -27,6 +27,7 @@ The estimators' `alpha`, `weight_decay`, `dropout` and `input_dropout` may be sc
 
 from .base import Constant, DecayRate, NumberOrSchedule, Rate, Schedule, as_schedule, count_steps, values_at
 from .cosine import Cosine, CosineRestarts, OneCycle
+from .cyclic import FlatCosine, LogCosine
 from .decay import Exponential, InverseTime, Polynomial, StepDecay
 from .epochwise import Adaptive, InverseScaling, schedule_by_name
 from .warm_up import WarmUp
@@ -38,8 +39,10 @@ __all__ = [
     "CosineRestarts",
     "DecayRate",
     "Exponential",
+    "FlatCosine",
     "InverseScaling",
     "InverseTime",
+    "LogCosine",
     "NumberOrSchedule",
     "OneCycle",
     "Polynomial",

@@ -85,13 +85,13 @@ class EpochRunner:
         self.steps = count_batches(order.size, batch_size, drop_last)
         threads = useful_threads(network, batch_size, n_threads, order.size, order.size * epochs)
         self.team = Team(threads, takes_long(network, batch_size))
-        self.workspace = TrainingWorkspace(network, dataset, batch_size, n_threads=self.team.size, in_microbatches=True)
+        self.workspace = self._make_workspace()
         self.workspace.use_order(order, batch_size)
         self.team.attach(self.workspace.tasks)
         self.slicer = Slicer(estimated_step_seconds(network, batch_size))
         self.train_steps = _kernels.train_steps.entry(network.dtype)
         self.params = network.params.ctypes.data
-        self.options = StepOptions(self.workspace, regularization, self.optimizer, dropout_keys)
+        self.options = self._make_options(regularization, dropout_keys)
         self.step_rates = RateBuffer(self.optimizer, regularization.l1 > 0, self.options.groups)
         self.state, self.average = self.options.state, self.options.average
         if self.average is not None:
@@ -99,6 +99,13 @@ class EpochRunner:
         self.gradient_norms: GradientNorms | None = None
         self.complete = True  # whether the last pass was not cut short
         self._is_over: Callable[[], bool] | None = None
+
+    def _make_workspace(self) -> TrainingWorkspace:
+        team, batch_size = self.team, self.batch_size
+        return TrainingWorkspace(self.network, self.dataset, batch_size, n_threads=team.size, in_microbatches=True)
+
+    def _make_options(self, regularization: Regularization, dropout_keys: DropoutKeys | None) -> StepOptions:
+        return StepOptions(self.workspace, regularization, self.optimizer, dropout_keys)
 
     @classmethod
     def for_training(

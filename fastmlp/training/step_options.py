@@ -129,7 +129,7 @@ class StepOptions:
         """Give each layer hyperparameters of its own."""
         layers = self.workspace.layers
         layers["rule_offset"] = np.arange(len(layers)) * self.group_size
-        layers["frozen_weights"], layers["frozen_biases"] = self.groups.frozen.T
+        layers["frozen_weights"], layers["frozen_biases"] = self.groups.frozen[: len(layers)].T
 
     def _clip_by_value(self, largest: float) -> None:
         """Put a rule in front of the one that phase two calls, and its numbers in front of that rule's."""

@@ -87,15 +87,21 @@ def pack_inputs(task, layer, inp, count, rows, dtype_ptr):
 def bias_gradient(layer, d_bias, base, column, columns, rows, dtype_ptr):
     """d_bias (columns,) is overwritten with the column sums of delta[base : base + rows, column : column + columns]."""
     delta = shift(pointer_at(layer.delta, dtype_ptr), base * layer.stride + column)
+    sum_columns(d_bias, delta, layer.stride, columns, rows)
+
+
+@inline_ir
+def sum_columns(out, inp, stride, columns, rows):
+    """out (columns,) is overwritten with the column sums of inp (rows, columns), rows `stride` elements apart."""
     if columns == 1:
-        sum_column(d_bias, delta, layer.stride, rows)
+        sum_column(out, inp, stride, rows)
         return
-    width = lanes(delta)
+    width = lanes(inp)
     whole = columns // width * width
     for j in range(0, whole, width):
-        sum_vectors(shift(d_bias, j), shift(delta, j), layer.stride, rows, width)  # a constant width needs no mask
+        sum_vectors(shift(out, j), shift(inp, j), stride, rows, width)  # a constant width needs no mask
     if whole < columns:
-        sum_vectors(shift(d_bias, whole), shift(delta, whole), layer.stride, rows, columns - whole)
+        sum_vectors(shift(out, whole), shift(inp, whole), stride, rows, columns - whole)
 
 
 @inline_ir

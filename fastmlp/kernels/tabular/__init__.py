@@ -1,0 +1,1 @@
+"""Kernels of networks for tables: embeddings of the inputs, the scaling layer, activations with learnt slopes."""

@@ -1,0 +1,37 @@
+"""`TableModel`: the parameters of one network for tables, one member of an ensemble."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..activations import BaseActivation
+from ..engine import buffers
+from ..engine.model import Model
+from ..losses import BaseLoss
+from .layout import TableLayout
+
+
+class TableModel(Model):
+    """A network behind a scaling layer and embeddings, with all parameters in one vector, `params` (layout.size,).
+
+    Parameters
+    ----------
+    layout : TableLayout
+    activations, loss, dtype
+        As in `Model`.
+    """
+
+    layout: TableLayout
+
+    def __init__(
+        self, layout: TableLayout, activations: Sequence[str | BaseActivation], loss: str | BaseLoss, dtype: Any
+    ) -> None:
+        self.params = buffers.aligned(layout.size, dtype)
+        coefs, intercepts = layout.coefs(self.params), layout.intercepts(self.params)
+        super().__init__(layout, activations, loss, dtype, coefs, intercepts)
+
+    @property
+    def n_features(self) -> int:
+        """Columns of the dataset: plain numbers, then category numbers."""
+        return self.layout.n_plain + len(self.layout.table_sizes)
