@@ -15,8 +15,12 @@ from ..kernels.lowlevel.records import CODE_WIDTH, FROM_BIAS, PERIODIC_OUTPUTS, 
 from .model import TableModel
 
 if TYPE_CHECKING:
+    from ..kernels.loop import predict as predict_kernels
+    from ..kernels.loop import validation as validation_kernels
     from ..kernels.tabular import embedding, passes, slopes
 else:
+    predict_kernels = KernelModule("loop.predict")
+    validation_kernels = KernelModule("loop.validation")
     embedding = KernelModule("tabular.embedding")
     passes = KernelModule("tabular.passes")
     slopes = KernelModule("tabular.slopes")
@@ -132,18 +136,22 @@ class TableWorkspace(_TableBuffers, TrainingWorkspace):
 
 
 class TablePrediction(_TableBuffers):
-    """Memory for the outputs of a block of rows; one thread's.
+    """Memory for the outputs of a block of rows, and for their losses where the dataset has targets; one thread's.
 
     Parameters
     ----------
     network : TableModel
     dataset : Dataset
+    order : ndarray of int64, optional
+        The rows to go through; all of them if it is left out.
     """
 
-    def __init__(self, network: TableModel, dataset: Dataset) -> None:
-        super().__init__(network, dataset, min(PREDICTED_ROWS, -(-dataset.n_rows // ROW_TILE) * ROW_TILE))
+    def __init__(self, network: TableModel, dataset: Dataset, order: np.ndarray | None = None) -> None:
+        order = np.arange(dataset.n_rows) if order is None else np.require(order, np.int64, ["C", "A"])
+        super().__init__(network, dataset, min(PREDICTED_ROWS, -(-order.size // ROW_TILE) * ROW_TILE))
         layout, task, layers = network.layout, self.task, self.layers
         strides = [*(padded(width, self.dtype) for width in layout.layer_sizes[:-1]), layout.layer_sizes[-1]]
+        task["forward"], task["forward_layers"] = passes.forward_new_rows.address(self.dtype), task["forward"]
         task["block_rows"], task["input_stride"] = self.batch_rows, strides[0]
         task["inputs"] = inp = self.buffer("inputs", (self.batch_rows, strides[0]))
         layers["delta"] = self.buffer("delta", (self.batch_rows, max(strides[1:])))
@@ -152,9 +160,27 @@ class TablePrediction(_TableBuffers):
             layer["input"], layer["input_stride"], layer["stride"] = inp, strides[number], strides[number + 1]
             layer["output"] = inp = self.buffer(f"output {number}", (self.batch_rows, strides[number + 1]))
         self._choose_modes(apply_output=True)
-        self.entry = passes.predict_table_rows.entry(self.dtype)
-
-    def predict(self, order: np.ndarray, first: int, stop: int, out: np.ndarray) -> None:
-        """Rows first … stop of out (n, n_outputs) are overwritten with the outputs for these rows of `order`."""
         self.use_order(order)
-        self.entry(*self.arguments(), first, stop, out.ctypes.data)
+        self.outputs = np.zeros((order.size, layout.layer_sizes[-1]), self.dtype)
+        self.refresh_scaled()
+
+    def predict(self, first: int = 0, stop: int | None = None) -> np.ndarray:
+        """Compute the outputs of rows first … stop of the order; return those of all, (n, n_outputs)."""
+        stop, out = self.order.size if stop is None else stop, self.outputs.ctypes.data
+        entry, (x, row_stride) = predict_kernels.predict_rows.entry(self.dtype), self.task[["x", "x_row_stride"]].item()
+        entry(*self.arguments(), x, row_stride, first, stop, out)
+        return self.outputs
+
+    def prepare_losses(self) -> None:
+        """Allocate what `losses` needs; before, the activation of the outputs is applied by `predict`."""
+        loss, output = self.network.loss_function, self.network.output_activation
+        self._allocate_losses(self.batch_rows, loss.evaluation_kernel(output))
+        if not self._is_fused:
+            self._read_outputs_in_loss()
+        self.row_losses = np.zeros((self.order.size, self.dataset.n_targets))
+
+    def losses(self) -> np.ndarray:
+        """Compute the losses of all rows, (n, n_targets), times their weights; `outputs` is overwritten, too."""
+        entry, losses = validation_kernels.store_losses.entry(self.dtype), self.row_losses.ctypes.data
+        entry(*self.arguments(), 0, self.order.size, losses, self.outputs.ctypes.data)
+        return self.row_losses

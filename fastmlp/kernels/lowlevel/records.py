@@ -167,8 +167,8 @@ _TASK_FIELDS = [
     # Learnt slopes: their hyperparameters; a thread's buffer for one block of rows.
     ("slope_rule", "i8"), ("slope_products", "i8"),
     # Embeddings: columns of X that are inputs as they are, those of them with a periodic embedding, category numbers;
-    # two kernels, or 0; gradients of embedded inputs (B, d_embedded_stride).
-    ("n_plain", "i8"), ("n_periodic", "i8"), ("n_codes", "i8"), ("embed", "i8"), ("update_embeddings", "i8"),
+    # two kernels, or 0; gradients of embedded inputs (B, d_embedded_stride); the forward pass behind embeddings.
+    ("forward_layers", "i8"), ("n_plain", "i8"), ("n_periodic", "i8"), ("n_codes", "i8"), ("embed", "i8"), ("update_embeddings", "i8"),
     ("d_embedded", "i8"), ("d_embedded_stride", "i8"),
     # Periodic ones: parameters and where they begin, their hyperparameters, a buffer for their gradient; a batch's
     # numbers and outputs, or gradients, with rows side by side (columns, column_stride).

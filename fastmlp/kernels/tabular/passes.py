@@ -4,7 +4,7 @@ They take the place of `pass_rows`, `forward_rows` and `backward_rows` in the ta
 are those of every network.
 """
 
-from ...compiler.numba_backend import POINTER, SIZE, inline_ir, kernel
+from ...compiler.numba_backend import inline_ir, kernel
 from ..loop.forward_backward import (
     activate_rows,
     compute_losses,
@@ -13,7 +13,6 @@ from ..loop.forward_backward import (
     multiply_backward,
     multiply_forward,
 )
-from ..loop.predict import write_outputs
 from ..lowlevel.barrier import cancelled
 from ..lowlevel.calls import (
     BACKWARD_SIGNATURE,
@@ -25,9 +24,8 @@ from ..lowlevel.calls import (
     call_output_backward,
     call_transpose,
 )
-from ..lowlevel.pointers import carray, doubles_at, integers_at, min_size, pointer_at, shift
-from ..lowlevel.records import FROM_BIAS, LAYER_POINTER, OVERWRITE, PERIODIC_OUTPUTS, TASK_POINTER
-from ..lowlevel.subnormals import flush_subnormals, restore_mode
+from ..lowlevel.pointers import carray, doubles_at, min_size, pointer_at, shift
+from ..lowlevel.records import FROM_BIAS, OVERWRITE, PERIODIC_OUTPUTS
 from .slopes import multiply_backward_with_slopes
 
 
@@ -107,19 +105,11 @@ def multiply_to_embedded(task, layer, first, rows, dtype_ptr):
         )  # fmt: skip
 
 
-@kernel(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)
-def predict_table_rows(task_record, layer_records, first, stop, out):
-    """Rows first … stop of out (stop, n_outputs) are overwritten with the outputs for these rows of task.order."""
+@kernel(*ORDERED_ROWS_SIGNATURE)
+def forward_new_rows(task_record, layer_records, order, first, rows, dtype_ptr):
+    """`forward_table_rows` for rows of X that are not in `inputs` yet, which is overwritten. For predictions."""
     task = carray(task_record, 1)[0]
-    last = carray(layer_records, task.n_layers)[task.n_layers - 1]
-    mode = flush_subnormals()
-    for start in range(first, stop, task.block_rows):
-        rows = min_size(task.block_rows, stop - start)
-        order = shift(integers_at(task.order), start)
-        gather_inputs(task, order, 0, rows, 0, task.n_plain, out)
-        if task.embed != 0:
-            call_ordered_rows(task.embed, task_record, layer_records, order, 0, rows, out)
-        call_ordered_rows(task.forward, task_record, layer_records, order, 0, rows, out)
-        activate_rows(last, 0, rows, out)
-        write_outputs(task, last, start, rows, out)
-    restore_mode(mode)
+    gather_inputs(task, order, first, first + rows, 0, task.n_plain, dtype_ptr)
+    if task.embed != 0:
+        call_ordered_rows(task.embed, task_record, layer_records, order, first, rows, dtype_ptr)
+    call_ordered_rows(task.forward_layers, task_record, layer_records, order, first, rows, dtype_ptr)

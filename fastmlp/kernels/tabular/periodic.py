@@ -12,61 +12,143 @@ Source: Gorishniy, Rubachev and Babenko (2022), "On embeddings for numerical fea
 Holzmüller, Grinsztajn and Steinwart (2024), "Better by default" (PBLD).
 """
 
-from ...compiler.numba_backend import inline_ir, inline_reduction
-from ..lowlevel.pointers import carray, shift
-from ..lowlevel.records import FREQUENCIES, PERIODIC_OUTPUTS, PERIODIC_PARAMS
+from __future__ import annotations
+
+import math
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from ..lowlevel.records import FREQUENCIES, PERIODIC_OUTPUTS
+from ..lowlevel.vectors import I64, Vectors
+from ..math.lanes import Lane
 from ..math.turns import cos_turns, sin_turns
 
-_TURN = 6.283185307179586
-_PER_TURN = 1.0 / _TURN
+_TURN = 2.0 * math.pi
 _WEIGHTS = 2 * FREQUENCIES
 _BIASES = _WEIGHTS + PERIODIC_OUTPUTS * FREQUENCIES
 
 
-@inline_ir
-def embed_column(out, stride, x, rows, params):
-    """out (PERIODIC_OUTPUTS, stride) is overwritten with the embedding of x (rows,)."""
-    values, p = carray(x, rows), carray(params, PERIODIC_PARAMS)
-    first, second, third = carray(out, rows), carray(shift(out, stride), rows), carray(shift(out, 2 * stride), rows)
-    for i in range(rows):
-        first[i], second[i], third[i] = p[_BIASES], p[_BIASES + 1], p[_BIASES + 2]
-    for k in range(FREQUENCIES):
-        frequency, phase, at = p[k], p[FREQUENCIES + k] * p.dtype.type(_PER_TURN), _WEIGHTS + k
-        v_0, v_1, v_2 = p[at], p[at + FREQUENCIES], p[at + 2 * FREQUENCIES]
-        for i in range(rows):
-            cosine = cos_turns(values[i] * frequency + phase)
-            first[i] += v_0 * cosine
-            second[i] += v_1 * cosine
-            third[i] += v_2 * cosine
+class _Column:
+    """What both functions read: a column's numbers, its parameters, and arrays (PERIODIC_OUTPUTS, stride)."""
+
+    def __init__(self, builder, params, rows, stride) -> None:
+        self.builder, self.params, self.rows, self.stride = builder, params, rows, stride
+        self.v = Vectors(builder, 32 if isinstance(params.type.pointee, ir.FloatType) else 64)
+
+    def param(self, at):
+        """Return parameter number `at`, which is an integer or a value."""
+        at = ir.Constant(I64, at) if isinstance(at, int) else at
+        return self.builder.load(self.builder.gep(self.params, [at]))
+
+    def angle_numbers(self, k):
+        """Return vectors of frequency and phase number `k`, both in turns."""
+        b = self.builder
+        phase = self.param(b.add(k, ir.Constant(I64, FREQUENCIES)))
+        turns = b.fmul(phase, ir.Constant(phase.type, 1.0 / _TURN))
+        return self.v.splat(self.param(k)), self.v.splat(turns)
+
+    def weights(self, k):
+        """Return vectors of V_mk for each output m."""
+        b = self.builder
+        places = (b.add(k, ir.Constant(I64, _WEIGHTS + m * FREQUENCIES)) for m in range(PERIODIC_OUTPUTS))
+        return [self.v.splat(self.param(place)) for place in places]
+
+    def outputs(self, pointer, i, mask):
+        """Return vectors of elements i … of each row of an array (PERIODIC_OUTPUTS, stride)."""
+        b = self.builder
+        places = (b.add(i, b.mul(self.stride, ir.Constant(I64, m))) for m in range(PERIODIC_OUTPUTS))
+        return [self.v.load(pointer, place, mask) for place in places]
+
+    def each_vector(self, body) -> None:
+        """Emit ``body(i, mask)`` for the first row i of each vector of rows; the last mask has the rows that are left."""
+        b, width = self.builder, ir.Constant(I64, self.v.count)
+        with cgutils.for_range_slice(b, ir.Constant(I64, 0), self.rows, width) as (i, _):
+            body(i, self.v.mask(b.sub(self.rows, i)))
 
 
-@inline_reduction
-def column_gradient(d_params, params, d_out, stride, x, rows):
+@intrinsic
+def embed_column(typingctx, out, stride, x, rows, params):
+    """out (PERIODIC_OUTPUTS, stride) is overwritten with the embedding of x (rows,), by params (PERIODIC_PARAMS,)."""
+
+    def codegen(context, builder, signature, args):
+        pointer, stride, x, rows, params = args
+        column = _Column(builder, params, rows, stride)
+        v = column.v
+
+        def embed(i, mask):
+            value = v.load(x, i, mask)
+            sums = [cgutils.alloca_once_value(builder, column.v.splat(column.param(_BIASES + m))) for m in range(3)]
+            for m, total in enumerate(sums):
+                builder.store(column.v.splat(column.param(_BIASES + m)), total)
+            with cgutils.for_range(builder, ir.Constant(I64, FREQUENCIES)) as loop:
+                frequency, phase = column.angle_numbers(loop.index)
+                cosine = cos_turns.formula(Lane(builder, v.multiply_add(value, frequency, phase))).value
+                for total, weight in zip(sums, column.weights(loop.index), strict=True):
+                    builder.store(v.multiply_add(weight, cosine, builder.load(total)), total)
+            for m, total in enumerate(sums):
+                place = builder.add(i, builder.mul(stride, ir.Constant(I64, m)))
+                v.store(builder.load(total), pointer, place, mask)
+
+        column.each_vector(embed)
+        return context.get_dummy_value()
+
+    return types.void(out, types.intp, out, types.intp, out), codegen
+
+
+@intrinsic
+def column_gradient(typingctx, d_params, params, d_out, stride, x, rows):
     """d_params (PERIODIC_PARAMS,) is overwritten with a column's gradient, summed over x (rows,).
 
     d_out (PERIODIC_OUTPUTS, stride) is ∂loss / ∂o.
     """
-    values, p, d = carray(x, rows), carray(params, PERIODIC_PARAMS), carray(d_params, PERIODIC_PARAMS)
-    first, second, third = carray(d_out, rows), carray(shift(d_out, stride), rows), carray(shift(d_out, 2 * stride), rows)
-    zero, turn = p.dtype.type(0), p.dtype.type(_TURN)
-    for k in range(FREQUENCIES):
-        frequency, phase, at = p[k], p[FREQUENCIES + k] * p.dtype.type(_PER_TURN), _WEIGHTS + k
-        v_0, v_1, v_2 = p[at], p[at + FREQUENCIES], p[at + 2 * FREQUENCIES]
-        d_frequency = d_phase = d_0 = d_1 = d_2 = zero
-        for i in range(rows):
-            angle = values[i] * frequency + phase
-            cosine = cos_turns(angle)
-            slope = sin_turns(angle) * (first[i] * v_0 + second[i] * v_1 + third[i] * v_2)
-            d_frequency -= slope * values[i]
-            d_phase -= slope
-            d_0 += first[i] * cosine
-            d_1 += second[i] * cosine
-            d_2 += third[i] * cosine
-        d[k], d[FREQUENCIES + k] = turn * d_frequency, d_phase
-        d[at], d[at + FREQUENCIES], d[at + 2 * FREQUENCIES] = d_0, d_1, d_2
-    d_0 = d_1 = d_2 = zero
-    for i in range(rows):
-        d_0 += first[i]
-        d_1 += second[i]
-        d_2 += third[i]
-    d[_BIASES], d[_BIASES + 1], d[_BIASES + 2] = d_0, d_1, d_2
+
+    def codegen(context, builder, signature, args):
+        gradient, params, d_out, stride, x, rows = args
+        column = _Column(builder, params, rows, stride)
+        v = column.v
+
+        def store(total, at) -> None:
+            builder.store(v.sum(builder.load(total)), builder.gep(gradient, [at]))
+
+        sums = [cgutils.alloca_once_value(builder, v.zero) for _ in range(2 + PERIODIC_OUTPUTS)]
+        with cgutils.for_range(builder, ir.Constant(I64, FREQUENCIES)) as loop:
+            k = loop.index
+            frequency, phase = column.angle_numbers(k)
+            weights = column.weights(k)
+            for total in sums:
+                builder.store(v.zero, total)
+
+            def add(i, mask):
+                value, outputs = v.load(x, i, mask), column.outputs(d_out, i, mask)
+                angle = Lane(builder, v.multiply_add(value, frequency, phase))
+                cosine, sine = cos_turns.formula(angle).value, sin_turns.formula(angle).value
+                d_cosine = v.zero
+                for weight, output in zip(weights, outputs, strict=True):
+                    d_cosine = v.multiply_add(weight, output, d_cosine)
+                slope = builder.fmul(sine, d_cosine)
+                terms = [(slope, value), (slope, v.ones), *((output, cosine) for output in outputs)]
+                for total, (a, b) in zip(sums, terms, strict=True):
+                    builder.store(v.multiply_add(a, b, builder.load(total)), total)
+
+            column.each_vector(add)
+            turn = ir.Constant(v.type, [-_TURN] * v.count)
+            builder.store(builder.fmul(builder.load(sums[0]), turn), sums[0])
+            builder.store(builder.fneg(builder.load(sums[1])), sums[1])
+            for number, total in enumerate(sums):
+                store(total, builder.add(k, ir.Constant(I64, number * FREQUENCIES)))
+        for total in sums:
+            builder.store(v.zero, total)
+
+        def add_outputs(i, mask):
+            for total, output in zip(sums, column.outputs(d_out, i, mask), strict=False):
+                builder.store(builder.fadd(builder.load(total), output), total)
+
+        column.each_vector(add_outputs)
+        for m in range(PERIODIC_OUTPUTS):
+            store(sums[m], ir.Constant(I64, _BIASES + m))
+        return context.get_dummy_value()
+
+    return types.void(d_params, d_params, d_params, types.intp, d_params, types.intp), codegen
