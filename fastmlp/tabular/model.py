@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..activations import BaseActivation
 from ..engine import buffers
 from ..engine.model import Model
@@ -27,9 +29,18 @@ class TableModel(Model):
     def __init__(
         self, layout: TableLayout, activations: Sequence[str | BaseActivation], loss: str | BaseLoss, dtype: Any
     ) -> None:
-        self.params = buffers.aligned(layout.size, dtype)
-        coefs, intercepts = layout.coefs(self.params), layout.intercepts(self.params)
-        super().__init__(layout, activations, loss, dtype, coefs, intercepts)
+        params = buffers.aligned(layout.size, dtype)
+        super().__init__(layout, activations, loss, dtype, layout.coefs(params), layout.intercepts(params))
+        self.params = params
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the parameters once, without the views of them."""
+        kept = ("layout", "activations", "loss_function", "dtype")
+        return {**{name: getattr(self, name) for name in kept}, "params": np.array(self.params)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["layout"], state["activations"], state["loss_function"], state["dtype"])  # type: ignore[misc]
+        self.params[...] = state["params"]
 
     @property
     def n_features(self) -> int:

@@ -1,0 +1,105 @@
+"""Recipes: the numbers of a training for tables, tuned on many data sets."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from ..common.lookup import look_up
+from ..schedules import Cosine, FlatCosine, LogCosine, Schedule
+
+SCHEDULES = {"log-cosine": LogCosine, "flat-cosine": FlatCosine, "cosine": Cosine}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The numbers of a training. Learning rate, weight decay and dropout are multiplied by their schedule.
+
+    Parameters
+    ----------
+    n_members : int
+        Networks that are trained, and whose predictions are averaged.
+    hidden_layer_sizes : tuple of int
+    activation : str
+    learn_slopes : bool
+        Whether each hidden neuron has a slope α: f_α(z) = z + α (f(z) − z).
+    numeric_encoding : {'piecewise-linear', 'periodic'} or None
+    n_bins : int
+        Of the piecewise-linear encoding.
+    max_one_hot_categories : int or None
+        Category columns with more categories get an embedding that is learnt; None for no such embedding.
+    max_iter, batch_size : int
+        Epochs, and rows of a batch; the last, incomplete batch of an epoch is left out.
+    learning_rate : float
+    learning_rate_schedule : {'log-cosine', 'flat-cosine', 'cosine'}
+    beta_2 : float
+        Adam's; β₁ is 0.9, ε 1e-8.
+    weight_decay, dropout : float
+        In the first half of the training; then they fall to zero.
+    label_smoothing : float
+        For one class a row.
+    initialize_from_data : bool
+        See `fastmlp.tabular.initial.initialize`.
+    scale_decay : float
+        Decay of the scaling layer, relative to the weights'.
+    clip_predictions : bool
+        Whether predictions of a regression are clipped to the range of the training targets.
+    """
+
+    n_members: int
+    hidden_layer_sizes: tuple[int, ...]
+    activation: str
+    learning_rate: float
+    learn_slopes: bool = True
+    numeric_encoding: str | None = "periodic"
+    n_bins: int = 16
+    max_one_hot_categories: int | None = 8
+    max_iter: int = 256
+    batch_size: int = 256
+    learning_rate_schedule: str = "log-cosine"
+    beta_2: float = 0.95
+    weight_decay: float = 0.02
+    dropout: float = 0.15
+    label_smoothing: float = 0.0
+    initialize_from_data: bool = True
+    scale_decay: float = 36.0
+    clip_predictions: bool = True
+
+    def learning_rates(self, steps: int) -> Schedule:
+        """Return the learning rate of each of `steps` steps."""
+        schedule: Schedule = SCHEDULES[self.learning_rate_schedule](self.learning_rate, steps)
+        return schedule
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the numbers by name."""
+        return asdict(self)
+
+
+_TD = Recipe(1, (256, 256, 256), "mish", 0.2)
+_TD_CLASSES = replace(_TD, activation="selu", learning_rate=0.04, label_smoothing=0.1)
+_TD_S = replace(
+    _TD, learning_rate=0.07, learn_slopes=False, numeric_encoding=None, max_one_hot_categories=None, weight_decay=0.0,
+    dropout=0.0, initialize_from_data=False, clip_predictions=False,
+)  # fmt: skip
+_TD_S_CLASSES = replace(_TD_S, activation="selu", learning_rate=0.04, label_smoothing=0.1)
+_DEFAULT = {"n_members": 4, "hidden_layer_sizes": (128, 128, 128), "max_iter": 64}
+_FAST = {"n_members": 2, "hidden_layer_sizes": (128, 128, 128), "max_iter": 32}
+
+#: Recipes for (regression, classes).
+RECIPES = {
+    "default": (replace(_TD, **_DEFAULT), replace(_TD_CLASSES, **_DEFAULT)),  # type: ignore[arg-type]
+    "fast": (replace(_TD, **_FAST), replace(_TD_CLASSES, **_FAST)),  # type: ignore[arg-type]
+    "realmlp-td-s": (_TD_S, _TD_S_CLASSES),
+    "realmlp-td": (_TD, _TD_CLASSES),
+}
+
+
+def recipe_of(name: str, classes: bool) -> Recipe:
+    """Return the recipe of this name, for classes or for regression.
+
+    Raises
+    ------
+    UnknownNameError
+        A ValueError, if there is none.
+    """
+    return look_up("recipe", name, RECIPES, "None for the default")[int(classes)]
