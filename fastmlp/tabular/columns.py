@@ -121,7 +121,7 @@ class ValueColumn(Column):
         known = self._known
         if rows is not None:
             known = known_values(dict.fromkeys(self._values[row] for row in np.flatnonzero(rows)))
-        return list(dict.fromkeys(map(as_python, known)))
+        return list(dict.fromkeys(map(bool if self._kinds == {ValueKind.BOOLEAN} else as_python, known)))
 
     def look_up(self, numbers: dict[Any, int]) -> np.ndarray:
         try:
@@ -156,8 +156,10 @@ class ValueColumn(Column):
 
     @cached_property
     def _kinds(self) -> set[ValueKind]:
-        """Kinds of the known values; of all values where none is known: a column of NaT has dates."""
-        kinds = {kind_of(each) for each in (set(map(type, self._known)) or self._types)}
+        """Kinds of the known values. A column of NaT alone has dates, one of other missing values has none."""
+        if not self._known:
+            return {kind_of(each) for each in self._types} & {ValueKind.DATE}
+        kinds = {kind_of(each) for each in set(map(type, self._known))}
         if kinds <= {ValueKind.BOOLEAN, ValueKind.NUMBER} and ValueKind.BOOLEAN in map(kind_of, self._types):
             # True == 1 == 1.0: whichever comes first is the known value.
             return {ValueKind.BOOLEAN if all(value in (0, 1) for value in self._known) else ValueKind.NUMBER}

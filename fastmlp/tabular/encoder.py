@@ -127,7 +127,7 @@ class TableEncoder(BaseEstimator):
         Warns
         -----
         UserWarning
-            If each value of a category column occurs once.
+            If each category of a column occurs once.
         """
         needs_y = self.numeric_encoding is not None and self.bin_strategy == "tree"
         if needs_y and y is None:
@@ -176,7 +176,9 @@ class TableEncoder(BaseEstimator):
     def _make_bins(self) -> PiecewiseLinearEncoder | None:
         if self.numeric_encoding is None:
             return None
-        return PiecewiseLinearEncoder(self.n_bins, strategy=self.bin_strategy, keep_original=False)
+        encoder = PiecewiseLinearEncoder(self.n_bins, strategy=self.bin_strategy, keep_original=False)
+        encoder.set_output(transform="default")  # whatever scikit-learn's configuration says
+        return encoder
 
     def _check_targets(self, y: Any, rows: np.ndarray | None, n_rows: int) -> np.ndarray | None:
         """Return the targets of the rows that count, if edges of bins depend on them."""

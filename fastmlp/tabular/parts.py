@@ -66,7 +66,9 @@ class SquashedNumbers(Part):
 
     def __init__(self, inputs: Inputs, positions: np.ndarray) -> None:
         super().__init__(positions)
-        self._scaler = SquashingScaler().fit(inputs.numbers[:, positions]) if positions.size else None
+        self._scaler = SquashingScaler().set_output(transform="default") if positions.size else None
+        if self._scaler is not None:
+            self._scaler.fit(inputs.numbers[:, positions])
 
     def write(self, inputs: Inputs, out: np.ndarray) -> None:
         if self._scaler is not None:

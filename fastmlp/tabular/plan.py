@@ -97,7 +97,7 @@ class EncodingPlan:
     def make_parts(self, max_one_hot_categories: int | None, bins: PiecewiseLinearEncoder | None, y: Any) -> None:
         """Fit the encoders of each kind of column; y is for edges of bins that depend on targets."""
         inputs, sizes = self.inputs, np.array([len(each) for each in self._lookups], np.intp)
-        limit = np.inf if max_one_hot_categories is None else max(max_one_hot_categories, 1)
+        limit = np.inf if max_one_hot_categories is None else max_one_hot_categories
         one_hot = np.flatnonzero((sizes <= limit) & (sizes != 2))
         parts: list[Part] = [
             SquashedNumbers(inputs, self._varying),
