@@ -17,6 +17,7 @@ FLOORS = [
     {"__init__", "__main__", "_pyinstaller"},
     {"playground", "inspection"},
     {"estimators"},
+    {"tabular"},
     {"preprocessing"},
     {"network"},
     {"callbacks"},
@@ -151,7 +152,7 @@ def test_kernels_import_numpy_and_numba_alone(source):
 
 def test_estimators_transformers_and_displays_alone_import_scikit_learn():
     importing = {folder_of(source) for source in SOURCES if "sklearn" in imported_modules(source)[1]}
-    assert importing == {"estimators", "preprocessing", "inspection"}
+    assert importing == {"estimators", "tabular", "preprocessing", "inspection"}
 
 
 def test_only_the_displays_import_matplotlib():

@@ -1,0 +1,174 @@
+"""The parts of an encoded table: squashed numbers, bins, binary and one-hot categories, indicators, codes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..preprocessing import PiecewiseLinearEncoder, SquashingScaler
+
+#: Rows that are computed at a time, so that intermediate results stay in the cache.
+_BLOCK = 2048
+#: Limit of the encoding of a bin. Values far outside of the training rows' range would exceed that of float32.
+_BIN_LIMIT = 1e6
+
+
+class Inputs(NamedTuple):
+    """The columns of a table that are encoded, as numbers.
+
+    Parameters
+    ----------
+    numbers : ndarray of shape (n_samples, n_numbers)
+        float64, NaN where missing.
+    codes : sequence of ndarray of shape (n_samples,)
+        For each category column, 1 to k, or 0 where missing or unknown.
+    """
+
+    numbers: np.ndarray
+    codes: Sequence[np.ndarray]
+
+    def blocks(self, positions: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield slices of the rows, and their values in these columns of `numbers`."""
+        for start in range(0, len(self.numbers), _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            yield rows, self.numbers[rows, positions]
+
+
+class Part(ABC):
+    """Adjacent columns of an encoded table.
+
+    Parameters
+    ----------
+    positions : ndarray of int
+        The columns of `Inputs.numbers`, or of `Inputs.codes`, that are encoded.
+    widths : array-like of int
+        How many columns each of them becomes.
+    """
+
+    #: Whether it encodes columns of `Inputs.codes`.
+    reads_codes = False
+
+    def __init__(self, positions: np.ndarray, widths: Any = 1) -> None:
+        self.positions = positions
+        self.widths = np.broadcast_to(np.asarray(widths, np.intp), positions.shape)
+        self.width = int(self.widths.sum())
+
+    @abstractmethod
+    def write(self, inputs: Inputs, out: np.ndarray) -> None:
+        """Compute all of `out`, (n_samples, width)."""
+
+
+class SquashedNumbers(Part):
+    """x′ of `SquashingScaler`; 0 where missing."""
+
+    def __init__(self, inputs: Inputs, positions: np.ndarray) -> None:
+        super().__init__(positions)
+        self._scaler = SquashingScaler().set_output(transform="default") if positions.size else None
+        if self._scaler is not None:
+            self._scaler.fit(inputs.numbers[:, positions])
+
+    def write(self, inputs: Inputs, out: np.ndarray) -> None:
+        if self._scaler is not None:
+            for rows, values in inputs.blocks(self.positions):
+                out[rows] = _without_nan(self._scaler.transform(values))
+
+
+class Bins(Part):
+    """e − ½ of `PiecewiseLinearEncoder`; 0 where missing."""
+
+    def __init__(self, inputs: Inputs, positions: np.ndarray, encoder: PiecewiseLinearEncoder, y: Any) -> None:
+        self._encoder = encoder.fit(inputs.numbers[:, positions], y) if positions.size else None
+        super().__init__(positions, [] if self._encoder is None else self._encoder.n_bins_)
+
+    def write(self, inputs: Inputs, out: np.ndarray) -> None:
+        if self._encoder is not None:
+            for rows, values in inputs.blocks(self.positions):
+                encoded = self._encoder.transform(values)
+                encoded -= 0.5
+                out[rows] = np.clip(_without_nan(encoded), -_BIN_LIMIT, _BIN_LIMIT, out=encoded)
+
+
+class BinaryCategories(Part):
+    """−1 and 1 for the two categories of a column; 0 where missing or unknown."""
+
+    reads_codes = True
+
+    def write(self, inputs: Inputs, out: np.ndarray) -> None:
+        values = np.array([0.0, -1.0, 1.0], out.dtype)
+        for column, position in enumerate(self.positions):
+            out[:, column] = values[inputs.codes[position]]
+
+
+class OneHotCategories(Part):
+    """1 in the column of the category, 0 in the others and where missing or unknown; each column then squashed."""
+
+    reads_codes = True
+
+    def __init__(self, inputs: Inputs, positions: np.ndarray, sizes: np.ndarray) -> None:
+        super().__init__(positions, sizes)
+        counts = [
+            np.bincount(inputs.codes[position], minlength=size + 1)[1:]
+            for position, size in zip(positions, sizes, strict=True)
+        ]
+        self._of_zero, self._of_one = squash_one_hot(np.concatenate([*counts, []]), len(inputs.numbers))
+
+    def write(self, inputs: Inputs, out: np.ndarray) -> None:
+        out[:] = self._of_zero
+        before = -1  # code 1 is the first column
+        for position, width in zip(self.positions, self.widths, strict=True):
+            codes = inputs.codes[position]
+            known = np.flatnonzero(codes)
+            columns = before + codes[known]
+            out[known, columns] = self._of_one[columns]
+            before += width
+
+
+class MissingIndicators(Part):
+    """1 where a number is missing, −1 where it is not."""
+
+    def write(self, inputs: Inputs, out: np.ndarray) -> None:
+        for column, position in enumerate(self.positions):
+            out[:, column] = np.where(np.isnan(inputs.numbers[:, position]), 1.0, -1.0)
+
+
+class CategoryNumbers(Part):
+    """The number of the category, 1 to k, as a float; 0 where missing or unknown."""
+
+    reads_codes = True
+
+    def write(self, inputs: Inputs, out: np.ndarray) -> None:
+        for column, position in enumerate(self.positions):
+            out[:, column] = inputs.codes[position]
+
+
+def _without_nan(values: np.ndarray) -> np.ndarray:
+    """Put 0 in the place of NaN."""
+    values[np.isnan(values)] = 0.0
+    return values
+
+
+def squash_one_hot(ones: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return what `SquashingScaler` makes of 0 and of 1 in columns of n rows, of which some have as many `ones`.
+
+    Examples
+    --------
+    >>> squash_one_hot(np.array([1]), 10)
+    (array([0.]), array([1.66410059]))
+    """
+    lower, center, upper = (_quantile_of_zeros_and_ones(ones, n, share) for share in (0.25, 0.5, 0.75))
+    spread = np.where(lower == upper, 0.5, upper - lower)
+    scaled = np.array([0.0 - center, 1.0 - center]) / spread
+    of_zero, of_one = scaled / np.hypot(1.0, scaled / 3.0)
+    return of_zero, of_one
+
+
+def _quantile_of_zeros_and_ones(ones: np.ndarray, n: int, share: float) -> np.ndarray:
+    """Return a quantile, interpolated as NumPy's, of n numbers, some of which are 1 and the others 0."""
+    place = share * (n - 1)
+    below = np.floor(place) >= n - ones
+    above = np.ceil(place) >= n - ones
+    quantiles: np.ndarray = below + (place - np.floor(place)) * (above.astype(np.float64) - below)
+    return quantiles
