@@ -9,7 +9,7 @@ from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import check_random_state
@@ -108,7 +108,7 @@ class BaseTabularMLP(BaseEstimator):
         return getattr(self, "recipe_", self._recipe()).as_dict()
 
     def _recipe(self) -> Recipe:
-        recipe = recipe_of(self.recipe, self._estimator_type_name() == "classifier")
+        recipe = recipe_of(self.recipe, is_classifier(self))
         given = {name: getattr(self, name) for name in OF_RECIPE}
         changes = {name: value for name, value in given.items() if value is not None and value != "auto"}
         if "hidden_layer_sizes" in changes:
@@ -191,9 +191,10 @@ class BaseTabularMLP(BaseEstimator):
             threads = max(1, n_threads // recipe.n_members)
             each = Member(model, dataset, rows, recipe, _seed_of(seed, number), None, threads)
             each.last_epoch = former.best_epoch
-            each.scores, each.validation_losses = former.scores, former.validation_losses
             again.append(each)
         train_members(again, recipe.max_iter, n_threads)
+        for each, former in zip(again, members, strict=True):
+            each.scores, each.validation_losses = former.scores, former.validation_losses
         return again
 
     def _encode_rows(self, X: Any, y: Any, sample_weight: Any, recipe: Recipe, first: bool) -> Dataset:

@@ -164,8 +164,3 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
     def _decode_targets(self, encoded: np.ndarray) -> np.ndarray:
         y = encoded * self.target_scale_ + self.target_mean_
         return y.ravel() if self._one_column else y
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.regressor_tags.multi_label = True
-        return tags
