@@ -145,7 +145,7 @@ def test_encoding_follows_its_definition_for_every_form_of_table(options):
     )  # fmt: skip
     for form in FORMS:
         fitted = clone(encoder).fit(form(training), y)
-        for other in FORMS:
+        for other in [form] if options else FORMS:
             encoded = fitted.transform(other(columns))
             np.testing.assert_allclose(encoded, expected, rtol=1e-9, atol=1e-12, err_msg=f"{form}, {other}")
         assert fitted.feature_of.tolist() == feature_of
@@ -196,6 +196,7 @@ def test_numbers_are_those_of_the_public_transformers():
         encoded = encoder.fit(X, y).transform(X)
     bins = PiecewiseLinearEncoder(6, strategy="tree", keep_original=False).fit_transform(X, y)
     np.testing.assert_array_equal(encoded, np.hstack([SquashingScaler().fit_transform(X), bins - 0.5]))
+    assert len(pickle.dumps(encoder)) < 10_000  # it does not keep X
     far = encoder.transform(np.full((1, 3), 1e300)).astype(np.float32)
     assert np.isfinite(far).all()
 
@@ -234,6 +235,8 @@ def test_mixed_objects_are_numbers_or_categories_by_their_values():
             for order in (values, values[::-1]):
                 frame = pd.DataFrame({"x": [1, 2, 3], "a": pd.Series(order, dtype=object)})
                 assert TableEncoder().fit(frame).kinds_ == ["number", kind], order
+    booleans = TableEncoder().fit([[1, True], [2, 0], [3, False]]).categories_[1].tolist()
+    assert [type(value) for value in booleans] == [bool, bool]
     mixed = TableEncoder().fit([["b", 1], [2, 2], [10, 3], [1.5, 4], ["a", 5], [None, 6], [b"c", 7], [2, 8]])
     assert mixed.categories_[0].tolist() == [1.5, 2, 10, "a", "b", b"c"]
 
@@ -293,9 +296,8 @@ def test_columns_that_are_refused_are_named_and_leave_the_encoder_as_it_was():
                 encoder.fit([list(row) for row in zip(*rows, strict=True)])
             assert "olumn 1" in str(refused.value), values
             numbers = TableEncoder(None).fit(good.assign(odd=[1, 2, 2]))
-            if not isinstance(values, pd.PeriodIndex):
-                with pytest.raises((TypeError, ValueError), match=message):
-                    numbers.transform(frame)
+            with pytest.raises((TypeError, ValueError), match=message):
+                numbers.transform(frame)
     strings = good.assign(odd=["1", "2", "3"])
     for refused in (lambda: TableEncoder(None).fit(strings), lambda: numbers.transform(strings)):
         with pytest.raises(ValueError, match=r"Column 'odd' is a column of numbers, .* str to float: '1'"):
@@ -309,6 +311,7 @@ def test_tables_that_are_refused():
     cases = [
         (scipy.sparse.csr_array(X), TypeError, "Sparse data was passed for X, but dense data is required"),
         (X.astype([("a", float)]), TypeError, "Structured arrays are not supported"),
+        (np.full((3, 1), "2020", "M8[ns]"), TypeError, r"Column 0 has dates, times or durations \(type datetime64\)"),
         (X * 1j, ValueError, "Complex data not supported"),
         (pd.DataFrame(X, columns=["a", "a"]), ValueError, "unique, but X has several columns named 'a'"),
         (pd.DataFrame(X, columns=["a", 1]), TypeError, "Feature names are only supported if all"),
@@ -363,6 +366,7 @@ def test_rows_of_weight_zero_are_left_out():
     rng = np.random.default_rng(7)
     columns, _ = make_columns(rng, 60)
     frame, weights = pandas_typed(columns), rng.integers(0, 3, 60)
+    frame["common"] = np.where(weights > 0, rng.choice(["a", "a", "b", "c"], 60), "b")
     kept = frame[weights > 0]
     encoder = TableEncoder(numeric_encoding="piecewise-linear", bin_strategy="tree")
     y = rng.integers(0, 3, 60)
