@@ -51,7 +51,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "weight_decay": [None, Interval(Real, 0, None, closed="left")],
     "dropout": [None, _RATE],
     "max_seconds": [None, _POSITIVE],
-    "validation_fraction": [_RATE],
+    "validation_fraction": [None, _RATE],
     "scoring": [StrOptions({"loss", *get_scorer_names()}), callable],
     "refit": ["boolean"],
     "n_jobs": [None, Integral],
@@ -63,7 +63,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
 #: Parameters that replace a number of the recipe where they are not None, or 'auto'.
 OF_RECIPE = (
     "n_members", "hidden_layer_sizes", "activation", "n_bins", "max_iter", "batch_size", "learning_rate",
-    "weight_decay", "dropout",
+    "weight_decay", "dropout", "validation_fraction",
 )  # fmt: skip
 
 
@@ -147,17 +147,17 @@ class BaseTabularMLP(BaseEstimator):
         )
         activations = [recipe.activation] * len(recipe.hidden_layer_sizes) + [output]
         places = None
-        if validation is None and self.validation_fraction > 0:
+        if validation is None and recipe.validation_fraction > 0:
             places = positions(self._codes(encoded.y), encoded.n_rows, np.random.RandomState(seed))
 
         def member(number: int, of: Recipe = recipe) -> Member:
             model = TableModel(layout, activations, loss, encoded.dtype)
             rows, judged = np.arange(encoded.n_rows), validation
             if places is not None:
-                rows, held_out = split_of(places, number, self.validation_fraction)
+                rows, held_out = split_of(places, number, of.validation_fraction)
                 if min(rows.size, held_out.size) == 0:
                     raise ValueError(
-                        f"With n_samples={encoded.n_rows} and validation_fraction={self.validation_fraction} the "
+                        f"With n_samples={encoded.n_rows} and validation_fraction={of.validation_fraction} the "
                         "training or the validation set is empty: change validation_fraction, or give more rows."
                     )
                 judged = ValidationRows(encoded, held_out, self._score(encoded, X))
@@ -208,13 +208,12 @@ class BaseTabularMLP(BaseEstimator):
             )
         targets = self._encode_targets(y, first)
         if first:
-            self.encoder_.fit(X, targets)
+            self.encoder_.fit(X, targets, sample_weight, estimator=self)
             self.n_features_in_ = self.encoder_.n_features_in_
+            self.__dict__.pop("feature_names_in_", None)
             if hasattr(self.encoder_, "feature_names_in_"):
                 self.feature_names_in_ = self.encoder_.feature_names_in_
-            else:
-                self.__dict__.pop("feature_names_in_", None)
-        encoded = self.encoder_.transform(X)
+        encoded = self.encoder_.transform(X, estimator=self)
         if len(encoded) != len(targets):
             raise ValueError(
                 f"Found input variables with inconsistent numbers of samples: [{len(encoded)}, {len(targets)}]"
@@ -230,7 +229,7 @@ class BaseTabularMLP(BaseEstimator):
         if X is None or y is None:
             raise ValueError("Validation rows need both X_val and y_val: pass both, or none.")
         targets = self._encode_targets(y, first=False)
-        encoded = self.encoder_.transform(X)
+        encoded = self.encoder_.transform(X, estimator=self)
         dataset = Dataset(encoded, targets, check_sample_weight(weights, encoded), np.float32)
         return ValidationRows(dataset, np.arange(dataset.n_rows), self._score(dataset, X))
 
@@ -278,7 +277,7 @@ class BaseTabularMLP(BaseEstimator):
     def _outputs(self, X: Any) -> np.ndarray:
         """Return the mean outputs of the members, (n, n_outputs) in float64."""
         check_is_fitted(self)
-        dataset = Dataset(self.encoder_.transform(X), dtype=np.float32)
+        dataset = Dataset(self.encoder_.transform(X, estimator=self), dtype=np.float32)
         return average_outputs(self.members_, dataset, count_threads(self.n_jobs))
 
     def __sklearn_tags__(self) -> Any:

@@ -54,7 +54,7 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         dropout: float | None = None,
         label_smoothing: float | str = "auto",
         max_seconds: float | None = None,
-        validation_fraction: float = 0.2,
+        validation_fraction: float | None = None,
         scoring: Any = "loss",
         refit: bool = False,
         class_weight: Any = None,

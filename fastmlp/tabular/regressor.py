@@ -47,7 +47,7 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
         weight_decay: float | None = None,
         dropout: float | None = None,
         max_seconds: float | None = None,
-        validation_fraction: float = 0.2,
+        validation_fraction: float | None = None,
         scoring: Any = "loss",
         refit: bool = False,
         loss: str | BaseLoss = "squared_error",
