@@ -208,12 +208,12 @@ class BaseTabularMLP(BaseEstimator):
             )
         targets = self._encode_targets(y, first)
         if first:
-            self.encoder_.fit(X, targets, sample_weight, estimator=self)
+            self.encoder_.fit(X, targets, sample_weight, caller=self)
             self.n_features_in_ = self.encoder_.n_features_in_
             self.__dict__.pop("feature_names_in_", None)
             if hasattr(self.encoder_, "feature_names_in_"):
                 self.feature_names_in_ = self.encoder_.feature_names_in_
-        encoded = self.encoder_.transform(X, estimator=self)
+        encoded = self.encoder_.transform(X, caller=self)
         if len(encoded) != len(targets):
             raise ValueError(
                 f"Found input variables with inconsistent numbers of samples: [{len(encoded)}, {len(targets)}]"
@@ -229,7 +229,7 @@ class BaseTabularMLP(BaseEstimator):
         if X is None or y is None:
             raise ValueError("Validation rows need both X_val and y_val: pass both, or none.")
         targets = self._encode_targets(y, first=False)
-        encoded = self.encoder_.transform(X, estimator=self)
+        encoded = self.encoder_.transform(X, caller=self)
         dataset = Dataset(encoded, targets, check_sample_weight(weights, encoded), np.float32)
         return ValidationRows(dataset, np.arange(dataset.n_rows), self._score(dataset, X))
 
@@ -277,7 +277,7 @@ class BaseTabularMLP(BaseEstimator):
     def _outputs(self, X: Any) -> np.ndarray:
         """Return the mean outputs of the members, (n, n_outputs) in float64."""
         check_is_fitted(self)
-        dataset = Dataset(self.encoder_.transform(X, estimator=self), dtype=np.float32)
+        dataset = Dataset(self.encoder_.transform(X, caller=self), dtype=np.float32)
         return average_outputs(self.members_, dataset, count_threads(self.n_jobs))
 
     def __sklearn_tags__(self) -> Any:

@@ -99,7 +99,7 @@ class TableEncoder(BaseEstimator):
         self.dtype = dtype
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, estimator: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, caller: Any = None) -> Self:
         """Find categories, and the scales and edges of numbers.
 
         Parameters
@@ -109,7 +109,7 @@ class TableEncoder(BaseEstimator):
             Targets, for `bin_strategy='tree'`: numbers if of floating type, else classes.
         sample_weight : array-like of shape (n_samples,), default=None
             Rows of weight zero are left out; all others count once.
-        estimator : estimator, default=None
+        caller : estimator, default=None
             Named in messages; by default this encoder.
 
         Returns
@@ -135,7 +135,7 @@ class TableEncoder(BaseEstimator):
                 "bin_strategy='tree' requires y to be passed, but the target y is None. Pass y, or use "
                 "bin_strategy='quantile'."
             )
-        columns = read_columns(X, self if estimator is None else estimator, min_rows=2)
+        columns = read_columns(X, self if caller is None else caller, min_rows=2)
         described = TableEncoder()
         validate_data(described, X, skip_check_array=True)  # its names, which must be of one type
         is_category = find_categories(columns, column_names(X), self.categorical_features)
@@ -146,14 +146,14 @@ class TableEncoder(BaseEstimator):
         self._store(plan, described)
         return self
 
-    def transform(self, X: Any, *, estimator: Any = None) -> np.ndarray:
+    def transform(self, X: Any, *, caller: Any = None) -> np.ndarray:
         """Encode a table.
 
         Parameters
         ----------
         X : DataFrame of pandas or polars, Arrow table, array-like or list of rows, of shape (n_samples, n_features)
             Columns as in `fit`, in any type in which their values are the same.
-        estimator : estimator, default=None
+        caller : estimator, default=None
             Named in messages; its `n_features_in_` and `feature_names_in_` are compared with `X`. By default this
             encoder.
 
@@ -168,7 +168,7 @@ class TableEncoder(BaseEstimator):
             As `fit` does; and for names or numbers of columns that differ from those in `fit`.
         """
         check_is_fitted(self)
-        estimator = self if estimator is None else estimator
+        estimator = self if caller is None else caller
         columns = read_columns(X, estimator)
         validate_data(estimator, X, reset=False, skip_check_array=True)  # names and number of columns
         return self._plan.encode(columns, self.dtype)

@@ -38,6 +38,9 @@ class Recipe:
         In the first half of the training; then they fall to zero.
     label_smoothing : float
         For one class a row.
+    validation_fraction : float
+        The part of the rows that a member is judged by after each epoch and not trained on, another part for each
+        member; the parameters of its best epoch are kept. 0 for none, and those of the last epoch.
     initialize_from_data : bool
         See `fastmlp.tabular.initial.initialize`.
     scale_decay : float
@@ -61,6 +64,7 @@ class Recipe:
     weight_decay: float = 0.02
     dropout: float = 0.15
     label_smoothing: float = 0.0
+    validation_fraction: float = 0.2
     initialize_from_data: bool = True
     scale_decay: float = 36.0
     clip_predictions: bool = True
@@ -82,8 +86,8 @@ _TD_S = replace(
     dropout=0.0, initialize_from_data=False, clip_predictions=False,
 )  # fmt: skip
 _TD_S_CLASSES = replace(_TD_S, activation="selu", learning_rate=0.04, label_smoothing=0.1)
-_DEFAULT = {"n_members": 4, "hidden_layer_sizes": (128, 128, 128), "max_iter": 64}
-_FAST = {"n_members": 2, "hidden_layer_sizes": (128, 128, 128), "max_iter": 32}
+_DEFAULT = {"n_members": 4, "hidden_layer_sizes": (128, 128, 128), "max_iter": 64, "validation_fraction": 0.0}
+_FAST = {"n_members": 2, "hidden_layer_sizes": (128, 128, 128), "max_iter": 32, "validation_fraction": 0.0}
 
 #: Recipes for (regression, classes).
 RECIPES = {

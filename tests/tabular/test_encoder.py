@@ -352,7 +352,7 @@ def test_names_and_numbers_of_columns_are_compared_as_scikit_learn_does():
     other = HistGradientBoostingClassifier()
     other.n_features_in_ = 3
     with pytest.raises(ValueError, match="X has 2 features, but HistGradientBoostingClassifier is expecting 3"):
-        unnamed.transform([[1, "x"]], estimator=other)
+        unnamed.transform([[1, "x"]], caller=other)
 
 
 def test_categories_that_occur_once_are_a_warning():
