@@ -121,6 +121,10 @@ class BaseTabularMLP(BaseEstimator):
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, given: tuple[Any, Any, Any]) -> Self:
         """Fit a copy, so that a refused fit leaves the model itself unchanged."""
+        if y is None:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, but the target y is None."
+            )
         draft = object.__new__(type(self))
         draft.__dict__.update(self.__dict__)
         draft._train(X, y, sample_weight, given)

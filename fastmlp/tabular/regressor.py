@@ -164,3 +164,8 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
     def _decode_targets(self, encoded: np.ndarray) -> np.ndarray:
         y = encoded * self.target_scale_ + self.target_mean_
         return y.ravel() if self._one_column else y
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
