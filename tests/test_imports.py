@@ -16,8 +16,8 @@ PACKAGE = Path(fastmlp.__file__).parent
 FLOORS = [
     {"__init__", "__main__", "_pyinstaller"},
     {"playground", "inspection"},
-    {"estimators"},
     {"tabular"},
+    {"estimators"},
     {"preprocessing"},
     {"network"},
     {"callbacks"},

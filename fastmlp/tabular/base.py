@@ -122,9 +122,7 @@ class BaseTabularMLP(BaseEstimator):
     def _fit(self, X: Any, y: Any, sample_weight: Any, given: tuple[Any, Any, Any]) -> Self:
         """Fit a copy, so that a refused fit leaves the model itself unchanged."""
         if y is None:
-            raise ValueError(
-                f"This {type(self).__name__} estimator requires y to be passed, but the target y is None."
-            )
+            raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         draft = object.__new__(type(self))
         draft.__dict__.update(self.__dict__)
         draft._train(X, y, sample_weight, given)
@@ -135,7 +133,7 @@ class BaseTabularMLP(BaseEstimator):
         continues = self.warm_start and hasattr(self, "members_")
         recipe = self._recipe()
         n_threads = count_threads(self.n_jobs)
-        encoded = self._encode_rows(X, y, sample_weight, recipe, first=not continues)
+        encoded, targets = self._encode_rows(X, y, sample_weight, recipe, first=not continues)
         validation = self._given_rows(given)
         random_state = check_random_state(self.random_state)
         seed = int(random_state.randint(np.iinfo(np.int32).max))
@@ -152,7 +150,7 @@ class BaseTabularMLP(BaseEstimator):
         activations = [recipe.activation] * len(recipe.hidden_layer_sizes) + [output]
         places = None
         if validation is None and recipe.validation_fraction > 0:
-            places = positions(self._codes(encoded.y), encoded.n_rows, np.random.RandomState(seed))
+            places = positions(self._codes(targets), encoded.n_rows, np.random.RandomState(seed))
 
         def member(number: int, of: Recipe = recipe) -> Member:
             model = TableModel(layout, activations, loss, encoded.dtype)
@@ -201,8 +199,10 @@ class BaseTabularMLP(BaseEstimator):
             each.scores, each.validation_losses = former.scores, former.validation_losses
         return again
 
-    def _encode_rows(self, X: Any, y: Any, sample_weight: Any, recipe: Recipe, first: bool) -> Dataset:
-        """Return the training rows as kernels read them; with `first`, learn what columns and targets mean."""
+    def _encode_rows(
+        self, X: Any, y: Any, sample_weight: Any, recipe: Recipe, first: bool
+    ) -> tuple[Dataset, np.ndarray]:
+        """Return the training rows as kernels read them, and their targets; with `first`, learn what both mean."""
         if first:
             self.encoder_ = TableEncoder(
                 categorical_features=self.categorical_features,
@@ -223,7 +223,7 @@ class BaseTabularMLP(BaseEstimator):
                 f"Found input variables with inconsistent numbers of samples: [{len(encoded)}, {len(targets)}]"
             )
         weights = self._weigh(targets, check_sample_weight(sample_weight, encoded), targets)
-        return Dataset(encoded, targets, weights, np.float32)
+        return Dataset(encoded, targets, weights, np.float32), targets
 
     def _given_rows(self, given: tuple[Any, Any, Any]) -> ValidationRows | None:
         """Return the validation rows that were passed to `fit`."""

@@ -19,6 +19,27 @@ from ..losses import BaseLoss, LogLoss, as_loss
 from .base import CONSTRAINTS, BaseTabularMLP
 from .recipes import Recipe
 
+#: The least part of a smoothed probability that stays of it.
+LEAST_SHARE = 1e-2
+
+
+def undo_smoothing(outputs: np.ndarray, smoothing: float) -> np.ndarray:
+    """Return the probabilities that smoothed targets stand for.
+
+    A network that is trained on targets (1 − s) t + s / K estimates q = (1 − s) p + s / K, with the probabilities p of
+    the K classes. So p = (q − s / K) / (1 − s); where that is small or negative, a hundredth of q. The order of the
+    classes stays.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> undo_smoothing(np.array([[0.95, 0.05], [0.5, 0.5]]), 0.1).round(4).tolist()
+    [[1.0, 0.0005], [0.5, 0.5]]
+    """
+    share = smoothing / outputs.shape[1]
+    probabilities: np.ndarray = np.maximum((outputs - share) / (1.0 - smoothing), LEAST_SHARE * outputs)
+    return probabilities
+
 
 class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
     """Ensemble of multi-layer perceptrons for the classes of a table's rows.
@@ -132,9 +153,11 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         """
         check_is_fitted(self)
         outputs = self._outputs(X)
-        if not self._is_multilabel():
-            outputs /= outputs.sum(axis=1, keepdims=True)
-        return outputs
+        if self._is_multilabel():
+            return outputs
+        probabilities = undo_smoothing(outputs, self.label_smoothing_)[:, : len(self.classes_)]
+        probabilities /= probabilities.sum(axis=1, keepdims=True)
+        return probabilities
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict class labels.
@@ -164,7 +187,8 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         unknown = np.setdiff1d(labels, self.classes_)
         if unknown.size:
             raise ValueError(f"y has classes that were not there in the fit: {unknown.tolist()}.")
-        return np.searchsorted(self.classes_, labels).astype(np.float32)[:, np.newaxis]
+        numbers: np.ndarray = np.searchsorted(self.classes_, labels).astype(np.float32)
+        return numbers[:, np.newaxis]
 
     def _is_multilabel(self) -> bool:
         return bool(self._binarizer.y_type_.startswith("multilabel"))
@@ -174,8 +198,9 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         if self._is_multilabel():
             return loss, "logistic", len(self.classes_)
         if isinstance(loss, LogLoss) and not loss.label_smoothing:
-            smoothing = recipe.label_smoothing if self.label_smoothing == "auto" else self.label_smoothing
-            loss = replace(loss, label_smoothing=smoothing)
+            given = self.label_smoothing
+            loss = replace(loss, label_smoothing=recipe.label_smoothing if isinstance(given, str) else given)
+        self.label_smoothing_ = float(getattr(loss, "label_smoothing", 0.0))
         return loss, "softmax", max(2, len(self.classes_))
 
     def _codes(self, encoded: np.ndarray) -> np.ndarray | None:

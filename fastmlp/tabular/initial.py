@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..kernels.lowlevel.records import FREQUENCIES, PERIODIC_OUTPUTS
+from ..losses.deviance import DevianceLoss
 from .layout import TableLayout
 from .model import TableModel
 
@@ -20,7 +21,8 @@ def initialize(model: TableModel, X: np.ndarray, random_state: np.random.RandomS
     W̃ = W / √fan_in with W from N(0, 1). Scales and slopes are 1, frequencies from N(0, 0.1²), phases from U(−π, π),
     what follows the cosines from U(−¼, ¼), tables from N(0, 1). With `from_data`, layer by layer: each column of W is
     divided by the deviation of h W̃, and the bias of a neuron is −Σ_j e_j z_j over five random rows, with e from Exp(1)
-    divided by their sum. Else biases are from N(0, 1), and the last layer is zero.
+    divided by their sum. Else biases are from N(0, 1). The last layer is zero without `from_data`, and for losses of
+    positive outputs, which then begin with the mean of the targets.
 
     Parameters
     ----------
@@ -44,14 +46,16 @@ def initialize(model: TableModel, X: np.ndarray, random_state: np.random.RandomS
         table[...] = random_state.normal(size=table.shape)
     rows = X if len(X) <= INITIAL_ROWS else X[random_state.choice(len(X), INITIAL_ROWS, replace=False)]
     h = inputs_of(layout, params, rows) if from_data else None
+    zero_last = not from_data or isinstance(model.loss_function, DevianceLoss)
     for number, (coef, intercept) in enumerate(zip(model.coefs, model.intercepts, strict=True)):
         last = number + 1 == len(model.coefs)
+        if last and zero_last:
+            coef[...], intercept[...] = 0.0, 0.0
+            return
         coef[...] = random_state.normal(size=coef.shape) / np.sqrt(len(coef))
         if h is not None:
             z = _fit_to_rows(coef, intercept, h, random_state)
             h = None if last else model.activations[number](z)
-        elif last:
-            coef[...], intercept[...] = 0.0, 0.0
         else:
             intercept[...] = random_state.normal(size=intercept.shape)
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from ..activations import BaseActivation
 from ..engine import buffers
-from ..engine.model import Model
+from ..engine.model import Model, TrainableModel, _make_views
 from ..losses import BaseLoss
 from .layout import TableLayout
 
 
-class TableModel(Model):
+class TableModel(TrainableModel):
     """A network behind a scaling layer and embeddings, with all parameters in one vector, `params` (layout.size,).
 
     Parameters
@@ -29,18 +27,9 @@ class TableModel(Model):
     def __init__(
         self, layout: TableLayout, activations: Sequence[str | BaseActivation], loss: str | BaseLoss, dtype: Any
     ) -> None:
-        params = buffers.aligned(layout.size, dtype)
-        super().__init__(layout, activations, loss, dtype, layout.coefs(params), layout.intercepts(params))
-        self.params = params
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the parameters once, without the views of them."""
-        kept = ("layout", "activations", "loss_function", "dtype")
-        return {**{name: getattr(self, name) for name in kept}, "params": np.array(self.params)}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["layout"], state["activations"], state["loss_function"], state["dtype"])  # type: ignore[misc]
-        self.params[...] = state["params"]
+        self.params = buffers.aligned(layout.size, dtype)
+        self._views = _make_views(layout, self.params)
+        Model.__init__(self, layout, activations, loss, dtype, *self._views)
 
     @property
     def n_features(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -13,7 +14,7 @@ from ..activations import BaseActivation
 from ..losses import LOSSES, BaseLoss, as_loss
 from ..losses.base import DifferenceLoss
 from .base import CONSTRAINTS, BaseTabularMLP
-from .recipes import Recipe
+from .recipes import Recipe, recipe_of
 
 
 class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
@@ -123,6 +124,13 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
         check_is_fitted(self)
         return self._decode(self._outputs(X))
 
+    def _recipe(self) -> Recipe:
+        """Return the recipe; losses of positive outputs, behind an exponential, take the rate of classes."""
+        recipe = super()._recipe()
+        if self.learning_rate is None and not isinstance(as_loss(self.loss), DifferenceLoss):
+            recipe = replace(recipe, learning_rate=recipe_of(self.recipe, classes=True).learning_rate)
+        return recipe
+
     def _encode_targets(self, y: Any, first: bool) -> np.ndarray:
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         one_column = y.ndim == 1
@@ -140,7 +148,8 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
             self.target_range_ = np.stack([y.min(axis=0), y.max(axis=0)])
         elif y.shape[1] != self.n_targets_:
             raise ValueError(f"y has {y.shape[1]} columns, but the fit had {self.n_targets_}.")
-        return ((y - self.target_mean_) / self.target_scale_).astype(np.float32)
+        standardized: np.ndarray = ((y - self.target_mean_) / self.target_scale_).astype(np.float32)
+        return standardized
 
     def _choose_loss(self, recipe: Recipe) -> tuple[BaseLoss, str | BaseActivation, int]:
         loss = as_loss(self.loss)
@@ -156,13 +165,13 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
         outputs = as_loss(self.loss).arrange(outputs)
         times = outputs.shape[1] // self.n_targets_
         scale, mean = np.repeat(self.target_scale_, times), np.repeat(self.target_mean_, times)
-        y = outputs * scale + mean
+        y: np.ndarray = outputs * scale + mean
         if self.recipe_.clip_predictions:
             y = np.clip(y, *np.repeat(self.target_range_, times, axis=1))
         return y.ravel() if y.shape[1] == 1 and self._one_column else y
 
     def _decode_targets(self, encoded: np.ndarray) -> np.ndarray:
-        y = encoded * self.target_scale_ + self.target_mean_
+        y: np.ndarray = encoded * self.target_scale_ + self.target_mean_
         return y.ravel() if self._one_column else y
 
     def __sklearn_tags__(self) -> Any:

@@ -22,8 +22,12 @@ class ValidationScore:
     """
 
     def __init__(self, estimator: Any, dataset: Dataset) -> None:
-        self.scorer, self.scoring, self.dataset = check_scoring(estimator, estimator.scoring), estimator.scoring, dataset
-        self.model = object.__new__(_outputs_as_model(type(estimator)))
+        self.scorer, self.scoring, self.dataset = (
+            check_scoring(estimator, estimator.scoring),
+            estimator.scoring,
+            dataset,
+        )
+        self.model: Any = object.__new__(_outputs_as_model(type(estimator)))
         self.model.__dict__.update({k: v for k, v in vars(estimator).items() if k != "feature_names_in_"})
         self.targets = estimator._decode_targets(dataset.y)
 
@@ -38,7 +42,7 @@ class ValidationScore:
 def _outputs_as_model(kind: type) -> type:
     """Return a class like `kind` whose outputs are those of the last epoch, whatever the rows."""
 
-    class Judged(kind):  # type: ignore[misc, valid-type]
+    class Judged(kind):
         def _outputs(self, X: Any) -> np.ndarray:
             outputs: np.ndarray = self._current.astype(np.float64)
             return outputs
