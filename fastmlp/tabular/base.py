@@ -24,8 +24,8 @@ from ..estimators.checks import check_hidden_layer_sizes, check_sample_weight
 from ..losses import BaseLoss
 from .budget import fit_to_seconds
 from .encoder import TableEncoder
+from .encodings import features_read, make_layout, rows_for
 from .ensemble import average_outputs, train_members
-from .layout import TableLayout
 from .member import Member, ValidationRows
 from .model import TableModel
 from .recipes import RECIPES, Recipe, recipe_of
@@ -139,22 +139,19 @@ class BaseTabularMLP(BaseEstimator):
         seed = int(random_state.randint(np.iinfo(np.int32).max))
         loss, output, n_outputs = self._choose_loss(recipe)
         encoder = self.encoder_
-        layout = TableLayout(
-            encoder.n_plain,
-            recipe.hidden_layer_sizes,
-            n_outputs,
-            encoder.n_numeric if recipe.numeric_encoding == "periodic" else 0,
-            encoder.table_sizes,
-            recipe.learn_slopes,
-        )
         activations = [recipe.activation] * len(recipe.hidden_layer_sizes) + [output]
         places = None
         if validation is None and recipe.validation_fraction > 0:
             places = positions(self._codes(targets), encoded.n_rows, np.random.RandomState(seed))
 
         def member(number: int, of: Recipe = recipe) -> Member:
+            encoding = of.encoding_of(number)
+            layout = make_layout(encoder, of, encoding, n_outputs)
             model = TableModel(layout, activations, loss, encoded.dtype)
-            rows, judged = np.arange(encoded.n_rows), validation
+            dataset = rows_for(encoder, encoding, encoded)
+            rows, judged = np.arange(encoded.n_rows), None
+            if validation is not None:
+                judged = replace(validation, dataset=rows_for(encoder, encoding, validation.dataset))
             if places is not None:
                 rows, held_out = split_of(places, number, of.validation_fraction)
                 if min(rows.size, held_out.size) == 0:
@@ -162,9 +159,9 @@ class BaseTabularMLP(BaseEstimator):
                         f"With n_samples={encoded.n_rows} and validation_fraction={of.validation_fraction} the "
                         "training or the validation set is empty: change validation_fraction, or give more rows."
                     )
-                judged = ValidationRows(encoded, held_out, self._score(encoded, X))
+                judged = ValidationRows(dataset, held_out, self._score(encoded, X))
             threads = max(1, n_threads // of.n_members)
-            return Member(model, encoded, rows, of, _seed_of(seed, number), judged, threads)
+            return Member(model, dataset, rows, of, _seed_of(seed, number), judged, threads)
 
         if self.max_seconds is not None:
             recipe = fit_to_seconds(recipe, self.max_seconds, n_threads, lambda of: member(0, of))
@@ -191,7 +188,8 @@ class BaseTabularMLP(BaseEstimator):
         for number, former in enumerate(members, start=first):
             model = TableModel(former.model.layout, former.model.activations, former.model.loss_function, dataset.dtype)
             threads = max(1, n_threads // recipe.n_members)
-            each = Member(model, dataset, rows, recipe, _seed_of(seed, number), None, threads)
+            narrow = rows_for(self.encoder_, recipe.encoding_of(number), dataset)
+            each = Member(model, narrow, rows, recipe, _seed_of(seed, number), None, threads)
             each.last_epoch = former.best_epoch
             again.append(each)
         train_members(again, recipe.max_iter, n_threads)
@@ -207,7 +205,7 @@ class BaseTabularMLP(BaseEstimator):
             self.encoder_ = TableEncoder(
                 categorical_features=self.categorical_features,
                 max_one_hot_categories=recipe.max_one_hot_categories,
-                numeric_encoding="piecewise-linear" if recipe.numeric_encoding == "piecewise-linear" else None,
+                numeric_encoding="piecewise-linear" if recipe.has_bins else None,
                 n_bins=recipe.n_bins,
             )
         targets = self._encode_targets(y, first)
@@ -269,20 +267,25 @@ class BaseTabularMLP(BaseEstimator):
 
     def _scales(self) -> np.ndarray:
         """Return the mean |s| over the inputs of each column of X, and over the members."""
-        layout, feature_of = self.members_[0].layout, self.encoder_.feature_of
-        plain, codes = feature_of[: layout.n_plain], feature_of[layout.n_plain :]
-        of_input = np.concatenate([plain, np.repeat(plain[: layout.n_periodic], 3), np.repeat(codes, 8)])
-        scales = np.mean([np.abs(layout.scales(model.params), dtype=np.float64) for model in self.members_], axis=0)
-        counts = np.bincount(of_input, minlength=self.n_features_in_)
-        sums = np.bincount(of_input, scales, minlength=self.n_features_in_)
-        means: np.ndarray = sums / np.maximum(counts, 1)
+        means = np.zeros(self.n_features_in_)
+        for number, model in enumerate(self.members_):
+            layout = model.layout
+            feature_of = features_read(self.encoder_, self.recipe_.encoding_of(number))
+            plain, codes = feature_of[: layout.n_plain], feature_of[layout.n_plain :]
+            of_input = np.concatenate([plain, np.repeat(plain[: layout.n_periodic], 3), np.repeat(codes, 8)])
+            counts = np.bincount(of_input, minlength=means.size)
+            sums = np.bincount(of_input, np.abs(layout.scales(model.params)), minlength=means.size)
+            means += sums / np.maximum(counts, 1) / len(self.members_)
         return means
 
     def _outputs(self, X: Any) -> np.ndarray:
         """Return the mean outputs of the members, (n, n_outputs) in float64."""
         check_is_fitted(self)
         dataset = Dataset(self.encoder_.transform(X, caller=self), dtype=np.float32)
-        return average_outputs(self.members_, dataset, count_threads(self.n_jobs))
+        encodings = [self.recipe_.encoding_of(number) for number in range(len(self.members_))]
+        datasets = {encoding: rows_for(self.encoder_, encoding, dataset) for encoding in set(encodings)}
+        each = [datasets[encoding] for encoding in encodings]
+        return average_outputs(self.members_, each, count_threads(self.n_jobs))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
