@@ -1,0 +1,111 @@
+"""Many cases in one test: a test of its own costs pytest and its workers 4 ms for each case, before the case begins.
+
+Of the cases in one test, some can be chosen as tests are by ``-k``: with ``CASES=tanh pytest tests/activations`` only
+those run whose arguments match the regular expression, as failures name them.
+"""
+
+import functools
+import inspect
+import itertools
+import os
+import re
+import reprlib
+
+import pytest
+
+#: Fixtures that belong to one case: what a case has written or captured there would reach the next one.
+OF_ONE_CASE = {"tmp_path", "capsys", "capfd", "caplog", "recwarn", "request", "open_folder"}
+#: As many failures are described; of the others there are the names.
+DESCRIBED, LINES = 8, 12
+_repr = reprlib.Repr()
+_repr.maxstring = _repr.maxother = 60
+_repr.maxtuple = _repr.maxlist = _repr.maxdict = 6
+
+
+def in_one_test(*apart):
+    """Decorate a test above its ``pytest.mark.parametrize``: one test runs all cases and reports all that fail.
+
+    Each case runs, whatever the ones before it did; the test then fails with the arguments and messages of those that
+    failed, and with the traceback of the first. `monkeypatch` is undone after each case.
+
+    Parameters
+    ----------
+    *apart : str
+        Arguments whose values keep a test each: where all cases would take more than a few seconds.
+    """
+
+    def decorate(function):
+        marks = [mark for mark in getattr(function, "pytestmark", []) if mark.name == "parametrize"]
+        merged = [mark for mark in marks if not {*_names(mark)} & {*apart}]
+        signature = inspect.signature(function)
+        taken = {name for mark in merged for name in _names(mark)}
+        left = [parameter for name, parameter in signature.parameters.items() if name not in taken]
+        if refused := OF_ONE_CASE & {parameter.name for parameter in left}:
+            raise TypeError(f"{function.__name__} uses {sorted(refused)}, which cases cannot share")
+        parts = itertools.product(*(_arguments(mark) for mark in reversed(merged)))
+        joined = [{name: value for part in case for name, value in part.items()} for case in parts]
+        cases = [{name: case[name] for name in signature.parameters if name in taken} for case in joined]
+        if not merged or not cases:
+            raise TypeError(f"{function.__name__} has no cases to run in one test")
+
+        @functools.wraps(function)
+        def run_all(*owner, **shared):
+            _run(functools.partial(function, *owner), cases, shared)
+
+        run_all.pytestmark = [mark for mark in function.pytestmark if mark not in merged]
+        run_all.__signature__ = signature.replace(parameters=left)
+        return run_all
+
+    return decorate
+
+
+def _names(mark):
+    names = mark.args[0]
+    return [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
+
+
+def _arguments(mark):
+    """The arguments that each value of a mark stands for."""
+    names, values = _names(mark), list(mark.args[1])
+    if set(mark.kwargs) - {"ids"} or any(isinstance(value, type(pytest.param())) for value in values):
+        raise TypeError(f"cases of {names} with marks or indirect values need tests of their own")
+    rows = [(value,) for value in values] if len(names) == 1 else values
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _run(function, cases, shared):
+    failures = []
+    if chosen := os.environ.get("CASES"):
+        cases = [case for case in cases if re.search(chosen, _describe(case))]
+        if not cases:
+            pytest.skip(f"no case matches CASES={chosen}")
+    for number, case in enumerate(cases):
+        try:
+            with pytest.MonkeyPatch.context() as monkeypatch:
+                function(**case, **(shared | {"monkeypatch": monkeypatch} if "monkeypatch" in shared else shared))
+        except pytest.skip.Exception as skipped:
+            if number == 0:
+                raise
+            failures.append((case, AssertionError(f"skipped, unlike the cases before it: {skipped}")))
+        except (Exception, pytest.fail.Exception) as failure:
+            failures.append((case, failure))
+    if failures:
+        raise AssertionError(_report(failures, len(cases))) from failures[0][1]
+
+
+def _report(failures, n_cases):
+    lines = [f"{len(failures)} of {n_cases} cases failed: {_describe(failures[0][0])}"]
+    for case, failure in failures[:DESCRIBED]:
+        message = f"{type(failure).__name__}: {failure}".strip().splitlines()
+        cut = ["…"] if len(message) > LINES else []
+        lines += [f"\n[{_describe(case)}]", *("    " + line for line in message[:LINES] + cut)]
+    lines += [f"\n[{_describe(case)}]" for case, _ in failures[DESCRIBED:]]
+    return "\n".join(lines)
+
+
+def _describe(case):
+    return ", ".join(f"{name}={_value(value)}" for name, value in case.items())
+
+
+def _value(value):
+    return getattr(value, "__name__", None) or _repr.repr(value)
