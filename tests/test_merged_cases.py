@@ -47,7 +47,7 @@ def test_a_raise_that_does_not_happen_fails_its_case_only():
 
 
 def test_arguments_apart_and_fixtures_remain():
-    @in_one_test("dtype")
+    @in_one_test("dtype", shared=("cells",))
     @pytest.mark.parametrize("case", "ab")
     @pytest.mark.parametrize("dtype", [int, float])
     def check(dtype, case, cells, monkeypatch):
@@ -71,7 +71,7 @@ def test_what_cases_cannot_share_is_refused():
         raise NotImplementedError
 
     for function, values, message in (
-        (of_a_folder, [1], "tmp_path"),
+        (of_a_folder, [1], r"of_a_folder uses \['tmp_path'\]: name in `shared`"),
         (without, [], "no cases"),
         (marked, [pytest.param(1, marks=pytest.mark.skip)], "tests of their own"),
     ):
@@ -80,7 +80,7 @@ def test_what_cases_cannot_share_is_refused():
 
 
 def test_skipping_is_not_hidden():
-    @in_one_test()
+    @in_one_test(shared=("skipped",))
     @pytest.mark.parametrize("number", [0, 1])
     def check(number, skipped):
         if number in skipped:

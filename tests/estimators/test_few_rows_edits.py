@@ -13,6 +13,7 @@ from helpers import knobs
 from helpers.few_rows import answers, fitted
 from helpers.fits import draw, ignores_max_iter, make
 from helpers.lanes import TESTS, environment
+from helpers.merged import in_one_test
 
 pytestmark = ignores_max_iter
 
@@ -84,6 +85,7 @@ EDITS = [
 ]  # fmt: skip
 
 
+@in_one_test()
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.__name__)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("task", ["binary", "classes", "regression"])
@@ -235,6 +237,7 @@ def test_arrays_that_do_not_fit_together(part):
     assert run.stdout.endswith("done\n")
 
 
+@in_one_test()
 @pytest.mark.parametrize(
     "container", [scipy.sparse.csr_array, scipy.sparse.csc_array, np.asfortranarray, pandas.DataFrame]
 )

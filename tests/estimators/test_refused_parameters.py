@@ -9,6 +9,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 from helpers.fits import draw, ignores_max_iter, make
+from helpers.merged import in_one_test
 
 from fastmlp import SGD, Cosine, GivenArrays, Huber, LeakyReLU, MLPClassifier, MLPRegressor
 
@@ -85,6 +86,7 @@ def call_with(model, name, value, method, *args, **kwargs):
     return error, state_of(model) != state or drawn(value) != generator
 
 
+@in_one_test()
 @pytest.mark.parametrize(("task", "name"), [(task, name) for task in KINDS for name in KINDS[task]().get_params()])
 def test_a_refused_value_changes_nothing(task, name):
     X, y = draw(task, rows=120)

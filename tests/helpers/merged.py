@@ -13,8 +13,6 @@ import reprlib
 
 import pytest
 
-#: Fixtures that belong to one case: what a case has written or captured there would reach the next one.
-OF_ONE_CASE = {"tmp_path", "capsys", "capfd", "caplog", "recwarn", "request", "open_folder"}
 #: As many failures are described; of the others there are the names.
 DESCRIBED, LINES = 8, 12
 _repr = reprlib.Repr()
@@ -22,8 +20,8 @@ _repr.maxstring = _repr.maxother = 60
 _repr.maxtuple = _repr.maxlist = _repr.maxdict = 6
 
 
-def in_one_test(*apart):
-    """Decorate a test above its ``pytest.mark.parametrize``: one test runs all cases and reports all that fail.
+def in_one_test(*apart, shared=()):
+    """Decorate a test or class above ``pytest.mark.parametrize``: one test runs all cases and reports all that fail.
 
     Each case runs, whatever the ones before it did; the test then fails with the arguments and messages of those that
     failed, and with the traceback of the first. `monkeypatch` is undone after each case.
@@ -32,16 +30,22 @@ def in_one_test(*apart):
     ----------
     *apart : str
         Arguments whose values keep a test each: where all cases would take more than a few seconds.
+    shared : tuple of str
+        Fixtures that cases may share, because no case changes them. Others are refused: what a case has written,
+        captured or replaced there would reach the next one.
     """
 
     def decorate(function):
+        if inspect.isclass(function):
+            return _decorate_methods(function, decorate)
         marks = [mark for mark in getattr(function, "pytestmark", []) if mark.name == "parametrize"]
         merged = [mark for mark in marks if not {*_names(mark)} & {*apart}]
         signature = inspect.signature(function)
         taken = {name for mark in merged for name in _names(mark)}
         left = [parameter for name, parameter in signature.parameters.items() if name not in taken]
-        if refused := OF_ONE_CASE & {parameter.name for parameter in left}:
-            raise TypeError(f"{function.__name__} uses {sorted(refused)}, which cases cannot share")
+        known = {"self", "monkeypatch", *shared, *(name for mark in marks for name in _names(mark))}
+        if refused := {parameter.name for parameter in left} - known:
+            raise TypeError(f"{function.__name__} uses {sorted(refused)}: name in `shared` what no case changes")
         parts = itertools.product(*(_arguments(mark) for mark in reversed(merged)))
         joined = [{name: value for part in case for name, value in part.items()} for case in parts]
         cases = [{name: case[name] for name in signature.parameters if name in taken} for case in joined]
@@ -49,14 +53,24 @@ def in_one_test(*apart):
             raise TypeError(f"{function.__name__} has no cases to run in one test")
 
         @functools.wraps(function)
-        def run_all(*owner, **shared):
-            _run(functools.partial(function, *owner), cases, shared)
+        def run_all(*owner, **given):
+            _run(functools.partial(function, *owner), cases, given)
 
-        run_all.pytestmark = [mark for mark in function.pytestmark if mark not in merged]
+        run_all.pytestmark = [mark for mark in function.pytestmark if all(mark is not one for one in merged)]
         run_all.__signature__ = signature.replace(parameters=left)
         return run_all
 
     return decorate
+
+
+def _decorate_methods(owner, decorate):
+    """Each test of a class gets the cases of the class."""
+    marks = [mark for mark in owner.pytestmark if mark.name == "parametrize"]
+    for name, test in [(name, value) for name, value in vars(owner).items() if name.startswith("test")]:
+        test.pytestmark = [*getattr(test, "pytestmark", []), *marks]
+        setattr(owner, name, decorate(test))
+    owner.pytestmark = [mark for mark in owner.pytestmark if mark.name != "parametrize"]
+    return owner
 
 
 def _names(mark):
@@ -73,7 +87,7 @@ def _arguments(mark):
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def _run(function, cases, shared):
+def _run(function, cases, given):
     failures = []
     if chosen := os.environ.get("CASES"):
         cases = [case for case in cases if re.search(chosen, _describe(case))]
@@ -82,7 +96,7 @@ def _run(function, cases, shared):
     for number, case in enumerate(cases):
         try:
             with pytest.MonkeyPatch.context() as monkeypatch:
-                function(**case, **(shared | {"monkeypatch": monkeypatch} if "monkeypatch" in shared else shared))
+                function(**case, **(given | {"monkeypatch": monkeypatch} if "monkeypatch" in given else given))
         except pytest.skip.Exception as skipped:
             if number == 0:
                 raise

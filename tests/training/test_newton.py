@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 from helpers.custom_functions import tanh, tanh_derivative
+from helpers.merged import in_one_test
 from helpers.second_order import ANGLES, SINES, Noted, adam_on_sines, gradient_with_penalty, sine_network, solve
 
 from fastmlp import Activation, Network
@@ -42,6 +43,7 @@ class TestWhereItEnds:
         assert "largest entry" in result.message
         assert result.nit <= 8
 
+    @in_one_test()
     @pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
     @pytest.mark.parametrize("loss, output", [("log_loss", "softmax"), ("log_loss", "logistic"), ("poisson", "exp")])
     def test_the_minimum_that_lbfgs_finds(self, loss, output, sparse):
