@@ -1,6 +1,7 @@
 """Cases in one test: each runs, and each that fails is named."""
 
 import inspect
+import itertools
 import os
 
 import pytest
@@ -106,3 +107,42 @@ def test_cases_are_chosen_by_their_names(monkeypatch):
     monkeypatch.setenv("CASES", "absent")
     with pytest.raises(pytest.skip.Exception, match="no case matches CASES=absent"):
         check()
+
+
+def test_all_pairs_of_values_occur():
+    ran = []
+
+    @in_one_test("apart", pairs=True)
+    @pytest.mark.parametrize("apart", [0])
+    @pytest.mark.parametrize("a", range(5))
+    @pytest.mark.parametrize(("b", "b_too"), [(0, 0), (1, 1), (2, 2)])
+    @pytest.mark.parametrize("c", range(3))
+    @pytest.mark.parametrize("d", range(2))
+    def check(apart, a, b, b_too, c, d):
+        ran.append((a, b, c, d))
+        assert b == b_too
+
+    check(apart=0)
+    assert len(ran) == len(set(ran)) <= 18  # of 90; 15 are necessary
+    for first, second in itertools.combinations(range(4), 2):
+        sizes = (5, 3, 3, 2)
+        assert len({(case[first], case[second]) for case in ran}) == sizes[first] * sizes[second]
+
+
+def test_each_test_of_a_class_runs_its_cases():
+    ran = []
+
+    @in_one_test()
+    @pytest.mark.parametrize("number", [1, 2])
+    class TestNumbers:
+        def test_alone(self, number):
+            ran.append(number)
+
+        @pytest.mark.parametrize("letter", "ab")
+        def test_with_letters(self, number, letter):
+            ran.append((number, letter))
+
+    TestNumbers().test_alone()
+    TestNumbers().test_with_letters()
+    assert ran == [1, 2, (1, "a"), (1, "b"), (2, "a"), (2, "b")]
+    assert not TestNumbers.pytestmark

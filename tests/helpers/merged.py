@@ -7,6 +7,7 @@ those run whose arguments match the regular expression, as failures name them.
 import functools
 import inspect
 import itertools
+import operator
 import os
 import re
 import reprlib
@@ -20,7 +21,7 @@ _repr.maxstring = _repr.maxother = 60
 _repr.maxtuple = _repr.maxlist = _repr.maxdict = 6
 
 
-def in_one_test(*apart, shared=()):
+def in_one_test(*apart, shared=(), pairs=False):
     """Decorate a test or class above ``pytest.mark.parametrize``: one test runs all cases and reports all that fail.
 
     Each case runs, whatever the ones before it did; the test then fails with the arguments and messages of those that
@@ -33,6 +34,9 @@ def in_one_test(*apart, shared=()):
     shared : tuple of str
         Fixtures that cases may share, because no case changes them. Others are refused: what a case has written,
         captured or replaced there would reach the next one.
+    pairs : bool
+        Run only as many cases as let each value of each mark meet each value of each other mark: for expensive cases
+        whose arguments act on one another two at a time.
     """
 
     def decorate(function):
@@ -46,21 +50,36 @@ def in_one_test(*apart, shared=()):
         known = {"self", "monkeypatch", *shared, *(name for mark in marks for name in _names(mark))}
         if refused := {parameter.name for parameter in left} - known:
             raise TypeError(f"{function.__name__} uses {sorted(refused)}: name in `shared` what no case changes")
-        parts = itertools.product(*(_arguments(mark) for mark in reversed(merged)))
-        joined = [{name: value for part in case for name, value in part.items()} for case in parts]
-        cases = [{name: case[name] for name in signature.parameters if name in taken} for case in joined]
-        if not merged or not cases:
+        parts = [_arguments(mark) for mark in reversed(merged)]
+        if not merged or not all(parts):
             raise TypeError(f"{function.__name__} has no cases to run in one test")
+        if pairs and len(parts) < 3:
+            raise TypeError(f"{function.__name__} has {len(parts)} marks: all pairs of two are all cases")
+        order = [name for name in signature.parameters if name in taken]
 
         @functools.wraps(function)
         def run_all(*owner, **given):
-            _run(functools.partial(function, *owner), cases, given)
+            found = _all_pairs(*parts) if pairs else itertools.product(*parts)
+            joined = [functools.reduce(operator.or_, case) for case in found]
+            _run(functools.partial(function, *owner), [{name: case[name] for name in order} for case in joined], given)
 
+        run_all.in_one_test = True  # for ``-k in_one_test``
         run_all.pytestmark = [mark for mark in function.pytestmark if all(mark is not one for one in merged)]
         run_all.__signature__ = signature.replace(parameters=left)
         return run_all
 
     return decorate
+
+
+def _all_pairs(*parts):
+    """Return cases in which each two values of two marks occur together; each adds as many pairs as any."""
+    indices = itertools.product(*(range(len(part)) for part in parts))
+    cases = {case: set(itertools.combinations(enumerate(case), 2)) for case in indices}
+    missing, chosen = set().union(*cases.values()), []
+    while missing:
+        chosen.append(max(cases, key=lambda case: len(cases[case] & missing)))
+        missing -= cases[chosen[-1]]
+    return [[part[index] for part, index in zip(parts, case, strict=True)] for case in chosen]
 
 
 def _decorate_methods(owner, decorate):

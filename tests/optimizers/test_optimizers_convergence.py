@@ -56,7 +56,7 @@ def test_rosenbrock(name):
     assert (1 - x) ** 2 + 100 * (y - x * x) ** 2 < ROSENBROCK
 
 
-@in_one_test()
+@in_one_test("dtype")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", CASES)
 def test_network(name, dtype):

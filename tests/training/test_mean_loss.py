@@ -60,7 +60,7 @@ def networks():
 PAIRS = [pair for pair in networks() if pair[1] in ("identity", "logistic", "softmax", "tanh", "exp", "softplus")]
 
 
-@in_one_test()
+@in_one_test(pairs=True)
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("container", CONTAINERS)
 @pytest.mark.parametrize(("loss", "output"), PAIRS, ids=str)

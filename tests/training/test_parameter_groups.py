@@ -45,7 +45,7 @@ def with_decay(optimizer, decay=DECAY):
     return replace(optimizer, weight_decay=decay) if hasattr(optimizer, "weight_decay") else optimizer
 
 
-@in_one_test()
+@in_one_test(pairs=True)
 @pytest.mark.parametrize("option", SOME)
 @pytest.mark.parametrize("factors", FACTORS)
 @pytest.mark.parametrize("rule", RULES)
@@ -55,7 +55,7 @@ def test_layer_wise_training_equals_numpy(rule, factors, option):
     check_training(draw(), optimizer, L2, Regularization(**OPTIONS[option]), threads=2)
 
 
-@in_one_test()
+@in_one_test(pairs=True)
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize("rule", ["momentum", "adamw", "lamb"])
@@ -127,7 +127,7 @@ def test_a_large_batch_in_microbatches(rule, monkeypatch):
 # Bits
 
 
-@in_one_test()
+@in_one_test(pairs=True)
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("option", SOME)
 @pytest.mark.parametrize("rule", RULES)
@@ -155,7 +155,7 @@ def test_constant_schedules_change_no_bit(dropout, l2, dtype):
     assert found[0] == found[1]
 
 
-@in_one_test()
+@in_one_test(pairs=True)
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize("rule", ["momentum", "adamw", "lamb"])
@@ -170,7 +170,7 @@ def test_threads_change_no_bit(rule, option, dtype):
     assert found[0] == found[1] == found[2] == found[3]
 
 
-@in_one_test()
+@in_one_test(pairs=True)
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("option", SOME)
 @pytest.mark.parametrize("rule", RULES)

@@ -125,7 +125,7 @@ def test_training_steps_of_wide_layers(features, hidden, optimizer, dtype, spars
     check_training(problem, regularization, optimizer, 30, threads=3)
 
 
-@in_one_test()
+@in_one_test(pairs=True)
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("name", EACH)
@@ -153,7 +153,7 @@ def test_blocks_and_slices_change_no_bit(monkeypatch, optimizer, dtype):
     assert found[0] == found[1] == found[2]
 
 
-@in_one_test()
+@in_one_test(pairs=True)
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize(
