@@ -138,7 +138,7 @@ def fit_and_split(estimator, y, monkeypatch, X=X, **params):
     return model, split["validation"]
 
 
-@in_one_test()
+@in_one_test(pairs=True)
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ pytestmark = [
 MANY = {"none": ((), 60_000), "one": ((1,), 9_000), "narrow": ((7, 3), 9_000), "large": ((6000, 7), 150)}
 
 
-@in_one_test()
+@in_one_test(pairs=True)
 @pytest.mark.parametrize("form", ["C", "fortran", "float32", "integers", "fortran integers", "list", "misaligned", *[
     form for form, (_, is_fast) in FORMS.items() if form.endswith("apart") and is_fast
 ]])  # fmt: skip

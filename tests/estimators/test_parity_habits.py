@@ -26,7 +26,7 @@ STOCHASTIC = [name for name in SOLVERS if name != "lbfgs"]
 # float32
 
 
-@in_one_test()
+@in_one_test(pairs=True)
 @pytest.mark.parametrize("container", [np.asarray, scipy.sparse.csr_array], ids=["dense", "csr"])
 @pytest.mark.parametrize("activation", ["logistic", "tanh", "relu"])
 @pytest.mark.parametrize("solver", STOCHASTIC)

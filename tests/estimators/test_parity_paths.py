@@ -64,7 +64,7 @@ def assert_same_stopping(ours, theirs):
     assert_same_weights(ours, theirs)
 
 
-@in_one_test()
+@in_one_test(pairs=True)
 @pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
 @pytest.mark.parametrize("container", ["dense", "csr", "csc"])
 @pytest.mark.parametrize("task", TASKS)
@@ -156,7 +156,7 @@ def test_warm_start(solver, early_stopping):
         np.testing.assert_equal(ours.validation_scores_, theirs.validation_scores_)
 
 
-@in_one_test()
+@in_one_test(pairs=True)
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("hidden", [(), []], ids=["tuple", "list"])
@@ -179,7 +179,7 @@ def test_hidden_layers_of_every_form(hidden):
         assert_same_weights(ours, theirs)
 
 
-@in_one_test()
+@in_one_test(pairs=True)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("container", ["dense", "csr"])
 @pytest.mark.parametrize("hidden", [(257,), (64, 129, 65), (500,)], ids=str)

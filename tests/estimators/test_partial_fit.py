@@ -52,7 +52,7 @@ def both(task, steps, **parameters):
     return models
 
 
-@in_one_test(shared=("taken",))
+@in_one_test(shared=("taken",), pairs=True)
 @pytest.mark.parametrize("container", CONTAINERS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("task", ["binary", "classes", "labels", "regression", "outputs"])

@@ -129,7 +129,7 @@ def _run(function, cases, given):
 def _report(failures, n_cases):
     lines = [f"{len(failures)} of {n_cases} cases failed: {_describe(failures[0][0])}"]
     for case, failure in failures[:DESCRIBED]:
-        message = f"{type(failure).__name__}: {failure}".strip().splitlines()
+        message = [line for line in f"{type(failure).__name__}: {failure}".splitlines() if line.strip()]
         cut = ["…"] if len(message) > LINES else []
         lines += [f"\n[{_describe(case)}]", *("    " + line for line in message[:LINES] + cut)]
     lines += [f"\n[{_describe(case)}]" for case, _ in failures[DESCRIBED:]]
