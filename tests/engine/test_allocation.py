@@ -195,6 +195,7 @@ def everything_compiled(data):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             model = MLPClassifier((7, 3), solver="lbfgs", max_iter=2).fit(X.astype(dtype), y)
+        fit(X.astype(dtype), y, early_stopping=True)
         for _ in range(2):  # from the second call on, the fast path for few rows
             model.predict_proba(X.astype(dtype))
 

@@ -128,7 +128,7 @@ def draw():
 # Many parameters
 
 
-@in_one_test(shared=("draw",))
+@in_one_test(shared=("draw",), pairs=True)
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("solver", MOMENTS)

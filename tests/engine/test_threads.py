@@ -61,7 +61,7 @@ def check_same_bits(sizes, task, X, y, weights=None, threads=THREADS, **paramete
 # The same bits
 
 
-@in_one_test(shared=("sharing",))
+@in_one_test(shared=("sharing",), pairs=True)
 @pytest.mark.parametrize("hidden", [(), (5,), (300, 3), (64, 32)], ids=str)
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -71,7 +71,7 @@ def test_networks_inputs_and_solvers(container, dtype, solver, hidden, sharing):
     check_same_bits(sharing, "classes", X, y, solver=solver, hidden_layer_sizes=hidden, alpha=0.01)
 
 
-@in_one_test(shared=("sharing",))
+@in_one_test(shared=("sharing",), pairs=True)
 @pytest.mark.parametrize("options", [{}, {"early_stopping": True}, {"weighted": True}], ids=str)
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("task", ["binary", "labels", "regression", "outputs"])
@@ -92,7 +92,7 @@ def test_activations_and_momentum(activation, nesterovs_momentum, sharing):
     check_same_bits(sharing, "classes", X, y, solver="sgd", learning_rate="invscaling", **options)
 
 
-@in_one_test(shared=("sharing",))
+@in_one_test(shared=("sharing",), pairs=True)
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("features", "hidden"), [(8, (1024,)), (30, (2201,)), (5, (130, 260))])

@@ -173,7 +173,7 @@ def cannot_start(thread):
 # Ctrl-C while threads start, get work, are waited for, and end
 
 
-@in_one_test(shared=("sharing",))
+@in_one_test(shared=("sharing",), pairs=True)
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("place", PLACES, ids=str)
 @pytest.mark.parametrize("name", OPTIONS)
