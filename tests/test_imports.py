@@ -1,6 +1,7 @@
 """The package's layers, read from its imports: they point downward only, and each library stays in its folders."""
 
 import ast
+import functools
 import subprocess
 import sys
 
@@ -74,6 +75,7 @@ def imports(tree, at_run_time=False):
             yield from imports(node, at_run_time)
 
 
+@functools.cache
 def imported_modules(source, at_run_time=False):
     """(fastmlp's own modules as paths without .py, top-level names of other packages)."""
     own, others = set(), set()
