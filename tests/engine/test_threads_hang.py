@@ -7,7 +7,6 @@ import sys
 
 import pytest
 from helpers.alone import run_alone
-from helpers.merged import in_one_test
 
 #: Raises in one thread before (or after) its part of the compiled work, while the others wait at a barrier.
 ERROR_IN_ONE = """
@@ -176,7 +175,6 @@ print("done")
 """
 
 
-@in_one_test()
 @pytest.mark.parametrize("when", ["before", "between two fits"])
 @pytest.mark.parametrize(
     ("module", "what"), [("gevent", "threads"), ("gevent", "all but threads"), ("eventlet", "all")]

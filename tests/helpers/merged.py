@@ -107,21 +107,22 @@ def _arguments(mark):
 
 
 def _run(function, cases, given):
-    failures = []
+    failures, skipped = [], []
     if chosen := os.environ.get("CASES"):
         cases = [case for case in cases if re.search(chosen, _describe(case))]
         if not cases:
             pytest.skip(f"no case matches CASES={chosen}")
-    for number, case in enumerate(cases):
+    for case in cases:
         try:
             with pytest.MonkeyPatch.context() as monkeypatch:
                 function(**case, **(given | {"monkeypatch": monkeypatch} if "monkeypatch" in given else given))
-        except pytest.skip.Exception as skipped:
-            if number == 0:
-                raise
-            failures.append((case, AssertionError(f"skipped, unlike the cases before it: {skipped}")))
+        except pytest.skip.Exception as reason:
+            skipped.append((case, reason))
         except (Exception, pytest.fail.Exception) as failure:
             failures.append((case, failure))
+    if len(skipped) == len(cases):
+        raise skipped[0][1]
+    failures += [(case, AssertionError(f"skipped, unlike other cases: {reason}")) for case, reason in skipped]
     if failures:
         raise AssertionError(_report(failures, len(cases))) from failures[0][1]
 
@@ -141,4 +142,5 @@ def _describe(case):
 
 
 def _value(value):
-    return getattr(value, "__name__", None) or _repr.repr(value)
+    name = getattr(value, "__name__", None) or _repr.repr(value)
+    return f"{name} of line {value.__code__.co_firstlineno}" if name == "<lambda>" else name
