@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers.merged import in_one_test
 from sklearn.base import clone
 
 from fastmlp import SGD, MLPClassifier
@@ -97,6 +98,7 @@ def test_a_schedule_of_plain_types(own):
     assert own.Halving(math.inf).learning_rate == math.inf
 
 
+@in_one_test(shared=("own",))
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [

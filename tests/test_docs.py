@@ -11,6 +11,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+from helpers.merged import in_one_test
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from test_imports import FLOOR_OF
@@ -102,6 +103,7 @@ def missing_paths(span):
             yield word
 
 
+@in_one_test()
 @pytest.mark.parametrize("page", PAGES)
 def test_paths_exist(page):
     assert not [path for span in code_spans(page) for path in missing_paths(span)]
@@ -121,6 +123,7 @@ def test_a_missing_path_is_found():
     ]
 
 
+@in_one_test()
 @pytest.mark.parametrize("page", ALL_PAGES)
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)\s]+)\)", TEXTS[page]):
@@ -132,6 +135,7 @@ def test_links_lead_somewhere(page):
         assert not anchor or anchor in anchors(there.read_text(encoding="utf-8")), f"{page} links to {target}"
 
 
+@in_one_test()
 @pytest.mark.parametrize("page", PAGES)
 def test_public_names_can_be_imported(page):
     for dotted in re.findall(r"\bfastmlp(?:\.[A-Za-z_]\w*)+", " ".join(code_spans(page))):
@@ -145,6 +149,7 @@ def test_public_names_can_be_imported(page):
             value = getattr(value, part)
 
 
+@in_one_test(shared=("known_names",))
 @pytest.mark.parametrize("page", PAGES)
 def test_names_of_the_code_exist(page, known_names):
     """Pages do not mention names that were changed in the code."""
@@ -165,6 +170,7 @@ def names_by_owner():
     return names
 
 
+@in_one_test(shared=("names_by_owner",))
 @pytest.mark.parametrize("page", PAGES)
 def test_dotted_names_belong_together(page, names_by_owner):
     for span in code_spans(page):

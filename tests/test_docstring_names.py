@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+from helpers.merged import in_one_test
 
 import fastmlp
 
@@ -57,6 +58,7 @@ def can_be_imported(name):
     return any(hasattr(place, name) for place in (*PUBLIC, builtins, np))
 
 
+@in_one_test()
 @pytest.mark.parametrize("module", PUBLIC, ids=lambda module: module.__name__)
 def test_names_in_docstrings_can_be_imported(module):
     found = {(one, offered) for one in public_objects(module) for offered in offered_names(inspect.getdoc(one) or "")}
@@ -64,6 +66,7 @@ def test_names_in_docstrings_can_be_imported(module):
     assert found and not missing
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", ["Uniform", "Orthogonal", "GivenArrays", "Regularization", "Optimizer", "Schedule"])
 def test_bases_and_initializers_are_public(name):
     assert name in fastmlp.__all__ and isinstance(getattr(fastmlp, name), type)

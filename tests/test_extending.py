@@ -39,8 +39,10 @@ TABLES = [
     "tests/losses/test_losses_objects.py",
     "tests/schedules/test_schedules.py",
 ]
-#: What would compile the same in another type, or repeat what was run.
-SKIPPED = "(test_network or test_training_steps) and float32 or clip_value or max_norm"
+#: What would compile the same in another type.
+SKIPPED = "(test_network or test_training_steps) and float32"
+#: Of the cases in one test, those of the new entries, without what would repeat what was run.
+CASES = "^(?!.*(clip_value|max_norm)).*(log_sigmoid|adabelief|[Cc]auchy|square-root|SquareRoot)"
 FITS = """
 import numpy as np
 import pytest
@@ -121,15 +123,15 @@ def copy(tmp_path_factory):
     return folder
 
 
-def run(folder, *arguments):
-    environment = {**os.environ, "PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": str(folder / "cache")}
+def run(folder, *arguments, **variables):
+    environment = {**os.environ, "PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": str(folder / "cache"), **variables}
     return subprocess.run(
         [sys.executable, "-W", "error", *arguments], cwd=folder, env=environment, capture_output=True, text=True
     )
 
 
 def run_tests(folder, *arguments):
-    return run(folder, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", *arguments)
+    return run(folder, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", *arguments, CASES=CASES)
 
 
 def test_every_concept_has_its_recipe():
@@ -176,8 +178,8 @@ def test_recipes_work(copy):
     for step in steps:
         if step.file.startswith("tests/"):
             step.apply(copy)
-    chosen = " or ".join([*(words for _, _, words in CONCEPTS.values()), "has_a_case"])
+    chosen = " or ".join([*(words for _, _, words in CONCEPTS.values()), "has_a_case", "in_one_test"])
     (copy / "tests" / "test_fits.py").write_text(FITS, encoding="utf-8")
     passed = run_tests(copy, *TABLES, *COMPLETENESS, "tests/test_fits.py", "-k", f"({chosen}) and not ({SKIPPED})")
     assert passed.returncode == 0, passed.stdout[-5000:] + passed.stderr
-    assert int(re.search(r"(\d+) passed", passed.stdout)[1]) > 100
+    assert int(re.search(r"(\d+) passed", passed.stdout)[1]) >= 38

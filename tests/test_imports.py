@@ -1,15 +1,13 @@
 """The package's layers, read from its imports: they point downward only, and each library stays in its folders."""
 
 import ast
+import functools
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-
-import fastmlp
-
-PACKAGE = Path(fastmlp.__file__).parent
+from helpers.merged import in_one_test
+from helpers.sources import SOURCES, trees
 
 #: Folders, and files outside folders, from the top floor to the bottom. A module imports from its own floor or from
 #: those below, never in a circle; imports under ``if TYPE_CHECKING`` count too.
@@ -58,9 +56,6 @@ LLVM_WRITERS = {
 }
 COMPILER_FLAGS = {"fastmath", "njit", "jit", "forceinline", "parallel", "cfunc", "CFunc", "vectorize", "guvectorize"}
 
-SOURCES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
-TREES = {source: ast.parse((PACKAGE / source).read_text(encoding="utf-8")) for source in SOURCES}
-
 
 def folder_of(source):
     """Such as "kernels/loop" of "kernels/loop/epoch.py", "engine", or "scalar" of a file at the top."""
@@ -81,10 +76,11 @@ def imports(tree, at_run_time=False):
             yield from imports(node, at_run_time)
 
 
+@functools.cache
 def imported_modules(source, at_run_time=False):
     """(fastmlp's own modules as paths without .py, top-level names of other packages)."""
     own, others = set(), set()
-    for node in imports(TREES[source], at_run_time):
+    for node in imports(trees()[source], at_run_time):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         else:
@@ -100,7 +96,7 @@ def imported_modules(source, at_run_time=False):
             # The longest prefix that is a file: the rest is a name in it.
             paths = ["/".join(parts[1:end]) for end in range(len(parts), 1, -1)]
             paths = [form for path in paths for form in (path, f"{path}/__init__")]
-            own.add(next((path for path in paths if f"{path}.py" in TREES), "__init__"))
+            own.add(next((path for path in paths if f"{path}.py" in SOURCES), "__init__"))
     return own, others
 
 
@@ -141,6 +137,7 @@ def test_no_folder_imports_itself_in_a_circle():
     assert not find_circle(arrows)
 
 
+@in_one_test()
 @pytest.mark.parametrize("source", [source for source in SOURCES if source.startswith("kernels/")])
 def test_kernels_import_numpy_and_numba_alone(source):
     own, others = imported_modules(source)
@@ -181,7 +178,7 @@ def words(tree):
 
 
 def test_compiler_flags_are_in_one_file():
-    using = [source for source in SOURCES if COMPILER_FLAGS & set(words(TREES[source]))]
+    using = [source for source in SOURCES if COMPILER_FLAGS & set(words(trees()[source]))]
     assert using == ["compiler/numba_backend.py"]
 
 
@@ -198,7 +195,7 @@ def test_unsafe_flags_are_not_used():
             if any(map(is_unsafe, ast.walk(ast.parse(text))))] == [
         "f(fastmath=True)", "f(parallel=True)", "x = 'nnan'"
     ]  # fmt: skip
-    assert not [source for source in SOURCES if any(map(is_unsafe, ast.walk(TREES[source])))]
+    assert not [source for source in SOURCES if any(map(is_unsafe, ast.walk(trees()[source])))]
 
 
 def test_importing_fastmlp_loads_neither_numba_nor_scikit_learn():

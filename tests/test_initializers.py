@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from helpers.merged import in_one_test
 from sklearn.base import clone
 from sklearn.neural_network import MLPRegressor
 
@@ -44,6 +45,7 @@ def draw(initializer, layout=WIDE, seed=0, dtype=np.float64, activation="relu"):
     return layout.coefs(params), layout.intercepts(params)
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", VARIANCES)
 def test_distribution(name):
     """Mean, variance, and what distinguishes uniform from normal distributions: the range and the fourth moment."""
@@ -130,6 +132,7 @@ def largest_of_scale(coef):
     return np.abs(coef).max() / np.sqrt(2 / sum(coef.shape))
 
 
+@in_one_test()
 @pytest.mark.parametrize("container", [list, tuple])
 @pytest.mark.parametrize("names", MIXED)
 def test_each_layer_has_the_scale_of_its_own_activation(names, container):
@@ -140,6 +143,7 @@ def test_each_layer_has_the_scale_of_its_own_activation(names, container):
         assert np.abs(intercept).max() <= np.sqrt(2 / sum(coef.shape)) * expected
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", INITIALIZERS)
 @pytest.mark.parametrize("activation", ["logistic", "relu"])
 def test_equal_names_are_like_one_name(name, activation):
@@ -148,6 +152,7 @@ def test_equal_names_are_like_one_name(name, activation):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@in_one_test()
 @pytest.mark.parametrize("names", MIXED)
 def test_estimators_and_network_draw_alike(names):
     """The initial weights of a fit are read after a step with a learning rate too small to change them."""
@@ -178,6 +183,7 @@ def test_number_of_names_must_match_hidden_layers():
             draw("sklearn", MIXED_LAYOUT, activation=names)
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", INITIALIZERS)
 def test_seeds(name):
     """The same seed draws the same numbers in both types, and another seed others; a generator continues."""
@@ -203,6 +209,7 @@ def test_without_a_seed_numpys_own_generator_is_used():
     np.testing.assert_array_equal(drawn, draw("uniform", seed=5)[0][0])
 
 
+@in_one_test()
 @pytest.mark.parametrize("seed", ["0", 0.5, -1, 2**32, True, np.random.default_rng(0)])
 def test_invalid_seeds(seed):
     with pytest.raises(ValueError, match=r"random_state=.* must be an integer from 0"):
@@ -252,6 +259,7 @@ def everyone():
     return [*INITIALIZERS.values(), Orthogonal(2), Uniform(0, 1), GivenArrays(COEFS, INTERCEPTS)]
 
 
+@in_one_test()
 @pytest.mark.parametrize("number", range(len(everyone())))
 def test_copies_are_equal(number):
     one, again = everyone()[number], everyone()[number]
@@ -264,6 +272,7 @@ def test_copies_are_equal(number):
         one.gain = one.name = one.coefs = 3
 
 
+@in_one_test()
 @pytest.mark.parametrize("made", [
     lambda: Orthogonal(0), lambda: Orthogonal(-1), lambda: Orthogonal("1"), lambda: Orthogonal(np.inf),
     lambda: Orthogonal(True), lambda: Uniform(1, 1), lambda: Uniform(1, -1), lambda: Uniform(-np.inf, 0),

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from helpers.merged import in_one_test
 
 import fastmlp.activations
 import fastmlp.initializers
@@ -44,6 +45,7 @@ def first_column(table):
     return [name for cell in cells for name in cell.split(", ") if name]
 
 
+@in_one_test()
 @pytest.mark.parametrize(("parameter", "kind"), NAMES)
 def test_estimators_list_every_name(parameter, kind):
     names, found = NAMES[parameter, kind], listed(ESTIMATORS[kind].__doc__, parameter)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from helpers.custom_functions import tanh, tanh_derivative
+from helpers.merged import in_one_test
 from oracles.reference_losses import quartic, quartic_derivative
 from sklearn.base import clone
 
@@ -106,6 +107,7 @@ OWN = {
 }  # fmt: skip
 
 
+@in_one_test(shared=("duplicate",))
 @pytest.mark.parametrize("name", OWN)
 def test_subclasses_keep_their_type_and_attributes(name, duplicate):
     one = OWN[name]
@@ -195,6 +197,7 @@ class Small(MLPClassifier):
         self.width = width
 
 
+@in_one_test()
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("name", DUPLICATES)
 def test_estimators(name):
@@ -237,6 +240,7 @@ class NoName(BaseLoss):
     natural = {"regression": "identity"}
 
 
+@in_one_test()
 @pytest.mark.parametrize(("kind", "message"), [
     (Schedule, "Schedule is a base class, which does not define at: use a schedule such as"),
     (NoRate, "NoRate is a base class, which does not define at"),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import scipy.sparse
+from helpers.merged import in_one_test
 
 from fastmlp import SGD, Huber, LeakyReLU, Loss, MLPClassifier, MLPRegressor, Network, Quantile
 from fastmlp.common.frozen_params import FrozenParams
@@ -55,6 +56,7 @@ CALLS = {
 }  # fmt: skip
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", CALLS)
 def test_of_a_network(name):
     net, (call, error, message) = make_net(), CALLS[name]
@@ -64,6 +66,7 @@ def test_of_a_network(name):
     np.testing.assert_array_equal(net.params, before)
 
 
+@in_one_test()
 @pytest.mark.parametrize("shuffle", [True, False, 1, 0, np.True_, np.int64(0)])
 def test_shuffle_may_be_a_number(shuffle):
     losses = [make_net().train(X, Y, "sgd", 2, 7, each, random_state=0) for each in (shuffle, bool(shuffle))]
@@ -94,6 +97,7 @@ OBJECTS = {
 }  # fmt: skip
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", OBJECTS)
 def test_of_an_object(name):
     make, error, message = OBJECTS[name]

@@ -1,28 +1,28 @@
 """Names in docstrings can be imported from the stated paths, and load nothing before they are used."""
 
 import ast
+import functools
 import importlib
 import inspect
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from helpers.merged import in_one_test
+from helpers.sources import PACKAGE, trees
 
 import fastmlp
 
-PACKAGE = Path(fastmlp.__file__).parent
 NAMES = [name for name in fastmlp.__all__ if name != "__version__"]
 #: Private classes that docstrings may mention as types of attributes.
 INTERNAL = {"Kernel"}
 
-CLASSES = {
-    node.name
-    for path in PACKAGE.rglob("*.py")
-    for node in ast.parse(path.read_text(encoding="utf-8")).body
-    if isinstance(node, ast.ClassDef)
-}
+
+@functools.cache
+def classes():
+    """Return the names of all classes at the top of a module."""
+    return {node.name for tree in trees().values() for node in tree.body if isinstance(node, ast.ClassDef)}
 
 
 def docstrings(name):
@@ -43,16 +43,19 @@ def offered(text):
     return {*quoted, *(word for line in types for word in re.findall(r"\b[A-Z]\w*", line))}
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", NAMES)
 def test_names_in_docstrings_can_be_imported(name):
-    assert (offered(docstrings(name)) & CLASSES) - INTERNAL <= set(NAMES)
+    assert (offered(docstrings(name)) & classes()) - INTERNAL <= set(NAMES)
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", ["GivenArrays", "Optimizer", "Orthogonal", "Regularization", "Schedule", "Uniform"])
 def test_names_of_objects_are_public(name):
     assert name in fastmlp.__all__ and name in dir(fastmlp)
 
 
+@in_one_test()
 @pytest.mark.parametrize("module", [module for module in fastmlp._LAZY_MODULES if module.count(".") == 1])
 def test_public_modules_list_what_the_package_exports(module):
     found = importlib.import_module(module, "fastmlp")
@@ -64,6 +67,7 @@ def test_public_modules_list_what_the_package_exports(module):
 TEXTS = [*PACKAGE.rglob("*.py"), PACKAGE.parent / "README.md", *(PACKAGE.parent / "docs").glob("*.md")]
 
 
+@in_one_test()
 @pytest.mark.parametrize("path", [path for path in TEXTS if path.exists()], ids=lambda path: path.name)
 def test_dotted_paths_exist(path):
     for dotted in set(re.findall(r"(?<![\w./-])fastmlp(?:\.[A-Za-z]\w*)+", path.read_text(encoding="utf-8"))):

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from helpers.merged import in_one_test
 
 from fastmlp.scalar import Value
 
@@ -49,6 +50,7 @@ def central_difference(function, numbers, place, step=1e-5):
     return (function(*map(Value, ahead)).data - function(*map(Value, behind)).data) / (2 * step)
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", [*UNARY, *BINARY])
 def test_gradient_equals_central_difference(name):
     function, low, high = {**UNARY, **BINARY}[name]
@@ -59,6 +61,7 @@ def test_gradient_equals_central_difference(name):
         np.testing.assert_allclose([node.grad for node in nodes], expected, rtol=1e-7, atol=1e-9)
 
 
+@in_one_test()
 @pytest.mark.parametrize(
     "node, value, slopes",
     [
@@ -82,6 +85,7 @@ def test_logistic_keeps_its_digits_far_below_zero():
     np.testing.assert_allclose(Value(40).logistic().local_gradients, [math.exp(-40)], **EXACT)
 
 
+@in_one_test()
 @pytest.mark.parametrize(
     "make, error",
     [

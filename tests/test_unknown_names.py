@@ -1,6 +1,7 @@
 """All names are looked up in the same way, and unknown ones raise the same exception."""
 
 import pytest
+from helpers.merged import in_one_test
 
 from fastmlp.activations import as_activation
 from fastmlp.initializers import as_initializer
@@ -17,6 +18,7 @@ LOOKUPS = {
 }
 
 
+@in_one_test()
 @pytest.mark.parametrize("wrong", ["nonsense", None, 3, ["adam"]], ids=str)
 @pytest.mark.parametrize("kind", LOOKUPS)
 def test_unknown_names(kind, wrong):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.merged import in_one_test
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 
@@ -56,6 +57,7 @@ WARNINGS = {
 }
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", WARNINGS)
 def test_warning_names_the_users_line(case):
     function, category = WARNINGS[case]
@@ -66,6 +68,7 @@ def test_warning_names_the_users_line(case):
         assert (one.filename, one.lineno in lines) == (__file__, True)
 
 
+@in_one_test()
 @pytest.mark.parametrize("warn", [warn_user, shown_warnings.warn])
 @pytest.mark.parametrize("module", ["fastmlp.training.minibatch", "sklearn.base", "joblib.parallel"])
 def test_frames_between_are_skipped(module, warn):

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import pytest
+from helpers.merged import in_one_test
 from helpers.work_order import begin_with_long
 
 
@@ -27,6 +28,7 @@ def test_each_worker_begins_with_long_tests():
         assert [item.long for item in part] == sorted((item.long for item in part), reverse=True)
 
 
+@in_one_test()
 @pytest.mark.parametrize("n_workers", [1, 2, 3, 4, 8, 15, 40])
 def test_no_test_is_lost_and_the_others_keep_their_order(n_workers):
     ordered = begin_with_long(ITEMS, n_workers)

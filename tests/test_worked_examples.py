@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.merged import in_one_test
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 #: The demonstration needs minutes and data; the other two have the functions that print and draw.
@@ -72,6 +73,7 @@ def test_every_deck_has_its_script():
     assert [name[:8] for name in SCRIPTS if name.startswith("deck_")] == [f"deck_00{number}" for number in range(5)]
 
 
+@in_one_test()
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_script_says_how_to_run_it(script):
     text = (EXAMPLES / f"{script}.py").read_text(encoding="utf-8")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from helpers import custom_functions
 from helpers.custom_functions import PAIRS
+from helpers.merged import in_one_test
 from sklearn.base import clone
 
 import fastmlp
@@ -27,6 +28,7 @@ def everyone():
     return [*ACTIVATIONS.values(), *parametric(), *own()]
 
 
+@in_one_test()
 @pytest.mark.parametrize("number", range(len(everyone())))
 def test_copies_are_equal(number):
     one, again = everyone()[number], everyone()[number]
@@ -59,6 +61,7 @@ def test_they_are_immutable():
             del activation.kernel
 
 
+@in_one_test()
 @pytest.mark.parametrize("made", [
     lambda: ELU(-1), lambda: ELU(np.nan), lambda: fastmlp.CELU(0), lambda: fastmlp.SiLU(0.0), lambda: fastmlp.SiLU(-2),
     lambda: fastmlp.Softplus(np.inf), lambda: fastmlp.Softplus("1"), lambda: fastmlp.LeakyReLU(None),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from helpers.kernel_cases import SHAPES, TYPES, activate, in_type, tolerance
+from helpers.merged import in_one_test
 from oracles.reference_activations import CASES
 
 from fastmlp.activations import ACTIVATIONS
@@ -20,6 +21,7 @@ def test_every_registered_activation_has_a_case():
     assert not missing, f"add {missing} to CASES in tests/oracles/reference_activations.py"
 
 
+@in_one_test("dtype")
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("dtype", TYPES)
@@ -32,6 +34,7 @@ def test_values_and_derivatives(dtype, case, shape):
     np.testing.assert_allclose(derivative, expected_derivative, **tolerance(dtype, 8))
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_small_numbers_keep_their_digits(dtype, case):
@@ -45,6 +48,7 @@ def test_small_numbers_keep_their_digits(dtype, case):
     np.testing.assert_allclose(derivative, expected_derivative, **compared)
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_limits(dtype, case):
@@ -65,6 +69,7 @@ def test_limits(dtype, case):
     assert np.isnan(a[0]).tolist() == [True, False]
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", [name for name, case in CASES.items() if case.tail])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_tails_keep_their_digits(dtype, case):
@@ -77,6 +82,7 @@ def test_tails_keep_their_digits(dtype, case):
     np.testing.assert_allclose(derivative, expected_derivative, rtol=100 * np.finfo(dtype).eps)
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_outputs_fill_their_range(name):
     """All outputs are inside the output range, and come close to its ends. Losses accept activations by their range."""
@@ -88,6 +94,7 @@ def test_outputs_fill_their_range(name):
     assert high + 1e-6 >= outputs.max() >= (high - 2e-2 if np.isfinite(high) else 399)
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", [name for name, case in CASES.items() if case.graph])
 def test_derivatives_against_graphs(case):
     activation, graph = CASES[case].activation, CASES[case].graph
@@ -101,6 +108,7 @@ def test_derivatives_against_graphs(case):
         assert first == pytest.approx(value.grad, rel=1e-11, abs=1e-13)
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", [name for name, case in CASES.items() if case.kinks])
 def test_derivatives_at_kinks_are_those_from_the_left(case):
     activation, kinks, at_kinks = CASES[case].activation, CASES[case].kinks, CASES[case].at_kinks
@@ -113,6 +121,7 @@ def test_derivatives_at_kinks_are_those_from_the_left(case):
 # f″
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", CASES)
 def test_second_derivatives_against_differences(case):
     """Central differences of the kernel's f′ with two steps, combined so that the error is of fourth order."""
@@ -122,6 +131,7 @@ def test_second_derivatives_against_differences(case):
     np.testing.assert_allclose(activation.second_derivative(z), (4 * near - far) / 3, rtol=1e-9, atol=3e-10)
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", CASES)
 def test_second_derivatives_at_kinks_and_limits(case):
     activation = CASES[case].activation
@@ -133,6 +143,7 @@ def test_second_derivatives_at_kinks_and_limits(case):
     assert np.isnan(activation.second_derivative(np.array([np.nan]))).all()
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", CASES)
 def test_second_derivatives_have_type_and_shape(case):
     activation = CASES[case].activation
@@ -150,6 +161,7 @@ def test_softmax_has_no_elementwise_second_derivative():
 # Against PyTorch
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", [name for name, case in CASES.items() if case.torch])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_against_pytorch(dtype, case):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from helpers import custom_functions
+from helpers.merged import in_one_test
 from helpers.problems import make_problem
 from oracles import scalar_networks
 from oracles.reference_activations import CASES
@@ -17,6 +18,7 @@ GRAPHS = {name: (case.activation, case.graph) for name, case in CASES.items() if
 GRAPHS["own silu"] = (Activation(custom_functions.silu, custom_functions.silu_derivative), CASES["silu"].graph)
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", GRAPHS)
 @pytest.mark.parametrize("task", ["softmax log loss", "squared error, 3 outputs"])
 def test_gradients(task, case, monkeypatch):

@@ -10,6 +10,7 @@ import pytest
 from helpers import custom_functions
 from helpers.custom_functions import PAIRS
 from helpers.kernel_cases import TYPES, activate, in_type
+from helpers.merged import in_one_test
 
 from fastmlp import Activation
 from fastmlp.activations import ACTIVATIONS
@@ -57,6 +58,7 @@ def test_same_values_as_python(dtype, name):
         np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance)
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", PAIRS)
 def test_float32_stays_float32(name):
     """No literal, integer, constant or global number makes the loop compute in float64; and it is vectorized."""
@@ -230,6 +232,7 @@ class Callable:
         return z
 
 
+@in_one_test()
 @pytest.mark.parametrize("function", [no_number, pair, of_two, Callable(), 3, "tanh", print])
 def test_other_objects_are_refused(function):
     with pytest.raises(TypeError, match="What is allowed: functions take numbers and return one"):
@@ -262,6 +265,7 @@ def test_missing_derivative_is_refused():
         Activation(custom_functions.tanh)
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", PAIRS)
 def test_right_derivatives_give_no_warning(name):
     """A warning would be an error here."""
@@ -277,6 +281,7 @@ def test_kinks_give_no_warning():
     Activation(lambda z: math.exp(300 * z), lambda z: 300 * math.exp(300 * z))  # no finite one
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", PAIRS)
 def test_wrong_derivatives_warn(name):
     f, derivative = PAIRS[name]

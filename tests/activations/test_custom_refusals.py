@@ -12,6 +12,7 @@ from pathlib import Path
 import numba
 import numpy as np
 import pytest
+from helpers.merged import in_one_test
 from helpers.python_functions import REFUSED, one, prints, quietly
 
 from fastmlp import Activation, Loss, MLPClassifier, Network
@@ -145,6 +146,7 @@ def test_functions_of_objects():
             quietly(function)
 
 
+@in_one_test()
 @pytest.mark.parametrize("wrapped", [False, True])
 @pytest.mark.parametrize("error", [MemoryError, RecursionError, OSError, TimeoutError])
 def test_other_errors_pass_through(error, wrapped, monkeypatch):

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.sparse
+from helpers.merged import in_one_test
 from helpers.stand_in_peers import CASE, StandIn
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
@@ -92,6 +93,7 @@ class TestCases:
     def test_steps_include_the_last_short_batch(self):
         assert CASE.steps(3) == 9  # 16 + 16 + 8 rows an epoch
 
+    @in_one_test()
     @pytest.mark.parametrize("dtype", ["float32", "float64"])
     @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
     def test_data_have_the_shape_and_type(self, case, dtype):
@@ -110,6 +112,7 @@ class TestCases:
             assert X.format == "csr"
             assert X.nnz == pytest.approx(case.density * case.rows * case.features, rel=0.01)
 
+    @in_one_test()
     @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
     def test_data_are_reproducible_and_equal_in_both_types(self, case):
         (X, y), (again, y_again) = make_data(shrink(case), "float64"), make_data(shrink(case), "float64")
@@ -132,6 +135,7 @@ class TestCases:
 
 
 class TestJudge:
+    @in_one_test()
     @pytest.mark.parametrize("activation", ["relu", "tanh", "logistic", "identity"])
     @pytest.mark.parametrize("classes", [2, 3])
     def test_log_loss_equals_scikit_learn(self, activation, classes):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.merged import in_one_test
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
@@ -75,6 +76,7 @@ class TestStart:
 
 
 class TestPeers:
+    @in_one_test()
     @pytest.mark.parametrize(("case", "dtype"), [("classes", "float32"), *((case, "float64") for case in CASES)])
     @pytest.mark.parametrize("name", ["pytorch", "jax"])
     def test_same_work_as_scikit_learn(self, name, case, dtype):

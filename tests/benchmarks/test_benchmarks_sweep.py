@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import scipy.sparse
+from helpers.merged import in_one_test
 from helpers.sweep_cells import CALLS
 
 from benchmarks.ratios import Spread
@@ -77,6 +78,7 @@ class TestGrid:
             assert estimate_seconds(cell) <= SECONDS
             assert estimate_bytes(cell) <= BYTES
 
+    @in_one_test(shared=("cells",))
     @pytest.mark.parametrize(
         "words",
         [
@@ -121,6 +123,7 @@ class TestCells:
             "predict, 1,000 rows, 5, 1 target, float32, relu, list"
         )
 
+    @in_one_test()
     @pytest.mark.parametrize(
         ("group", "cell"),
         [
@@ -151,6 +154,7 @@ class TestInputs:
     def test_every_kind_has_a_maker(self):
         assert set(MAKERS) == set(PREDICTING["inputs"]) >= set(TRAINING["inputs"])
 
+    @in_one_test()
     @pytest.mark.parametrize("dtype", ["float32", "float64"])
     @pytest.mark.parametrize("inputs", PREDICTING["inputs"])
     def test_shape_type_and_layout(self, inputs, dtype):
@@ -185,6 +189,7 @@ class TestInputs:
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 class TestJudge:
+    @in_one_test()
     @pytest.mark.parametrize("name", CALLS)
     def test_correct_answers_are_accepted(self, name):
         assert judge.judge(CALLS[name], *make_sides(CALLS[name], 1)) is None
@@ -195,6 +200,7 @@ class TestJudge:
         theirs.model.coefs_[-1] *= -1
         assert "scikit-learn's" in judge.judge(CALLS[name], ours, theirs)
 
+    @in_one_test()
     @pytest.mark.parametrize("name", [name for name, cell in CALLS.items() if cell.trains])
     @pytest.mark.parametrize("change", [{"learning_rate_init": 1e-1, "max_iter": 1}, {"alpha": 100.0}])
     def test_a_different_training_is_detected(self, name, change):

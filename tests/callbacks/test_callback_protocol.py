@@ -6,6 +6,7 @@ from helpers import knobs
 from helpers.callback_models import MODELS, bits, make_model
 from helpers.early_stopping_data import X
 from helpers.knobs import set_slice
+from helpers.merged import in_one_test
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -47,6 +48,7 @@ class Noted(Callback):
         self.calls.append("end")
 
 
+@in_one_test()
 @pytest.mark.parametrize("solver", ["adam", "lbfgs", "newton-cg"])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("name", MODELS)

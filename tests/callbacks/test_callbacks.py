@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from helpers.callback_models import bits, make_model
 from helpers.early_stopping_data import X
+from helpers.merged import in_one_test
 from sklearn.base import clone
 from sklearn.callback import FitCallback
 from sklearn.model_selection import GridSearchCV
@@ -52,6 +53,7 @@ def test_history_holds_each_epoch():
     assert history.to_frame().validation_score.isna().all()
 
 
+@in_one_test()
 @pytest.mark.parametrize("monitor", ["loss", "validation_loss", "validation_score"])
 @pytest.mark.parametrize("restore", [False, True])
 def test_early_stopping_by_a_number(monitor, restore):
@@ -97,6 +99,7 @@ def test_early_stopping_without_its_number(monitor):
         model.fit(X, y)
 
 
+@in_one_test()
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [

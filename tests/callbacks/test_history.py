@@ -8,6 +8,7 @@ import scipy.sparse
 from helpers import knobs
 from helpers.callback_models import MODELS, bits, make_model
 from helpers.early_stopping_data import TYPES, X
+from helpers.merged import in_one_test
 from sklearn.base import clone
 
 from fastmlp import Network
@@ -49,6 +50,7 @@ def network_of(name, model, weights):
     return network
 
 
+@in_one_test()
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("name", MODELS)
@@ -100,6 +102,7 @@ def test_threads_change_no_number(dtype, monkeypatch):
     assert found[0] == found[1] == found[2]
 
 
+@in_one_test()
 @pytest.mark.parametrize(
     "options",
     [

@@ -8,6 +8,7 @@ import scipy.sparse
 from helpers import knobs
 from helpers.callback_models import CLASSES, bits
 from helpers.early_stopping_data import NUMBERS, X
+from helpers.merged import in_one_test
 from sklearn.base import clone
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.exceptions import ConvergenceWarning
@@ -72,6 +73,7 @@ class Noted(Callback):
         self.calls.append(("end", estimator.n_iter_, len(estimator.loss_curve_)))
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", CASES)
 def test_each_iteration_is_told_of(case):
     noted = Noted()
@@ -87,6 +89,7 @@ def test_each_iteration_is_told_of(case):
         assert shorter.loss_ == loss
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", CASES)
 def test_callbacks_change_no_bit_and_no_attribute(case):
     plain, rows, y = make_model(case)
@@ -120,6 +123,7 @@ def test_attributes_of_an_earlier_fit_by_mini_batches_stay():
     assert {row["learning_rate"] for row in history.rows} == {None}
 
 
+@in_one_test()
 @pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("case", CASES)
 def test_a_callback_ends_the_fit(case):
@@ -136,6 +140,7 @@ def test_a_callback_ends_the_fit(case):
     assert np.array_equal(shorter.predict(rows), model.predict(rows))
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", CASES)
 def test_history(case):
     history = History()
@@ -149,6 +154,7 @@ def test_history(case):
     assert frame.seconds.is_monotonic_increasing
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", CASES)
 def test_early_stopping(case):
     """Where the loss falls by less than `min_delta`; the best iterate is put back, as the case may be."""
@@ -161,6 +167,7 @@ def test_early_stopping(case):
         assert bits(shorter.fit(rows, y)) == bits(model)
 
 
+@in_one_test()
 @pytest.mark.parametrize("monitor", ["validation_loss", "validation_score"])
 @pytest.mark.parametrize("case", CASES)
 def test_monitors_of_validation_rows_are_refused_and_nothing_is_changed(case, monitor):
@@ -193,6 +200,7 @@ class After(Callback):
         return self.asked > self.times
 
 
+@in_one_test()
 @pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("times", [0, 1, 2, 5, 11, 23])
 @pytest.mark.parametrize("case", CASES)
@@ -228,6 +236,7 @@ def test_time_limit(case, monkeypatch):
     assert model.fit(rows, y).n_iter_ == 2
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", CASES)
 def test_numpys_warnings_in_callbacks_are_not_hidden(case):
     class Divides(Callback):
@@ -239,6 +248,7 @@ def test_numpys_warnings_in_callbacks_are_not_hidden(case):
         model.fit(rows, y)
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", CASES)
 def test_an_error_leaves_the_last_iterate(case):
     """As with mini-batches; one before the first iteration changes nothing."""
@@ -275,6 +285,7 @@ def test_ctrl_c_in_a_callback_keeps_the_last_iterate():
         assert bits(shorter.fit(rows, y)) == bits(model)
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", CASES)
 def test_changes_of_the_weights_are_lost(case):
     class Zeros(Callback):

@@ -9,6 +9,7 @@ import scipy.sparse
 from helpers import knobs
 from helpers.callback_models import CLASSES, MODELS, bits, make_model
 from helpers.early_stopping_data import NUMBERS, TYPES, X
+from helpers.merged import in_one_test
 from sklearn.base import clone
 from sklearn.callback import FitCallback
 from sklearn.datasets import load_digits
@@ -63,6 +64,7 @@ def everything(model):
     return bits(model), numbers, curves, generator, model._optimizer.t, model._optimizer.schedule, state
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("name", MODELS)
 def test_the_fit_is_that_without_the_test(name, case):
@@ -79,6 +81,7 @@ def test_the_fit_is_that_without_the_test(name, case):
     assert {type(value) for value in (*finder.rates, *finder.losses, *finder.batch_losses)} == {float}
 
 
+@in_one_test()
 @pytest.mark.parametrize("kind", [np.array, scipy.sparse.csr_matrix, scipy.sparse.csc_matrix])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_other_inputs_and_weights(dtype, kind):
@@ -210,6 +213,7 @@ def test_a_loss_that_never_falls_has_no_suggestion(apply, monkeypatch):
     assert bits(model) == bits(plain.fit(X, y))
 
 
+@in_one_test()
 @pytest.mark.parametrize("width", [2, 5])
 @pytest.mark.parametrize("n", [1, 2, 3, 40])
 def test_smoothing_is_local_linear_regression(n, width):
@@ -225,6 +229,7 @@ def test_smoothing_is_local_linear_regression(n, width):
         assert (fitted[i], slopes[i]) == (pytest.approx(value), pytest.approx(slope))
 
 
+@in_one_test()
 @pytest.mark.parametrize(
     ("values", "places"),
     [
@@ -255,6 +260,7 @@ def test_the_suggestion_trains_well(solver):
     assert np.searchsorted(sorted(losses), found) <= 4
 
 
+@in_one_test()
 @pytest.mark.parametrize(
     ("options", "change"),
     [
@@ -310,6 +316,7 @@ def test_find_without_a_random_state_tests_the_weights_of_the_next_fit():
     assert callback.batch_losses == finder.batch_losses
 
 
+@in_one_test()
 @pytest.mark.parametrize("solver", ["lbfgs", "newton-cg", "levenberg-marquardt"])
 @pytest.mark.parametrize("name", MODELS)
 def test_solvers_without_mini_batches_are_refused(name, solver):
@@ -348,6 +355,7 @@ def test_a_first_loss_that_is_not_finite_is_refused():
     assert not hasattr(model, "coefs_")
 
 
+@in_one_test()
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [

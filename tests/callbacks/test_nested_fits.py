@@ -11,6 +11,7 @@ import scipy.sparse
 from helpers.callback_models import CLASSES, MODELS, bits, make_model
 from helpers.early_stopping_data import NUMBERS, X
 from helpers.knobs import set_slice
+from helpers.merged import in_one_test
 from sklearn.base import clone
 from sklearn.callback import CallbackContext, ProgressBar, ScoringMonitor
 from sklearn.model_selection import GridSearchCV
@@ -102,6 +103,7 @@ def fit_within(name, solver, hook, work, *others):
     return model, plain.fit(X, y)
 
 
+@in_one_test()
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 @pytest.mark.parametrize(("solver", "hook"), CASES)
 @pytest.mark.parametrize("name", MODELS)
@@ -122,6 +124,7 @@ def test_a_fit_of_the_same_model_is_refused_and_harms_nothing(name, solver, hook
     assert bits(model) == bits(plain)
 
 
+@in_one_test()
 @pytest.mark.parametrize("inner", [*SOLVERS, "newton-cg"])
 @pytest.mark.parametrize(("solver", "hook"), CASES)
 def test_another_model_may_be_fitted(solver, hook, inner):
@@ -142,6 +145,7 @@ def test_another_model_may_be_fitted(solver, hook, inner):
     assert not vars(stopping)["_states"]
 
 
+@in_one_test()
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, clone, lambda model: pickle.loads(pickle.dumps(model))])
 @pytest.mark.parametrize(("solver", "hook"), CASES)
 def test_copies_that_callbacks_make_are_models_of_their_own(solver, hook, copied):

@@ -12,6 +12,7 @@ import threading
 import pytest
 from helpers import knobs
 from helpers.lanes import copy_cache, run_python
+from helpers.merged import in_one_test
 
 from fastmlp import Activation
 from fastmlp.compiler import forking
@@ -210,6 +211,7 @@ def assert_nothing_stays_locked():
     assert free == [True] * len(locks) * 2
 
 
+@in_one_test()
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("which", ["ours", "numba's"])
 @pytest.mark.parametrize("raised", [SystemExit("bye"), TimeoutError("too long"), KeyboardInterrupt()], ids=repr)

@@ -6,6 +6,7 @@ They are compared with central differences of the compiled gradient.
 import numpy as np
 import pytest
 from helpers.loss_cases import CASES, make_problem
+from helpers.merged import in_one_test
 from helpers.seeds import choose, seed_of
 
 from fastmlp import Activation
@@ -39,6 +40,7 @@ def product(problem, direction, l2):
     return Hessian(problem.network, problem.X, problem.y, weights, l2) @ direction
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", TWICE)
 def test_every_loss(case):
     problem = make_problem(TWICE[case], hidden=(4, 3), hidden_activation=choose(case, SMOOTH), seed=seed_of(case, 5))
@@ -47,6 +49,7 @@ def test_every_loss(case):
     np.testing.assert_allclose(product(problem, direction, L2), expected, rtol=1e-6, atol=1e-7 * np.abs(expected).max())
 
 
+@in_one_test()
 @pytest.mark.parametrize("hidden", HIDDEN)
 def test_every_hidden_activation(hidden):
     problem = make_problem(CASES["HalfSquaredError(), tanh, 3"], hidden=(5, 4), hidden_activation=hidden, seed=3)

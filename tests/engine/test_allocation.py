@@ -9,6 +9,7 @@ import pytest
 import scipy.sparse
 from helpers import knobs
 from helpers.few_rows import misaligned, read_only
+from helpers.merged import in_one_test
 from helpers.problems import make_problem
 from helpers.small_batches import small_batch_predictor
 from numba.core.registry import cpu_target
@@ -89,6 +90,7 @@ class TestSteps:
             "softmax log loss", features=70, hidden=(90, 80), rows=1200, dtype=dtype, sparse=sparse, weighted=True
         )
 
+    @in_one_test(shared=("dtype", "sparse"))
     @pytest.mark.parametrize("optimizer", [SGD, Adam, LAMB])
     def test_training(self, dtype, sparse, optimizer):
         problem = self.problem(dtype, sparse)
@@ -193,6 +195,7 @@ def everything_compiled(data):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             model = MLPClassifier((7, 3), solver="lbfgs", max_iter=2).fit(X.astype(dtype), y)
+        fit(X.astype(dtype), y, early_stopping=True)
         for _ in range(2):  # from the second call on, the fast path for few rows
             model.predict_proba(X.astype(dtype))
 
@@ -240,6 +243,7 @@ def test_forms_of_dense_input(form, dtype, data, compiler_refuses, tmp_path):
         assert np.array_equal(ours, plain)
 
 
+@in_one_test(shared=("data", "compiler_refuses"))
 @pytest.mark.parametrize("index", [np.int32, np.int64])
 @pytest.mark.parametrize("kind", ["csr", "csc", "coo", "csr array", "read-only csr"])
 def test_forms_of_sparse_input(kind, index, data, compiler_refuses):
@@ -254,6 +258,7 @@ def test_forms_of_sparse_input(kind, index, data, compiler_refuses):
         assert np.array_equal(ours, plain)
 
 
+@in_one_test(shared=("data", "compiler_refuses"))
 @pytest.mark.parametrize("hidden", [(), (1,), (100,), (3, 4, 5, 6, 7, 8), (260, 270)])
 @pytest.mark.parametrize("batch_size", [1, 7, 40])
 def test_depth_width_and_batch_size(hidden, batch_size, data, compiler_refuses):

@@ -8,6 +8,7 @@ import pytest
 import scipy.sparse
 from helpers import knobs
 from helpers.guarded import Guarded, assert_lines_are_zero
+from helpers.merged import in_one_test
 from helpers.problems import make_problem
 from oracles import reference
 
@@ -46,6 +47,7 @@ def in_groups(monkeypatch):
     knobs.let_threads_pay(monkeypatch)
 
 
+@in_one_test()
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_csc_gives_the_bits_of_csr(dtype, width):
@@ -60,6 +62,7 @@ def test_csc_gives_the_bits_of_csr(dtype, width):
         np.testing.assert_allclose(expected, plain[:rows], rtol=1e-4, atol=1e-5)
 
 
+@in_one_test(shared=("in_groups",))
 @pytest.mark.parametrize("hidden", [(), (1,), (3, 4), (20,), (131, 58)], ids=str)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_any_number_of_threads_and_groups(dtype, hidden, in_groups):
@@ -115,6 +118,7 @@ FORMS = {
 }  # fmt: skip
 
 
+@in_one_test(shared=("in_groups",))
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("hidden", [(), (20,)], ids=str)
@@ -164,6 +168,7 @@ def test_whether_rows_ascend():
     assert ascend(np.concatenate([long, long]), [0, long.size, 2 * long.size], long.size)
 
 
+@in_one_test()
 @pytest.mark.parametrize("bytes_of_products", [1, 1 << 20])
 @pytest.mark.parametrize("width", [1, 3, 17, 70])
 @pytest.mark.parametrize("dtype", TYPES)
@@ -195,6 +200,7 @@ def test_nothing_outside_is_read_or_written(dtype, width, bytes_of_products, mon
         assert_lines_are_zero(buffer)
 
 
+@in_one_test()
 @pytest.mark.parametrize("width", [1, 2, 3, 5, 7, 8, 9, 15, 16, 17])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_narrow_layers_on_csr(dtype, width):

@@ -22,6 +22,7 @@ import pytest
 import scipy.optimize
 import scipy.sparse
 from helpers import knobs
+from helpers.merged import in_one_test
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
@@ -127,6 +128,7 @@ def draw():
 # Many parameters
 
 
+@in_one_test(shared=("draw",), pairs=True)
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("solver", MOMENTS)
@@ -187,6 +189,7 @@ def test_lbfgs_beyond_what_scipy_takes(dtype, threads, draw):
 # Many rows
 
 
+@in_one_test(shared=("draw",))
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
 @pytest.mark.parametrize("dtype", TYPES)
@@ -233,6 +236,7 @@ FORMS = {
 }
 
 
+@in_one_test(shared=("draw",))
 @pytest.mark.parametrize(
     ("dtype", "form", "solver"),
     [*((np.float32, form, "adam") for form in FORMS), (np.float64, "C order", "lbfgs"), (np.float64, "CSR", "lbfgs")],

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from helpers import damaged_sparse
 from helpers.damaged_sparse import N_FEATURES, N_ROWS, sound
 from helpers.fits import ignores_max_iter
+from helpers.merged import in_one_test
 
 from fastmlp import MLPRegressor, Network
 from fastmlp.engine.sparse_input import check_sparse
@@ -32,6 +33,7 @@ NET = Network([N_FEATURES, 4, 1], ["tanh", "identity"], "half_squared_error")
 NET.initialize(random_state=0)
 
 
+@in_one_test()
 @pytest.mark.parametrize("index", [np.int32, np.int64])
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_valid_matrices_of_every_format_are_accepted(container, index):

@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 from helpers.guarded import assert_lines_are_zero
+from helpers.merged import in_one_test
 from helpers.rounds import Rounds
 
 from fastmlp.compiler.numba_backend import INTEGERS, SIZE, kernel
@@ -78,6 +79,7 @@ def test_barrier_words_have_cache_lines_of_their_own():
     assert Team(2).address % LINE == 0
 
 
+@in_one_test()
 @pytest.mark.parametrize("each", [1, 8, 64])
 @pytest.mark.parametrize("total", [0, 1, 7, 8, 9, 63, 64, 65, 200, 1000])
 @pytest.mark.parametrize("n_threads", [1, 2, 3, 7, 40])
@@ -102,6 +104,7 @@ def test_every_thread_has_its_number():
     assert sorted(seen) == [(0, True), (1, False), (2, False), (3, False), (4, False)]
 
 
+@in_one_test()
 @pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), MemoryError(), OSError(11, "no more")])
 @pytest.mark.parametrize("begun", [0, 1, 2])
 @pytest.mark.parametrize("long", [False, True])
@@ -168,6 +171,7 @@ def test_a_team_of_one_starts_no_thread(monkeypatch):
     assert seen == [0]
 
 
+@in_one_test()
 @pytest.mark.parametrize("guilty", [0, -1])
 @pytest.mark.parametrize("size", [1, 2, 4])
 def test_error_is_raised_once_all_threads_are_done(size, guilty):

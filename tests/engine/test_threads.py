@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from helpers import knobs
 from helpers.fits import CONTAINERS, N_ROWS, assert_same_bits, draw, ignores_max_iter, make, results
+from helpers.merged import in_one_test
 from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
 from sklearn.ensemble import BaggingClassifier
@@ -43,6 +44,7 @@ def sharing(monkeypatch, sizes):
 
 def check_same_bits(sizes, task, X, y, weights=None, threads=THREADS, **parameters):
     """Fit with one thread, then with each of `threads`, which must all be used; return the results of one thread."""
+    sizes.clear()
     model = make(task, n_jobs=1, **parameters).fit(X, y, weights)
     alone = results(model, X)
     assert sizes == {1}
@@ -59,6 +61,7 @@ def check_same_bits(sizes, task, X, y, weights=None, threads=THREADS, **paramete
 # The same bits
 
 
+@in_one_test(shared=("sharing",), pairs=True)
 @pytest.mark.parametrize("hidden", [(), (5,), (300, 3), (64, 32)], ids=str)
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -68,6 +71,7 @@ def test_networks_inputs_and_solvers(container, dtype, solver, hidden, sharing):
     check_same_bits(sharing, "classes", X, y, solver=solver, hidden_layer_sizes=hidden, alpha=0.01)
 
 
+@in_one_test(shared=("sharing",), pairs=True)
 @pytest.mark.parametrize("options", [{}, {"early_stopping": True}, {"weighted": True}], ids=str)
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("task", ["binary", "labels", "regression", "outputs"])
@@ -79,6 +83,7 @@ def test_tasks_weights_and_early_stopping(task, solver, options, sharing):
     assert ("validation_scores_" in alone) == ("early_stopping" in options and solver != "lbfgs")
 
 
+@in_one_test(shared=("sharing",))
 @pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
 @pytest.mark.parametrize("nesterovs_momentum", [False, True])
 def test_activations_and_momentum(activation, nesterovs_momentum, sharing):
@@ -87,6 +92,7 @@ def test_activations_and_momentum(activation, nesterovs_momentum, sharing):
     check_same_bits(sharing, "classes", X, y, solver="sgd", learning_rate="invscaling", **options)
 
 
+@in_one_test(shared=("sharing",), pairs=True)
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("features", "hidden"), [(8, (1024,)), (30, (2201,)), (5, (130, 260))])
@@ -96,6 +102,7 @@ def test_layers_divided_by_columns(features, hidden, dtype, solver, sharing):
     check_same_bits(sharing, "regression", X, y, threads=[2, 5], solver=solver, hidden_layer_sizes=hidden, max_iter=2)
 
 
+@in_one_test(shared=("sharing",))
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_large_layers_in_panels(container, solver, sharing, monkeypatch):
@@ -105,6 +112,7 @@ def test_large_layers_in_panels(container, solver, sharing, monkeypatch):
     check_same_bits(sharing, "classes", X, y, threads=[2, 3], **options)
 
 
+@in_one_test(shared=("sharing",))
 @pytest.mark.parametrize("batch_size", [1, 7, 8, 15, 16, 17, 57, 202, 203])
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_batch_sizes(container, batch_size, sharing):
@@ -249,6 +257,7 @@ def workers():
     get_reusable_executor().shutdown(wait=True)
 
 
+@in_one_test(shared=("sharing", "workers"))
 @pytest.mark.parametrize("n_jobs", [None, 2])
 @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
 def test_under_joblib(backend, n_jobs, sharing, workers):

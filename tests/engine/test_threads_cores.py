@@ -10,6 +10,7 @@ import pytest
 from helpers import knobs
 from helpers.fits import draw, ignores_max_iter, make
 from helpers.lanes import run_python
+from helpers.merged import in_one_test
 from joblib import parallel_config
 from threadpoolctl import threadpool_limits
 
@@ -70,6 +71,7 @@ def test_the_environment_is_examined_only_if_needed(monkeypatch):
 # The cores
 
 
+@in_one_test(shared=("surroundings",))
 @pytest.mark.parametrize(
     ("value", "threads"), [("2", 2), ("1", 1), ("64", 8), ("0", 8), ("-3", 8), ("", 8), ("two", 8), (" 3 ", 3)]
 )
@@ -147,6 +149,7 @@ def test_an_affinity_that_changes():
 # Limits: they apply to n_jobs=None, not to a given number
 
 
+@in_one_test(shared=("surroundings",))
 @pytest.mark.parametrize("variable", ["OMP_NUM_THREADS", "OMP_THREAD_LIMIT"])
 @pytest.mark.parametrize(
     ("value", "threads"),
@@ -184,6 +187,7 @@ def test_variables_that_a_process_starts_with(variable):
     assert run_python("-c", code, cache=os.environ.get("NUMBA_CACHE_DIR"), **{variable: "1"}).strip() == "1"
 
 
+@in_one_test(shared=("surroundings",))
 @pytest.mark.parametrize(("n_jobs", "threads"), [(1, 1), (2, 2), (-1, 8), (-2, 7), (64, 8), (None, 8)])
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_contexts_of_joblib(backend, n_jobs, threads, surroundings):

@@ -17,9 +17,10 @@ from fastmlp.training.full_batch_loss import FullBatch
 from fastmlp.optimizers import Adam
 from fastmlp.training.epoch import EpochRunner
 
-guilty, error = int(sys.argv[1]), getattr(__builtins__, sys.argv[2])
-for solver, when, stay in itertools.product(["adam", "lbfgs"], ["before", "after"], [False, True]):
-    print(solver, when, stay, flush=True)
+for solver, when, stay, guilty, error in itertools.product(
+    ["adam", "lbfgs"], ["before", "after"], [False, True], [0, 1], [KeyboardInterrupt, MemoryError]
+):
+    print(solver, when, stay, guilty, error.__name__, flush=True)
     problem = make_problem("softmax log loss", rows=96)
     if solver == "lbfgs":
         worker = FullBatch(problem.network, problem.dataset, 0.1, 3)
@@ -56,11 +57,9 @@ print("done")
 """
 
 
-@pytest.mark.parametrize("error", ["KeyboardInterrupt", "MemoryError"])
-@pytest.mark.parametrize("guilty", [0, 1])
-def test_an_error_in_one_thread_releases_the_others(guilty, error):
+def test_an_error_in_one_thread_releases_the_others():
     """For instance Ctrl-C between the start of the last thread and the caller's own part. The error is raised."""
-    run_alone(ERROR_IN_ONE, str(guilty), error)
+    run_alone(ERROR_IN_ONE)
 
 
 AT_EXIT = """

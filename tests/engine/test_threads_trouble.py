@@ -8,6 +8,7 @@ import pytest
 import scipy.sparse
 from helpers import knobs
 from helpers.fits import assert_same_bits, draw, ignores_max_iter, make, results
+from helpers.merged import in_one_test
 from helpers.problems import make_problem
 
 from fastmlp.engine.threads import Team, Worker
@@ -79,6 +80,7 @@ def assert_usable(model, options):
     assert_same_bits(results(model.fit(X, Y), X), results(make("classes", **options).fit(X, Y), X))
 
 
+@in_one_test()
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, TimeoutError, GeneratorExit])
 @pytest.mark.parametrize("step", ["submit", "join"])
 def test_any_exception_while_waiting_for_workers_leaves_no_thread(step, error, monkeypatch):
@@ -117,6 +119,7 @@ def test_any_exception_while_waiting_for_workers_leaves_no_thread(step, error, m
 # A thread that cannot be started
 
 
+@in_one_test(shared=("sharing",))
 @pytest.mark.parametrize("place", STARTS)
 @pytest.mark.parametrize("name", OPTIONS)
 def test_a_thread_that_cannot_be_started(name, place, sharing, monkeypatch):
@@ -170,6 +173,7 @@ def cannot_start(thread):
 # Ctrl-C while threads start, get work, are waited for, and end
 
 
+@in_one_test(shared=("sharing",), pairs=True)
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("place", PLACES, ids=str)
 @pytest.mark.parametrize("name", OPTIONS)
@@ -185,6 +189,7 @@ def test_an_interrupt_of_a_training(name, place, after, sharing, monkeypatch):
     assert_usable(model, OPTIONS[name])
 
 
+@in_one_test(shared=("sharing",))
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("place", [("start", 2), ("job", 1), ("job", 2), ("wait", 1), ("wait", 2), ("end", 1)], ids=str)
 def test_an_interrupt_of_a_prediction(place, after, sharing, monkeypatch):

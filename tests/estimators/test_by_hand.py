@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import sklearn.neural_network
 from helpers.fits import CONTAINERS, draw, ignores_max_iter, make
+from helpers.merged import in_one_test
 from sklearn.preprocessing import LabelBinarizer
 
 from fastmlp import MLPClassifier, MLPRegressor
@@ -32,6 +33,7 @@ def assert_same_model(ours, theirs, X):
         np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), rtol=1e-9, atol=1e-12)
 
 
+@in_one_test()
 @pytest.mark.parametrize("out", ["identity", "logistic", "tanh", "relu"])
 @pytest.mark.parametrize("n_targets", [1, 3])
 def test_regressor_methods_before_fit(n_targets, out):
@@ -65,6 +67,7 @@ def test_classifier_methods_before_fit():
         np.testing.assert_allclose(ours[1], theirs[1], rtol=1e-12)
 
 
+@in_one_test()
 @pytest.mark.parametrize("container", CONTAINERS)
 @pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
 @pytest.mark.parametrize("task", TASKS)
@@ -85,6 +88,7 @@ def test_a_warm_fit_from_arrays_that_were_replaced(task, solver, container):
         assert_same_model(*models, X)
 
 
+@in_one_test()
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 @pytest.mark.parametrize(("task", "out"), [
     ("regression", "logistic"), ("regression", "tanh"), ("regression", "relu"), ("outputs", "tanh"),
@@ -105,6 +109,7 @@ def test_an_output_activation_that_was_set(task, out, method):
     assert_same_model(*models, X)
 
 
+@in_one_test()
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from helpers.early_stopping_data import NUMBERS, X
+from helpers.merged import in_one_test
 from sklearn.utils import compute_class_weight, compute_sample_weight
 from sklearn.utils._param_validation import InvalidParameterError
 
@@ -37,6 +38,7 @@ def bits(model):
     return [array.tobytes() for array in (*model.coefs_, *model.intercepts_)]
 
 
+@in_one_test()
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("name", CASES)
@@ -113,6 +115,7 @@ REFUSED = {
 }
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", REFUSED)
 @pytest.mark.parametrize("partial", [False, True])
 def test_refused_class_weights_leave_the_model_unchanged(case, partial):

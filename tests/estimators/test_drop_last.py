@@ -6,6 +6,7 @@ import scipy.sparse
 from helpers.early_stopping_data import NUMBERS as ALL_NUMBERS
 from helpers.early_stopping_data import TYPES
 from helpers.early_stopping_data import X as ALL_ROWS
+from helpers.merged import in_one_test
 from sklearn.base import clone
 
 from fastmlp import MLPClassifier, MLPRegressor
@@ -35,6 +36,7 @@ def bits(model):
     return weights_of(model), model.loss_curve_, model.t_, model._optimizer.t
 
 
+@in_one_test()
 @pytest.mark.parametrize("kind", [np.asarray, scipy.sparse.csr_matrix])
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("name", MODELS)

@@ -7,6 +7,7 @@ from helpers import knobs
 from helpers.early_stopping_data import NUMBERS, TYPES, X
 from helpers.guarded import assert_lines_are_zero
 from helpers.loss_cases import CASES, make_problem
+from helpers.merged import in_one_test
 from oracles.reference_losses import QUARTIC
 from sklearn.exceptions import ConvergenceWarning
 
@@ -25,6 +26,7 @@ LABELS = np.column_stack([X[:, 0] > 0, X[:, 1] > 0.5]).astype(int)
 # The loss of some rows
 
 
+@in_one_test()
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("name", CASES)
 def test_validation_loss_is_the_training_loss(name, dtype):
@@ -136,6 +138,7 @@ def fit_and_split(estimator, y, monkeypatch, X=X, **params):
     return model, split["validation"]
 
 
+@in_one_test(pairs=True)
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import scipy.sparse
+from helpers.merged import in_one_test
 from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import InvalidParameterError
 
@@ -52,6 +53,7 @@ def refuses(error, *fragments):
 NOT_FINITE = {"NaN": np.nan, "infinity": np.inf, "minus infinity": -np.inf}
 
 
+@in_one_test(shared=("case",))
 @pytest.mark.parametrize("container", [np.asarray, scipy.sparse.csr_array, scipy.sparse.csc_array])
 @pytest.mark.parametrize("entry", NOT_FINITE)
 def test_features_that_are_not_finite(case, entry, container):
@@ -66,12 +68,14 @@ def test_features_that_are_not_finite(case, entry, container):
         fitted.partial_fit(bad, case.y)
 
 
+@in_one_test(shared=("case",))
 @pytest.mark.parametrize("entry", NOT_FINITE)
 def test_targets_that_are_not_finite(case, entry):
     with refuses(ValueError, "Input y contains", entry.removeprefix("minus ")):
         case.make().fit(X, with_entry(case.y, NOT_FINITE[entry]))
 
 
+@in_one_test(shared=("case",))
 @pytest.mark.parametrize(
     "bad, fragments",
     [
@@ -112,6 +116,7 @@ def test_no_model_yet(case):
         case.make().predict(X)
 
 
+@in_one_test(shared=("case",))
 @pytest.mark.parametrize(
     "bad, fragments",
     [
@@ -176,6 +181,7 @@ RANGES = {
 }
 
 
+@in_one_test(shared=("case",))
 @pytest.mark.parametrize("name", RANGES)
 def test_parameters_out_of_range(case, name):
     for value in RANGES[name]:
@@ -184,6 +190,7 @@ def test_parameters_out_of_range(case, name):
             case.make(**{name: value}).fit(X, case.y)
 
 
+@in_one_test(shared=("case",))
 @pytest.mark.parametrize("name", ["activation", "solver", "learning_rate"])
 def test_unknown_names_are_answered_with_the_known_ones(case, name):
     known = {
@@ -200,6 +207,7 @@ def test_unknown_loss():
         MLPRegressor(loss="absolute").fit(X, X[:, 0])
 
 
+@in_one_test(shared=("case",))
 @pytest.mark.parametrize(
     "sizes, error, fragments",
     [
@@ -219,6 +227,7 @@ def test_invalid_hidden_layers_are_refused(case, sizes, error, fragments):
 # Weights of rows
 
 
+@in_one_test(shared=("case",))
 @pytest.mark.parametrize(
     "weights, fragments",
     [

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import sklearn.neural_network
+from helpers.merged import in_one_test
 from sklearn.exceptions import ConvergenceWarning
 
 import fastmlp
@@ -138,6 +139,7 @@ LOSSES = {
 }
 
 
+@in_one_test()
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("solver", ["adam", "lion"])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import sklearn.neural_network
+from helpers.merged import in_one_test
 
 from fastmlp import MLPClassifier, MLPRegressor
 
@@ -13,6 +14,7 @@ ONE = RNG.randint(0, 2, 83)
 SEVERAL = np.c_[ONE, 1 - ONE]
 
 
+@in_one_test()
 @pytest.mark.parametrize(("before", "after"), [(SEVERAL, ONE), (ONE, SEVERAL), (ONE, np.eye(83, 2, dtype=int))])
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

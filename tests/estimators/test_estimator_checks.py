@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from helpers.estimator_checks import assert_checks_pass
 
 from fastmlp import MLPClassifier, MLPRegressor
 
@@ -37,9 +37,9 @@ for estimator in (MLPClassifier(max_iter=20), MLPRegressor(max_iter=20)):
 """
 
 
-@parametrize_with_checks(ESTIMATORS)
-def test_estimator(estimator, check):
-    check(estimator)
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=str)
+def test_estimator(estimator):
+    assert_checks_pass(estimator)
 
 
 def test_arrays_under_array_api_dispatch():

@@ -11,6 +11,7 @@ import joblib
 import numpy as np
 import pytest
 import sklearn.neural_network
+from helpers.merged import in_one_test
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
@@ -85,6 +86,7 @@ def public_fitted(model):
     return {name: value for name, value in vars(model).items() if name.endswith("_") and name[0] != "_"}
 
 
+@in_one_test()
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 @pytest.mark.parametrize("kind", KINDS)
@@ -233,6 +235,7 @@ def test_edited_weights_are_used_by_predictions(kind):
         np.testing.assert_allclose(replaced, z[:, 0], rtol=1e-12, atol=1e-14)
 
 
+@in_one_test()
 @pytest.mark.parametrize("forward", ["partial_fit", "warm start"])
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 @pytest.mark.parametrize("kind", KINDS)

@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse
 import sklearn.neural_network
 from helpers.fits import assert_same_bits, draw, ignores_max_iter, make, results
+from helpers.merged import in_one_test
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import ConvergenceWarning
@@ -64,6 +65,7 @@ def fit(task, dtype=np.float64, container="dense", **parameters):
     return model, X, y
 
 
+@in_one_test()
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("activation", HIDDEN)
 def test_every_activation(activation, dtype):
@@ -72,18 +74,21 @@ def test_every_activation(activation, dtype):
     assert model.predict_proba(X).dtype == dtype
 
 
+@in_one_test()
 @pytest.mark.parametrize("solver", OPTIMIZERS)
 def test_every_optimizer(solver):
     model, _, _ = fit("regression", solver=solver)
     assert model.loss_curve_[-1] < model.loss_curve_[0]
 
 
+@in_one_test()
 @pytest.mark.parametrize("initializer", INITIALIZERS)
 def test_every_initializer(initializer):
     model, _, _ = fit("classes", initializer=initializer)
     assert model.loss_curve_[-1] < model.loss_curve_[0]
 
 
+@in_one_test()
 @pytest.mark.parametrize("container", ["dense", "csr"])
 @pytest.mark.parametrize("task", ["binary", "classes", "labels"])
 @pytest.mark.parametrize("loss", names_for("classifier"))
@@ -113,6 +118,7 @@ def test_every_loss_of_classes(loss, task, container):
             assert np.array_equal(model.classes_[answers.astype(int)], model.predict(X))
 
 
+@in_one_test()
 @pytest.mark.parametrize("loss", names_for("regressor"))
 @pytest.mark.parametrize("task", ["regression", "outputs"])
 def test_every_loss_of_values(loss, task):
@@ -224,6 +230,7 @@ REFUSED = {
 }  # fmt: skip
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", REFUSED)
 def test_incompatible_parameters_are_refused(name):
     parameters, data, error, message = REFUSED[name]
@@ -260,6 +267,7 @@ def test_refused_fit_leaves_the_model_unchanged(wrong):
     assert not hasattr(fresh, "coefs_")
 
 
+@in_one_test()
 @pytest.mark.parametrize("activation", ["relu", "logistic"])
 @pytest.mark.parametrize("task", ["binary", "classes", "labels", "regression"])
 def test_without_hidden_layers_the_weights_are_scikit_learns(task, activation):

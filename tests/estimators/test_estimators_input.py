@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
+from helpers.merged import in_one_test
 from sklearn.preprocessing import LabelBinarizer
 
 from fastmlp import MLPClassifier, MLPRegressor
@@ -69,6 +70,7 @@ def misaligned(array):
 LAYOUTS = [np.asfortranarray, strided, reversed_in_memory, read_only, misaligned]
 
 
+@in_one_test()
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.__name__)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
@@ -106,6 +108,7 @@ def test_memory_maps_change_no_bit(kind, tmp_path):
     assert_same_bits(bits(make(kind).fit(data, y, sample_weight=weights), data), expected)
 
 
+@in_one_test()
 @pytest.mark.parametrize("container", [np.array, scipy.sparse.csr_array, scipy.sparse.csc_array])
 @pytest.mark.parametrize("kind", KINDS)
 def test_arguments_are_not_modified(kind, container):
@@ -158,6 +161,7 @@ def with_wide_indices(matrix):
 STATES = [with_unsorted_rows, with_duplicates, with_explicit_zeros, with_wide_indices]
 
 
+@in_one_test()
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 @pytest.mark.parametrize("kind", KINDS)
@@ -170,6 +174,7 @@ def test_sparse_matrices_in_any_state(kind, solver, state):
         np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-9)
 
 
+@in_one_test()
 @pytest.mark.parametrize("container", [scipy.sparse.coo_array, scipy.sparse.lil_array, scipy.sparse.csr_matrix])
 @pytest.mark.parametrize("kind", KINDS)
 def test_other_sparse_formats_are_converted(kind, container):
@@ -181,6 +186,7 @@ def test_other_sparse_formats_are_converted(kind, container):
 # Types
 
 
+@in_one_test()
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
@@ -251,6 +257,7 @@ def test_names_survive_early_stopping_and_partial_fit(kind):
     np.testing.assert_array_equal(model.feature_names_in_, NAMES)
 
 
+@in_one_test()
 @pytest.mark.parametrize("y", [
     [3, 1, 3, 3, 1, 3], [True, False, True, True, False, True], [7] * 4, [5, 4, 6] * 5, [1, 2, 3], ["b", "a"] * 9,
     [1.0, 2.0] * 5, [[0, 1], [1, 1], [0, 0]], np.array([2, 250, 2, 2, 250, 9, 9, 9], np.uint8),

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 import sklearn.neural_network
+from helpers.merged import in_one_test
 from sklearn.exceptions import ConvergenceWarning
 
 import fastmlp
@@ -175,6 +176,7 @@ def test_interrupt_in_the_middle_of_compiled_work(solver):
 # Rows without weight
 
 
+@in_one_test()
 @ignores_max_iter
 @pytest.mark.parametrize("container", [np.asarray, scipy.sparse.csr_array])
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
@@ -193,6 +195,7 @@ def test_batch_without_weight_makes_no_step(kind, solver, container):
     assert whole.t_ == 5 * 80
 
 
+@in_one_test()
 @ignores_max_iter
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 @pytest.mark.parametrize("kind", KINDS)
@@ -209,6 +212,7 @@ def test_rows_of_weight_zero_are_ignored(kind, solver):
 # The same bits
 
 
+@in_one_test()
 @ignores_max_iter
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])

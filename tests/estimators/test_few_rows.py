@@ -11,6 +11,7 @@ import pytest
 import scipy.sparse
 from helpers.few_rows import FORMS, answers, assert_equal, fitted, without_fast_path
 from helpers.fits import draw, ignores_max_iter, make
+from helpers.merged import in_one_test
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
@@ -29,6 +30,7 @@ TASKS = ["binary", "classes", "labels", "regression", "outputs"]
 # The same bits
 
 
+@in_one_test(shared=("fast_calls",))
 @pytest.mark.parametrize("hidden", [(), (5,), (33, 17), (300, 3)], ids=str)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("task", TASKS)
@@ -76,6 +78,7 @@ def test_predictions_are_new_arrays(fast_calls):
     np.testing.assert_array_equal(model.predict(X[:3]), kept)
 
 
+@in_one_test(shared=("fast_calls",))
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_forms_of_input(dtype, form, fast_calls):
@@ -96,6 +99,7 @@ def test_forms_of_input(dtype, form, fast_calls):
             assert fast_calls == [is_fast] * 2
 
 
+@in_one_test(shared=("fast_calls",))
 @pytest.mark.parametrize("form", ["float32", "float64", "int", "several"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_data_frames_take_the_fast_path(dtype, form, fast_calls):

@@ -9,10 +9,12 @@ import pytest
 import scipy.sparse
 from helpers.few_rows import answers, fitted
 from helpers.fits import draw, ignores_max_iter
+from helpers.merged import in_one_test
 
 pytestmark = ignores_max_iter
 
 
+@in_one_test()
 @pytest.mark.parametrize("dtype", [np.float32, np.int64, np.bool_])
 @pytest.mark.parametrize("task", ["binary", "classes", "regression"])
 def test_a_copy_of_the_state_is_independent(task, dtype):

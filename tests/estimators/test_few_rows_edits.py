@@ -13,6 +13,7 @@ from helpers import knobs
 from helpers.few_rows import answers, fitted
 from helpers.fits import draw, ignores_max_iter, make
 from helpers.lanes import TESTS, environment
+from helpers.merged import in_one_test
 
 pytestmark = ignores_max_iter
 
@@ -84,6 +85,7 @@ EDITS = [
 ]  # fmt: skip
 
 
+@in_one_test()
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.__name__)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("task", ["binary", "classes", "regression"])
@@ -215,26 +217,25 @@ print("done")
 """
 
 
-UNFIT_CHANGES = {
-    "hidden layers": [
-        "coefs_ 0 2000 18", "coefs_ 1 19 700", "coefs_ 1 114", "coefs_ 2 7 1",
-        "intercepts_ 0 18", "intercepts_ 1 700", "intercepts_ 2 3", "intercepts_ 2 1 1",
-    ],
-    "features": ["coefs_ 0 4000 19", "coefs_ 0 1999 19", "coefs_ 0 3 19"],
-}  # fmt: skip
+#: Of hidden layers, and of the number of features.
+UNFIT_CHANGES = [
+    "coefs_ 0 2000 18", "coefs_ 1 19 700", "coefs_ 1 114", "coefs_ 2 7 1",
+    "intercepts_ 0 18", "intercepts_ 1 700", "intercepts_ 2 3", "intercepts_ 2 1 1",
+    "coefs_ 0 4000 19", "coefs_ 0 1999 19", "coefs_ 0 3 19",
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("part", UNFIT_CHANGES)
-def test_arrays_that_do_not_fit_together(part):
+def test_arrays_that_do_not_fit_together():
     """In a child process, since the allocator may detect damage much later."""
     run = subprocess.run(
-        [sys.executable, "-c", UNFIT, *UNFIT_CHANGES[part]],
+        [sys.executable, "-c", UNFIT, *UNFIT_CHANGES],
         env=environment(os.environ.get("NUMBA_CACHE_DIR")), cwd=TESTS, capture_output=True, text=True,
     )  # fmt: skip
     assert run.returncode == 0, f"{run.returncode}\n{run.stdout}{run.stderr}"
     assert run.stdout.endswith("done\n")
 
 
+@in_one_test()
 @pytest.mark.parametrize(
     "container", [scipy.sparse.csr_array, scipy.sparse.csc_array, np.asfortranarray, pandas.DataFrame]
 )

@@ -8,6 +8,7 @@ import sklearn
 import sklearn.neural_network
 from helpers.few_rows import fitted
 from helpers.fits import draw, ignores_max_iter, make
+from helpers.merged import in_one_test
 
 from fastmlp.engine.small_batches import arrays_are_as_expected
 
@@ -17,6 +18,7 @@ pytestmark = [
 ]
 
 
+@in_one_test()
 @pytest.mark.parametrize("rows", [
     np.zeros((0, 20)), np.zeros(20), np.zeros((1, 1, 20)), np.zeros((1, 19)), np.zeros((2, 21)), np.zeros((2, 0)),
     np.full((1, 20), np.nan), np.full((3, 20), np.inf), np.full((64, 20), -np.inf), 3.0, None, "text",
@@ -36,6 +38,7 @@ def test_errors_equal_scikit_learns(rows):
     assert messages[:2] == messages[2:]
 
 
+@in_one_test(shared=("fast_calls",))
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_single_value_that_is_not_finite_is_refused(dtype, bad, fast_calls):

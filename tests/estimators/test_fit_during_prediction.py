@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers.merged import in_one_test
 
 from fastmlp import MLPClassifier, MLPRegressor
 from fastmlp.estimators.forward import ForwardPass
@@ -14,6 +15,7 @@ def made(kind, width, y):
     return kind(hidden_layer_sizes=(width,), solver="lbfgs", max_iter=3, random_state=0).fit(X, y)
 
 
+@in_one_test()
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize(
     ("place", "warm"),

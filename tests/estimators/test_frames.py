@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn.neural_network
+from helpers.merged import in_one_test
 
 import fastmlp
 from fastmlp import MLPClassifier, MLPRegressor
@@ -37,6 +38,7 @@ def no_column_checks(monkeypatch):
     monkeypatch.setattr("sklearn.utils.validation._pandas_dtype_needs_early_conversion", refuse, raising=False)
 
 
+@in_one_test(shared=("no_column_checks",))
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "uint64"])
@@ -73,6 +75,7 @@ def damaged(frame, what):
     return frame[:0] if what == "no rows" else frame[[]] if what == "no columns" else frame
 
 
+@in_one_test()
 @pytest.mark.parametrize("what", ["NaN", "infinity", "no rows", "no columns", "no y", "short y"])
 @pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
 def test_refusals_are_those_of_scikit_learn(name, what):
@@ -87,6 +90,7 @@ def test_refusals_are_those_of_scikit_learn(name, what):
     assert not hasattr(ours, "feature_names_in_")
 
 
+@in_one_test(shared=("no_column_checks",))
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "uint64"])
 @pytest.mark.parametrize("kind", KINDS)
@@ -109,6 +113,7 @@ def test_first_predictions_do_not_look_at_columns_one_by_one(kind, dtype, no_col
             pickle.loads(pickle.dumps(named)).predict(frame[columns])
 
 
+@in_one_test()
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names:UserWarning")
 @pytest.mark.parametrize("what", ["NaN", "infinity", "no rows", "no columns", "columns", "columns and NaN"])
@@ -127,6 +132,7 @@ def test_refusals_of_predictions_are_those_of_scikit_learn(name, named, call, wh
     assert errors[0] == errors[1]
 
 
+@in_one_test()
 @pytest.mark.parametrize("other", ["bool", "Float64", "object", "float16", "Int8", "complex64", ">f8"])
 def test_other_types_are_left_to_scikit_learn(other):
     frame = make_frame("float64")

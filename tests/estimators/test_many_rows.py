@@ -5,6 +5,7 @@ import pandas
 import pytest
 from helpers.few_rows import FORMS, answers, assert_equal, fitted, without_fast_path
 from helpers.fits import ignores_max_iter, make
+from helpers.merged import in_one_test
 
 from fastmlp.engine.small_batches import arrays_are_as_expected
 
@@ -21,6 +22,7 @@ pytestmark = [
 MANY = {"none": ((), 60_000), "one": ((1,), 9_000), "narrow": ((7, 3), 9_000), "large": ((6000, 7), 150)}
 
 
+@in_one_test(pairs=True)
 @pytest.mark.parametrize("form", ["C", "fortran", "float32", "integers", "fortran integers", "list", "misaligned", *[
     form for form, (_, is_fast) in FORMS.items() if form.endswith("apart") and is_fast
 ]])  # fmt: skip

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 from helpers.fits import draw, ignores_max_iter, make
+from helpers.merged import in_one_test
 
 from fastmlp import (
     SGD,
@@ -45,6 +46,7 @@ def proposals(message):
         yield from ((name, "default") for name in names)
 
 
+@in_one_test()
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("loss", [*LOSSES, Focal(1.0), Huber(2.0), Tweedie(1.7), Quantile((0.1, 0.9))], ids=str)
 def test_proposals_are_accepted(loss, task):
@@ -121,6 +123,7 @@ def set_output(model, activation):
     return model
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", OBJECTS)
 def test_objects_are_written_as_code(name):
     call, words = OBJECTS[name]
@@ -131,6 +134,7 @@ def test_objects_are_written_as_code(name):
     assert not re.search(r"'(Loss|Activation|\w+\()", message), message
 
 
+@in_one_test()
 @pytest.mark.parametrize(("parameters", "words"), [
     ({"activation": ["relu", "tanh"]}, "has 2 entries, but there is 1 hidden layer: give one"),
     ({"activation": ["relu"], "hidden_layer_sizes": (2, 2)}, "has 1 entry, but there are 2 hidden layers: give one"),
@@ -168,6 +172,7 @@ INSIDE = re.compile(
 )
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", SET)
 @pytest.mark.parametrize("task", ["classes", "regression"])
 def test_what_is_set_to_anything_is_refused_with_its_name(task, name):

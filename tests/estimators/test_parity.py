@@ -8,6 +8,7 @@ in `test_parity_habits.py`.
 import numpy as np
 import pytest
 import scipy.sparse
+from helpers.merged import in_one_test
 from helpers.parity import (
     SOLVERS,
     TASKS,
@@ -25,6 +26,7 @@ ACTIVATIONS = ["identity", "logistic", "tanh", "relu"]
 HIDDEN = [(7,), (5, 3), (17, 33)]  # no multiples of each other, of the rows or of the batches
 
 
+@in_one_test()
 @pytest.mark.parametrize("container", [np.asarray, scipy.sparse.csr_array], ids=["dense", "csr"])
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -47,6 +49,7 @@ def test_every_combination(solver, activation, task, container):
         assert_same_model(ours, theirs)
 
 
+@in_one_test()
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_every_prediction_method(activation, task):

@@ -6,6 +6,7 @@ Random numbers, labels and types, reported losses, and float32.
 import numpy as np
 import pytest
 import scipy.sparse
+from helpers.merged import in_one_test
 from helpers.parity import (
     SOLVERS,
     TASKS,
@@ -25,6 +26,7 @@ STOCHASTIC = [name for name in SOLVERS if name != "lbfgs"]
 # float32
 
 
+@in_one_test(pairs=True)
 @pytest.mark.parametrize("container", [np.asarray, scipy.sparse.csr_array], ids=["dense", "csr"])
 @pytest.mark.parametrize("activation", ["logistic", "tanh", "relu"])
 @pytest.mark.parametrize("solver", STOCHASTIC)
@@ -37,6 +39,7 @@ def test_float32_loss_curves(task, solver, activation, container):
     np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-4)
 
 
+@in_one_test()
 @pytest.mark.parametrize("task", TASKS)
 def test_float32_with_lbfgs(task):
     """scikit-learn changes to float64 here; fastmlp stays in float32, and reaches the same loss."""
@@ -49,6 +52,7 @@ def test_float32_with_lbfgs(task):
 # Losses
 
 
+@in_one_test()
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
 def test_log_loss_is_clipped_at_the_epsilon_of_the_type(task, dtype):
@@ -114,6 +118,7 @@ LABELS = {
 }
 
 
+@in_one_test()
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("labels", LABELS)
 @pytest.mark.parametrize("task", ["binary", "multiclass"])
@@ -144,6 +149,7 @@ def test_sparse_and_list_labels(task):
         assert scipy.sparse.issparse(ours.predict(X)) == scipy.sparse.issparse(theirs.predict(X))
 
 
+@in_one_test()
 @pytest.mark.parametrize("x_type", [np.float32, np.float64, np.int64, np.uint8, bool])
 @pytest.mark.parametrize("y_type", [np.float32, np.float64, np.int32])
 def test_types_of_features_and_targets(x_type, y_type):

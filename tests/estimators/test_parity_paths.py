@@ -7,6 +7,7 @@ comparisons.
 import numpy as np
 import pytest
 import scipy.sparse
+from helpers.merged import in_one_test
 from helpers.parity import (
     SOLVERS,
     TASKS,
@@ -29,6 +30,7 @@ CONTAINERS = {
 }
 
 
+@in_one_test()
 @pytest.mark.parametrize("nesterov", [True, False])
 @pytest.mark.parametrize("schedule", ["constant", "invscaling", "adaptive"])
 def test_learning_rate_schedules(schedule, nesterov):
@@ -62,6 +64,7 @@ def assert_same_stopping(ours, theirs):
     assert_same_weights(ours, theirs)
 
 
+@in_one_test(pairs=True)
 @pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
 @pytest.mark.parametrize("container", ["dense", "csr", "csc"])
 @pytest.mark.parametrize("task", TASKS)
@@ -83,6 +86,7 @@ def test_early_stopping_with_sgd(schedule):
     assert_same_stopping(*fit_pair("multiclass", X, y, **params))
 
 
+@in_one_test()
 @pytest.mark.parametrize("shuffle", [True, False])
 @pytest.mark.parametrize("batch_size", [1, 7, 46, 47])
 def test_batches_that_do_not_divide_the_rows(batch_size, shuffle):
@@ -103,6 +107,7 @@ def test_batch_larger_than_the_data_is_clipped():
     assert len(caught) >= 2  # one from each of the two classes
 
 
+@in_one_test()
 @pytest.mark.parametrize("solver", STOCHASTIC)
 @pytest.mark.parametrize("task", ["multiclass", "multilabel", "multioutput", "poisson"])
 def test_sequence_of_partial_fits(task, solver):
@@ -133,6 +138,7 @@ def test_partial_fit_continues_from_fit(solver):
     assert_same_weights(ours, theirs)
 
 
+@in_one_test()
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_warm_start(solver, early_stopping):
@@ -150,6 +156,7 @@ def test_warm_start(solver, early_stopping):
         np.testing.assert_equal(ours.validation_scores_, theirs.validation_scores_)
 
 
+@in_one_test(pairs=True)
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("hidden", [(), []], ids=["tuple", "list"])
@@ -172,6 +179,7 @@ def test_hidden_layers_of_every_form(hidden):
         assert_same_weights(ours, theirs)
 
 
+@in_one_test(pairs=True)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("container", ["dense", "csr"])
 @pytest.mark.parametrize("hidden", [(257,), (64, 129, 65), (500,)], ids=str)
@@ -187,6 +195,7 @@ def test_layers_wider_than_a_tile(hidden, container, dtype):
         np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-4)
 
 
+@in_one_test()
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("container", ["csc", "csr matrix"])
 def test_other_sparse_containers(container, solver):

@@ -9,6 +9,7 @@ import pytest
 import scipy.sparse
 import sklearn.neural_network
 from helpers.fits import CONTAINERS, assert_same_bits, draw, ignores_max_iter, make, results
+from helpers.merged import in_one_test
 
 from fastmlp.estimators import fitting as _fitting
 from fastmlp.estimators.fitting import Continuation
@@ -51,6 +52,7 @@ def both(task, steps, **parameters):
     return models
 
 
+@in_one_test(shared=("taken",), pairs=True)
 @pytest.mark.parametrize("container", CONTAINERS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("task", ["binary", "classes", "labels", "regression", "outputs"])
@@ -59,6 +61,7 @@ def both(task, steps, **parameters):
     {"shuffle": False}, {"random_state": None}, {"dropout": 0.3, "clip_norm": 1.0, "l1": 1e-3}, {"input_dropout": 0.2},
 ], ids=str)  # fmt: skip
 def test_continued_calls_have_the_bits_of_new_ones(parameters, task, dtype, container, taken):
+    taken.clear()
     X, y = draw(task, dtype, container)
     n = 32
 
@@ -92,9 +95,11 @@ FORMS = {
 }
 
 
+@in_one_test(shared=("taken",))
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("task", ["binary", "regression"])
 def test_partial_fit_continues_with_rows_in_any_form(task, form, taken):
+    taken.clear()
     X, y = draw(task)
 
     def call(model):
@@ -115,6 +120,7 @@ REFUSED = {
 }
 
 
+@in_one_test()
 @pytest.mark.parametrize("what", REFUSED)
 def test_refused_calls_change_nothing(what):
     X, y = draw("regression")
@@ -166,6 +172,7 @@ BETWEEN = {
 }
 
 
+@in_one_test()
 @pytest.mark.parametrize("between", BETWEEN)
 @pytest.mark.parametrize("task", ["classes", "regression"])
 @ignores_max_iter
@@ -180,6 +187,7 @@ def test_changes_between_two_calls(task, between):
     assert_same_bits(results(ours, X), results(anew, X))
 
 
+@in_one_test()
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 @pytest.mark.parametrize("task", ["binary", "classes", "labels", "regression", "outputs"])
 def test_stream_of_batches_as_in_scikit_learn(task, solver):
@@ -213,6 +221,7 @@ def test_copies_train_independently(copied):
         assert_same_bits(results(model, X), results(other, X))
 
 
+@in_one_test()
 @pytest.mark.parametrize("wrong", ["nan", "class", "columns", "rows", "negative", "weights", "classes"])
 def test_errors_equal_those_of_the_first_call(wrong):
     """With and without a reused preparation; nothing changes."""

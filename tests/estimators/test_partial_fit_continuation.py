@@ -9,12 +9,14 @@ import pandas
 import pytest
 import scipy.sparse
 from helpers.fits import assert_same_bits, draw, ignores_max_iter, make, results
+from helpers.merged import in_one_test
 
 from fastmlp.estimators.fitting import Continuation
 
 pytestmark = ignores_max_iter
 
 
+@in_one_test()
 @pytest.mark.parametrize("container", [np.asarray, scipy.sparse.csr_array, pandas.DataFrame])
 @pytest.mark.parametrize("calls", [1, 2, 3])
 def test_arguments_are_not_referenced_after_the_call(container, calls):

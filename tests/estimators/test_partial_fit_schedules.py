@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 from helpers.fits import draw, ignores_max_iter, make
+from helpers.merged import in_one_test
 
 from fastmlp import Cosine
 from fastmlp.schedules import Schedule
@@ -26,6 +27,7 @@ class Ending(Schedule):
         return type(self).end
 
 
+@in_one_test()
 @pytest.mark.parametrize("end", [7.5, 7, np.inf, np.float64(4.0), -1, None])
 @pytest.mark.filterwarnings("ignore:.* ends after:UserWarning")
 def test_a_schedule_may_end_at_any_number(end, monkeypatch):
@@ -73,6 +75,7 @@ LATE = {
 }
 
 
+@in_one_test()
 @pytest.mark.parametrize("what", LATE)
 @pytest.mark.parametrize("fitted", [False, True])
 def test_a_fit_that_is_refused_late_changes_nothing(what, fitted, monkeypatch):

@@ -7,6 +7,7 @@ import pandas
 import pytest
 import scipy.sparse
 from helpers.fits import draw, ignores_max_iter, make
+from helpers.merged import in_one_test
 from sklearn.exceptions import NotFittedError
 
 from fastmlp import SGD, Activation, AdamW, Cosine, Quantile
@@ -84,6 +85,7 @@ def is_meant_for(name, task):
 CASES = [(name, task) for name in REFUSED for task in ("classes", "regression") if is_meant_for(name, task)]
 
 
+@in_one_test()
 @pytest.mark.parametrize(("name", "task"), CASES)
 @pytest.mark.parametrize("warm_start", [False, True])
 def test_a_refused_fit_changes_nothing(name, task, warm_start):
@@ -110,6 +112,7 @@ def test_a_refused_fit_changes_nothing(name, task, warm_start):
             plain.set_params(**{key: given[key] for key in parameters}).predict(frame)
 
 
+@in_one_test()
 @pytest.mark.parametrize(("name", "task"), [case for case in CASES if REFUSED[case[0]].get("solver") != "lbfgs"])
 def test_a_refused_partial_fit_changes_nothing(name, task):
     X, y = draw(task)
@@ -155,6 +158,7 @@ UNUSED = {
 }
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", UNUSED)
 @pytest.mark.parametrize("task", ["classes", "regression"])
 def test_parameter_without_effect_is_refused(name, task):
@@ -164,6 +168,7 @@ def test_parameter_without_effect_is_refused(name, task):
         make(task, **parameters).fit(X, y)
 
 
+@in_one_test()
 @pytest.mark.parametrize("parameters", [
     {"solver": "adam", "momentum": 0.5}, {"solver": "sgd", "beta_1": 0.5}, {"solver": "lbfgs", "power_t": 1.0},
     {"solver": "adam", "learning_rate": "adaptive"}, {"solver": "lbfgs", "momentum": 0.1, "early_stopping": True},
@@ -177,6 +182,7 @@ def test_what_scikit_learn_accepts_is_accepted(parameters):
 # A loss or an output activation that is set after the fit
 
 
+@in_one_test()
 @pytest.mark.parametrize(("task", "parameters"), [
     ("regression", {"loss": Quantile((0.1, 0.9))}), ("regression", {"loss": "poisson"}),
     ("regression", {"output_activation": "exp"}), ("classes", {"loss": "hinge"}), ("binary", {"loss": "hinge"}),

@@ -9,12 +9,15 @@ from decimal import Decimal
 import numpy as np
 import pytest
 from helpers.fits import draw, ignores_max_iter, make
+from helpers.merged import in_one_test
 
 from fastmlp import SGD, Cosine, GivenArrays, Huber, LeakyReLU, MLPClassifier, MLPRegressor
 
 pytestmark = [ignores_max_iter, pytest.mark.filterwarnings("ignore:Got `batch_size`:UserWarning")]
 
 KINDS = {"classes": MLPClassifier, "regression": MLPRegressor}
+#: By class; scikit-learn reads a signature for each answer.
+PARAMETERS = {kind: frozenset(kind().get_params()) for kind in KINDS.values()}
 FIRST = {"classes": {"classes": [0, 1, 2]}, "regression": {}}
 
 
@@ -41,7 +44,7 @@ DOUBTFUL = [
 
 def state_of(model):
     """Return the learned attributes, comparable bit for bit."""
-    parameters = model.get_params()
+    parameters = PARAMETERS[type(model)]
     return {name: pickle.dumps(value) for name, value in model.__getstate__().items() if name not in parameters}
 
 
@@ -85,8 +88,12 @@ def call_with(model, name, value, method, *args, **kwargs):
     return error, state_of(model) != state or drawn(value) != generator
 
 
-@pytest.mark.parametrize(("task", "name"), [(task, name) for task in KINDS for name in KINDS[task]().get_params()])
+@in_one_test("task")
+@pytest.mark.parametrize("name", sorted(frozenset().union(*PARAMETERS.values())))
+@pytest.mark.parametrize("task", KINDS)
 def test_a_refused_value_changes_nothing(task, name):
+    if name not in PARAMETERS[KINDS[task]]:
+        return
     X, y = draw(task, rows=120)
     models, problems, refused = make_models(task, X, y), [], 0
     for value in (*WRONG, *DOUBTFUL):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import sklearn.neural_network
 from helpers.fits import CONTAINERS, draw, ignores_max_iter, make, results
+from helpers.merged import in_one_test
 
 from fastmlp import SGD, MLPClassifier, MLPRegressor, Network
 from fastmlp.engine.dataset import Dataset, balance
@@ -41,6 +42,7 @@ def assert_same_fits(task, dtype, factor, container="dense", fit=None, **paramet
         np.testing.assert_array_equal(values, found[name], err_msg=name)
 
 
+@in_one_test()
 @pytest.mark.parametrize(("dtype", "factor"), SIZES)
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 @pytest.mark.parametrize("task", ["binary", "classes", "regression"])
@@ -48,6 +50,7 @@ def test_same_bits_for_weights_of_any_size(task, solver, dtype, factor):
     assert_same_fits(task, dtype, factor, solver=solver)
 
 
+@in_one_test()
 @pytest.mark.parametrize(("dtype", "factor"), SIZES)
 @pytest.mark.parametrize(
     "parameters",
@@ -72,6 +75,7 @@ def test_same_bits_wherever_weights_are_used(parameters, dtype, factor):
     assert_same_fits(options.pop("task"), dtype, factor, **options)
 
 
+@in_one_test()
 @pytest.mark.parametrize(("dtype", "factor"), SIZES)
 def test_partial_fit(dtype, factor):
     """Each call has weights of another scale; the penalty is relative to the given weights."""
@@ -86,6 +90,7 @@ def test_partial_fit(dtype, factor):
     assert_same_fits("regression", dtype, factor, fit=fit)
 
 
+@in_one_test()
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 @pytest.mark.parametrize(("kind", "task"), [("MLPClassifier", "binary"), ("MLPRegressor", "regression")])
 @pytest.mark.parametrize(("dtype", "size"), [(np.float32, 5e37), (np.float64, 1e300), (np.float32, 1e300)])
@@ -102,6 +107,7 @@ def test_parity_with_scikit_learn(kind, task, solver, dtype, size):
     np.testing.assert_allclose(ours.loss_, theirs.loss_, rtol=rtol)
 
 
+@in_one_test()
 @pytest.mark.parametrize("size", [5e37, 1e300, 1e-40, 1e-300, 5e-324])
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_network(container, size):
@@ -128,6 +134,7 @@ def test_ordinary_weights_stay_as_they_are():
         assert balance(weights)[0] is weights and balance(weights)[1] == 1
 
 
+@in_one_test()
 @pytest.mark.parametrize("factor", [2.0**41, 2.0**1021, 2.0**-42, 2.0**-1070])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_the_divisor_is_exact(factor, sign):
@@ -152,6 +159,7 @@ def test_weights_of_another_shape_or_none():
         net.loss(np.ones((3, 2)), np.ones(3), [1, np.inf, 1])
 
 
+@in_one_test()
 @pytest.mark.parametrize("weights", [
     [1, 2, -0.5], [-1, -2, -3], [1, -1, 0], [0, 0, 0], [1e-310, 0, 0], [1e300, -2e300, 1e300], [2.0**1000] * 3,
     [1, np.nan, 1], [1, -np.inf, 1], [1, 2], [[1, 2, 3]], ["1", "x", "2"], [1, 2j, 3], [True, False, True],

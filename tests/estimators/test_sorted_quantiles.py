@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from helpers.early_stopping_data import NUMBERS, TYPES, X
 from helpers.loss_cases import make_problem
+from helpers.merged import in_one_test
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
 
@@ -39,6 +40,7 @@ def test_sorted_predictions(n_targets):
     assert crossed.score(X, y) != model.score(X, y)
 
 
+@in_one_test()
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("n_targets", [1, 2])

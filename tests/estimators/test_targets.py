@@ -6,6 +6,7 @@ import pytest
 import scipy.sparse
 import sklearn.neural_network
 from helpers.fits import draw, ignores_max_iter, make
+from helpers.merged import in_one_test
 
 pytestmark = ignores_max_iter
 
@@ -29,12 +30,13 @@ HOLDERS = {
 }  # fmt: skip
 
 
+@in_one_test(pairs=True)
 @pytest.mark.parametrize("holder", HOLDERS)
 @pytest.mark.parametrize("mask", MASKS)
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_nonzero_indicators_are_true(mask, holder, method):
     if holder.startswith("cs") and mask in ("fortran", "big endian"):
-        pytest.skip("SciPy has no such sparse matrices")
+        return  # SciPy has no such sparse matrices
     X, y = draw("labels")
     given = HOLDERS[holder](MASKS[mask](y))
     if holder == "list" and method == "partial_fit":
@@ -69,6 +71,7 @@ LABELS = {
 }  # fmt: skip
 
 
+@in_one_test()
 @pytest.mark.parametrize("label", LABELS)
 def test_predicted_labels_have_scikit_learns_type(label):
     X, y = draw("classes")
@@ -103,6 +106,7 @@ NO_NUMBERS = {
 }  # fmt: skip
 
 
+@in_one_test()
 @pytest.mark.parametrize("values", NO_NUMBERS)
 @pytest.mark.parametrize("task", ["regression", "outputs"])
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
@@ -120,6 +124,7 @@ def test_values_that_are_not_numbers(method, task, values):
         model.partial_fit(X, given)
 
 
+@in_one_test()
 @pytest.mark.parametrize("values", ["bool", "int8", "uint64", "float16", ">f8", ">i4", "longdouble", "object"])
 @pytest.mark.parametrize("task", ["regression", "outputs"])
 def test_values_of_every_kind_of_number(task, values):

@@ -6,6 +6,7 @@ import pytest
 import scipy.sparse
 from helpers.early_stopping_data import TYPES, X
 from helpers.loss_cases import CASES, make_problem
+from helpers.merged import in_one_test
 from helpers.validated_models import MODELS, WEIGHTS, bits, make_model
 from sklearn.metrics import mean_absolute_error
 from sklearn.model_selection import train_test_split
@@ -17,6 +18,7 @@ from fastmlp.training.validation_loss import ValidationLoss
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
+@in_one_test()
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("name", CASES)
 def test_outputs_beside_the_losses_are_those_of_predictions(name, dtype):
@@ -29,6 +31,7 @@ def test_outputs_beside_the_losses_are_those_of_predictions(name, dtype):
     assert arranged(loss.outputs).tobytes() == arranged(expected).tobytes()
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", MODELS)
 def test_validation_loss_curve_is_the_loss_of_the_validation_rows(name):
     """The last entry is that of the fitted model, and the training loss still decides."""
@@ -56,6 +59,7 @@ def test_validation_loss_curve_is_the_loss_of_the_validation_rows(name):
     assert model.validation_loss_curve_[-1] == pytest.approx(still.loss_, rel=1e-9)
 
 
+@in_one_test()
 @pytest.mark.parametrize("kind", ["float32", "csr", "fortran", "frame", "list", "csc"])
 def test_validation_data_of_any_kind(kind):
     make = {
@@ -76,6 +80,7 @@ def test_validation_data_of_any_kind(kind):
     )
 
 
+@in_one_test()
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("scoring", [None, "loss", "scorer"])
 @pytest.mark.parametrize("name", MODELS)
@@ -119,6 +124,7 @@ def by_middle_quantile(model, X, y, sample_weight=None):
     return -mean_absolute_error(y, model.predict(X).mean(axis=1), sample_weight=sample_weight)
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", MODELS)
 def test_the_best_epoch_is_kept(name):
     model, y = make_model(name, early_stopping=True, random_state=0, scoring="loss", max_iter=40)

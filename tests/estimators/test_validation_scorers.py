@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import sklearn
 from helpers.early_stopping_data import X
+from helpers.merged import in_one_test
 from helpers.validated_models import CLASSES, LABELS, WEIGHTS, bits, make_model
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import ConvergenceWarning
@@ -111,6 +112,7 @@ def test_estimators_around_it_take_early_stopping_with_scoring():
     assert len(around.regressor_.validation_scores_) == around.regressor_.n_iter_
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused_validation_data_leave_the_model_unchanged(case):
     options, message = REFUSED[case]

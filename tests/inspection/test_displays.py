@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import sklearn.neural_network
 from helpers.drawn_models import KINDS, X
+from helpers.merged import in_one_test
 from matplotlib import pyplot
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
@@ -48,14 +49,15 @@ REFUSED = {
 }
 
 
+@in_one_test(shared=("models",))
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", DRAW)
 def test_every_kind_of_model_is_drawn_or_refused(name, kind, models):
-    before = pyplot.get_fignums()
+    pyplot.close("all")
     if (name, kind) in REFUSED:
         with pytest.raises(ValueError, match=REFUSED[name, kind]):
             DRAW[name](*models[kind])
-        assert pyplot.get_fignums() == before
+        assert not pyplot.get_fignums()
         return
     display = DRAW[name](*models[kind])
     assert display.figure_ is display.ax_.figure
@@ -63,6 +65,7 @@ def test_every_kind_of_model_is_drawn_or_refused(name, kind, models):
         display.figure_.draw_without_rendering()
 
 
+@in_one_test(shared=("models",))
 @pytest.mark.parametrize("name", [*DRAW, "GradientFlowDisplay"])
 def test_a_display_is_drawn_again_in_given_axes(name, models):
     display = GradientFlowDisplay([[1.0]]) if name == "GradientFlowDisplay" else DRAW[name](*models["binary"])
@@ -71,6 +74,7 @@ def test_a_display_is_drawn_again_in_given_axes(name, models):
     assert not axes[0].has_data()
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", DRAW)
 def test_a_model_that_is_not_fitted_is_refused(name):
     with pytest.raises(NotFittedError):
@@ -78,6 +82,7 @@ def test_a_model_that_is_not_fitted_is_refused(name):
     assert not pyplot.get_fignums()
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", [*DRAW, "GradientFlowDisplay"])
 def test_other_estimators_are_refused(name):
     draw = {**DRAW, "GradientFlowDisplay": GradientFlowDisplay.from_estimator}[name]
@@ -87,6 +92,7 @@ def test_other_estimators_are_refused(name):
         draw(make_pipeline(StandardScaler(), MLPClassifier()), X, X[:, 0] > 0)
 
 
+@in_one_test(shared=("models",))
 @pytest.mark.parametrize("name", DRAW)
 def test_missing_matplotlib_is_reported(name, models, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)

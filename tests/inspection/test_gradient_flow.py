@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from helpers.drawn_models import SIGN, X
+from helpers.merged import in_one_test
 from matplotlib.colors import LogNorm
 
 from fastmlp import MLPClassifier
@@ -33,6 +34,7 @@ def test_the_map_has_a_row_for_each_layer():
     assert [label.get_text() for label in display.ax_.get_yticklabels()] == ["hidden 1", "hidden 2", "output"]
 
 
+@in_one_test()
 @pytest.mark.parametrize("kind", ["lines", "heatmap"])
 @pytest.mark.parametrize("norms", [[[0.0, 1.0], [np.inf, 2.0]], [[0.0]], [[np.nan, 0.0]]])
 def test_norms_without_logarithm_are_left_out(kind, norms):

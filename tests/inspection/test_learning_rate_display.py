@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from helpers.drawn_models import SIGN, X
+from helpers.merged import in_one_test
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from fastmlp import SGD, Adam, MLPClassifier, schedules
@@ -41,6 +42,7 @@ CLASSES = [
 ]  # fmt: skip
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", CLASSES)
 def test_every_schedule_can_be_drawn(name):
     schedule = getattr(schedules, name)(*ARGUMENTS.get(name, (0.1, 20)))

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 from helpers.drawn_models import SIGN, X
+from helpers.merged import in_one_test
 from matplotlib import pyplot
 
 from fastmlp import MLPClassifier, Network
@@ -193,6 +194,7 @@ def test_sparse_labels_are_drawn():
         assert display.labels.tolist() == SIGN.tolist()
 
 
+@in_one_test(shared=("models",))
 @pytest.mark.parametrize("features", [(0, 0), (0, 3), (0, "x9"), (0,), (0, 1, 2), (0, 1.5), (0, -3)])
 def test_features_that_do_not_exist_are_refused(features, models):
     with pytest.raises(ValueError, match=r"features must be two different features, by number \(0 to 2\) or name"):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from helpers import knobs
 from helpers.guarded import Guarded, assert_lines_are_zero
+from helpers.merged import in_one_test
 from helpers.problems import lanes, make_problem
 from helpers.small_batches import small_batch_predictor
 from oracles import reference
@@ -41,29 +42,29 @@ LAYOUTS = {
 }
 
 
-@pytest.fixture
-def cut(monkeypatch):
+def cut(monkeypatch, constants):
     """Set the constants that determine the blocks of a prediction."""
-    return lambda constants: knobs.set_blocking(monkeypatch, **constants)
+    knobs.set_blocking(monkeypatch, **constants)
 
 
 def large_problem(dtype, activation="relu", task="softmax log loss", hidden=(131, 58), rows=41):
     return make_problem(task, features=23, hidden=hidden, activation=activation, rows=rows, dtype=dtype)
 
 
+@in_one_test()
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("blocks", SMALL)
 @pytest.mark.parametrize("dtype", TYPES)
-def test_results_have_the_same_bits_for_any_blocks(dtype, blocks, activation, cut):
+def test_results_have_the_same_bits_for_any_blocks(dtype, blocks, activation, monkeypatch):
     """They are also the same for any rows, memory order and row numbers; the reference agrees to rounding."""
     problem = large_problem(dtype, activation)
     network, X = problem.network, problem.X
-    cut(WHOLE)
+    cut(monkeypatch, WHOLE)
     whole = predict(network, Dataset(X))
     coefs, intercepts, batch = problem.in_float64()
     plain = reference.predict(coefs, intercepts, batch[0], activation, problem.loss[1])
     np.testing.assert_allclose(whole, plain, rtol=1e-4 if dtype == np.float32 else 1e-12)
-    cut(SMALL[blocks])
+    cut(monkeypatch, SMALL[blocks])
     for (name, layout), rows in itertools.product(LAYOUTS.items(), (1, 2, 7, 8, 9, 16, 17, 41)):
         assert np.array_equal(predict(network, Dataset(layout(X[:rows]))), whole[:rows]), (name, rows)
     for layout in LAYOUTS.values():
@@ -71,16 +72,17 @@ def test_results_have_the_same_bits_for_any_blocks(dtype, blocks, activation, cu
         assert np.array_equal(predict(network, Dataset(layout(X)), order), whole[order])
 
 
+@in_one_test()
 @pytest.mark.parametrize("blocks", SMALL)
 @pytest.mark.parametrize("hidden", [(), (1,), (130, 1), (3, 129)], ids=str)
 @pytest.mark.parametrize("task", ["logistic log loss", "squared error, 3 outputs"])
 @pytest.mark.parametrize("dtype", TYPES)
-def test_narrow_layers_have_the_same_bits_for_any_blocks(dtype, task, hidden, blocks, cut):
+def test_narrow_layers_have_the_same_bits_for_any_blocks(dtype, task, hidden, blocks, monkeypatch):
     """A single output is summed along the whole depth, however many columns are gathered at a time."""
     problem = large_problem(dtype, task=task, hidden=hidden)
-    cut(WHOLE)
+    cut(monkeypatch, WHOLE)
     whole = predict(problem.network, problem.dataset)
-    cut(SMALL[blocks])
+    cut(monkeypatch, SMALL[blocks])
     for rows in (1, 8, 41):
         assert np.array_equal(predict(problem.network, Dataset(problem.X[:rows])), whole[:rows])
 
@@ -99,6 +101,7 @@ def narrow_problem(features, hidden, activation, dtype, rows=61, task="logistic 
     return make_problem(task, features=features, hidden=hidden, activation=activation, rows=rows, dtype=dtype)
 
 
+@in_one_test()
 @pytest.mark.parametrize(("features", "hidden", "activation"), NARROW)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_narrow_first_layer_has_the_same_bits_for_any_layout(dtype, features, hidden, activation):
@@ -112,19 +115,21 @@ def test_narrow_first_layer_has_the_same_bits_for_any_layout(dtype, features, hi
         assert np.array_equal(predict(problem.network, Dataset(layout(problem.X)), order), whole[order])
 
 
+@in_one_test()
 @pytest.mark.parametrize("hidden", [(), (1,), (5,)], ids=str)
 @pytest.mark.parametrize("dtype", TYPES)
-def test_several_blocks_of_rows_match_one(dtype, hidden, cut):
+def test_several_blocks_of_rows_match_one(dtype, hidden, monkeypatch):
     """With a single output, wide rows are gathered a few at a time: fewer than a block of the network has."""
     problem = narrow_problem(67, hidden, "relu", dtype, rows=997)
     whole = predict(problem.network, Dataset(problem.X))
-    cut({"ROW_BYTES": 1 << 12})
+    cut(monkeypatch, {"ROW_BYTES": 1 << 12})
     for name, layout in LAYOUTS.items():
         assert np.array_equal(predict(problem.network, Dataset(layout(problem.X))), whole), name
     alone = [predict(problem.network, Dataset(problem.X[i : i + 1])) for i in (0, 335, 336, 996)]
     assert np.array_equal(np.concatenate(alone), whole[[0, 335, 336, 996]])
 
 
+@in_one_test()
 @pytest.mark.parametrize("features", [1, 3, 8, 19])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_zeros_keep_their_sign(dtype, features):
@@ -139,6 +144,7 @@ def test_zeros_keep_their_sign(dtype, features):
     assert np.array_equal(np.signbit(predict(problem.network, Dataset(np.asfortranarray(X)))), np.signbit(rows))
 
 
+@in_one_test()
 @pytest.mark.parametrize("hidden", [(), (1,), (5,), (14,), (40,)], ids=str)
 @pytest.mark.parametrize("order", ["C", "F", "columns apart", "rows apart"])
 @pytest.mark.parametrize("dtype", TYPES)
@@ -165,6 +171,7 @@ def test_inputs_that_are_not_finite_are_counted(dtype, order, hidden):
         assert np.array_equal(outputs, predict(problem.network, Dataset(large)), equal_nan=True)
 
 
+@in_one_test()
 @pytest.mark.parametrize("hidden", [(), (1,), (5,), (12,)], ids=str)
 @pytest.mark.parametrize("features", [1, 5, 19])
 @pytest.mark.parametrize("dtype", TYPES)
@@ -191,27 +198,29 @@ def test_columns_are_read_within_bounds(dtype, features, hidden):
         guarded.assert_untouched()
 
 
+@in_one_test()
 @pytest.mark.parametrize("blocks", SMALL)
 @pytest.mark.parametrize("sparse", [False, True])
-def test_threads_do_not_change_predictions(sparse, blocks, cut, monkeypatch):
+def test_threads_do_not_change_predictions(sparse, blocks, monkeypatch):
     knobs.let_threads_pay(monkeypatch)
     problem = make_problem("softmax log loss", features=23, hidden=(131, 58), rows=203, sparse=sparse)
-    cut(WHOLE)
+    cut(monkeypatch, WHOLE)
     whole = predict(problem.network, problem.dataset)
-    cut(SMALL[blocks])
+    cut(monkeypatch, SMALL[blocks])
     for threads in (1, 2, 3):
         assert np.array_equal(predict(problem.network, problem.dataset, n_threads=threads), whole)
 
 
+@in_one_test()
 @pytest.mark.parametrize("blocks", SMALL)
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("dtype", TYPES)
-def test_no_access_outside_of_inputs_weights_and_buffers(dtype, order, blocks, cut):
+def test_no_access_outside_of_inputs_weights_and_buffers(dtype, order, blocks, monkeypatch):
     """X and the weights are in guarded memory, surrounded by NaN; every buffer is surrounded by zeros."""
     problem = large_problem(dtype)
     network, rows, features = problem.network, *problem.X.shape
     whole = predict(network, problem.dataset)
-    cut(SMALL[blocks])
+    cut(monkeypatch, SMALL[blocks])
     if order == "C":
         X = Guarded(problem.X, dtype, stride=features + 3)
         inputs = X.array
@@ -235,15 +244,16 @@ def test_no_access_outside_of_inputs_weights_and_buffers(dtype, order, blocks, c
         assert_lines_are_zero(buffer)
 
 
+@in_one_test()
 @pytest.mark.skipif(not arrays_are_as_expected(), reason="this interpreter has no fast path")
 @pytest.mark.parametrize("blocks", SMALL)
 @pytest.mark.parametrize("dtype", TYPES)
-def test_small_batches_match_large_ones(dtype, blocks, cut):
+def test_small_batches_match_large_ones(dtype, blocks, monkeypatch):
     """The predictor for small batches gives the same bits, and finds inputs that are not finite in any block."""
     problem = large_problem(dtype)
     network, X = problem.network, problem.X
     whole = predict(network, problem.dataset)
-    cut(SMALL[blocks])
+    cut(monkeypatch, SMALL[blocks])
     predictor = small_batch_predictor(network)
     for rows in (1, 2, 8, 9, 41):
         assert np.array_equal(predictor(X[:rows]), whole[:rows])
@@ -254,6 +264,7 @@ def test_small_batches_match_large_ones(dtype, blocks, cut):
     assert np.array_equal(predictor(X[:9]), whole[:9])
 
 
+@in_one_test()
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize(
     "layer_sizes", [[20_000, 4096, 4096, 10], [20_000, 100, 10], [20_000, 1], [4, 4096, 4096, 1]], ids=str
@@ -288,9 +299,9 @@ def widths_of_panels(fan_out, dtype):
 
 
 @pytest.mark.parametrize("dtype", TYPES)
-def test_last_panel_is_wider_than_one_vector(dtype, cut):
+def test_last_panel_is_wider_than_one_vector(dtype, monkeypatch):
     """A tile that is one vector wide takes twice the time per column."""
-    cut({"PANEL_BYTES": 0})
+    cut(monkeypatch, {"PANEL_BYTES": 0})
     width = lanes(dtype)
     for fan_out in range(3 * width + 1, 10 * width + 2):
         widths = widths_of_panels(fan_out, dtype)

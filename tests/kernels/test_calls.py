@@ -2,13 +2,13 @@
 
 import ast
 import inspect
-from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.merged import in_one_test
+from helpers.sources import trees
 from numba.core.errors import TypingError
 
-import fastmlp
 from fastmlp.activations import ACTIVATIONS
 from fastmlp.compiler.kernel import DOUBLES, INDICES, INTEGERS, POINTER, SIZE, KernelSource, find
 from fastmlp.compiler.numba_backend import ELEMENTWISE, build, make_kernel
@@ -16,12 +16,6 @@ from fastmlp.kernels.lowlevel import calls
 from fastmlp.kernels.lowlevel.pointers import Signature, caller_of
 from fastmlp.kernels.lowlevel.records import LAYER, LAYER_POINTER, TASK, TASK_POINTER
 from fastmlp.optimizers import OPTIMIZERS
-
-PACKAGE = Path(fastmlp.__file__).parent
-KERNEL_TREES = {
-    path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
-    for path in sorted(PACKAGE.rglob("*.py"))
-}
 
 SIGNATURES = {
     name.removesuffix("_SIGNATURE").lower(): value for name, value in vars(calls).items() if "SIGNATURE" in name
@@ -80,12 +74,14 @@ def test_each_signature_has_one_caller():
     assert len(set(SIGNATURES.values())) == len(SIGNATURES), "two callers have the same signature: make them one"
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", SIGNATURES)
 def test_caller_takes_its_signature(name):
     for dtype in (np.float32, np.float64):
         compile_call(CALLERS[name], SIGNATURES[name], dtype=dtype)
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", SIGNATURES)
 def test_wrong_number_of_arguments_is_refused(name):
     signature = SIGNATURES[name]
@@ -111,16 +107,29 @@ OTHERS = {
 }
 
 
+def wrong_kind(name, place, right):
+    return OTHERS[right][(list(SIGNATURES).index(name) + place) % 2]
+
+
+@in_one_test()
 @pytest.mark.parametrize("name", SIGNATURES)
 def test_wrong_kinds_of_arguments_are_refused(name):
+    """Each argument of each signature, with the two wrong kinds in turn."""
     signature = SIGNATURES[name]
     for place, right in enumerate(signature):
         message = rf"call_{name}: the argument '{signature.names[place]}' is declared as"
-        for wrong in OTHERS[right]:
-            with pytest.raises(TypingError, match=message):
-                compile_call(CALLERS[name], [*signature[:place], wrong, *signature[place + 1 :]])
+        wrong = wrong_kind(name, place, right)
+        with pytest.raises(TypingError, match=message):
+            compile_call(CALLERS[name], [*signature[:place], wrong, *signature[place + 1 :]])
 
 
+def test_every_wrong_kind_has_its_turn():
+    places = [(name, place, right) for name, kinds in SIGNATURES.items() for place, right in enumerate(kinds)]
+    found = {(right, wrong_kind(name, place, right)) for name, place, right in places}
+    assert found == {(right, wrong) for right, kinds in OTHERS.items() for wrong in kinds}
+
+
+@in_one_test()
 @pytest.mark.parametrize("name", SIGNATURES)
 def test_address_that_is_a_pointer_is_refused(name):
     kernel = calling(CALLERS[name], SIGNATURES[name], [f"a{i}" for i in range(len(SIGNATURES[name]))])
@@ -157,19 +166,19 @@ def test_no_call_is_untyped():
     """Addresses become functions only in `caller_of` and in the call of NumPy's bit generators."""
     found = {
         source
-        for source, tree in KERNEL_TREES.items()
+        for source, tree in trees().items()
         for node in calls_of(tree)
         if name_of(node.func) in ("as_pointer", "inttoptr") and "function.as_pointer()" in ast.unparse(node)
     }
     assert found == {"kernels/lowlevel/pointers.py"}
-    for source, tree in KERNEL_TREES.items():
+    for source, tree in trees().items():
         for node in calls_of(tree):
             assert not (isinstance(node.func, ast.Name) and node.func.id == "call"), f"{source}, line {node.lineno}"
 
 
 def test_each_address_is_called_by_its_own_caller():
     found = {name: set() for name in FIELDS}
-    for source, tree in KERNEL_TREES.items():
+    for source, tree in trees().items():
         for node in calls_of(tree):
             name = name_of(node.func).removeprefix("call_")
             if not source.startswith("kernels/") or not name_of(node.func).startswith("call_") or name not in CALLERS:
@@ -185,7 +194,7 @@ def test_each_address_is_called_by_its_own_caller():
 
 
 def test_kernels_that_are_called_declare_a_signature_of_this_file():
-    for source, tree in KERNEL_TREES.items():
+    for source, tree in trees().items():
         for node in ast.walk(tree):
             if not source.startswith("kernels/") or not isinstance(node, ast.FunctionDef):
                 continue
@@ -215,6 +224,7 @@ ALWAYS = {
 }
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", ALWAYS)
 def test_signature_names_the_arguments_of_its_kernels(name):
     for path in ALWAYS[name]:

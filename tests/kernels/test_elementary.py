@@ -7,6 +7,7 @@ import numba
 import numpy as np
 import pytest
 from helpers.extended_precision import DTYPES, ELEMENT, SLACK, apply, assert_special_values, assert_within, loop, ulps
+from helpers.merged import in_one_test
 from llvmlite import ir
 from numba import types
 from numba.core.errors import TypingError
@@ -58,6 +59,7 @@ def arguments(name, dtype, n, rng):
     return np.clip(x, low, high).astype(dtype) if name in ("exp", "expm1") else x[x > lowest]
 
 
+@in_one_test()
 @pytest.mark.parametrize("flags", [ELEMENTWISE, REDUCTION], ids=["elementwise", "reduction"])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", NAMES)
@@ -68,6 +70,7 @@ def test_error_is_within_the_documented_bound(name, dtype, flags):
     assert_within(WORST[name], name, x, got, reference(name, x))
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", NAMES)
 def test_error_over_all_floats(name):
     """Every 4099th float32."""
@@ -132,6 +135,7 @@ def test_tanh_is_odd_and_log_of_powers_of_two_exact_to_rounding(dtype):
     assert ulps(apply("log", powers), n * np.log(np.longdouble(2))).max() <= 1
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", NAMES)
 def test_result_has_the_type_of_the_argument(name):
     function = getattr(elementary, name)
@@ -160,6 +164,7 @@ def vector_instructions(compiled, dtype):
     return [match.group() for match in re.finditer(pattern, assembler)]
 
 
+@in_one_test()
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", NAMES)
 def test_loops_become_vector_code(name, dtype):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from helpers.extended_precision import DTYPES, assert_special_values, assert_within
 from helpers.extended_precision import apply as apply_elementary
+from helpers.merged import in_one_test
 
 from fastmlp.compiler.numba_backend import ELEMENTWISE, REDUCTION
 from fastmlp.kernels.math import erf as erf_kernels
@@ -60,6 +61,7 @@ def arguments(name, dtype, n, rng):
     return np.concatenate(parts).astype(dtype)
 
 
+@in_one_test()
 @pytest.mark.parametrize("flags", [ELEMENTWISE, REDUCTION], ids=["elementwise", "reduction"])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", WORST)

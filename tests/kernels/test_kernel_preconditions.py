@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from helpers.fits import draw, ignores_max_iter, make
+from helpers.merged import in_one_test
 
 import fastmlp
 from fastmlp import MLPClassifier, MLPRegressor
@@ -56,6 +57,7 @@ def test_assertions_only_narrow_types():
 X, LABELS = draw("labels")
 
 
+@in_one_test()
 @pytest.mark.parametrize("loss", names_for("classifier"))
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_several_labels_with_softmax_are_refused(loss, solver):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from helpers.guarded import Guarded, call
 from helpers.kernel_cases import SHAPES, TYPES, in_type, tolerance
+from helpers.merged import in_one_test
 from helpers.problems import draw_targets
 from oracles import reference
 
@@ -25,6 +26,7 @@ def activate(name, z, dtype, stride, whole_rows):
     return z.array, derivative.array
 
 
+@in_one_test("dtype")
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("name", reference.ACTIVATIONS)
 @pytest.mark.parametrize("dtype", TYPES)
@@ -37,6 +39,7 @@ def test_activation_and_derivative(dtype, name, shape):
     np.testing.assert_allclose(derivative, expected_derivative, **tolerance(dtype))
 
 
+@in_one_test("dtype")
 @pytest.mark.parametrize("name", ["identity", "relu", "logistic", "tanh"])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_activation_at_its_limits(dtype, name):
@@ -49,6 +52,7 @@ def test_activation_at_its_limits(dtype, name):
     np.testing.assert_allclose(derivative[:, :-1], expected_derivative[:, :-1], **tolerance(dtype))
 
 
+@in_one_test("dtype")
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("shift", [0, 1e4, -1e4])
 @pytest.mark.parametrize("dtype", TYPES)
@@ -79,6 +83,7 @@ def compute_loss(loss, z, y, w, dtype):
     return z.array, delta.array, losses.array.sum(axis=1)
 
 
+@in_one_test("dtype")
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("loss", reference.LOSSES)
 @pytest.mark.parametrize("dtype", TYPES)
@@ -108,6 +113,7 @@ def test_log_loss_is_clipped_at_the_types_epsilon(dtype, loss):
     assert np.all(abs(delta[:, 0]) == [0, 1, 1, 0])
 
 
+@in_one_test("dtype")
 @pytest.mark.parametrize("loss", reference.LOSSES)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_loss_of_nan_is_nan(dtype, loss):

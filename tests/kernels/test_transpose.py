@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from helpers.guarded import Guarded, call
+from helpers.merged import in_one_test
 
 from fastmlp.compiler.cpu import VECTOR_BITS
 from fastmlp.kernels.linalg.dense import transpose
@@ -38,6 +39,7 @@ def test_every_edge_of_a_block(dtype, gaps):
             assert np.array_equal(transposed(values, dtype, gaps), values.T), (rows, columns)
 
 
+@in_one_test()
 @pytest.mark.parametrize("shape", [(131, 67), (1, 517), (517, 1), (64, 128)])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_many_blocks(dtype, shape):
@@ -60,6 +62,7 @@ def test_all_bit_patterns_are_preserved(dtype):
     assert got.tobytes() == np.ascontiguousarray(values.T).tobytes()
 
 
+@in_one_test()
 @pytest.mark.parametrize(("rows", "microbatch_rows"), [(1, 8), (8, 8), (9, 8), (40, 16), (128, 8)])
 @pytest.mark.parametrize(("count", "columns", "stride"), [(1, 1, 1), (1, 13, 13), (3, 17, 17), (5, 7, 19), (2, 33, 40)])
 @pytest.mark.parametrize("dtype", TYPES)

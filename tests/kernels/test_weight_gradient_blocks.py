@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from helpers import knobs
+from helpers.merged import in_one_test
 
 from fastmlp import MLPClassifier, MLPRegressor
 
@@ -19,6 +20,7 @@ def fit(monkeypatch, estimator, X, y, **blocking):
     return np.concatenate([array.ravel() for array in (*model.coefs_, *model.intercepts_)]).tobytes()
 
 
+@in_one_test()
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 @pytest.mark.parametrize(

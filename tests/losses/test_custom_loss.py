@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 from helpers.loss_cases import make_problem
+from helpers.merged import in_one_test
 from oracles.reference_losses import QUARTIC, quartic, quartic_derivative, quartic_second_derivative
 
 from fastmlp import Network
@@ -48,6 +49,7 @@ def test_user_functions_that_cannot_be_compiled():
         Loss(uses_a_list, quartic_derivative).kernel("identity").address(np.float64)
 
 
+@in_one_test()
 @pytest.mark.parametrize(
     ("value", "derivative"),
     [
@@ -66,6 +68,7 @@ def test_right_derivatives_give_no_warning(value, derivative):
     Loss(value, derivative)
 
 
+@in_one_test()
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -5,6 +5,7 @@ import pytest
 from helpers.kernel_cases import in_type
 from helpers.loss_cases import CASES, draw_targets
 from helpers.loss_kernels import assert_close, compute, compute_through
+from helpers.merged import in_one_test
 from oracles import reference_losses
 from sklearn import metrics
 
@@ -34,6 +35,7 @@ def test_every_registered_loss_has_a_case():
         assert case.objects and {loss.name for loss, _ in case.objects} == {name}
 
 
+@in_one_test("dtype")
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_from_pre_activations(dtype, case):
@@ -49,6 +51,7 @@ def test_from_pre_activations(dtype, case):
             assert_close(got[name], plain, dtype, 64, name)
 
 
+@in_one_test()
 @pytest.mark.parametrize("n_outputs", [1, 2, 7, 33])
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("dtype", TYPES)
@@ -65,6 +68,7 @@ def test_of_outputs(dtype, name, n_outputs):
     assert_close(losses, plain_losses * w[:, None], dtype, 64, "losses")
 
 
+@in_one_test()
 @pytest.mark.parametrize("n_outputs", [2, 7, 33])
 @pytest.mark.parametrize("loss", [LogLoss(label_smoothing=0.2), Focal(), LOSSES["half_squared_error"]], ids=str)
 @pytest.mark.parametrize("dtype", TYPES)
@@ -81,6 +85,7 @@ def test_behind_softmax(dtype, loss, n_outputs):
             assert_close(ours, plain, dtype, 64 if not shift else 2048, name)
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_nan_stays_nan(dtype, case):
@@ -93,6 +98,7 @@ def test_nan_stays_nan(dtype, case):
         assert np.isnan(array).any(axis=1).tolist() == [False, False, True, False]
 
 
+@in_one_test()
 @pytest.mark.parametrize("wrong", range(5))
 @pytest.mark.parametrize("loss", [Hinge(), SquaredHinge(), Perceptron()], ids=str)
 def test_nan_of_any_class_reaches_the_loss(loss, wrong):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from helpers.loss_kernels import compute, compute_through
+from helpers.merged import in_one_test
 from oracles import reference_losses
 
 from fastmlp.losses import (
@@ -55,12 +56,14 @@ class TestExtremes:
         assert losses == [[5000]]  # log a = (0, −10⁴, −2 · 10⁴, −10⁴), t = (5, 1, 1, 1) / 8
         assert delta.tolist() == [[0.375, -0.125, -0.125, -0.125]]
 
+    @in_one_test(shared=("dtype",))
     @pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
     def test_focal(self, dtype, gamma):
         delta, losses = at_extremes(Focal(gamma), "logistic", [1e4, -1e4, 1e4, -1e4], [1, 0, 0, 1], dtype)
         assert losses.tolist() == [0, 0, 1e4, 1e4]
         assert delta.tolist() == [0, 0, 1, -1]
 
+    @in_one_test(shared=("dtype",))
     @pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
     def test_focal_of_classes(self, dtype, gamma):
         z = np.array([[1e4, 0.0, 5e3], [1e4, 0.0, 5e3]])
@@ -68,6 +71,7 @@ class TestExtremes:
         assert losses.ravel().tolist() == [0, 1e4]
         assert delta.tolist() == [[0, 0, 0], [1, -1, 0]]
 
+    @in_one_test(shared=("dtype",))
     @pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
     def test_focal_of_nearly_certain_rows(self, dtype, gamma):
         """log p and 1 − p keep their last bits where p rounds to 1."""
@@ -80,6 +84,7 @@ class TestExtremes:
         delta, losses = at_extremes(Focal(gamma), "logistic", [30.0], [1], dtype)
         np.testing.assert_allclose([losses[0], delta[0]], [loss, slope], rtol=1e-4)
 
+    @in_one_test(shared=("dtype",))
     @pytest.mark.parametrize("loss", [LogLoss(), Focal(), Focal(0.0)], ids=str)
     def test_probabilities_are_clipped(self, dtype, loss):
         """For outputs that were rounded to 0 and 1, the loss is at most −log ε, and the derivative at most 1 / ε."""
@@ -91,6 +96,7 @@ class TestExtremes:
         np.testing.assert_allclose(delta[:2, 0] * epsilon, [-1, 1], rtol=1e-5)
         assert np.all(abs(delta[2:]) <= 1.001)
 
+    @in_one_test(shared=("dtype",))
     @pytest.mark.parametrize("loss", [Gamma(), Tweedie(1.5), Tweedie(2), Tweedie(1)], ids=str)
     def test_deviances_behind_exp(self, dtype, loss):
         """Outputs of e⁴⁰ and e⁻⁴⁰ give the values of the reference in float64."""
@@ -105,6 +111,7 @@ class TestExtremes:
         np.testing.assert_allclose(losses, 1e4 - np.log(2) - 1, rtol=1e-7)
         assert delta == [1]
 
+    @in_one_test(shared=("dtype",))
     @pytest.mark.parametrize("loss", [Poisson(), Gamma(), Tweedie(1.5)], ids=str)
     def test_deviances_of_an_output_that_underflowed(self, dtype, loss):
         """f′ underflowed too: delta is zero and not NaN."""

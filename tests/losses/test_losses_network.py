@@ -11,6 +11,7 @@ import scipy.sparse
 from helpers import knobs
 from helpers.central_differences import central_differences
 from helpers.loss_cases import CASES, OWN, activation, make_problem
+from helpers.merged import in_one_test
 from helpers.seeds import choose, seed_of
 from oracles.reference_losses import QUARTIC
 from oracles.scalar_losses import differentiate
@@ -58,6 +59,7 @@ def make_step(problem, rows=None, n_threads=1, batch_size=None, rate=1.0):
     return loss, change
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", CASES)
 def test_against_scalars(case):
     """The full-batch gradient with weights, and a training step without; hidden activations vary."""
@@ -73,6 +75,7 @@ def test_against_scalars(case):
     np.testing.assert_allclose(-step, exact, rtol=1e-9, atol=1e-12)
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", CASES)
 def test_in_float32(case):
     problem = make_problem(CASES[case], dtype=np.float32)
@@ -83,6 +86,7 @@ def test_in_float32(case):
     np.testing.assert_allclose(gradient, exact, rtol=2e-4, atol=2e-5 * max(1, abs(exact).max()))
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", CASES)
 def test_against_central_differences(case):
     """Differences of the compiled loss; k squared errors are reported divided by k, and their sum is minimized."""
@@ -110,6 +114,7 @@ SOME = {
 }
 
 
+@in_one_test()
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("case", SOME)
 def test_threads_and_batches(case, dtype, monkeypatch):
@@ -125,6 +130,7 @@ def test_threads_and_batches(case, dtype, monkeypatch):
             assert np.array_equal(other, step)
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", SOME)
 def test_sparse_input_and_weights(case):
     """Sparse rows equal dense ones; weight 0 equals a row that is left out, and weight 2 a repeated one."""
@@ -211,6 +217,7 @@ def torch_losses():
     }  # fmt: skip
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", [
     "classes", "smoothed classes", "labels", "smoothed labels", "focal", "squares", "squares of tanh",
     "half squares of softmax", "absolute", "huber", "log-cosh", "poisson", "gamma", "hinge",
@@ -250,6 +257,7 @@ def test_perceptron_rule_separates_separable_rows():
         assert losses[-1] == 0
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", LOSSES)
 def test_training_reduces_every_loss(name):
     """By plain gradient descent, with the default output activation."""

@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 from helpers.loss_cases import CASES, draw_targets
+from helpers.merged import in_one_test
 from oracles import reference_losses
 from oracles.reference_losses import QUARTIC
 from sklearn.base import clone
@@ -39,6 +40,7 @@ OBJECTS = [*LOSSES.values(), LogLoss(0.1), Focal(1.5, 0.25), Focal(alpha=(1, 2))
 # Objects
 
 
+@in_one_test()
 @pytest.mark.parametrize("loss", OBJECTS, ids=str)
 def test_copies_are_equal(loss):
     for same in (pickle.loads(pickle.dumps(loss)), copy.deepcopy(loss), clone(loss, safe=False)):
@@ -71,6 +73,7 @@ def test_by_name():
     assert sorted(names_for("classifier") + names_for("regressor")) == sorted(LOSSES)
 
 
+@in_one_test()
 @pytest.mark.parametrize("loss", OBJECTS, ids=str)
 def test_default_output_activations_are_accepted(loss):
     """`check` accepts default output activations, and tasks without one are refused."""
@@ -119,6 +122,7 @@ REFUSED = {
 }  # fmt: skip
 
 
+@in_one_test()
 @pytest.mark.parametrize("message", REFUSED)
 def test_incompatible_outputs_and_parameters_are_refused(message):
     for loss, output, n_outputs in REFUSED[message]:
@@ -137,6 +141,7 @@ def test_output_activations_are_judged_by_their_range():
         loss.check(Activation(math.tanh, lambda z: 1 - math.tanh(z) ** 2), 1)
 
 
+@in_one_test()
 @pytest.mark.parametrize("message, loss, output, n_outputs, y", [
     ("one class a row", Hinge(), "identity", 3, np.ones((4, 3))),
     ("one class a row", Perceptron(), "identity", 3, np.ones((4, 3))),
@@ -164,6 +169,7 @@ def test_invalid_targets_are_refused(message, loss, output, n_outputs, y):
         loss.check(output, n_outputs, y)
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", CASES)
 def test_every_case_is_accepted(case):
     loss, output, n_outputs = CASES[case]
@@ -190,6 +196,7 @@ def slopes_of(function, at):
     return np.stack(columns, axis=2)
 
 
+@in_one_test()
 @pytest.mark.parametrize("loss", OBJECTS, ids=str)
 def test_output_derivatives(loss):
     """First derivatives equal the reference's, second ones central differences of the first."""
@@ -205,6 +212,7 @@ def test_output_derivatives(loss):
         np.testing.assert_allclose(second_derivative_times(h, r), expected, rtol=1e-6, atol=1e-6)
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", [name for name, (loss, output, _) in CASES.items() if loss.is_fused(output)])
 def test_fused_derivatives(case):
     loss, output, n_outputs = CASES[case]

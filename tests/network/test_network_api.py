@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 import scipy.sparse
+from helpers.merged import in_one_test
 from helpers.network_problems import CASES, Problem
 
 from fastmlp.derivatives.hessian import _Output
@@ -71,6 +72,7 @@ def assert_lists_close(ours, exact, rtol=1e-10):
         np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * 1e-2)
 
 
+@in_one_test()
 @pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
 @pytest.mark.parametrize("case", CASES)
 class TestAgainstScalars:
@@ -100,6 +102,7 @@ class TestAgainstScalars:
         np.testing.assert_allclose(product, (slopes[0] - slopes[1]) / (2 * step), rtol=1e-6, atol=1e-8)
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", CASES)
 class TestSecondDerivatives:
     def matrix(self, problem):
@@ -151,6 +154,7 @@ def test_second_derivatives_of_squares_behind_softmax(matrix):
 
 
 class TestForward:
+    @in_one_test()
     @pytest.mark.parametrize("case", CASES)
     def test_values_of_every_unit(self, case):
         problem = Problem(case)
@@ -187,6 +191,7 @@ class TestForward:
         assert np.array_equal(net.forward(np.repeat(X, 2, axis=0)[::2]), expected)
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", CASES)
 class TestOutputDerivatives:
     def test_backward_is_a_vector_jacobian_product(self, case):
@@ -220,6 +225,7 @@ class TestOutputDerivatives:
 
 
 class TestFloat32:
+    @in_one_test()
     @pytest.mark.parametrize("case", CASES)
     def test_everything_in_float32(self, case):
         exact, problem = Problem(case), Problem(case, dtype="float32")

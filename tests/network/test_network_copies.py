@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from helpers.merged import in_one_test
 
 from fastmlp import Huber, LeakyReLU, Network
 from fastmlp.initializers import Initializer
@@ -87,6 +88,7 @@ MAKERS = {
 }
 
 
+@in_one_test(shared=("duplicate",))
 @pytest.mark.parametrize("name", MAKERS)
 def test_subclasses(name, duplicate):
     net = MAKERS[name]()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 from helpers.custom_functions import tanh, tanh_derivative
+from helpers.merged import in_one_test
 
 from fastmlp import Activation, Loss, Network
 from fastmlp.optimizers import SGD, Adam
@@ -30,6 +31,7 @@ ERRORS = {
 }  # fmt: skip
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", ERRORS)
 def test_invalid_network_is_refused(case):
     make, error, message = ERRORS[case]
@@ -76,6 +78,7 @@ CALLS = {
 }  # fmt: skip
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", CALLS)
 def test_invalid_arguments_are_refused(case):
     call, error, message = CALLS[case]

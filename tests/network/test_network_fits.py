@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 from helpers.early_stopping_data import NUMBERS, X
+from helpers.merged import in_one_test
 
 from fastmlp import SGD, Adam, Adaptive, Cosine, MLPClassifier, MLPRegressor, Network, Regularization, Schedule
 from fastmlp.callbacks import Callback
@@ -94,6 +95,7 @@ def assert_same(model, net):
     assert net.validation_metric_ == model.validation_metric_
 
 
+@in_one_test()
 @pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize("task", TASKS)
 def test_bits_of_a_fit(task, option):
@@ -107,6 +109,7 @@ def test_bits_of_a_fit_with_parameter_groups_and_whole_batches(option, optimizer
     assert_same(*fit_both("classes", option, estimator=estimator, network=network))
 
 
+@in_one_test()
 @pytest.mark.parametrize("option", ["plain", "all"])
 @pytest.mark.parametrize("kind", ["float32", "sparse", "sparse float32"])
 @pytest.mark.parametrize("weighted", [False, True])
@@ -126,6 +129,7 @@ def test_penalties_count_against_the_weights_as_given(scale):
         assert ours == pytest.approx(theirs, rel=1e-9)
 
 
+@in_one_test()
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("task", TASKS)
 def test_validation_loss(task, weighted):
@@ -138,6 +142,7 @@ def test_validation_loss(task, weighted):
     )
 
 
+@in_one_test()
 @pytest.mark.parametrize("option", ["plain", "average", "dropout"])
 @pytest.mark.parametrize("task", TASKS)
 def test_early_stopping(task, option):
@@ -316,6 +321,7 @@ REFUSED = {
 }  # fmt: skip
 
 
+@in_one_test()
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused_trainings_change_nothing(case):
     arguments, error, message = REFUSED[case]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from helpers import knobs
 from helpers.central_differences import central_differences
+from helpers.merged import in_one_test
 from helpers.problems import HIDDEN, TASKS, make_problem
 from oracles.scalar_networks import L2, assert_gradient, differentiate, make_step
 
@@ -20,6 +21,7 @@ from fastmlp.training.full_batch_loss import CHUNK_ROWS, MOST_CHUNK_ROWS, FullBa
 KINDS = {"dense": {}, "weighted": {"weighted": True}, "sparse": {"sparse": True, "weighted": True}}
 
 
+@in_one_test()
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("activation", HIDDEN)
 @pytest.mark.parametrize("task", TASKS)
@@ -40,6 +42,7 @@ class TestAgainstScalars:
         assert_gradient(problem.network.layout, -step, coefs, intercepts, 1e-10)
 
 
+@in_one_test()
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("task", TASKS)
 def test_without_a_hidden_layer(task, kind):
@@ -53,6 +56,7 @@ def test_without_a_hidden_layer(task, kind):
     assert_gradient(problem.network.layout, -step, coefs, intercepts, 1e-10)
 
 
+@in_one_test()
 @pytest.mark.parametrize("task", TASKS)
 def test_in_float32(task):
     problem = make_problem(task, dtype=np.float32, weighted=True)
@@ -63,6 +67,7 @@ def test_in_float32(task):
     assert_gradient(problem.network.layout, gradient.astype(float), coefs, intercepts, 1e-4)
 
 
+@in_one_test()
 @pytest.mark.parametrize("activation", HIDDEN)
 @pytest.mark.parametrize("task", TASKS)
 def test_against_central_differences(task, activation):
@@ -86,6 +91,7 @@ def test_rows_are_processed_in_chunks(monkeypatch):
     np.testing.assert_allclose(gradient, expected[1], rtol=1e-12, atol=1e-15)
 
 
+@in_one_test()
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize(
     "layer_sizes", [[3, 4, 1], [2000, 2048, 3], [20_000, 100, 1], [2, 4096, 1], [100_000, 2000, 1]], ids=str

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers.merged import in_one_test
 
 from fastmlp import MLPClassifier, MLPRegressor, Network
 from fastmlp.optimizers import SGD
@@ -124,6 +125,7 @@ NO_NUMBERS = {
 }
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", NO_NUMBERS)
 def test_arrays_without_numbers_are_refused(name):
     given, error, message = NO_NUMBERS[name]
@@ -179,6 +181,7 @@ CHANGES = {
 }
 
 
+@in_one_test()
 @pytest.mark.parametrize("change", [*CHANGES, "longer"])
 @pytest.mark.filterwarnings("ignore:Setting the (shape|dtype):DeprecationWarning")
 def test_memory_changed_in_place_is_noticed(change):

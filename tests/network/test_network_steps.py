@@ -11,6 +11,7 @@ import pytest
 from helpers import knobs
 from helpers.guarded import Guarded, assert_lines_are_zero
 from helpers.guarded_rows import GuardedRows, assert_nothing_written_beside, take_step
+from helpers.merged import in_one_test
 from helpers.problem_shapes import problem_shapes
 from helpers.problems import HIDDEN, TASKS, assert_weight_copies_are_current, batches_with_weight, make_problem
 from hypothesis import given, settings
@@ -88,6 +89,7 @@ def test_training_steps(task, rule, batch_size, threads, dtype, **shape):
     check_training(make_problem(task, dtype=dtype, **shape), rule, min(batch_size, shape["rows"]), threads=threads)
 
 
+@in_one_test("dtype")
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("threads", [1, 3])
@@ -100,6 +102,7 @@ def test_training_steps_of_wide_layers(features, hidden, threads, dtype, sparse)
     check_training(problem, "momentum", 70, threads=threads)
 
 
+@in_one_test("dtype")
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("batch_size", [100, 131, 260])
 @pytest.mark.parametrize("task", ["softmax log loss", "squared error, 1 output", "multi-label"])
@@ -124,6 +127,7 @@ def test_a_batch_in_many_blocks(monkeypatch, rows):
         check_training(make_problem("multi-label", rows=rows, weighted=True), "nesterov", rows, threads=threads)
 
 
+@in_one_test("dtype")
 @pytest.mark.parametrize("activation", HIDDEN)
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -142,6 +146,7 @@ def test_blocks_and_slices_change_no_bit(monkeypatch, dtype, task, activation):
     assert found[0][3] > found[1][3]
 
 
+@in_one_test()
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("rule", RULES)
 def test_batches_without_weight_make_no_step(rule, threads):
@@ -196,6 +201,7 @@ def test_full_batch_and_outputs(task, threads, dtype, **shape):
     guarded.assert_untouched()
 
 
+@in_one_test("dtype")
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("task", TASKS)

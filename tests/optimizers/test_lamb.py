@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from helpers import knobs
 from helpers.guarded import Guarded, call
+from helpers.merged import in_one_test
 from helpers.problems import make_problem
 from helpers.regularized import L2, check_training, make_epoch
 from oracles import reference_optimizers
@@ -23,6 +24,7 @@ def small_networks_share_their_work(monkeypatch):
     knobs.let_threads_pay(monkeypatch)
 
 
+@in_one_test()
 @pytest.mark.parametrize("n", [1, 2, 15, 33, 131])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_direction(dtype, n):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from helpers import knobs
 from helpers.frozen_values import assert_immutable_value, assert_refused
+from helpers.merged import in_one_test
 from oracles.reference_optimizers import CASES
 from sklearn.base import clone
 
@@ -37,6 +38,7 @@ def bits(model):
     return [array.tobytes() for array in (*model.coefs_, *model.intercepts_)], model.loss_curve_
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", EACH)
 def test_parameters_are_immutable_values(name):
     """The repr is code, copies are equal, and everything else is the optimizer's."""
@@ -87,6 +89,7 @@ def test_a_vector_has_no_layers():
 # In estimators
 
 
+@in_one_test("name")
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("rule", CASES)
 @pytest.mark.filterwarnings("ignore:.* ends after:UserWarning")

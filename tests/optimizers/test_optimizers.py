@@ -10,6 +10,7 @@ import pytest
 from helpers.frozen_values import assert_immutable_value, assert_refused
 from helpers.guarded import Guarded, call
 from helpers.kernel_cases import in_type, tolerance
+from helpers.merged import in_one_test
 from oracles import reference_optimizers
 from oracles.reference_optimizers import CASES, RULES
 
@@ -37,6 +38,7 @@ def test_every_registered_optimizer_has_a_case():
 # The kernels
 
 
+@in_one_test("dtype")
 @pytest.mark.parametrize("n", [1, 2, 7, 15, 16, 17, 33, 67, 131])
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("dtype", TYPES)
@@ -68,6 +70,7 @@ def check_update(optimizer, t, n, dtype, weights):
     h.assert_untouched()
 
 
+@in_one_test()
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_nan_stays_nan(dtype, rule):
@@ -118,6 +121,7 @@ ALL = {
 }
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", ALL)
 def test_parameters_are_immutable_values(name):
     """Copies of any kind are equal, the repr is code that recreates them, and they cannot be changed."""
@@ -155,6 +159,7 @@ FORBIDDEN = {
 CLASSES = sorted({type(optimizer) for optimizer in OPTIMIZERS.values()}, key=lambda kind: kind.__name__)
 
 
+@in_one_test()
 @pytest.mark.parametrize(("kind", "name"), [(kind, field.name) for kind in CLASSES for field in fields(kind)])
 def test_parameters_out_of_range_are_refused(kind, name):
     allowed, values = FORBIDDEN[name]

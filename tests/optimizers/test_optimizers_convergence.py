@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers.merged import in_one_test
 from oracles.reference_optimizers import CASES
 
 from fastmlp.engine.dataset import Dataset
@@ -34,6 +35,7 @@ def descend(optimizer, gradient, start, steps):
     return params
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", FOR_ANY_FUNCTION)
 def test_parabola(name):
     """Σ (p − c)², which is 125 at the start."""
@@ -54,6 +56,7 @@ def test_rosenbrock(name):
     assert (1 - x) ** 2 + 100 * (y - x * x) ** 2 < ROSENBROCK
 
 
+@in_one_test("dtype")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", CASES)
 def test_network(name, dtype):

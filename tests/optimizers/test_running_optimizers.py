@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from helpers import knobs
+from helpers.merged import in_one_test
 from helpers.problems import make_problem
 from oracles.reference_optimizers import CASES, RULES
 
@@ -40,6 +41,7 @@ def train(optimizer, orders, between=lambda running: running):
     return problem.network.params.tobytes(), running.state.tobytes(), running.t, running.learning_rate
 
 
+@in_one_test()
 @pytest.mark.parametrize("rule", OF_NETWORKS)
 def test_interrupted_training_has_the_same_bits(rule, monkeypatch):
     """In slices, in parts, after pickling: moments, steps and schedule continue."""
@@ -53,6 +55,7 @@ def test_interrupted_training_has_the_same_bits(rule, monkeypatch):
     assert train(optimizer, [order]) != whole
 
 
+@in_one_test()
 @pytest.mark.parametrize("rule", OF_NETWORKS)
 def test_step_rates_do_not_depend_on_their_number(rule):
     whole, parts = (replace(OF_NETWORKS[rule], learning_rate=SCHEDULE).begin() for _ in range(2))
@@ -66,6 +69,7 @@ def test_step_rates_do_not_depend_on_their_number(rule):
     assert np.isfinite(OF_NETWORKS[rule].step_rates(np.array([1e12]), np.array([0.1]))).all()
 
 
+@in_one_test()
 @pytest.mark.parametrize("rule", OF_NETWORKS)
 def test_buffered_rates_are_those_of_their_steps(rule):
     """Computed ahead or not: for epochs of one step and many, a changed schedule, and steps in between."""

@@ -8,6 +8,7 @@ import pytest
 import scipy.sparse
 from helpers import knobs
 from helpers.guarded import Guarded, call
+from helpers.merged import in_one_test
 from helpers.problems import make_problem
 from helpers.regularized import L2, RULES, check_training, make_epoch, results
 from oracles import reference_regularization as plain
@@ -38,6 +39,7 @@ def zeros_of(network):
     return sum(np.count_nonzero(coef == 0) for coef in network.coefs)
 
 
+@in_one_test()
 @pytest.mark.parametrize("n", [1, 2, 15, 33, 131])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_the_threshold(dtype, n):
@@ -56,6 +58,7 @@ def test_the_threshold(dtype, n):
     p.assert_only_inside_written()
 
 
+@in_one_test("dtype")
 @pytest.mark.parametrize("settings", [{}, {"clip_norm": 0.05}, {"clip_value": 0.01}, {"max_norm": 0.6}], ids=str)
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("rule", RULES)
@@ -67,6 +70,7 @@ def test_training_steps(rule, dtype, settings):
     assert settings or zeros_of(problem.network) > before
 
 
+@in_one_test()
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("rule", ["adam", "nesterov", "lamb"])
@@ -78,6 +82,7 @@ def test_training_steps_of_wide_layers(rule, dtype, sparse, monkeypatch):
     assert zeros_of(problem.network)
 
 
+@in_one_test()
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("rule", RULES)
 def test_threads_change_no_bit(rule, dtype):
@@ -132,6 +137,7 @@ def few_of_many(n_features=20):
     return X, X[:, :1] - 2 * X[:, 1:2] + 0.5 * X[:, 4:5] + 0.5 * rng.standard_normal((200, 1))
 
 
+@in_one_test()
 @pytest.mark.parametrize("rule", CASES)
 def test_a_linear_network_is_the_lasso(rule):
     """Every rule finds the same minimum, with exactly the same zeros."""
@@ -172,6 +178,7 @@ def test_a_classifier_without_hidden_layers_is_the_logistic_regression(solver, s
 # Sparse models
 
 
+@in_one_test()
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize(("solver", "rate"), [("momentum", 0.01), ("adam", 0.005), ("lion", 0.001)])
 def test_features_without_signal_get_no_weight(solver, rate, dtype):

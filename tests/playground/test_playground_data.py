@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers.merged import in_one_test
 
 from fastmlp.playground.choices import DATA_SETS, OWN_DATA
 from fastmlp.playground.csv_data import MAX_CHARACTERS, MAX_ROWS, as_plane_data, read_csv
@@ -16,6 +17,7 @@ def test_every_data_set_has_a_generator():
     assert set(DATA_SETS) == {*GENERATORS, OWN_DATA}
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", GENERATORS)
 def test_built_in_data(name):
     data = make_data(name, rows=200, noise=0.1, test_share=0.3, seed=0)
@@ -62,6 +64,7 @@ def test_csv_with_numbers_as_targets():
 ROWS = "1,2,0\n2,3,1\n3,4,0\n"
 
 
+@in_one_test()
 @pytest.mark.parametrize(
     "text, message",
     [

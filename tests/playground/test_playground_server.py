@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from helpers.merged import in_one_test
 
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
@@ -38,6 +39,7 @@ def page(port):
 # Files
 
 
+@in_one_test(shared=("port",))
 @pytest.mark.parametrize("path", [path.name for path in STATIC.iterdir()])
 def test_every_file_of_the_page_is_served(port, path):
     status, headers, body = request(port, f"/{path}")
@@ -69,6 +71,7 @@ def test_the_index_is_served(port):
     assert (status, body) == (200, b"")
 
 
+@in_one_test(shared=("port",))
 @pytest.mark.parametrize("path", ["/no", "/../session.py", "/..%2fsession.py", "/%2e%2e/session.py", "/static/main.js",
                                   "//etc/passwd", "/%2fetc%2fpasswd", "/main.js/", "/main.js%00", "/..\\session.py",
                                   "/....//session.py", "/%", "/%ff"])  # fmt: skip
@@ -77,6 +80,7 @@ def test_other_paths_are_not_found(port, path):
     assert status in (400, 404) and b"import" not in body
 
 
+@in_one_test(shared=("port",))
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "NONSENSE"])
 def test_other_methods_are_refused(port, method):
     assert request(port, "/", method)[0] in (400, 405)
@@ -85,6 +89,7 @@ def test_other_methods_are_refused(port, method):
 # Hosts and origins
 
 
+@in_one_test(shared=("port",))
 @pytest.mark.parametrize("host, allowed", [("127.0.0.1:{}", True), ("localhost:{}", True), ("LOCALHOST:{}", True),
                                            ("127.0.0.1", False), ("localhost", False), ("127.0.0.1:1", False),
                                            ("evil.example", False), ("evil.example:{}", False), ("", False),
@@ -107,6 +112,7 @@ def test_a_second_host_is_refused(port):
         assert raw.recv(12).split()[1] in (b"400", b"403")
 
 
+@in_one_test(shared=("port",))
 @pytest.mark.parametrize("origin", ["http://evil.example", "https://127.0.0.1:{}", "http://127.0.0.1:1", "null", "file://",
                                     "http://127.0.0.1:{}.evil.example", "http://127.0.0.1:{}/"])  # fmt: skip
 def test_other_origins_are_refused(port, origin):

@@ -6,6 +6,7 @@ import struct
 
 import numpy as np
 import pytest
+from helpers.merged import in_one_test
 
 from fastmlp.playground import pictures
 from fastmlp.playground.choices import ACTIVATIONS, MAX_LAYERS, MAX_UNITS
@@ -17,9 +18,13 @@ from fastmlp.playground.session import SPEEDS, Session
 CSV = "height,width,kind\n" + "".join(f"{row},{row * row % 7},{'ab'[row % 2]}\n" for row in range(20))
 
 
+def make_session():
+    return Session(clock=lambda: 0.0)
+
+
 @pytest.fixture
 def session():
-    return Session(clock=lambda: 0.0)
+    return make_session()
 
 
 def decode(frame):
@@ -72,8 +77,10 @@ def test_losses_and_accuracy_are_those_of_the_network(session):
     assert decode(session.frame())[0]["accuracy"] is None
 
 
+@in_one_test()
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_every_activation_learns(session, activation):
+def test_every_activation_learns(activation):
+    session = make_session()
     session.configure({"data": "blobs", "activation": activation, "hidden": [4]})
     for _ in range(30):
         session.epoch()
@@ -142,10 +149,12 @@ def test_reset_returns_to_the_first_weights(session):
     assert session.curve.epochs == [0] and session.trainer.epochs == 0
 
 
+@in_one_test()
 @pytest.mark.parametrize("values, begins_anew", [({"hidden": [2]}, True), ({"noise": 0.3}, True), ({"seed": 3}, True),
                                                  ({"l2": 1.0}, False), ({"solver": "adam"}, False),
                                                  ({"learning_rate": 1, "batch_size": 5}, False)])  # fmt: skip
-def test_choices_that_begin_anew(session, values, begins_anew):
+def test_choices_that_begin_anew(values, begins_anew):
+    session = make_session()
     session.play("full")
     session.epoch()
     session.play("full")
@@ -224,8 +233,10 @@ def test_numbers_that_are_not_finite_are_null():
     assert encode({"numbers": [math.inf, math.nan, 1.0]}) == '{"numbers":[null,null,1.0]}'
 
 
+@in_one_test()
 @pytest.mark.parametrize("units", range(MAX_LAYERS + 1))
-def test_every_size_that_is_allowed(session, units):
+def test_every_size_that_is_allowed(units):
+    session = make_session()
     session.configure({"hidden": [MAX_UNITS] * units})
     session.epoch()
     session.frame()
@@ -278,8 +289,10 @@ BAD = [
 ]  # fmt: skip
 
 
+@in_one_test()
 @pytest.mark.parametrize("text", BAD, ids=lambda text: text[:70])
-def test_bad_messages_are_answered_and_change_nothing(session, text):
+def test_bad_messages_are_answered_and_change_nothing(text):
+    session = make_session()
     before, choices = params(session), session.choices
     (reply,) = answer(session, text)
     assert reply["type"] == "error" and 10 < len(reply["message"]) <= MAX_ERROR + 1

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers.merged import in_one_test
 
 from fastmlp.playground.choices import Choices
 from fastmlp.playground.data_sets import PlaneData, make_data
@@ -30,6 +31,7 @@ def test_the_numbers_of_a_lecture():
     assert numbers["new_loss"] < numbers["loss"]
 
 
+@in_one_test()
 @pytest.mark.parametrize("solver", ["sgd", "adam", "nesterov"])
 @pytest.mark.parametrize("data", ["xor", "hills"])
 def test_the_update_is_that_of_the_step(solver, data):

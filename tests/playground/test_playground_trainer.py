@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers.merged import in_one_test
 
 from fastmlp import SGD, MLPClassifier, Network
 from fastmlp.playground.as_code import as_code
@@ -30,6 +31,7 @@ def test_epochs_are_those_of_network_train():
     assert (trainer.epochs, trainer.steps) == (3, 15)
 
 
+@in_one_test()
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_steps_are_those_of_an_epoch(solver):
     """Also where the rest of an epoch follows single steps; with moments, penalties and dropout."""
@@ -109,6 +111,7 @@ def test_no_hidden_layer_with_dropout():
     assert trainer.steps == 3
 
 
+@in_one_test()
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_the_code_makes_the_same_model(solver):
     choices = Choices(hidden=(3,), solver=solver, l1=0.01, dropout=0.1, learning_rate=0.003, batch_size=5)

@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from helpers.merged import in_one_test
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
@@ -31,6 +32,7 @@ def encode(x, edges, extrapolate):
     return parts
 
 
+@in_one_test()
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("extrapolate", [True, False])
 @pytest.mark.parametrize("keep_original", [True, False])
@@ -145,6 +147,7 @@ def test_in_a_pipeline_and_pickled():
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(X), model.predict(X))
 
 
+@in_one_test()
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from helpers.estimator_checks import assert_checks_pass
+from helpers.merged import in_one_test
 
 from fastmlp.preprocessing import PiecewiseLinearEncoder, SquashingScaler
 
@@ -14,11 +15,10 @@ ENCODERS = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @pytest.mark.filterwarnings("ignore:Feature 0 is constant:UserWarning")
-@parametrize_with_checks(ENCODERS)
-def test_scikit_learns_checks(estimator, check):
-    check(estimator)
+@pytest.mark.parametrize("estimator", ENCODERS, ids=str)
+def test_scikit_learns_checks(estimator):
+    assert_checks_pass(estimator)
 
 
 def squash(x, limit=3.0, quantiles=(25.0, 75.0)):
@@ -31,6 +31,7 @@ def squash(x, limit=3.0, quantiles=(25.0, 75.0)):
     return np.array([np.copysign(limit, v) if np.isinf(v) else v / np.sqrt(1.0 + (v / limit) ** 2) for v in z])
 
 
+@in_one_test()
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("options", [{}, {"max_absolute_value": 0.5}, {"quantile_range": (10.0, 60.0)}], ids=str)
 def test_columns_follow_the_equation(dtype, options):
@@ -91,6 +92,7 @@ def test_data_frames_keep_their_names():
     assert squashed.index.tolist() == [5, 6, 7]
 
 
+@in_one_test()
 @pytest.mark.parametrize("limit", [0.0, -1.0, np.inf, np.nan, "3", None])
 def test_limits_that_are_refused(limit):
     with pytest.raises(ValueError, match="max_absolute_value"):

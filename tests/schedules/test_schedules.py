@@ -5,6 +5,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 from helpers.frozen_values import assert_immutable_value, assert_refused
+from helpers.merged import in_one_test
 from oracles.reference_schedules import CASES
 
 from fastmlp import schedules
@@ -36,12 +37,14 @@ def test_every_schedule_has_a_case():
     assert {kind.__name__ for kind in classes} <= set(schedules.__all__)
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", CLOSED_FORMS)
 def test_closed_form(name):
     schedule, form = CLOSED_FORMS[name]
     np.testing.assert_allclose(schedule(T), [form(t) for t in T.tolist()], rtol=1e-12)
 
 
+@in_one_test()
 @pytest.mark.parametrize("growth", [2, 3, 10])
 @pytest.mark.parametrize("steps", [1, 7, 1000])
 def test_restarts_after_many_steps(steps, growth):
@@ -52,6 +55,7 @@ def test_restarts_after_many_steps(steps, growth):
     assert np.all(schedule(restarts - 1) <= 0.3 * (np.pi / (2 * steps * growth)) ** 2 + 1e-15)
 
 
+@in_one_test()
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 10])
 @pytest.mark.parametrize("warm_up", [0.0, 0.3, 0.95, 1.0])
 def test_one_cycle_of_few_steps(warm_up, steps):
@@ -64,6 +68,7 @@ def test_one_cycle_of_few_steps(warm_up, steps):
     np.testing.assert_allclose(rates[steps:], 0.5 / 25 / 1e4, rtol=1e-9)
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", CLOSED_FORMS)
 def test_pure_functions_of_the_step(name):
     """The same bits for single steps and arrays of any shape and order, in float64; there is no state."""
@@ -95,6 +100,7 @@ INVALID_STEPS = [
 ]  # fmt: skip
 
 
+@in_one_test()
 @pytest.mark.parametrize(
     "schedule",
     [
@@ -163,6 +169,7 @@ def test_count_steps():
 EVERY = {name: case.schedule for name, case in CASES.items()}
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", EVERY)
 def test_parameters_are_immutable_values(name):
     assert_immutable_value(EVERY[name], vars(schedules))
@@ -197,6 +204,7 @@ DIFFERENT = {
 CLASSES = sorted({type(schedule) for schedule in EVERY.values()}, key=lambda kind: kind.__name__)
 
 
+@in_one_test()
 @pytest.mark.parametrize(("kind", "name"), [(kind, field.name) for kind in CLASSES for field in fields(kind)])
 def test_parameters_out_of_range_are_refused(kind, name):
     good = next(schedule for schedule in EVERY.values() if type(schedule) is kind)

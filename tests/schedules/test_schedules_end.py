@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from helpers.merged import in_one_test
 from oracles.reference_schedules import CASES
 from sklearn.exceptions import ConvergenceWarning
 
@@ -41,6 +42,7 @@ def test_each_case_says_where_it_ends():
             assert np.all(rates[case.ends_at :] == rates[-1]) and rates[case.ends_at - 2] != rates[-1]
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", ENDING)
 def test_where_it_ends(name):
     """The rate is constant from this step on, and not before it."""
@@ -51,6 +53,7 @@ def test_where_it_ends(name):
     assert len(set(rates[30:40])) == 10
 
 
+@in_one_test()
 @pytest.mark.parametrize("schedule", GOING_ON, ids=str)
 def test_schedules_without_end(schedule):
     assert schedule.ends_at is None
@@ -74,6 +77,7 @@ def messages_of(call):
     return said
 
 
+@in_one_test()
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 @pytest.mark.parametrize("name", ENDING)
 def test_fit_warns_once(name, solver):

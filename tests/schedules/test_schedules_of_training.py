@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from helpers.merged import in_one_test
 from sklearn.base import clone
 
 from fastmlp import SGD, AdamW, LayerWise, MLPClassifier, MLPRegressor, Network
@@ -39,6 +40,7 @@ def bits(model):
     return [array.tobytes() for array in (*model.coefs_, *model.intercepts_)], model.loss_curve_
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_for_training(name):
     """What has a length stays the same object."""
@@ -53,6 +55,7 @@ def test_for_training(name):
             without(t)
 
 
+@in_one_test()
 @pytest.mark.parametrize("steps", [1, 2, 3])
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_short_trainings(name, steps):
@@ -77,6 +80,7 @@ PLACES = {
 NAMED = {"an object": "learning_rate", "a wrapped object": "learning_rate", "dropout of a layer": r"dropout\[1\]"}
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", SCHEDULES)
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.filterwarnings("ignore:.* ends after:UserWarning")
@@ -90,6 +94,7 @@ def test_fits_count_the_steps(place, name):
     assert bits(clone(model).fit(X, Y)) == bits(pickle.loads(pickle.dumps(model)).fit(X, Y)) == bits(model)
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", sorted(SCHEDULES.keys() - ENDS_EARLY))
 def test_no_warning(name):
     """`warn_of_early_end` knows the end: it is that of the training."""
@@ -127,6 +132,7 @@ def state_of(model):
     return {name: pickle.dumps(value) for name, value in model.__getstate__().items() if name not in parameters}
 
 
+@in_one_test()
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
 @pytest.mark.parametrize("place", PLACES)
 def test_partial_fit_refuses(place, kind):
@@ -163,6 +169,7 @@ def test_a_single_step_with_a_schedule_of_decay():
         assert params.tolist() == [expected] * 2
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", sorted(SCHEDULES.keys() - ENDS_EARLY))
 def test_networks(name):
     """`Network.train` counts the steps of its first call with a running optimizer."""
@@ -223,6 +230,7 @@ LIMITED = {
 }
 
 
+@in_one_test()
 @pytest.mark.parametrize("jump", [0, 39])
 @pytest.mark.parametrize("name", LIMITED)
 def test_values_out_of_range_are_refused(name, jump):

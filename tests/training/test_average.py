@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from helpers import knobs
 from helpers.early_stopping_data import NUMBERS, TYPES, X
+from helpers.merged import in_one_test
 from sklearn.callback import ScoringMonitor
 
 from fastmlp import MLPClassifier, MLPRegressor
@@ -45,6 +46,7 @@ def average_by_hand(name, decay, epochs, dtype=np.float64, **parameters):
     return average
 
 
+@in_one_test()
 @pytest.mark.parametrize("decay", [0.0, 0.5, 0.95])
 @pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize("name", MODELS)

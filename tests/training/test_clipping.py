@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from helpers import knobs
+from helpers.merged import in_one_test
 from helpers.problems import make_problem
 from helpers.regularized import L2, make_epoch
 from oracles import reference_regularization as plain
@@ -32,6 +33,7 @@ def step_of(regularization, dtype=np.float64, threads=1, scale=1.0, sparse=False
     return before - problem.network.params
 
 
+@in_one_test()
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("dtype", TYPES)
@@ -76,6 +78,7 @@ def test_gradients_whose_squares_overflow_in_float32(dtype):
     assert np.sqrt((clipped**2).sum()) == pytest.approx(1.0, rel=1e-5)
 
 
+@in_one_test()
 @pytest.mark.parametrize("settings", [{"clip_norm": 1.0}, {"clip_value": 1.0}, {"max_norm": 1.0}, {"l1": 0.1}], ids=str)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_divergence_is_detected(dtype, settings):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from helpers.guarded import Guarded, call
+from helpers.merged import in_one_test
 from oracles import reference_regularization as plain
 
 from fastmlp.kernels.loop import global_phases as phases
@@ -22,6 +23,7 @@ def before_collect(dtype, **numbers):
     return Guarded(hyperparameters.ravel(), np.float64)
 
 
+@in_one_test()
 @pytest.mark.parametrize("n", [1, 2, 15, 33, 131])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_clip_by_value(dtype, n):
@@ -54,6 +56,7 @@ def test_clip_by_value_keeps_what_diverged(dtype):
     np.testing.assert_array_equal(state.array, [np.nan, 2.0, -2.0, 1.0])
 
 
+@in_one_test()
 @pytest.mark.parametrize("n", [1, 2, 15, 33, 131])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_collect(dtype, n):

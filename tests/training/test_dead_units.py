@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 from helpers.early_stopping_data import TYPES
+from helpers.merged import in_one_test
 
 from fastmlp import Activation, LeakyReLU, Network
 from fastmlp.activations import ACTIVATIONS, as_activation
@@ -41,6 +42,7 @@ def shares(network, X, order=None):
     return DeadUnits(network, dataset, np.arange(rows) if order is None else order)()
 
 
+@in_one_test()
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("activation", HIDDEN, ids=lambda each: each.name)
 def test_shares_of_each_activation(activation, dtype):
@@ -54,6 +56,7 @@ def test_shares_of_each_activation(activation, dtype):
         assert found[0] == 0.0
 
 
+@in_one_test()
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("hidden", [(40,), (40, 30, 20), (2000, 300), (1, 1)])

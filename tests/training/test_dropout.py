@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from helpers import knobs
+from helpers.merged import in_one_test
 from helpers.problems import make_problem
 from helpers.regularized import L2, SEED, check_training, make_epoch, masks_of_step, results, shuffled, strides_of
 from oracles import reference_regularization as plain
@@ -46,6 +47,7 @@ def collect_masks(rate, steps, rows, width, dtype=np.float64, seed=SEED, batch_s
 # The masks
 
 
+@in_one_test()
 @pytest.mark.parametrize("rate", [0.5, 0.1, 0.997])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_masks_equal_the_reference(dtype, rate):

@@ -6,11 +6,11 @@ import scipy.sparse
 from helpers import knobs
 from helpers.every_fit import CASES, fit
 from helpers.guarded import Guarded, assert_lines_are_zero
+from helpers.merged import in_one_test
 
 
-@pytest.fixture
-def buffers(monkeypatch):
-    """All buffers that are allocated for kernels during the test."""
+def record_buffers(monkeypatch):
+    """Return a list to which all buffers are appended that are allocated for kernels."""
     knobs.let_threads_pay(monkeypatch)
     return knobs.record_buffers(monkeypatch)
 
@@ -27,11 +27,12 @@ class GuardedInputs:
         return X
 
 
+@in_one_test("dtype")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("case", CASES, ids=", ".join)
-def test_fit_stays_within_its_memory(case, dtype, buffers):
+def test_fit_stays_within_its_memory(case, dtype, monkeypatch):
     """Nothing is written beside buffers or read beside X: fits without guards or without threads have equal bits."""
-    inputs = GuardedInputs()
+    buffers, inputs = record_buffers(monkeypatch), GuardedInputs()
     guarded_fit, X = fit(*case, dtype, prepare=inputs, n_jobs=3)
     outputs = [guarded_fit.predict(X) for _ in range(2)]
     assert len(buffers) > 5

@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse
 from helpers import knobs
 from helpers.early_stopping_data import TYPES
+from helpers.merged import in_one_test
 
 from fastmlp import LAMB, SGD, Adam, Network
 from fastmlp.engine.dataset import Dataset
@@ -91,6 +92,7 @@ def check(shape, dtype, option="sgd", weights=None, kind=np.array, l2=L2):
     return runner, norms
 
 
+@in_one_test()
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_norms_of_an_epoch(shape, dtype):
@@ -104,12 +106,14 @@ def test_norms_of_large_layers(dtype, monkeypatch):
     assert runner.workspace.large.any()
 
 
+@in_one_test()
 @pytest.mark.parametrize("shape", ["narrow output", "split by columns"])
 @pytest.mark.parametrize("option", OPTIONS)
 def test_norms_are_those_before_penalties_and_clipping(option, shape):
     check(shape, np.float64, option)
 
 
+@in_one_test()
 @pytest.mark.parametrize("kind", [scipy.sparse.csr_matrix, np.asfortranarray], ids=["CSR", "Fortran"])
 @pytest.mark.parametrize("shape", ["narrow output", "split by columns", "many rows of tiles"])
 def test_norms_with_other_inputs(shape, kind):
@@ -148,6 +152,7 @@ def test_norms_with_dropout(shape, kind):
     assert not np.allclose(norms(), plain, rtol=0.01)
 
 
+@in_one_test()
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("parts", [1, 2])
 @pytest.mark.parametrize("shape", ["narrow output", "split by columns", "many rows of tiles", "large layers"])
@@ -169,6 +174,7 @@ def test_threads_and_slices_change_no_bit(shape, parts, dtype, monkeypatch):
     assert len(found) == 1
 
 
+@in_one_test()
 @pytest.mark.parametrize("shape", SHAPES)
 def test_norms_change_no_bit_of_the_training(shape):
     layer_sizes, rows, batch_size = SHAPES[shape]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 import threadpoolctl
+from helpers.merged import in_one_test
 
 from fastmlp.training import lbfgs
 from fastmlp.training.line_search import LineSearch
@@ -78,6 +79,7 @@ def summary(result):
     return result.nit, result.nfev, result.status, result.success
 
 
+@in_one_test()
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("max_iter", [1, 2, 3, 5])
 @pytest.mark.parametrize("problem", [wave, rosen, kink, log])
@@ -92,6 +94,7 @@ def test_first_iterations_are_scipys(problem, max_iter, seed):
         assert iterates[-1][1] == ours.fun
 
 
+@in_one_test()
 @pytest.mark.parametrize("seed", range(6))
 def test_iterations_beyond_the_memory_are_scipys(seed):
     ours, theirs, _ = minimize_both(rosen, seed, 30)
@@ -124,6 +127,7 @@ def test_a_flat_start_is_the_end():
     assert np.array_equal(result.x, np.ones(4))
 
 
+@in_one_test()
 @pytest.mark.parametrize("slope", [1.0, np.nan, np.inf])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_losses_that_are_not_finite_end_as_in_scipy(bad, slope):
@@ -144,6 +148,7 @@ def test_losses_that_are_not_finite_end_as_in_scipy(bad, slope):
     assert np.array_equal(ours.fun, theirs.fun, equal_nan=True)
 
 
+@in_one_test()
 @pytest.mark.parametrize("first", [1e-6, 0.3, 1.0, 40.0])
 @pytest.mark.parametrize("seed", range(8))
 def test_a_search_ends_where_the_loss_is_lower_and_flatter(seed, first):

@@ -7,6 +7,7 @@ import pytest
 import scipy.optimize
 import scipy.sparse
 from helpers import knobs
+from helpers.merged import in_one_test
 from helpers.second_order import ANGLES, SINES, Noted, adam_on_sines, gradient_with_penalty, sine_network, solve
 
 from fastmlp import Network
@@ -30,6 +31,7 @@ def problem(
 
 
 class TestJacobian:
+    @in_one_test()
     @pytest.mark.parametrize("sparse", [False, True])
     @pytest.mark.parametrize("output", ["identity", "logistic", "exp", "softmax"])
     @pytest.mark.parametrize("hidden", [(), ("relu",), ("tanh", "logistic")])
@@ -68,6 +70,7 @@ class TestWhereItEnds:
         assert (result.status, result.success) == (0, True)
         assert result.nit <= 12
 
+    @in_one_test()
     @pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
     @pytest.mark.parametrize("loss, scale", [("half_squared_error", 1), ("sum_squared_error", 2)])
     @pytest.mark.parametrize("output", ["identity", "logistic"])

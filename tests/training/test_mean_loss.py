@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 from helpers.fits import CONTAINERS
+from helpers.merged import in_one_test
 
 from fastmlp import Loss, Network
 from fastmlp.activations import ACTIVATIONS
@@ -59,6 +60,7 @@ def networks():
 PAIRS = [pair for pair in networks() if pair[1] in ("identity", "logistic", "softmax", "tanh", "exp", "softplus")]
 
 
+@in_one_test(pairs=True)
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("container", CONTAINERS)
 @pytest.mark.parametrize(("loss", "output"), PAIRS, ids=str)
@@ -70,6 +72,7 @@ def test_same_bits_for_every_loss(loss, output, container, dtype):
     assert_same_bits(net, X, y, weights)
 
 
+@in_one_test()
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("n_rows", [1, 2, 7, 64, 255, 256, 257, 511, 512, 513, 1025])
 @pytest.mark.parametrize("layer_sizes", [[4, 1], [30, 17, 1], [3, 64, 9, 4]], ids=str)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 from helpers.custom_functions import tanh, tanh_derivative
+from helpers.merged import in_one_test
 from helpers.second_order import ANGLES, SINES, Noted, adam_on_sines, gradient_with_penalty, sine_network, solve
 
 from fastmlp import Activation, Network
@@ -42,6 +43,7 @@ class TestWhereItEnds:
         assert "largest entry" in result.message
         assert result.nit <= 8
 
+    @in_one_test()
     @pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
     @pytest.mark.parametrize("loss, output", [("log_loss", "softmax"), ("log_loss", "logistic"), ("poisson", "exp")])
     def test_the_minimum_that_lbfgs_finds(self, loss, output, sparse):
@@ -222,7 +224,7 @@ def test_a_sine_beside_adam():
 
     A Hessian-vector product, its preparation and a gradient count as one pass (forward and backward) each.
     """
-    results = [solve(newton_cg, sine_network(seed), ANGLES, SINES, max_iter=60, tol=0.0) for seed in range(5)]
+    results = [solve(newton_cg, sine_network(seed), ANGLES, SINES, max_iter=60, tol=0.0) for seed in range(3)]
     passes = [result.nhev + result.nfev + result.nit for result in results]
     reached = np.median([result.fun for result in results])
     assert reached < 2e-7

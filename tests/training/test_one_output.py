@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 from helpers import knobs
+from helpers.merged import in_one_test
 
 from fastmlp.engine.dataset import Dataset
 from fastmlp.engine.model import TrainableModel
@@ -21,6 +22,7 @@ def make_full_batch(dtype, rows, features, hidden, sparse=False):
     return model, Dataset(scipy.sparse.csr_matrix(X) if sparse else X, y, None)
 
 
+@in_one_test()
 @pytest.mark.parametrize("rows", [1, 7, 8, 61])
 @pytest.mark.parametrize("features", [1, 8, 25, 48, 101])
 @pytest.mark.parametrize("hidden", [(), (1,)], ids=str)
@@ -37,6 +39,7 @@ def test_weight_gradient_has_the_bits_of_the_product(dtype, hidden, features, ro
     assert np.array_equal(full_batch.gradient[:features], tile[:features])
 
 
+@in_one_test()
 @pytest.mark.parametrize("features", [90, 96])
 @pytest.mark.parametrize("hidden", [(), (1,), (1, 4)], ids=str)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -67,6 +70,7 @@ def test_gradient_matches_numpy_in_chunks(dtype, monkeypatch):
     assert np.all(abs(gradient - expected) <= 100 * np.finfo(dtype).eps * scale)
 
 
+@in_one_test()
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("rows", [1, 2, 3, 4, 61])
 @pytest.mark.parametrize("hidden", [(), (1,)], ids=str)

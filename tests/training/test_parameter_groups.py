@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from helpers import knobs
 from helpers.grouped import DECAY, DROPOUT, L2, check_training
+from helpers.merged import in_one_test
 from helpers.problems import make_problem
 from helpers.regularized import EACH, RULES, make_epoch, results
 from hypothesis import given, settings
@@ -44,6 +45,7 @@ def with_decay(optimizer, decay=DECAY):
     return replace(optimizer, weight_decay=decay) if hasattr(optimizer, "weight_decay") else optimizer
 
 
+@in_one_test(pairs=True)
 @pytest.mark.parametrize("option", SOME)
 @pytest.mark.parametrize("factors", FACTORS)
 @pytest.mark.parametrize("rule", RULES)
@@ -53,6 +55,7 @@ def test_layer_wise_training_equals_numpy(rule, factors, option):
     check_training(draw(), optimizer, L2, Regularization(**OPTIONS[option]), threads=2)
 
 
+@in_one_test(pairs=True)
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize("rule", ["momentum", "adamw", "lamb"])
@@ -61,6 +64,7 @@ def test_each_option_with_factors(rule, option, dtype):
         check_training(draw(dtype), LayerWise(RULES[rule], **factors), 0.05, Regularization(**OPTIONS[option]))
 
 
+@in_one_test()
 @pytest.mark.parametrize("option", SOME)
 @pytest.mark.parametrize("rule", RULES)
 def test_schedules_of_decay_equal_numpy(rule, option):
@@ -70,6 +74,7 @@ def test_schedules_of_decay_equal_numpy(rule, option):
     check_training(draw(), with_decay(RULES[rule]), 0.05, Regularization(**OPTIONS[option]))
 
 
+@in_one_test()
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("rule", ["plain", "adamw", "lamb"])
@@ -98,6 +103,7 @@ def test_shapes(rule, hidden, features, activation, factors, option, batch_size,
     check_training(problem, optimizer, L2, Regularization(**OPTIONS[option]), batch_size, threads)
 
 
+@in_one_test()
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("option", ["none", "everything"])
 @pytest.mark.parametrize("rule", ["adamw", "lamb"])
@@ -121,6 +127,7 @@ def test_a_large_batch_in_microbatches(rule, monkeypatch):
 # Bits
 
 
+@in_one_test(pairs=True)
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("option", SOME)
 @pytest.mark.parametrize("rule", RULES)
@@ -134,6 +141,7 @@ def test_factors_of_one_change_no_bit(rule, option, dtype):
         assert results(draw(dtype), regularization, constant) == plain
 
 
+@in_one_test()
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("l2", [0.05, Constant(0.05)], ids=str)
 @pytest.mark.parametrize("dropout", [{}, {"dropout": 0.4, "input_dropout": 0.3}], ids=str)
@@ -147,6 +155,7 @@ def test_constant_schedules_change_no_bit(dropout, l2, dtype):
     assert found[0] == found[1]
 
 
+@in_one_test(pairs=True)
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize("rule", ["momentum", "adamw", "lamb"])
@@ -161,6 +170,7 @@ def test_threads_change_no_bit(rule, option, dtype):
     assert found[0] == found[1] == found[2] == found[3]
 
 
+@in_one_test(pairs=True)
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("option", SOME)
 @pytest.mark.parametrize("rule", RULES)
@@ -184,6 +194,7 @@ def test_frozen_layers_keep_their_bits(rule, option, dtype):
         assert kept[0].tobytes() == before[0].tobytes() and kept[1].tobytes() == before[3].tobytes()
 
 
+@in_one_test()
 @pytest.mark.parametrize("rule", RULES)
 def test_a_rate_of_zero_is_no_nan(rule):
     """Everything frozen, and a schedule that ends at zero."""

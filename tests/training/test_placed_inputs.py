@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 from helpers import knobs
+from helpers.merged import in_one_test
 
 from fastmlp.engine.dataset import Dataset
 from fastmlp.engine.model import TrainableModel
@@ -45,6 +46,7 @@ def gather_always(monkeypatch):
     monkeypatch.setattr("fastmlp.training.full_batch_loss.place_inputs", lambda *arguments: None)
 
 
+@in_one_test()
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_layouts_have_the_bits_of_gathered_rows(layout, dtype, monkeypatch):

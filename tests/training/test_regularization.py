@@ -5,6 +5,7 @@ import ctypes
 import numpy as np
 import pytest
 from helpers import knobs
+from helpers.merged import in_one_test
 from helpers.problem_shapes import problem_shapes
 from helpers.problems import make_problem
 from helpers.regularized import EACH, L2, OPTIMIZERS, check_training, make_epoch, results
@@ -109,6 +110,7 @@ def test_training_steps(
     check_training(make_problem(task, **shape), regularization, optimizer, batch_size, threads)
 
 
+@in_one_test()
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -123,6 +125,7 @@ def test_training_steps_of_wide_layers(features, hidden, optimizer, dtype, spars
     check_training(problem, regularization, optimizer, 30, threads=3)
 
 
+@in_one_test(pairs=True)
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("name", EACH)
@@ -150,6 +153,7 @@ def test_blocks_and_slices_change_no_bit(monkeypatch, optimizer, dtype):
     assert found[0] == found[1] == found[2]
 
 
+@in_one_test(pairs=True)
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize(
@@ -188,6 +192,7 @@ def test_threads_that_have_no_tile_in_phase_two():
     assert len(found) == 1
 
 
+@in_one_test()
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("name", EACH)
 def test_batches_without_weight_make_no_step(name, threads):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers.merged import in_one_test
 from helpers.problems import make_problem
 from helpers.regularized import EACH
 
@@ -10,6 +11,7 @@ from fastmlp.regularization import Regularization
 from fastmlp.training.epoch import EpochRunner
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", ["dropout", "input_dropout"])
 @pytest.mark.parametrize("rate", [-0.1, 1, 1.5, np.nan, "half", None, True])
 def test_invalid_rates_are_refused(name, rate):
@@ -31,6 +33,7 @@ def test_invalid_penalties_are_refused(l1):
         Regularization(l1=l1)
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", ["max_norm", "clip_norm", "clip_value"])
 @pytest.mark.parametrize("limit", [0, -1.0, np.nan, np.inf, "1", False])
 def test_invalid_limits_are_refused(name, limit):
@@ -54,6 +57,7 @@ def test_equal_parameters_make_equal_objects():
         Regularization().l1 = 1.0
 
 
+@in_one_test()
 @pytest.mark.parametrize("name", EACH)
 def test_full_batch_solvers_refuse_it(name):
     settings = Regularization(**EACH[name])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 from helpers import knobs
+from helpers.merged import in_one_test
 
 from fastmlp.engine.dataset import Dataset
 from fastmlp.engine.model import TrainableModel
@@ -41,6 +42,7 @@ def in_chunks(monkeypatch):
     knobs.set_all_chunk_rows(monkeypatch, 19)
 
 
+@in_one_test()
 @pytest.mark.parametrize("order", ["ascending", "descending", "repeated"])
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("hidden", [(), (1,), (3,), (16,), (31, 4), (100,), (163,)], ids=str)
