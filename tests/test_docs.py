@@ -229,6 +229,8 @@ def test_commands_are_understood(page, monkeypatch, capsys):
 def test_examples_run(page, number):
     X, y = load_digits(return_X_y=True)
     names = {"X_train": X[:200] / 16, "y_train": y[:200], "X_test": X[200:250] / 16, "y_test": y[200:250]}
+    table = [[float(number), "red" if number % 3 else None] for number in range(40)]
+    names |= {"table": table, "prices": X[:40].mean(axis=1), "other_rows": table[:5]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         exec(compile(python_blocks(page)[number], page, "exec"), names)
