@@ -15,7 +15,7 @@ PACKAGE = Path(fastmlp.__file__).parent
 #: those below, never in a circle; imports under ``if TYPE_CHECKING`` count too.
 FLOORS = [
     {"__init__", "__main__", "_pyinstaller"},
-    {"playground", "inspection"},
+    {"playground", "inspection", "persistence", "export"},
     {"estimators"},
     {"preprocessing"},
     {"network"},
