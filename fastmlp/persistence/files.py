@@ -70,7 +70,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     if name not in _KINDS or _KINDS[name]()[0] is not type(model):
         raise TypeError(f"save takes an object of {', '.join(_KINDS)}, not of a subclass, got {model!r:.80}.")
     kind, encode, decode = _KINDS[name]()
-    tree = {"format": FORMAT, "version": _version(), "class": name, "model": encode(model, encoder)}
+    tree = {"format": FORMAT, "class": name, "model": encode(model, encoder)}
     try:
         decode(kind, _json(tree)["model"], Decoder(encoder.arrays, encoder.custom))  # what is written can be read
     except ValueError as error:
@@ -218,9 +218,3 @@ def _parse(text: str) -> Any:
 def _json(tree: Any) -> Any:
     """Return a tree as it is read from a file."""
     return json.loads(json.dumps(tree, allow_nan=False))
-
-
-def _version() -> str:
-    from .. import __version__
-
-    return __version__
