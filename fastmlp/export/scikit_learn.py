@@ -18,6 +18,7 @@ from ..estimators.regressor import MLPRegressor
 from ..estimators.solver_parameters import adopt_optimizer
 from ..losses.outputs import name_of
 from ..optimizers import RunningOptimizer
+from .description import describe
 
 _ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
 _SOLVERS = ("lbfgs", "sgd", "adam")
@@ -28,8 +29,6 @@ _OURS = (
     "output_activation", "initializer", "weight_decay", "l1", "dropout", "input_dropout", "max_norm", "clip_norm",
     "clip_value", "ema", "scoring", "validation_ties", "drop_last", "class_weight",
 )  # fmt: skip
-#: Those that do not change how scikit-learn's model trains or predicts.
-_WITHOUT_MEANING = ("n_jobs",)
 _ATTRIBUTES = (
     "n_features_in_", "feature_names_in_", "n_layers_", "n_outputs_", "out_activation_", "loss_", "loss_curve_",
     "best_loss_", "validation_scores_", "best_validation_score_", "n_iter_", "t_", "_no_improvement_count", "classes_",
@@ -47,8 +46,8 @@ def to_sklearn(model: BaseMLP, *, for_prediction: bool = False) -> Any:
     model : MLPClassifier or MLPRegressor
         Fitted or not.
     for_prediction : bool, default=False
-        Whether parameters of the training that scikit-learn does not have, such as ``solver=AdamW()`` or `dropout`,
-        are left out, so that the result predicts the same, but trains otherwise.
+        Whether parameters of the training that scikit-learn does not have, such as ``solver=AdamW()``, `dropout` or
+        ``loss="huber"``, are left out, so that the result predicts the same, but trains otherwise.
 
     Returns
     -------
@@ -79,10 +78,9 @@ def to_sklearn(model: BaseMLP, *, for_prediction: bool = False) -> Any:
     theirs = getattr(neural_network, kind.__name__)
     parameters, missing = _translate_parameters(model, kind, theirs, for_prediction)
     if hasattr(model, "coefs_"):
-        model._check_output_unchanged()
-        expected = neural_network_output(model)
-        if name_of(model.out_activation_) != expected and f"loss={model.loss!r}" not in missing:
-            missing.append(f"out_activation_={model.out_activation_!r} for this task")
+        if for_prediction and kind is MLPRegressor:  # which has this loss's output, if it has it at all
+            parameters["loss"] = "poisson" if name_of(model.out_activation_) == "exp" else "squared_error"
+        missing += _missing_outputs(model, parameters.get("loss"), missing)
     if missing:
         cure = "" if for_prediction or not _only_training(missing) else " (with for_prediction=True it is left out)"
         raise ValueError(f"scikit-learn's {kind.__name__} has no {', '.join(missing)}{cure}.")
@@ -107,7 +105,7 @@ def _translate_parameters(
     parameters, missing = {name: ours[name] for name in names if name in ours}, []
 
     def cannot(name: str, default: Any = None) -> None:
-        if for_prediction and name not in ("activation", "loss", "output_activation"):
+        if for_prediction and name != "activation":
             parameters.pop(name, None)
         else:
             missing.append(f"{name}={ours[name]!r}")
@@ -149,11 +147,18 @@ def _one_activation(activation: Any) -> str | None:
     return name if not others and name in _ACTIVATIONS else None
 
 
-def neural_network_output(model: BaseMLP) -> str:
-    """Return the output activation that scikit-learn has for a fitted model's task and loss."""
-    if not isinstance(model, MLPClassifier):
-        return "exp" if model.loss == "poisson" else "identity"
-    return "softmax" if model._label_binarizer.y_type_ == "multiclass" else "logistic"
+def _missing_outputs(model: BaseMLP, loss: str | None, missing: list[str]) -> list[str]:
+    """Return what scikit-learn does not have of the outputs of a fitted model, trained there with this loss."""
+    d, written = describe(model), f"loss={model.loss!r}"
+    if d.kind == "regressor":
+        expected = "exp" if loss == "poisson" else "identity"
+    else:
+        expected = "softmax" if model._label_binarizer.y_type_ == "multiclass" else "logistic"
+    if (d.kind == "classifier" and not d.has_probabilities) or d.n_sorted or len(d.shape) > 1:
+        return [] if written in missing else [f"{written} with its predictions"]
+    if name_of(model.out_activation_) == expected or written in missing:
+        return []
+    return [f"out_activation_={model.out_activation_!r} for this task"]
 
 
 def _copy_fitted(model: BaseMLP, estimator: Any) -> None:

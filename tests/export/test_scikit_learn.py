@@ -93,13 +93,29 @@ def test_what_scikit_learn_cannot_express():
         for value in values:
             with pytest.raises(ValueError, match=f"scikit-learn's MLPClassifier has no {name}="):
                 to_sklearn(MLPClassifier(**{name: value}))
-            if name not in ("activation", "loss", "output_activation"):
+            if name != "activation":
                 assert to_sklearn(MLPClassifier(**{name: value}), for_prediction=True).get_params() == both
     model = MLPClassifier(**{**USUAL, "solver": "adamw"}, dropout=0.2, ema=0.9).fit(X, targets("multi-class"))
     served = to_sklearn(model, for_prediction=True)
     assert_close(served.predict_proba(X), model.predict_proba(X), "for prediction")
-    with pytest.raises(ValueError, match="no loss=Quantile"):
-        to_sklearn(MLPRegressor(Quantile(0.3)))
+    for ours, kind in (
+        (MLPClassifier(loss="focal", **USUAL), "binary"), (MLPRegressor("huber", **USUAL), "outputs"),
+        (MLPRegressor("gamma", **USUAL), "positive"), (MLPRegressor(Quantile((0.3, 0.7)), **USUAL), "one output"),
+    ):  # fmt: skip
+        ours.fit(X, targets(kind))
+        with pytest.raises(ValueError, match="has no loss="):
+            to_sklearn(ours)
+        served = to_sklearn(ours, for_prediction=True)
+        assert_close(served.predict(X), ours.predict(X), kind)
+    for ours, kind, message in (
+        (MLPClassifier(loss="hinge", **USUAL), "binary", "no loss='hinge' with its predictions"),
+        (MLPClassifier(output_activation="softmax", **USUAL), "binary", "no out_activation_='softmax' for this task"),
+        (MLPRegressor("huber", output_activation="tanh", **USUAL), "outputs", "no out_activation_='tanh'"),
+        (MLPRegressor(Quantile((0.3, 0.7), crossing=False), **USUAL), "one output", "no loss=Quantile"),
+        (MLPRegressor(Quantile((0.3, 0.7)), **USUAL), "outputs", "no loss=Quantile"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=message):
+            to_sklearn(ours.fit(X, targets(kind)), for_prediction=True)
 
 
 def bent(z):
