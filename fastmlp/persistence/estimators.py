@@ -150,8 +150,7 @@ def _decode_fitted(estimator: BaseMLP, fitted: dict[str, Any], decoder: Decoder)
         if not isinstance(names, np.ndarray) or names.shape != (estimator.n_features_in_,) or names.dtype != object:
             raise ValueError(f"feature_names_in_ are not the names of {estimator.n_features_in_} features")
         state["feature_names_in_"] = names
-    training = fitted.get("training")
-    state |= decode_history(training if isinstance(training, dict) else {}, decoder)
+    state |= decode_history(fitted.get("training"), decoder)
     if fitted.get("optimizer") is not None:
         state["_optimizer"] = decode_optimizer(fitted["optimizer"], decoder, _layout(estimator).size)
     if fitted.get("dropout") is not None:

@@ -145,6 +145,8 @@ def load(
             raise ValueError(f"it holds an object of {name!r:.80}, but this version reads {', '.join(_KINDS)}")
         kind, _, decode = _KINDS[name]()
         return decode(kind, tree["model"], Decoder(arrays, named))
+    except RecursionError:
+        raise ValueError(f"{path} cannot be loaded: its header is nested too deeply.") from None
     except ValueError as error:
         raise ValueError(f"{path} cannot be loaded: {error}.") from error
 
@@ -209,8 +211,6 @@ def _parse(text: str) -> Any:
 
     try:
         return json.loads(text, parse_constant=refuse)
-    except RecursionError:
-        raise ValueError("its header is nested too deeply") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"its header is no JSON: {error}") from None
 

@@ -29,7 +29,7 @@ def encode_network(network: Network, encoder: Encoder) -> dict[str, Any]:
 def decode_network(tree: dict[str, Any], decoder: Decoder) -> Network:
     """Return what `encode_network` has encoded."""
     params = decoder.decode(tree.get("params"), "params")
-    sizes, training = tree.get("layer sizes"), tree.get("training")
+    sizes = tree.get("layer sizes")
     if not isinstance(sizes, list) or len(sizes) < 2 or not all(type(size) is int and size > 0 for size in sizes):
         raise ValueError(f"the layer sizes are {sizes!r:.80}")
     if not isinstance(params, np.ndarray) or params.dtype not in (np.float32, np.float64):
@@ -43,7 +43,7 @@ def decode_network(tree: dict[str, Any], decoder: Decoder) -> Network:
     except TypeError as error:
         raise ValueError(str(error)) from error
     network.params = params
-    vars(network).update(decode_history(training if isinstance(training, dict) else {}, decoder))
+    vars(network).update(decode_history(tree.get("training"), decoder))
     return network
 
 

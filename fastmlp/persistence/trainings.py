@@ -62,8 +62,10 @@ def encode_history(state: dict[str, Any], encoder: Encoder) -> dict[str, Any]:
     return encoded
 
 
-def decode_history(tree: dict[str, Any], decoder: Decoder) -> dict[str, Any]:
+def decode_history(tree: Any, decoder: Decoder) -> dict[str, Any]:
     """Return what `encode_history` has encoded."""
+    if not isinstance(tree, dict):
+        raise ValueError(f"the training is {tree!r:.80}")
     state: dict[str, Any] = {}
     for name, allows in NUMBERS.items():
         if name in tree:

@@ -1,5 +1,6 @@
 """Damaged and hostile files: a ValueError that says what is wrong, never a crash, code of the file, or much memory."""
 
+import json
 import os
 import tracemalloc
 
@@ -90,6 +91,13 @@ def test_messages_say_what_is_wrong(tmp_path):
     for (part, name), value, message in parts:
         model = {**tree["model"], part: {**tree["model"][part], name: value}}
         cases.append((join(header, {**tree, "model": model}, data), message))
+    deep = json.loads("[" * 800 + "]" * 800)
+    for name in ("class", "model", "format"):
+        cases.append((join(header, {**tree, name: deep}, data), "."))
+    for name in ("parameters", "fitted"):
+        for key in tree["model"][name]:
+            model = {**tree["model"], name: {**tree["model"][name], key: deep}}
+            cases.append((join(header, {**tree, "model": model}, data), "."))
     for damaged, message in cases:
         path.write_bytes(damaged)
         with pytest.raises(ValueError, match=message):
