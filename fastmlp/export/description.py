@@ -162,7 +162,7 @@ def translate(activation: BaseActivation, table: Mapping[str, Callable[[Any], T]
     name = activation.name
     if name not in table or not isinstance(activation, type(ACTIVATIONS.get(name))):
         raise ValueError(
-            f"The activation {as_written(activation)} is your own, whose functions {target} does not have: use one of "
-            f"{', '.join(table)}."
+            f"The activation {as_written(activation)} cannot be written for {target}, as an activation of your own "
+            f"never can: use one of {', '.join(table)}."
         )
     return table[name](activation)

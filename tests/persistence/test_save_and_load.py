@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import safetensors
 from helpers.saved_models import models_and_targets, rows, three_classes
+from oracles.reference_schedules import CASES as SCHEDULES
 from sklearn.base import clone
 
 from fastmlp import (
@@ -17,28 +18,19 @@ from fastmlp import (
     Activation,
     Adam,
     AdamW,
-    Adaptive,
-    Constant,
     Cosine,
-    CosineRestarts,
-    Exponential,
     Focal,
     Huber,
     Initializer,
-    InverseScaling,
-    InverseTime,
     LayerWise,
     LeakyReLU,
     Loss,
     MLPClassifier,
     MLPRegressor,
     Network,
-    OneCycle,
     Orthogonal,
-    Polynomial,
     Quantile,
     Schedule,
-    StepDecay,
     Uniform,
     WarmUp,
     load,
@@ -102,9 +94,7 @@ def test_every_kind_of_model_is_there_again_and_continues_with_the_same_bits(tmp
 
 def test_every_object_of_the_package_can_be_stored():
     """Each class, with other numbers than the usual ones too; each name."""
-    schedules = [Adaptive(0.1, 3), Constant(0.1), Cosine(0.1), CosineRestarts(0.1, 5), Exponential(0.1, 0.9),
-                 InverseScaling(0.1, 0.3, 7), InverseTime(0.1, 0.2), OneCycle(0.1), Polynomial(0.1),
-                 StepDecay(0.1, 10, 0.5), WarmUp(Cosine(0.1, 30), 0.25)]  # fmt: skip
+    schedules = [WarmUp(Cosine(0.1, 30), 0.25), Cosine(0.1), *(case.schedule for case in SCHEDULES.values())]
     others = [LeakyReLU(0.3), Huber(3), Quantile([0.25, 0.75], crossing=False), Orthogonal(2), Uniform(-3, 1e-300),
               Adam(WarmUp(0.1, 3), 0.5), LayerWise(SGD(0.1), (0.5, 2), "ntk")]  # fmt: skip
     registries = (ACTIVATIONS, LOSSES, OPTIMIZERS, INITIALIZERS)
