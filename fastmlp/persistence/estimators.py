@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..common.checks import counted
 from ..engine.layout import Layout
 from ..estimators.base import BaseMLP
 from ..estimators.checks import check_hidden_layer_sizes, fitted_labels
@@ -168,5 +169,5 @@ def _decode_classes(estimator: MLPClassifier, fitted: dict[str, Any], decoder: D
         raise ValueError(f"the labels are of the kind {kind!r:.80}, but it is one of {', '.join(_LABEL_KINDS)}")
     allowed = {classes.size} | ({1} if classes.size <= 2 and not kind.startswith("multilabel") else set())
     if estimator.n_outputs_ not in allowed:
-        raise ValueError(f"there are {classes.size} classes, but {estimator.n_outputs_} outputs")
+        raise ValueError(f"classes_ has {counted(classes.size, 'label')}, but there are {estimator.n_outputs_} outputs")
     return {"classes_": classes, "_label_binarizer": fitted_labels(classes, kind, sparse)}

@@ -6,7 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from helpers.damaged_files import damage, join, split
+from helpers.damaged_files import change, damage, join, split
 from helpers.saved_models import rows, three_classes
 
 from fastmlp import Adam, AdamW, Cosine, MLPClassifier, MLPRegressor, Network, Softplus, WarmUp, load, save
@@ -100,6 +100,37 @@ def test_messages_say_what_is_wrong(tmp_path):
             cases.append((join(header, {**tree, "model": model}, data), "."))
     for damaged, message in cases:
         path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=message):
+            load(path)
+
+
+def test_hostile_values_are_refused(tmp_path):
+    """Positions outside arrays, sizes beyond memory, names of other code, arrays in the place of others."""
+    path, (content, _, network, running) = tmp_path / "model", files(tmp_path)
+    strings = {"type": "strings", "kind": "U", "width": 10**9, "shape": [3], "items": ["a", "b", "c"]}
+    for of_file, place, value, message in (
+        (content, ("parameters", "random_state", "pos"), 10**6, "no state of MT19937"),  # NumPy would read there
+        (content, ("parameters", "random_state", "key"), "moments", "no state of MT19937"),
+        (content, ("fitted", "optimizer", "moments", "name"), "coefs_[0]", "no vector of floats"),
+        (content, ("fitted", "optimizer", "moments", "name"), "loss_curve_", "2 moments, but a rule with 2"),
+        (content, ("fitted", "optimizer", "t"), 2**63, "optimizer's state holds"),
+        (content, ("fitted", "coefs_", 0, "name"), "coefs_[1]", "coefs_"),
+        (content, ("fitted", "classes_"), strings, "1000000000 characters"),
+        (content, ("fitted", "classes_"), {**strings, "width": 1, "shape": [10**9]}, "3 items and the shape"),
+        (content, ("fitted", "classes_"), {**strings, "width": 1, "shape": [1], "items": ["a"]}, "are 3 outputs"),
+        (content, ("parameters", "solver", "class"), "Popen", "'Popen' is no class"),
+        (content, ("parameters", "solver", "fields", "x"), 1, "AdamW has no fields x"),
+        (content, ("parameters", "activation", 0), {"type": "activation", "name": "os.system"}, "'os.system', but"),
+        (network, ("layer sizes",), [4, 10**9, 1], "parameters, but params has the shape"),
+        (network, ("layer sizes",), [10**300] * 3, "parameters, but params has the shape"),
+        (network, ("activations", 0, "fields", "beta"), -1, "Softplus: beta must be"),
+        (running, ("state", "moments", "name"), "x", "is the array 'x', which is not there"),
+    ):  # fmt: skip
+        header, tree, data = split(of_file)
+        within, last = ("model", *place[:-1]), place[-1]
+        if last == "x":
+            tree["model"]["parameters"]["solver"]["fields"]["x"] = None
+        path.write_bytes(join(header, change(tree, (*within, last), value), data))
         with pytest.raises(ValueError, match=message):
             load(path)
 
