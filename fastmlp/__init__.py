@@ -38,6 +38,7 @@ _LAZY_MODULES = {
     ".initializers": ["GivenArrays", "Initializer", "Orthogonal", "Uniform"],
     ".regularization": ["Regularization"],
     ".engine.layout": ["Layout"],
+    ".persistence": ["load", "save"],
 }
 # fmt: on
 _MODULE_OF = {name: module for module, names in _LAZY_MODULES.items() for name in names}

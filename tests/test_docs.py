@@ -226,7 +226,8 @@ def test_commands_are_understood(page, monkeypatch, capsys):
 @pytest.mark.parametrize(
     "page, number", [(page, number) for page in PAGES for number in range(len(python_blocks(page)))]
 )
-def test_examples_run(page, number):
+def test_examples_run(page, number, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # some write files
     X, y = load_digits(return_X_y=True)
     names = {"X_train": X[:200] / 16, "y_train": y[:200], "X_test": X[200:250] / 16, "y_test": y[200:250]}
     table = [[float(number), "red" if number % 3 else None] for number in range(40)]

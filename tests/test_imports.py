@@ -13,7 +13,7 @@ from helpers.sources import SOURCES, trees
 #: those below, never in a circle; imports under ``if TYPE_CHECKING`` count too.
 FLOORS = [
     {"__init__", "__main__", "_pyinstaller"},
-    {"playground", "inspection"},
+    {"playground", "inspection", "persistence", "export"},
     {"tabular"},
     {"estimators"},
     {"preprocessing"},
@@ -147,9 +147,9 @@ def test_kernels_import_numpy_and_numba_alone(source):
     assert {module.split("/")[0] for module in own} <= {"kernels", "compiler"}
 
 
-def test_estimators_transformers_and_displays_alone_import_scikit_learn():
+def test_estimators_transformers_displays_and_exports_alone_import_scikit_learn():
     importing = {folder_of(source) for source in SOURCES if "sklearn" in imported_modules(source)[1]}
-    assert importing == {"estimators", "tabular", "preprocessing", "inspection"}
+    assert importing == {"estimators", "tabular", "preprocessing", "inspection", "export"}
 
 
 def test_only_the_displays_import_matplotlib():

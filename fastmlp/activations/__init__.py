@@ -116,6 +116,14 @@ class NamedActivation(BaseActivation):
     def __reduce__(self) -> tuple[Any, ...]:
         return as_activation, (self.name,)
 
+    # Of skops, which does not call what `__reduce__` returns.
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"name": self.name}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(vars(as_activation(state["name"])))
+
 
 #: α and λ for which means and variances of 0 and 1 are kept from layer to layer (Klambauer et al.).
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805

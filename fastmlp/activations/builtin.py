@@ -67,6 +67,17 @@ class ParametricActivation(FrozenParams, BaseActivation):
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return _restore, (type(self), values), added_attributes(self, *values)
 
+    # Of skops, which does not call what `__reduce__` returns.
+
+    def __getstate__(self) -> dict[str, Any]:
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**values, **(added_attributes(self, *values) or {})}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "kernel" not in vars(self):
+            self.__post_init__()
+
 
 def _restore(kind: type[ParametricActivation], values: dict[str, Any]) -> ParametricActivation:
     """Return an activation from a pickle; a subclass may have an `__init__` of its own, which is not called."""

@@ -123,6 +123,18 @@ class Activation(BaseActivation):
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (*self.functions, type(self)), added_attributes(self, "functions")
 
+    # Of skops, which does not call what `__reduce__` returns.
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"functions": self.functions, **(added_attributes(self, "functions") or {})}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "kernel" not in vars(self):
+            f, derivative, second_derivative = self.functions
+            assert f is not None and derivative is not None
+            self._fill(f, derivative, second_derivative)
+
 
 def _restore(
     f: Callable[..., float],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..common.checks import check_count
+from ..common.tensor_files import import_safetensors, read_tensors, write_tensors
 from ..common.user_warnings import warn_user
 from .base import Callback
 
@@ -113,25 +114,13 @@ class Checkpoint(Callback):
 
     def _write(self, path: Path, arrays: dict[str, np.ndarray], numbers: dict[str, Any]) -> None:
         header = {"format": FORMAT, "identity": json.dumps(self.state.identity), "numbers": json.dumps(numbers)}
-        content = _safetensors().numpy.save(arrays, header)
-        draft = path.with_suffix(f".{os.getpid()}.draft")
-        try:
-            with draft.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
+        write_tensors(_safetensors(), path, arrays, header)
 
     def _read(self, path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return arrays and numbers of a file; a ValueError says why it cannot be used."""
-        safetensors = _safetensors()
         try:
-            with safetensors.safe_open(path, framework="np") as file:
-                header = file.metadata() or {}
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (safetensors.SafetensorError, OSError) as error:
+            arrays, header = read_tensors(_safetensors(), path)
+        except (ValueError, OSError) as error:
             raise ValueError(f"{path} is damaged ({error})") from error
         if header.get("format") != FORMAT:
             raise ValueError(f"{path} is no checkpoint of this version (format {header.get('format')!r})")
@@ -149,9 +138,4 @@ class Checkpoint(Callback):
 
 
 def _safetensors() -> Any:
-    try:
-        import safetensors
-        import safetensors.numpy
-    except ImportError as error:
-        raise ImportError("Checkpoint needs the package safetensors: pip install 'fastmlp[checkpoint]'.") from error
-    return safetensors
+    return import_safetensors("Checkpoint", "checkpoint")

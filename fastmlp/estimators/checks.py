@@ -146,8 +146,13 @@ def fit_labels(y: np.ndarray) -> LabelBinarizer:
                 f"y must hold labels of one kind, strings or numbers, got {y.ravel()[0]!r}: {error}."
             ) from None
     classes = np.unique(y).astype(y.dtype.newbyteorder("="), copy=False)
-    kind = "multiclass" if classes.size > 2 else "binary"
-    binarizer.y_type_, binarizer.sparse_input_, binarizer.classes_ = kind, False, classes
+    return fitted_labels(classes, "multiclass" if classes.size > 2 else "binary", sparse=False)
+
+
+def fitted_labels(classes: np.ndarray, kind: str, sparse: bool) -> LabelBinarizer:
+    """Return a binarizer as if it was fitted to labels of this kind (`type_of_target`) with these classes."""
+    binarizer = LabelBinarizer()
+    binarizer.y_type_, binarizer.sparse_input_, binarizer.classes_ = kind, sparse, classes
     return binarizer
 
 

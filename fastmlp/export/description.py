@@ -1,0 +1,168 @@
+"""`describe`: what a fitted model computes, without its parameters of training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from ..activations import ACTIVATIONS, BaseActivation, as_written
+from ..estimators.base import BaseMLP
+from ..estimators.classifier import MLPClassifier
+from ..estimators.parameters import gives_probabilities
+from ..losses import Quantile, as_loss
+from ..network import Network
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Description:
+    """A network, and what its outputs mean.
+
+    Attributes
+    ----------
+    kind : {'classifier', 'regressor', 'network'}
+    coefs, intercepts : list of ndarray
+        (fan_in, fan_out) and (fan_out,) of each layer, in one type; copies.
+    activations : list of BaseActivation
+        One for each layer.
+    classes : ndarray or None
+        Of a classifier.
+    is_multilabel : bool
+        Whether a row has several labels, each an output.
+    threshold : float
+        Above which a single output means the second class, or a label is present.
+    has_probabilities : bool
+        Whether a classifier's outputs are probabilities: there is `predict_proba`.
+    n_sorted : int
+        Outputs that are sorted together, such as the quantiles of a target; 0 for none.
+    shape : tuple of int
+        Of a row's prediction: () for one output of a regressor.
+    """
+
+    kind: str
+    coefs: list[np.ndarray]
+    intercepts: list[np.ndarray]
+    activations: list[BaseActivation]
+    classes: np.ndarray | None = None
+    is_multilabel: bool = False
+    threshold: float = 0.5
+    has_probabilities: bool = False
+    n_sorted: int = 0
+    shape: tuple[int, ...] = ()
+
+    @property
+    def dtype(self) -> np.dtype:
+        """float32 or float64."""
+        return self.coefs[0].dtype
+
+    @property
+    def n_features(self) -> int:
+        """Number of inputs."""
+        return int(self.coefs[0].shape[0])
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of the network's outputs."""
+        return len(self.intercepts[-1])
+
+    @property
+    def has_one_output_for_two_classes(self) -> bool:
+        """Whether a single output p stands for the probabilities 1 − p and p."""
+        return self.kind == "classifier" and not self.is_multilabel and self.n_outputs == 1
+
+
+def describe(model: Any, dtype: Any = None) -> Description:
+    """Return what a fitted model computes.
+
+    Parameters
+    ----------
+    model : MLPClassifier, MLPRegressor or Network
+    dtype : numpy type, default=None
+        Of weights and biases; None is the model's.
+
+    Raises
+    ------
+    TypeError
+        If it is no such model.
+    NotFittedError
+        If it was not fitted.
+    ValueError
+        If `loss` or `output_activation` was changed since, or a weight is not finite.
+    """
+    if isinstance(model, Network):
+        model.check_memory()
+        coefs, intercepts = _arrays(model.coefs, model.intercepts, dtype or model.dtype)
+        return Description("network", coefs, intercepts, list(model.activations), shape=(len(intercepts[-1]),))
+    if not isinstance(model, BaseMLP):
+        raise TypeError(f"an MLPClassifier, an MLPRegressor or a Network can be exported, got {model!r:.80}.")
+    check_is_fitted(model)
+    model._check_output_unchanged()
+    arrays = model._arrays()
+    view = arrays.view(np.dtype(np.float32))  # float32 if the weights are
+    coefs, intercepts = _arrays(view.coefs, view.intercepts, dtype or view.dtype)
+    common: dict[str, Any] = {
+        "coefs": coefs,
+        "intercepts": intercepts,
+        "activations": list(arrays.activations),
+    }
+    if isinstance(model, MLPClassifier):
+        try:
+            has_probabilities = gives_probabilities(model)
+        except AttributeError:
+            has_probabilities = False
+        multilabel, threshold = model._is_multilabel(), float(model._threshold())
+        return Description(
+            "classifier", **common, classes=np.asarray(model.classes_), is_multilabel=multilabel, threshold=threshold,
+            has_probabilities=has_probabilities,
+        )  # fmt: skip
+    return Description("regressor", **common, **_regression(model, len(intercepts[-1])))
+
+
+def _regression(model: BaseMLP, n_outputs: int) -> dict[str, Any]:
+    """Return how the outputs of a regressor are sorted and shaped."""
+    loss, n_sorted = as_loss(model.loss), 0
+    n_targets = loss.n_targets(model.out_activation_, n_outputs)
+    if isinstance(loss, Quantile) and not loss.crossing and n_outputs > n_targets:
+        n_sorted = n_outputs // n_targets
+    each = (n_targets, n_outputs // n_targets)
+    shape = () if n_outputs == 1 else (n_outputs,) if 1 in each else each
+    return {"n_sorted": n_sorted, "shape": shape}
+
+
+def _arrays(coefs: Any, intercepts: Any, dtype: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return copies in one type, all finite."""
+    with np.errstate(over="ignore"):
+        copies = tuple([np.array(array, dtype, order="C") for array in arrays] for arrays in (coefs, intercepts))
+    if not all(np.isfinite(array).all() for arrays in copies for array in arrays):
+        raise ValueError(f"A weight or bias is infinite or NaN in {np.dtype(dtype)}: such a model cannot be exported.")
+    return copies[0], copies[1]
+
+
+def translate(activation: BaseActivation, table: Mapping[str, Callable[[Any], T]], target: str) -> T:
+    """Return what a table has for an activation of the package.
+
+    Parameters
+    ----------
+    activation : BaseActivation
+    table : mapping of str to callable
+        For each name, a function of the activation.
+    target : str
+        For the message.
+
+    Raises
+    ------
+    ValueError
+        If it is an activation of a user's own.
+    """
+    name = activation.name
+    if name not in table or not isinstance(activation, type(ACTIVATIONS.get(name))):
+        raise ValueError(
+            f"The activation {as_written(activation)} cannot be written for {target}, as an activation of your own "
+            f"never can: use one of {', '.join(table)}."
+        )
+    return table[name](activation)

@@ -1,0 +1,108 @@
+"""`to_torch`: a model as a PyTorch module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .description import Description, describe, translate
+
+#: From here on softplus(u) = u; PyTorch's usual 20 is visible in float64.
+_LINEAR_FROM = 50.0
+
+
+def to_torch(model: Any) -> Any:
+    """Return a fitted model as a `torch.nn.Sequential`.
+
+    Its output for inputs X is that of `predict_proba` of a classifier, of `decision_function` if the loss has margins,
+    of `predict` of a regressor and of `forward` of a `Network`: (n, n_outputs), and (n,) for one output of an
+    estimator. It may be trained further, stored and compiled as any module.
+
+    Parameters
+    ----------
+    model : MLPClassifier, MLPRegressor or Network
+
+    Returns
+    -------
+    module : torch.nn.Sequential
+        In the type of the model's weights, with copies of them.
+
+    Raises
+    ------
+    ImportError
+        If PyTorch is not installed.
+    TypeError, ValueError, NotFittedError
+        If it is no such model, has an activation of your own, or was not fitted.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from fastmlp import MLPClassifier
+    >>> from fastmlp.export import to_torch
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = MLPClassifier((8,), random_state=0).partial_fit(X, y, classes=[0, 1, 2])
+    >>> to_torch(model)(torch.from_numpy(X)).shape  # doctest: +SKIP
+    torch.Size([150, 3])
+    """
+    described = describe(model)
+    table = _activations()
+    activations = [translate(each, table, "PyTorch") for each in described.activations]
+    import torch
+
+    layers = []
+    for coef, intercept, activation in zip(described.coefs, described.intercepts, activations, strict=True):
+        layer = torch.nn.Linear(coef.shape[0], coef.shape[1], dtype=getattr(torch, described.dtype.name))
+        with torch.no_grad():
+            layer.weight.copy_(torch.from_numpy(coef.T.copy()))
+            layer.bias.copy_(torch.from_numpy(intercept))
+        layers += [layer, activation]
+    return torch.nn.Sequential(*layers, *_ending(described))
+
+
+def _ending(described: Description) -> list[Any]:
+    """Return the modules behind the output activation."""
+    from torch import nn
+
+    from .torch_modules import BothClasses, Sorted
+
+    if described.kind == "classifier":
+        if described.has_one_output_for_two_classes:
+            return [BothClasses()] if described.has_probabilities else [nn.Flatten(0)]
+        return []
+    ending: list[Any] = [Sorted(described.n_sorted)] if described.n_sorted else []
+    if not described.shape:
+        return [*ending, nn.Flatten(0)]
+    return [*ending, nn.Unflatten(1, described.shape)] if len(described.shape) == 2 else ending
+
+
+def _activations() -> dict[str, Callable[[Any], Any]]:
+    """Return what makes a module of each activation."""
+    try:
+        from torch import nn
+    except ImportError as error:
+        raise ImportError("to_torch needs PyTorch: pip install torch.") from error
+    from .torch_modules import Exp, Step, Swish
+
+    return {
+        "identity": lambda f: nn.Identity(),
+        "logistic": lambda f: nn.Sigmoid(),
+        "tanh": lambda f: nn.Tanh(),
+        "relu": lambda f: nn.ReLU(),
+        "leaky_relu": lambda f: nn.LeakyReLU(f.slope),
+        "elu": lambda f: nn.ELU(f.alpha),
+        "celu": lambda f: nn.CELU(f.alpha),
+        "selu": lambda f: nn.SELU(),
+        "gelu": lambda f: nn.GELU(),
+        "gelu_tanh": lambda f: nn.GELU(approximate="tanh"),
+        "silu": lambda f: nn.SiLU() if f.beta == 1 else Swish(f.beta),
+        "mish": lambda f: nn.Mish(),
+        "softplus": lambda f: nn.Softplus(f.beta, _LINEAR_FROM),
+        "softsign": lambda f: nn.Softsign(),
+        "relu6": lambda f: nn.ReLU6(),
+        "hard_tanh": lambda f: nn.Hardtanh(),
+        "hard_sigmoid": lambda f: nn.Hardsigmoid(),
+        "hard_swish": lambda f: nn.Hardswish(),
+        "exp": lambda f: Exp(),
+        "step": lambda f: Step(),
+        "softmax": lambda f: nn.Softmax(dim=1),
+    }

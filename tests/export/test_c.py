@@ -1,0 +1,100 @@
+"""`to_c`: the compiled file predicts the same."""
+
+import ctypes
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from helpers.exported_models import assert_close, every_model, expected, fitted, rows
+
+from fastmlp import MLPClassifier, MLPRegressor, Network
+from fastmlp.activations import ACTIVATIONS
+from fastmlp.export import c_code, to_c
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+CC = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+needs_compiler = pytest.mark.skipif(CC is None, reason="there is no C compiler")
+STRICT = ["-O0", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-shared", "-fPIC"]
+
+
+def compiled(codes, folder, standard="c99"):
+    """Return the library of several files, each compiled without warnings."""
+    for name, code in codes.items():
+        (folder / f"{name}.c").write_text(code, encoding="ascii")
+    names = [f"{name}.c" for name in codes]
+    run = subprocess.run(
+        [CC, f"-std={standard}", *STRICT, *names, "-o", "all.so", "-lm"], cwd=folder, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    return ctypes.CDLL(str(folder / "all.so"))
+
+
+def rows_through(function, X, n):
+    """Return what a function (x, result) writes for each row, (n_rows, n) in the type of X."""
+    result = np.full((len(X), n), np.nan, X.dtype)
+    for row, out in zip(X, result, strict=True):
+        function(ctypes.c_void_p(row.ctypes.data), ctypes.c_void_p(out.ctypes.data))
+    return result
+
+
+def labels_of(library, name, model, X):
+    function = getattr(library, f"{name}_predict")
+    if model._is_multilabel():
+        found = np.full((len(X), len(model.classes_)), -1, np.intc)
+        for row, out in zip(X, found, strict=True):
+            function(ctypes.c_void_p(row.ctypes.data), ctypes.c_void_p(out.ctypes.data))
+        return found
+    return model.classes_[[function(ctypes.c_void_p(row.ctypes.data)) for row in X]]
+
+
+@needs_compiler
+def test_compiled_files_predict_the_same(tmp_path):
+    models, (X, _) = list(every_model()), rows()
+    codes = {f"m{number}": to_c(model, f"m{number}") for number, (_, model) in enumerate(models)}
+    for number, (_, model) in enumerate(models):  # the same in float64
+        model.coefs_, model.intercepts_ = ([each.astype(np.float64) for each in arrays]
+                                           for arrays in (model.coefs_, model.intercepts_))  # fmt: skip
+        codes[f"d{number}"] = to_c(model, f"d{number}")
+    # In C11 a type may be defined twice: two files take a fraction of the time of a hundred.
+    together = {letter: "".join(code for name, code in codes.items() if name[0] == letter) for letter in "md"}
+    library = compiled(together, tmp_path, "c11")
+    for name in codes:
+        what, model = models[int(name[1:])]
+        inputs = np.ascontiguousarray(X, np.float32 if name[0] == "m" else np.float64)
+        tolerance = 1e-6 if name[0] == "m" else 1e-13
+        exact = expected(model, inputs.astype(np.float64))
+        if isinstance(model, MLPRegressor):
+            found = rows_through(getattr(library, f"{name}_predict"), inputs, model.n_outputs_)
+        elif hasattr(model, "predict_proba"):
+            found = rows_through(getattr(library, f"{name}_predict_proba"), inputs, exact.shape[1])
+        else:
+            assert not hasattr(library, f"{name}_predict_proba")
+            found = rows_through(getattr(library, f"{name}_outputs"), inputs, model.n_outputs_)
+        assert_close(found.reshape(exact.shape), exact, (what, name), tolerance)
+        if isinstance(model, MLPClassifier):
+            assert labels_of(library, name, model, inputs).tolist() == model.predict(inputs).tolist(), (what, name)
+    assert c_code._EXPRESSIONS.keys() == ACTIVATIONS.keys() - {"swish", "softmax"}
+
+
+@needs_compiler
+def test_labels_and_networks(tmp_path):
+    X, _ = rows()
+    net = Network([4, 3, 2], ["mish", "softmax"], "log_loss", "float32")
+    net.initialize(random_state=0)
+    models = {"words": fitted(MLPClassifier(), "multi-class"), "whole": fitted(MLPClassifier(), "integers")}
+    library = compiled({name: to_c(model, name) for name, model in {**models, "net": net}.items()}, tmp_path)
+    words = (ctypes.c_char_p * 3).in_dll(library, "words_classes")
+    assert [each.decode() for each in words] == models["words"].classes_.tolist() == ["a", 'b"\\?', "ç"]
+    assert list((ctypes.c_longlong * 3).in_dll(library, "whole_classes")) == [-3, 7, 17]
+    assert_close(rows_through(library.net_outputs, X, 2), net.forward(X), "network")
+
+
+def test_what_c_has_no_name_for():
+    model = fitted(MLPClassifier(), "binary")
+    for name in ("", "1x", "a b", "a;b", "ä", None, "x\n"):
+        with pytest.raises(ValueError, match="name in C"):
+            to_c(model, name)
+    model.classes_ = np.array([1, "a"], object)
+    with pytest.raises(ValueError, match="neither numbers nor strings"):
+        to_c(model)
