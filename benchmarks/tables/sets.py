@@ -100,7 +100,7 @@ def load_bundled(name: str) -> TableSet:
     else:
         bunch, task = load_breast_cancer(), "binary"
         numbers, sex = bunch.data, np.empty((len(bunch.data), 0), np.int16)
-        names, category_names = list(bunch.feature_names), {}
+        names, category_names = list(map(str, bunch.feature_names)), {}
     digest = _digest(bunch.data.tobytes() + bunch.target.tobytes())
     return TableSet(name, task, numbers.astype(np.float32), sex, bunch.target, names, category_names, digest)
 
