@@ -54,6 +54,8 @@ class TestSets:
         np.testing.assert_array_equal(np.isnan(array), frame.isna().to_numpy())
         np.testing.assert_array_equal(array[:, 2] == 1, frame["c"] == "green")
         assert inputs.category_columns(table) == [2]
+        assert METHODS[HGB].make(table, 0, 1, None, frame=False).categorical_features == [2]
+        assert METHODS[LIGHTGBM].fit_arguments(table, frame=False) == {"categorical_feature": [2]}
         imputed = inputs.make_inputs(table, np.array([7.0, 8.0]))
         assert imputed[3, 0] == 7.0
         assert np.isnan(imputed[:, :2]).sum() == 0
@@ -184,13 +186,22 @@ class TestRun:
             assert f"{PLAIN:<22}     2" in out
         assert len(jobs) == 8
 
-    def test_compilation_is_measured_once_for_each_task(self, folder, jobs, monkeypatch, capsys):
+    def test_compilation_is_measured_once_for_each_task(self, folder, jobs, monkeypatch, capsys, tmp_path):
         monkeypatch.setitem(METHODS, PLAIN, replace(METHODS[PLAIN], compiles=True))
-        arguments = ("--data", folder, "--methods", PLAIN, "--seeds", "1", "--sets", "kinds,numbers,kinds")
-        assert self.run(*arguments) == 0
-        assert [(job["set"], job["compiles"], job["cold"]) for job in jobs] == [
-            ("kinds", True, True), ("kinds", False, False), ("numbers", True, True), ("numbers", False, False)
+        arguments = ("--data", folder, "--methods", PLAIN, "--cache", str(tmp_path / "cache.json"))
+        assert self.run(*arguments, "--seeds", "1") == self.run(*arguments, "--seeds", "2") == 0
+        assert [(job["set"], job["compiles"], job["cold"], job["seeds"]) for job in jobs] == [
+            ("kinds", True, True, [0]), ("kinds", False, False, [0]), ("numbers", True, True, [0]),
+            ("numbers", False, False, [0]), ("kinds", False, False, [1]), ("numbers", False, False, [1]),
         ]  # fmt: skip
+
+    def test_the_environment_of_a_child(self, tmp_path, monkeypatch):
+        """A program that prints its environment stands in for Python."""
+        program = tmp_path / "program"
+        program.write_text('#!/bin/sh\necho "[\\"$NUMBA_CACHE_DIR\\", $OMP_NUM_THREADS]"\n', encoding="utf-8")
+        program.chmod(0o700)
+        monkeypatch.setattr(walk.sys, "executable", str(program))
+        assert list(walk.run_child({"threads": 3}, "cold")) == [["cold", 3]]
 
     def test_a_child_that_fails_is_named(self, folder, monkeypatch, capsys):
         monkeypatch.setattr(walk.sys, "executable", "false")
@@ -231,7 +242,7 @@ class TestSummary:
         assert (row.n_sets, row.wins, row.losses, row.log_loss) == (2, 1, 2, pytest.approx(2))
         assert (row.cpu, row.compiling) == (pytest.approx(1), pytest.approx(2))
         assert next(walk.findings(summary, 1)).value.median == 1  # LightGBM's own
-        assert [row.method for row in summary.rows()] == [LIGHTGBM, HGB]
+        assert [(row.method, row.wins, row.losses) for row in summary.rows()] == [(LIGHTGBM, 0, 0), (HGB, 1, 2)]
 
     def test_all_sets_count_where_none_of_the_usual_is_there(self):
         row = self.summary(result(HGB, "toy", 0.1), result(LIGHTGBM, "toy", 0.21)).rows()[0]
