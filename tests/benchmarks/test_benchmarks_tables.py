@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 from benchmarks import __main__ as command
 from benchmarks.tables import fit, inputs, picture, walk
@@ -59,6 +60,19 @@ class TestSets:
         imputed = inputs.make_inputs(table, np.array([7.0, 8.0]))
         assert imputed[3, 0] == 7.0
         assert np.isnan(imputed[:, :2]).sum() == 0
+
+    def test_targets_of_plain_networks_are_standardised(self, folder):
+        """A network that has learnt nothing yet predicts about the mean of targets that are far from 0."""
+        table = load_set(folder, "numbers")
+        shifted = replace(table, y=1e6 + 1e3 * table.y)
+        errors = []
+        for each in (table, shifted):
+            model = METHODS[PLAIN].make(each, 0, 1, 1, frame=True)
+            with pytest.warns(ConvergenceWarning):
+                model.fit(inputs.make_inputs(each), each.y)
+            errors.append(normalized_rmse(each.y, model.predict(inputs.make_inputs(each))))
+        assert errors[0] == pytest.approx(errors[1], rel=1e-6)
+        assert errors[0] < 1.5
 
     def test_the_small_fit_has_every_class(self):
         table = load_set(None, "breast_cancer")
