@@ -3,7 +3,7 @@
 from typing import Any
 
 from .methods import LIGHTGBM
-from .report import ELSEWHERE
+from .report import ELSEWHERE, count
 from .summary import Row, Summary
 
 TEXT, LINE = "#808080", "#80808060"  # readable on white and on black: the background is transparent
@@ -57,12 +57,12 @@ def style(axis: Any, rows: list[Row]) -> None:
     n_sets, away = max(row.n_sets for row in rows), any(row.elsewhere for row in rows)
     axis.set_xscale("log")
     axis.margins(x=0.16, y=0.12)
-    axis.axhline(1, color=LINE, linewidth=1, zorder=0)
+    axis.axhline(1, color=LINE, linewidth=1, zorder=0)  # the last line: `place_labels` keeps it clear
     axis.grid(color=LINE, linewidth=0.4)
     axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     remark = f"\n{ELSEWHERE} measured on another machine, or with another number of threads" if away else ""
     axis.set_xlabel(f"CPU seconds of a fit (geometric mean over sets); the line: a first fit, which compiles{remark}")
-    axis.set_ylabel(f"error relative to {LIGHTGBM}'s (mean of {n_sets} sets)")
+    axis.set_ylabel(f"error relative to {LIGHTGBM}'s (mean of {count(n_sets, 'set')})")
     axis.spines[["top", "right"]].set_visible(False)
 
 
@@ -73,9 +73,9 @@ def label(row: Row, all_sets: int) -> str:
 
 
 def place_labels(axis: Any, labels: list[tuple[Row, str]]) -> None:
-    """Put each label where it covers no marker, line or other label; far from its marker, a thin line leads there."""
+    """Put each label where it covers no marker, line or label; far from its marker, a thin line leads there."""
     renderer = axis.figure.canvas.get_renderer()
-    taken = [box for row, _ in labels for box in drawn_boxes(axis, row)]
+    taken = [box for row, _ in labels for box in drawn_boxes(axis, row)] + [axis.lines[-1].get_window_extent(renderer)]
     for row, text in labels:
         for x, y, side in PLACES:
             far = {"arrowprops": {"arrowstyle": "-", "color": LINE, "shrinkB": 4}} if abs(x) + abs(y) > 20 else {}

@@ -74,11 +74,12 @@ def _remarks(summary: Summary) -> list[str]:
     """Return whose seconds are another machine's, and how many seeds there are."""
     results = [one for each in summary.results.values() for one in each]
     away = sorted({
-        f"{one.trial.machine}, {one.trial.threads} thread{'s' * (one.trial.threads > 1)}"
+        f"{one.trial.machine}, {count(one.trial.threads, 'thread')}"
         for one in results if (one.trial.machine, one.trial.threads) != (summary.machine, summary.threads)
     })  # fmt: skip
     counts = sorted({len(each) for each in summary.results.values()})
-    lines = [f"  Medians of {' to '.join(map(str, counts[:: len(counts) - 1 or 1]))} seeds."]
+    few = "" if counts[0] == counts[-1] else f"{counts[0]} to "
+    lines = [f"  Medians of {few}{count(counts[-1], 'seed')}."]
     for method in summary.methods:
         versions = {
             ", ".join(f"{name} {number}" for name, number in one.trial.versions.items())
@@ -88,6 +89,11 @@ def _remarks(summary: Summary) -> list[str]:
     if away:
         lines.append(f"  {ELSEWHERE} seconds of {'; '.join(away)}")
     return ["\n".join(lines)]
+
+
+def count(number: int, what: str) -> str:
+    """Such as "1 set" or "2 sets"."""
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _four(value: float) -> str:

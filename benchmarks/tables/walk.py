@@ -16,7 +16,7 @@ from .cache import Cache
 from .methods import LIGHTGBM, METHODS, Method
 from .options import CACHED, TablesConfig
 from .picture import draw_picture
-from .report import format_result, format_tables
+from .report import count, format_result, format_tables
 from .results import Compilation, Result, Trial
 from .sets import digest_of, find_sets, load_set
 from .summary import Summary, shifted_mean
@@ -58,9 +58,9 @@ def measure_tables(config: TablesConfig, threads: int, epochs: int | None, machi
             failed += measure_missing(cache, conditions, method, name, digests[name])
     summary = summarize(cache, conditions, digests)
     print(format_tables(summary), flush=True)
+    yield from findings(summary, threads)
     if config.picture:
         draw_picture(config.picture, summary)
-    yield from findings(summary, threads)
     if failed:
         raise RuntimeError("; ".join(failed))
 
@@ -148,5 +148,5 @@ def findings(summary: Summary, threads: int) -> Iterator[Finding]:
             {name: median(errors[name]) for name in names}, {name: median(base[name]) for name in names}
         )
         spread = Spread(middle, min(of_seed), max(of_seed))
-        what = f"tables: error of {method}, mean of {len(names)} sets"
+        what = f"tables: error of {method}, mean of {count(len(names), 'set')}"
         yield Finding(what, DTYPE, threads, spread, f"× {LIGHTGBM}'s")
