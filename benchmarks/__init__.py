@@ -23,6 +23,7 @@ file              content
 `functions.py`    exp, tanh and log compared with NumPy
 `starting.py`     first fit of a process, with a cold and a warm cache
 `sweep/`          each call compared with scikit-learn's, over a grid of shapes, types, solvers and inputs
+`tables/`         methods for tables of numbers and categories compared by error, log loss and CPU seconds
 `defaults.py`     both libraries with their default number of threads, on all cores
 `as_it_comes.py`  what the process of `defaults.py` measures
 `session.py`      all measurements of one process

@@ -22,6 +22,7 @@ from .goals import GOALS, Measured
 from .peers import NAMES, SUBJECT
 from .record import read_record, write_record
 from .session import SUITES, Session, SessionConfig, run_session
+from .tables.options import TablesConfig, add_options
 from .threads import all_cores
 
 
@@ -39,6 +40,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--json", metavar="FILE", help="write everything measured to this file")
     parser.add_argument("--chart", metavar="FILE", help="draw the ratios (.png, .svg …; needs matplotlib)")
     parser.add_argument("--read", metavar="FILE", help="measure nothing: goals and chart of a file from --json")
+    add_options(parser)
     parser.add_argument("--part", action="store_true", help=argparse.SUPPRESS)  # another process prints the goals
     return parser.parse_args(arguments)
 
@@ -49,8 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if unknown:
             raise ValueError(f"no suite is called {', '.join(unknown)}; there are {', '.join(SUITES)}")
-        if options.chart and find_spec("matplotlib") is None:
-            raise ValueError("--chart needs matplotlib; pip install -e .[bench] brings it")
+        if (options.chart or options.picture) and find_spec("matplotlib") is None:
+            asked = "--chart" if options.chart else "--picture"
+            raise ValueError(f"{asked} needs matplotlib; pip install -e .[bench] brings it")
         sessions = find_sessions(options)
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
@@ -73,9 +76,18 @@ def find_sessions(options: argparse.Namespace) -> list[Session]:
         return read_record(options.read)
     numbers = [options.threads] if options.threads else sorted({1, len(all_cores())})
     dtypes = ["float32", "float64"] if options.dtype == "both" else [options.dtype]
+    told = TablesConfig.from_options(options)
     plans = [
         SessionConfig(
-            number, dtypes, options.pairs, options.epochs, options.cases, options.peers, options.suites, options.cells
+            number,
+            dtypes,
+            options.pairs,
+            options.epochs,
+            options.cases,
+            options.peers,
+            options.suites,
+            options.cells,
+            told,
         )
         for number in numbers
     ]
@@ -96,6 +108,7 @@ def run_elsewhere(options: argparse.Namespace, plan: SessionConfig) -> Session:
             command += [f"--{name}", ",".join(getattr(plan, name))]
     if plan.cells:
         command += ["--cells", plan.cells]
+    command += plan.tables.as_arguments()
     if plan.epochs:
         command += ["--epochs", str(plan.epochs)]
     root = str(Path(__file__).parents[1])

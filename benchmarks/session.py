@@ -18,13 +18,15 @@ from .starting import measure_starting
 from .sweep.grid import choose_cells, make_grid
 from .sweep.timing import Timing
 from .sweep.walk import measure_sweep, missing_frames
+from .tables.options import TablesConfig
+from .tables.walk import measure_tables
 from .threads import all_cores, limit_blas, placed
 
 EVERYWHERE, ONE_CORE, ALL_CORES = "each number of threads", "one core", "all cores"
 #: Each suite, and the number of threads that it is measured with by default.
 SUITES = {
     "training": EVERYWHERE, "roofline": ONE_CORE, "predicting": EVERYWHERE, "functions": ONE_CORE,
-    "starting": ONE_CORE, "sweep": ONE_CORE, "defaults": ALL_CORES,
+    "starting": ONE_CORE, "sweep": ONE_CORE, "tables": ONE_CORE, "defaults": ALL_CORES,
 }  # fmt: skip
 ROOFLINE = ("medium", "wide")
 
@@ -41,6 +43,7 @@ class SessionConfig:
     peers: list[str] | None = None
     suites: list[str] | None = None
     cells: str | None = None
+    tables: TablesConfig = field(default_factory=TablesConfig)
     cores: int = field(default_factory=lambda: len(all_cores()))
 
     def wants(self, suite: str) -> bool:
@@ -60,6 +63,7 @@ class SessionConfig:
         """Raise a ValueError for an unknown name."""
         find_cases(self.cases)
         find_peers(self.peers, self.threads)
+        self.tables.check()
 
     def chosen_cases(self) -> list[Case]:
         """Return the cases; the published one is long, and runs on one thread only if it is named."""
@@ -154,6 +158,7 @@ def measure_rest(session: Session, plan: SessionConfig) -> None:
         "functions": lambda: measure_functions(plan.dtypes, plan.pairs, plan.threads),
         "starting": lambda: measure_starting(plan.pairs, plan.threads),
         "sweep": lambda: _sweep(session, plan),
+        "tables": lambda: measure_tables(plan.tables, plan.threads, plan.epochs, session.machine),
     }
     for name, findings in suites.items():
         if plan.wants(name):
