@@ -112,7 +112,7 @@ _DEFAULT = {
     "n_members": 4, "hidden_layer_sizes": (128, 128, 128), "max_iter": 64, "validation_fraction": 0.0,
     "numeric_encoding": ("periodic", "piecewise-linear", "periodic", None), "small_batch_size": 128,
 }  # fmt: skip
-_FAST = {**_DEFAULT, "n_members": 2, "max_iter": 32}
+_FAST = {**_DEFAULT, "n_members": 2, "hidden_layer_sizes": (64, 64, 64)}
 
 #: Recipes for (regression, classes).
 RECIPES = {
