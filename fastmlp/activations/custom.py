@@ -131,9 +131,8 @@ class Activation(BaseActivation):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if "kernel" not in vars(self):
-            f, derivative, second_derivative = self.functions
-            assert f is not None and derivative is not None
-            self._fill(f, derivative, second_derivative)
+            functions: Any = self.functions
+            self._fill(*functions)
 
 
 def _restore(

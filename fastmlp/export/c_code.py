@@ -158,7 +158,7 @@ def to_c(model: Any, name: str = "model") -> str:
 def _head(d: Description, kind: str, name: str) -> str:
     double, upper = d.dtype == np.float64, name.upper()
     real, constant, function = ("double", "x", "g") if double else ("float", "x##f", "g##f")
-    n_classes = f"#define {upper}_N_CLASSES {d.classes.size}\n" if d.classes is not None else ""
+    n_classes = f"#define {upper}_N_CLASSES {d.classes.size}\n" if d.kind == "classifier" else ""
     return (
         f"/* {kind} with {counted(d.n_features, 'feature')} and {counted(d.n_outputs, 'output')}, written by "
         "fastmlp.export.to_c. */\n"
@@ -209,7 +209,6 @@ def _outputs(d: Description, name: str) -> str:
 
 def _classes(d: Description, name: str) -> str:
     """Return the labels as an array."""
-    assert d.classes is not None
     labels = d.classes.tolist()
     if all(isinstance(label, str) for label in labels):
         kind, items = "char *const", [_quote(label) for label in labels]
@@ -238,7 +237,6 @@ def _predict_class(d: Description, name: str) -> str:
             f"  {name}_outputs(x, outputs);\n"
             f"  for (int j = 0; j < {d.n_outputs}; j++) labels[j] = outputs[j] > R({d.threshold});\n}}\n"
         )
-    assert d.classes is not None
     if d.n_outputs == 1:
         answer = f"  return {above};\n" if d.classes.size > 1 else "  return 0; /* there is one class */\n"
     else:

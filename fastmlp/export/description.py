@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -30,8 +30,8 @@ class Description:
         (fan_in, fan_out) and (fan_out,) of each layer, in one type; copies.
     activations : list of BaseActivation
         One for each layer.
-    classes : ndarray or None
-        Of a classifier.
+    classes : ndarray
+        Of a classifier; of others it is empty.
     is_multilabel : bool
         Whether a row has several labels, each an output.
     threshold : float
@@ -48,7 +48,7 @@ class Description:
     coefs: list[np.ndarray]
     intercepts: list[np.ndarray]
     activations: list[BaseActivation]
-    classes: np.ndarray | None = None
+    classes: np.ndarray = field(default_factory=lambda: np.zeros(0))
     is_multilabel: bool = False
     threshold: float = 0.5
     has_probabilities: bool = False

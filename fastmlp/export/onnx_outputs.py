@@ -53,7 +53,6 @@ def label_array(d: Description) -> np.ndarray:
     ValueError
         If they are neither.
     """
-    assert d.classes is not None
     labels = d.classes.tolist()
     if all(isinstance(label, str) for label in labels):
         return np.array(labels, object)
