@@ -147,6 +147,6 @@ def findings(summary: Summary, threads: int) -> Iterator[Finding]:
         middle = shifted_mean(
             {name: median(errors[name]) for name in names}, {name: median(base[name]) for name in names}
         )
-        spread = Spread(middle, min(of_seed), max(of_seed))
+        spread = Spread(middle, min(middle, *of_seed), max(middle, *of_seed))
         what = f"tables: error of {method}, mean of {count(len(names), 'set')}"
         yield Finding(what, DTYPE, threads, spread, f"× {LIGHTGBM}'s")
