@@ -8,7 +8,7 @@ from fastmlp.compiler.numba_backend import ELEMENTWISE, REDUCTION
 from fastmlp.kernels.math import turns
 
 #: The documented bounds in ulp.
-WORST = {np.float32: 3.0, np.float64: 3.8}
+WORST = {np.float32: 3.1, np.float64: 3.7}
 #: Up to where the remainder is exact.
 LARGEST = {np.float32: 2.0**22, np.float64: 2.0**51}
 PI = np.longdouble("3.14159265358979323846264338327950288")
@@ -61,6 +61,8 @@ def test_special_values(dtype):
     }  # fmt: skip
     for name, pairs in expected.items():
         assert_special_values(lambda x, name=name: apply(name, x, module=turns), pairs, dtype, name)
-        huge = np.ldexp(dtype(1), np.arange(info.nmant - 2, info.maxexp)) * np.linspace(1, 1.99, 7, dtype=dtype)[:, None]
+        huge = (
+            np.ldexp(dtype(1), np.arange(info.nmant - 2, info.maxexp)) * np.linspace(1, 1.99, 7, dtype=dtype)[:, None]
+        )
         for x in (huge.ravel(), -huge.ravel(), np.array([info.max, -info.max])):
             assert abs(apply(name, x, module=turns)).max() <= 1 + 2 * info.eps

@@ -7,8 +7,8 @@ turns, where neighbouring numbers are about as far apart as half a turn, the res
 =========  =================  =================
 function   worst error (f4)   worst error (f8)
 =========  =================  =================
-cos_turns  3.0 ulp            3.8 ulp
-sin_turns  3.0 ulp            3.8 ulp
+cos_turns  3.1 ulp            3.7 ulp
+sin_turns  3.1 ulp            3.7 ulp
 =========  =================  =================
 
 Errors were measured on 10⁷ numbers of each type, up to 9 turns and up to the largest number of turns, against a
