@@ -213,7 +213,10 @@ ALWAYS = {
         "loop.dropout.mask_rows", "loop.dropout.mask_entries", "loop.blocks.multiply_in_blocks",
         "tabular.slopes.activate_with_slopes", "tabular.slopes.mask_with_excess",
     ],
-    "batch": ["loop.microbatches.microbatch_gradients", "loop.fortran.multiply_fortran", "tabular.embedding.update_embeddings"],
+    "batch": [
+        "loop.microbatches.microbatch_gradients", "loop.fortran.multiply_fortran",
+        "tabular.embedding.update_embeddings",
+    ],
     "output_backward": ["activations.softmax.softmax_backward"],
 }
 

@@ -2,7 +2,7 @@
 
 It shares nothing with the kernels: there are names in place of a flat vector, all rows at once, and W and s apart.
 Parameters are a dict: "scales" (I,); "weight 0", "bias 0", … of each layer; "slope 0", … of hidden layers that have
-them; "periodic 0", … of each embedded column, a dict's worth of w, c (16,), V (3, 16), d (3,) one behind the other;
+them; "periodic 0", … of each embedded column, w (16,), c (16,), V (3, 16), d (3,) one behind the other;
 "table 0", … (categories, 8).
 """
 
@@ -126,7 +126,7 @@ def embedding_gradients(network, params, X, d_u):
 
 
 def factors_of(name, rates, fan_in):
-    """(factor of the learning rate, decay of a step in multiples of η λ): "Better by default", with the NTK's 1 / √I."""
+    """(factor of the learning rate, decay of a step in multiples of η λ), with the tangent kernel's 1 / √I."""
     kind = name.split()[0]
     if kind == "weight":
         return 1 / math.sqrt(fan_in), 1.0
@@ -139,7 +139,7 @@ def factors_of(name, rates, fan_in):
 
 
 def train_step(network, params, moments, t, batch, rates, eta, decay, masks=None):
-    """One step of AdamW, t = 1, 2, …, with learning rate η and decay λ; dicts are changed in place. The batch's loss."""
+    """One step of AdamW, t = 1, 2, …, with rate η and decay λ; dicts are changed in place. The batch's loss."""
     loss, gradients = loss_and_gradients(network, params, batch, masks)
     assert gradients.keys() == params.keys()
     for name, gradient in gradients.items():

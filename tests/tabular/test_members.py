@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from helpers import knobs
-from helpers.tables import CASES, CLASSES, FULL, draw_rows, make_model
+from helpers.tables import CASES, CLASSES, draw_rows, make_model
 from oracles import reference_losses, reference_tables
 from oracles.reference_tables import Network, params_of
 
@@ -14,7 +14,6 @@ from fastmlp.tabular import budget
 from fastmlp.tabular.ensemble import train_members
 from fastmlp.tabular.initial import initialize, inputs_of
 from fastmlp.tabular.member import Member, ValidationRows
-from fastmlp.tabular.model import TableModel
 from fastmlp.tabular.recipes import Recipe
 from fastmlp.tabular.splits import positions, split_of
 
@@ -135,7 +134,12 @@ def train(member, epochs=RECIPE.max_iter):
 
 
 def test_the_last_of_equally_good_epochs_is_kept():
-    for scores, best in (([3, 1, 3, 2, 3, 1], 5), ([1, 1, 1, 1, 1, 1], 6), ([5, 4, 3, 2, 1, 0], 1), ([0, 2, 2, 1, 1, 1], 3)):
+    for scores, best in (
+        ([3, 1, 3, 2, 3, 1], 5),
+        ([1, 1, 1, 1, 1, 1], 6),
+        ([5, 4, 3, 2, 1, 0], 1),
+        ([0, 2, 2, 1, 1, 1], 3),
+    ):
         given = iter(scores)
         member = make_member(score=lambda outputs, rows, given=given: next(given))
         after = train(member)

@@ -1,4 +1,4 @@
-"""Predictions of networks for tables: by the reference, in guarded memory; a row's bits do not depend on its company."""
+"""Predictions of networks for tables: by the reference, in guarded memory; a row's bits depend on no other row."""
 
 import pickle
 

@@ -36,7 +36,7 @@ def check_steps(name, case, dtype, n_threads, drop_last=False):
     copies = {key: value.copy() for key, value in workspace.buffers.items()}
     workspace.refresh_weight_copies()  # changes nothing: each step has left them current
     for key in workspace.buffers:
-        if key == "scaled" or key.startswith("transposed") and "gradients" not in key:
+        if key.startswith(("scaled", "transposed", "panels")) and "gradients" not in key:
             np.testing.assert_allclose(workspace.buffers[key], copies[key], rtol=4 * np.finfo(dtype).eps, err_msg=name)
     return problem
 

@@ -1,8 +1,8 @@
 """cos 2πx and sin 2πx: angles in turns, whose whole number is subtracted without error.
 
-As in `elementary`, there are no branches, tables or calls, so loops become vector code. The polynomial p(q) ≈ sin 2πq on
-|q| ≤ ¼ is a Chebyshev approximation of sin(2πq) / q in q² (relative error 7e-9, 3e-19). Beyond 2²² (float32) and 2⁵¹
-turns, where neighbouring numbers are about as far apart as half a turn, the results are any numbers from −1 to 1.
+As in `elementary`, there are no branches, tables or calls, so loops become vector code. The polynomial p(q) ≈ sin 2πq
+on |q| ≤ ¼ is a Chebyshev approximation of sin(2πq) / q in q² (relative error 7e-9, 3e-19). Beyond 2²² (float32) and
+2⁵¹ turns, where neighbouring numbers are about as far apart as half a turn, the results are any numbers from −1 to 1.
 
 =========  =================  =================
 function   worst error (f4)   worst error (f8)

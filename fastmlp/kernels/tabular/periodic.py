@@ -63,7 +63,7 @@ class _Column:
         return [self.v.load(pointer, place, mask) for place in places]
 
     def each_vector(self, body) -> None:
-        """Emit ``body(i, mask)`` for the first row i of each vector of rows; the last mask has the rows that are left."""
+        """Emit ``body(i, mask)`` for the first row i of each vector of rows; the last mask has those that are left."""
         b, width = self.builder, ir.Constant(I64, self.v.count)
         with cgutils.for_range_slice(b, ir.Constant(I64, 0), self.rows, width) as (i, _):
             body(i, self.v.mask(b.sub(self.rows, i)))
