@@ -218,7 +218,7 @@ ALWAYS = {
         "tabular.embedding.update_embeddings",
     ],
     "output_backward": ["activations.softmax.softmax_backward"],
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ALWAYS)

@@ -15,6 +15,7 @@ from fastmlp.tabular.ensemble import train_members
 from fastmlp.tabular.initial import initialize, inputs_of
 from fastmlp.tabular.member import Member, ValidationRows
 from fastmlp.tabular.recipes import Recipe
+from fastmlp.tabular.scores import ValidationScore
 from fastmlp.tabular.splits import positions, split_of
 
 RECIPE = Recipe(
@@ -165,6 +166,47 @@ def test_validation_loss_is_the_weighted_mean():
     assert by_loss.scores == [-loss for loss in by_loss.validation_losses]
     best = 6 - int(np.argmax(by_loss.scores[::-1]))
     assert by_loss.best_epoch == best and np.array_equal(by_loss.end().params, after[best - 1])
+
+
+def test_validation_rows_without_weight_are_refused():
+    member = make_member()
+    dataset, validation = member.validation.dataset, member.validation
+    dataset.sample_weight[validation.rows] = 0
+    before = member.model.params.copy()
+    with pytest.raises(ValueError, match="All validation rows of a member have sample_weight 0"):
+        Member(member.model, dataset, np.arange(70), RECIPE, 1, validation)
+    assert np.array_equal(member.model.params, before)
+
+
+class Judge:
+    """As much of an estimator as a score needs; its scorer calls the score again while it computes its own."""
+
+    def __init__(self):
+        self.scoring, self.again = self._score_twice, None
+
+    def fit(self, X, y):
+        raise NotImplementedError
+
+    def predict(self, X):
+        return self._outputs(X)[:, 0]
+
+    def _decode_targets(self, y):
+        return y[:, 0]
+
+    def _score_twice(self, model, X, y):
+        if self.again is not None:
+            score, self.again = self.again, None
+            score(np.full((len(X), 1), 100.0), X[:, 0])
+        return -abs(model.predict(X) - y).sum()
+
+
+def test_members_score_at_the_same_time():
+    judge = Judge()
+    score = ValidationScore(judge, Dataset(np.zeros((5, 2)), np.arange(5.0)[:, None]))
+    rows = np.array([1, 3])
+    assert score(np.array([[1.0], [2.5]]), rows) == -0.5
+    judge.again = score
+    assert score(np.array([[1.0], [2.5]]), rows) == -0.5
 
 
 def test_without_validation_rows_the_last_epoch_is_kept():
