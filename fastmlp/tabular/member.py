@@ -110,7 +110,8 @@ class Member:
         )
         dropout = FlatCosine(recipe.dropout, steps) if recipe.dropout else 0.0
         self.runner = TableRunner(
-            model, dataset, optimizer, self.order, batch_size, n_threads, Regularization(dropout=dropout),
+            model,  # type: ignore[arg-type]
+            dataset, optimizer, self.order, batch_size, n_threads, Regularization(dropout=dropout),
             DropoutKeys.draw(self.random_state), recipe.max_iter, drop_last=True,
         )  # fmt: skip
         self.judge = None if validation is None else TablePrediction(model, validation.dataset, validation.rows)

@@ -25,7 +25,7 @@ class ValidationScore:
     def __init__(self, estimator: Any, dataset: Dataset) -> None:
         self.scorer, self.scoring = check_scoring(estimator, estimator.scoring), estimator.scoring
         self.dataset = dataset
-        self.model = object.__new__(_outputs_as_model(type(estimator)))
+        self.model: Any = object.__new__(_outputs_as_model(type(estimator)))
         self.model.__dict__.update({k: v for k, v in vars(estimator).items() if k != "feature_names_in_"})
         self.targets = estimator._decode_targets(dataset.y)
 
@@ -44,7 +44,7 @@ class ValidationScore:
 def _outputs_as_model(kind: type) -> type:
     """Return a class like `kind` whose outputs are those of the last epoch, whatever the rows."""
 
-    class Judged(kind):  # type: ignore[misc, valid-type]
+    class Judged(kind):
         def _outputs(self, X: Any) -> np.ndarray:
             outputs: np.ndarray = self._current.astype(np.float64)
             return outputs
