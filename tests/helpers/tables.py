@@ -36,8 +36,9 @@ CASES = {
     "many embedded": (Network(20, 20, (), (16,), 2, "mish", False, **CLASSES), 39, 39, False, True),
     "split by columns": (Network(2, 2, (6,), (130, 130), 1, "mish", True), 70, 70, True, False),
 }
-#: Its first layer is kept in panels.
+#: First layers that are large: kept in panels, but not behind embeddings.
 LARGE = Network(1030, hidden=(130,), n_outputs=2, activation="mish", learn_slopes=True, **CLASSES), 43, 43, True, False
+LARGE_EMBEDDED = Network(900, 40, hidden=(130,), n_outputs=2, activation="mish", **CLASSES), 43, 43, True, False
 
 
 def make_model(network, dtype, rng, spread=1.0):

@@ -5,7 +5,7 @@ import pytest
 from helpers import knobs
 from helpers.guarded import assert_lines_are_zero
 from helpers.guarded_rows import assert_nothing_written_beside
-from helpers.tables import CASES, LARGE, TableProblem
+from helpers.tables import CASES, LARGE, LARGE_EMBEDDED, TableProblem
 from oracles.reference_tables import params_of
 
 TYPES = {np.float32: 2e-5, np.float64: 1e-9}
@@ -49,8 +49,11 @@ def test_steps_equal_the_reference(dtype):
 
 @pytest.mark.parametrize("dtype", TYPES)
 def test_large_first_layer_is_kept_in_panels(dtype):
+    """Not behind embeddings, whose gradient reads the transposed weights by rows."""
     problem = check_steps("large", LARGE, dtype, n_threads=2)
     assert problem.runner.workspace.layers["panels"][0]
+    problem = check_steps("large, embedded", LARGE_EMBEDDED, dtype, n_threads=2)
+    assert not problem.runner.workspace.layers["panels"][0]
 
 
 @pytest.mark.parametrize("dtype", TYPES)
