@@ -35,7 +35,7 @@ class LogCosine(Schedule):
     --------
     >>> from fastmlp.schedules import LogCosine
     >>> LogCosine(0.8, steps=6, cycles=2)(range(8)).round(4).tolist()
-    [0.0, 0.7702, 0.0, 0.4406, 0.7905, 0.3713, 0.0, 0.0]
+    [0.0, 0.7443, 0.0, 0.5747, 0.7443, 0.259, 0.0, 0.0]
     """
 
     learning_rate: Positive
