@@ -56,7 +56,8 @@ class LogCosine(Schedule):
     def at(self, t: np.ndarray) -> np.ndarray:
         steps = check_length(self)
         cycle = np.log2(1.0 + (2.0**self.cycles - 1.0) * np.minimum(t, steps) / steps)
-        return 0.5 * self.learning_rate * (1.0 - np.cos(2.0 * np.pi * cycle))
+        rates: np.ndarray = 0.5 * self.learning_rate * (1.0 - np.cos(2.0 * np.pi * cycle))
+        return rates
 
 
 @dataclass(frozen=True)
