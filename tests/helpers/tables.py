@@ -57,6 +57,13 @@ def make_model(network, dtype, rng, spread=1.0):
     return model
 
 
+def make_empty(network, dtype):
+    """A model whose parameters are all to be overwritten."""
+    model = make_model(network, dtype, np.random.RandomState(0))
+    model.params[...] = np.nan
+    return model
+
+
 def draw_rows(network, n_rows, dtype, rng, weighted):
     """X, y and weights or None, rounded to the type; each category occurs if there are rows enough."""
     numbers = rng.standard_normal((n_rows, network.n_plain))
