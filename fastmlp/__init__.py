@@ -32,8 +32,8 @@ _LAZY_MODULES = {
         "Optimizer", "RAdam", "RMSProp", "RunningOptimizer",
     ],
     ".schedules": [
-        "Adaptive", "Constant", "Cosine", "CosineRestarts", "Exponential", "FlatCosine", "InverseScaling", "InverseTime",
-        "LogCosine", "OneCycle", "Polynomial", "Schedule", "StepDecay", "WarmUp", "count_steps",
+        "Adaptive", "Constant", "Cosine", "CosineRestarts", "Exponential", "FlatCosine", "InverseScaling",
+        "InverseTime", "LogCosine", "OneCycle", "Polynomial", "Schedule", "StepDecay", "WarmUp", "count_steps",
     ],
     ".initializers": ["GivenArrays", "Initializer", "Orthogonal", "Uniform"],
     ".regularization": ["Regularization"],

@@ -210,6 +210,10 @@ class Value:
         result = 1 / (1 + small) if self.data >= 0 else small / (1 + small)
         return _node(result, "logistic", (self, small / (1 + small) ** 2))
 
+    def cos(self) -> Value:
+        """Return the cosine; the derivative is −sin(x)."""
+        return _node(math.cos(self.data), "cos", (self, -math.sin(self.data)))
+
     def relu(self) -> Value:
         """Return max(x, 0); the derivative is 1 if x > 0, else 0."""
         return _node(max(self.data, 0.0), "relu", (self, self.data > 0))

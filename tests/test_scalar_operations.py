@@ -19,6 +19,7 @@ UNARY = {
     "log": (lambda u: u.log(), 0.1, 5),
     "sqrt": (lambda u: u.sqrt(), 0.1, 5),
     "tanh": (lambda u: u.tanh(), -3, 3),
+    "cos": (lambda u: u.cos(), -6, 6),
     "relu": (lambda u: u.relu(), -2, 2),
     "logistic": (lambda u: u.logistic(), -6, 6),
     "add number": (lambda u: u + 3, -2, 2),
@@ -66,6 +67,7 @@ def test_gradient_equals_central_difference(name):
     "node, value, slopes",
     [
         (Value(0).relu(), 0, (0,)),
+        (Value(0).cos(), 1, (0,)),
         (abs(Value(0)), 0, (0,)),
         (Value(2).maximum(2), 2, (0.5, 0.5)),
         (Value(0) ** 0, 1, (0,)),

@@ -14,8 +14,8 @@ It can be given wherever a learning rate can, and a warm-up can precede any of t
 >>> SGD(WarmUp(Cosine(0.1, steps=900), steps=100), momentum=0.9).schedule([0, 99, 100]).round(4).tolist()
 [0.001, 0.099, 0.1]
 
-`Cosine`, `OneCycle` and `Polynomial` without `steps` last as long as the training, and a warm-up may take a share of
-it: `fit` counts the steps. `count_steps` converts epochs to steps where you count yourself:
+`Cosine`, `FlatCosine`, `LogCosine`, `OneCycle` and `Polynomial` without `steps` last as long as the training, and a
+warm-up may take a share of it: `fit` counts the steps. `count_steps` converts epochs to steps where you count yourself:
 
 >>> WarmUp(Cosine(0.1), steps=0.1).for_training(1000)
 WarmUp(schedule=Cosine(learning_rate=0.1, steps=900, final=0.0), steps=100)

@@ -35,7 +35,7 @@ class LogCosine(Schedule):
     --------
     >>> from fastmlp.schedules import LogCosine
     >>> LogCosine(0.8, steps=6, cycles=2)(range(8)).round(4).tolist()
-    [0.0, 0.7702, 0.0, 0.4406, 0.7905, 0.3713, 0.0, 0.0]
+    [0.0, 0.7443, 0.0, 0.5747, 0.7443, 0.259, 0.0, 0.0]
     """
 
     learning_rate: Positive
@@ -56,7 +56,8 @@ class LogCosine(Schedule):
     def at(self, t: np.ndarray) -> np.ndarray:
         steps = check_length(self)
         cycle = np.log2(1.0 + (2.0**self.cycles - 1.0) * np.minimum(t, steps) / steps)
-        return 0.5 * self.learning_rate * (1.0 - np.cos(2.0 * np.pi * cycle))
+        rates: np.ndarray = 0.5 * self.learning_rate * (1.0 - np.cos(2.0 * np.pi * cycle))
+        return rates
 
 
 @dataclass(frozen=True)

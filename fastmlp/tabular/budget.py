@@ -17,7 +17,7 @@ def fit_to_seconds(recipe: Recipe, seconds: float, n_threads: int, make: Callabl
     """Return the recipe with as many epochs and members as fit, so that schedules still end at 0.
 
     An epoch is timed once, with a member that is not used, after one that loads the kernels. First epochs are reduced,
-    to a quarter; then members; then epochs again. Never more than the recipe has.
+    to a quarter; then members, to one for each thread; then epochs again. Never more than the recipe has.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def fit_to_seconds(recipe: Recipe, seconds: float, n_threads: int, make: Callabl
         Recipe ↦ a new member.
     """
     began = time.perf_counter()
-    probe = make(recipe)
+    probe = make(replace(recipe, max_iter=max(recipe.max_iter, 2)))
     probe.run_epoch()
     first = time.perf_counter()
     probe.run_epoch()
@@ -42,6 +42,6 @@ def fit_to_seconds(recipe: Recipe, seconds: float, n_threads: int, make: Callabl
 
     members = recipe.n_members
     least = max(1, int(recipe.max_iter * LEAST_SHARE))
-    while members > 1 and epochs(members) < least:
+    while members > threads and epochs(members) < least:  # fewer than the threads would save nothing
         members -= 1
     return replace(recipe, n_members=members, max_iter=max(1, min(recipe.max_iter, epochs(members))))

@@ -46,7 +46,7 @@ class TableOptions(StepOptions):
 class TableRunner(EpochRunner):
     """`EpochRunner` for a `TableModel`, whose optimizer is a `TableRates`."""
 
-    network: TableModel
+    network: TableModel  # type: ignore[assignment]
     workspace: TableWorkspace
 
     def _make_workspace(self) -> TableWorkspace:

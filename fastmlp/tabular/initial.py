@@ -65,8 +65,9 @@ def _fit_to_rows(
 ) -> np.ndarray:
     """Scale a layer's weights to deviation 1 over rows h, and choose biases; return its pre-activations."""
     z = h @ coef
-    deviation = z.std(axis=0)
-    deviation[deviation == 0.0] = 1.0
+    deviation = (z - z[0]).std(axis=0, dtype=np.float64)
+    rounding = 16 * np.finfo(h.dtype).eps * np.maximum(np.abs(h).max(axis=0) @ np.abs(coef), 1.0)
+    deviation[deviation <= rounding] = 1.0  # rows that are alike, but for rounding errors
     coef /= deviation
     z /= deviation
     shares = random_state.exponential(size=(BIAS_ROWS, coef.shape[1]))

@@ -71,6 +71,11 @@ class Member:
         After which no more are made; the recipe's by default.
     diverged : bool
         Whether parameters have become infinite or NaN, which ends the training of this member.
+
+    Raises
+    ------
+    ValueError
+        If all rows that it would be judged by have weight 0.
     """
 
     def __init__(
@@ -85,6 +90,12 @@ class Member:
         continues: bool = False,
     ) -> None:
         self.model, self.validation = model, validation
+        weights = None if validation is None else validation.dataset.sample_weight
+        if weights is not None and validation is not None and not weights[validation.rows].any():
+            raise ValueError(
+                "All validation rows of a member have sample_weight 0: change validation_fraction, or give rows "
+                "with weights as X_val, y_val and sample_weight_val."
+            )
         self.random_state = np.random.RandomState(seed)
         if not continues:
             initialize(model, dataset.X[rows], self.random_state, recipe.initialize_from_data)
@@ -99,7 +110,8 @@ class Member:
         )
         dropout = FlatCosine(recipe.dropout, steps) if recipe.dropout else 0.0
         self.runner = TableRunner(
-            model, dataset, optimizer, self.order, batch_size, n_threads, Regularization(dropout=dropout),
+            model,  # type: ignore[arg-type]
+            dataset, optimizer, self.order, batch_size, n_threads, Regularization(dropout=dropout),
             DropoutKeys.draw(self.random_state), recipe.max_iter, drop_last=True,
         )  # fmt: skip
         self.judge = None if validation is None else TablePrediction(model, validation.dataset, validation.rows)

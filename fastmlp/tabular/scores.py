@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -22,21 +23,22 @@ class ValidationScore:
     """
 
     def __init__(self, estimator: Any, dataset: Dataset) -> None:
-        self.scorer, self.scoring, self.dataset = (
-            check_scoring(estimator, estimator.scoring),
-            estimator.scoring,
-            dataset,
-        )
+        self.scorer, self.scoring = check_scoring(estimator, estimator.scoring), estimator.scoring
+        self.dataset = dataset
         self.model: Any = object.__new__(_outputs_as_model(type(estimator)))
         self.model.__dict__.update({k: v for k, v in vars(estimator).items() if k != "feature_names_in_"})
         self.targets = estimator._decode_targets(dataset.y)
 
     def __call__(self, outputs: np.ndarray, rows: np.ndarray) -> float:
-        """Return the score of outputs (n, n_outputs) for these rows; the scorer gets row numbers as X."""
-        self.model._current = outputs
+        """Return the score of outputs (n, n_outputs) for these rows; the scorer gets row numbers as X.
+
+        Members call it at the same time, in threads: each call has a model of its own.
+        """
+        model = copy.copy(self.model)
+        model._current = outputs
         weights = self.dataset.sample_weight
         options = {} if weights is None or self.scorer is self.scoring else {"sample_weight": weights[rows]}
-        return float(self.scorer(self.model, rows[:, np.newaxis], self.targets[rows], **options))
+        return float(self.scorer(model, rows[:, np.newaxis], self.targets[rows], **options))
 
 
 def _outputs_as_model(kind: type) -> type:

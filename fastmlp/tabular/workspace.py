@@ -148,7 +148,7 @@ class TablePrediction(_TableBuffers):
 
     def __init__(self, network: TableModel, dataset: Dataset, order: np.ndarray | None = None) -> None:
         order = np.arange(dataset.n_rows) if order is None else np.require(order, np.int64, ["C", "A"])
-        super().__init__(network, dataset, min(PREDICTED_ROWS, -(-order.size // ROW_TILE) * ROW_TILE))
+        super().__init__(network, dataset, min(PREDICTED_ROWS, max(-(-order.size // ROW_TILE), 1) * ROW_TILE))
         layout, task, layers = network.layout, self.task, self.layers
         strides = [*(padded(width, self.dtype) for width in layout.layer_sizes[:-1]), layout.layer_sizes[-1]]
         task["forward"], task["forward_layers"] = passes.forward_new_rows.address(self.dtype), task["forward"]

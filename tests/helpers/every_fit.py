@@ -12,6 +12,8 @@ import numpy as np
 import scipy.sparse
 from helpers import loss_cases
 from helpers.problems import make_problem
+from helpers.tables import CASES as TABLES
+from helpers.tables import TableProblem
 from oracles.reference_losses import QUARTIC
 from sklearn.exceptions import ConvergenceWarning
 
@@ -23,6 +25,7 @@ from fastmlp.engine.model import TrainableModel
 from fastmlp.losses import Perceptron
 from fastmlp.optimizers import LAMB, OPTIMIZERS, LayerWise, RMSProp
 from fastmlp.regularization import Regularization
+from fastmlp.tabular.workspace import TablePrediction
 from fastmlp.training.dead_units import DeadUnits
 from fastmlp.training.dropout_keys import DropoutKeys
 from fastmlp.training.epoch import EpochRunner
@@ -119,6 +122,13 @@ def train_with_all_options(dtype, sparse):
     DeadUnits(problem.network, problem.dataset, order)()
 
 
+def train_for_tables(dtype):
+    """Two epochs of a network with embeddings, scales, slopes and dropout, and its outputs."""
+    problem = TableProblem(TABLES["everything"], dtype)
+    problem.train()
+    TablePrediction(problem.model, problem.dataset).predict()
+
+
 def origins():
     """ "kernel, type" → "cache" or "compiler" for loaded kernels; kernel → None for those that were not loaded.
 
@@ -150,6 +160,7 @@ if __name__ == "__main__":
         use_every_loss(dtype)
         use_every_activation(dtype)
         judge_without_gradients(dtype)
+        train_for_tables(dtype)
     for dtype, sparse in itertools.product((np.float32, np.float64), (False, True)):
         train_with_all_options(dtype, sparse)
     print(json.dumps(origins()))

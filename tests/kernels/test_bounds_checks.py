@@ -11,7 +11,7 @@ BOUNDS = {"NUMBA_BOUNDSCHECK": "1"}
 KERNEL_TESTS = [
     "kernels/test_kernels.py", "kernels/test_kernels_sparse.py", "kernels/test_kernels_shuffle.py",
     "kernels/test_multiply.py", "network/test_network_gradients.py", "network/test_network_steps.py",
-    "training/test_fits.py",
+    "training/test_fits.py", "tabular/test_table_steps.py",
     # Numba does not check the pointers of tiles, which guarded memory does. Bounds are the same in both
     # types, and compiling takes most of the time, so only float64 is run.
     "-k", "not every_width and not float32",

@@ -34,15 +34,15 @@ FIELDS = {
     "sparse_forward": {"sparse_forward"},
     "sort_by_feature": {"sort_by_feature"},
     "sparse_weight_gradient": {"sparse_weight_gradient"},
-    "layer_rows": {"mask", "in_blocks"},
+    "layer_rows": {"mask", "in_blocks", "activate"},
     "weight_gradient": {"weight_gradient"},
-    "update_layer": {"update_layer"},
+    "update_layer": {"update_layer", "update_plain_layer"},
     "copy_weights": {"copy_weights"},
     "add_squares": {"add_squares"},
     "add_microbatches": {"add_microbatches"},
-    "ordered_rows": {"forward", "pass_rows"},
+    "ordered_rows": {"forward", "pass_rows", "embed", "forward_layers"},
     "backward": {"backward"},
-    "batch": {"microbatch_gradients", "multiply_fortran", "scatter"},
+    "batch": {"microbatch_gradients", "multiply_fortran", "scatter", "update_embeddings"},
     "predict_rows": {"predict_rows"},
     "phase": {"run_global_phases", "before_step", "store_magnitudes", "set_groups"},
 }
@@ -215,13 +215,19 @@ ALWAYS = {
     "sort_by_feature": ["linalg.sparse.sort_by_feature"],
     "sparse_weight_gradient": ["linalg.sparse.sparse_weight_gradient"],
     "weight_gradient": ["loop.weight_gradient.weight_gradient"],
-    "update_layer": ["loop.update.update_layer"],
+    "update_layer": ["loop.update.update_layer", "tabular.update.update_table_layer"],
     "add_microbatches": ["loop.microbatches.add_microbatches"],
     "predict_rows": ["loop.predict.predict_rows"],
-    "layer_rows": ["loop.dropout.mask_rows", "loop.dropout.mask_entries", "loop.blocks.multiply_in_blocks"],
-    "batch": ["loop.microbatches.microbatch_gradients", "loop.fortran.multiply_fortran"],
+    "layer_rows": [
+        "loop.dropout.mask_rows", "loop.dropout.mask_entries", "loop.blocks.multiply_in_blocks",
+        "tabular.slopes.activate_with_slopes", "tabular.slopes.mask_with_excess",
+    ],
+    "batch": [
+        "loop.microbatches.microbatch_gradients", "loop.fortran.multiply_fortran",
+        "tabular.embedding.update_embeddings",
+    ],
     "output_backward": ["activations.softmax.softmax_backward"],
-}
+}  # fmt: skip
 
 
 @in_one_test()

@@ -30,8 +30,7 @@ def test_kernels_for_narrower_vectors(tmp_path, bits, dtype):
         pytest.skip("this processor cannot run code for that one")
     narrow = tmp_path / "test_narrow.py"
     narrow.write_text(NARROW.format(bits=bits))
-    code, output = run_pytest(
-        narrow, TESTS / "kernels" / "test_multiply.py", "-k", f"{dtype} or narrow", cache=tmp_path, **PROCESSORS[bits]
-    )
+    files = TESTS / "kernels" / "test_multiply.py", TESTS / "tabular" / "test_table_gradients.py"  # written in vectors
+    code, output = run_pytest(narrow, *files, "-k", f"{dtype} or narrow", cache=tmp_path, **PROCESSORS[bits])
     assert code == 0, output
     assert int(re.search(r"(\d+) passed", output)[1]) >= 8

@@ -11,8 +11,10 @@ from fastmlp.schedules import (
     Cosine,
     CosineRestarts,
     Exponential,
+    FlatCosine,
     InverseScaling,
     InverseTime,
+    LogCosine,
     OneCycle,
     Polynomial,
     Schedule,
@@ -58,6 +60,17 @@ def one_cycle(t, peak, steps, share, first, last):
     return peak + (last - peak) * (1 - np.cos(np.pi * min(t - top, end - top) / (end - top))) / 2
 
 
+def log_cosine(t, peak, steps, cycles):
+    """Cycle k = 0, 1, … lasts 2ᵏ of 2^cycles − 1 shares of the steps."""
+    share = min(t, steps) * (2**cycles - 1) / steps
+    for k in range(cycles):
+        if share <= 2**k:
+            phase = np.log((2**k + share) / 2**k) / np.log(2)  # from 0 to 1, and slower towards the end
+            return peak * (1 - np.cos(2 * np.pi * phase)) / 2
+        share -= 2**k
+    raise AssertionError("the last cycle ends with the last step")
+
+
 CASES = {
     "constant": Case(Constant(0.3), lambda t: 0.3),
     "step": Case(
@@ -101,6 +114,14 @@ CASES = {
         torch=lambda schedulers, o: schedulers.OneCycleLR(
             o, 0.3, 45, pct_start=0.45, div_factor=5.0, final_div_factor=10.0, cycle_momentum=False
         ),
+    ),
+    "cycles, longer and longer": Case(LogCosine(0.3, 90), lambda t: log_cosine(t, 0.3, 90, 4), 90),
+    "two cycles": Case(LogCosine(0.3, 77, cycles=2), lambda t: log_cosine(t, 0.3, 77, 2), 77),
+    "flat, then cosine": Case(
+        FlatCosine(0.3, 90, 0.1), lambda t: 0.3 if t <= 45 else 0.2 - 0.1 * np.cos(2 * np.pi * min(t, 90) / 90), 90
+    ),
+    "flat, then cosine to 0": Case(
+        FlatCosine(0.3, 77), lambda t: 0.3 if t <= 38.5 else 0.15 - 0.15 * np.cos(2 * np.pi * min(t, 77) / 77), 77
     ),
     "warm-up": Case(
         WarmUp(0.3, 9), lambda t: 0.3 * min(t + 1, 10) / 10,

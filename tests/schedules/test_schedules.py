@@ -14,7 +14,9 @@ from fastmlp.schedules import (
     Constant,
     Cosine,
     CosineRestarts,
+    FlatCosine,
     InverseScaling,
+    LogCosine,
     OneCycle,
     Polynomial,
     Schedule,
@@ -181,6 +183,7 @@ FORBIDDEN = {
     "schedule": (ABOVE_ZERO + r", or a schedule \(see fastmlp.schedules\)", [0, -0.1, np.nan, None, "cosine"]),
     "steps": (COUNT, [0, -1, 0.5, 1.5, 2.0, np.inf, None, True]),
     "every": (COUNT, [0, 1.5]),
+    "cycles": (COUNT, [0, 1.5]),
     "growth": (COUNT, [0, 1.5]),
     "factor": (ABOVE_ZERO, [0, -1, np.inf]),
     "power": (FROM_ZERO, [-0.5, np.nan]),
@@ -196,7 +199,8 @@ FORBIDDEN = {
 #: Other rules for a field of this name.
 OR_NONE = f"None or {COUNT}", [0, -1, 0.5, 1.5, 2.0, np.inf, "all", True]
 DIFFERENT = {
-    **{(kind, "steps"): OR_NONE for kind in (Cosine, OneCycle, Polynomial)},
+    **{(kind, "steps"): OR_NONE for kind in (Cosine, FlatCosine, LogCosine, OneCycle, Polynomial)},
+    (FlatCosine, "learning_rate"): (FROM_ZERO, [-0.1, np.nan, np.inf, "0.1", None, Constant(0.1)]),
     (WarmUp, "steps"): (
         rf"{COUNT}, or a share of the training, a number in \(0, 1\)", [0, -1, 1.5, 0.0, 1.0, np.nan, None]
     ),

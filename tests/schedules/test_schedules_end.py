@@ -12,6 +12,8 @@ from sklearn.exceptions import ConvergenceWarning
 from fastmlp import SGD, Adam, MLPClassifier, MLPRegressor, Network
 from fastmlp.schedules import (
     Cosine,
+    FlatCosine,
+    LogCosine,
     OneCycle,
     Polynomial,
     Schedule,
@@ -28,6 +30,8 @@ ENDING = {
     "Cosine to a rate": lambda steps: Cosine(0.1, steps=steps, final=0.01),
     "OneCycle": lambda steps: OneCycle(0.1, steps=steps),
     "Polynomial": lambda steps: Polynomial(0.1, steps=steps, power=2.0),
+    "LogCosine": lambda steps: LogCosine(0.1, steps=steps),
+    "FlatCosine": lambda steps: FlatCosine(0.1, steps=steps, final=0.01),
     "WarmUp": lambda steps: WarmUp(Cosine(0.1, steps=steps - 4), steps=4),
     "WarmUp of WarmUp": lambda steps: WarmUp(WarmUp(OneCycle(0.1, steps=steps - 6), steps=4), steps=2),
 }

@@ -9,7 +9,18 @@ from helpers.merged import in_one_test
 from sklearn.base import clone
 
 from fastmlp import SGD, AdamW, LayerWise, MLPClassifier, MLPRegressor, Network
-from fastmlp.schedules import Adaptive, Cosine, InverseScaling, OneCycle, Polynomial, Schedule, WarmUp, count_steps
+from fastmlp.schedules import (
+    Adaptive,
+    Cosine,
+    FlatCosine,
+    InverseScaling,
+    LogCosine,
+    OneCycle,
+    Polynomial,
+    Schedule,
+    WarmUp,
+    count_steps,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -22,6 +33,8 @@ SCHEDULES = {
     "cosine": (Cosine(0.05, final=0.001), Cosine(0.05, 40, 0.001)),
     "one cycle": (OneCycle(0.05), OneCycle(0.05, 40)),
     "polynomial": (Polynomial(0.05, power=2.0), Polynomial(0.05, 40, 2.0)),
+    "log-cosine": (LogCosine(0.05, cycles=3), LogCosine(0.05, 40, 3)),
+    "flat-cosine": (FlatCosine(0.05, final=0.001), FlatCosine(0.05, 40, 0.001)),
     "warm-up, then cosine": (WarmUp(Cosine(0.05), 4), WarmUp(Cosine(0.05, 36), 4)),
     "a share, then cosine": (WarmUp(Cosine(0.05), 0.1), WarmUp(Cosine(0.05, 36), 4)),
     "a share, then a rate": (WarmUp(0.05, 0.3), WarmUp(0.05, 12)),

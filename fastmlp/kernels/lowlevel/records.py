@@ -57,8 +57,8 @@ N_MASK_NUMBERS = 3
 #: Elements of a tile where threads divide a flat vector: a whole weight matrix, or all parameters.
 FLAT_TILE = 4096
 
-#: Networks for tables (see `kernels.tabular`): cosines of a periodic embedding, its outputs, the parameters of a column;
-#: numbers that a category becomes.
+#: Networks for tables (see `kernels.tabular`): cosines of a periodic embedding, its outputs, the parameters of a
+#: column; numbers that a category becomes.
 FREQUENCIES, PERIODIC_OUTPUTS = 16, 3
 PERIODIC_PARAMS = 2 * FREQUENCIES + PERIODIC_OUTPUTS * FREQUENCIES + PERIODIC_OUTPUTS
 CODE_WIDTH = 8
@@ -159,17 +159,18 @@ _TASK_FIELDS = [
     # The moving average of the parameters (n_params,): an address, the share that a step's parameters get, and whether
     # it has begun (written by kernels).
     ("average", "i8"), ("average_share", "f8"), ("average_begun", "i8"),
-    # Networks for tables, in `kernels.tabular`; writers of this and the groups below: tabular.workspace.
-    # The scaling layer: W and s in the parameters, where s begins there, its hyperparameters, a buffer for its gradient;
-    # the kernel that updates all other layers.
+    # Networks for tables, in `kernels.tabular`. Writers of this and the groups below: tabular.workspace; of the rules'
+    # hyperparameters and of update_plain_layer, tabular.epoch.TableOptions.
+    # The scaling layer: W and s in the parameters, where s begins there, its hyperparameters, a buffer for its
+    # gradient; the kernel that updates all other layers.
     ("unscaled", "i8"), ("scales", "i8"), ("scale_offset", "i8"), ("scale_rule", "i8"), ("d_scales", "i8"),
     ("update_plain_layer", "i8"),
     # Learnt slopes: their hyperparameters; a thread's buffer for one block of rows.
     ("slope_rule", "i8"), ("slope_products", "i8"),
     # Embeddings: columns of X that are inputs as they are, those of them with a periodic embedding, category numbers;
     # two kernels, or 0; gradients of embedded inputs (B, d_embedded_stride); the forward pass behind embeddings.
-    ("forward_layers", "i8"), ("n_plain", "i8"), ("n_periodic", "i8"), ("n_codes", "i8"), ("embed", "i8"), ("update_embeddings", "i8"),
-    ("d_embedded", "i8"), ("d_embedded_stride", "i8"),
+    ("forward_layers", "i8"), ("n_plain", "i8"), ("n_periodic", "i8"), ("n_codes", "i8"), ("embed", "i8"),
+    ("update_embeddings", "i8"), ("d_embedded", "i8"), ("d_embedded_stride", "i8"),
     # Periodic ones: parameters and where they begin, their hyperparameters, a buffer for their gradient; a batch's
     # numbers and outputs, or gradients, with rows side by side (columns, column_stride).
     ("periodic", "i8"), ("periodic_offset", "i8"), ("periodic_rule", "i8"), ("d_periodic", "i8"),

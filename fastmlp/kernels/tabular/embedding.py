@@ -71,9 +71,7 @@ def update_embeddings(task_record, layer_records, order, rows, dtype_ptr):
     for column in range(begin, end):
         at = column * PERIODIC_PARAMS
         x = shift(pointer_at(task.numbers, dtype_ptr), column * task.column_stride)
-        d_out = shift(
-            pointer_at(task.embedded_columns, dtype_ptr), column * PERIODIC_OUTPUTS * task.column_stride
-        )
+        d_out = shift(pointer_at(task.embedded_columns, dtype_ptr), column * PERIODIC_OUTPUTS * task.column_stride)
         d_params, params = (
             shift(pointer_at(task.d_periodic, dtype_ptr), at),
             shift(pointer_at(task.periodic, dtype_ptr), at),
@@ -102,9 +100,7 @@ def update_table(task, order, column, rows, dtype_ptr):
     at = task.n_periodic * PERIODIC_OUTPUTS + column * CODE_WIDTH
     for i in range(rows):
         code = code_of(task, carray(order, rows)[i], column, dtype_ptr)
-        d = carray(
-            shift(pointer_at(task.d_embedded, dtype_ptr), i * task.d_embedded_stride + at), CODE_WIDTH
-        )
+        d = carray(shift(pointer_at(task.d_embedded, dtype_ptr), i * task.d_embedded_stride + at), CODE_WIDTH)
         for j in range(CODE_WIDTH):
             d_table[code * CODE_WIDTH + j] += d[j]
     item = carray(dtype_ptr, 1).itemsize

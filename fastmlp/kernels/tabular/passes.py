@@ -86,8 +86,9 @@ def backward_table_rows(task_record, layer_records, first, rows, dtype_ptr):
 
 @inline_ir
 def multiply_to_embedded(task, layer, first, rows, dtype_ptr):
-    """d_embedded (rows, d_embedded_stride) is overwritten with delta (rows, O) @ the transposed weights of the embedded
-    inputs; the periodic ones are copied to embedded_columns (columns, rows).
+    """d_embedded (rows, d_embedded_stride) is overwritten with delta (rows, O) @ weightᵀ of the embedded inputs.
+
+    The columns of the periodic ones are copied to embedded_columns (columns, rows).
     """
     delta = shift(pointer_at(layer.delta, dtype_ptr), first * layer.stride)
     out = shift(pointer_at(task.d_embedded, dtype_ptr), first * task.d_embedded_stride)

@@ -62,11 +62,18 @@ class _Column:
         places = (b.add(i, b.mul(self.stride, ir.Constant(I64, m))) for m in range(PERIODIC_OUTPUTS))
         return [self.v.load(pointer, place, mask) for place in places]
 
-    def each_vector(self, body) -> None:
-        """Emit ``body(i, mask)`` for the first row i of each vector of rows; the last mask has the rows that are left."""
-        b, width = self.builder, ir.Constant(I64, self.v.count)
-        with cgutils.for_range_slice(b, ir.Constant(I64, 0), self.rows, width) as (i, _):
-            body(i, self.v.mask(b.sub(self.rows, i)))
+    def each_vector(self, body, together: int = 1) -> None:
+        """Emit ``body(places)`` for all rows; a place is the first row of a vector, and a mask or None for a whole one.
+
+        There are `together` places as long as rows last, whose parameters are loaded once, then one at a time.
+        """
+        b, width = self.builder, self.v.count
+        step = ir.Constant(I64, together * width)
+        whole = b.sub(self.rows, b.srem(self.rows, step))
+        with cgutils.for_range_slice(b, ir.Constant(I64, 0), whole, step) as (i, _):
+            body([(b.add(i, ir.Constant(I64, n * width)), None) for n in range(together)])
+        with cgutils.for_range_slice(b, whole, self.rows, ir.Constant(I64, width)) as (i, _):
+            body([(i, self.v.mask(b.sub(self.rows, i)))])
 
 
 @intrinsic
@@ -78,21 +85,26 @@ def embed_column(typingctx, out, stride, x, rows, params):
         column = _Column(builder, params, rows, stride)
         v = column.v
 
-        def embed(i, mask):
-            value = v.load(x, i, mask)
-            sums = [cgutils.alloca_once_value(builder, column.v.splat(column.param(_BIASES + m))) for m in range(3)]
-            for m, total in enumerate(sums):
-                builder.store(column.v.splat(column.param(_BIASES + m)), total)
+        def embed(places):
+            values = [v.load(x, i, mask) for i, mask in places]
+            sums = [[cgutils.alloca_once(builder, v.type) for _ in places] for _ in range(PERIODIC_OUTPUTS)]
+            for m, totals in enumerate(sums):
+                bias = v.splat(column.param(_BIASES + m))
+                for total in totals:
+                    builder.store(bias, total)
             with cgutils.for_range(builder, ir.Constant(I64, FREQUENCIES)) as loop:
                 frequency, phase = column.angle_numbers(loop.index)
-                cosine = cos_turns.formula(Lane(builder, v.multiply_add(value, frequency, phase))).value
-                for total, weight in zip(sums, column.weights(loop.index), strict=True):
-                    builder.store(v.multiply_add(weight, cosine, builder.load(total)), total)
-            for m, total in enumerate(sums):
-                place = builder.add(i, builder.mul(stride, ir.Constant(I64, m)))
-                v.store(builder.load(total), pointer, place, mask)
+                angles = [Lane(builder, v.multiply_add(value, frequency, phase)) for value in values]
+                cosines = [cos_turns.formula(angle).value for angle in angles]
+                for totals, weight in zip(sums, column.weights(loop.index), strict=True):
+                    for total, cosine in zip(totals, cosines, strict=True):
+                        builder.store(v.multiply_add(weight, cosine, builder.load(total)), total)
+            for m, totals in enumerate(sums):
+                for total, (i, mask) in zip(totals, places, strict=True):
+                    place = builder.add(i, builder.mul(stride, ir.Constant(I64, m)))
+                    v.store(builder.load(total), pointer, place, mask)
 
-        column.each_vector(embed)
+        column.each_vector(embed, 2)
         return context.get_dummy_value()
 
     return types.void(out, types.intp, out, types.intp, out), codegen
@@ -121,7 +133,8 @@ def column_gradient(typingctx, d_params, params, d_out, stride, x, rows):
             for total in sums:
                 builder.store(v.zero, total)
 
-            def add(i, mask):
+            def add(places):
+                ((i, mask),) = places
                 value, outputs = v.load(x, i, mask), column.outputs(d_out, i, mask)
                 angle = Lane(builder, v.multiply_add(value, frequency, phase))
                 cosine, sine = cos_turns.formula(angle).value, sin_turns.formula(angle).value
@@ -142,7 +155,8 @@ def column_gradient(typingctx, d_params, params, d_out, stride, x, rows):
         for total in sums:
             builder.store(v.zero, total)
 
-        def add_outputs(i, mask):
+        def add_outputs(places):
+            ((i, mask),) = places
             for total, output in zip(sums, column.outputs(d_out, i, mask), strict=False):
                 builder.store(builder.fadd(builder.load(total), output), total)
 
