@@ -11,9 +11,10 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from ..activations import BaseActivation
-from ..losses import LOSSES, BaseLoss, as_loss
-from ..losses.base import DifferenceLoss
-from .base import CONSTRAINTS, BaseTabularMLP
+from ..common.checks import counted
+from ..losses import BaseLoss, as_loss, names_for
+from .base import BaseTabularMLP
+from .parameters import CONSTRAINTS
 from .recipes import Recipe, recipe_of
 
 
@@ -28,7 +29,7 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
 
     _parameter_constraints = {
         **CONSTRAINTS,
-        "loss": [StrOptions({name for name, loss in LOSSES.items() if "regression" in loss.natural}), BaseLoss],
+        "loss": [StrOptions(set(names_for("regressor"))), BaseLoss],
     }
 
     def __init__(
@@ -127,33 +128,43 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
     def _recipe(self) -> Recipe:
         """Return the recipe; losses of positive outputs, behind an exponential, take the rate of classes."""
         recipe = super()._recipe()
-        if self.learning_rate is None and not isinstance(as_loss(self.loss), DifferenceLoss):
+        if self.learning_rate is None and _predicts_positive(as_loss(self.loss)):
             recipe = replace(recipe, learning_rate=recipe_of(self.recipe, classes=True).learning_rate)
         return recipe
 
-    def _encode_targets(self, y: Any, first: bool) -> np.ndarray:
-        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-        one_column = y.ndim == 1
+    def _plain_targets(self, y: Any) -> np.ndarray:
+        numbers: np.ndarray = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        return numbers
+
+    def _learn_targets(self, y: np.ndarray, counts: np.ndarray) -> None:
+        self._one_column = y.ndim == 1
+        y = y.reshape(len(y), -1)[counts]
+        self.n_targets_ = y.shape[1]
+        self.target_range_ = np.stack([y.min(axis=0), y.max(axis=0)])
+        self.target_mean_, deviation, magnitude = _moments(y)
+        if _predicts_positive(as_loss(self.loss)):
+            self.target_mean_, self.target_scale_ = np.zeros(self.n_targets_), np.where(magnitude > 0, magnitude, 1.0)
+        else:
+            varies = self.target_range_[0] < self.target_range_[1]
+            self.target_scale_ = np.where(varies & (deviation > 0), deviation, 1.0)
+
+    def _encode_targets(self, y: np.ndarray) -> np.ndarray:
         y = y.reshape(len(y), -1)
-        if first:
-            self._one_column, self.n_targets_ = one_column, y.shape[1]
-            loss = as_loss(self.loss)
-            if isinstance(loss, DifferenceLoss):
-                self.target_mean_, deviation = y.mean(axis=0), y.std(axis=0)
-                self.target_scale_ = np.where(deviation > 0, deviation, 1.0)
-            else:
-                loss.check(loss.default_output_activation("regression"), y.shape[1], y)
-                mean = y.mean(axis=0)
-                self.target_mean_, self.target_scale_ = np.zeros(y.shape[1]), np.where(mean > 0, mean, 1.0)
-            self.target_range_ = np.stack([y.min(axis=0), y.max(axis=0)])
-        elif y.shape[1] != self.n_targets_:
-            raise ValueError(f"y has {y.shape[1]} columns, but the fit had {self.n_targets_}.")
-        standardized: np.ndarray = ((y - self.target_mean_) / self.target_scale_).astype(np.float32)
+        if y.shape[1] != self.n_targets_:
+            raise ValueError(f"y has {counted(y.shape[1], 'column')}, but the fit had {self.n_targets_}.")
+        loss = as_loss(self.loss)
+        output = loss.default_output_activation("regression")
+        loss.check(output, loss.n_outputs("regression", self.n_targets_), y, "regression")
+        # Of the halves, as differences may exceed the range.
+        standardized: np.ndarray = ((0.5 * y - 0.5 * self.target_mean_) / (0.5 * self.target_scale_)).astype(np.float32)
         return standardized
 
     def _choose_loss(self, recipe: Recipe) -> tuple[BaseLoss, str | BaseActivation, int]:
-        loss = as_loss(self.loss)
+        self._loss = loss = as_loss(self.loss)
         return loss, loss.default_output_activation("regression"), loss.n_outputs("regression", self.n_targets_)
+
+    def _unlearnt_outputs(self, n_outputs: int) -> np.ndarray:
+        return np.full(n_outputs, 1.0 if _predicts_positive(self._loss) else 0.0)
 
     def _codes(self, encoded: np.ndarray) -> np.ndarray | None:
         return None
@@ -162,19 +173,28 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
         return sample_weight
 
     def _decode(self, outputs: np.ndarray) -> np.ndarray:
-        outputs = as_loss(self.loss).arrange(outputs)
+        outputs = self._loss.arrange(outputs)
         times = outputs.shape[1] // self.n_targets_
         scale, mean = np.repeat(self.target_scale_, times), np.repeat(self.target_mean_, times)
-        y: np.ndarray = outputs * scale + mean
+        with np.errstate(over="ignore"):  # near the largest float64
+            y: np.ndarray = outputs * scale + mean
         if self.recipe_.clip_predictions:
             y = np.clip(y, *np.repeat(self.target_range_, times, axis=1))
         return y.ravel() if y.shape[1] == 1 and self._one_column else y
-
-    def _decode_targets(self, encoded: np.ndarray) -> np.ndarray:
-        y: np.ndarray = encoded * self.target_scale_ + self.target_mean_
-        return y.ravel() if self._one_column else y
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+
+def _predicts_positive(loss: BaseLoss) -> bool:
+    """Whether the outputs are an exponential: then targets are divided by their mean, and not centred."""
+    return loss.default_output_activation("regression") == "exp"
+
+
+def _moments(y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return mean and deviation of each column of y, and the mean of |y|, of numbers of any size."""
+    unit = np.exp2(np.frexp(np.abs(y).max(axis=0))[1] - 1.0)  # a power of two: nothing is rounded
+    scaled = y / unit
+    return scaled.mean(axis=0) * unit, scaled.std(axis=0) * unit, np.abs(scaled).mean(axis=0) * unit
