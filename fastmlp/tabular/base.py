@@ -44,8 +44,11 @@ class BaseTabularMLP(BaseEstimator):
         """Return targets as an array of what the user has: labels or numbers, one or several a row."""
 
     @abstractmethod
-    def _learn_targets(self, y: np.ndarray, counts: np.ndarray) -> None:
-        """Learn what plain targets mean; `counts` says which rows have a weight other than zero."""
+    def _learn_targets(self, y: np.ndarray, counts: np.ndarray, first: bool) -> None:
+        """Learn what plain targets mean; `counts` says which rows have a weight other than zero.
+
+        Without `first` there are members already, and what their outputs mean stays.
+        """
 
     @abstractmethod
     def _encode_targets(self, y: np.ndarray) -> np.ndarray:
@@ -98,6 +101,10 @@ class BaseTabularMLP(BaseEstimator):
         as_hidden_activation(changes.get("activation", recipe.activation))
         return replace(recipe, **changes)
 
+    def _as_used(self, recipe: Recipe) -> Recipe:
+        """Return the recipe with what the targets have changed."""
+        return recipe
+
     def _fit(self, X: Any, y: Any, sample_weight: Any, given: tuple[Any, Any, Any]) -> Self:
         """Fit a copy, so that a refused fit leaves the model and its generator unchanged."""
         if y is None:
@@ -138,7 +145,7 @@ class BaseTabularMLP(BaseEstimator):
         activations = [recipe.activation] * len(recipe.hidden_layer_sizes) + [output]
         seed = int(generator.randint(np.iinfo(np.int32).max))
         training = EnsembleTraining(layout, activations, loss, dataset, seed, n_threads)
-        self.recipe_ = recipe  # scorers' predictions depend on it
+        self.recipe_ = recipe = self._as_used(recipe)  # scorers' predictions depend on it
         self._choose_validation(training, X, plain, given, recipe)
         report = _print_epoch if self.verbose else None
         members, recipe = training.run(recipe, len(known), self.max_seconds, report)
@@ -184,8 +191,7 @@ class BaseTabularMLP(BaseEstimator):
         plain = self._plain_targets(y)
         check_consistent_length(X, plain)
         weights = check_sample_weight(sample_weight, np.empty((len(plain), 0), np.float32))
-        if first:
-            self._learn_targets(plain, np.ones(len(plain), bool) if weights is None else weights != 0)
+        self._learn_targets(plain, np.ones(len(plain), bool) if weights is None else weights != 0, first)
         targets = self._encode_targets(plain)
         if first:
             self.encoder_ = self._make_encoder(recipe).fit(X, targets, weights, caller=self)

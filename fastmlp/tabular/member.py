@@ -70,7 +70,8 @@ class Member:
     last_epoch : int
         After which no more are made; the recipe's by default.
     diverged : bool
-        Whether parameters or the loss have become infinite or NaN, which ends the training of this member.
+        Whether parameters, the loss or that of the validation rows have become infinite or NaN, which ends the
+        training of this member.
     """
 
     def __init__(
@@ -125,6 +126,9 @@ class Member:
             self.diverged = True
             return
         score = self._measure()
+        if self.validation_losses and not math.isfinite(self.validation_losses[-1]):
+            self.diverged = True
+            return
         self.scores.append(score)
         score = -math.inf if math.isnan(score) else score
         if score >= self.best_score:  # the last of equals: later epochs have seen more
