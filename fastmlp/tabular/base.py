@@ -20,8 +20,8 @@ from ..estimators.checks import check_hidden_layer_sizes, check_sample_weight
 from ..kernels.lowlevel.records import CODE_WIDTH, PERIODIC_OUTPUTS
 from ..losses import BaseLoss
 from .encoder import TableEncoder
+from .encodings import features_read, rows_for
 from .ensemble import average_outputs
-from .layout import TableLayout
 from .member import Member, ValidationRows
 from .model import TableModel
 from .parameters import CONSTRAINTS, OF_RECIPE, is_auto, is_loss, is_same
@@ -36,6 +36,7 @@ class BaseTabularMLP(BaseEstimator):
 
     _parameter_constraints: dict[str, list[Any]] = CONSTRAINTS
     best_epochs_: list[int]
+    _encodings: list[str | None]
 
     # Implemented by the two estimators.
 
@@ -133,18 +134,9 @@ class BaseTabularMLP(BaseEstimator):
             self._check_continued(known, recipe, loss)
             if recipe.n_members == len(known):
                 return
-        encoder = self.encoder_
-        layout = TableLayout(
-            encoder.n_plain,
-            recipe.hidden_layer_sizes,
-            n_outputs,
-            encoder.n_numeric if recipe.numeric_encoding == "periodic" else 0,
-            encoder.table_sizes,
-            recipe.learn_slopes,
-        )
         activations = [recipe.activation] * len(recipe.hidden_layer_sizes) + [output]
         seed = int(generator.randint(np.iinfo(np.int32).max))
-        training = EnsembleTraining(layout, activations, loss, dataset, seed, n_threads)
+        training = EnsembleTraining(self.encoder_, n_outputs, activations, loss, dataset, seed, n_threads)
         self.recipe_ = recipe = self._as_used(recipe)  # scorers' predictions depend on it
         self._choose_validation(training, X, plain, given, recipe)
         report = _print_epoch if self.verbose else None
@@ -180,7 +172,7 @@ class BaseTabularMLP(BaseEstimator):
         return TableEncoder(
             categorical_features=self.categorical_features,
             max_one_hot_categories=recipe.max_one_hot_categories,
-            numeric_encoding="piecewise-linear" if recipe.numeric_encoding == "piecewise-linear" else None,
+            numeric_encoding="piecewise-linear" if recipe.has_bins else None,
             n_bins=recipe.n_bins,
         )
 
@@ -206,7 +198,7 @@ class BaseTabularMLP(BaseEstimator):
         self, training: EnsembleTraining, X: Any, y: np.ndarray, given: tuple[Any, Any, Any], recipe: Recipe
     ) -> None:
         """Set the validation rows of the training: those that were passed to `fit`, or places for a split."""
-        outputs = self._unlearnt_outputs(training.layout.layer_sizes[-1])
+        outputs = self._unlearnt_outputs(training.n_outputs)
 
         def score(X: Any, y: Any, weights: np.ndarray | None) -> ValidationScore | None:
             return None if is_loss(self.scoring) else ValidationScore(self, X, y, weights, outputs)
@@ -249,6 +241,8 @@ class BaseTabularMLP(BaseEstimator):
     def _store(self, known: list[TableModel], members: list[Member]) -> None:
         """Set the fitted attributes."""
         self.members_ = [*known, *(each.end() for each in members)]
+        made = [self.recipe_.encoding_of(number) for number in range(len(known), len(self.members_))]
+        self._encodings = [*(self._encodings if known else []), *made]
         self.n_outputs_ = self.members_[0].layout.layer_sizes[-1]
         self.best_epochs_ = [*(self.best_epochs_ if known else []), *(each.best_epoch for each in members)]
         self.loss_curve_ = mean_curve([each.loss_curve for each in members])
@@ -260,9 +254,9 @@ class BaseTabularMLP(BaseEstimator):
 
     def _scales(self) -> np.ndarray:
         """Return the mean |s| over the inputs of each column of X, and over the members."""
-        feature_of, means = self.encoder_.feature_of, []
-        for model in self.members_:
-            layout = model.layout
+        means = []
+        for encoding, model in zip(self._encodings, self.members_, strict=True):
+            layout, feature_of = model.layout, features_read(self.encoder_, encoding)
             plain, codes = feature_of[: layout.n_plain], feature_of[layout.n_plain :]
             periodic = np.repeat(plain[: layout.n_periodic], PERIODIC_OUTPUTS)
             of_input = np.concatenate([plain, periodic, np.repeat(codes, CODE_WIDTH)])
@@ -276,7 +270,9 @@ class BaseTabularMLP(BaseEstimator):
         """Return the mean outputs of the members, (n, n_outputs) in float64."""
         check_is_fitted(self)
         dataset = Dataset(self.encoder_.transform(X, caller=self), dtype=np.float32)
-        return average_outputs(self.members_, dataset, count_threads(self.n_jobs))
+        datasets = {encoding: rows_for(self.encoder_, encoding, dataset) for encoding in set(self._encodings)}
+        each = [datasets[encoding] for encoding in self._encodings]
+        return average_outputs(self.members_, each, count_threads(self.n_jobs))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -48,6 +48,8 @@ class TableEncoder(BaseEstimator):
     ----------
     n_numeric : int
         Columns of squashed numbers, the first ones.
+    n_bin_columns : int
+        Columns of bins, which follow them.
     n_plain : int
         All columns but those of codes, which are the last ones.
     table_sizes : list of int
@@ -206,6 +208,7 @@ class TableEncoder(BaseEstimator):
         self.kinds_ = ["number" if values is None else "category" for values in plan.categories]
         self.categories_ = [None if values is None else _as_objects(values) for values in plan.categories]
         self.n_numeric = plan.parts[0].width
+        self.n_bin_columns = plan.parts[1].width if self.numeric_encoding is not None else 0
         self.n_plain = sum(part.width for part in plan.parts[:-1])
         self.table_sizes = plan.table_sizes
         self.feature_of = plan.feature_of

@@ -68,19 +68,19 @@ def _take_members(left: Iterator[Member], is_cancelled: Callable[[], bool], thre
         member.run_epoch(is_cancelled)
 
 
-def average_outputs(models: Sequence[TableModel], dataset: Dataset, n_threads: int) -> np.ndarray:
-    """Compute the mean of the models' outputs for all rows, (n, n_outputs), in float64.
+def average_outputs(models: Sequence[TableModel], datasets: Sequence[Dataset], n_threads: int) -> np.ndarray:
+    """Compute the mean of the models' outputs for all rows, (n, n_outputs), in float64; each model has its dataset.
 
     The bits of a row depend neither on the rows beside it nor on the number of threads.
     """
-    each = [TablePrediction(model, dataset) for model in models]
+    each = [TablePrediction(model, dataset) for model, dataset in zip(models, datasets, strict=True)]
     left = iter(each)
 
     def take_models(thread: int) -> None:
         for prediction in left:
             prediction.predict()
 
-    Team(min(n_threads, len(each)) if dataset.n_rows > PREDICTED_ROWS else 1).run(take_models)
+    Team(min(n_threads, len(each)) if datasets[0].n_rows > PREDICTED_ROWS else 1).run(take_models)
     total = np.zeros(each[0].outputs.shape)
     for prediction in each:
         total += prediction.outputs

@@ -23,7 +23,8 @@ class Recipe:
     activation : str
     learn_slopes : bool
         Whether each hidden neuron has a slope α: f_α(z) = z + α (f(z) − z).
-    numeric_encoding : {'piecewise-linear', 'periodic'} or None
+    numeric_encoding : {'piecewise-linear', 'periodic'}, None, or tuple of these
+        A tuple has one for each member, and begins again behind the last.
     n_bins : int
         Of the piecewise-linear encoding.
     max_one_hot_categories : int or None
@@ -54,7 +55,7 @@ class Recipe:
     activation: str
     learning_rate: float
     learn_slopes: bool = True
-    numeric_encoding: str | None = "periodic"
+    numeric_encoding: str | tuple[str | None, ...] | None = "periodic"
     n_bins: int = 16
     max_one_hot_categories: int | None = 8
     max_iter: int = 256
@@ -68,6 +69,16 @@ class Recipe:
     initialize_from_data: bool = True
     scale_decay: float = 36.0
     clip_predictions: bool = True
+
+    def encoding_of(self, member: int) -> str | None:
+        """Return the encoding of numbers of a member."""
+        encoding = self.numeric_encoding
+        return encoding[member % len(encoding)] if isinstance(encoding, tuple) else encoding
+
+    @property
+    def has_bins(self) -> bool:
+        """Whether a member reads bins of numbers."""
+        return any(self.encoding_of(member) == "piecewise-linear" for member in range(self.n_members))
 
     def learning_rates(self, steps: int) -> Schedule:
         """Return the learning rate of each of `steps` steps."""

@@ -15,8 +15,9 @@ from ..engine.dataset import Dataset
 from ..engine.sample_weights import check_sum_of_weights
 from ..losses import BaseLoss
 from .budget import fit_to_seconds
+from .encoder import TableEncoder
+from .encodings import make_layout, rows_for
 from .ensemble import train_members
-from .layout import TableLayout
 from .member import Member, ValidationRows
 from .model import TableModel
 from .recipes import Recipe
@@ -31,7 +32,9 @@ class EnsembleTraining:
 
     Parameters
     ----------
-    layout : TableLayout
+    encoder : TableEncoder
+        That of the dataset.
+    n_outputs : int
     activations : list of (str or BaseActivation)
     loss : BaseLoss
     dataset : Dataset
@@ -46,7 +49,8 @@ class EnsembleTraining:
         Numbers of the rows that a member sets aside ↦ what judges its outputs for them; None for the loss.
     """
 
-    layout: TableLayout
+    encoder: TableEncoder
+    n_outputs: int
     activations: list[str | BaseActivation]
     loss: BaseLoss
     dataset: Dataset
@@ -131,9 +135,15 @@ class EnsembleTraining:
         return self._new(number, rows, recipe, ValidationRows(self.dataset, held_out, score))
 
     def _new(self, number: int, rows: np.ndarray, recipe: Recipe, validation: ValidationRows | None) -> Member:
-        model = TableModel(self.layout, self.activations, self.loss, self.dataset.dtype)
+        encoding = recipe.encoding_of(number)
+        layout = make_layout(self.encoder, recipe, encoding, self.n_outputs)
+        model = TableModel(layout, self.activations, self.loss, self.dataset.dtype)
+        dataset = rows_for(self.encoder, encoding, self.dataset)
+        if validation is not None:
+            narrow = dataset if validation.dataset is self.dataset else None
+            validation = replace(validation, dataset=narrow or rows_for(self.encoder, encoding, validation.dataset))
         threads = max(1, self.n_threads // recipe.n_members)
-        return Member(model, self.dataset, rows, recipe, seed_of(self.seed, number), validation, threads)
+        return Member(model, dataset, rows, recipe, seed_of(self.seed, number), validation, threads)
 
     @staticmethod
     def _check_divergence(members: Sequence[Member], recipe: Recipe, first: int) -> None:
