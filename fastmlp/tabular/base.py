@@ -3,88 +3,69 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
-from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, is_classifier
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import get_scorer_names
-from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from ..activations import ACTIVATIONS, BaseActivation
+from ..activations import BaseActivation, as_hidden_activation
 from ..common.user_warnings import warn_user
 from ..engine.cores import count_threads
 from ..engine.dataset import Dataset
 from ..estimators.checks import check_hidden_layer_sizes, check_sample_weight
+from ..kernels.lowlevel.records import CODE_WIDTH, PERIODIC_OUTPUTS
 from ..losses import BaseLoss
-from .budget import fit_to_seconds
 from .encoder import TableEncoder
-from .encodings import features_read, make_layout, rows_for
-from .ensemble import average_outputs, train_members
+from .encodings import features_read, rows_for
+from .ensemble import average_outputs
 from .member import Member, ValidationRows
 from .model import TableModel
-from .recipes import RECIPES, Recipe, recipe_of
+from .parameters import CONSTRAINTS, OF_RECIPE, is_auto, is_loss, is_same
+from .recipes import Recipe, recipe_of
 from .scores import ValidationScore
-from .splits import positions, split_of
-
-_POSITIVE = Interval(Real, 0, None, closed="neither")
-_COUNT = Interval(Integral, 1, None, closed="left")
-_RATE = Interval(Real, 0, 1, closed="left")
-
-CONSTRAINTS: dict[str, list[Any]] = {
-    "recipe": [StrOptions(set(RECIPES))],
-    "n_members": [None, _COUNT],
-    "hidden_layer_sizes": [None, "array-like", _COUNT],
-    "activation": [None, StrOptions(set(ACTIVATIONS)), BaseActivation],
-    "numeric_encoding": [None, StrOptions({"auto", "piecewise-linear", "periodic"})],
-    "n_bins": [None, _COUNT],
-    "categorical_features": [None, StrOptions({"from_dtype"}), "array-like"],
-    "max_one_hot_categories": [None, StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")],
-    "max_iter": [None, _COUNT],
-    "batch_size": [StrOptions({"auto"}), _COUNT],
-    "learning_rate": [None, _POSITIVE],
-    "weight_decay": [None, Interval(Real, 0, None, closed="left")],
-    "dropout": [None, _RATE],
-    "max_seconds": [None, _POSITIVE],
-    "validation_fraction": [None, _RATE],
-    "scoring": [StrOptions({"loss", *get_scorer_names()}), callable],
-    "refit": ["boolean"],
-    "n_jobs": [None, Integral],
-    "random_state": ["random_state"],
-    "verbose": ["verbose"],
-    "warm_start": ["boolean"],
-}
-
-#: Parameters that replace a number of the recipe where they are not None, or 'auto'.
-OF_RECIPE = (
-    "n_members", "hidden_layer_sizes", "activation", "n_bins", "max_iter", "batch_size", "learning_rate",
-    "weight_decay", "dropout", "validation_fraction",
-)  # fmt: skip
+from .splits import positions
+from .training import EnsembleTraining, mean_curve
 
 
 class BaseTabularMLP(BaseEstimator):
     """Base class of `TabularMLPClassifier` and `TabularMLPRegressor`."""
 
     _parameter_constraints: dict[str, list[Any]] = CONSTRAINTS
+    best_epochs_: list[int]
+    _encodings: list[str | None]
 
     # Implemented by the two estimators.
 
     @abstractmethod
-    def _encode_targets(self, y: Any, first: bool) -> np.ndarray:
-        """Return targets as the loss reads them, (n, n_targets); with `first`, learn what they mean."""
+    def _plain_targets(self, y: Any) -> np.ndarray:
+        """Return targets as an array of what the user has: labels or numbers, one or several a row."""
+
+    @abstractmethod
+    def _learn_targets(self, y: np.ndarray, counts: np.ndarray, first: bool) -> None:
+        """Learn what plain targets mean; `counts` says which rows have a weight other than zero.
+
+        Without `first` there are members already, and what their outputs mean stays.
+        """
+
+    @abstractmethod
+    def _encode_targets(self, y: np.ndarray) -> np.ndarray:
+        """Return plain targets as the loss reads them, (n, n_targets) in float32."""
 
     @abstractmethod
     def _choose_loss(self, recipe: Recipe) -> tuple[BaseLoss, str | BaseActivation, int]:
         """Return loss, output activation and number of outputs."""
 
     @abstractmethod
+    def _unlearnt_outputs(self, n_outputs: int) -> np.ndarray:
+        """Return outputs of a row, (n_outputs,), that say no more than the mean of the targets."""
+
+    @abstractmethod
     def _weigh(self, encoded: np.ndarray, sample_weight: np.ndarray | None, reference: np.ndarray) -> Any:
-        """Return the rows' weights, class weights included."""
+        """Return the rows' weights, class weights included; `reference` are the encoded targets of the training."""
 
     @abstractmethod
     def _codes(self, encoded: np.ndarray) -> np.ndarray | None:
@@ -99,192 +80,201 @@ class BaseTabularMLP(BaseEstimator):
     def get_recipe(self) -> dict[str, Any]:
         """Return the numbers of the training: the recipe's, with those that parameters replace.
 
-        After a fit they are those that were used, with what `max_seconds` has changed.
-
         Returns
         -------
         recipe : dict
+            After a fit the numbers that were used, with what `max_seconds` has changed.
         """
-        return getattr(self, "recipe_", self._recipe()).as_dict()
+        if hasattr(self, "recipe_"):
+            return self.recipe_.as_dict()
+        self._validate_params()
+        return self._recipe().as_dict()
 
     def _recipe(self) -> Recipe:
         recipe = recipe_of(self.recipe, is_classifier(self))
         given = {name: getattr(self, name) for name in OF_RECIPE}
-        changes = {name: value for name, value in given.items() if value is not None and value != "auto"}
+        changes = {name: each for name, each in given.items() if not (each is None or is_auto(each))}
         if "hidden_layer_sizes" in changes:
             changes["hidden_layer_sizes"] = tuple(check_hidden_layer_sizes(changes["hidden_layer_sizes"]))
-        if self.numeric_encoding != "auto":
-            changes["numeric_encoding"] = self.numeric_encoding
-        if self.max_one_hot_categories != "auto":
-            changes["max_one_hot_categories"] = self.max_one_hot_categories
+        for name in ("numeric_encoding", "max_one_hot_categories"):
+            if not is_auto(getattr(self, name)):
+                changes[name] = getattr(self, name)
+        if "batch_size" in changes:
+            changes["small_batch_size"] = None
+        as_hidden_activation(changes.get("activation", recipe.activation))
         return replace(recipe, **changes)
 
+    def _as_used(self, recipe: Recipe) -> Recipe:
+        """Return the recipe with what the targets have changed."""
+        return recipe
+
     def _fit(self, X: Any, y: Any, sample_weight: Any, given: tuple[Any, Any, Any]) -> Self:
-        """Fit a copy, so that a refused fit leaves the model itself unchanged."""
+        """Fit a copy, so that a refused fit leaves the model and its generator unchanged."""
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
+        generator = check_random_state(self.random_state)
+        before = generator.get_state()
         draft = object.__new__(type(self))
         draft.__dict__.update(self.__dict__)
-        draft._train(X, y, sample_weight, given)
+        try:
+            draft._train(X, y, sample_weight, given, generator)
+        except BaseException:
+            generator.set_state(before)
+            raise
         self.__dict__ = draft.__dict__
         return self
 
-    def _train(self, X: Any, y: Any, sample_weight: Any, given: tuple[Any, Any, Any]) -> None:
-        continues = self.warm_start and hasattr(self, "members_")
-        recipe = self._recipe()
+    def _train(
+        self, X: Any, y: Any, sample_weight: Any, given: tuple[Any, Any, Any], generator: np.random.RandomState
+    ) -> None:
+        known: list[TableModel] = list(self.members_) if self.warm_start and hasattr(self, "members_") else []
         n_threads = count_threads(self.n_jobs)
-        encoded, targets = self._encode_rows(X, y, sample_weight, recipe, first=not continues)
-        validation = self._given_rows(given)
-        random_state = check_random_state(self.random_state)
-        seed = int(random_state.randint(np.iinfo(np.int32).max))
+        recipe = self._recipe()
+        dataset, plain = self._encode_rows(X, y, sample_weight, recipe, first=not known)
+        recipe = recipe.for_rows(dataset.n_rows)
         loss, output, n_outputs = self._choose_loss(recipe)
-        encoder = self.encoder_
+        if known:
+            self._check_continued(known, recipe, loss)
+            if recipe.n_members == len(known):
+                return
         activations = [recipe.activation] * len(recipe.hidden_layer_sizes) + [output]
-        places = None
-        if validation is None and recipe.validation_fraction > 0:
-            places = positions(self._codes(targets), encoded.n_rows, np.random.RandomState(seed))
-
-        def member(number: int, of: Recipe = recipe) -> Member:
-            encoding = of.encoding_of(number)
-            layout = make_layout(encoder, of, encoding, n_outputs)
-            model = TableModel(layout, activations, loss, encoded.dtype)
-            dataset = rows_for(encoder, encoding, encoded)
-            rows, judged = np.arange(encoded.n_rows), None
-            if validation is not None:
-                judged = replace(validation, dataset=rows_for(encoder, encoding, validation.dataset))
-            if places is not None:
-                rows, held_out = split_of(places, number, of.validation_fraction)
-                if min(rows.size, held_out.size) == 0:
-                    raise ValueError(
-                        f"With n_samples={encoded.n_rows} and validation_fraction={of.validation_fraction} the "
-                        "training or the validation set is empty: change validation_fraction, or give more rows."
-                    )
-                judged = ValidationRows(dataset, held_out, self._score(encoded, X))
-            threads = max(1, n_threads // of.n_members)
-            return Member(model, dataset, rows, of, _seed_of(seed, number), judged, threads)
-
-        if self.max_seconds is not None:
-            recipe = fit_to_seconds(recipe, self.max_seconds, n_threads, lambda of: member(0, of))
-        known = list(self.members_) if continues else []
-        members = [member(number, recipe) for number in range(len(known), recipe.n_members)]
-        train_members(members, recipe.max_iter, n_threads, self._report(members))
-        if all(each.diverged and each.best_epoch == 0 for each in members) and members:
-            raise ValueError(
-                "Parameters of all members became infinite or NaN in the first epoch: lower learning_rate "
-                f"(it is {recipe.learning_rate})."
-            )
-        if any(each.diverged for each in members):
-            warn_user("Training of some members diverged; their best finite parameters are kept.", ConvergenceWarning)
-        if self.refit and (places is not None):
-            members = self._refit(members, encoded, recipe, seed, len(known), n_threads)
+        seed = int(generator.randint(np.iinfo(np.int32).max))
+        training = EnsembleTraining(self.encoder_, n_outputs, activations, loss, dataset, seed, n_threads)
+        self.recipe_ = recipe = self._as_used(recipe)  # scorers' predictions depend on it
+        self._choose_validation(training, X, plain, given, recipe)
+        report = _print_epoch if self.verbose else None
+        members, recipe = training.run(recipe, len(known), self.max_seconds, report)
+        if self.refit and training.places is not None and not _was_cut(members, recipe):
+            members = training.refit(members, recipe, len(known))
         self.recipe_ = recipe
         self._store(known, members)
 
-    def _refit(
-        self, members: list[Member], dataset: Dataset, recipe: Recipe, seed: int, first: int, n_threads: int
-    ) -> list[Member]:
-        """Train each member again on all rows, to the epoch that was its best."""
-        rows, again = np.arange(dataset.n_rows), []
-        for number, former in enumerate(members, start=first):
-            model = TableModel(former.model.layout, former.model.activations, former.model.loss_function, dataset.dtype)
-            threads = max(1, n_threads // recipe.n_members)
-            narrow = rows_for(self.encoder_, recipe.encoding_of(number), dataset)
-            each = Member(model, narrow, rows, recipe, _seed_of(seed, number), None, threads)
-            each.last_epoch = former.best_epoch
-            again.append(each)
-        train_members(again, recipe.max_iter, n_threads)
-        for each, former in zip(again, members, strict=True):
-            each.scores, each.validation_losses = former.scores, former.validation_losses
-        return again
+    def _check_continued(self, known: list[TableModel], recipe: Recipe, loss: BaseLoss) -> None:
+        """Refuse to add members to those that there are if they would not fit together."""
+        if recipe.n_members < len(known):
+            raise ValueError(
+                f"n_members={recipe.n_members} must be larger or equal to len(members_)={len(known)} when "
+                "warm_start==True."
+            )
+        if loss != known[0].loss_function:
+            raise ValueError(
+                f"warm_start=True adds members with the loss of the first ones, {known[0].loss_function!r}, but the "
+                f"parameters give {loss!r}: leave loss and label smoothing as they were, or set warm_start=False."
+            )
+        wanted, made = self._make_encoder(recipe).get_params(), self.encoder_.get_params()
+        changed = [name for name in wanted if not is_same(wanted[name], made[name])]
+        if changed:
+            raise ValueError(
+                f"warm_start=True adds members to a table that is encoded as before, but {', '.join(changed)} changed: "
+                "leave the parameters of the encoding as they were, or set warm_start=False."
+            )
+        if recipe.n_members == len(known):
+            warn_user("Warm-start fitting without increasing n_members does not train new members.")
+
+    def _make_encoder(self, recipe: Recipe) -> TableEncoder:
+        return TableEncoder(
+            categorical_features=self.categorical_features,
+            max_one_hot_categories=recipe.max_one_hot_categories,
+            numeric_encoding="piecewise-linear" if recipe.has_bins else None,
+            n_bins=recipe.n_bins,
+        )
 
     def _encode_rows(
         self, X: Any, y: Any, sample_weight: Any, recipe: Recipe, first: bool
     ) -> tuple[Dataset, np.ndarray]:
-        """Return the training rows as kernels read them, and their targets; with `first`, learn what both mean."""
+        """Return the training rows as kernels read them, and plain targets; with `first`, learn what both mean."""
+        plain = self._plain_targets(y)
+        check_consistent_length(X, plain)
+        weights = check_sample_weight(sample_weight, np.empty((len(plain), 0), np.float32))
+        self._learn_targets(plain, np.ones(len(plain), bool) if weights is None else weights != 0, first)
+        targets = self._encode_targets(plain)
         if first:
-            self.encoder_ = TableEncoder(
-                categorical_features=self.categorical_features,
-                max_one_hot_categories=recipe.max_one_hot_categories,
-                numeric_encoding="piecewise-linear" if recipe.has_bins else None,
-                n_bins=recipe.n_bins,
-            )
-        targets = self._encode_targets(y, first)
-        if first:
-            self.encoder_.fit(X, targets, sample_weight, caller=self)
+            self.encoder_ = self._make_encoder(recipe).fit(X, targets, weights, caller=self)
             self.n_features_in_ = self.encoder_.n_features_in_
             self.__dict__.pop("feature_names_in_", None)
             if hasattr(self.encoder_, "feature_names_in_"):
                 self.feature_names_in_ = self.encoder_.feature_names_in_
         encoded = self.encoder_.transform(X, caller=self)
-        if len(encoded) != len(targets):
-            raise ValueError(
-                f"Found input variables with inconsistent numbers of samples: [{len(encoded)}, {len(targets)}]"
+        return Dataset(encoded, targets, self._weigh(targets, weights, targets), np.float32), plain
+
+    def _choose_validation(
+        self, training: EnsembleTraining, X: Any, y: np.ndarray, given: tuple[Any, Any, Any], recipe: Recipe
+    ) -> None:
+        """Set the validation rows of the training: those that were passed to `fit`, or places for a split."""
+        outputs = self._unlearnt_outputs(training.n_outputs)
+
+        def score(X: Any, y: Any, weights: np.ndarray | None) -> ValidationScore | None:
+            return None if is_loss(self.scoring) else ValidationScore(self, X, y, weights, outputs)
+
+        if any(each is not None for each in given):
+            dataset, plain = self._given_rows(given, training.dataset.y)
+            score_of_all = score(given[0], plain, dataset.sample_weight)
+            training.validation = ValidationRows(dataset, np.arange(dataset.n_rows), score_of_all)
+        elif recipe.validation_fraction > 0:
+            dataset = training.dataset
+            assert dataset.y is not None
+            random_state = np.random.RandomState(training.seed)
+            training.places = positions(self._codes(dataset.y), dataset.n_rows, random_state)
+            weights = dataset.sample_weight
+            training.score_of = lambda rows: score(
+                _safe_indexing(X, rows), y[rows], None if weights is None else weights[rows]
             )
-        weights = self._weigh(targets, check_sample_weight(sample_weight, encoded), targets)
-        return Dataset(encoded, targets, weights, np.float32), targets
+        elif not is_loss(self.scoring):
+            raise ValueError(
+                f"scoring={self.scoring!r} has no effect without validation rows: set validation_fraction, to 0.2 "
+                "say, or pass X_val and y_val to fit; or leave scoring out."
+            )
 
-    def _given_rows(self, given: tuple[Any, Any, Any]) -> ValidationRows | None:
-        """Return the validation rows that were passed to `fit`."""
+    def _given_rows(self, given: tuple[Any, Any, Any], reference: Any) -> tuple[Dataset, np.ndarray]:
+        """Return the validation rows that were passed to `fit`, and their plain targets."""
         X, y, weights = given
-        if X is None and y is None and weights is None:
-            return None
         if X is None or y is None:
-            raise ValueError("Validation rows need both X_val and y_val: pass both, or none.")
-        targets = self._encode_targets(y, first=False)
-        encoded = self.encoder_.transform(X, caller=self)
-        dataset = Dataset(encoded, targets, check_sample_weight(weights, encoded), np.float32)
-        return ValidationRows(dataset, np.arange(dataset.n_rows), self._score(dataset, X))
-
-    def _score(self, dataset: Dataset, X: Any) -> Callable[[np.ndarray, np.ndarray], float] | None:
-        """Return what judges an epoch; None for the loss."""
-        return None if self.scoring == "loss" else ValidationScore(self, dataset)
-
-    def _report(self, members: list[Member]) -> Callable[[int], bool] | None:
-        """Return what is called after each epoch; it prints with `verbose`, and never ends the training."""
-        if not self.verbose:
-            return None
-
-        def report(epoch: int) -> bool:
-            losses = [each.loss_curve[-1] for each in members if not each.diverged]
-            line = f"Epoch {epoch}, loss = {np.mean(losses):.6f}"
-            judged = [each.validation_losses[-1] for each in members if each.validation_losses]
-            print(f"{line}, validation loss = {np.mean(judged):.6f}" if judged else line)
-            return False
-
-        return report
+            missing = " and ".join(name for name, value in (("X_val", X), ("y_val", y)) if value is None)
+            raise ValueError(f"Validation rows need both X_val and y_val, but fit was called without {missing}.")
+        try:
+            plain = self._plain_targets(y)
+            check_consistent_length(X, plain)
+            targets = self._encode_targets(plain)
+            weights = check_sample_weight(weights, np.empty((len(plain), 0), np.float32))
+            encoded = self.encoder_.transform(X, caller=self)
+        except ValueError as error:
+            raise ValueError(f"In the validation data X_val (X) and y_val (y): {error}") from error
+        return Dataset(encoded, targets, self._weigh(targets, weights, reference), np.float32), plain
 
     def _store(self, known: list[TableModel], members: list[Member]) -> None:
         """Set the fitted attributes."""
         self.members_ = [*known, *(each.end() for each in members)]
+        made = [self.recipe_.encoding_of(number) for number in range(len(known), len(self.members_))]
+        self._encodings = [*(self._encodings if known else []), *made]
         self.n_outputs_ = self.members_[0].layout.layer_sizes[-1]
-        self.best_epochs_ = [*(getattr(self, "best_epochs_", []) if known else []), *(e.best_epoch for e in members)]
-        if members:
-            self.loss_curve_ = _mean_curve([each.loss_curve for each in members])
-            self.validation_loss_curve_ = _mean_curve([each.validation_losses for each in members]) or None
-            self.validation_scores_ = _mean_curve([each.scores for each in members]) if self.scoring != "loss" else None
-        self.n_iter_ = self.recipe_.max_iter
+        self.best_epochs_ = [*(self.best_epochs_ if known else []), *(each.best_epoch for each in members)]
+        self.loss_curve_ = mean_curve([each.loss_curve for each in members])
+        self.validation_loss_curve_ = mean_curve([each.validation_losses for each in members]) or None
+        judged = self.validation_loss_curve_ is not None and not is_loss(self.scoring)
+        self.validation_scores_ = mean_curve([each.scores for each in members]) if judged else None
+        self.n_iter_ = len(self.loss_curve_)
         self.feature_scales_ = self._scales()
 
     def _scales(self) -> np.ndarray:
         """Return the mean |s| over the inputs of each column of X, and over the members."""
-        means = np.zeros(self.n_features_in_)
-        for number, model in enumerate(self.members_):
-            layout = model.layout
-            feature_of = features_read(self.encoder_, self.recipe_.encoding_of(number))
+        means = []
+        for encoding, model in zip(self._encodings, self.members_, strict=True):
+            layout, feature_of = model.layout, features_read(self.encoder_, encoding)
             plain, codes = feature_of[: layout.n_plain], feature_of[layout.n_plain :]
-            of_input = np.concatenate([plain, np.repeat(plain[: layout.n_periodic], 3), np.repeat(codes, 8)])
-            counts = np.bincount(of_input, minlength=means.size)
-            sums = np.bincount(of_input, np.abs(layout.scales(model.params)), minlength=means.size)
-            means += sums / np.maximum(counts, 1) / len(self.members_)
-        return means
+            periodic = np.repeat(plain[: layout.n_periodic], PERIODIC_OUTPUTS)
+            of_input = np.concatenate([plain, periodic, np.repeat(codes, CODE_WIDTH)])
+            counts = np.bincount(of_input, minlength=self.n_features_in_)
+            scales = np.abs(layout.scales(model.params), dtype=np.float64)
+            means.append(np.bincount(of_input, scales, self.n_features_in_) / np.maximum(counts, 1))
+        mean: np.ndarray = np.mean(means, axis=0)
+        return mean
 
     def _outputs(self, X: Any) -> np.ndarray:
         """Return the mean outputs of the members, (n, n_outputs) in float64."""
         check_is_fitted(self)
         dataset = Dataset(self.encoder_.transform(X, caller=self), dtype=np.float32)
-        encodings = [self.recipe_.encoding_of(number) for number in range(len(self.members_))]
-        datasets = {encoding: rows_for(self.encoder_, encoding, dataset) for encoding in set(encodings)}
-        each = [datasets[encoding] for encoding in encodings]
+        datasets = {encoding: rows_for(self.encoder_, encoding, dataset) for encoding in set(self._encodings)}
+        each = [datasets[encoding] for encoding in self._encodings]
         return average_outputs(self.members_, each, count_threads(self.n_jobs))
 
     def __sklearn_tags__(self) -> Any:
@@ -296,12 +286,17 @@ class BaseTabularMLP(BaseEstimator):
         return tags
 
 
-def _seed_of(seed: int, member: int) -> int:
-    """Return a member's seed, which does not depend on how many there are."""
-    return int(np.random.SeedSequence([seed, member]).generate_state(1)[0])
+def _was_cut(members: Sequence[Member], recipe: Recipe) -> bool:
+    """Whether Ctrl-C has ended the training."""
+    return any(len(each.loss_curve) < recipe.max_iter and not each.diverged for each in members)
 
 
-def _mean_curve(curves: list[list[float]]) -> list[float]:
-    """Return the mean over the members of each epoch."""
-    epochs = max((len(curve) for curve in curves), default=0)
-    return [float(np.mean([curve[epoch] for curve in curves if epoch < len(curve)])) for epoch in range(epochs)]
+def _print_epoch(members: Sequence[Member]) -> None:
+    """Print the mean losses of the members that are still trained."""
+    epoch = max(len(each.loss_curve) for each in members)
+    trained = [each for each in members if not each.diverged]
+    if not trained:
+        return
+    line = f"Epoch {epoch}, loss = {np.mean([each.loss_curve[-1] for each in trained]):.6f}"
+    judged = [each.validation_losses[-1] for each in trained if each.validation_losses]
+    print(f"{line}, validation loss = {np.mean(judged):.6f}" if judged else line)

@@ -70,7 +70,8 @@ class Member:
     last_epoch : int
         After which no more are made; the recipe's by default.
     diverged : bool
-        Whether parameters have become infinite or NaN, which ends the training of this member.
+        Whether parameters, the loss or that of the validation rows have become infinite or NaN, which ends the
+        training of this member.
 
     Raises
     ------
@@ -124,17 +125,24 @@ class Member:
         self.scores: list[float] = []
         self.validation_losses: list[float] = []
 
-    def run_epoch(self) -> None:
-        """Make the steps of one epoch, and judge it; nothing after a divergence."""
+    def run_epoch(self, is_over: Callable[[], bool] | None = None) -> None:
+        """Make the steps of one epoch, and judge it; nothing after a divergence. It does not count if cut short."""
         if self.diverged or len(self.loss_curve) == self.last_epoch:
             return
         shuffle(self.order, self.random_state)
-        self.loss_curve.append(self.runner.run(0.0))
-        if not np.isfinite(self.model.params).all():
+        loss = self.runner.run(0.0, is_over)
+        if not self.runner.complete:
+            return
+        self.loss_curve.append(loss)
+        if not (math.isfinite(loss) and np.isfinite(self.model.params).all()):
             self.diverged = True
             return
         score = self._measure()
+        if self.validation_losses and not math.isfinite(self.validation_losses[-1]):
+            self.diverged = True
+            return
         self.scores.append(score)
+        score = -math.inf if math.isnan(score) else score
         if score >= self.best_score:  # the last of equals: later epochs have seen more
             self.best_score, self.best_epoch = score, len(self.loss_curve)
             self.best[...] = self.model.params

@@ -73,7 +73,8 @@ class _TableBuffers(Workspace):
     def refresh_scaled(self) -> None:
         """Compute W̃ = diag(s) W."""
         layout, params = self.network.layout, self.network.params
-        np.multiply(layout.scales(params)[:, np.newaxis], self.network.coefs[0], out=self.buffers["scaled"])
+        with np.errstate(over="ignore"):  # of a member that diverges
+            np.multiply(layout.scales(params)[:, np.newaxis], self.network.coefs[0], out=self.buffers["scaled"])
 
 
 class TableWorkspace(_TableBuffers, TrainingWorkspace):

@@ -1,0 +1,180 @@
+"""`EnsembleTraining`: from training rows to the trained members of an ensemble."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from ..activations import BaseActivation
+from ..common.user_warnings import warn_user
+from ..engine.dataset import Dataset
+from ..engine.sample_weights import check_sum_of_weights
+from ..losses import BaseLoss
+from .budget import fit_to_seconds
+from .encoder import TableEncoder
+from .encodings import make_layout, rows_for
+from .ensemble import train_members
+from .member import Member, ValidationRows
+from .model import TableModel
+from .recipes import Recipe
+from .splits import split_of
+
+INTERRUPTED = "Training interrupted by user."
+
+
+@dataclass
+class EnsembleTraining:
+    """What the members of an ensemble have in common while they are trained.
+
+    Parameters
+    ----------
+    encoder : TableEncoder
+        That of the dataset.
+    n_outputs : int
+    activations : list of (str or BaseActivation)
+    loss : BaseLoss
+    dataset : Dataset
+    seed : int
+        Each member's own seed is made of it and of the member's number.
+    n_threads : int
+    validation : ValidationRows or None
+        The same rows for all members.
+    places : ndarray of shape (n_rows,) or None
+        Where each row is in [0, 1), if members set rows of the dataset aside; see `splits.split_of`.
+    score_of : callable, default=None
+        Numbers of the rows that a member sets aside ↦ what judges its outputs for them; None for the loss.
+    """
+
+    encoder: TableEncoder
+    n_outputs: int
+    activations: list[str | BaseActivation]
+    loss: BaseLoss
+    dataset: Dataset
+    seed: int
+    n_threads: int
+    validation: ValidationRows | None = None
+    places: np.ndarray | None = None
+    score_of: Callable[[np.ndarray], Callable[[np.ndarray, np.ndarray], float] | None] | None = None
+
+    def run(
+        self, recipe: Recipe, first: int, seconds: float | None, report: Callable[[Sequence[Member]], None] | None
+    ) -> tuple[list[Member], Recipe]:
+        """Train members number `first` to recipe.n_members − 1; return them, and the recipe that was used.
+
+        Ctrl-C ends the training with a warning, if each member has made an epoch.
+
+        Parameters
+        ----------
+        recipe : Recipe
+        first : int
+        seconds : float or None
+            The recipe's epochs and members are reduced to what fits.
+        report : callable or None
+            Called with the members after each epoch.
+
+        Raises
+        ------
+        ValueError
+            If the training or validation rows of a member are none, or weigh nothing; or training diverges.
+        KeyboardInterrupt
+            If it comes in the first epoch.
+        """
+        recipe = replace(recipe, n_members=recipe.n_members - first)
+        if seconds is not None:
+            recipe = fit_to_seconds(recipe, seconds, self.n_threads, lambda of: self._member(first, of))
+        members = [self._member(number, recipe) for number in range(first, first + recipe.n_members)]
+
+        def after_epoch(epoch: int) -> bool:
+            if report is not None:
+                report(members)
+            return False
+
+        if not train_members(members, recipe.max_iter, self.n_threads, after_epoch):
+            warn_user(INTERRUPTED)
+        self._check_divergence(members, recipe, first)
+        return members, replace(recipe, n_members=first + recipe.n_members)
+
+    def refit(self, members: Sequence[Member], recipe: Recipe, first: int) -> list[Member]:
+        """Train each member again on all rows, to the epoch that was its best; Ctrl-C keeps those that there are."""
+        rows, again = np.arange(self.dataset.n_rows), []
+        for number, former in enumerate(members, start=first):
+            each = self._new(number, rows, replace(recipe, n_members=len(members)), None)
+            each.last_epoch = former.best_epoch
+            again.append(each)
+        try:
+            complete = train_members(again, recipe.max_iter, self.n_threads)
+        except KeyboardInterrupt:
+            complete = False
+        if not complete:
+            warn_user(f"{INTERRUPTED} The members that were trained without the validation rows are kept.")
+            return list(members)
+        self._check_divergence(again, recipe, first)
+        for each, former in zip(again, members, strict=True):
+            each.scores, each.validation_losses = former.scores, former.validation_losses
+        return again
+
+    def _member(self, number: int, recipe: Recipe) -> Member:
+        """Return a member with its training and validation rows."""
+        if self.places is None:
+            return self._new(number, np.arange(self.dataset.n_rows), recipe, self.validation)
+        rows, held_out = split_of(self.places, number, recipe.validation_fraction)
+        if min(rows.size, held_out.size) == 0:
+            raise ValueError(
+                f"With n_samples={self.dataset.n_rows} and validation_fraction={recipe.validation_fraction} the "
+                "training or the validation set is empty: change validation_fraction, or give more rows."
+            )
+        weights = self.dataset.sample_weight
+        for part, chosen in (("training", rows), ("validation", held_out)):
+            if weights is not None:
+                check_sum_of_weights(weights[chosen], weights.dtype, f"The sample_weight of the {part} rows")
+        score = None if self.score_of is None else self.score_of(held_out)
+        return self._new(number, rows, recipe, ValidationRows(self.dataset, held_out, score))
+
+    def _new(self, number: int, rows: np.ndarray, recipe: Recipe, validation: ValidationRows | None) -> Member:
+        encoding = recipe.encoding_of(number)
+        layout = make_layout(self.encoder, recipe, encoding, self.n_outputs)
+        model = TableModel(layout, self.activations, self.loss, self.dataset.dtype)
+        dataset = rows_for(self.encoder, encoding, self.dataset)
+        if validation is not None:
+            narrow = dataset if validation.dataset is self.dataset else None
+            validation = replace(validation, dataset=narrow or rows_for(self.encoder, encoding, validation.dataset))
+        threads = max(1, self.n_threads // recipe.n_members)
+        return Member(model, dataset, rows, recipe, seed_of(self.seed, number), validation, threads)
+
+    @staticmethod
+    def _check_divergence(members: Sequence[Member], recipe: Recipe, first: int) -> None:
+        """Refuse members without finite parameters that validation rows have judged; warn of others that diverged."""
+        for number, each in enumerate(members, start=first):
+            if each.diverged and (each.best_epoch == 0 or each.validation is None):
+                raise ValueError(
+                    f"Training of member {number} diverged: parameters or loss became infinite or NaN in epoch "
+                    f"{len(each.loss_curve)}. Lower learning_rate (it is {recipe.learning_rate:g})."
+                )
+        if any(each.diverged for each in members):
+            warn_user(
+                "Training of some members diverged; the parameters of their best epoch are kept. Lower learning_rate "
+                f"(it is {recipe.learning_rate:g}).",
+                ConvergenceWarning,
+            )
+
+
+def seed_of(seed: int, member: int) -> int:
+    """Return a member's seed, which does not depend on how many there are."""
+    return int(np.random.SeedSequence([seed, member]).generate_state(1)[0])
+
+
+def mean_curve(curves: Sequence[Sequence[float]]) -> list[float]:
+    """Return the mean over the members of each epoch, of those that have made it.
+
+    Examples
+    --------
+    >>> mean_curve([[1.0, 2.0], [3.0]])
+    [2.0, 2.0]
+    """
+    epochs = max(map(len, curves), default=0)
+    columns = ([curve[epoch] for curve in curves if epoch < len(curve)] for epoch in range(epochs))
+    return [math.fsum(column) / len(column) for column in columns]
