@@ -17,8 +17,6 @@ __version__ = "0.1.0"
 _LAZY_MODULES = {
     ".estimators.classifier": ["MLPClassifier"],
     ".estimators.regressor": ["MLPRegressor"],
-    ".tabular.classifier": ["TabularMLPClassifier"],
-    ".tabular.regressor": ["TabularMLPRegressor"],
     ".network": ["Network"],
     ".tabular.classifier": ["TabularMLPClassifier"],
     ".tabular.regressor": ["TabularMLPRegressor"],

@@ -46,7 +46,7 @@ class TableOptions(StepOptions):
 class TableRunner(EpochRunner):
     """`EpochRunner` for a `TableModel`, whose optimizer is a `TableRates`."""
 
-    network: TableModel  # type: ignore[assignment]
+    network: TableModel
     workspace: TableWorkspace
 
     def _make_workspace(self) -> TableWorkspace:

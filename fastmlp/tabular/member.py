@@ -111,7 +111,7 @@ class Member:
         )
         dropout = FlatCosine(recipe.dropout, steps) if recipe.dropout else 0.0
         self.runner = TableRunner(
-            model,  # type: ignore[arg-type]
+            model,
             dataset, optimizer, self.order, batch_size, n_threads, Regularization(dropout=dropout),
             DropoutKeys.draw(self.random_state), recipe.max_iter, drop_last=True,
         )  # fmt: skip
