@@ -17,9 +17,9 @@ __version__ = "0.1.0"
 _LAZY_MODULES = {
     ".estimators.classifier": ["MLPClassifier"],
     ".estimators.regressor": ["MLPRegressor"],
+    ".network": ["Network"],
     ".tabular.classifier": ["TabularMLPClassifier"],
     ".tabular.regressor": ["TabularMLPRegressor"],
-    ".network": ["Network"],
     ".activations": ["BaseActivation"],
     ".activations.custom": ["Activation"],
     ".activations.builtin": ["CELU", "ELU", "LeakyReLU", "SiLU", "Softplus"],

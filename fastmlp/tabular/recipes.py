@@ -8,6 +8,8 @@ from typing import Any
 from ..common.lookup import look_up
 from ..schedules import Cosine, FlatCosine, LogCosine, Schedule
 
+#: Ten batches of 256.
+SMALL_ROWS = 2560
 SCHEDULES = {"log-cosine": LogCosine, "flat-cosine": FlatCosine, "cosine": Cosine}
 
 
@@ -31,6 +33,8 @@ class Recipe:
         Category columns with more categories get an embedding that is learnt; None for no such embedding.
     max_iter, batch_size : int
         Epochs, and rows of a batch; the last, incomplete batch of an epoch is left out.
+    small_batch_size : int or None
+        Instead of `batch_size`, for fewer than SMALL_ROWS training rows, which make few steps in an epoch.
     learning_rate : float
     learning_rate_schedule : {'log-cosine', 'flat-cosine', 'cosine'}
     beta_2 : float
@@ -60,6 +64,7 @@ class Recipe:
     max_one_hot_categories: int | None = 8
     max_iter: int = 256
     batch_size: int = 256
+    small_batch_size: int | None = None
     learning_rate_schedule: str = "log-cosine"
     beta_2: float = 0.95
     weight_decay: float = 0.02
@@ -69,6 +74,12 @@ class Recipe:
     initialize_from_data: bool = True
     scale_decay: float = 36.0
     clip_predictions: bool = True
+
+    def for_rows(self, n_rows: int) -> Recipe:
+        """Return the recipe with the batch size for this number of rows."""
+        if self.small_batch_size is None or n_rows >= SMALL_ROWS:
+            return self
+        return replace(self, batch_size=self.small_batch_size)
 
     def encoding_of(self, member: int) -> str | None:
         """Return the encoding of numbers of a member."""
@@ -97,8 +108,11 @@ _TD_S = replace(
     dropout=0.0, initialize_from_data=False, clip_predictions=False,
 )  # fmt: skip
 _TD_S_CLASSES = replace(_TD_S, activation="selu", learning_rate=0.04, label_smoothing=0.1)
-_DEFAULT = {"n_members": 4, "hidden_layer_sizes": (128, 128, 128), "max_iter": 64, "validation_fraction": 0.0}
-_FAST = {"n_members": 2, "hidden_layer_sizes": (128, 128, 128), "max_iter": 32, "validation_fraction": 0.0}
+_DEFAULT = {
+    "n_members": 4, "hidden_layer_sizes": (128, 128, 128), "max_iter": 64, "validation_fraction": 0.0,
+    "numeric_encoding": ("periodic", "piecewise-linear", "periodic", None), "small_batch_size": 128,
+}  # fmt: skip
+_FAST = {**_DEFAULT, "n_members": 2, "max_iter": 32}
 
 #: Recipes for (regression, classes).
 RECIPES = {
