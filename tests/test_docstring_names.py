@@ -17,7 +17,7 @@ PUBLIC = [
     for name in (
         "fastmlp", "fastmlp.activations", "fastmlp.callbacks", "fastmlp.inspection", "fastmlp.losses",
         "fastmlp.optimizers", "fastmlp.schedules", "fastmlp.initializers", "fastmlp.regularization",
-        "fastmlp.scalar", "fastmlp.engine.layout",
+        "fastmlp.scalar", "fastmlp.tabular", "fastmlp.engine.layout",
     )
 ]  # fmt: skip
 #: Words of other packages and of mathematics in docstrings.

@@ -8,11 +8,12 @@ from helpers.merged import in_one_test
 
 import fastmlp.activations
 import fastmlp.initializers
-from fastmlp import MLPClassifier, MLPRegressor
+from fastmlp import MLPClassifier, MLPRegressor, TabularMLPClassifier, TabularMLPRegressor
 from fastmlp.activations import ACTIVATIONS
 from fastmlp.estimators.parameters import SOLVERS
 from fastmlp.initializers import INITIALIZERS
 from fastmlp.losses import names_for
+from fastmlp.tabular.recipes import RECIPES
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 #: For outputs, and another name of silu: the parameter `activation` does not list them.
@@ -26,8 +27,17 @@ NAMES = {
     ("initializer", "regressor"): set(INITIALIZERS),
     ("loss", "classifier"): set(names_for("classifier")),
     ("loss", "regressor"): set(names_for("regressor")),
+    ("loss", "classifier for tables"): {"log_loss", "focal"},
+    ("loss", "regressor for tables"): set(names_for("regressor")),
+    ("recipe", "classifier for tables"): {*RECIPES, "auto"},
+    ("recipe", "regressor for tables"): {*RECIPES, "auto"},
 }
-ESTIMATORS = {"classifier": MLPClassifier, "regressor": MLPRegressor}
+ESTIMATORS = {
+    "classifier": MLPClassifier,
+    "regressor": MLPRegressor,
+    "classifier for tables": TabularMLPClassifier,
+    "regressor for tables": TabularMLPRegressor,
+}
 
 
 def listed(docstring, parameter):

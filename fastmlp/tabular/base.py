@@ -20,7 +20,7 @@ from ..estimators.checks import check_hidden_layer_sizes, check_sample_weight
 from ..kernels.lowlevel.records import CODE_WIDTH, PERIODIC_OUTPUTS
 from ..losses import BaseLoss
 from .encoder import TableEncoder
-from .encodings import features_read, rows_for
+from .encodings import PIECEWISE_LINEAR, features_read, rows_for
 from .ensemble import average_outputs
 from .member import Member, ValidationRows
 from .model import TableModel
@@ -104,9 +104,9 @@ class BaseTabularMLP(BaseEstimator):
         as_hidden_activation(changes.get("activation", recipe.activation))
         return replace(recipe, **changes)
 
-    def _as_used(self, recipe: Recipe) -> Recipe:
-        """Return the recipe with what the targets have changed."""
-        return recipe
+    def _as_used(self, recipe: Recipe, n_rows: int) -> Recipe:
+        """Return the recipe with what rows and targets change."""
+        return recipe.for_rows(n_rows) if is_auto(self.batch_size) else recipe
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, given: tuple[Any, Any, Any]) -> Self:
         """Fit a copy, so that a refused fit leaves the model and its generator unchanged."""
@@ -140,7 +140,7 @@ class BaseTabularMLP(BaseEstimator):
         activations = [recipe.activation] * len(recipe.hidden_layer_sizes) + [output]
         seed = int(generator.randint(np.iinfo(np.int32).max))
         training = EnsembleTraining(self.encoder_, n_outputs, activations, loss, dataset, seed, n_threads)
-        self.recipe_ = recipe = self._as_used(recipe)  # scorers' predictions depend on it
+        self.recipe_ = recipe = self._as_used(recipe, dataset.n_rows)  # scorers' predictions depend on it
         self._choose_validation(training, X, plain, given, recipe)
         report = _print_epoch if self.verbose else None
         members, recipe = training.run(recipe, len(known), self.max_seconds, report)
@@ -172,10 +172,14 @@ class BaseTabularMLP(BaseEstimator):
             warn_user("Warm-start fitting without increasing n_members does not train new members.")
 
     def _make_encoder(self, recipe: Recipe) -> TableEncoder:
+        """Return an encoder for the encodings of all members; with `warm_start` also for those that may be added."""
+        encodings = recipe.numeric_encoding
+        more = self.warm_start and isinstance(encodings, tuple) and PIECEWISE_LINEAR in encodings
+        has_bins = recipe.has_bins or more
         return TableEncoder(
             categorical_features=self.categorical_features,
             max_one_hot_categories=recipe.max_one_hot_categories,
-            numeric_encoding="piecewise-linear" if recipe.has_bins else None,
+            numeric_encoding=PIECEWISE_LINEAR if has_bins else None,
             n_bins=recipe.n_bins,
         )
 

@@ -71,7 +71,8 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
     activation : str, Activation or None, default=None
         Activation function f of the hidden layers, by name or as an object, as of `MLPClassifier`.
     numeric_encoding : {'auto', 'periodic', 'piecewise-linear'} or None, default='auto'
-        What numeric columns become beside their scaled value. 'auto' is the recipe's encoding, None is nothing.
+        What numeric columns become beside their scaled value. 'auto' is the recipe's encoding, which may differ between
+        members; None is nothing.
 
         - 'periodic': three numbers for each column, made of learnt cosines.
         - 'piecewise-linear': a number for each bin of the column, see `fastmlp.preprocessing.PiecewiseLinearEncoder`.
@@ -89,7 +90,8 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
     max_iter : int or None, default=None
         Number of epochs.
     batch_size : int or 'auto', default='auto'
-        Rows of a mini-batch, at most all. The last one of an epoch is left out if it has fewer. 'auto' is the recipe's.
+        Rows of a mini-batch, at most all. The last one of an epoch is left out if it has fewer. 'auto' is the recipe's
+        number, which may be smaller for small tables.
     learning_rate : float or None, default=None
         Largest learning rate, which the recipe's schedule multiplies by numbers from 0 to 1; it ends at 0.
     weight_decay : float or None, default=None
@@ -235,7 +237,7 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
 
     >>> X = [[1.5, "red"], [None, "blue"], [-0.5, "red"], [2.0, "green"]] * 20
     >>> model = TabularMLPClassifier("fast", random_state=0).fit(X, ["a", "b", "a", "c"] * 20)
-    >>> model.predict([[1.0, "red"], [0.0, "blue"], [None, "green"]])
+    >>> model.predict([[1.0, "red"], [None, "blue"], [1.9, "green"]])
     array(['a', 'b', 'c'], dtype='<U1')
     """
 
@@ -391,8 +393,8 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         given = self.label_smoothing
         return recipe if isinstance(given, str) else replace(recipe, label_smoothing=given)
 
-    def _as_used(self, recipe: Recipe) -> Recipe:
-        return replace(recipe, label_smoothing=self.label_smoothing_)
+    def _as_used(self, recipe: Recipe, n_rows: int) -> Recipe:
+        return replace(super()._as_used(recipe, n_rows), label_smoothing=self.label_smoothing_)
 
     def _plain_targets(self, y: Any) -> np.ndarray:
         if getattr(getattr(y, "dtype", None), "kind", "") == "f":

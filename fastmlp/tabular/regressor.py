@@ -42,7 +42,8 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
     activation : str, Activation or None, default=None
         Activation function f of the hidden layers, by name or as an object, as of `MLPRegressor`.
     numeric_encoding : {'auto', 'periodic', 'piecewise-linear'} or None, default='auto'
-        What numeric columns become beside their scaled value. 'auto' is the recipe's encoding, None is nothing.
+        What numeric columns become beside their scaled value. 'auto' is the recipe's encoding, which may differ between
+        members; None is nothing.
 
         - 'periodic': three numbers for each column, made of learnt cosines.
         - 'piecewise-linear': a number for each bin of the column, see `fastmlp.preprocessing.PiecewiseLinearEncoder`.
@@ -60,7 +61,8 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
     max_iter : int or None, default=None
         Number of epochs.
     batch_size : int or 'auto', default='auto'
-        Rows of a mini-batch, at most all. The last one of an epoch is left out if it has fewer. 'auto' is the recipe's.
+        Rows of a mini-batch, at most all. The last one of an epoch is left out if it has fewer. 'auto' is the recipe's
+        number, which may be smaller for small tables.
     learning_rate : float or None, default=None
         Largest learning rate, which the recipe's schedule multiplies by numbers from 0 to 1; it ends at 0. None is
         the recipe's rate for regression, and its rate for classes with 'poisson', 'gamma' and 'tweedie'.

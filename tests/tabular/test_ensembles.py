@@ -21,7 +21,10 @@ RNG = np.random.RandomState(0)
 X = pd.DataFrame({"a": RNG.normal(size=N), "b": RNG.normal(size=N), "c": RNG.choice(list("xyz"), N)})
 T = 3 * X["a"].to_numpy() + 2 * (X["c"] == "x").to_numpy() + 1
 Y = (T > 1.5).astype(int)
-SMALL = {"recipe": "fast", "hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0}
+SMALL = {
+    "recipe": "fast", "n_members": 2, "hidden_layer_sizes": (8,), "numeric_encoding": "periodic", "max_iter": 3,
+    "validation_fraction": 0.0, "random_state": 0,
+}  # fmt: skip
 
 
 def classifier(**parameters):
@@ -180,6 +183,9 @@ def test_warm_start_keeps_members_and_adds_new_ones():
         assert predicted.shape == model.predict(X).shape
         with pytest.warns(UserWarning, match="without increasing n_members"):
             model.fit(X, y)
+    mixed = TabularMLPRegressor(n_members=1, hidden_layer_sizes=(8,), max_iter=2, warm_start=True, random_state=0)
+    mixed.fit(X, T).set_params(n_members=4).fit(X, T)
+    assert same(mixed, TabularMLPRegressor(hidden_layer_sizes=(8,), n_members=4, max_iter=2, random_state=0).fit(X, T))
     wider = regressor(warm_start=True).fit(X, T).set_params(n_members=3).fit(X, 3 * T)
     assert np.array_equal(wider.target_range_.ravel(), [(3 * T).min(), (3 * T).max()])
 

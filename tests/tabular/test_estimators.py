@@ -31,12 +31,18 @@ Y = (T > 1.5).astype(int)
 LABELS = np.c_[Y, 1 - Y, X["b"] > 0].astype(int)
 
 
+SMALL = {
+    "recipe": "fast", "n_members": 2, "hidden_layer_sizes": (8,), "numeric_encoding": "periodic", "max_iter": 3,
+    "validation_fraction": 0.0, "random_state": 0,
+}  # fmt: skip
+
+
 def classifier(**parameters):
-    return _Classifier(**{"recipe": "fast", "hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0, **parameters})
+    return _Classifier(**{**SMALL, **parameters})
 
 
 def regressor(**parameters):
-    return _Regressor(**{"recipe": "fast", "hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0, **parameters})
+    return _Regressor(**{**SMALL, **parameters})
 
 
 def outputs(model, rows=X):
@@ -249,7 +255,8 @@ def squares_derivative(a, y):
 def test_losses_of_classification():
     """Label smoothing is undone in probabilities, of one class a row and of several labels."""
     for loss, smoothing in (
-        ("log_loss", 0.1), ("focal", 0.0), (Focal(4.0), 0.0), (LogLoss(label_smoothing=0.4), 0.4),
+        ("log_loss", classifier().get_recipe()["label_smoothing"]),
+        ("focal", 0.0), (Focal(4.0), 0.0), (LogLoss(label_smoothing=0.4), 0.4),
         (Loss(squares, squares_derivative), 0.0),
     ):  # fmt: skip
         for y in (Y, Y + (X["b"] > 0), LABELS, 0 * Y):
@@ -267,6 +274,9 @@ def test_get_recipe():
     assert not hasattr(model, "recipe_") and before["hidden_layer_sizes"] == (8,)
     after = model.fit(X, Y).set_params(n_members=7).get_recipe()
     assert (after["n_members"], after["max_iter"]) == (len(model.members_), 1) and model.n_iter_ == 1
+    usual = classifier().fit(X, Y).get_recipe()
+    assert usual["batch_size"] == (usual["small_batch_size"] or before["batch_size"])
+    assert classifier(batch_size=7).fit(X, Y).get_recipe()["batch_size"] == 7
     for sizes in (np.array([4, 3]), [4, 3], 5, []):
         expected = (5,) if np.ndim(sizes) == 0 else tuple(sizes)
         assert classifier(hidden_layer_sizes=sizes).fit(X, Y).get_recipe()["hidden_layer_sizes"] == expected
