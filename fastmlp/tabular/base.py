@@ -99,8 +99,6 @@ class BaseTabularMLP(BaseEstimator):
         for name in ("numeric_encoding", "max_one_hot_categories"):
             if not is_auto(getattr(self, name)):
                 changes[name] = getattr(self, name)
-        if "batch_size" in changes:
-            changes["small_batch_size"] = None
         as_hidden_activation(changes.get("activation", recipe.activation))
         return replace(recipe, **changes)
 
@@ -131,7 +129,6 @@ class BaseTabularMLP(BaseEstimator):
         n_threads = count_threads(self.n_jobs)
         recipe = self._recipe()
         dataset, plain = self._encode_rows(X, y, sample_weight, recipe, first=not known)
-        recipe = recipe.for_rows(dataset.n_rows)
         loss, output, n_outputs = self._choose_loss(recipe)
         if known:
             self._check_continued(known, recipe, loss)

@@ -88,9 +88,8 @@ class Recipe:
 
     @property
     def has_bins(self) -> bool:
-        """Whether a member reads bins of numbers, or one that a warm start may add."""
-        encoding = self.numeric_encoding
-        return "piecewise-linear" in (encoding if isinstance(encoding, tuple) else (encoding,))
+        """Whether a member reads bins of numbers."""
+        return any(self.encoding_of(member) == "piecewise-linear" for member in range(self.n_members))
 
     def learning_rates(self, steps: int) -> Schedule:
         """Return the learning rate of each of `steps` steps."""

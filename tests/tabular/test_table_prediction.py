@@ -85,7 +85,7 @@ def test_average_of_members(dtype):
         np.testing.assert_allclose(found[0], np.mean(each[:n_members], axis=0), rtol=1e-15)
         assert all(np.array_equal(found[0], other) for other in found)
     few = average_outputs(models, Dataset(X[3:8]), 2)
-    assert np.array_equal(few, average_outputs(models, dataset, 1)[3:8])
+    assert np.array_equal(few, average_outputs(models, [dataset] * len(models), 1)[3:8])
     assert average_outputs(models, Dataset(X[:0]), 1).shape == (0, FULL.n_outputs)
 
 
