@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import check_scoring
 
+from ..estimators.validation_rows import read_only
+
 
 class ValidationScore:
     """What a scorer says of a member's outputs for its validation rows.
@@ -20,7 +22,7 @@ class ValidationScore:
     estimator : BaseTabularMLP
         It knows what outputs and targets mean; `scoring` is its parameter.
     X, y : table and array-like
-        The validation rows as the user has them; they are what the scorer gets.
+        The validation rows as the user has them; they are what the scorer gets, arrays as read-only views.
     sample_weight : ndarray or None
         A plain function without such a parameter does not get it.
     outputs : ndarray of shape (n_outputs,)
@@ -29,7 +31,8 @@ class ValidationScore:
     """
 
     def __init__(self, estimator: Any, X: Any, y: Any, sample_weight: np.ndarray | None, outputs: np.ndarray) -> None:
-        self.scoring, self.X, self.y = estimator.scoring, X, y
+        self.scoring, self.y = estimator.scoring, read_only(y)
+        self.X = read_only(X) if isinstance(X, np.ndarray) else X
         self.scorer = check_scoring(estimator, estimator.scoring)
         takes_weights = self.scorer is not self.scoring or "sample_weight" in str(inspect.signature(self.scorer))
         self.options = {} if sample_weight is None or not takes_weights else {"sample_weight": sample_weight}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -16,7 +16,7 @@ from ..engine.sample_weights import check_sum_of_weights
 from ..losses import BaseLoss
 from .budget import fit_to_seconds
 from .encoder import TableEncoder
-from .encodings import make_layout, rows_for
+from .encodings import PIECEWISE_LINEAR, make_layout, rows_for
 from .ensemble import train_members
 from .member import Member, ValidationRows
 from .model import TableModel
@@ -59,6 +59,7 @@ class EnsembleTraining:
     validation: ValidationRows | None = None
     places: np.ndarray | None = None
     score_of: Callable[[np.ndarray], Callable[[np.ndarray, np.ndarray], float] | None] | None = None
+    _narrow: dict[tuple[int, bool], Dataset] = field(default_factory=dict, init=False, repr=False)
 
     def run(
         self, recipe: Recipe, first: int, seconds: float | None, report: Callable[[Sequence[Member]], None] | None
@@ -138,12 +139,18 @@ class EnsembleTraining:
         encoding = recipe.encoding_of(number)
         layout = make_layout(self.encoder, recipe, encoding, self.n_outputs)
         model = TableModel(layout, self.activations, self.loss, self.dataset.dtype)
-        dataset = rows_for(self.encoder, encoding, self.dataset)
+        dataset = self._rows_for(encoding, self.dataset)
         if validation is not None:
-            narrow = dataset if validation.dataset is self.dataset else None
-            validation = replace(validation, dataset=narrow or rows_for(self.encoder, encoding, validation.dataset))
+            validation = replace(validation, dataset=self._rows_for(encoding, validation.dataset))
         threads = max(1, self.n_threads // recipe.n_members)
         return Member(model, dataset, rows, recipe, seed_of(self.seed, number), validation, threads)
+
+    def _rows_for(self, encoding: str | None, dataset: Dataset) -> Dataset:
+        """Return the columns that a member reads; members that read the same ones share them."""
+        key = id(dataset), encoding == PIECEWISE_LINEAR
+        if key not in self._narrow:
+            self._narrow[key] = rows_for(self.encoder, encoding, dataset)
+        return self._narrow[key]
 
     @staticmethod
     def _check_divergence(members: Sequence[Member], recipe: Recipe, first: int) -> None:

@@ -111,10 +111,15 @@ def test_scorers_that_cannot_work_are_refused_before_training(monkeypatch):
     def subset(model, X, y):
         return accuracy_score(y[:3], model.predict(X[:3]))
 
+    def overwriting(model, X, y):
+        y[:] = 0
+        return 0.0
+
     monkeypatch.setattr(TableRunner, "run", lambda *arguments: pytest.fail("training began"))
     for scoring, kind, message in (
         (subset, ValueError, "predictions of the X that it is given"),
         (lambda model, X, y: "good", TypeError, "must return a number"),
+        (overwriting, ValueError, "read-only"),
         (lambda model, X, y: 1 / 0, ZeroDivisionError, "division"),
         ("neg_mean_gamma_deviance", ValueError, "strictly positive"),
     ):  # fmt: skip
