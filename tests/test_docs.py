@@ -32,6 +32,7 @@ OTHERS = {
     "ProgressBar",
     "ScoringMonitor",
     "X_test",
+    "VotingRegressor",
     "X_train",
     "bench",
     "clone",

@@ -80,13 +80,13 @@ def test_average_of_members(dtype):
     dataset = Dataset(X)
     each = [TablePrediction(model, dataset).predict().astype(np.float64) for model in models]
     for n_members in (1, 2, 5):
-        found = [average_outputs(models[:n_members], dataset, threads) for threads in (1, 2, 3, 5)]
+        found = [average_outputs(models[:n_members], [dataset] * n_members, threads) for threads in (1, 2, 3, 5)]
         assert found[0].dtype == np.float64
         np.testing.assert_allclose(found[0], np.mean(each[:n_members], axis=0), rtol=1e-15)
         assert all(np.array_equal(found[0], other) for other in found)
-    few = average_outputs(models, Dataset(X[3:8]), 2)
+    few = average_outputs(models, [Dataset(X[3:8])] * len(models), 2)
     assert np.array_equal(few, average_outputs(models, [dataset] * len(models), 1)[3:8])
-    assert average_outputs(models, Dataset(X[:0]), 1).shape == (0, FULL.n_outputs)
+    assert average_outputs(models, [Dataset(X[:0])] * len(models), 1).shape == (0, FULL.n_outputs)
 
 
 def test_models_are_pickled_with_their_parameters_once():
