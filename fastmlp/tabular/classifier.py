@@ -62,7 +62,7 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         the recipe's number, others replace it.
 
         - 'default': an ensemble for the best accuracy, in a fraction of the time of 'realmlp-td'.
-        - 'fast': a smaller ensemble with fewer epochs.
+        - 'fast': fewer and smaller networks, in a fraction of that time.
         - 'realmlp-td-s', 'realmlp-td': one network, with the tuned defaults of RealMLP in its simple and its full form.
     n_members : int or None, default=None
         Number of networks, whose probabilities are averaged. A member's bits do not depend on how many there are.
@@ -103,9 +103,9 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         recipe's number, and 0 for other losses than 'log_loss' and for several labels a row.
     max_seconds : float or None, default=None
         Time for the training. Two epochs of one member are timed first; then the epochs are reduced to what fits, to a
-        quarter at most, then the members, then the epochs again, so that the learning rate still ends at 0. At least
-        one epoch is made. If all fits, the bits are those without a limit. Not counted are the encoding of the table
-        before it, the compilation in the first fit, and `refit` after it. None is no limit.
+        quarter at most, then the members, to one for each thread, then the epochs again, so that the learning rate
+        still ends at 0. At least one epoch is made. If all fits, the bits are those without a limit. Not counted are
+        the encoding of the table before it, the compilation in the first fit, and `refit` after it. None is no limit.
     validation_fraction : float or None, default=None
         The part of the rows that a member is judged by after each epoch and is not trained on, in [0, 1); another part
         for each member, stratified by the class. The parameters of its best epoch are kept, of equal ones the last.
