@@ -10,8 +10,8 @@ import pytest
 from helpers.merged import in_one_test
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-#: The demonstration needs minutes and data; the other two have the functions that print and draw.
-OTHERS = ("demo", "pictures", "side_by_side")
+#: The demonstration needs minutes and data, `tables` a minute; the other two have the functions that print and draw.
+OTHERS = ("demo", "pictures", "side_by_side", "tables")
 SCRIPTS = sorted(path.stem for path in EXAMPLES.glob("*.py") if path.stem not in OTHERS)
 #: Those that draw a picture.
 DRAWING = [
@@ -44,6 +44,12 @@ def test_example(script, capsys, tmp_path):
     assert out.exists() == (f"picture: {out}" in printed) == (script in DRAWING)
     if script in DRAWING:
         assert out.read_bytes().startswith(b"\x89PNG") and out.stat().st_size < 120_000
+
+
+def test_tables_are_compared(capsys):
+    importlib.import_module("tables").main("fast", ["diabetes, mixed (R²)"])
+    printed = capsys.readouterr().out
+    assert re.search(r"442 rows, 10 columns\n    TabularMLP   0\.\d+ .*\n    boosting     0\.", printed)
 
 
 def test_an_example_names_its_picture(monkeypatch, tmp_path, capsys):

@@ -212,10 +212,9 @@ class BaseTabularMLP(BaseEstimator):
             score_of_all = score(given[0], plain, dataset.sample_weight)
             training.validation = ValidationRows(dataset, np.arange(dataset.n_rows), score_of_all)
         elif recipe.validation_fraction > 0:
-            dataset = training.dataset
-            assert dataset.y is not None
-            random_state = np.random.RandomState(training.seed)
-            training.places = positions(self._codes(dataset.y), dataset.n_rows, random_state)
+            dataset, random_state = training.dataset, np.random.RandomState(training.seed)
+            codes = None if dataset.y is None else self._codes(dataset.y)
+            training.places = positions(codes, dataset.n_rows, random_state)
             weights = dataset.sample_weight
             training.score_of = lambda rows: score(
                 _safe_indexing(X, rows), y[rows], None if weights is None else weights[rows]
