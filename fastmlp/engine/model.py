@@ -85,7 +85,7 @@ class TrainableModel(Model):
         if layout.size > sys.maxsize >> 6:
             raise MemoryError(f"layers {layout.layer_sizes} have {layout.size} parameters, more than memory can hold.")
         self.params = buffers.aligned(layout.size, dtype)
-        self._views = _make_views(layout, self.params)
+        self._views = make_views(layout, self.params)
         super().__init__(layout, activations, loss, dtype, *self._views)
 
     @property  # type: ignore[override]
@@ -109,7 +109,7 @@ class TrainableModel(Model):
     def _own_views(self) -> tuple[_Views, _Views]:
         """Return the views; make them where a subclass's `__setstate__` has set the other attributes alone."""
         if "_views" not in self.__dict__:
-            self._views = _make_views(self.layout, self.params)
+            self._views = make_views(self.layout, self.params)
         return self._views
 
     def astype(self, dtype: Any) -> TrainableModel:
@@ -191,7 +191,7 @@ class TrainableModel(Model):
         if "params" in self.__dict__:
             params = buffers.aligned(self.layout.size, self.dtype)
             params[...] = self.params
-            self.__dict__.update(params=params, _views=_make_views(self.layout, params))
+            self.__dict__.update(params=params, _views=make_views(self.layout, params))
 
 
 def _address(array: np.ndarray) -> int:
@@ -230,7 +230,8 @@ class _Views(tuple[np.ndarray, ...]):
             raise ValueError(f"Layer {number} has an array of shape {self[number].shape} here, got {shape}.")
 
 
-def _make_views(layout: Layout, params: np.ndarray) -> tuple[_Views, _Views]:
+def make_views(layout: Layout, params: np.ndarray) -> tuple[_Views, _Views]:
+    """Return views of the weights and of the biases in a vector of parameters."""
     return _Views(layout.coefs(params)), _Views(layout.intercepts(params))
 
 

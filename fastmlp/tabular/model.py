@@ -7,7 +7,7 @@ from typing import Any
 
 from ..activations import BaseActivation
 from ..engine import buffers
-from ..engine.model import Model, TrainableModel, _make_views
+from ..engine.model import Model, TrainableModel, make_views
 from ..losses import BaseLoss
 from .layout import TableLayout
 
@@ -28,7 +28,7 @@ class TableModel(TrainableModel):
         self, layout: TableLayout, activations: Sequence[str | BaseActivation], loss: str | BaseLoss, dtype: Any
     ) -> None:
         self.params = buffers.aligned(layout.size, dtype)
-        self._views = _make_views(layout, self.params)
+        self._views = make_views(layout, self.params)
         Model.__init__(self, layout, activations, loss, dtype, *self._views)
 
     @property

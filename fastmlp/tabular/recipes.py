@@ -108,7 +108,7 @@ _TD_S = replace(
     dropout=0.0, initialize_from_data=False, clip_predictions=False,
 )  # fmt: skip
 _TD_S_CLASSES = replace(_TD_S, activation="selu", learning_rate=0.04, label_smoothing=0.1)
-_DEFAULT = {
+_DEFAULT: dict[str, Any] = {
     "n_members": 4, "hidden_layer_sizes": (128, 128, 128), "max_iter": 64, "validation_fraction": 0.0,
     "numeric_encoding": ("periodic", "piecewise-linear", "periodic", None), "small_batch_size": 128,
 }  # fmt: skip
@@ -116,8 +116,8 @@ _FAST = {**_DEFAULT, "n_members": 2, "hidden_layer_sizes": (64, 64, 64)}
 
 #: Recipes for (regression, classes).
 RECIPES = {
-    "default": (replace(_TD, **_DEFAULT), replace(_TD_CLASSES, **_DEFAULT)),  # type: ignore[arg-type]
-    "fast": (replace(_TD, **_FAST), replace(_TD_CLASSES, **_FAST)),  # type: ignore[arg-type]
+    "default": (replace(_TD, **_DEFAULT), replace(_TD_CLASSES, **_DEFAULT)),
+    "fast": (replace(_TD, **_FAST), replace(_TD_CLASSES, **_FAST)),
     "realmlp-td-s": (_TD_S, _TD_S_CLASSES),
     "realmlp-td": (_TD, _TD_CLASSES),
 }

@@ -87,21 +87,22 @@ class TableWorkspace(_TableBuffers, TrainingWorkspace):
         As of `TrainingWorkspace`.
     """
 
+    def _allocate_layers(self) -> None:
+        super()._allocate_layers()
+        rows = -(-self.batch_rows // ROW_TILE) * ROW_TILE
+        for number, layer in enumerate(self.layers):
+            if layer["slopes"]:
+                layer["excess"] = self.buffer(f"excess {number}", (rows, int(layer["stride"])))
+
     def _choose_blocks(self) -> None:
         super()._choose_blocks()
-        self.layers["split_by_columns"][0] = False
         if self.network.layout.n_embedded:  # the gradient of its inputs reads the transposed weights by rows
             self.large[0] = False
-        self.task["block_rows"] = max(int(self.task["block_rows"]), min(32, self.batch_rows))
 
     def _name_kernels(self) -> None:
         super()._name_kernels()
         self.task["pass_rows"] = passes.pass_table_rows.address(self.dtype)
         self.task["backward"] = passes.backward_table_rows.address(self.dtype)
-        for number, layer in enumerate(self.layers[:-1]):
-            if layer["slopes"]:
-                rows = -(-self.batch_rows // ROW_TILE) * ROW_TILE
-                layer["excess"] = self.buffer(f"excess {number}", (rows, int(layer["stride"])))
 
     def _allocate_weight_copies(self) -> None:
         fan_in, fan_out = self.network.layout.shapes[0]

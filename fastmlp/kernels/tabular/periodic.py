@@ -62,6 +62,20 @@ class _Column:
         places = (b.add(i, b.mul(self.stride, ir.Constant(I64, m))) for m in range(PERIODIC_OUTPUTS))
         return [self.v.load(pointer, place, mask) for place in places]
 
+    def clear(self, sums) -> None:
+        """Emit zero for each of the sums, vectors in memory."""
+        for total in sums:
+            self.builder.store(self.v.zero, total)
+
+    def scale(self, total, factor) -> None:
+        """Emit the product of a sum and a number."""
+        factors = ir.Constant(self.v.type, [factor] * self.v.count)
+        self.builder.store(self.builder.fmul(self.builder.load(total), factors), total)
+
+    def store_sum(self, total, pointer, at) -> None:
+        """Write the sum of a vector's lanes to element `at`."""
+        self.builder.store(self.v.sum(self.builder.load(total)), self.builder.gep(pointer, [at]))
+
     def each_vector(self, body, together: int = 1) -> None:
         """Emit ``body(places)`` for all rows; a place is the first row of a vector, and a mask or None for a whole one.
 
@@ -120,40 +134,15 @@ def column_gradient(typingctx, d_params, params, d_out, stride, x, rows):
     def codegen(context, builder, signature, args):
         gradient, params, d_out, stride, x, rows = args
         column = _Column(builder, params, rows, stride)
-        v = column.v
-
-        def store(total, at) -> None:
-            builder.store(v.sum(builder.load(total)), builder.gep(gradient, [at]))
-
-        sums = [cgutils.alloca_once_value(builder, v.zero) for _ in range(2 + PERIODIC_OUTPUTS)]
+        sums = [cgutils.alloca_once_value(builder, column.v.zero) for _ in range(2 + PERIODIC_OUTPUTS)]
         with cgutils.for_range(builder, ir.Constant(I64, FREQUENCIES)) as loop:
-            k = loop.index
-            frequency, phase = column.angle_numbers(k)
-            weights = column.weights(k)
-            for total in sums:
-                builder.store(v.zero, total)
-
-            def add(places):
-                ((i, mask),) = places
-                value, outputs = v.load(x, i, mask), column.outputs(d_out, i, mask)
-                angle = Lane(builder, v.multiply_add(value, frequency, phase))
-                cosine, sine = cos_turns.formula(angle).value, sin_turns.formula(angle).value
-                d_cosine = v.zero
-                for weight, output in zip(weights, outputs, strict=True):
-                    d_cosine = v.multiply_add(weight, output, d_cosine)
-                slope = builder.fmul(sine, d_cosine)
-                terms = [(slope, value), (slope, v.ones), *((output, cosine) for output in outputs)]
-                for total, (a, b) in zip(sums, terms, strict=True):
-                    builder.store(v.multiply_add(a, b, builder.load(total)), total)
-
-            column.each_vector(add)
-            turn = ir.Constant(v.type, [-_TURN] * v.count)
-            builder.store(builder.fmul(builder.load(sums[0]), turn), sums[0])
-            builder.store(builder.fneg(builder.load(sums[1])), sums[1])
+            column.clear(sums)
+            column.each_vector(_angle_gradients(column, sums, loop.index, x, d_out))
+            column.scale(sums[0], -_TURN)
+            column.scale(sums[1], -1.0)
             for number, total in enumerate(sums):
-                store(total, builder.add(k, ir.Constant(I64, number * FREQUENCIES)))
-        for total in sums:
-            builder.store(v.zero, total)
+                column.store_sum(total, gradient, builder.add(loop.index, ir.Constant(I64, number * FREQUENCIES)))
+        column.clear(sums)
 
         def add_outputs(places):
             ((i, mask),) = places
@@ -162,7 +151,31 @@ def column_gradient(typingctx, d_params, params, d_out, stride, x, rows):
 
         column.each_vector(add_outputs)
         for m in range(PERIODIC_OUTPUTS):
-            store(sums[m], ir.Constant(I64, _BIASES + m))
+            column.store_sum(sums[m], gradient, ir.Constant(I64, _BIASES + m))
         return context.get_dummy_value()
 
     return types.void(d_params, d_params, d_params, types.intp, d_params, types.intp), codegen
+
+
+def _angle_gradients(column, sums, k, x, d_out):
+    """Return what adds a vector of rows to the gradients of frequency, phase and weights number `k`.
+
+    The gradients of the angle's two numbers are added up as those of a sine without sign, and in turns.
+    """
+    builder, v = column.builder, column.v
+    (frequency, phase), weights = column.angle_numbers(k), column.weights(k)
+
+    def add(places):
+        ((i, mask),) = places
+        value, outputs = v.load(x, i, mask), column.outputs(d_out, i, mask)
+        angle = Lane(builder, v.multiply_add(value, frequency, phase))
+        cosine, sine = cos_turns.formula(angle).value, sin_turns.formula(angle).value
+        d_cosine = v.zero
+        for weight, output in zip(weights, outputs, strict=True):
+            d_cosine = v.multiply_add(weight, output, d_cosine)
+        slope = builder.fmul(sine, d_cosine)
+        terms = [(slope, value), (slope, v.ones), *((output, cosine) for output in outputs)]
+        for total, (a, b) in zip(sums, terms, strict=True):
+            builder.store(v.multiply_add(a, b, builder.load(total)), total)
+
+    return add
