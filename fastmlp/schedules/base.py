@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 import numpy as np
 
 from ..common.checks import check_count
-from ..common.frozen_params import FrozenParams, OrNone, Positive, Range, check_defines, with_values
+from ..common.frozen_params import FrozenParams, OrNone, Positive, Range, check_defines
 
 
 @dataclass(frozen=True)
@@ -157,22 +157,6 @@ def check_length(schedule: Any) -> int:
         f"{schedule!r} lasts as long as the training, whose length is not known here: use it in fit, or give it a "
         "number of steps (count_steps of fastmlp.schedules converts epochs)."
     )
-
-
-class SteppedSchedule(Schedule):
-    """Base of schedules that change until step `steps`, their parameter; None is as long as the training."""
-
-    @property
-    def ends_at(self) -> int | None:
-        steps: int | None = vars(self)["steps"]
-        return steps
-
-    @property
-    def lasts_training(self) -> bool:
-        return self.ends_at is None
-
-    def for_training(self, steps: int) -> Schedule:
-        return with_values(self, steps=steps) if self.lasts_training else self
 
 
 def values_at(value: float | Schedule, t: np.ndarray, length: int | None, name: str, allowed: Range) -> np.ndarray:

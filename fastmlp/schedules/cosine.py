@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..common.frozen_params import Count, NotNegative, Positive, UnitInterval
-from .base import Schedule, SteppedSchedule, StepsOrTraining, check_length
+from ..common.frozen_params import Count, NotNegative, Positive, UnitInterval, with_values
+from .base import Schedule, StepsOrTraining, check_length
 
 
 def half_cosine(start: float, end: float, share: np.ndarray) -> np.ndarray:
@@ -16,7 +16,7 @@ def half_cosine(start: float, end: float, share: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Cosine(SteppedSchedule):
+class Cosine(Schedule):
     """η(t) = final + ½ (η − final) (1 + cos(π t / steps)), and `final` from step `steps` on.
 
     Parameters
@@ -45,6 +45,17 @@ class Cosine(SteppedSchedule):
     learning_rate: Positive
     steps: StepsOrTraining = None
     final: NotNegative = 0.0
+
+    @property
+    def ends_at(self) -> int | None:
+        return self.steps
+
+    @property
+    def lasts_training(self) -> bool:
+        return self.steps is None
+
+    def for_training(self, steps: int) -> Schedule:
+        return with_values(self, steps=steps) if self.steps is None else self
 
     def at(self, t: np.ndarray) -> np.ndarray:
         steps = check_length(self)
@@ -101,7 +112,7 @@ class CosineRestarts(Schedule):
 
 
 @dataclass(frozen=True)
-class OneCycle(SteppedSchedule):
+class OneCycle(Schedule):
     """One rise and one longer fall: half a cosine from η / div_factor to η, and another down to almost nothing.
 
     With u = warm_up · steps − 1 and h(a, b, x) = b + ½ (a − b) (1 + cos(π x))::
@@ -139,6 +150,17 @@ class OneCycle(SteppedSchedule):
     warm_up: UnitInterval = 0.3
     div_factor: Positive = 25.0
     final_div_factor: Positive = 1e4
+
+    @property
+    def ends_at(self) -> int | None:
+        return self.steps
+
+    @property
+    def lasts_training(self) -> bool:
+        return self.steps is None
+
+    def for_training(self, steps: int) -> Schedule:
+        return with_values(self, steps=steps) if self.steps is None else self
 
     def at(self, t: np.ndarray) -> np.ndarray:
         steps = check_length(self)

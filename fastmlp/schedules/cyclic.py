@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..common.frozen_params import Count, NotNegative, Positive
-from .base import SteppedSchedule, StepsOrTraining, check_length
+from ..common.frozen_params import Count, NotNegative, Positive, with_values
+from .base import Schedule, StepsOrTraining, check_length
 from .cosine import half_cosine
 
 
 @dataclass(frozen=True)
-class LogCosine(SteppedSchedule):
+class LogCosine(Schedule):
     """η(t) = ½ η (1 − cos(2π log₂(1 + (2ᶜ − 1) t / steps))), with c = `cycles`, and 0 from step `steps` on.
 
     Each cycle rises from 0 and falls back to it, over twice as many steps as the one before.
@@ -42,6 +42,17 @@ class LogCosine(SteppedSchedule):
     steps: StepsOrTraining = None
     cycles: Count = 4
 
+    @property
+    def ends_at(self) -> int | None:
+        return self.steps
+
+    @property
+    def lasts_training(self) -> bool:
+        return self.steps is None
+
+    def for_training(self, steps: int) -> Schedule:
+        return with_values(self, steps=steps) if self.steps is None else self
+
     def at(self, t: np.ndarray) -> np.ndarray:
         steps = check_length(self)
         cycle = np.log2(1.0 + (2.0**self.cycles - 1.0) * np.minimum(t, steps) / steps)
@@ -50,7 +61,7 @@ class LogCosine(SteppedSchedule):
 
 
 @dataclass(frozen=True)
-class FlatCosine(SteppedSchedule):
+class FlatCosine(Schedule):
     """`Cosine` after a constant first half: η until step steps / 2, then ½ η (1 + cos(π (2 t / steps − 1))).
 
     Parameters
@@ -76,6 +87,17 @@ class FlatCosine(SteppedSchedule):
     learning_rate: NotNegative
     steps: StepsOrTraining = None
     final: NotNegative = 0.0
+
+    @property
+    def ends_at(self) -> int | None:
+        return self.steps
+
+    @property
+    def lasts_training(self) -> bool:
+        return self.steps is None
+
+    def for_training(self, steps: int) -> Schedule:
+        return with_values(self, steps=steps) if self.steps is None else self
 
     def at(self, t: np.ndarray) -> np.ndarray:
         steps = check_length(self)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..common.frozen_params import Count, NotNegative, Positive
-from .base import Schedule, SteppedSchedule, StepsOrTraining, check_length
+from ..common.frozen_params import Count, NotNegative, Positive, with_values
+from .base import Schedule, StepsOrTraining, check_length
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Exponential(Schedule):
 
 
 @dataclass(frozen=True)
-class Polynomial(SteppedSchedule):
+class Polynomial(Schedule):
     """η(t) = final + (η − final) (1 − t / steps)^power, and `final` from step `steps` on.
 
     Parameters
@@ -93,6 +93,17 @@ class Polynomial(SteppedSchedule):
     steps: StepsOrTraining = None
     power: NotNegative = 1.0
     final: NotNegative = 0.0
+
+    @property
+    def ends_at(self) -> int | None:
+        return self.steps
+
+    @property
+    def lasts_training(self) -> bool:
+        return self.steps is None
+
+    def for_training(self, steps: int) -> Schedule:
+        return with_values(self, steps=steps) if self.steps is None else self
 
     def at(self, t: np.ndarray) -> np.ndarray:
         steps = check_length(self)
