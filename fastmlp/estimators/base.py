@@ -22,7 +22,7 @@ from .checks import arithmetic_type
 from .fit_callbacks import FitCallbacks, check_not_nested
 from .fitting import PARAMETERS, Continuation, Fitting, MinibatchFitting, check_parameters, current_parameters
 from .full_batch_fit import NON_FINITE, describe, solve
-from .parameters import CONSTRAINTS, FULL_BATCH
+from .parameters import CONSTRAINTS, FULL_BATCH, all_allowed
 from .preparation import Preparation
 from .validation_rows import NOT_GIVEN, GivenRows
 
@@ -57,7 +57,8 @@ class BaseMLP(CallbackSupportMixin, Preparation):
 
     def _validate_params(self) -> None:
         """Validate like scikit-learn; also refuse integers too large for a float, which its intervals accept."""
-        super()._validate_params()
+        if not all_allowed(self):
+            super()._validate_params()  # raises
         for name in PARAMETERS:
             value = getattr(self, name, None)
             if isinstance(value, int) and not is_float(value):

@@ -107,19 +107,19 @@ class Preparation(ValidationRows):
         regularization.input_rates(len(hidden))
         ask_threads(self.n_jobs)
         check_used(self)
-        if self.solver not in FULL_BATCH:
-            optimizer = build_optimizer(self)
-            if incremental:
-                check_length_is_known(optimizer, self.alpha, regularization)
+        optimizer = None if self.solver in FULL_BATCH else build_optimizer(self)
+        if optimizer is not None and incremental:
+            check_length_is_known(optimizer, self.alpha, regularization)
         X, y, sample_weight = checked or self._check_rows(X, y, sample_weight, incremental, first, classes)
         self._random_state = random_state = check_random_state(self.random_state)
         network = self._build_network([X.shape[1], *hidden], y.shape[1], X.dtype, first, random_state)
         held = self._check_given(given, y)
         dataset = Dataset(X, y, sample_weight, network.dtype)
-        if self.solver in FULL_BATCH:
+        if optimizer is None:
             check_full_batch(self.solver, network, dataset)
             return Fitting(network, dataset, random_state)
         order, validation = self._choose_validation(network, X, dataset, held, random_state)
+        self._choose_optimizer(optimizer, network, incremental)
         fitting = self._prepare_stochastic(network, dataset, order, regularization, random_state, incremental)
         fitting.validation = validation
         return fitting
@@ -148,6 +148,15 @@ class Preparation(ValidationRows):
         self._small_batches: dict[bool, SmallBatchPredictor] = {}
         return network
 
+    def _choose_optimizer(self, new: RunningOptimizer, network: TrainableModel, incremental: bool) -> None:
+        """Set the optimizer: a new one, or that of the training that continues."""
+        if not incremental or not hasattr(self, "_optimizer"):
+            self._optimizer = new
+        elif not isinstance(self._optimizer, RunningOptimizer):
+            self._optimizer = adopt_optimizer(self, network.layout)
+        else:  # a shallow copy of the model, or another thread, may use the original
+            self._optimizer = self._optimizer.copy()
+
     def _prepare_stochastic(
         self,
         network: TrainableModel,
@@ -157,12 +166,6 @@ class Preparation(ValidationRows):
         random_state: np.random.RandomState,
         incremental: bool,
     ) -> MinibatchFitting:
-        if not incremental or not hasattr(self, "_optimizer"):
-            self._optimizer = build_optimizer(self)
-        elif not isinstance(self._optimizer, RunningOptimizer):
-            self._optimizer = adopt_optimizer(self, network.layout)
-        else:  # a shallow copy of the model, or another thread, may use the original
-            self._optimizer = self._optimizer.copy()
         config = TrainingConfig(
             check_batch_size(self.batch_size, order.size), self.max_iter, self.shuffle, self.tol, self.n_iter_no_change,
             one_epoch=incremental, l2=self.alpha, regularization=regularization, drop_last=bool(self.drop_last),
