@@ -1,9 +1,9 @@
 """``python -m benchmarks``: measure, print tables and goals, write JSON and chart, and fail on a wrong answer.
 
 Without ``--threads`` it measures twice, in two processes: one thread on one core, and all cores; what needs only one
-of them (``sweep``: one core; ``defaults``: all) is measured there. Exit code: 0 all
-answers right (whether or not the goals are reached), 1 a wrong answer or a measurement that failed, 2 no comparison
-where one was asked for: fastmlp itself is missing, or a peer that was named, or a name does not exist.
+of them (``sweep``: one core; ``defaults``: all) is measured there, and ``cores`` with 1, 2, 4, … cores. Exit code: 0
+all answers right (whether or not the goals are reached), 1 a wrong answer or a measurement that failed, 2 no
+comparison where one was asked for: fastmlp itself is missing, or a peer that was named, or a name does not exist.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from . import report
 from .cases import CASES, SIMPLECHAINS
 from .chart import draw_chart
 from .goals import GOALS, Measured
+from .many_cores import format_cores
 from .peers import NAMES, SUBJECT
 from .record import read_record, write_record
 from .session import SUITES, Session, SessionConfig, run_session
@@ -60,6 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     missing = [name for session in sessions for name in session.missing]
     measured = Measured(*everything(sessions), missing, [session.threads for session in sessions])
+    if not options.part and (table := format_cores(sessions)):
+        print(f"\n{table}")
     outcomes = [measured.judge(goal) for goal in GOALS]
     if not options.part:
         print(f"\n{report.format_goals(outcomes, sessions)}")
@@ -74,7 +77,7 @@ def find_sessions(options: argparse.Namespace) -> list[Session]:
     """Return the sessions: measured here, in child processes, or read from a file."""
     if options.read:
         return read_record(options.read)
-    numbers = [options.threads] if options.threads else sorted({1, len(all_cores())})
+    numbers = [options.threads] if options.threads else numbers_of_threads(options.suites)
     dtypes = ["float32", "float64"] if options.dtype == "both" else [options.dtype]
     told = TablesConfig.from_options(options)
     plans = [
@@ -91,12 +94,21 @@ def find_sessions(options: argparse.Namespace) -> list[Session]:
         )
         for number in numbers
     ]
+    if not options.threads:
+        plans = [plan for plan in plans if any(map(plan.wants, SUITES))]
     if options.suites and not options.threads:
         plans = [replace(plan, suites=[name for name in options.suites if plan.suits(name)]) for plan in plans]
         plans = [plan for plan in plans if plan.suites]
     for plan in plans:
         plan.check()
     return [run_session(plans[0])] if len(plans) == 1 else [run_elsewhere(options, plan) for plan in plans]
+
+
+def numbers_of_threads(suites: list[str] | None) -> list[int]:
+    """Return 1 and the number of cores, for `cores` also the powers of two between them."""
+    cores = len(all_cores())
+    doubled = [1 << bit for bit in range(cores.bit_length())] if suites is None or "cores" in suites else []
+    return sorted({1, *doubled, cores})
 
 
 def run_elsewhere(options: argparse.Namespace, plan: SessionConfig) -> Session:

@@ -4,11 +4,12 @@ A case is data only. A new one is a new line in `CASES`; `data.py` makes its row
 in `peers.py` builds its network from it, `judge.py` holds every peer to its `loss_band`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 ESTIMATORS = ("fastmlp", "scikit-learn")
 DENSE = (*ESTIMATORS, "pytorch", "pytorch-compile", "jax")
 THREADED = (*DENSE, "fastmlp-1")  # where two threads are held against one
+MANY_CORES = ("fastmlp", "fastmlp-bfloat16_3x", "fastmlp-bfloat16", "pytorch", "pytorch-bfloat16", "jax")
 
 
 @dataclass(frozen=True)
@@ -108,14 +109,25 @@ CASES = (  # rows, features, classes, hidden, batch
 SIMPLECHAINS = Case("simplechains", 10_000, 4, 4, (32, 16), 10_000, epochs=10_000, loss_band=(0.0184, 0.0226),
                     activation="tanh", task="regression", peers=("fastmlp", "pytorch", "jax"), shuffle=False,
                     dtypes=("float32",))
+# For the suite `cores`: many rows a step, and large layers.
+LARGE = (
+    Case("tall", 65_536, 50, 10, (256, 256), 8_192, epochs=2, loss_band=(1.24, 1.52), dtypes=("float32",)),
+    Case("big", 10_000, 784, 10, (2_048, 2_048), 1_024, epochs=1, loss_band=(1.31, 1.60), dtypes=("float32",)),
+)
 # fmt: on
 
 
 def find_cases(names: list[str] | None) -> list[Case]:
-    """Return the cases with these names in the table's order, or all of them, the published one last."""
-    everything = (*CASES, SIMPLECHAINS)
+    """Return the cases with these names in the table's order; None is all but `LARGE`, the published one last."""
+    everything = (*CASES, *LARGE, SIMPLECHAINS)
     known = [case.name for case in everything]
     unknown = [name for name in names or [] if name not in known]
     if unknown:
         raise ValueError(f"no case is called {', '.join(unknown)}; there are {', '.join(known)}")
-    return [case for case in everything if case.name in (names or known)]
+    return [case for case in everything if case.name in names] if names else [*CASES, SIMPLECHAINS]
+
+
+def cases_of_cores(names: list[str] | None) -> list[Case]:
+    """Return the cases of the suite `cores`, those with these names or all, for its peers in float32."""
+    chosen = find_cases(names or ["regression", "medium", "wide", "tall", "big", "simplechains"])
+    return [replace(case, peers=MANY_CORES, dtypes=("float32",)) for case in chosen if not case.density]

@@ -19,8 +19,8 @@ from .start import Adam, Start, rates
 class TorchPeer:
     """PyTorch on the CPU."""
 
-    def __init__(self, name: str, threads: int, compiled: bool):
-        self.name, self.threads, self.compiled = name, threads, compiled
+    def __init__(self, name: str, threads: int, compiled: bool, autocast: bool = False):
+        self.name, self.threads, self.compiled, self.autocast = name, threads, compiled, autocast
         self._compiled_for: tuple | None = None
         self._step = None
 
@@ -41,7 +41,7 @@ class TorchPeer:
 
     def prepare(self, case: Case, X, y, epochs: int, seed: int):
         if not self.compiled:
-            return EagerTrial(case, X, y, epochs, seed)
+            return (AutocastTrial if self.autocast else EagerTrial)(case, X, y, epochs, seed)
         key = (case, X.dtype)
         if self._compiled_for != key:  # another case's graphs would only be guards to check
             torch = importlib.import_module("torch")
@@ -106,6 +106,16 @@ class EagerTrial(_TorchTrial):
             loss.backward()
             adam.step()
             adam.zero_grad(set_to_none=True)
+
+
+class AutocastTrial(EagerTrial):
+    """Products in bfloat16, by PyTorch's choice of operations."""
+
+    def fit(self):
+        import torch
+
+        with torch.autocast("cpu", torch.bfloat16):
+            super().fit()
 
 
 class CompiledTrial(_TorchTrial):

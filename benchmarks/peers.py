@@ -61,11 +61,12 @@ class EstimatorTrial:
 
 @dataclass(frozen=True)
 class EstimatorPeer:
-    """`MLPClassifier` and `MLPRegressor` of a module: scikit-learn's own or ours, same parameters; n_jobs is ours."""
+    """`MLPClassifier` and `MLPRegressor` of a module: scikit-learn's or ours; the last two parameters are ours."""
 
     name: str
     module: str
     n_jobs: int | None = None
+    matmul_precision: str | None = None
 
     def missing(self) -> str | None:
         try:
@@ -78,7 +79,8 @@ class EstimatorPeer:
     def prepare(self, case: Case, X, y, epochs: int, seed: int) -> EstimatorTrial:
         module = importlib.import_module(self.module)
         kind = module.MLPClassifier if case.task == "classification" else module.MLPRegressor
-        own = {} if self.n_jobs is None else {"n_jobs": self.n_jobs}
+        given = {"n_jobs": self.n_jobs, "matmul_precision": self.matmul_precision}
+        own = {name: value for name, value in given.items() if value is not None}
         model = kind(
             hidden_layer_sizes=case.hidden,
             activation=case.activation,
@@ -95,7 +97,11 @@ class EstimatorPeer:
 
 
 SUBJECT = "fastmlp"  # the one that every other is compared with
-NAMES = ("fastmlp", "fastmlp-1", "scikit-learn", "pytorch", "pytorch-compile", "jax")
+PRECISIONS = ("bfloat16_3x", "bfloat16")
+NAMES = (
+    "fastmlp", "fastmlp-1", *(f"fastmlp-{name}" for name in PRECISIONS), "scikit-learn", "pytorch", "pytorch-compile",
+    "pytorch-bfloat16", "jax",
+)  # fmt: skip
 
 
 def make_peers(threads: int) -> list[Peer]:
@@ -106,9 +112,11 @@ def make_peers(threads: int) -> list[Peer]:
     peers: list[Peer] = [EstimatorPeer("fastmlp", "fastmlp", n_jobs=threads)]
     if threads > 1:
         peers.append(EstimatorPeer("fastmlp-1", "fastmlp", n_jobs=1))
+    peers += [EstimatorPeer(f"fastmlp-{name}", "fastmlp", threads, name) for name in PRECISIONS]
     peers.append(EstimatorPeer("scikit-learn", "sklearn.neural_network"))
     peers.append(TorchPeer("pytorch", threads, compiled=False))
     peers.append(TorchPeer("pytorch-compile", threads, compiled=True))
+    peers.append(TorchPeer("pytorch-bfloat16", threads, compiled=False, autocast=True))
     peers.append(JaxPeer("jax", threads))
     return peers
 

@@ -1,10 +1,10 @@
 """All measurements of one process, with one number of threads."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from . import report
-from .cases import SIMPLECHAINS, Case, find_cases
+from .cases import MANY_CORES, SIMPLECHAINS, Case, cases_of_cores, find_cases
 from .comparison import NOBODY, Comparison, average, compare
 from .defaults import measure_defaults
 from .findings import Finding
@@ -22,11 +22,12 @@ from .tables.options import TablesConfig
 from .tables.walk import measure_tables
 from .threads import all_cores, limit_blas, placed
 
-EVERYWHERE, ONE_CORE, ALL_CORES = "each number of threads", "one core", "all cores"
+EVERYWHERE, ONE_CORE, ALL_CORES, DOUBLED = "one core and all", "one core", "all cores", "1, 2, 4, … cores"
 #: Each suite, and the number of threads that it is measured with by default.
 SUITES = {
     "training": EVERYWHERE, "roofline": ONE_CORE, "predicting": EVERYWHERE, "functions": ONE_CORE,
     "starting": ONE_CORE, "sweep": ONE_CORE, "tables": ONE_CORE, "defaults": ALL_CORES,
+    "cores": DOUBLED,
 }  # fmt: skip
 ROOFLINE = ("medium", "wide")
 
@@ -57,7 +58,9 @@ class SessionConfig:
     def suits(self, suite: str) -> bool:
         """Whether a suite is measured with this number of threads by default."""
         place = SUITES[suite]
-        return place == EVERYWHERE or self.threads == (1 if place == ONE_CORE else self.cores)
+        if place in (EVERYWHERE, DOUBLED):
+            return self.threads in (1, self.cores) or place == DOUBLED
+        return self.threads == (1 if place == ONE_CORE else self.cores)
 
     def check(self) -> None:
         """Raise a ValueError for an unknown name."""
@@ -117,6 +120,9 @@ def run_session(plan: SessionConfig) -> Session:
         with limit_blas(plan.threads):  # again: peers were imported meanwhile
             if plan.wants("training"):
                 train_all(session, plan, plan.chosen_cases(), peers)
+            if plan.wants("cores"):
+                some = [peer for peer in peers if peer.name in MANY_CORES]
+                train_all(session, replace(plan, dtypes=["float32"]), cases_of_cores(plan.cases), some)
             if SUBJECT not in missing:
                 measure_rest(session, plan)
     if plan.wants("defaults") and SUBJECT not in missing:  # out here, where nothing is limited any more
@@ -127,6 +133,7 @@ def run_session(plan: SessionConfig) -> Session:
 def train_all(session: Session, plan: SessionConfig, cases: list[Case], peers: list[Peer]) -> None:
     """Train each case in each type, and compute geometric means."""
     print(report.format_header(), flush=True)
+    compared = []
     for dtype in plan.dtypes:
         for case in cases:
             if dtype not in case.dtypes:
@@ -137,16 +144,16 @@ def train_all(session: Session, plan: SessionConfig, cases: list[Case], peers: l
             others = [peer.name for peer in peers if peer.name != SUBJECT]
             taking_part = [name for name in others if case.declines(name) is None]
             for other in taking_part or [NOBODY]:
-                session.comparisons.append(compare(result, SUBJECT, other))
-                print(report.format_row(session.comparisons[-1], result), flush=True)
+                compared.append(compare(result, SUBJECT, other))
+                print(report.format_row(compared[-1], result), flush=True)
             for other in others:
                 if (reason := case.declines(other)) and not other.startswith(SUBJECT):
                     session.declined.setdefault(case.name, {})[other] = reason
                     print(report.format_declined(case.name, dtype, other, reason))
-    means = average([one for one in session.comparisons if one.case != SIMPLECHAINS.name])
+    means = average([one for one in compared if one.case != SIMPLECHAINS.name])
     for mean in means:
         print(report.format_row(mean))
-    session.comparisons += means
+    session.comparisons += compared + means
     print(report.NOTE, flush=True)
 
 

@@ -30,6 +30,8 @@ class Model:
         (fan_in, fan_out) and (fan_out,) for each layer, contiguous, of this type.
     """
 
+    matmul_precision = "float32"  # or another one of `engine.matmul_precision`, in float32 only
+
     def __init__(
         self,
         layout: Layout,

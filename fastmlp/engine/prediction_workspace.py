@@ -110,7 +110,7 @@ class PredictionWorkspace(Workspace):
         """Read inputs in Fortran order as they lie, where the first layer is narrow; other orders may still follow."""
         task, fan_out = self.task, self.network.layout.layer_sizes[1]
         lanes = VECTOR_BITS // (8 * self.dtype.itemsize)
-        if task["chains"] or fan_out > blocking.widest_tile(self.dtype):
+        if task["chains"] or fan_out > blocking.widest_tile(self.dtype) or self.network.matmul_precision != "float32":
             return
         task["multiply_fortran"] = fortran.multiply_fortran.address(self.dtype)
         task["chain_stride"] = padded(self.batch_rows, self.dtype)

@@ -46,6 +46,7 @@ class BaseMLP(CallbackSupportMixin, Preparation):
     # Parameters that models pickled by version 0.1 do not have; class_weight is the classifier's.
     class_weight: Any = None
     drop_last: bool = False
+    matmul_precision: str = "float32"
     ema: float | None = None
     scoring: Any = None
     validation_ties: str = "first"

@@ -175,6 +175,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         - 'balanced' is ``n_samples / (n_classes * np.bincount(y))``. `partial_fit` refuses it.
         - For multi-label problems 'balanced', or a list with a dict from 0 and 1 for each label; the weights of the
           labels are multiplied.
+    matmul_precision : {'float32', 'bfloat16_3x', 'bfloat16'}, default='float32'
+        How many bits of each number products of matrices read, for models in float32 (X is float32). Sums, weights and
+        everything else are float32.
+
+        - 'bfloat16' is 8 significant bits.
+        - 'bfloat16_3x' is a sum of two such numbers, 17 bits, nearly float32's 24.
+        - Products with sparse X read all bits.
 
     Attributes
     ----------
@@ -297,6 +304,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         validation_ties: str = "first",
         drop_last: bool = False,
         class_weight: dict[Any, float] | list[dict[int, float]] | str | None = None,
+        matmul_precision: str = "float32",
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -337,6 +345,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.validation_ties = validation_ties
         self.drop_last = drop_last
         self.class_weight = class_weight
+        self.matmul_precision = matmul_precision
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(

@@ -36,14 +36,17 @@ class _Arrays:
     intercepts: tuple[np.ndarray, ...]
     activations: tuple[BaseActivation, ...]
     loss: str | BaseLoss
+    matmul_precision: str
 
     def arithmetic_type(self, dtype: np.dtype) -> np.dtype:
-        """Return the type of arithmetic for inputs of this type."""
-        return arithmetic_type(dtype, *self.coefs)
+        """Return the type of arithmetic for inputs of this type: float32 for products in a lower precision."""
+        return np.dtype(np.float32) if self.matmul_precision != "float32" else arithmetic_type(dtype, *self.coefs)
 
     def view(self, dtype: np.dtype) -> ModelView:
         """Return a network on these arrays, for inputs of this type."""
-        return ModelView(self.coefs, self.intercepts, self.activations, self.loss, self.arithmetic_type(dtype))
+        model = ModelView(self.coefs, self.intercepts, self.activations, self.loss, self.arithmetic_type(dtype))
+        model.matmul_precision = self.matmul_precision
+        return model
 
 
 def _is_same(value: Any, other: Any) -> bool:
@@ -59,6 +62,7 @@ class ForwardPass(BaseEstimator):
     coefs_: list[np.ndarray]
     intercepts_: list[np.ndarray]
     out_activation_: str | BaseActivation
+    matmul_precision: str
 
     def _from_one_state(self, answer: Callable[[Any, Any], _Answer], X: Any) -> _Answer:
         """Return ``answer(model, X)`` for one state of the model, even if another thread fits it meanwhile.
@@ -128,7 +132,7 @@ class ForwardPass(BaseEstimator):
         self._check_coefs()
         coefs, intercepts = tuple(self.coefs_), tuple(self.intercepts_)
         activations = *hidden_activations(self.activation, len(coefs) - 1), check_output_activation(self)
-        return _Arrays(coefs, intercepts, activations, self.loss)
+        return _Arrays(coefs, intercepts, activations, self.loss, self.matmul_precision)
 
     def _check_coefs(self) -> None:
         """Check that `coefs_` and `intercepts_`, which a user may have set, are lists of arrays; not their shapes.
@@ -146,7 +150,7 @@ class ForwardPass(BaseEstimator):
     def _answers_depend_on(self) -> tuple[Any, ...]:
         """Return the parameters that predictions depend on and that may change between two of them."""
         activation = tuple(self.activation) if isinstance(self.activation, list) else self.activation
-        return activation, self.out_activation_, self.n_jobs, self.loss, self.output_activation
+        return activation, self.out_activation_, self.n_jobs, self.loss, self.output_activation, self.matmul_precision
 
     def _check_output_unchanged(self) -> None:
         """Check that `loss` and `output_activation` are those of the fit, which give the outputs their meaning.

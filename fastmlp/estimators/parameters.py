@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions, make_
 from ..activations import ACTIVATIONS, BaseActivation, as_activation, as_hidden_activation, as_written
 from ..common.checks import one_per_layer
 from ..common.lookup import look_up
+from ..engine.matmul_precision import KERNELS as PRECISIONS
 from ..initializers import INITIALIZERS, Initializer
 from ..losses import BaseLoss, Poisson, as_loss
 from ..losses.margin import MarginLoss
@@ -71,6 +72,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "scoring": [None, StrOptions({"loss", *get_scorer_names()}), callable],
     "validation_ties": [StrOptions({"first", "last"})],
     "drop_last": ["boolean"],
+    "matmul_precision": [StrOptions(set(PRECISIONS))],
 }
 
 
@@ -84,7 +86,7 @@ def _checks(kind: type[BaseMLP]) -> list[tuple[str, list[Any]]]:
 
 
 def all_allowed(estimator: BaseMLP) -> bool:
-    """Return whether each parameter satisfies a constraint of its own: faster than scikit-learn, which explains the refusal."""
+    """Return whether each parameter satisfies one of its constraints, faster than scikit-learn, which says why not."""
     return all(
         any(constraint.is_satisfied_by(getattr(estimator, name)) for constraint in constraints)
         for name, constraints in _checks(type(estimator))

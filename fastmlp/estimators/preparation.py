@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from ..activations import BaseActivation, as_activation
 from ..engine.cores import ask_threads
 from ..engine.dataset import Dataset
+from ..engine.matmul_precision import check_matmul_precision
 from ..engine.model import TrainableModel
 from ..engine.small_batches import SmallBatchPredictor
 from ..engine.sparse_input import check_sparse
@@ -134,7 +135,9 @@ class Preparation(ValidationRows):
         if not first:
             self._check_coefs()
         dtype = dtype if first else arithmetic_type(*self.coefs_)
+        precision = check_matmul_precision(self.matmul_precision, dtype, "fit on X.astype(numpy.float32)")
         network = TrainableModel(layer_sizes, activations, loss, dtype)
+        network.matmul_precision = precision
         if first:
             one = not isinstance(self.activation, list | tuple)
             names = name_of(self.activation) if one else [name_of(each) for each in self.activation]

@@ -160,6 +160,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     drop_last : bool, default=False
         Whether the last mini-batch of each epoch is left out if it has fewer than `batch_size` rows. Without `shuffle`
         its rows are never trained on.
+    matmul_precision : {'float32', 'bfloat16_3x', 'bfloat16'}, default='float32'
+        How many bits of each number products of matrices read, for models in float32 (X is float32). Sums, weights and
+        everything else are float32.
+
+        - 'bfloat16' is 8 significant bits.
+        - 'bfloat16_3x' is a sum of two such numbers, 17 bits, nearly float32's 24.
+        - Products with sparse X read all bits.
 
     Attributes
     ----------
@@ -274,6 +281,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         scoring: str | Callable[..., float] | None = None,
         validation_ties: str = "first",
         drop_last: bool = False,
+        matmul_precision: str = "float32",
     ) -> None:
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -313,6 +321,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.scoring = scoring
         self.validation_ties = validation_ties
         self.drop_last = drop_last
+        self.matmul_precision = matmul_precision
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(

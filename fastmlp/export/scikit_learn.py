@@ -28,6 +28,7 @@ _LOSSES: dict[Any, tuple[str, ...]] = {MLPClassifier: ("log_loss",), MLPRegresso
 _OURS = (
     "output_activation", "initializer", "weight_decay", "l1", "dropout", "input_dropout", "max_norm", "clip_norm",
     "clip_value", "ema", "scoring", "validation_ties", "drop_last", "class_weight",
+    "matmul_precision",
 )  # fmt: skip
 _ATTRIBUTES = (
     "n_features_in_", "feature_names_in_", "n_layers_", "n_outputs_", "out_activation_", "loss_", "loss_curve_",

@@ -12,6 +12,7 @@ from ..derivatives.hessian import Hessian
 from ..derivatives.recorded_forward import RecordedForward
 from ..engine.csc_input import rows_to_predict
 from ..engine.dataset import Dataset, balance
+from ..engine.matmul_precision import check_matmul_precision
 from ..engine.prediction import predict
 from ..initializers import Initializer, as_initializer
 from ..losses import BaseLoss, as_loss
@@ -27,6 +28,9 @@ from .checks import (
     check_weights,
 )
 from .training import NetworkTraining
+
+#: Attributes that the kernels rely on.
+_FIXED = ("layout", "dtype", "activations", "loss_function", "matmul_precision")
 
 
 class Network(NetworkTraining):
@@ -52,6 +56,9 @@ class Network(NetworkTraining):
         the estimators: for several outputs the reported loss is the mean, and the gradient is that of the sum.)
     dtype : {'float64', 'float32'}, default='float64'
         Type of parameters, results and arithmetic.
+    matmul_precision : {'float32', 'bfloat16_3x', 'bfloat16'}, default='float32'
+        How many bits of each number products of matrices read, in float32: all 24, 17 (a sum of two bfloat16 numbers)
+        or 8. Sums, parameters and everything else are float32; products with sparse X read all bits.
 
     Attributes
     ----------
@@ -109,21 +116,25 @@ class Network(NetworkTraining):
         activations: Sequence[str | BaseActivation],
         loss: str | BaseLoss,
         dtype: Any = "float64",
+        matmul_precision: str = "float32",
     ) -> None:
         layer_sizes = check_layer_sizes(layer_sizes)
         activations = check_activations(activations, len(layer_sizes) - 1)
         loss = as_loss(loss)
         loss.check(activations[-1], layer_sizes[-1])
-        super().__init__(layer_sizes, activations, loss, check_dtype(dtype))
+        dtype = check_dtype(dtype)
+        precision = check_matmul_precision(matmul_precision, dtype, "pass dtype='float32'")
+        super().__init__(layer_sizes, activations, loss, dtype)
+        self.matmul_precision = precision
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Refuse changes of layout, dtype and functions, which the kernels rely on."""
-        if name in ("layout", "dtype", "activations", "loss_function") and name in self.__dict__:
+        if name in _FIXED and name in self.__dict__:
             raise AttributeError(f"{name} of a Network cannot be changed: create another one, and set its weights.")
         super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:
-        if name in ("params", "layout", "dtype", "activations", "loss_function"):
+        if name == "params" or name in _FIXED:
             raise AttributeError(f"{name} of a Network cannot be deleted.")
         super().__delattr__(name)
 

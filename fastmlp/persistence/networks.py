@@ -22,6 +22,7 @@ def encode_network(network: Network, encoder: Encoder) -> dict[str, Any]:
         "activations": [encoder.encode(each, "activations") for each in network.activations],
         "loss": encoder.encode(network.loss_function, "loss"),
         "params": encoder.array(network.params, "params"),
+        "matmul precision": network.matmul_precision,
         "training": encode_history(vars(network), encoder),
     }
 
@@ -39,7 +40,7 @@ def decode_network(tree: dict[str, Any], decoder: Decoder) -> Network:
         raise ValueError(f"layers {sizes!r:.80} have {n_params} parameters, but params has the shape {params.shape}")
     activations, loss = (decoder.decode(tree.get(name), name) for name in ("activations", "loss"))
     try:
-        network = Network(sizes, activations, loss, params.dtype)
+        network = Network(sizes, activations, loss, params.dtype, tree.get("matmul precision", "float32"))
     except TypeError as error:
         raise ValueError(str(error)) from error
     network.params = params

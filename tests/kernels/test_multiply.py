@@ -24,13 +24,13 @@ def rows_with_scratch(rows):
     return 1 if rows == 1 else -(-rows // TILE_ROWS) * TILE_ROWS
 
 
-def call_multiply(mode, out, rectified, a, steps, b, bias, rows, columns, depth, b_panel=0):
-    """Call the kernel on guarded arrays; `steps` are the strides of a along rows and depth, in elements."""
+def call_multiply(mode, out, rectified, a, steps, b, bias, rows, columns, depth, b_panel=0, kernel=multiply):
+    """Call a kernel on guarded arrays; `steps` are the strides of a along rows and depth, in elements."""
     dtype = out.array.dtype
     spare = rows_with_scratch(rows) - rows
     rectified = Guarded(rectified, dtype, stride=out.stride, spare_rows=spare)
     call(
-        multiply, dtype, out=out, out_stride=out.stride, rectified=rectified, a=a, a_row=steps[0], a_step=steps[1],
+        kernel, dtype, out=out, out_stride=out.stride, rectified=rectified, a=a, a_row=steps[0], a_step=steps[1],
         b=b, b_stride=b.stride, b_panel=b_panel, bias=bias, rows=rows, columns=columns, depth=depth,
         mode=getattr(records, mode),
     )  # fmt: skip
@@ -40,7 +40,8 @@ def call_multiply(mode, out, rectified, a, steps, b, bias, rows, columns, depth,
 class Operands:
     """out, a, b and bias of one product; fewer rows and columns may be computed."""
 
-    def __init__(self, seed, dtype, rows, columns, depth, transposed=False, panels=False, gap=GAP):
+    def __init__(self, seed, dtype, rows, columns, depth, transposed=False, panels=False, gap=GAP, kernel=multiply):
+        self.kernel = kernel
         draw = np.random.RandomState(seed).standard_normal
         self.dtype, self.depth, self.transposed, self.gap = dtype, depth, transposed, gap
         self.b_panel = depth + GAP if panels else 0
@@ -72,7 +73,7 @@ class Operands:
         out = Guarded(self.values[0][:rows, :columns], self.dtype, stride=columns + GAP, spare_rows=spare)
         steps = (1, a.stride) if self.transposed else (a.stride, 1)
         rectified = self.values[4][:rows, :columns]
-        call_multiply(mode, out, rectified, a, steps, b, bias, rows, columns, self.depth, self.b_panel)
+        call_multiply(mode, out, rectified, a, steps, b, bias, rows, columns, self.depth, self.b_panel, self.kernel)
         out.assert_only_inside_written(rows=rows + spare)
         return out.array.copy()
 

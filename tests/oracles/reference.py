@@ -38,6 +38,12 @@ MULTIPLY = {  # mode → new value of out, from out, the product, the bias and t
 }
 
 
+def round_to_bits(x, bits):
+    """The nearest numbers with so many significant bits, ties to even."""
+    mantissa, exponent = np.frexp(np.asarray(x, np.float64))
+    return np.ldexp(np.rint(np.ldexp(mantissa, bits)), exponent - bits)
+
+
 def to_panels(b, lanes, depth, padding=np.nan):
     """The panels of b, one after the other, with space for `depth` rows each, filled with `padding`."""
     panels, j, columns = [], 0, b.shape[1]
