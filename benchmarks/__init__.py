@@ -30,6 +30,7 @@ file              content
 `goals.py`        performance goals, and which of them were reached
 `second_order.py` solvers with second derivatives compared with Adam (a program of its own)
 `machine.py`      description of the machine
+`many_cores.py`   the table of times by number of threads
 `report.py`       printed tables
 `record.py`       the JSON file
 `chart.py`        the chart

@@ -99,8 +99,8 @@ class EstimatorPeer:
 SUBJECT = "fastmlp"  # the one that every other is compared with
 PRECISIONS = ("bfloat16_3x", "bfloat16")
 NAMES = (
-    "fastmlp", "fastmlp-1", *(f"fastmlp-{name}" for name in PRECISIONS), "scikit-learn", "pytorch", "pytorch-compile",
-    "pytorch-bfloat16", "jax",
+    "fastmlp", "fastmlp-1", "scikit-learn", "pytorch", "pytorch-compile", "jax",
+    *(f"fastmlp-{name}" for name in PRECISIONS), "pytorch-bfloat16",
 )  # fmt: skip
 
 
@@ -112,12 +112,12 @@ def make_peers(threads: int) -> list[Peer]:
     peers: list[Peer] = [EstimatorPeer("fastmlp", "fastmlp", n_jobs=threads)]
     if threads > 1:
         peers.append(EstimatorPeer("fastmlp-1", "fastmlp", n_jobs=1))
-    peers += [EstimatorPeer(f"fastmlp-{name}", "fastmlp", threads, name) for name in PRECISIONS]
     peers.append(EstimatorPeer("scikit-learn", "sklearn.neural_network"))
     peers.append(TorchPeer("pytorch", threads, compiled=False))
     peers.append(TorchPeer("pytorch-compile", threads, compiled=True))
-    peers.append(TorchPeer("pytorch-bfloat16", threads, compiled=False, autocast=True))
     peers.append(JaxPeer("jax", threads))
+    peers += [EstimatorPeer(f"fastmlp-{name}", "fastmlp", threads, name) for name in PRECISIONS]
+    peers.append(TorchPeer("pytorch-bfloat16", threads, compiled=False, autocast=True))
     return peers
 
 

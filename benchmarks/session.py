@@ -11,7 +11,7 @@ from .findings import Finding
 from .functions import measure_functions
 from .harness import SEED, Measurement, measure
 from .machine import describe_machine
-from .peers import SUBJECT, Peer, find_peers
+from .peers import PRECISIONS, SUBJECT, Peer, find_peers
 from .predicting import measure_predicting, missing_runtime
 from .roofline import measure_roofline
 from .starting import measure_starting
@@ -119,7 +119,8 @@ def run_session(plan: SessionConfig) -> Session:
         print(report.format_place(plan.threads, cores, plan.pairs), flush=True)
         with limit_blas(plan.threads):  # again: peers were imported meanwhile
             if plan.wants("training"):
-                train_all(session, plan, plan.chosen_cases(), peers)
+                exact = [peer for peer in peers if not peer.name.endswith(PRECISIONS)]
+                train_all(session, plan, plan.chosen_cases(), exact)
             if plan.wants("cores"):
                 some = [peer for peer in peers if peer.name in MANY_CORES]
                 train_all(session, replace(plan, dtypes=["float32"]), cases_of_cores(plan.cases), some)

@@ -46,6 +46,7 @@ LLVM_WRITERS = {
         "linalg/rows",
         "linalg/chains",
         "linalg/entries",
+        "linalg/rounding",
         "linalg/transpose",
         "lowlevel/vectors",
         "lowlevel/pointers",

@@ -116,7 +116,7 @@ class TestCommand:
     def test_default_suites(self):
         one, both = SessionConfig(1, ["float32"], 5, cores=2), SessionConfig(2, ["float32"], 5, cores=2)
         assert [name for name in SUITES if not one.wants(name)] == ["defaults"]
-        assert [name for name in SUITES if both.wants(name)] == ["training", "predicting", "defaults"]
+        assert [name for name in SUITES if both.wants(name)] == ["training", "predicting", "defaults", "cores"]
         alone = SessionConfig(1, ["float32"], 5, cores=1)
         assert all(alone.wants(name) for name in SUITES)
         assert [name for name in SUITES if SessionConfig(1, [], 5, cells="9").wants(name)] == ["sweep"]

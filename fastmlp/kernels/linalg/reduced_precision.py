@@ -18,10 +18,6 @@ numbers, up to the order of additions (and, split in three, up to lo·lo).
 Numbers are rounded to the nearest, ties to even. Infinities stay, and a NaN that arithmetic made stays one.
 """
 
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
-
 from ...compiler.numba_backend import inline_ir, inline_llvm, kernel
 from ..lowlevel.calls import MULTIPLY_SIGNATURE
 from ..lowlevel.pointers import carray, min_size, shift
@@ -34,34 +30,17 @@ from ..lowlevel.records import (
     RECTIFY,
     RECTIFY_FROM_OUT,
 )
-from ..lowlevel.vectors import I32, I64, Vectors
 from .dense import multiply_columns
 from .packing import tile_vectors
+from .rounding import make_scratch, round_vector
 from .rows import lanes
 
 #: A block of a is ROWS x DEPTH; one of b is DEPTH x COLUMNS, and the tile that ends it may be SPARE columns longer.
 #: Each number of b is rounded once for ROWS rows, each of a once for COLUMNS columns; both fit the second cache.
 ROWS, DEPTH, COLUMNS, SPARE = 64, 128, 96, 48
 WIDE = COLUMNS + SPARE
-#: Bits of float32's 24 that are dropped.
-BFLOAT16, BFLOAT16_3X = 16, 7
-
-
-def make_scratch(count: int):
-    """Return an intrinsic whose result is memory for `count` numbers on the kernel's stack; it holds anything."""
-
-    @intrinsic
-    def scratch(typingctx, pointer):
-        def codegen(context, builder, signature, args):
-            with builder.goto_entry_block():
-                memory = builder.alloca(ir.ArrayType(context.get_data_type(pointer.dtype), count))
-            memory.align = 64
-            return builder.bitcast(memory, context.get_value_type(pointer))
-
-        return pointer(pointer), codegen
-
-    return scratch
-
+#: Significant bits that are kept, of float32's 24.
+BFLOAT16, BFLOAT16_3X = 8, 17
 
 _scratch_a, _scratch_b, _scratch_sums = (make_scratch(n) for n in (ROWS * DEPTH, DEPTH * WIDE, ROWS * WIDE))
 
@@ -82,29 +61,16 @@ def multiply_bfloat16_3x(
 ):
     """`dense.multiply` of a (rows, depth) and b (depth, columns) in two bfloat16 numbers each."""
     multiply_rounded(
-        out,
-        out_stride,
-        rectified,
-        a,
-        a_row,
-        a_step,
-        b,
-        b_stride,
-        b_panel,
-        bias,
-        rows,
-        columns,
-        depth,
-        mode,
+        out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel, bias, rows, columns, depth, mode,
         BFLOAT16_3X,
-    )
+    )  # fmt: skip
 
 
 @inline_ir
 def multiply_rounded(
-    out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel, bias, rows, columns, depth, mode, dropped
+    out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel, bias, rows, columns, depth, mode, kept
 ):
-    """`dense.multiply` of operands without their last `dropped` bits; a_row or a_step is 1.
+    """`dense.multiply` of operands rounded to `kept` significant bits; a_row or a_step is 1.
 
     The two modes that multiply what out holds cannot continue their sums there: blocks of depth add up in `sums`.
     """
@@ -120,10 +86,10 @@ def multiply_rounded(
             while k == 0 or k < depth:
                 length = min_size(DEPTH, depth - k)
                 if j == 0 or depth > DEPTH:
-                    round_rows(some_a, shift(a, i * a_row + k * a_step), a_row, a_step, height, length, dropped)
+                    round_rows(some_a, shift(a, i * a_row + k * a_step), a_row, a_step, height, length, kept)
                 multiply_block(
                     at, stride, r, some_a, x_row, x_step, some_b, b, b_stride, b_panel, k, bias, j, end, columns,
-                    height, length, mode_of_block(mode, k, k + length == depth, apart), dropped,
+                    height, length, mode_of_block(mode, k, k + length == depth, apart), kept,
                 )  # fmt: skip
                 k += DEPTH
             if apart:
@@ -134,7 +100,7 @@ def multiply_rounded(
 @inline_ir
 def multiply_block(
     out, out_stride, rectified, a, a_row, a_step, some_b, b, b_stride, b_panel, k, bias, j, end, columns,
-    rows, depth, mode, dropped,
+    rows, depth, mode, kept,
 ):  # fmt: skip
     """out (rows, end − j) becomes a (rows, depth) @ b[k : k + depth, j : end] rounded, by mode; a is rounded already.
 
@@ -148,7 +114,7 @@ def multiply_block(
         if b_panel > 0:
             source, step = shift(b, column * b_panel + k * vectors * width), vectors * width
         for row in range(depth):
-            round_row(shift(panel, row * vectors * width), shift(source, row * step), take, dropped)
+            round_row(shift(panel, row * vectors * width), shift(source, row * step), take, kept)
         multiply_columns(
             shift(out, column - j), out_stride, shift(rectified, column - j), a, a_row, a_step, panel, vectors * width,
             shift(bias, column), rows, take, depth, mode, vectors,
@@ -178,50 +144,25 @@ def mode_of_block(mode, k, last, apart):
 
 
 @inline_ir
-def round_rows(to, a, a_row, a_step, rows, depth, dropped):
+def round_rows(to, a, a_row, a_step, rows, depth, kept):
     """to (ROWS, DEPTH), or (DEPTH, ROWS) if a is transposed, is overwritten with a (rows, depth) rounded."""
     if a_step == 1:
         for i in range(rows):
-            round_row(shift(to, i * DEPTH), shift(a, i * a_row), depth, dropped)
+            round_row(shift(to, i * DEPTH), shift(a, i * a_row), depth, kept)
     else:
         for k in range(depth):
-            round_row(shift(to, k * ROWS), shift(a, k * a_step), rows, dropped)
+            round_row(shift(to, k * ROWS), shift(a, k * a_step), rows, kept)
 
 
 @inline_llvm
-def round_row(to, source, n, dropped):
+def round_row(to, source, n, kept):
     """to (n,) is overwritten with source (n,) rounded."""
     width = lanes(to)
     whole = n // width * width
     for j in range(0, whole, width):
-        round_vector(shift(to, j), shift(source, j), width, dropped)
+        round_vector(shift(to, j), shift(source, j), width, kept)
     if whole < n:
-        round_vector(shift(to, whole), shift(source, whole), n - whole, dropped)
-
-
-@intrinsic
-def round_vector(typingctx, to, source, n, dropped):
-    """to (n,) is overwritten with source (n,) without its last `dropped` bits; at most one vector."""
-
-    def codegen(context, builder, signature, args):
-        to_at, source_at, count, bits = args
-        v, start = Vectors(builder, 32), ir.Constant(I64, 0)
-        mask, whole = v.mask(count), ir.VectorType(I32, v.count)
-
-        def splat(number):
-            first = builder.insert_element(ir.Constant(whole, ir.Undefined), number, ir.Constant(I32, 0))
-            return builder.shuffle_vector(first, first, ir.Constant(whole, [0] * v.count))
-
-        one, bits = ir.Constant(I32, 1), builder.trunc(bits, I32)
-        kept = builder.neg(builder.shl(one, bits))
-        below_half = builder.sub(builder.shl(one, builder.sub(bits, one)), one)
-        number = builder.bitcast(v.load(source_at, start, mask), whole)
-        odd = builder.and_(builder.lshr(number, splat(bits)), splat(one))
-        rounded = builder.and_(builder.add(builder.add(number, splat(below_half)), odd), splat(kept))
-        v.store(builder.bitcast(rounded, v.type), to_at, start, mask)
-        return context.get_dummy_value()
-
-    return types.void(to, to, types.intp, types.intp), codegen
+        round_vector(shift(to, whole), shift(source, whole), n - whole, kept)
 
 
 @inline_ir
