@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 _LAZY_MODULES = {
     ".estimators.classifier": ["MLPClassifier"],
     ".estimators.regressor": ["MLPRegressor"],
-    ".network": ["Network"],
+    ".network": ["Network", "NetworkEnsemble"],
     ".tabular.classifier": ["TabularMLPClassifier"],
     ".tabular.regressor": ["TabularMLPRegressor"],
     ".activations": ["BaseActivation"],
