@@ -47,6 +47,8 @@ LLVM_WRITERS = {
         "linalg/chains",
         "linalg/entries",
         "linalg/rounding",
+        "linalg/bfloat16_words",
+        "linalg/tile_unit",
         "linalg/transpose",
         "lowlevel/vectors",
         "lowlevel/pointers",

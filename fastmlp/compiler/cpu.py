@@ -29,3 +29,5 @@ NAME, FEATURES = _features()
 MANY_REGISTERS = "+avx512f" in FEATURES or TRIPLE.startswith(("aarch64", "arm64"))
 #: Bits in the widest vector register.
 VECTOR_BITS = 512 if "+avx512f" in FEATURES else 256 if "+avx" in FEATURES else 128
+#: Whether there is a unit that multiplies tiles of bfloat16 numbers, whose registers Linux gives a process that asks.
+TILE_UNIT = "+amx-bf16" in FEATURES and "+amx-tile" in FEATURES and TRIPLE.startswith("x86_64") and "linux" in TRIPLE

@@ -24,6 +24,8 @@ BLOCK_BYTES = 1 << 16
 #: Parameters of more bytes do not stay in the second cache from block to block: then blocks have WIDE_BLOCK_ROWS rows.
 CACHED_PARAMS = 1 << 20
 WIDE_BLOCK_ROWS = 256
+#: In reduced precision blocks have at least so many rows, for which the weights are rounded once.
+ROUNDED_BLOCK_ROWS = 64
 #: A layer whose weights have more bytes is large: training keeps its weights in panels as well, and prediction cuts its
 #: depth into blocks.
 PANEL_BYTES = 1 << 19
@@ -89,12 +91,16 @@ def widest_tile(dtype: np.dtype) -> int:
     return TILE_VECTORS * VECTOR_BITS // (8 * dtype.itemsize)
 
 
-def prediction_depths(layout: Layout, dtype: np.dtype) -> tuple[list[int], list[int]]:
-    """Depth of each layer's blocks where its weights are read in place, and where they are packed (0: never)."""
+def prediction_depths(layout: Layout, dtype: np.dtype, precision: str) -> tuple[list[int], list[int]]:
+    """Depth of each layer's blocks where its weights are read in place, and where they are packed (0: never).
+
+    In reduced precision they are copied in any case, and both depths are multiples of what a tile unit adds at once.
+    """
     in_place, packed = [], []
+    depth_in_place = DEPTH_IN_PLACE if precision == "float32" else PACKED_DEPTH
     for fan_in, fan_out in layout.shapes:
         large = fan_in * fan_out * dtype.itemsize > PANEL_BYTES and fan_out > widest_tile(dtype)
-        in_place.append(min(fan_in, DEPTH_IN_PLACE) if large else fan_in)
+        in_place.append(min(fan_in, depth_in_place) if large else fan_in)
         packed.append(min(fan_in, PACKED_DEPTH) if large else 0)
     if layout.layer_sizes[1] > 1:  # one output adds up along the whole depth
         in_place[0] = min(in_place[0], GATHERED_COLUMNS)

@@ -8,19 +8,30 @@ import numpy as np
 
 from ..common.lookup import UnknownNameError
 from ..compiler.kernel import Kernel, KernelModule
+from . import tile_units
 
 if TYPE_CHECKING:
-    from ..kernels.linalg import dense, reduced_precision
+    from ..kernels.linalg import dense, reduced_precision, tiled_products
 else:
     dense = KernelModule("linalg.dense")
     reduced_precision = KernelModule("linalg.reduced_precision")
+    tiled_products = KernelModule("linalg.tiled_products")
 
-#: What computes the products.
+#: What computes the products, and what does where there is a tile unit.
 KERNELS: dict[str, Kernel] = {
     "float32": dense.multiply,
     "bfloat16_3x": reduced_precision.multiply_bfloat16_3x,
     "bfloat16": reduced_precision.multiply_bfloat16,
 }
+_IN_TILES: dict[str, Kernel] = {
+    "bfloat16_3x": tiled_products.multiply_bfloat16_3x_tiles,
+    "bfloat16": tiled_products.multiply_bfloat16_tiles,
+}
+
+
+def kernel_for(name: str) -> Kernel:
+    """Return the kernel of a precision on this processor."""
+    return _IN_TILES[name] if name in _IN_TILES and tile_units.available() else KERNELS[name]
 
 
 def check_matmul_precision(name: Any, dtype: np.dtype, instead: str) -> str:

@@ -55,7 +55,7 @@ class PredictionWorkspace(Workspace):
     def _choose_depths(self) -> None:
         """Set how the products are cut: a kernel chooses between the two depths by the rows of a block."""
         task, layout, dtype = self.task, self.network.layout, self.dtype
-        in_place, packed = blocking.prediction_depths(layout, dtype)
+        in_place, packed = blocking.prediction_depths(layout, dtype, self.network.matmul_precision)
         in_blocks = [depth > 0 for depth in packed]
         in_blocks[0] = not self.dataset.sparse  # gathers its inputs as well; sparse ones have a kernel of their own
         # Whatever the widths: a prediction with others must not compile anything.
@@ -65,6 +65,8 @@ class PredictionWorkspace(Workspace):
         task["copy_panels"] = panels.copy_panels.address(dtype)
         panel_columns = blocking.PANEL_TILES * blocking.widest_tile(dtype)
         task["pack_rows"], task["panel_columns"] = blocking.PACK_ROWS, panel_columns
+        exact = self.network.matmul_precision == "float32"
+        task["panel_rows"] = ROW_TILE if exact else blocking.ROUNDED_BLOCK_ROWS
         if any(packed):
             task["packed"] = self.buffer("packed", (max(packed), panel_columns))
         if not self.dataset.sparse:

@@ -125,7 +125,8 @@ class TrainingWorkspace(Workspace):
             layers["narrow_output"][0] = layers["split_by_columns"][0] = False
         plain = (layers["narrow_output"] == 0) & (layers["split_by_columns"] == 0) & (layers["input"] != 0)
         self.large = plain & (fan_in * fan_out * item > blocking.PANEL_BYTES) & (not self.microbatch_rows)
-        far = (self.batch_rows * fan_out * item > blocking.DELTA_BYTES) & (not self.microbatch_rows)
+        rounds = self.network.matmul_precision != "float32"  # operands once for each block: blocks are larger
+        far = rounds | (self.batch_rows * fan_out * item > blocking.DELTA_BYTES) & (not self.microbatch_rows)
         update_bytes = np.where(far, blocking.FAR_UPDATE_BYTES, blocking.UPDATE_BYTES)
         fitting = update_bytes // (item * fan_out) // ROW_TILE * ROW_TILE
         few = np.clip(fitting, ROW_TILE, -(-fan_in // ROW_TILE) * ROW_TILE)
@@ -135,6 +136,8 @@ class TrainingWorkspace(Workspace):
         most = max(blocking.BLOCK_BYTES // row_bytes // ROW_TILE, 4) * ROW_TILE
         if self.network.layout.size * item > blocking.CACHED_PARAMS:
             most = blocking.WIDE_BLOCK_ROWS
+        if rounds:
+            most = max(most, blocking.ROUNDED_BLOCK_ROWS)
         task["gradient_rows"] = blocking.GRADIENT_ROWS
         task["block_rows"] = min(-(-self.batch_rows // ROW_TILE) * ROW_TILE, most)
 

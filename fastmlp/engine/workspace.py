@@ -10,7 +10,7 @@ from ..compiler.kernel import Kernel, KernelModule
 from ..kernels.lowlevel.records import FROM_BIAS, LAYER, RECTIFY, TASK
 from . import buffers
 from .dataset import require_targets
-from .matmul_precision import KERNELS
+from .matmul_precision import kernel_for
 
 if TYPE_CHECKING:
     from ..kernels.activations import basic as activations
@@ -87,7 +87,7 @@ class Workspace:
         """Set the network's shape and parameters, and the kernels that every pass calls."""
         network, task, layout = self.network, self.task, self.network.layout
         task["n_layers"], task["n_outputs"], task["n_params"] = len(layout.shapes), layout.layer_sizes[-1], layout.size
-        task["multiply"] = KERNELS[network.matmul_precision].address(self.dtype)
+        task["multiply"] = kernel_for(network.matmul_precision).address(self.dtype)
         task["transpose"] = dense.transpose.address(self.dtype)
         task["forward"] = network_kernels.forward_rows.address(self.dtype)
         layers = self.layers

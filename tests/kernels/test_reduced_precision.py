@@ -6,10 +6,13 @@ from helpers.merged import in_one_test
 from kernels.test_multiply import MODES, Operands, assert_close
 from oracles import reference
 
-from fastmlp.kernels.linalg.dense import multiply
+from fastmlp.engine import blocking, tile_units
+from fastmlp.engine.layout import Layout
 from fastmlp.kernels.linalg.reduced_precision import multiply_bfloat16, multiply_bfloat16_3x
+from fastmlp.kernels.linalg.tiled_products import multiply_bfloat16_3x_tiles, multiply_bfloat16_tiles
 
 KERNELS = {"bfloat16": (multiply_bfloat16, 8), "bfloat16_3x": (multiply_bfloat16_3x, 17)}
+TILED = {"bfloat16": multiply_bfloat16_tiles, "bfloat16_3x": multiply_bfloat16_3x_tiles}
 
 
 def pair(precision, rows, columns, depth, **options):
@@ -86,4 +89,59 @@ def test_errors_of_products():
         a, b = (each.astype(np.float64) for each in given.values[1:3])
         error = np.max(np.abs(given.multiply("OVERWRITE", 64, 64) - a @ b) / (np.abs(a) @ np.abs(b)))
         assert least < error < most, (precision, error)
-    assert multiply is not multiply_bfloat16
+
+
+@in_one_test("precision")
+@pytest.mark.parametrize(("rows", "columns", "depth"), [(17, 37, 7), (66, 151, 519), (3, 10, 64)])
+@pytest.mark.parametrize("panels", [False, True])
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("precision", list(KERNELS))
+def test_products_in_tiles(precision, mode, transposed, panels, rows, columns, depth):
+    """Words, blocks and modes, with the tile unit or with code in its place, against the plain reference."""
+    given, rounded = pair(precision, rows, columns, depth, transposed=transposed, panels=panels)
+    given.kernel = TILED[precision]
+    expected, allowed = rounded.expected(mode)
+    if precision == "bfloat16_3x":  # lo · lo is left out, and numbers are rounded in two steps
+        allowed += 2**-15 / np.finfo(np.float32).eps / (depth + 3) * allowed
+    together = given.multiply(mode, rows, columns)
+    assert_close(together, expected, allowed)
+    for height in {max(rows - 5, 1), 1}:
+        assert np.array_equal(given.multiply(mode, height, columns), together[:height]), height
+    given.assert_inputs_untouched()
+
+
+@pytest.mark.parametrize("precision", list(KERNELS))
+def test_depth_may_be_cut_at_multiples_of_32(precision):
+    """Prediction cuts it in other places for few rows than for many: the sums have the same bits."""
+    whole = Operands(0, np.float32, 9, 21, 100, kernel=TILED[precision])
+    out, a, b, bias, rectified = whole.values
+    together = whole.multiply("FROM_BIAS", 9, 21)
+    part, mode = out, "FROM_BIAS"
+    for k, stop in ((0, 32), (32, 96), (96, 100)):
+        some = Operands(0, np.float32, 9, 21, stop - k, kernel=TILED[precision])
+        some.values = [part, a[:, k:stop], b[k:stop], bias, rectified]
+        part, mode = some.multiply(mode, 9, 21), "FROM_OUT"
+    np.testing.assert_array_equal(part, together)
+    assert not any(depth % 32 for depth in (blocking.GATHERED_COLUMNS, blocking.GRADIENT_ROWS))
+    layout = Layout([2000, 1000, 900, 3])
+    for depths in blocking.prediction_depths(layout, np.dtype(np.float32), precision):
+        assert not any(
+            depth % 32 for depth, fan_in in zip(depths, layout.layer_sizes[:-1], strict=True) if depth < fan_in
+        )
+
+
+def test_a_wrong_unit_is_not_used(monkeypatch):
+    """It is tried before it is relied on."""
+    assert tile_units.product_error(multiply_bfloat16_3x_tiles) < 2**-17
+    assert 2**-14 < tile_units.product_error(multiply_bfloat16_tiles) < 2**-8
+    monkeypatch.setattr(tile_units.cpu, "TILE_UNIT", True)
+    for permitted, error, used in ((True, 1e-6, True), (False, 1e-6, False), (True, 0.1, False)):
+        monkeypatch.setattr(tile_units, "_permitted", lambda permitted=permitted: permitted)
+        monkeypatch.setattr(tile_units, "product_error", lambda kernel, error=error: error)
+        ask = tile_units.available.__wrapped__
+        if permitted and not used:
+            with pytest.warns(UserWarning, match="wrong numbers"):
+                assert ask() is used
+        else:
+            assert ask() is used

@@ -112,13 +112,13 @@ def packed_columns(columns, left, packs, dtype_ptr):
 def multiply_by_panel(task, layer, out, a, b, bias, rows, columns, depth, mode, dtype_ptr):
     """out (rows, columns) = a (rows, depth) @ b (depth, columns), by `mode`; `packed` is overwritten with b.
 
-    The rows are multiplied ROW_TILE at a time. The beginnings of the next ROW_TILE rows of out and a are prefetched:
+    The rows are multiplied panel_rows at a time. The beginnings of the next ROW_TILE rows of out and a are prefetched:
     each row is in another page, where the hardware prefetcher does not find it, and sums that continue from out
     cannot start before it is loaded.
     """
     panel, stride, input_stride = pointer_at(task.packed, dtype_ptr), layer.stride, layer.input_stride
     call_copy_panels(task.copy_panels, panel, depth, b, layer.fan_out, 0, depth, columns)
-    for i in range(0, rows, ROW_TILE):
+    for i in range(0, rows, task.panel_rows):
         z, x = shift(out, i * stride), shift(a, i * input_stride)
         for following in range(ROW_TILE, 2 * ROW_TILE):
             to = shift(z, following * stride)
@@ -127,7 +127,8 @@ def multiply_by_panel(task, layer, out, a, b, bias, rows, columns, depth, mode, 
             prefetch(shift(x, following * input_stride))
         call_multiply(
             task.multiply,
-            z, stride, z, x, input_stride, 1, panel, 0, depth, bias, min_size(ROW_TILE, rows - i), columns, depth, mode,
+            z, stride, z, x, input_stride, 1, panel, 0, depth, bias,
+            min_size(task.panel_rows, rows - i), columns, depth, mode,
         )  # fmt: skip
 
 

@@ -117,8 +117,10 @@ _TASK_FIELDS = [
     # a kernel. Writer: engine.prediction_workspace.PredictionWorkspace.
     ("block_order", "i8"), ("input_rows", "i8"), ("both_classes", "i8"), ("not_finite", "i8"), ("predict_rows", "i8"),
     # Large layers (see `blocks`): a buffer for some columns of the weights in panels, how many, a kernel; from how many
-    # rows on. Writer: PredictionWorkspace._choose_depths; of copy_panels, TrainingWorkspace as well.
+    # rows on, and how many rows are multiplied by them at a time. Writer: PredictionWorkspace._choose_depths; of
+    # copy_panels, TrainingWorkspace as well.
     ("packed", "i8"), ("panel_columns", "i8"), ("copy_panels", "i8"), ("pack_rows", "i8"),
+    ("panel_rows", "i8"),
     # CSC input (see `csc`): the first layer's products of a group of rows, their stride, maximum number of rows; the
     # columns of a tile; the group's first row and the one after its last; the one after the last of all; where each
     # column's entries of the next group begin (0: there is one group). Writers: PredictionWorkspace for the buffers,
