@@ -28,6 +28,7 @@ BASES = [ROOT, ROOT / "fastmlp"]
 ELSEWHERE = {"/tmp", ".venv", "__pycache__", ".numba_config.yaml", "folder/fashion_mnist.npz", "build/"}
 #: Words in code spans that belong to other programs, or that a page gives as an example of a name.
 OTHERS = {
+    "HalvingGridSearchCV",
     "NUMBA_DISABLE_JIT",
     "ProgressBar",
     "ScoringMonitor",
@@ -36,6 +37,7 @@ OTHERS = {
     "X_train",
     "bench",
     "clone",
+    "docs",
     "flock",
     "pip",
     "set_callbacks",
