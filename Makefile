@@ -44,5 +44,5 @@ docs: .venv/installed-for-docs
 
 .venv/installed-for-docs: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --editable ".[docs]"
+	$(BIN)/python -m pip install --quiet --no-compile --editable ".[docs]"
 	touch $@ .venv/installed
