@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import pkgutil
 import re
 from pathlib import Path
 from types import ModuleType
@@ -23,10 +22,10 @@ AT_THE_ROOT = ("MLPClassifier", "MLPRegressor", "Network", "Layout", "load", "sa
 
 
 def public_packages() -> list[str]:
-    """Return the packages below fastmlp that have an `__all__`."""
-    found = [f"fastmlp.{info.name}" for info in pkgutil.iter_modules(fastmlp.__path__) if info.ispkg]
-    public = [name for name in found if not name.rpartition(".")[2].startswith("_")]
-    return [name for name in public if hasattr(importlib.import_module(name), "__all__")]
+    """Return the packages below fastmlp that have an `__all__`; by their sources, as some need other libraries."""
+    folders = sorted(path.parent for path in Path(fastmlp.__path__[0]).glob("[!_]*/__init__.py"))
+    texts = {f"fastmlp.{folder.name}": (folder / "__init__.py").read_text(encoding="utf-8") for folder in folders}
+    return [name for name, text in texts.items() if re.search(r"^__all__\b", text, flags=re.MULTILINE)]
 
 
 def public_names(module: ModuleType) -> list[str]:
