@@ -1,11 +1,12 @@
 # make demo [DATA=folder]   trains on real data and compares with scikit-learn
 # make test                 style, types and all tests; .ci/run calls exactly this
+# make docs                 the site of the documentation, in build/docs
 # make bench                the benchmarks, printed and written to build/benchmarks.json
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test bench
+.PHONY: demo test bench docs
 
 demo: .venv/installed
 	$(BIN)/python examples/demo.py $(if $(DATA),--data $(DATA))
@@ -25,6 +26,11 @@ bench: .venv/installed
 	$(BIN)/python -m pip install --quiet --editable ".[bench]"
 	$(BIN)/python -m benchmarks --json build/benchmarks.json --chart build/benchmarks.png
 
+# Warnings are errors; the examples of the gallery run; each link within the site leads somewhere.
+docs: .venv/installed-for-docs
+	$(BIN)/python -m sphinx -W --keep-going -b html docs build/docs
+	$(BIN)/python docs/extensions/check_links.py build/docs
+
 .venv/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --editable .
@@ -34,4 +40,9 @@ bench: .venv/installed
 .venv/installed-for-tests: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --no-compile --editable ".[test]"
+	touch $@ .venv/installed
+
+.venv/installed-for-docs: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --no-compile --editable ".[docs]"
 	touch $@ .venv/installed

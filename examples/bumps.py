@@ -1,4 +1,7 @@
-"""Approximation of a function by a sum of bumps, each of which is the difference of two logistic units.
+"""Bumps
+=====
+
+Approximation of a function by a sum of bumps, each of which is the difference of two logistic units.
 
 Run it: ``python examples/bumps.py``. It draws a picture, too; ``--out`` names its file.
 """

@@ -1,4 +1,7 @@
-"""Reverse-mode differentiation of computational graphs: two formulas step by step, and skip connections.
+"""Computational graphs
+====================
+
+Reverse-mode differentiation of computational graphs: two formulas step by step, and skip connections.
 
 `fastmlp.Network` is for layered networks; `fastmlp.scalar.Value` differentiates any graph of numbers. Run it:
 ``python examples/computational_graphs.py``.

@@ -1,4 +1,7 @@
-"""A chain of units, differentiated with the chain rule, and gradient descent on the surface of the loss.
+"""Deck 000: chain rule and surface of the loss
+============================================
+
+A chain of units, differentiated with the chain rule, and gradient descent on the surface of the loss.
 
 Run it: ``python examples/deck_000_chain_and_surface.py``.
 """

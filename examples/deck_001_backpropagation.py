@@ -1,4 +1,7 @@
-"""Backpropagation on two small networks of logistic units: forward pass, backward pass and one step.
+"""Deck 001: backpropagation by hand
+=================================
+
+Backpropagation on two small networks of logistic units: forward pass, backward pass and one step.
 
 Run it: ``python examples/deck_001_backpropagation.py``.
 """

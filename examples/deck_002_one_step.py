@@ -1,4 +1,7 @@
-"""One step of gradient descent on a 2-2-2 network: all gradients, and the new weights.
+"""Deck 002: one step of gradient descent
+======================================
+
+One step of gradient descent on a 2-2-2 network: all gradients, and the new weights.
 
 Run it: ``python examples/deck_002_one_step.py``.
 """

@@ -1,4 +1,7 @@
-"""A network of ReLU units with a distant target: where all units are active, gradients are products of weights.
+"""Deck 003: rectifiers
+====================
+
+A network of ReLU units with a distant target: where all units are active, gradients are products of weights.
 
 Run it: ``python examples/deck_003_rectifiers.py``.
 """

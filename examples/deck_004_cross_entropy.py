@@ -1,4 +1,7 @@
-"""Binary cross-entropy with a logistic output: the delta is y − t.
+"""Deck 004: cross-entropy
+=======================
+
+Binary cross-entropy with a logistic output: the delta is y − t.
 
 Run it: ``python examples/deck_004_cross_entropy.py``.
 """

@@ -1,8 +1,13 @@
-"""fastmlp compared with scikit-learn on real data: ``python examples/demo.py [--data FOLDER | --openml]``.
+"""Demonstration: fastmlp beside scikit-learn
+==========================================
+
+fastmlp compared with scikit-learn on real data: ``python examples/demo.py [--data FOLDER | --openml]``.
 
 Handwritten digits come with scikit-learn. Fashion-MNIST is read from FOLDER/fashion_mnist.npz (arrays
 X_train, y_train, X_test, y_test of pixels and labels as uint8) or fetched from OpenML.
 """
+
+# sphinx_gallery_thumbnail_path = "images/benchmarks.png"
 
 import argparse
 import sys

@@ -1,4 +1,7 @@
-"""How a network folds the plane: what its units compute, and where a grid of lines lies after each layer.
+"""How a network folds the plane
+=============================
+
+How a network folds the plane: what its units compute, and where a grid of lines lies after each layer.
 
 Run it: ``python examples/folds.py``. It draws a picture, too; ``--out`` names its file.
 """

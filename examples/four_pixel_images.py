@@ -1,4 +1,7 @@
-"""Classification of images of four pixels, from −1 (black) to 1 (white): solid, vertical, diagonal or horizontal.
+"""Images of four pixels
+=====================
+
+Classification of images of four pixels, from −1 (black) to 1 (white): solid, vertical, diagonal or horizontal.
 
 Run it: ``python examples/four_pixel_images.py``. It draws a picture, too; ``--out`` names its file.
 """

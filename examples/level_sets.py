@@ -1,4 +1,7 @@
-"""Level sets of networks, drawn as text: half planes of hidden units, and layers that fold the plane.
+"""Level sets
+==========
+
+Level sets of networks, drawn as text: half planes of hidden units, and layers that fold the plane.
 
 Run it: ``python examples/level_sets.py``. It draws a picture, too; ``--out`` names its file.
 """

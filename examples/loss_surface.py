@@ -1,4 +1,7 @@
-"""The loss as a surface over the weights, and the path that training takes down it.
+"""Surfaces of the loss
+====================
+
+The loss as a surface over the weights, and the path that training takes down it.
 
 Run it: ``python examples/loss_surface.py``. It draws a picture, too; ``--out`` names its file.
 """

@@ -1,4 +1,7 @@
-"""A piecewise-linear function as a sum of shifted ReLUs, each of which changes the slope at its kink.
+"""Piecewise-linear functions
+==========================
+
+A piecewise-linear function as a sum of shifted ReLUs, each of which changes the slope at its kink.
 
 Run it: ``python examples/piecewise_linear.py``. It draws a picture, too; ``--out`` names its file.
 """

@@ -1,8 +1,13 @@
-"""Tables as they come: an ensemble of networks beside gradient boosting and a plain network, on data of scikit-learn.
+"""Tables as they come
+===================
+
+Tables as they come: an ensemble of networks beside gradient boosting and a plain network, on data of scikit-learn.
 
 Run it: ``python examples/tables.py``. It trains for about a minute. The third table has missing numbers and a column of
 strings, which go in as they are.
 """
+
+# sphinx_gallery_thumbnail_path = "images/tables.png"
 
 import time
 

@@ -1,4 +1,7 @@
-"""Vanishing gradients: their norms in each layer of a deep network, for several activations.
+"""Vanishing gradients
+===================
+
+Vanishing gradients: their norms in each layer of a deep network, for several activations.
 
 Run it: ``python examples/vanishing_gradients.py``. It draws a picture, too; ``--out`` names its file.
 """

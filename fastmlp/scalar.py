@@ -36,7 +36,7 @@ def _node(data: float, operation: str, *pairs: tuple[Value, float]) -> Value:
 class Value:
     r"""A scalar in a computational graph.
 
-    A node :math:`v` computed from its parents :math:`u_1, \dots, u_k` stores the local gradients
+    A node :math:`v` computed from its parents :math:`u_1, \ldots, u_k` stores the local gradients
     :math:`\partial v / \partial u_i`. The derivative of the last node :math:`f` with respect to any node :math:`u` is
     then a sum over the nodes computed from :math:`u`, and so over every path from :math:`u` to :math:`f`:
 

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 #: The recipes mention files and names that a reader is about to add; `test_extending` follows them.
 RECIPES = "docs/extending.md"
 ALL_PAGES = sorted(path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+PERFORMANCE = "docs/performance.md"
 PAGES = [page for page in ALL_PAGES if page != RECIPES]
 TEXTS = {page: (ROOT / page).read_text(encoding="utf-8") for page in ALL_PAGES}
 #: Folders to which paths in a page may be relative.
@@ -28,6 +29,7 @@ BASES = [ROOT, ROOT / "fastmlp"]
 ELSEWHERE = {"/tmp", ".venv", "__pycache__", ".numba_config.yaml", "folder/fashion_mnist.npz", "build/"}
 #: Words in code spans that belong to other programs, or that a page gives as an example of a name.
 OTHERS = {
+    "HalvingGridSearchCV",
     "NUMBA_DISABLE_JIT",
     "ProgressBar",
     "ScoringMonitor",
@@ -36,6 +38,7 @@ OTHERS = {
     "X_train",
     "bench",
     "clone",
+    "docs",
     "flock",
     "pip",
     "set_callbacks",
@@ -197,12 +200,12 @@ def test_every_folder_of_the_package_is_in_the_table():
     assert named == set(FLOOR_OF) - {"__init__", "__main__", "kernels"}
 
 
-def test_the_readme_describes_the_benchmarks_cases():
+def test_readme_and_page_describe_the_benchmarks_cases():
     from benchmarks.cases import CASES
 
-    rows = re.findall(
-        r"^\| (\w+) \| ([\d,]+) × ([\d,]+)[^→]*→ (\d+), .* batch (\d+) \|", TEXTS["README.md"], re.MULTILINE
-    )
+    tables = [re.search(r"^\| case \|.*?(?=\n\n)", TEXTS[page], re.M | re.S)[0] for page in ("README.md", PERFORMANCE)]
+    assert tables[0] == tables[1]
+    rows = re.findall(r"^\| (\w+) \| ([\d,]+) × ([\d,]+)[^→]*→ (\d+), .* batch (\d+) \|", tables[0], re.MULTILINE)
     described = [(name, *(int(number.replace(",", "")) for number in numbers)) for name, *numbers in rows]
     assert described == [(case.name, case.rows, case.features, case.classes, case.batch) for case in CASES]
 

@@ -15,7 +15,7 @@ from fastmlp.initializers import INITIALIZERS
 from fastmlp.losses import names_for
 from fastmlp.tabular.recipes import RECIPES
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[1] / "docs" / "control.md").read_text(encoding="utf-8")
 #: For outputs, and another name of silu: the parameter `activation` does not list them.
 NOT_LISTED = {"exp", "step", "softmax", "swish"}
 NAMES = {
@@ -71,8 +71,8 @@ def test_tables_list_every_name(module, names):
     assert sorted(first_column(module.__doc__)) == sorted(names)
 
 
-def test_readme_lists_activations_that_exist():
-    (text,) = re.findall(r"\*\*\[Activations\]\(.+?\)\*\*, chosen per layer: (.*?), …", README, flags=re.S)
+def test_the_page_of_options_lists_activations_that_exist():
+    (text,) = re.findall(r"or a list with one for each: (.*?) and scikit-learn's four", PAGE, flags=re.S)
     assert set(re.split(r",\s+", text)) <= set(ACTIVATIONS)
 
 

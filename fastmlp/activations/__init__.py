@@ -83,7 +83,7 @@ class NamedActivation(BaseActivation):
     name : str
     kernel : Kernel
     second_derivative : callable or None
-        f″(z, *constants), one of `second_derivatives`.
+        ``f″(z, *constants)``, one of `second_derivatives`.
     output_range : Range
         Where the outputs lie.
     constants : tuple of float, default=()
@@ -130,6 +130,7 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 _UNIT, _BETWEEN_ONES = Range(0.0, 1.0, "()"), Range(-1.0, 1.0, "()")
 
+#: Every activation that can be had by name, with its usual numbers.
 ACTIVATIONS: dict[str, BaseActivation] = {
     activation.name: activation
     for activation in (

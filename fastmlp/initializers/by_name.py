@@ -78,6 +78,7 @@ class _Scaled(_Named):
         intercept[...] = 0
 
 
+#: Every initializer that can be had by name.
 INITIALIZERS: dict[str, Initializer] = {
     "sklearn": _ScikitLearns("sklearn"),
     **{name: _Scaled(name) for name in ("glorot_uniform", "glorot_normal", "he_uniform", "he_normal")},

@@ -40,7 +40,7 @@ class Network(NetworkTraining):
     each layer has its own activation :math:`f^l`; the outputs are :math:`a^L`. The loss is a mean over the rows,
     weighted by `sample_weight` if given:
 
-    .. math:: \sum_i w_i \, \ell(a^L_i, y_i) \Big/ \sum_i w_i
+    .. math:: \frac{\sum_i w_i \, \ell(a^L_i, y_i)}{\sum_i w_i}
 
     Parameters
     ----------

@@ -60,6 +60,7 @@ __all__ = [
     "as_optimizer",
 ]
 
+#: Every optimizer that can be had by name, with its usual numbers.
 OPTIMIZERS: dict[str, Optimizer] = {
     "sgd": SGD(),
     "momentum": SGD(momentum=0.9),

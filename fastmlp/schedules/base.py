@@ -131,8 +131,9 @@ class NumberOrSchedule(Range):
         return value if isinstance(value, Schedule) else super().convert(value)
 
 
+#: A learning rate: a number above 0, or a schedule of such numbers.
 Rate = Annotated[float | Schedule, NumberOrSchedule(0, brackets="()")]
-#: A strength of decay.
+#: A strength of decay: a number, at least 0, or a schedule of such numbers.
 DecayRate = Annotated[float | Schedule, NumberOrSchedule(0)]
 #: The number of steps of a schedule that may last as long as the training (None).
 StepsOrTraining = Annotated[int | None, OrNone(Range(1, whole=True))]
