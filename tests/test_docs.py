@@ -26,7 +26,7 @@ TEXTS = {page: (ROOT / page).read_text(encoding="utf-8") for page in ALL_PAGES}
 #: Folders to which paths in a page may be relative.
 BASES = [ROOT, ROOT / "fastmlp"]
 #: Files and folders that are not part of the repository.
-ELSEWHERE = {"/tmp", ".venv", "__pycache__", ".numba_config.yaml", "folder/fashion_mnist.npz", "build/"}
+ELSEWHERE = {"/tmp", ".venv", "__pycache__", ".numba_config.yaml", "folder/fashion_mnist.npz", "build/", "build/docs"}
 #: Words in code spans that belong to other programs, or that a page gives as an example of a name.
 OTHERS = {
     "HalvingGridSearchCV",
