@@ -86,7 +86,8 @@ def check_sources(dtype: np.dtype, d: TableDescription, sources: Sequence[Source
             found = "strings" if source.dtype == _STRING else f"{source.dtype} numbers"
             raise ValueError(
                 f"Column {name!r} had {kind} in the fit, but its input {source.name!r} has {found}: declare "
-                f"{'StringTensorType' if kind == 'strings' else 'FloatTensorType'}([None, 1]) for it."
+                f"{'StringTensorType' if kind == 'strings' else 'FloatTensorType'}([None, 1]) for it, and let no "
+                "ColumnTransformer put numbers beside strings, which makes strings of them."
             )
         if kind == "numbers" and categories is not None and source.dtype in (_FLOAT, _DOUBLE):
             _check_rounding(name, categories, source.dtype)
@@ -231,8 +232,9 @@ class _Encoded:
         codes = list(range(1, len(categories) + 1))
         if self.sources[column].dtype != _STRING:
             return self.graph.node("Cast", self._weigh_matches(column, codes), to=_INT)
-        keys = {"keys_strings": categories, "values_int64s": codes, "default_int64": 0}
-        return self.graph.node("LabelEncoder", self._read(column), **keys)
+        return self.graph.node(
+            "LabelEncoder", self._read(column), keys_strings=categories, values_int64s=codes, default_int64=0
+        )
 
 
 def concatenate(graph: Graph, parts: Sequence[str]) -> str:

@@ -198,9 +198,7 @@ def _describe_targets(model: Any) -> dict[str, Any]:
 def _describe_encoding(plan: Any) -> TableEncoding:
     """Return the parts of an `EncodingPlan` as arrays."""
     by_kind = {type(part): part for part in plan.parts}
-    numbers, bins, one_hot = (
-        by_kind.get(kind) for kind in (parts.SquashedNumbers, parts.Bins, parts.OneHotCategories)
-    )
+    numbers, bins, one_hot = (by_kind.get(kind) for kind in (parts.SquashedNumbers, parts.Bins, parts.OneHotCategories))
     scaler, encoder = getattr(numbers, "_scaler", None), getattr(bins, "_encoder", None)
     none, limit = np.zeros(0), 3.0 if scaler is None else float(scaler.max_absolute_value)
     edges = [] if encoder is None else encoder.bin_edges_

@@ -48,9 +48,7 @@ def check_ranges(d: TableDescription, dtype: Any, cure: str = "") -> None:
     if d.target_scale is not None and d.target_mean is not None:
         numbers = [d.target_scale, d.target_mean, *([] if d.target_range is None else d.target_range)]
         if not (all(_fits(each, limits).all() for each in numbers) and (d.target_scale >= limits.tiny).all()):
-            raise ValueError(
-                f"The targets are too far from 1 for {np.dtype(dtype)}: divide them before the fit{cure}."
-            )
+            raise ValueError(f"The targets are too far from 1 for {np.dtype(dtype)}: divide them before the fit{cure}.")
 
 
 def _fits(numbers: np.ndarray, limits: Any) -> np.ndarray:
