@@ -116,7 +116,7 @@ def helpers(name: str, activations: Sequence[BaseActivation]) -> list[str]:
 
 
 def apply_activation(name: str, activation: BaseActivation, a: str, width: int, slopes: str = "") -> list[str]:
-    """Return the lines that put f(a) in the place of an array a, or z + α (f(z) − z) with an array of slopes."""
+    """Return the lines that put f(a) in the place of an array a, or α f(z) + (1 − α) z with an array of slopes α."""
     if activation.name == "softmax":
         return [f"  {name}_softmax({a}, {width});"]
     expression = translate(activation, EXPRESSIONS, "C")
@@ -124,7 +124,8 @@ def apply_activation(name: str, activation: BaseActivation, a: str, width: int, 
         return []
     lines = [f"  for (int j = 0; j < {width}; j++) {{", f"    const real z = {a}[j];"]
     if slopes:
-        return [*lines, f"    const real f = {expression};", f"    {a}[j] = z + {slopes}[j] * (f - z);", "  }"]
+        lines += [f"    const real f = {expression}, slope = {slopes}[j];"]
+        return [*lines, f"    {a}[j] = slope * f + (R(1.0) - slope) * z;", "  }"]
     return [*lines, f"    {a}[j] = {expression};", "  }"]
 
 

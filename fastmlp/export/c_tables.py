@@ -47,12 +47,13 @@ _CODES = """
     *u++ = v >= R(1.0) && v <= (real){name}_n_codes[j] ? v : R(0.0);
   }}"""
 _PERIODIC = """
-/* y = V cos(2 pi w u + c) + d for each of n numbers u, with parameters 2 pi w, c, V, d of each number. */
+/* y = V cos(2 pi (w u + c)) + d for each of n numbers u, with parameters w, c, V, d of each number. */
 static void {name}_periodic(const real *u, int n, const real *p, real *y) {{
   for (int i = 0; i < n; i++, p += {size}, y += {outputs}) {{
     for (int m = 0; m < {outputs}; m++) y[m] = p[{size} - {outputs} + m];
     for (int k = 0; k < {frequencies}; k++) {{
-      const real c = M(cos)(p[k] * u[i] + p[{frequencies} + k]);
+      const real turns = p[k] * u[i] + p[{frequencies} + k];
+      const real c = M(cos)({turn} * (turns - M(floor)(turns + R(0.5))));
       for (int m = 0; m < {outputs}; m++) y[m] += p[{frequencies} * (2 + m) + k] * c;
     }}
   }}
@@ -94,7 +95,8 @@ def table_code(d: TableDescription, name: str) -> list[str]:
     if periodic is not None:
         frequencies, outputs = periodic.frequencies.shape[1], periodic.offsets.shape[1]
         size = frequencies * (2 + outputs) + outputs
-        parts.append(_PERIODIC.format(name=name, size=size, outputs=outputs, frequencies=frequencies))
+        numbers = {"size": size, "outputs": outputs, "frequencies": frequencies, "turn": constant(2.0 * np.pi)}
+        parts.append(_PERIODIC.format(name=name, **numbers))
     parts.append(_encode(e, name))
     for number, member in enumerate(d.members):
         parts += _member(e, member, name, f"{name}_m{number}", number)
@@ -166,8 +168,8 @@ def _member(e: TableEncoding, member: MemberDescription, name: str, prefix: str,
             lines.append(f"  for (int j = {start}; j < {stop}; j++) x[{_plus('j', at - start)}] = u[j];")
             at += stop - start
     if member.n_periodic:
-        turns = np.float32(2.0 * np.pi) * member.frequencies
-        periodic = [turns, member.phases, member.projections.reshape(member.n_periodic, -1), member.offsets]
+        phases = member.phases_in_turns
+        periodic = [member.frequencies, phases, member.projections.reshape(member.n_periodic, -1), member.offsets]
         parts.append(constants(f"{prefix}_periodic", np.concatenate(periodic, axis=1)))
         lines.append(f"  {name}_periodic(u, {member.n_periodic}, {prefix}_periodic, {_plus('x', at)});")
         at += member.offsets.size

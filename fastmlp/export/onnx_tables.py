@@ -257,18 +257,22 @@ def _add_member(graph: Graph, encoded: _Encoded, member: MemberDescription) -> s
         z = graph.node("Gemm", h, graph.constant(coef), graph.constant(intercept))
         h = add_activation(graph, member.activations[layer], z)
         if layer < last and member.slopes and h != z:
-            beyond = graph.node("Mul", graph.node("Sub", h, z), graph.constant(member.slopes[layer]))
-            h = graph.node("Add", z, beyond)
+            slopes = member.slopes[layer]  # z + α (f − z) would cancel, where |z| is large
+            bent = graph.node("Mul", h, graph.constant(slopes))
+            h = graph.node("Add", bent, graph.node("Mul", z, graph.constant(1 - slopes)))
     return h
 
 
 def _add_periodic(graph: Graph, inputs: str, member: MemberDescription) -> str:
-    """Add V cos(2π w x + c) + d of each number; return the name of the outputs (n, 3 n_periodic)."""
+    """Add V cos(2π w x + c) + d of each number; return the name of the outputs (n, 3 n_periodic).
+
+    The angle is computed in turns, without the whole ones: so its rounding error is the kernel's, not 2π times that.
+    """
     frequencies, phases, offsets = (
-        each[:, np.newaxis, :] for each in (member.frequencies, member.phases, member.offsets)
+        each[:, np.newaxis, :] for each in (member.frequencies, member.phases_in_turns, member.offsets)
     )
-    turns = graph.constant((2.0 * np.pi * frequencies).astype(graph.dtype))
-    angles = graph.node("Add", graph.node("Mul", inputs, turns), graph.constant(phases))
+    turns = graph.node("Add", graph.node("Mul", inputs, graph.constant(frequencies)), graph.constant(phases))
+    angles = graph.node("Mul", graph.node("Sub", turns, graph.node("Round", turns)), graph.constant(2.0 * np.pi))
     projections = graph.constant(np.ascontiguousarray(member.projections.transpose(0, 2, 1)))
     outputs = graph.node("MatMul", graph.node("Cos", angles), projections)
     by_rows = graph.node("Transpose", graph.node("Add", outputs, graph.constant(offsets)), perm=[1, 0, 2])

@@ -107,6 +107,12 @@ class MemberDescription:
     activations: list[BaseActivation]
 
     @property
+    def phases_in_turns(self) -> np.ndarray:
+        """The phases divided by 2π."""
+        turns: np.ndarray = (self.phases / (2.0 * np.pi)).astype(self.phases.dtype)
+        return turns
+
+    @property
     def n_inputs(self) -> int:
         """Inputs of the first layer."""
         return int(self.scales.size)

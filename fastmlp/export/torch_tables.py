@@ -25,12 +25,13 @@ class Periodic(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Compute the embeddings."""
-        cosines = torch.cos(2 * torch.pi * x[:, : len(self.phases), None] * self.frequencies + self.phases)
+        turns = x[:, : len(self.phases), None] * self.frequencies + self.phases / (2 * torch.pi)
+        cosines = torch.cos(2 * torch.pi * (turns - torch.round(turns).detach()))
         return torch.flatten(torch.einsum("nck,cmk->ncm", cosines, self.projections) + self.offsets, 1)
 
 
 class Slopes(nn.Module):
-    """z + α (f(z) − z) with a slope α for each unit."""
+    """α f(z) + (1 − α) z with a slope α for each unit."""
 
     def __init__(self, activation: nn.Module, slopes: np.ndarray) -> None:
         super().__init__()
@@ -38,7 +39,7 @@ class Slopes(nn.Module):
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         """Compute it."""
-        return z + self.slopes * (self.activation(z) - z)
+        return self.slopes * self.activation(z) + (1 - self.slopes) * z
 
 
 class TableNetwork(nn.Module):

@@ -63,7 +63,7 @@ def draw_rows(rng, kinds, n=40):
             rows[name] = rows[name].astype(np.float32)
             rows.loc[3, name] = np.nan
             spread = np.nanmax(np.abs(rows[name] - np.nanmedian(rows[name])))
-            rows.loc[4:5, name] = (np.nanmedian(rows[name]) + [[-20 * spread], [9 * spread]]).ravel()
+            rows.loc[4:5, name] = np.nanmedian(rows[name]) + np.array([-3 * spread, 2 * spread])
     return rows
 
 
@@ -77,14 +77,14 @@ def draw_targets(rng, kind, n=60):
     }[kind]  # fmt: skip
 
 
-def fitted(rng, X, kind, kinds, **parameters):
-    """A model with random parameters, by a training of one epoch."""
+def fitted(rng, X, kind, kinds, y=None, **parameters):
+    """A model with random parameters, by a training of one epoch; targets are drawn by default."""
     categories = [kind in CODES for kind in kinds] if any(kind in CODES for kind in kinds) else None
     if categories is not None:
         of_type = [kind in (*CODES, *WORDS, "truth") for kind in kinds]
         parameters = {"categorical_features": of_type, **parameters}
     make = TabularMLPRegressor if kind in REGRESSIONS else TabularMLPClassifier
-    model = make(**{**SMALL, **parameters}).fit(X, draw_targets(rng, kind, len(X)))
+    model = make(**{**SMALL, **parameters}).fit(X, draw_targets(rng, kind, len(X)) if y is None else y)
     for member in model.members_:
         member.params[...] += 0.2 * rng.standard_normal(member.params.size)
     return model
@@ -131,14 +131,14 @@ def every_table_model(more=False):
 def random_table_model(seed, without=()):
     """Return (name, model, rows) of a random table and random parameters."""
     rng = np.random.RandomState(seed)
-    kinds = list(rng.choice([kind for kind in COLUMNS if kind not in without], rng.randint(1, 6)))
+    kinds = rng.choice([kind for kind in COLUMNS if kind not in without], rng.randint(1, 6)).tolist()
     kinds.append(str(rng.choice([kind for kind in COLUMNS if "constant" not in kind and kind != "one word"])))
     kinds = [kind for kind in kinds if kind not in without] or ["numbers"]
     tasks = [*REGRESSIONS, "binary", "classes", "numbers", "one class", "labels"]
     target = str(rng.choice(tasks))
     parameters = {
         "recipe": str(rng.choice(list(RECIPES))), "n_members": rng.randint(1, 4), "n_bins": rng.randint(1, 20),
-        "hidden_layer_sizes": tuple(rng.randint(1, 20, rng.randint(0, 4))),
+        "hidden_layer_sizes": tuple(rng.randint(1, 20, rng.randint(0, 4)).tolist()),
         "numeric_encoding": [None, "auto", "periodic", "piecewise-linear"][rng.randint(4)],
         "max_one_hot_categories": ["auto", None, 2, 3, 20][rng.randint(5)],
         "activation": [None, "relu", "tanh", "mish"][rng.randint(4)],
@@ -170,4 +170,3 @@ def assert_near(found, exact, what, tolerance=1e-6):
     assert found.shape == exact.shape, (what, found.shape, exact.shape)
     error = np.abs(found - exact) / np.maximum(np.abs(exact).max(axis=0), 1.0)
     assert error.max() <= tolerance, (what, error.max(), exact.ravel()[error.argmax()])
-
