@@ -14,8 +14,9 @@ def as_pair(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Examples
     --------
-    >>> as_pair(np.array([16777217.0]))
-    (array([16777216.], dtype=float32), array([1.], dtype=float32))
+    >>> first, second = as_pair(np.array([16777217.0]))
+    >>> float(first[0]), float(second[0])
+    (16777216.0, 1.0)
     """
     first = numbers.astype(np.float32)
     return first, (numbers - first).astype(np.float32)
