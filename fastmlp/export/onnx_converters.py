@@ -14,7 +14,7 @@ from ..tabular.regressor import TabularMLPRegressor
 from .description import OutputDescription, describe
 from .onnx_activations import add_network
 from .onnx_outputs import add_classifier, add_regressor, label_array
-from .onnx_tables import Source, add_table
+from .onnx_tables import TABLE_OPSET, Source, add_table
 from .table_description import describe_table
 from .table_ranges import check_ranges
 
@@ -174,6 +174,8 @@ def _begin(scope: Any, operator: Any, container: Any) -> tuple[ContainerGraph, A
     dtype, model = np.dtype(_type_of_inputs(operator)), operator.raw_operator
     graph = ContainerGraph(scope, container, dtype)
     if isinstance(model, BaseTabularMLP):
+        if (container.target_opset or TABLE_OPSET) < TABLE_OPSET:
+            raise ValueError(f"{type(model).__name__} needs opset {TABLE_OPSET}: pass target_opset={TABLE_OPSET}.")
         table = describe_table(model, dtype)
         check_ranges(table, dtype, ", or declare DoubleTensorType" if dtype == np.float32 else "")
         return graph, table, add_table(graph, table, _sources(graph, operator, table.names))

@@ -11,14 +11,14 @@ from ..tabular.base import BaseTabularMLP
 from .description import Description, OutputDescription, describe
 from .onnx_activations import add_network
 from .onnx_outputs import add_classifier, add_regressor, label_array
-from .onnx_tables import Source, add_table, kind_of_categories
+from .onnx_tables import TABLE_OPSET, Source, add_table, kind_of_categories
 from .table_description import TableDescription, describe_table
 from .table_ranges import check_ranges
 
 #: The oldest versions of the operators, and of the file, that have all that is needed; sorted quantiles need `_TOPK`.
 _OPSET, _TOPK, _IR_VERSION = 9, 10, 4
-#: Those for tables, and the version of the operators of ai.onnx.ml.
-_TABLE_OPSET, _TABLE_IR_VERSION, _ML_OPSET = 11, 6, 2
+#: The version of a file with `TABLE_OPSET`, and that of the operators of ai.onnx.ml in it.
+_TABLE_IR_VERSION, _ML_OPSET = 6, 2
 #: Operators of ai.onnx.ml.
 _ML = ("LabelEncoder", "ZipMap")
 
@@ -184,7 +184,7 @@ def _make_model(
     helper, is_table = graph.onnx.helper, isinstance(d, TableDescription)
     declared = [graph.value(each, dtype, [None, width]) for each, (dtype, width) in inputs.items()]
     made = helper.make_graph(graph.nodes, name, declared, _declare_outputs(graph, d, zipmap), graph.initializers)
-    opsets = [helper.make_opsetid("", _TABLE_OPSET if is_table else _TOPK if d.n_sorted else _OPSET)]
+    opsets = [helper.make_opsetid("", TABLE_OPSET if is_table else _TOPK if d.n_sorted else _OPSET)]
     if zipmap or is_table:
         opsets.append(helper.make_opsetid("ai.onnx.ml", _ML_OPSET if is_table else 1))
     version = _TABLE_IR_VERSION if is_table else _IR_VERSION

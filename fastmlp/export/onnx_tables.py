@@ -17,6 +17,8 @@ from .onnx_activations import Graph, add_activation
 from .table_description import MemberDescription, TableDescription
 from .table_ranges import as_pair, limit_of_share
 
+#: The oldest version of the operators that has all that is needed.
+TABLE_OPSET = 11
 _INT, _FLOAT, _DOUBLE, _STRING = (np.dtype(kind) for kind in (np.int64, np.float32, np.float64, object))
 
 

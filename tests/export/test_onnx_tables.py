@@ -214,3 +214,5 @@ def test_skl2onnx_converts_pipelines():
     ):
         with pytest.raises(ValueError, match=message):
             convert(model, declared)
+    with pytest.raises(ValueError, match="needs opset 11"):
+        convert(model, X[:1], target_opset=10)
