@@ -29,9 +29,10 @@ _TYPES = {
 def register_converters() -> None:
     """Register fastmlp's estimators with skl2onnx, so that it converts pipelines that hold them.
 
-    They are `MLPClassifier`, `MLPRegressor`, `TabularMLPClassifier` and `TabularMLPRegressor`; the latter also take an
-    input for each column, as skl2onnx declares for a DataFrame. Inputs with the names of all columns may come in any
-    order. Numbers are strings nowhere: a column's input has the type that its values had in the fit.
+    They are `MLPClassifier`, `MLPRegressor`, `TabularMLPClassifier` and `TabularMLPRegressor`. The latter two also take
+    an input for each column, as skl2onnx declares them for a DataFrame; inputs that are called as the columns may come
+    in any order. The input of a column has the type that its values had in the fit: strings, or numbers. Models for
+    tables need opset 11 or later.
 
     Outputs are those of `to_onnx`: "label" and "probabilities", or "variable". For a classifier at the end of a
     `Pipeline` skl2onnx asks for dicts of probabilities, "output_label" and "output_probability", unless its options say
