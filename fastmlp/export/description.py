@@ -19,17 +19,14 @@ from ..network import Network
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Description:
-    """A network, and what its outputs mean.
+@dataclass(frozen=True, kw_only=True)
+class OutputDescription:
+    """What the outputs of a network, or the mean outputs of several, mean.
 
     Attributes
     ----------
     kind : {'classifier', 'regressor', 'network'}
-    coefs, intercepts : list of ndarray
-        (fan_in, fan_out) and (fan_out,) of each layer, in one type; copies.
-    activations : list of BaseActivation
-        One for each layer.
+    n_outputs : int
     classes : ndarray
         Of a classifier; of others it is empty.
     is_multilabel : bool
@@ -42,18 +39,56 @@ class Description:
         Outputs that are sorted together, such as the quantiles of a target; 0 for none.
     shape : tuple of int
         Of a row's prediction: () for one output of a regressor.
+    smoothing : float or None
+        The label smoothing s that is undone to get probabilities, which are then divided by their sum; None if the
+        outputs are the probabilities.
+    target_scale, target_mean : ndarray of shape (n_outputs,) or None
+        A prediction is the output times the scale plus the mean.
+    target_range : ndarray of shape (2, n_outputs) or None
+        What predictions are clipped to.
     """
 
     kind: str
-    coefs: list[np.ndarray]
-    intercepts: list[np.ndarray]
-    activations: list[BaseActivation]
+    n_outputs: int
     classes: np.ndarray = field(default_factory=lambda: np.zeros(0))
     is_multilabel: bool = False
     threshold: float = 0.5
     has_probabilities: bool = False
     n_sorted: int = 0
     shape: tuple[int, ...] = ()
+    smoothing: float | None = None
+    target_scale: np.ndarray | None = None
+    target_mean: np.ndarray | None = None
+    target_range: np.ndarray | None = None
+
+    @property
+    def has_one_output_for_two_classes(self) -> bool:
+        """Whether a single output p stands for the probabilities 1 − p and p."""
+        return self.kind == "classifier" and not self.is_multilabel and self.n_outputs == 1
+
+    @property
+    def n_estimates(self) -> int:
+        """Number of a row's probabilities, or margins."""
+        if self.has_one_output_for_two_classes and self.has_probabilities:
+            return 2
+        return self.n_outputs if self.smoothing is None else self.classes.size
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description(OutputDescription):
+    """A network, and what its outputs mean.
+
+    Attributes
+    ----------
+    coefs, intercepts : list of ndarray
+        (fan_in, fan_out) and (fan_out,) of each layer, in one type; copies.
+    activations : list of BaseActivation
+        One for each layer.
+    """
+
+    coefs: list[np.ndarray]
+    intercepts: list[np.ndarray]
+    activations: list[BaseActivation]
 
     @property
     def dtype(self) -> np.dtype:
@@ -64,16 +99,6 @@ class Description:
     def n_features(self) -> int:
         """Number of inputs."""
         return int(self.coefs[0].shape[0])
-
-    @property
-    def n_outputs(self) -> int:
-        """Number of the network's outputs."""
-        return len(self.intercepts[-1])
-
-    @property
-    def has_one_output_for_two_classes(self) -> bool:
-        """Whether a single output p stands for the probabilities 1 − p and p."""
-        return self.kind == "classifier" and not self.is_multilabel and self.n_outputs == 1
 
 
 def describe(model: Any, dtype: Any = None) -> Description:
@@ -97,15 +122,23 @@ def describe(model: Any, dtype: Any = None) -> Description:
     if isinstance(model, Network):
         model.check_memory()
         coefs, intercepts = _arrays(model.coefs, model.intercepts, dtype or model.dtype)
-        return Description("network", coefs, intercepts, list(model.activations), shape=(len(intercepts[-1]),))
+        n_outputs = len(intercepts[-1])
+        return Description(
+            kind="network", n_outputs=n_outputs, coefs=coefs, intercepts=intercepts,
+            activations=list(model.activations), shape=(n_outputs,),
+        )  # fmt: skip
     if not isinstance(model, BaseMLP):
-        raise TypeError(f"an MLPClassifier, an MLPRegressor or a Network can be exported, got {model!r:.80}.")
+        raise TypeError(
+            "an MLPClassifier, an MLPRegressor, a TabularMLPClassifier, a TabularMLPRegressor or a Network can be "
+            f"exported, got {model!r:.80}."
+        )
     check_is_fitted(model)
     model._check_output_unchanged()
     arrays = model._arrays()
     view = arrays.view(np.dtype(np.float32))  # float32 if the weights are
     coefs, intercepts = _arrays(view.coefs, view.intercepts, dtype or view.dtype)
     common: dict[str, Any] = {
+        "n_outputs": len(intercepts[-1]),
         "coefs": coefs,
         "intercepts": intercepts,
         "activations": list(arrays.activations),
@@ -117,10 +150,10 @@ def describe(model: Any, dtype: Any = None) -> Description:
             has_probabilities = False
         multilabel, threshold = model._is_multilabel(), float(model._threshold())
         return Description(
-            "classifier", **common, classes=np.asarray(model.classes_), is_multilabel=multilabel, threshold=threshold,
-            has_probabilities=has_probabilities,
+            kind="classifier", **common, classes=np.asarray(model.classes_), is_multilabel=multilabel,
+            threshold=threshold, has_probabilities=has_probabilities,
         )  # fmt: skip
-    return Description("regressor", **common, **_regression(model, len(intercepts[-1])))
+    return Description(kind="regressor", **common, **_regression(model, len(intercepts[-1])))
 
 
 def _regression(model: BaseMLP, n_outputs: int) -> dict[str, Any]:
@@ -138,9 +171,14 @@ def _arrays(coefs: Any, intercepts: Any, dtype: Any) -> tuple[list[np.ndarray], 
     """Return copies in one type, all finite."""
     with np.errstate(over="ignore"):
         copies = tuple([np.array(array, dtype, order="C") for array in arrays] for arrays in (coefs, intercepts))
-    if not all(np.isfinite(array).all() for arrays in copies for array in arrays):
-        raise ValueError(f"A weight or bias is infinite or NaN in {np.dtype(dtype)}: such a model cannot be exported.")
+    refuse_infinite([*copies[0], *copies[1]], dtype)
     return copies[0], copies[1]
+
+
+def refuse_infinite(arrays: list[np.ndarray], dtype: Any) -> None:
+    """Raise a ValueError if a parameter is infinite or NaN in the type that was asked for."""
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise ValueError(f"A weight or bias is infinite or NaN in {np.dtype(dtype)}: such a model cannot be exported.")
 
 
 def translate(activation: BaseActivation, table: Mapping[str, Callable[[Any], T]], target: str) -> T:

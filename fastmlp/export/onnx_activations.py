@@ -8,12 +8,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..activations import SELU_ALPHA, SELU_SCALE
+from ..activations import SELU_ALPHA, SELU_SCALE, BaseActivation
 from .description import Description, translate
 
 
 class Graph(Protocol):
-    """Where nodes are added. Operators of version 9 are enough, whose form has not changed since."""
+    """Where nodes are added.
+
+    Operators of version 9 are enough, and for tables those of 11, whose form has not changed since.
+    """
 
     dtype: np.dtype
 
@@ -28,8 +31,13 @@ def add_network(graph: Graph, d: Description, inputs: str) -> str:
     """Add all layers; return the name of the outputs (n, n_outputs), not sorted."""
     for coef, intercept, activation in zip(d.coefs, d.intercepts, d.activations, strict=True):
         z = graph.node("Gemm", inputs, graph.constant(coef), graph.constant(intercept))
-        inputs = translate(activation, _ACTIVATIONS, "ONNX")(graph, z)
+        inputs = add_activation(graph, activation, z)
     return inputs
+
+
+def add_activation(graph: Graph, activation: BaseActivation, z: str) -> str:
+    """Add f(z); return its name."""
+    return translate(activation, _ACTIVATIONS, "ONNX")(graph, z)
 
 
 _Add = Callable[[Graph, str], str]

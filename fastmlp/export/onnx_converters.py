@@ -8,13 +8,31 @@ import numpy as np
 
 from ..estimators.classifier import MLPClassifier
 from ..estimators.regressor import MLPRegressor
-from .description import describe
+from ..tabular.base import BaseTabularMLP
+from ..tabular.classifier import TabularMLPClassifier
+from ..tabular.regressor import TabularMLPRegressor
+from .description import OutputDescription, describe
 from .onnx_activations import add_network
 from .onnx_outputs import add_classifier, add_regressor, label_array
+from .onnx_tables import TABLE_OPSET, Source, add_table
+from .table_description import describe_table
+from .table_ranges import check_ranges
+
+#: NumPy's type for each of skl2onnx's that a column of a table may have; integers are cast to that of 64 bits.
+_TYPES = {
+    "BooleanTensorType": np.bool_, "FloatTensorType": np.float32, "DoubleTensorType": np.float64,
+    "StringTensorType": object, "Int64TensorType": np.int64, "Int32TensorType": np.int64, "Int16TensorType": np.int64,
+    "Int8TensorType": np.int64, "UInt8TensorType": np.int64, "UInt16TensorType": np.int64,
+}  # fmt: skip
 
 
 def register_converters() -> None:
-    """Register `MLPClassifier` and `MLPRegressor` with skl2onnx, so that it converts pipelines that hold them.
+    """Register fastmlp's estimators with skl2onnx, so that it converts pipelines that hold them.
+
+    They are `MLPClassifier`, `MLPRegressor`, `TabularMLPClassifier` and `TabularMLPRegressor`. The latter two also take
+    an input for each column, as skl2onnx declares them for a DataFrame; inputs that are called as the columns may come
+    in any order. The input of a column has the type that its values had in the fit: strings, or numbers. Models for
+    tables need opset 11 or later.
 
     Outputs are those of `to_onnx`: "label" and "probabilities", or "variable". For a classifier at the end of a
     `Pipeline` skl2onnx asks for dicts of probabilities, "output_label" and "output_probability", unless its options say
@@ -35,11 +53,13 @@ def register_converters() -> None:
         from skl2onnx import update_registered_converter
     except ImportError as error:
         raise ImportError("register_converters needs the package skl2onnx: pip install skl2onnx.") from error
-    update_registered_converter(
-        MLPClassifier, "FastmlpMLPClassifier", _classifier_shapes, _convert_classifier, parser=_parse_classifier,
-        options={"zipmap": [True, False, "columns"], "nocl": [True, False]},
-    )  # fmt: skip
-    update_registered_converter(MLPRegressor, "FastmlpMLPRegressor", _regressor_shapes, _convert_regressor)
+    for classifier in (MLPClassifier, TabularMLPClassifier):
+        update_registered_converter(
+            classifier, f"Fastmlp{classifier.__name__}", _classifier_shapes, _convert_classifier,
+            parser=_parse_classifier, options={"zipmap": [True, False, "columns"], "nocl": [True, False]},
+        )  # fmt: skip
+    for regressor in (MLPRegressor, TabularMLPRegressor):
+        update_registered_converter(regressor, f"Fastmlp{regressor.__name__}", _regressor_shapes, _convert_regressor)
 
 
 class ContainerGraph:
@@ -60,6 +80,8 @@ class ContainerGraph:
         names = [name, self.scope.get_unique_variable_name("indices")] if kind == "TopK" else name
         if "to" in attributes:
             attributes["to"] = _number_of(attributes["to"])
+        if kind == "LabelEncoder":
+            attributes |= {"op_domain": "ai.onnx.ml", "op_version": 2}
         self.container.add_node(kind, list(inputs), names, name=self.scope.get_unique_operator_name(kind), **attributes)
         return name
 
@@ -89,15 +111,38 @@ def _parse_classifier(scope: Any, model: Any, inputs: Any, custom_parsers: Any =
 
 
 def _type_of_inputs(operator: Any) -> Any:
-    """Return the type of arithmetic: float64 for such inputs, else float32."""
-    from skl2onnx.common.data_types import DoubleTensorType
-
-    if len(operator.inputs) != 1:
+    """Return the type of arithmetic: float64 if there are such inputs, else float32."""
+    kinds = {type(variable.type).__name__ for variable in operator.inputs}
+    if len(operator.inputs) != 1 and not isinstance(operator.raw_operator, BaseTabularMLP):
         raise ValueError(
             f"{type(operator.raw_operator).__name__} has {len(operator.inputs)} inputs in this pipeline, but takes one "
             "table: put a ColumnTransformer before it."
         )
-    return np.float64 if isinstance(operator.inputs[0].type, DoubleTensorType) else np.float32
+    return np.float64 if "DoubleTensorType" in kinds else np.float32
+
+
+def _sources(graph: ContainerGraph, operator: Any, names: list[str]) -> list[Source]:
+    """Return where each column of a table is: by name if all inputs have names of columns, else in their order."""
+    inputs = list(operator.inputs)
+    if len(inputs) == len(names) and {variable.raw_name for variable in inputs} == set(names):
+        inputs.sort(key=lambda variable: names.index(variable.raw_name))
+    sources = []
+    for variable in inputs:
+        kind = type(variable.type).__name__
+        if kind not in _TYPES:
+            raise ValueError(f"The input {variable.raw_name!r} is a {kind}: declare one of {', '.join(_TYPES)}.")
+        dtype, name = np.dtype(_TYPES[kind]), variable.full_name
+        if dtype == np.int64 and kind != "Int64TensorType":
+            name = graph.node("Cast", name, to=dtype)
+        width = (variable.type.shape or [None])[-1] if len(variable.type.shape or []) > 1 else None
+        width = width if isinstance(width, int) else len(names) if len(inputs) == 1 else 1
+        sources += [Source(name, dtype, None if width == 1 else at) for at in range(width)]
+    if len(sources) != len(names):
+        raise ValueError(
+            f"{type(operator.raw_operator).__name__} was fitted with {len(names)} columns, but its inputs have "
+            f"{len(sources)}: {', '.join(variable.raw_name for variable in inputs)}."
+        )
+    return sources
 
 
 def _tensor(dtype: Any, shape: list[Any]) -> Any:
@@ -107,24 +152,35 @@ def _tensor(dtype: Any, shape: list[Any]) -> Any:
     return getattr(data_types, names.get(np.dtype(dtype).name, "StringTensorType"))(shape)
 
 
+def _describe(operator: Any) -> OutputDescription:
+    model = operator.raw_operator
+    return describe_table(model) if isinstance(model, BaseTabularMLP) else describe(model)
+
+
 def _classifier_shapes(operator: Any) -> None:
-    d, dtype = describe(operator.raw_operator), _type_of_inputs(operator)
+    d, dtype = _describe(operator), _type_of_inputs(operator)
     rows = operator.inputs[0].get_first_dimension()
     labels = np.dtype(np.int64) if d.is_multilabel else label_array(d).dtype
     operator.outputs[0].set_type(_tensor(labels, [rows, d.n_outputs] if d.is_multilabel else [rows]))
-    columns = 2 if d.has_one_output_for_two_classes and d.has_probabilities else d.n_outputs
-    operator.outputs[1].set_type(_tensor(dtype, [rows, columns]))
+    operator.outputs[1].set_type(_tensor(dtype, [rows, d.n_estimates]))
 
 
 def _regressor_shapes(operator: Any) -> None:
-    d, dtype = describe(operator.raw_operator), _type_of_inputs(operator)
+    d, dtype = _describe(operator), _type_of_inputs(operator)
     operator.outputs[0].set_type(_tensor(dtype, [operator.inputs[0].get_first_dimension(), *(d.shape or (1,))]))
 
 
 def _begin(scope: Any, operator: Any, container: Any) -> tuple[ContainerGraph, Any, str]:
     """Return graph, description and the name of the network's outputs, which are added."""
-    dtype = np.dtype(_type_of_inputs(operator))
-    graph, d = ContainerGraph(scope, container, dtype), describe(operator.raw_operator, dtype)
+    dtype, model = np.dtype(_type_of_inputs(operator)), operator.raw_operator
+    graph = ContainerGraph(scope, container, dtype)
+    if isinstance(model, BaseTabularMLP):
+        if (container.target_opset or TABLE_OPSET) < TABLE_OPSET:
+            raise ValueError(f"{type(model).__name__} needs opset {TABLE_OPSET}: pass target_opset={TABLE_OPSET}.")
+        table = describe_table(model, dtype)
+        check_ranges(table, dtype, ", or declare DoubleTensorType" if dtype == np.float32 else "")
+        return graph, table, add_table(graph, table, _sources(graph, operator, table.names))
+    d = describe(model, dtype)
     return graph, d, add_network(graph, d, graph.node("Cast", operator.inputs[0].full_name, to=dtype))
 
 

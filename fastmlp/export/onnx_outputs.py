@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from .description import Description
+from ..tabular.classifier import LEAST_SHARE
+from .description import OutputDescription
 from .onnx_activations import Graph
 
 
-def add_classifier(graph: Graph, d: Description, outputs: str, label: str, probabilities: str) -> None:
+def add_classifier(graph: Graph, d: OutputDescription, outputs: str, label: str, probabilities: str) -> None:
     """Add labels and probabilities, under these names, of a network's outputs (n, n_outputs).
 
     With a loss that has margins, the second output is what `decision_function` returns.
     """
-    if d.has_one_output_for_two_classes and d.has_probabilities:
+    if d.smoothing is not None:
+        _undo_smoothing(graph, d, outputs, probabilities)
+    elif d.has_one_output_for_two_classes and d.has_probabilities:
         other = graph.node("Sub", graph.constant(1.0), outputs)
         graph.node("Concat", other, outputs, output=probabilities, axis=1)
     else:
@@ -23,6 +26,7 @@ def add_classifier(graph: Graph, d: Description, outputs: str, label: str, proba
         graph.node("Cast", above, output=label, to=np.dtype(np.int64))
         return
     labels = label_array(d)
+    labels = np.append(labels, labels[:1].repeat(max(0, d.n_outputs - labels.size)))  # a class that was alone
     if d.n_outputs > 1:
         codes = graph.node("ArgMax", outputs, axis=1, keepdims=0)
     else:
@@ -32,8 +36,41 @@ def add_classifier(graph: Graph, d: Description, outputs: str, label: str, proba
     graph.node("Gather", graph.constant(labels), codes, output=label, axis=0)
 
 
-def add_regressor(graph: Graph, d: Description, outputs: str, variable: str) -> None:
+def _undo_smoothing(graph: Graph, d: OutputDescription, outputs: str, probabilities: str) -> None:
+    """Add what `fastmlp.tabular.classifier.undo_smoothing` computes; of several labels each has two classes."""
+    smoothing = 0.0 if d.smoothing is None else d.smoothing
+    share = graph.constant(smoothing / (2 if d.is_multilabel else d.n_outputs))
+    rest, least = graph.constant(1.0 - smoothing), graph.constant(LEAST_SHARE)
+
+    def undone(estimates: str) -> str:
+        without = graph.node("Div", graph.node("Sub", estimates, share), rest)
+        return graph.node("Max", without, graph.node("Mul", estimates, least))
+
+    if d.is_multilabel:
+        shares = undone(outputs)
+        total = graph.node("Add", shares, undone(graph.node("Sub", graph.constant(1.0), outputs)))
+    else:
+        if d.classes.size < d.n_outputs:
+            outputs = graph.node("Gather", outputs, graph.constant(np.arange(d.classes.size)), axis=1)
+        shares = undone(outputs)
+        total = graph.node("MatMul", shares, graph.constant(np.ones((d.classes.size, 1), graph.dtype)))
+    graph.node("Div", shares, total, output=probabilities)
+
+
+def _add_targets(graph: Graph, d: OutputDescription, outputs: str) -> str:
+    """Add predictions in the units of the targets."""
+    if d.target_scale is not None and d.target_mean is not None:
+        scale, mean = (graph.constant(each.astype(graph.dtype)) for each in (d.target_scale, d.target_mean))
+        outputs = graph.node("Add", graph.node("Mul", outputs, scale), mean)
+    if d.target_range is not None:
+        least, most = (graph.constant(each) for each in d.target_range.astype(graph.dtype))
+        outputs = graph.node("Min", graph.node("Max", outputs, least), most)
+    return outputs
+
+
+def add_regressor(graph: Graph, d: OutputDescription, outputs: str, variable: str) -> None:
     """Add predictions (n, n_outputs), or (n, n_targets, n_quantiles) if there are several of both, under this name."""
+    outputs = _add_targets(graph, d, outputs)
     if d.n_sorted:
         groups = graph.node("Reshape", outputs, graph.constant(np.array([-1, d.n_outputs // d.n_sorted, d.n_sorted])))
         k = graph.constant(np.array([d.n_sorted]))
@@ -45,7 +82,7 @@ def add_regressor(graph: Graph, d: Description, outputs: str, variable: str) -> 
         graph.node("Identity", outputs, output=variable)
 
 
-def label_array(d: Description) -> np.ndarray:
+def label_array(d: OutputDescription) -> np.ndarray:
     """Return the labels as skl2onnx has them: 64-bit integers, also for True and False and whole floats, or strings.
 
     Raises

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from .description import Description, describe, translate
+from ..tabular.base import BaseTabularMLP
+from .description import Description, OutputDescription, describe, translate
+from .table_description import TableDescription, describe_table
 
 #: From here on softplus(u) = u; PyTorch's usual 20 is visible in float64.
 _LINEAR_FROM = 50.0
@@ -18,9 +20,13 @@ def to_torch(model: Any) -> Any:
     of `predict` of a regressor and of `forward` of a `Network`: (n, n_outputs), and (n,) for one output of an
     estimator. It may be trained further, stored and compiled as any module.
 
+    Of a model for tables, the inputs are those of its networks, ``model.encoder_.transform(table)``: PyTorch has
+    neither strings nor missing values. The first module has the networks as `members`, with scales, slopes and
+    embeddings as parameters of their own.
+
     Parameters
     ----------
-    model : MLPClassifier, MLPRegressor or Network
+    model : MLPClassifier, MLPRegressor, TabularMLPClassifier, TabularMLPRegressor or Network
 
     Returns
     -------
@@ -44,8 +50,14 @@ def to_torch(model: Any) -> Any:
     >>> to_torch(model)(torch.from_numpy(X)).shape  # doctest: +SKIP
     torch.Size([150, 3])
     """
+    if isinstance(model, BaseTabularMLP):
+        ensemble = describe_table(model)
+        return _ensemble_module(ensemble, _activations())
     described = describe(model)
-    table = _activations()
+    return _network_module(described, _activations())
+
+
+def _network_module(described: Description, table: Mapping[str, Callable[[Any], Any]]) -> Any:
     activations = [translate(each, table, "PyTorch") for each in described.activations]
     import torch
 
@@ -59,17 +71,36 @@ def to_torch(model: Any) -> Any:
     return torch.nn.Sequential(*layers, *_ending(described))
 
 
-def _ending(described: Description) -> list[Any]:
+def _ensemble_module(described: TableDescription, table: Mapping[str, Callable[[Any], Any]]) -> Any:
+    activations = [[translate(each, table, "PyTorch") for each in member.activations] for member in described.members]
+    from torch import nn
+
+    from .torch_tables import Ensemble, TableNetwork
+
+    members = [
+        TableNetwork(member, described.encoding, each)
+        for member, each in zip(described.members, activations, strict=True)
+    ]
+    return nn.Sequential(Ensemble(members), *_ending(described))
+
+
+def _ending(described: OutputDescription) -> list[Any]:
     """Return the modules behind the output activation."""
     from torch import nn
 
-    from .torch_modules import BothClasses, Sorted
+    from .torch_modules import BothClasses, Sorted, TargetUnits, Unsmoothed
 
     if described.kind == "classifier":
+        if described.smoothing is not None:
+            return [Unsmoothed(described.smoothing, described.classes.size, described.is_multilabel)]
         if described.has_one_output_for_two_classes:
             return [BothClasses()] if described.has_probabilities else [nn.Flatten(0)]
         return []
-    ending: list[Any] = [Sorted(described.n_sorted)] if described.n_sorted else []
+    ending: list[Any] = []
+    if described.target_scale is not None and described.target_mean is not None:
+        ending.append(TargetUnits(described.target_scale, described.target_mean, described.target_range))
+    if described.n_sorted:
+        ending.append(Sorted(described.n_sorted))
     if not described.shape:
         return [*ending, nn.Flatten(0)]
     return [*ending, nn.Unflatten(1, described.shape)] if len(described.shape) == 2 else ending

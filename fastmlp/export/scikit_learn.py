@@ -18,6 +18,7 @@ from ..estimators.regressor import MLPRegressor
 from ..estimators.solver_parameters import adopt_optimizer
 from ..losses.outputs import name_of
 from ..optimizers import RunningOptimizer
+from ..tabular.base import BaseTabularMLP
 from .description import describe
 
 _ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
@@ -58,7 +59,7 @@ def to_sklearn(model: BaseMLP, *, for_prediction: bool = False) -> Any:
     Raises
     ------
     TypeError
-        If it is another kind of model.
+        If it is another kind of model, such as a `TabularMLPClassifier`.
     ValueError
         If scikit-learn cannot express it; the message names every parameter that is in the way.
 
@@ -74,6 +75,12 @@ def to_sklearn(model: BaseMLP, *, for_prediction: bool = False) -> Any:
     ValueError: scikit-learn's MLPRegressor has no activation='gelu', dropout=0.1.
     """
     kind = next((kind for kind in _LOSSES if isinstance(model, kind)), None)
+    if isinstance(model, BaseTabularMLP):
+        raise TypeError(
+            f"scikit-learn has no networks for tables, such as {type(model).__name__}, with encoding, embeddings and "
+            "several members: use to_onnx or to_c, or to_torch behind model.encoder_; or an MLPClassifier or "
+            "MLPRegressor, which can be moved."
+        )
     if kind is None:
         raise TypeError(f"an MLPClassifier or MLPRegressor of fastmlp must be given, got {model!r:.80}.")
     theirs = getattr(neural_network, kind.__name__)

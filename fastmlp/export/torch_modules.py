@@ -1,9 +1,12 @@
-"""Modules that PyTorch does not have, for `to_torch`; this file alone imports PyTorch."""
+"""Modules that PyTorch does not have, for `to_torch`; this file and `torch_tables.py` alone import PyTorch."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import nn
+
+from ..tabular.classifier import LEAST_SHARE
 
 
 class Exp(nn.Module):
@@ -61,3 +64,42 @@ class Sorted(nn.Module):
     def extra_repr(self) -> str:
         """Return the parameter."""
         return str(self.n)
+
+
+class Unsmoothed(nn.Module):
+    """The probabilities for which estimates with label smoothing stand; see `tabular.classifier.undo_smoothing`."""
+
+    def __init__(self, smoothing: float, n_classes: int, is_multilabel: bool) -> None:
+        super().__init__()
+        self.smoothing, self.n_classes, self.is_multilabel = smoothing, n_classes, is_multilabel
+
+    def forward(self, estimates: torch.Tensor) -> torch.Tensor:
+        """Return (n, n_classes)."""
+        if self.is_multilabel:
+            shares = self._undone(estimates, 2)
+            return shares / (shares + self._undone(1 - estimates, 2))
+        shares = self._undone(estimates, estimates.shape[1])[:, : self.n_classes]
+        return shares / shares.sum(dim=1, keepdim=True)
+
+    def _undone(self, q: torch.Tensor, n: int) -> torch.Tensor:
+        return torch.maximum((q - self.smoothing / n) / (1 - self.smoothing), LEAST_SHARE * q)
+
+    def extra_repr(self) -> str:
+        """Return the parameter."""
+        return f"smoothing={self.smoothing}"
+
+
+class TargetUnits(nn.Module):
+    """Predictions in the units of the targets, from outputs (n, n_outputs); clipped to `limits` if there are any."""
+
+    def __init__(self, scale: np.ndarray, mean: np.ndarray, limits: np.ndarray | None) -> None:
+        super().__init__()
+        limits = np.array([[-np.inf], [np.inf]]) if limits is None else limits
+        for name, array in (("scale", scale), ("mean", mean), ("limits", limits)):
+            self.register_buffer(name, torch.from_numpy(array.astype(np.float32)))
+
+    def forward(self, outputs: torch.Tensor) -> torch.Tensor:
+        """Return (n, n_outputs)."""
+        y = outputs * self.get_buffer("scale") + self.get_buffer("mean")
+        least, most = self.get_buffer("limits")
+        return torch.minimum(torch.maximum(y, least), most)

@@ -1,16 +1,19 @@
 """`to_c`: the compiled file predicts the same."""
 
+import ast
 import ctypes
+import re
 import shutil
 import subprocess
 
 import numpy as np
 import pytest
 from helpers.exported_models import assert_close, every_model, expected, fitted, rows
+from helpers.exported_tables import assert_near, code_rows, estimates_of, every_table_model, random_table_model
 
 from fastmlp import MLPClassifier, MLPRegressor, Network
 from fastmlp.activations import ACTIVATIONS
-from fastmlp.export import c_code, to_c
+from fastmlp.export import c_parts, to_c
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 CC = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
@@ -74,7 +77,7 @@ def test_compiled_files_predict_the_same(tmp_path):
         assert_close(found.reshape(exact.shape), exact, (what, name), tolerance)
         if isinstance(model, MLPClassifier):
             assert labels_of(library, name, model, inputs).tolist() == model.predict(inputs).tolist(), (what, name)
-    assert c_code._EXPRESSIONS.keys() == ACTIVATIONS.keys() - {"swish", "softmax"}
+    assert c_parts.EXPRESSIONS.keys() == ACTIVATIONS.keys() - {"swish", "softmax"}
 
 
 @needs_compiler
@@ -98,3 +101,36 @@ def test_what_c_has_no_name_for():
     model.classes_ = np.array([1, "a"], object)
     with pytest.raises(ValueError, match="neither numbers nor strings"):
         to_c(model)
+
+
+def listed_codes(code):
+    """Return for each column that the comment at the head lists what it lists: None, or codes by category."""
+    columns, head = {}, code.partition("*/")[0]
+    for column, name, what, lines in re.findall(r'^   x\[(\d+)\]  (".*"): (.*)((?:\n       .*)*)', head, flags=re.M):
+        assert int(column) == len(columns)
+        categories = re.findall(r"(\d+)  (.*)", lines)
+        listed = {literal(value): int(number) for number, value in categories}
+        columns[literal(name)] = {"a number": None, "a category": listed, "not used": {}}[what]
+        assert bool(listed) == (what == "a category")
+    return columns
+
+
+def literal(text):
+    """Return the value of a number, or of a string of C in UTF-8."""
+    value = ast.literal_eval(text)
+    return value.encode("latin-1").decode("utf-8") if isinstance(value, str) else value
+
+
+@needs_compiler
+def test_tables_predict_the_same(tmp_path):
+    models = [*every_table_model(), *(random_table_model(seed) for seed in range(20, 26))]
+    codes = {f"t{number}": to_c(model, f"t{number}") for number, (_, model, _) in enumerate(models)}
+    library = compiled({"tables": "".join(codes.values())}, tmp_path, "c11")
+    for name, (what, model, table) in zip(codes, models, strict=True):
+        inputs, exact = code_rows(listed_codes(codes[name]), table), estimates_of(model, table)
+        is_classifier = hasattr(model, "predict_proba")
+        function = getattr(library, f"{name}_predict{'_proba' if is_classifier else ''}")
+        found = rows_through(function, inputs, exact.reshape(len(table), -1).shape[1])
+        assert_near(found.reshape(exact.shape), exact, what)
+        if is_classifier:
+            assert labels_of(library, name, model, inputs).tolist() == model.predict(table).tolist(), what

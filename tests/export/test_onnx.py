@@ -1,14 +1,18 @@
 """`to_onnx` and skl2onnx: ONNX Runtime predicts the same."""
 
+import copy
 import warnings
 
 import numpy as np
 import pytest
 from helpers.exported_models import assert_close, every_model, expected, fitted, rows, targets
+from helpers.exported_networks import models
+from hypothesis import given, settings
 
 from fastmlp import MLPClassifier, MLPRegressor, Network
 from fastmlp.activations import ACTIVATIONS
 from fastmlp.export import onnx_activations, register_converters, to_onnx
+from fastmlp.export.description import describe
 
 onnx = pytest.importorskip("onnx")
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -73,6 +77,44 @@ def test_networks():
     net = Network([4, 6, 3], ["gelu", "softmax"], "log_loss", "float32")
     net.initialize(random_state=0)
     assert_close(run(to_onnx(net), X, ["variable"])["variable"], net.forward(X), "network")
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@given(models())
+def test_drawn_models(drawn):
+    model, X = drawn
+    for dtype, tolerance in (("float32", 1e-6), ("float64", 1e-12)):
+        made, inputs = to_onnx(model, dtype=dtype), X.astype(dtype)
+        onnx.checker.check_model(made, full_check=True)
+        exact = model
+        if dtype != arithmetic_of(model):  # the same weights in the other type
+            exact = copy.deepcopy(model)
+            if isinstance(model, Network):
+                exact = Network(model.layout.layer_sizes, model.activations, model.loss_function, dtype)
+                exact.set_weights(model.coefs, model.intercepts)
+            else:
+                exact.coefs_, exact.intercepts_ = ([each.astype(dtype) for each in arrays]
+                                                   for arrays in (model.coefs_, model.intercepts_))  # fmt: skip
+        tolerance = max(tolerance, 2.0 * rounding_of(model, X) * np.finfo(dtype).eps)
+        found = run(made, inputs)
+        if isinstance(model, Network):
+            assert_close(found["variable"], exact.forward(inputs), model, tolerance)
+        else:
+            check(exact, inputs, found, model, tolerance)
+
+
+def rounding_of(model, X):
+    """The rounding error of outputs behind activations of slope 1, in units: large where large numbers cancel."""
+    d = describe(model, np.float64)
+    h, error = X.astype(np.float64), np.zeros(X.shape)
+    for coef, intercept, activation in zip(d.coefs, d.intercepts, d.activations, strict=True):
+        error = error @ np.abs(coef) + np.abs(h) @ np.abs(coef) + np.abs(intercept)
+        h = activation(h @ coef + intercept)
+    return error.max()
+
+
+def arithmetic_of(model):
+    return model.dtype if isinstance(model, Network) else model.coefs_[0].dtype
 
 
 def test_skl2onnx_converts_pipelines():

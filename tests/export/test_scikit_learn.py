@@ -12,7 +12,17 @@ from helpers.exported_models import assert_close, rows, targets
 from sklearn.exceptions import NotFittedError
 
 import fastmlp
-from fastmlp import Activation, AdamW, Cosine, MLPClassifier, MLPRegressor, Network, Quantile
+from fastmlp import (
+    Activation,
+    AdamW,
+    Cosine,
+    MLPClassifier,
+    MLPRegressor,
+    Network,
+    Quantile,
+    TabularMLPClassifier,
+    TabularMLPRegressor,
+)
 from fastmlp.export import from_sklearn, to_c, to_onnx, to_sklearn, to_torch
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -146,6 +156,12 @@ def test_refusals_of_all_exports(monkeypatch):
     for function, wrong in ((to_sklearn, theirs.MLPClassifier()), (from_sklearn, MLPClassifier())):
         with pytest.raises(TypeError, match="must be given"):
             function(wrong)
+    for of_tables in (TabularMLPClassifier(), TabularMLPRegressor()):
+        with pytest.raises(TypeError, match=r"no networks for tables, such as Tabular.*: use to_onnx or to_c"):
+            to_sklearn(of_tables)
+        for function in (to_c, *installed):
+            with pytest.raises(NotFittedError, match="not fitted"):
+                function(of_tables)
     with pytest.raises(TypeError, match="must be given"):
         to_sklearn(Network([1, 1], ["identity"], "half_squared_error"))
 

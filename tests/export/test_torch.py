@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 from helpers.exported_models import assert_close, every_model, expected, fitted, rows
+from helpers.exported_tables import assert_near, estimates_of, every_table_model, random_table_model
 
 from fastmlp import MLPClassifier, MLPRegressor, Network
 from fastmlp.activations import ACTIVATIONS
@@ -47,3 +48,21 @@ def test_modules_have_gradients_and_arrays_of_their_own():
     assert_close(to_torch(net)(torch.from_numpy(X.astype(np.float64))).detach(), net.forward(X), "network", 1e-12)
     buffer = io.BytesIO()
     torch.save(to_torch(fitted(MLPClassifier(), "binary")), buffer)
+
+
+def test_tables():
+    for what, model, table in [*every_table_model(more=True), *map(random_table_model, range(40))]:
+        encoded = torch.from_numpy(model.encoder_.transform(table))
+        module = to_torch(model)
+        with torch.no_grad():
+            found = module(encoded).numpy()
+        assert found.dtype == np.float32
+        assert_near(found, estimates_of(model, table), what)
+    before = estimates_of(model, table)
+    module.double()(encoded.double()).square().mean().backward()
+    for name, parameter in module.named_parameters():
+        assert parameter.grad is not None and parameter.grad.isfinite().all(), name
+        parameter.data.zero_()
+    assert (estimates_of(model, table) == before).all()
+    buffer = io.BytesIO()
+    torch.save(module.state_dict(), buffer)
