@@ -14,6 +14,7 @@ from sklearn.metrics import accuracy_score, make_scorer, roc_auc_score
 
 from fastmlp import TabularMLPClassifier, TabularMLPRegressor
 from fastmlp.tabular.epoch import TableRunner
+from fastmlp.tabular.results import feature_scales
 from fastmlp.tabular.workspace import PREDICTED_ROWS
 
 N = 96
@@ -243,7 +244,7 @@ def test_scales_belong_to_their_columns():
             width = {"periodic": 0, "piecewise-linear": 32, None: 0}[encoding]
             scales[0], scales[2 + width] = 1.0, 2.0  # a, flag: binary categories follow numbers and bins
             scales[member.layout.n_plain + 3 * member.layout.n_periodic :] = -3.0  # the embedding of word
-        found = model._scales()
+        found = feature_scales(model)
         of_a = {"periodic": 1 / 4, "piecewise-linear": 1 / 17, None: 1.0}[encoding]
         np.testing.assert_allclose(found, [of_a, 0.0, 0.0, 0.0, 3.0, 2.0], err_msg=str(encoding))
 
