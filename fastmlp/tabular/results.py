@@ -103,6 +103,12 @@ def _mean_at(curves: Sequence[Sequence[float]], epoch: int) -> float:
 
 def feature_scales(estimator: BaseTabularMLP) -> np.ndarray:
     """Return the mean |s| over the inputs of each column of X, and over the members, (n_features_in_,)."""
+    mean: np.ndarray = scales_of_members(estimator).mean(axis=0)
+    return mean
+
+
+def scales_of_members(estimator: BaseTabularMLP) -> np.ndarray:
+    """Return the mean |s| over the inputs of each column of X in each member, (n_members, n_features_in_)."""
     means, n_features = [], estimator.n_features_in_
     for encoding, model in zip(estimator._encodings, estimator.members_, strict=True):
         layout, feature_of = model.layout, features_read(estimator.encoder_, encoding)
@@ -112,5 +118,4 @@ def feature_scales(estimator: BaseTabularMLP) -> np.ndarray:
         counts = np.bincount(of_input, minlength=n_features)
         scales = np.abs(layout.scales(model.params), dtype=np.float64)
         means.append(np.bincount(of_input, scales, n_features) / np.maximum(counts, 1))
-    mean: np.ndarray = np.mean(means, axis=0)
-    return mean
+    return np.array(means)
