@@ -71,7 +71,10 @@ class Callback:
         """Do something before the first epoch."""
 
     def on_training_begin(self, estimator: Any, training: RunningTraining) -> None:
-        """Do something with the training itself, once it is prepared: see `Checkpoint`. Mini-batches only."""
+        """Do something with the training itself, once it is prepared: see `Checkpoint`. Mini-batches only.
+
+        Of an estimator for tables `training` has the `members` in the place of one network.
+        """
 
     def on_epoch_begin(self, estimator: Any) -> None:
         """Do something before an epoch."""

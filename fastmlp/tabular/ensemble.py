@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from enum import Enum
 
 import numpy as np
@@ -76,13 +75,13 @@ def train_members(
             for epoch in range(1, epochs + 1):
                 if before_epoch is not None:
                     before_epoch()
-                with suppress(Stopped):
-                    team.run(functools.partial(_take_members, iter(members), is_cancelled), is_over)
+                ends = not _run_epoch(team, members, is_cancelled, is_over)
                 is_cut = any(each.lacks(epoch) for each in members)
                 if is_cut:
                     _keep_last_steps(members)
                 made = any(len(each.loss_curve) == epoch and not each.diverged for each in members)
-                ends = made and after_epoch is not None and after_epoch(epoch)
+                if made and after_epoch is not None:
+                    ends = bool(after_epoch(epoch)) or ends
                 if is_cut or ends or all(each.diverged for each in members):
                     return Ending.CUT if is_cut else Ending.REGULAR
     except KeyboardInterrupt:
@@ -90,6 +89,17 @@ def train_members(
             raise
         return Ending.INTERRUPTED
     return Ending.REGULAR
+
+
+def _run_epoch(
+    team: Team, members: Sequence[Member], is_cancelled: Callable[[], bool], is_over: Callable[[], bool] | None
+) -> bool:
+    """Make an epoch of all members; False if `is_over` was True while the caller waited for the threads."""
+    try:
+        team.run(functools.partial(_take_members, iter(members), is_cancelled), is_over)
+    except Stopped:
+        return False
+    return True
 
 
 def _keep_last_steps(members: Sequence[Member]) -> None:

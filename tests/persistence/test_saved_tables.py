@@ -107,7 +107,7 @@ def test_objects_of_users_must_be_given_again(tmp_path):
     assert load(path, scorers=[scorer]).scoring is scorer
 
 
-def test_what_cannot_be_saved_is_refused_and_nothing_is_written(tmp_path):
+def test_what_cannot_be_saved_is_refused_and_nothing_is_written(tmp_path, monkeypatch):
     path = tmp_path / "model"
     path.write_text("before")
     fitted = regressor().fit(X, T)
@@ -136,6 +136,9 @@ def test_what_cannot_be_saved_is_refused_and_nothing_is_written(tmp_path):
     for error, message, model in refused:
         with pytest.raises(error, match=message):
             save(regressor().fit(interval, T) if model is None else model, path)
+    monkeypatch.setattr("fastmlp.common.tensor_files.MAX_HEADER", 1000)
+    with pytest.raises(ValueError, match="bytes of labels, categories and other text, but at most 1000 are read"):
+        save(fitted, path)
     assert path.read_text() == "before" and [one.name for one in tmp_path.iterdir()] == ["model"]
 
 
