@@ -34,12 +34,11 @@ def models():
         ("every kind of column", classifier(**MIXED), EVERY, Y),
         ("every kind of column, numbers", regressor(**MIXED, validation_fraction=0.2), EVERY, T),
         ("bins alone", regressor(numeric_encoding="piecewise-linear", n_bins=3), NUMBERS, T),
-        ("bins without numbers", classifier(numeric_encoding="piecewise-linear"), WORDS, Y),
-        ("no encoding", classifier(numeric_encoding=None, max_one_hot_categories=None), EVERY, T > 1),
+        ("bins without numbers", classifier(numeric_encoding="piecewise-linear"), WORDS, T > 1),
+        ("no encoding", classifier(numeric_encoding=None, max_one_hot_categories=None, activation="gelu"), EVERY, Y),
         ("labels", classifier(validation_fraction=0.2, scoring="accuracy"), NUMBERS, LABELS),
         ("one class", classifier(), NUMBERS, np.full(N, 7)),
         ("three classes", classifier(loss="focal", class_weight={2: 3.0}), EVERY, np.arange(N) % 3),
-        ("smoothing", classifier(label_smoothing=0.2, activation="gelu"), EVERY, Y),
         ("a loss as an object", classifier(loss=LogLoss(label_smoothing=0.3)), NUMBERS, Y),
         ("targets", regressor(loss=Huber(2.0)), NUMBERS, np.c_[T, -3 * T]),
         ("one column", regressor(recipe="realmlp-td-s"), NUMBERS, T[:, np.newaxis]),
@@ -180,7 +179,7 @@ def contents(folder):
 
 def test_damaged_files_are_refused_or_predict(tmp_path):
     path, files, random, refused = tmp_path / "model", list(contents(tmp_path)), np.random.RandomState(0), 0
-    for number in range(240):
+    for number in range(120):
         content, table = files[number % 2]
         damaged, what = damage(content, random)
         path.write_bytes(damaged)
@@ -194,7 +193,7 @@ def test_damaged_files_are_refused_or_predict(tmp_path):
             assert "cannot be loaded" in str(error) or "eature" in str(error) or "olumn" in str(error), what
         except BaseException as error:
             raise AssertionError(f"file {number}: {what}") from error
-    assert refused > 120
+    assert refused > 60
 
 
 def test_hostile_values_are_refused(tmp_path):
