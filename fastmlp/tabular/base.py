@@ -264,9 +264,15 @@ class BaseTabularMLP(CallbackSupportMixin, BaseEstimator):
             raise ValueError(f"In the validation data X_val (X) and y_val (y): {error}") from error
         return Dataset(encoded, targets, self._weigh(targets, weights, reference), np.float32), plain
 
+    def _now(self) -> Self:
+        """Return a shallow copy, whose state is one even if another thread, or a callback, fits the model meanwhile."""
+        check_is_fitted(self)
+        model = object.__new__(type(self))
+        model.__dict__.update(self.__dict__)
+        return model
+
     def _outputs(self, X: Any) -> np.ndarray:
         """Return the mean outputs of the members, (n, n_outputs) in float64."""
-        check_is_fitted(self)
         dataset = Dataset(self.encoder_.transform(X, caller=self), dtype=np.float32)
         datasets = {encoding: rows_for(self.encoder_, encoding, dataset) for encoding in set(self._encodings)}
         each = [datasets[encoding] for encoding in self._encodings]

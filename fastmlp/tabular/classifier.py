@@ -12,7 +12,7 @@ from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils import assert_all_finite
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import column_or_1d
 
 from ..activations import BaseActivation
 from ..engine.sample_weights import check_sum_of_weights
@@ -360,13 +360,13 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         y_prob : ndarray of shape (n_samples, n_classes)
             The probability of each class, in the order of `classes_`; for multi-label problems that of each label.
         """
-        check_is_fitted(self)
-        outputs = self._outputs(X)
-        if self._is_multilabel():
-            pairs = undo_smoothing(np.stack([outputs.ravel(), 1.0 - outputs.ravel()], axis=1), self.label_smoothing_)
+        model = self._now()
+        outputs, smoothing = model._outputs(X), model.label_smoothing_
+        if model._is_multilabel():
+            pairs = undo_smoothing(np.stack([outputs.ravel(), 1.0 - outputs.ravel()], axis=1), smoothing)
             of_labels: np.ndarray = pairs[:, 0].reshape(outputs.shape)
             return of_labels
-        return undo_smoothing(outputs, self.label_smoothing_, len(self.classes_))
+        return undo_smoothing(outputs, smoothing, len(model.classes_))
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Return the log of probability estimates.
@@ -396,8 +396,8 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_labels)
         """
-        check_is_fitted(self)
-        return self._decode(self._outputs(X))
+        model = self._now()
+        return model._decode(model._outputs(X))
 
     def _recipe(self) -> Recipe:
         recipe = super()._recipe()

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_array
 
 from ..activations import BaseActivation
 from ..common.checks import counted
@@ -317,8 +317,8 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         """
-        check_is_fitted(self)
-        return self._decode(self._outputs(X))
+        model = self._now()
+        return model._decode(model._outputs(X))
 
     def _recipe(self) -> Recipe:
         """Return the recipe; losses of positive outputs, behind an exponential, take the rate of classes."""
