@@ -33,6 +33,9 @@ class Callback:
     fit, but changes of the arrays are lost, because the solver has its own; an iteration that finds no step begins and
     does not end. ``Network.train(..., callbacks=[...])`` calls the same methods with the network as `estimator`.
 
+    `TabularMLPClassifier` and `TabularMLPRegressor` train several networks together. An epoch is one of all of them,
+    and the attributes are their means; `members_` are the networks, whose `params` are the arrays that are trained.
+
     The state of a callback belongs to one fit: `setup` is where it begins. Copies of an estimator share its callbacks;
     what must not be shared by fits in several threads belongs into `state`. A callback may fit other models, but not
     the one that it follows.
@@ -41,6 +44,8 @@ class Callback:
     ----------
     needs_minibatches : bool
         Of the class: whether it is refused with solvers that have all rows in each step.
+    needs_one_network : str
+        Of the class: what to do instead, if it is refused by estimators that train several networks together.
 
     Examples
     --------
@@ -60,12 +65,16 @@ class Callback:
     """
 
     needs_minibatches = False
+    needs_one_network = ""
 
     def on_fit_begin(self, estimator: Any) -> None:
         """Do something before the first epoch."""
 
     def on_training_begin(self, estimator: Any, training: RunningTraining) -> None:
-        """Do something with the training itself, once it is prepared: see `Checkpoint`. Mini-batches only."""
+        """Do something with the training itself, once it is prepared: see `Checkpoint`. Mini-batches only.
+
+        Of an estimator for tables `training` has the `members` in the place of one network.
+        """
 
     def on_epoch_begin(self, estimator: Any) -> None:
         """Do something before an epoch."""
@@ -108,8 +117,8 @@ class Callback:
         states.append(SimpleNamespace())
         if not getattr(estimator, "has_epochs", False):
             raise TypeError(
-                f"{self!r} follows the epochs of an MLPClassifier, MLPRegressor or Network: set it on that, not on "
-                f"the {type(estimator).__name__} around it."
+                f"{self!r} follows the epochs of an MLPClassifier, MLPRegressor, TabularMLPClassifier, "
+                f"TabularMLPRegressor or Network: set it on that, not on the {type(estimator).__name__} around it."
             )
 
     def teardown(self, estimator: Any, context: Any) -> None:

@@ -33,6 +33,7 @@ class Checkpoint(Callback):
     Each file holds weights, moments, order and generator of the rows, and history, in the safetensors format with a
     JSON header: no file can run code when it is read. A file is written under another name first, so that it is there
     as a whole or not at all. Solvers with all rows in each step ('lbfgs', …) refuse it: they keep a state of their own.
+    So do `TabularMLPClassifier` and `TabularMLPRegressor`, which train several networks together.
 
     Parameters
     ----------
@@ -73,6 +74,7 @@ class Checkpoint(Callback):
     """
 
     needs_minibatches = True
+    needs_one_network = "store the fitted model by fastmlp.save; warm_start=True then adds members to it"
 
     def __init__(self, folder: str | os.PathLike[str], *, every: int = 1, keep: int = 2) -> None:
         _safetensors()

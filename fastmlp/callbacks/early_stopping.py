@@ -28,6 +28,9 @@ class EarlyStopping(Callback):
     patience, and uses all rows of X for training. The two exclude each other. A value that is NaN is no improvement. If
     the fit fails, for instance because it diverges, the best weights are restored as well.
 
+    With `TabularMLPClassifier` and `TabularMLPRegressor`, whose members keep their own best epochs if there are
+    validation rows, weights are restored without validation rows alone; a fit that fails leaves the model unchanged.
+
     Parameters
     ----------
     monitor : {'validation_loss', 'validation_score', 'loss'}, default='validation_loss'
@@ -122,7 +125,7 @@ class EarlyStopping(Callback):
         """Refuse a second rule; a solver with all rows in each step has no validation rows."""
         if self.monitor != "loss" and not estimator.has_minibatches:
             self._refuse("use EarlyStopping('loss'), or a solver with mini-batches")
-        if estimator.early_stopping:
+        if getattr(estimator, "early_stopping", False):  # those for tables have no such parameter
             raise ValueError(f"{self!r} and early_stopping=True both end the fit and restore weights: use one of them.")
 
     def on_fit_end(self, estimator: Any) -> None:
@@ -141,7 +144,7 @@ class EarlyStopping(Callback):
             arrays = [*estimator.coefs_, *estimator.intercepts_]
             self.state.kept = [(array, array.copy()) for array in arrays]
         else:
-            self.state.kept = [(training.runner.network.params, training.evaluated.copy())]
+            self.state.kept = training.copies()
 
     def _restore(self) -> None:
         state = self.state

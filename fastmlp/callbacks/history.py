@@ -27,7 +27,7 @@ class History(Callback):
     rows : list of dict
         For each epoch `epoch` (counted from 1), `loss`, `validation_loss`, `validation_score` (None without validation
         rows or score), `learning_rate` (of its last step; None for solvers without one), `seconds` since the fit
-        began, and two tuples of float, None for solvers without mini-batches:
+        began, and two tuples of float, None for solvers without mini-batches and for several networks of a table:
 
         - `gradient_norms`, for each layer: the Euclidean norm of the gradient of a mini-batch's data loss with respect
           to the layer's weights, root mean square over the steps of the epoch. It is the gradient that the step
@@ -68,7 +68,9 @@ class History(Callback):
     def on_training_begin(self, estimator: Any, training: RunningTraining) -> None:
         """Begin to record what is recorded for each layer."""
         runner, state = training.runner, self.state
-        state.rates = runner.step_rates
+        state.rates = training.step_rates
+        if runner is None:  # several networks, which have no common layers
+            return
         state.of_layers["gradient_norms"] = runner.record_gradient_norms()
         state.of_layers["dead_units"] = DeadUnits(runner.network, runner.dataset, training.state.order)
 

@@ -95,6 +95,7 @@ class LearningRateFinder(Callback):
     """
 
     needs_minibatches = True
+    needs_one_network = "the recipe's learning rate suits most tables; compare values of learning_rate in a search"
 
     def __init__(self, lowest: float = 1e-7, highest: float = 10.0, steps: int = 100, *, apply: bool = False) -> None:
         self.lowest = check_number("lowest", lowest, Range(0, brackets="()"))

@@ -16,7 +16,9 @@ class TimeLimit(Callback):
     The model is then that of the last step; with early stopping it is the best so far. An epoch that was cut short
     counts, with the mean loss of its steps. Preparing the fit counts as well. Solvers with all rows in each step end
     within an iteration, with the model of the last one that was complete; 'levenberg-marquardt' may take somewhat
-    longer, since a product of a part of the Jacobian is not interrupted.
+    longer, since a product of a part of the Jacobian is not interrupted. The members of a `TabularMLPClassifier` or
+    `TabularMLPRegressor` keep their last complete epoch, or the last step of their first one; its `max_seconds` instead
+    plans a training whose learning rate ends at 0 in that time.
 
     Parameters
     ----------

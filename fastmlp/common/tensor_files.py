@@ -44,10 +44,19 @@ def write_tensors(safetensors: Any, path: Path, arrays: dict[str, np.ndarray], h
     arrays : dict of str to ndarray
         In any memory order.
     header : dict of str to str
+
+    Raises
+    ------
+    ValueError
+        If the header is larger than `read_tensors` reads.
     """
     content = safetensors.numpy.save(
         {name: np.array(one, order="C", copy=None) for name, one in arrays.items()}, header
     )
+    if (length := int.from_bytes(content[:8], "little")) > MAX_HEADER:
+        raise ValueError(
+            f"{path} would have {length} bytes of labels, categories and other text, but at most {MAX_HEADER} are read."
+        )
     draft = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.draft")
     try:
         with draft.open("wb") as file:

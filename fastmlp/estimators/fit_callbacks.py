@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 OF_THE_FIT = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 
 
-def check_not_nested(estimator: BaseMLP, method: str) -> None:
+def check_not_nested(estimator: Any, method: str) -> None:
     """Refuse a fit that is begun by a callback of the same estimator's fit, which is not disturbed.
 
     Raises
@@ -37,21 +37,21 @@ class FitCallbacks:
 
     Parameters
     ----------
-    estimator : BaseMLP
+    estimator : BaseMLP or BaseTabularMLP
     X, y, sample_weight
         As they were passed to `fit`.
     of_epochs : list of Callback
         Those of them that are this package's.
     """
 
-    def __init__(self, estimator: BaseMLP, X: Any, y: Any, sample_weight: Any, of_epochs: list[Callback]) -> None:
+    def __init__(self, estimator: Any, X: Any, y: Any, sample_weight: Any, of_epochs: list[Callback]) -> None:
         self.estimator = estimator
         self.training: RunningTraining | None = None
         self.refuse = False  # whether a callback has raised before the first step: nothing is to be changed then
         self.attributes: dict[str, Any] | None = None
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         self.rows = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
-        self.context = estimator._init_callback_context(max_subtasks=estimator.max_iter)
+        self.context = estimator._init_callback_context(max_subtasks=self.max_epochs())
         self.calling = nesting.CallingCallbacks(estimator, {name: estimator.__dict__[name] for name in OF_THE_FIT})
         self.finished = FinishedTasks(self.context)
         #: False in a search or pipeline, whose task this fit is, without callbacks: epochs are no tasks then.
@@ -83,6 +83,10 @@ class FitCallbacks:
                 "it with set_callbacks(), or use a solver with mini-batches."
             )
         return cls(estimator, X, y, sample_weight, of_epochs)
+
+    def max_epochs(self) -> int:
+        """Return how many tasks of epochs or iterations there may be."""
+        return int(self.estimator.max_iter)
 
     # Mini-batches.
 

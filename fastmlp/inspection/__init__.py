@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from ..common.lazy_names import lazy_names
 
 if TYPE_CHECKING:
+    from .feature_scales import FeatureScalesDisplay
     from .gradient_flow import GradientFlowDisplay
     from .learning_rate import LearningRateDisplay
     from .loss_curve import LossCurveDisplay
@@ -29,12 +30,13 @@ if TYPE_CHECKING:
     from .units import UnitDisplay
 
 __all__ = [
-    "GradientFlowDisplay", "LearningRateDisplay", "LossCurveDisplay", "LossSurfaceDisplay", "NetworkDisplay",
-    "UnitDisplay",
+    "FeatureScalesDisplay", "GradientFlowDisplay", "LearningRateDisplay", "LossCurveDisplay", "LossSurfaceDisplay",
+    "NetworkDisplay", "UnitDisplay",
 ]  # fmt: skip
 
 _MODULE_OF = {
-    "GradientFlowDisplay": ".gradient_flow", "LearningRateDisplay": ".learning_rate",
+    "FeatureScalesDisplay": ".feature_scales", "GradientFlowDisplay": ".gradient_flow",
+    "LearningRateDisplay": ".learning_rate",
     "LossCurveDisplay": ".loss_curve", "LossSurfaceDisplay": ".loss_surface", "NetworkDisplay": ".network",
     "UnitDisplay": ".units",
 }  # fmt: skip

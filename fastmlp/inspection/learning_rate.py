@@ -11,7 +11,7 @@ from ..estimators.parameters import FULL_BATCH
 from ..estimators.solver_parameters import build_optimizer
 from ..schedules import Schedule
 from .drawing import SMALL, axes_for, check_matplotlib, colours_of
-from .models import check_class, check_estimator, curve
+from .models import check_class_or_table, check_estimator, curve
 
 #: Points of a line at most: more than a picture can show.
 MOST_POINTS = 4000
@@ -126,11 +126,12 @@ class LearningRateDisplay:
 
         Parameters
         ----------
-        estimator : MLPClassifier or MLPRegressor
+        estimator : MLPClassifier, MLPRegressor, TabularMLPClassifier or TabularMLPRegressor
             With a solver that uses mini-batches.
         n_steps : int, default=None
             How many steps are drawn. None is as many as the last fit has made. A schedule that lasts as long as the
-            training is drawn as in the last fit, or for a training of `n_steps`.
+            training is drawn as in the last fit, or for a training of `n_steps`. For an estimator for tables, fitted or
+            not, None draws all epochs of the training.
         ax, log_scale
             As in `from_schedule`.
 
@@ -147,7 +148,8 @@ class LearningRateDisplay:
         """
         caller = f"{cls.__name__}.from_estimator"
         check_matplotlib(caller)
-        check_class(estimator, caller)
+        if check_class_or_table(estimator, caller):
+            return cls._of_table(estimator, n_steps).plot(ax=ax, log_scale=log_scale)
         if estimator.solver in FULL_BATCH:
             raise ValueError(f"solver={estimator.solver!r} has no learning rate: use a solver with mini-batches.")
         schedule = build_optimizer(estimator).schedule
@@ -170,6 +172,16 @@ class LearningRateDisplay:
         by_name = isinstance(estimator.solver, str)
         name = f"{type(estimator).__name__}, solver={estimator.solver!r}" if by_name else repr(estimator.solver)
         return cls(rates, steps=steps, name=name).plot(ax=ax, log_scale=log_scale)
+
+    @classmethod
+    def _of_table(cls, estimator: Any, n_steps: int | None) -> Self:
+        """Return that of an estimator for tables, not drawn: the recipe's schedule lasts as long as the training."""
+        recipe = estimator.recipe_ if hasattr(estimator, "recipe_") else estimator._recipe()
+        name, n = f"{type(estimator).__name__}, recipe={estimator.recipe!r}", check_count("n_steps", n_steps or 1000)
+        steps, schedule = _spread(n), recipe.learning_rates(n)
+        if n_steps is not None:
+            return cls(schedule(steps), steps=steps, name=name)
+        return cls(schedule(steps), steps=steps * recipe.max_iter / n, name=name, unit="epoch")
 
     @classmethod
     def from_history(cls, history: Any, *, ax: Any = None, log_scale: bool = False) -> Self:

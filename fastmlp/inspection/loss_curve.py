@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from ..estimators.parameters import FULL_BATCH
 from .drawing import SMALL, Colours, axes_for, check_matplotlib, colours_of
-from .models import check_estimator, curve
+from .models import check_class_or_table, check_estimator, curve
 
 
 class LossCurveDisplay:
@@ -22,8 +24,9 @@ class LossCurveDisplay:
         Training loss of each epoch.
     validation_loss, validation_score : array-like of shape (n_epochs,), default=None
         Of the validation rows, after each epoch.
-    best_epoch : int, default=None
-        The epoch to mark, counted from 1; 0 stands for the initial weights, which are mentioned only.
+    best_epoch : int or list of int, default=None
+        The epoch to mark, counted from 1; 0 stands for the initial weights, which are mentioned only. A list has the
+        best epoch of each member of an ensemble.
     score_name : str, default='score'
         What the score measures.
     estimator_name : str, default=None
@@ -58,7 +61,7 @@ class LossCurveDisplay:
         *,
         validation_loss: Any = None,
         validation_score: Any = None,
-        best_epoch: int | None = None,
+        best_epoch: int | Sequence[int] | None = None,
         score_name: str = "score",
         estimator_name: str | None = None,
     ) -> None:
@@ -69,7 +72,7 @@ class LossCurveDisplay:
         self.loss = found
         self.validation_loss = curve("validation_loss", validation_loss, n_epochs)
         self.validation_score = curve("validation_score", validation_score, n_epochs)
-        if best_epoch is not None and not 0 <= best_epoch <= n_epochs:
+        if any(not 0 <= each <= n_epochs for each in _as_list(best_epoch)):
             raise ValueError(f"best_epoch must be from 0 to {n_epochs}, the number of epochs, got {best_epoch!r}.")
         self.best_epoch = best_epoch
         self.score_name = score_name
@@ -81,9 +84,13 @@ class LossCurveDisplay:
 
         After a warm start or `partial_fit` they are those of all its epochs; the marked epoch is of the last fit.
 
+        Of an estimator for tables they are the means of the members of its last fit; with validation rows the best
+        epoch of each member is marked, unless it may be one of an earlier fit (`warm_start`). After ``refit=True`` the
+        training loss is that of the training on all rows, and the others are from before.
+
         Parameters
         ----------
-        estimator : MLPClassifier or MLPRegressor
+        estimator : MLPClassifier, MLPRegressor, TabularMLPClassifier or TabularMLPRegressor
             Fitted with mini-batches.
         ax : Axes, default=None
             Where to draw; None is a new figure.
@@ -103,6 +110,8 @@ class LossCurveDisplay:
         """
         caller = f"{cls.__name__}.from_estimator"
         check_matplotlib(caller)
+        if check_class_or_table(estimator, caller):
+            return cls._of_table(estimator).plot(ax=ax, log_scale=log_scale)
         check_estimator(estimator, caller)
         loss = getattr(estimator, "loss_curve_", None)
         if not loss or estimator.solver in FULL_BATCH:  # which may have continued a fit by mini-batches
@@ -122,6 +131,25 @@ class LossCurveDisplay:
             estimator_name=type(estimator).__name__,
         )
         return display.plot(ax=ax, log_scale=log_scale)
+
+    @classmethod
+    def _of_table(cls, estimator: Any) -> Self:
+        """Return that of an estimator for tables, not drawn."""
+        check_is_fitted(estimator)
+        curves = estimator.loss_curve_, estimator.validation_loss_curve_, estimator.validation_scores_
+        length = max(len(each or ()) for each in curves)
+        if not length:
+            raise ValueError("The estimator has no loss curve, because its fit was ended within the first epoch.")
+        loss, validation_loss, score = (each and [*each, *[np.nan] * (length - len(each))] for each in curves)
+        judged = validation_loss is not None and not estimator.warm_start
+        return cls(
+            loss or [np.nan] * length,
+            validation_loss=validation_loss,
+            validation_score=score,
+            best_epoch=list(estimator.best_epochs_) if judged else None,
+            score_name=_readable(estimator.validation_metric_),
+            estimator_name=type(estimator).__name__,
+        )
 
     @classmethod
     def from_history(cls, history: Any, *, ax: Any = None, log_scale: bool = False) -> Self:
@@ -178,7 +206,7 @@ class LossCurveDisplay:
             self._plot_score(epochs, colours, alone)
         self._mark_best(colours)
         handles = [*self.lines_, *([self.best_line_] if self.best_line_ is not None else [])]
-        title = "best: the initial weights" if self.best_epoch == 0 else None
+        title = "best: the initial weights" if _as_list(self.best_epoch) == [0] else None
         on_top = self.score_ax_ or ax
         on_top.legend(handles=handles, fontsize=SMALL, loc="center right", title=title, title_fontsize=SMALL)
         return self
@@ -193,12 +221,18 @@ class LossCurveDisplay:
 
     def _mark_best(self, colours: Colours) -> None:
         self.best_line_ = None
-        if self.best_epoch:
-            label = f"best epoch: {self.best_epoch}"
-            self.best_line_ = self.ax_.axvline(self.best_epoch, color=colours.text, linestyle=":", label=label)
+        epochs = sorted({epoch for epoch in _as_list(self.best_epoch) if epoch})
+        label = "best epoch" + ("s of the members" if len(epochs) > 1 else "") + ": " + ", ".join(map(str, epochs))
+        for epoch in epochs:
+            self.best_line_ = self.ax_.axvline(epoch, color=colours.text, linestyle=":", label=label)
             marked = self.loss if self.validation_loss is None else self.validation_loss
-            at = marked[self.best_epoch - 1]
-            self.ax_.plot(self.best_epoch, at, "o", color=colours.text, markersize=5, zorder=3)
+            self.ax_.plot(epoch, marked[epoch - 1], "o", color=colours.text, markersize=5, zorder=3)
+
+
+def _as_list(best_epoch: int | Sequence[int] | None) -> list[int]:
+    """Return the best epochs, none or one or several."""
+    epochs: list[int] = [] if best_epoch is None else np.atleast_1d(best_epoch).tolist()
+    return epochs
 
 
 def _at_the_end(values: list[float] | None, length: int) -> list[float] | None:

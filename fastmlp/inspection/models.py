@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from sklearn.base import clone
@@ -57,8 +57,35 @@ class Shown:
 def check_class(estimator: Any, caller: str) -> None:
     """Refuse what is not one of this package's estimators, with a TypeError."""
     if not isinstance(estimator, BaseMLP):
-        hint = ": pass its last step, and what the steps before it return" if hasattr(estimator, "steps") else ""
-        raise TypeError(f"{caller} needs an MLPClassifier or MLPRegressor, got {type(estimator).__name__}{hint}.")
+        _refuse(estimator, caller, "an MLPClassifier or MLPRegressor")
+
+
+def check_class_or_table(estimator: Any, caller: str) -> bool:
+    """Refuse what is not one of this package's estimators, with a TypeError; return whether it is one for tables."""
+    if isinstance(estimator, BaseMLP):
+        return False
+    if not is_for_tables(estimator):
+        _refuse(estimator, caller, "an MLPClassifier, MLPRegressor, TabularMLPClassifier or TabularMLPRegressor")
+    return True
+
+
+def is_for_tables(estimator: Any) -> bool:
+    """Return whether it is an estimator for tables, whose modules are imported only if it may be one."""
+    if not hasattr(estimator, "get_recipe"):
+        return False
+    from ..tabular.base import BaseTabularMLP
+
+    return isinstance(estimator, BaseTabularMLP)
+
+
+def _refuse(estimator: Any, caller: str, wanted: str) -> NoReturn:
+    hint = ": pass its last step, and what the steps before it return" if hasattr(estimator, "steps") else ""
+    if is_for_tables(estimator):
+        hint = (
+            ", whose members are networks behind an encoding of the table: FeatureScalesDisplay, LossCurveDisplay and "
+            "LearningRateDisplay draw it"
+        )
+    raise TypeError(f"{caller} needs {wanted}, got {type(estimator).__name__}{hint}.")
 
 
 def check_estimator(estimator: Any, caller: str) -> None:

@@ -43,11 +43,16 @@ def encode_estimator(estimator: BaseMLP, encoder: Encoder) -> dict[str, Any]:
     ValueError
         If a parameter is not allowed, or something cannot be stored.
     """
+    model, parameters = encode_parameters(estimator, encoder)
+    return {"parameters": parameters, "fitted": _encode_fitted(model, encoder) if hasattr(model, "coefs_") else None}
+
+
+def encode_parameters(estimator: Any, encoder: Encoder) -> tuple[Any, dict[str, Any]]:
+    """Return an estimator's state as it is now, an estimator of its own, and its parameters as JSON."""
     model = object.__new__(type(estimator))
     model.__dict__ = dict(estimator.__dict__)  # one state, even if another thread fits the estimator
     model._validate_params()
-    parameters = {name: encoder.encode(value, name) for name, value in model.get_params(deep=False).items()}
-    return {"parameters": parameters, "fitted": _encode_fitted(model, encoder) if hasattr(model, "coefs_") else None}
+    return model, {name: encoder.encode(value, name) for name, value in model.get_params(deep=False).items()}
 
 
 def _encode_fitted(model: BaseMLP, encoder: Encoder) -> dict[str, Any]:
@@ -72,9 +77,7 @@ def _encode_fitted(model: BaseMLP, encoder: Encoder) -> dict[str, Any]:
     if "feature_names_in_" in state:
         fitted["feature_names_in_"] = encoder.encode(np.asarray(state["feature_names_in_"]), "feature_names_in_")
     if isinstance(model, MLPClassifier):
-        binarizer = model._label_binarizer
-        fitted["classes_"] = encoder.encode(np.asarray(model.classes_), "classes_")
-        fitted["labels"] = {"kind": binarizer.y_type_, "sparse": bool(binarizer.sparse_input_)}
+        fitted |= encode_classes(model.classes_, model._label_binarizer, encoder)
     running = state.get("_optimizer")
     if running is not None and not isinstance(running, RunningOptimizer):  # of a training by scikit-learn
         running = adopt_optimizer(model, _layout(model))
@@ -84,8 +87,32 @@ def _encode_fitted(model: BaseMLP, encoder: Encoder) -> dict[str, Any]:
     return fitted
 
 
+def encode_classes(classes: Any, binarizer: Any, encoder: Encoder) -> dict[str, Any]:
+    """Return class labels, and what kind of targets they are from, as JSON."""
+    labels = {"kind": binarizer.y_type_, "sparse": bool(binarizer.sparse_input_)}
+    return {"classes_": encoder.encode(np.asarray(classes), "classes_"), "labels": labels}
+
+
 def decode_estimator(kind: type[BaseMLP], tree: dict[str, Any], decoder: Decoder) -> BaseMLP:
     """Return what `encode_estimator` has encoded."""
+    estimator: BaseMLP
+    estimator, fitted = decode_parameters(kind, tree, decoder)
+    try:
+        hidden = check_hidden_layer_sizes(estimator.hidden_layer_sizes)
+        hidden_activations(estimator.activation, len(hidden))
+    except (TypeError, OverflowError) as error:
+        raise ValueError(str(error)) from error
+    if fitted is None:
+        return estimator
+    estimator.__dict__.update(_decode_arrays(fitted, decoder))
+    estimator.__dict__.update(_decode_fitted(estimator, fitted, decoder))
+    if isinstance(estimator, MLPClassifier):
+        estimator.__dict__.update(_decode_classes(estimator, fitted, decoder))
+    return estimator
+
+
+def decode_parameters(kind: Any, tree: dict[str, Any], decoder: Decoder) -> tuple[Any, dict[str, Any] | None]:
+    """Return an estimator with its parameters, and the JSON of its fitted part, or None."""
     parameters, fitted = tree.get("parameters"), tree.get("fitted")
     if not isinstance(parameters, dict):
         raise ValueError("the parameters are missing")
@@ -96,19 +123,11 @@ def decode_estimator(kind: type[BaseMLP], tree: dict[str, Any], decoder: Decoder
     estimator = kind(**values)
     try:
         estimator._validate_params()
-        hidden = check_hidden_layer_sizes(estimator.hidden_layer_sizes)
-        hidden_activations(estimator.activation, len(hidden))
     except (TypeError, OverflowError) as error:
         raise ValueError(str(error)) from error
-    if fitted is None:
-        return estimator
-    if not isinstance(fitted, dict):
+    if fitted is not None and not isinstance(fitted, dict):
         raise ValueError("the fitted part is damaged")
-    estimator.__dict__.update(_decode_arrays(fitted, decoder))
-    estimator.__dict__.update(_decode_fitted(estimator, fitted, decoder))
-    if isinstance(estimator, MLPClassifier):
-        estimator.__dict__.update(_decode_classes(estimator, fitted, decoder))
-    return estimator
+    return estimator, fitted
 
 
 def _decode_arrays(fitted: dict[str, Any], decoder: Decoder) -> dict[str, Any]:
@@ -147,10 +166,7 @@ def _decode_fitted(estimator: BaseMLP, fitted: dict[str, Any], decoder: Decoder)
             if not isinstance(state[attribute], tuple) or len(state[attribute]) != length:
                 raise ValueError(f"{what} must be {length} values")
     if "feature_names_in_" in fitted:
-        names = decoder.decode(fitted["feature_names_in_"], "feature_names_in_")
-        if not isinstance(names, np.ndarray) or names.shape != (estimator.n_features_in_,) or names.dtype != object:
-            raise ValueError(f"feature_names_in_ are not the names of {estimator.n_features_in_} features")
-        state["feature_names_in_"] = names
+        state["feature_names_in_"] = decode_names(fitted["feature_names_in_"], estimator.n_features_in_, decoder)
     state |= decode_history(fitted.get("training"), decoder)
     if fitted.get("optimizer") is not None:
         state["_optimizer"] = decode_optimizer(fitted["optimizer"], decoder, _layout(estimator).size)
@@ -159,15 +175,34 @@ def _decode_fitted(estimator: BaseMLP, fitted: dict[str, Any], decoder: Decoder)
     return state
 
 
+def decode_names(tree: Any, n_features: int, decoder: Decoder) -> np.ndarray:
+    """Return the names of the features."""
+    names = decoder.decode(tree, "feature_names_in_")
+    if not isinstance(names, np.ndarray) or names.shape != (n_features,) or names.dtype != object:
+        raise ValueError(f"feature_names_in_ are not the names of {n_features} features")
+    return names
+
+
 def _decode_classes(estimator: MLPClassifier, fitted: dict[str, Any], decoder: Decoder) -> dict[str, Any]:
     """Return the classes, whose number fits the outputs."""
+    classes, binarizer = decode_classes(fitted, decoder)
+    one_output = classes.size <= 2 and not binarizer.y_type_.startswith("multilabel")
+    check_outputs(classes, estimator.n_outputs_, {classes.size} | ({1} if one_output else set()))
+    return {"classes_": classes, "_label_binarizer": binarizer}
+
+
+def check_outputs(classes: np.ndarray, n_outputs: int, allowed: set[int]) -> None:
+    """Refuse a number of outputs that does not fit the classes."""
+    if n_outputs not in allowed:
+        raise ValueError(f"classes_ has {counted(classes.size, 'label')}, but there are {n_outputs} outputs")
+
+
+def decode_classes(fitted: dict[str, Any], decoder: Decoder) -> tuple[np.ndarray, Any]:
+    """Return class labels, and a binarizer that was fitted to them."""
     classes, labels = decoder.decode(fitted.get("classes_"), "classes_"), fitted.get("labels")
     if not isinstance(classes, np.ndarray) or classes.ndim != 1 or not classes.size:
         raise ValueError("classes_ is no vector of labels")
     kind, sparse = (labels.get("kind"), labels.get("sparse")) if isinstance(labels, dict) else (None, None)
     if kind not in _LABEL_KINDS or not isinstance(sparse, bool):
         raise ValueError(f"the labels are of the kind {kind!r:.80}, but it is one of {', '.join(_LABEL_KINDS)}")
-    allowed = {classes.size} | ({1} if classes.size <= 2 and not kind.startswith("multilabel") else set())
-    if estimator.n_outputs_ not in allowed:
-        raise ValueError(f"classes_ has {counted(classes.size, 'label')}, but there are {estimator.n_outputs_} outputs")
-    return {"classes_": classes, "_label_binarizer": fitted_labels(classes, kind, sparse)}
+    return classes, fitted_labels(classes, kind, sparse)

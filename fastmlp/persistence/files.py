@@ -24,16 +24,17 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
 
     The file is in the safetensors format: arrays, and a header of JSON with everything else. It holds the parameters
     and, if the model was fitted, weights, classes, names of the features, losses, and the state of the training, so
-    that ``partial_fit`` and warm start continue with the same bits. Activations, losses, optimizers, schedules and
-    initializers of this package are named with their fields. Your own are code: the file holds the name only, and
-    `load` takes the object from its arguments.
+    that ``partial_fit`` and warm start continue with the same bits; of an estimator for tables also categories, which
+    must be strings, numbers or booleans, bins and scales. Activations, losses, optimizers, schedules and initializers
+    of this package are named with their fields. Your own are code: the file holds the name only, and `load` takes the
+    object from its arguments.
 
     The file is written as a whole or not at all. Callbacks, metadata requests and attributes that you have added are
     not stored.
 
     Parameters
     ----------
-    model : MLPClassifier, MLPRegressor, Network or RunningOptimizer
+    model : MLPClassifier, MLPRegressor, TabularMLPClassifier, TabularMLPRegressor, Network or RunningOptimizer
         A `RunningOptimizer` is what a `Network` is trained with; save both to continue.
     path : str or path
         A file that is there already is replaced. The usual suffix is ``.safetensors``.
@@ -100,7 +101,7 @@ def load(
 
     Returns
     -------
-    model : MLPClassifier, MLPRegressor, Network or RunningOptimizer
+    model : MLPClassifier, MLPRegressor, TabularMLPClassifier, TabularMLPRegressor, Network or RunningOptimizer
         As it was saved.
 
     Raises
@@ -157,6 +158,12 @@ def _estimator(name: str) -> tuple[Any, Any, Any]:
     return ESTIMATORS[name], encode_estimator, decode_estimator
 
 
+def _table_estimator(name: str) -> tuple[Any, Any, Any]:
+    from .tables import ESTIMATORS, decode_table_estimator, encode_table_estimator
+
+    return ESTIMATORS[name], encode_table_estimator, decode_table_estimator
+
+
 def _network() -> tuple[Any, Any, Any]:
     from ..network import Network
     from .networks import decode_network, encode_network
@@ -172,10 +179,12 @@ def _running_optimizer() -> tuple[Any, Any, Any]:
 
 
 #: The models that can be stored: for each name what returns its class, encoder(model, Encoder) and
-#: decoder(class, tree, Decoder). Those of tables, with their encoders of columns, will be further entries.
+#: decoder(class, tree, Decoder).
 _KINDS = {
     "MLPClassifier": lambda: _estimator("MLPClassifier"),
     "MLPRegressor": lambda: _estimator("MLPRegressor"),
+    "TabularMLPClassifier": lambda: _table_estimator("TabularMLPClassifier"),
+    "TabularMLPRegressor": lambda: _table_estimator("TabularMLPRegressor"),
     "Network": _network,
     "RunningOptimizer": _running_optimizer,
 }

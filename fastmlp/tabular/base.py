@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, is_classifier
+from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
@@ -17,25 +18,32 @@ from ..common.user_warnings import warn_user
 from ..engine.cores import count_threads
 from ..engine.dataset import Dataset
 from ..estimators.checks import check_hidden_layer_sizes, check_sample_weight
-from ..kernels.lowlevel.records import CODE_WIDTH, PERIODIC_OUTPUTS
+from ..estimators.fit_callbacks import check_not_nested
 from ..losses import BaseLoss
 from .encoder import TableEncoder
-from .encodings import PIECEWISE_LINEAR, features_read, rows_for
-from .ensemble import average_outputs
+from .encodings import PIECEWISE_LINEAR, rows_for
+from .ensemble import Ending, average_outputs
+from .fit_callbacks import TableCallbacks
 from .member import Member, ValidationRows
 from .model import TableModel
 from .parameters import CONSTRAINTS, OF_RECIPE, is_auto, is_loss, is_same
+from .progress import report_of
 from .recipes import Recipe, recipe_of
+from .results import set_results
 from .scores import ValidationScore
 from .splits import positions
-from .training import EnsembleTraining, mean_curve
+from .training import EnsembleTraining
 
 
-class BaseTabularMLP(BaseEstimator):
+class BaseTabularMLP(CallbackSupportMixin, BaseEstimator):
     """Base class of `TabularMLPClassifier` and `TabularMLPRegressor`."""
 
     _parameter_constraints: dict[str, list[Any]] = CONSTRAINTS
+    has_epochs = has_minibatches = True  # for callbacks
     best_epochs_: list[int]
+    loss_curve_: list[float]
+    validation_loss_curve_: list[float] | None
+    validation_scores_: list[float] | None
     _encodings: list[str | None]
 
     # Implemented by the two estimators.
@@ -107,23 +115,35 @@ class BaseTabularMLP(BaseEstimator):
         return recipe.for_rows(n_rows) if is_auto(self.batch_size) else recipe
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, given: tuple[Any, Any, Any]) -> Self:
-        """Fit a copy, so that a refused fit leaves the model and its generator unchanged."""
+        """Fit a copy, so that a fit that fails leaves the model and its generator unchanged."""
+        check_not_nested(self, "fit")
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         generator = check_random_state(self.random_state)
         before = generator.get_state()
-        draft = object.__new__(type(self))
-        draft.__dict__.update(self.__dict__)
+        callbacks = TableCallbacks.of(self, X, y, sample_weight)
+        former, draft = self.__dict__, object.__new__(type(self))
+        draft.__dict__.update(former)
         try:
-            draft._train(X, y, sample_weight, given, generator)
+            told = callbacks if callbacks is not None and callbacks.listening else None
+            draft._train(X, y, sample_weight, given, generator, told)
+            self.__dict__ = draft.__dict__
+            if callbacks is not None:
+                callbacks.end()
         except BaseException:
+            self.__dict__ = former
             generator.set_state(before)
             raise
-        self.__dict__ = draft.__dict__
         return self
 
     def _train(
-        self, X: Any, y: Any, sample_weight: Any, given: tuple[Any, Any, Any], generator: np.random.RandomState
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        given: tuple[Any, Any, Any],
+        generator: np.random.RandomState,
+        callbacks: TableCallbacks | None,
     ) -> None:
         known: list[TableModel] = list(self.members_) if self.warm_start and hasattr(self, "members_") else []
         n_threads = count_threads(self.n_jobs)
@@ -139,12 +159,15 @@ class BaseTabularMLP(BaseEstimator):
         training = EnsembleTraining(self.encoder_, n_outputs, activations, loss, dataset, seed, n_threads)
         self.recipe_ = recipe = self._as_used(recipe, dataset.n_rows)  # scorers' predictions depend on it
         self._choose_validation(training, X, plain, given, recipe)
-        report = _print_epoch if self.verbose else None
-        members, recipe = training.run(recipe, len(known), self.max_seconds, report)
-        if self.refit and training.places is not None and not _was_cut(members, recipe):
-            members = training.refit(members, recipe, len(known))
+        if callbacks is not None:
+            callbacks.draft, callbacks.known = self, known
+        report = report_of(self.verbose)
+        members, recipe = training.run(recipe, len(known), self.max_seconds, report, callbacks)
+        if self.refit and training.places is not None and not _was_cut(training, members, recipe):
+            is_over = None if callbacks is None else callbacks.is_over
+            members = training.refit(members, recipe, len(known), is_over)
         self.recipe_ = recipe
-        self._store(known, members)
+        set_results(self, known, members)
 
     def _check_continued(self, known: list[TableModel], recipe: Recipe, loss: BaseLoss) -> None:
         """Refuse to add members to those that there are if they would not fit together."""
@@ -241,37 +264,15 @@ class BaseTabularMLP(BaseEstimator):
             raise ValueError(f"In the validation data X_val (X) and y_val (y): {error}") from error
         return Dataset(encoded, targets, self._weigh(targets, weights, reference), np.float32), plain
 
-    def _store(self, known: list[TableModel], members: list[Member]) -> None:
-        """Set the fitted attributes."""
-        self.members_ = [*known, *(each.end() for each in members)]
-        made = [self.recipe_.encoding_of(number) for number in range(len(known), len(self.members_))]
-        self._encodings = [*(self._encodings if known else []), *made]
-        self.n_outputs_ = self.members_[0].layout.layer_sizes[-1]
-        self.best_epochs_ = [*(self.best_epochs_ if known else []), *(each.best_epoch for each in members)]
-        self.loss_curve_ = mean_curve([each.loss_curve for each in members])
-        self.validation_loss_curve_ = mean_curve([each.validation_losses for each in members]) or None
-        judged = self.validation_loss_curve_ is not None and not is_loss(self.scoring)
-        self.validation_scores_ = mean_curve([each.scores for each in members]) if judged else None
-        self.n_iter_ = len(self.loss_curve_)
-        self.feature_scales_ = self._scales()
-
-    def _scales(self) -> np.ndarray:
-        """Return the mean |s| over the inputs of each column of X, and over the members."""
-        means = []
-        for encoding, model in zip(self._encodings, self.members_, strict=True):
-            layout, feature_of = model.layout, features_read(self.encoder_, encoding)
-            plain, codes = feature_of[: layout.n_plain], feature_of[layout.n_plain :]
-            periodic = np.repeat(plain[: layout.n_periodic], PERIODIC_OUTPUTS)
-            of_input = np.concatenate([plain, periodic, np.repeat(codes, CODE_WIDTH)])
-            counts = np.bincount(of_input, minlength=self.n_features_in_)
-            scales = np.abs(layout.scales(model.params), dtype=np.float64)
-            means.append(np.bincount(of_input, scales, self.n_features_in_) / np.maximum(counts, 1))
-        mean: np.ndarray = np.mean(means, axis=0)
-        return mean
+    def _now(self) -> Self:
+        """Return a shallow copy, whose state is one even if another thread, or a callback, fits the model meanwhile."""
+        check_is_fitted(self)
+        model = object.__new__(type(self))
+        model.__dict__.update(self.__dict__)
+        return model
 
     def _outputs(self, X: Any) -> np.ndarray:
         """Return the mean outputs of the members, (n, n_outputs) in float64."""
-        check_is_fitted(self)
         dataset = Dataset(self.encoder_.transform(X, caller=self), dtype=np.float32)
         datasets = {encoding: rows_for(self.encoder_, encoding, dataset) for encoding in set(self._encodings)}
         each = [datasets[encoding] for encoding in self._encodings]
@@ -286,17 +287,6 @@ class BaseTabularMLP(BaseEstimator):
         return tags
 
 
-def _was_cut(members: Sequence[Member], recipe: Recipe) -> bool:
-    """Whether Ctrl-C has ended the training."""
-    return any(len(each.loss_curve) < recipe.max_iter and not each.diverged for each in members)
-
-
-def _print_epoch(members: Sequence[Member]) -> None:
-    """Print the mean losses of the members that are still trained."""
-    epoch = max(len(each.loss_curve) for each in members)
-    trained = [each for each in members if not each.diverged]
-    if not trained:
-        return
-    line = f"Epoch {epoch}, loss = {np.mean([each.loss_curve[-1] for each in trained]):.6f}"
-    judged = [each.validation_losses[-1] for each in trained if each.validation_losses]
-    print(f"{line}, validation loss = {np.mean(judged):.6f}" if judged else line)
+def _was_cut(training: EnsembleTraining, members: Sequence[Member], recipe: Recipe) -> bool:
+    """Whether the training has ended within an epoch that the members have not made."""
+    return training.ending is not Ending.REGULAR and any(each.lacks(recipe.max_iter) for each in members)

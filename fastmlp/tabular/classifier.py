@@ -12,7 +12,7 @@ from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils import assert_all_finite
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import column_or_1d
 
 from ..activations import BaseActivation
 from ..engine.sample_weights import check_sum_of_weights
@@ -143,8 +143,9 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
     random_state : int, RandomState instance or None, default=None
         Determines initial parameters, validation rows, shuffling and dropout. A refused fit leaves a RandomState
         unchanged.
-    verbose : bool, default=False
-        Whether to print the mean losses of each epoch to stdout.
+    verbose : bool or 'progress', default=False
+        Whether to print the mean losses of each epoch to stdout. 'progress' draws one bar with epochs, losses and the
+        time left instead, in a terminal or notebook.
     warm_start : bool, default=False
         Whether `fit` keeps the members that there are and trains those that are missing, as forests do with
         `n_estimators`: raise `n_members` before. Columns, classes, loss and the parameters of the encoding must stay as
@@ -169,6 +170,10 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         With validation rows, their mean loss after each epoch, over the members of the last fit.
     validation_scores_ : list of float or None
         With validation rows and `scoring`, the mean score after each epoch, over the members of the last fit.
+    validation_metric_ : str or None
+        What `validation_scores_` measures.
+    loss_ : float
+        The last of `loss_curve_`; NaN without a complete epoch.
     n_iter_ : int
         The number of epochs of the last fit.
     members_ : list of objects
@@ -217,6 +222,12 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
     **Ctrl-C** ends the training within a fraction of a second, warns, and keeps each member's best parameters so far,
     if each member has made an epoch; before, KeyboardInterrupt is raised and the model is unchanged. As the learning
     rate has not come down to 0, such a model is worse than one that was trained for as many epochs from the start.
+
+    **Callbacks** (`set_callbacks`) follow scikit-learn's protocol: a task for each epoch of all members together.
+    During the fit the attributes above are those of the last epoch. A callback may end the fit; within an epoch, that
+    epoch does not count for members that are not through with it, and in the first one their last step is kept.
+    `refit` is no task; only a callback's `is_over` can end it, and the members before it are then kept. If a callback
+    raises an error, the model is unchanged.
 
     References
     ----------
@@ -273,7 +284,7 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         loss: str | BaseLoss = "log_loss",
         n_jobs: int | None = None,
         random_state: Any = None,
-        verbose: bool = False,
+        verbose: bool | str = False,
         warm_start: bool = False,
     ) -> None:
         self.recipe = recipe
@@ -349,13 +360,13 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         y_prob : ndarray of shape (n_samples, n_classes)
             The probability of each class, in the order of `classes_`; for multi-label problems that of each label.
         """
-        check_is_fitted(self)
-        outputs = self._outputs(X)
-        if self._is_multilabel():
-            pairs = undo_smoothing(np.stack([outputs.ravel(), 1.0 - outputs.ravel()], axis=1), self.label_smoothing_)
+        model = self._now()
+        outputs, smoothing = model._outputs(X), model.label_smoothing_
+        if model._is_multilabel():
+            pairs = undo_smoothing(np.stack([outputs.ravel(), 1.0 - outputs.ravel()], axis=1), smoothing)
             of_labels: np.ndarray = pairs[:, 0].reshape(outputs.shape)
             return of_labels
-        return undo_smoothing(outputs, self.label_smoothing_, len(self.classes_))
+        return undo_smoothing(outputs, smoothing, len(model.classes_))
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Return the log of probability estimates.
@@ -385,8 +396,8 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_labels)
         """
-        check_is_fitted(self)
-        return self._decode(self._outputs(X))
+        model = self._now()
+        return model._decode(model._outputs(X))
 
     def _recipe(self) -> Recipe:
         recipe = super()._recipe()

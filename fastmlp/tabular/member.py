@@ -39,6 +39,11 @@ class ValidationRows:
     rows: np.ndarray
     score: Callable[[np.ndarray, np.ndarray], float] | None = None
 
+    @property
+    def keeps_scores(self) -> bool:
+        """Whether there is a score beside the loss, for callbacks."""
+        return self.score is not None
+
 
 class Member:
     """A network, its steps, and the parameters of its best epoch.
@@ -158,6 +163,21 @@ class Member:
         if self.validation.score is None:
             return -self.validation_losses[-1]
         return self.validation.score(self.judge.outputs, self.judge.order)
+
+    def lacks(self, epoch: int) -> bool:
+        """Whether the member should have made this epoch, counted from 1, but was cut short."""
+        return len(self.loss_curve) < min(epoch, self.last_epoch) and not self.diverged
+
+    def adopt_changes(self, epoch: int) -> None:
+        """Keep what a callback has made of the parameters after an epoch, unless validation rows decide."""
+        if self.judge is None and len(self.loss_curve) == epoch and not self.diverged:
+            self.best[...] = self.model.params
+
+    def keep_present(self) -> None:
+        """Keep the parameters as they are, whatever validation rows say; note a divergence."""
+        self.diverged = not np.isfinite(self.model.params).all()
+        if not self.diverged:
+            self.best[...] = self.model.params
 
     def end(self) -> TableModel:
         """Put the parameters of the best epoch into the model, and return it."""

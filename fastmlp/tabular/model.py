@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..activations import BaseActivation
 from ..engine import buffers
 from ..engine.model import Model, TrainableModel, make_views
@@ -30,6 +32,13 @@ class TableModel(TrainableModel):
         self.params = buffers.aligned(layout.size, dtype)
         self._views = make_views(layout, self.params)
         Model.__init__(self, layout, activations, loss, dtype, *self._views)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the views, and name the type, so that nothing but this package's types is in the state."""
+        return {**self._without_views(self.__dict__), "dtype": self.dtype.name}
+
+    def __setstate__(self, state: Any) -> None:
+        super().__setstate__({**state, "dtype": np.dtype(state["dtype"])})
 
     @property
     def n_features(self) -> int:

@@ -36,7 +36,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "refit": ["boolean"],
     "n_jobs": [None, Integral],
     "random_state": ["random_state"],
-    "verbose": ["verbose"],
+    "verbose": ["verbose", StrOptions({"progress"})],
     "warm_start": ["boolean"],
 }
 

@@ -77,7 +77,7 @@ class EncodingPlan:
         """Look the categories up in each column, and return the columns that are not constant, (n_rows,) each."""
         kept, codes, self._lookups = [], [], []
         for feature in features:
-            numbers = {value: number for number, value in enumerate(self.categories[feature], 1)}
+            numbers = number_values(self.categories[feature])
             found = columns[feature].look_up(numbers)
             found = found if rows is None else found[rows]
             n_known = np.count_nonzero(found)
@@ -96,21 +96,42 @@ class EncodingPlan:
 
     def make_parts(self, max_one_hot_categories: int | None, bins: PiecewiseLinearEncoder | None, y: Any) -> None:
         """Fit the encoders of each kind of column; y is for edges of bins that depend on targets."""
-        inputs, sizes = self.inputs, np.array([len(each) for each in self._lookups], np.intp)
-        limit = np.inf if max_one_hot_categories is None else max_one_hot_categories
-        one_hot = np.flatnonzero((sizes <= limit) & (sizes != 2))
+        inputs, sizes, (binary, one_hot, coded) = self.inputs, self.sizes, self.split_categories(max_one_hot_categories)
         parts: list[Part] = [
             SquashedNumbers(inputs, self._varying),
-            BinaryCategories(np.flatnonzero(sizes == 2)),
+            BinaryCategories(binary),
             OneHotCategories(inputs, one_hot, sizes[one_hot]),
             MissingIndicators(self._gaps),
-            CategoryNumbers(np.flatnonzero((sizes > limit) & (sizes != 2))),
+            CategoryNumbers(coded),
         ]
         if bins is not None:
             parts.insert(1, Bins(inputs, self._varying, bins, y))
-        self.parts = parts
-        self.table_sizes = [int(sizes[position]) + 1 for position in parts[-1].positions]
+        self.set_parts(parts)
         del self.inputs
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what `categories` say as well, in a form in which skops loses the key False."""
+        return {name: value for name, value in self.__dict__.items() if name != "_lookups"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lookups = [number_values(self.categories[feature]) for feature in self.code_features]
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Number of categories of each column in `code_features`."""
+        return np.array([len(each) for each in self._lookups], np.intp)
+
+    def split_categories(self, max_one_hot_categories: int | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return which columns in `code_features` have two categories, become one-hot columns, or codes."""
+        sizes, limit = self.sizes, np.inf if max_one_hot_categories is None else max_one_hot_categories
+        binary, short = sizes == 2, sizes <= limit
+        return np.flatnonzero(binary), np.flatnonzero(short & ~binary), np.flatnonzero(~short & ~binary)
+
+    def set_parts(self, parts: list[Part]) -> None:
+        """Set the parts, of which the last are the codes."""
+        self.parts, sizes = parts, self.sizes
+        self.table_sizes = [int(sizes[position]) + 1 for position in parts[-1].positions]
 
     @property
     def feature_of(self) -> np.ndarray:
@@ -131,6 +152,11 @@ class EncodingPlan:
             part.write(inputs, encoded[:, at : at + part.width])
             at += part.width
         return encoded
+
+
+def number_values(values: Sequence[Any] | None) -> dict[Any, int]:
+    """Return the number of each category, from 1 on."""
+    return {value: number for number, value in enumerate(values or (), 1)}
 
 
 def read_numbers(columns: Sequence[Column], features: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_array
 
 from ..activations import BaseActivation
 from ..common.checks import counted
@@ -107,8 +107,9 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
     random_state : int, RandomState instance or None, default=None
         Determines initial parameters, validation rows, shuffling and dropout. A refused fit leaves a RandomState
         unchanged.
-    verbose : bool, default=False
-        Whether to print the mean losses of each epoch to stdout.
+    verbose : bool or 'progress', default=False
+        Whether to print the mean losses of each epoch to stdout. 'progress' draws one bar with epochs, losses and the
+        time left instead, in a terminal or notebook.
     warm_start : bool, default=False
         Whether `fit` keeps the members that there are and trains those that are missing, as forests do with
         `n_estimators`: raise `n_members` before. Columns, loss and the parameters of the encoding must stay as they
@@ -136,6 +137,10 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
         With validation rows, their mean loss after each epoch, over the members of the last fit.
     validation_scores_ : list of float or None
         With validation rows and `scoring`, the mean score after each epoch, over the members of the last fit.
+    validation_metric_ : str or None
+        What `validation_scores_` measures.
+    loss_ : float
+        The last of `loss_curve_`; NaN without a complete epoch.
     n_iter_ : int
         The number of epochs of the last fit.
     members_ : list of objects
@@ -184,6 +189,12 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
     **Ctrl-C** ends the training within a fraction of a second, warns, and keeps each member's best parameters so far,
     if each member has made an epoch; before, KeyboardInterrupt is raised and the model is unchanged. As the learning
     rate has not come down to 0, such a model is worse than one that was trained for as many epochs from the start.
+
+    **Callbacks** (`set_callbacks`) follow scikit-learn's protocol: a task for each epoch of all members together.
+    During the fit the attributes above are those of the last epoch. A callback may end the fit; within an epoch, that
+    epoch does not count for members that are not through with it, and in the first one their last step is kept.
+    `refit` is no task; only a callback's `is_over` can end it, and the members before it are then kept. If a callback
+    raises an error, the model is unchanged.
 
     References
     ----------
@@ -234,7 +245,7 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
         loss: str | BaseLoss = "squared_error",
         n_jobs: int | None = None,
         random_state: Any = None,
-        verbose: bool = False,
+        verbose: bool | str = False,
         warm_start: bool = False,
     ) -> None:
         self.recipe = recipe
@@ -306,8 +317,8 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         """
-        check_is_fitted(self)
-        return self._decode(self._outputs(X))
+        model = self._now()
+        return model._decode(model._outputs(X))
 
     def _recipe(self) -> Recipe:
         """Return the recipe; losses of positive outputs, behind an exponential, take the rate of classes."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -17,11 +17,15 @@ from ..losses import BaseLoss
 from .budget import fit_to_seconds
 from .encoder import TableEncoder
 from .encodings import PIECEWISE_LINEAR, make_layout, rows_for
-from .ensemble import train_members
+from .ensemble import Ending, train_members
 from .member import Member, ValidationRows
 from .model import TableModel
 from .recipes import Recipe
 from .splits import split_of
+
+if TYPE_CHECKING:
+    from .fit_callbacks import TableCallbacks
+    from .progress import Report
 
 INTERRUPTED = "Training interrupted by user."
 
@@ -47,6 +51,11 @@ class EnsembleTraining:
         Where each row is in [0, 1), if members set rows of the dataset aside; see `splits.split_of`.
     score_of : callable, default=None
         Numbers of the rows that a member sets aside ↦ what judges its outputs for them; None for the loss.
+
+    Attributes
+    ----------
+    ending : Ending
+        How the last training has ended.
     """
 
     encoder: TableEncoder
@@ -59,10 +68,16 @@ class EnsembleTraining:
     validation: ValidationRows | None = None
     places: np.ndarray | None = None
     score_of: Callable[[np.ndarray], Callable[[np.ndarray, np.ndarray], float] | None] | None = None
+    ending: Ending = field(default=Ending.REGULAR, init=False)
     _narrow: dict[tuple[int, bool], Dataset] = field(default_factory=dict, init=False, repr=False)
 
     def run(
-        self, recipe: Recipe, first: int, seconds: float | None, report: Callable[[Sequence[Member]], None] | None
+        self,
+        recipe: Recipe,
+        first: int,
+        seconds: float | None,
+        report: Report | None = None,
+        callbacks: TableCallbacks | None = None,
     ) -> tuple[list[Member], Recipe]:
         """Train members number `first` to recipe.n_members − 1; return them, and the recipe that was used.
 
@@ -74,8 +89,9 @@ class EnsembleTraining:
         first : int
         seconds : float or None
             The recipe's epochs and members are reduced to what fits.
-        report : callable or None
-            Called with the members after each epoch.
+        report : Report or None
+            Told of the members and of each epoch.
+        callbacks : TableCallbacks or None
 
         Raises
         ------
@@ -88,30 +104,51 @@ class EnsembleTraining:
         if seconds is not None:
             recipe = fit_to_seconds(recipe, seconds, self.n_threads, lambda of: self._member(first, of))
         members = [self._member(number, recipe) for number in range(first, first + recipe.n_members)]
-
-        def after_epoch(epoch: int) -> bool:
-            if report is not None:
-                report(members)
-            return False
-
-        if not train_members(members, recipe.max_iter, self.n_threads, after_epoch):
+        self.ending = self._train(members, recipe, report, callbacks)
+        if self.ending is Ending.INTERRUPTED:
             warn_user(INTERRUPTED)
         self._check_divergence(members, recipe, first)
         return members, replace(recipe, n_members=first + recipe.n_members)
 
-    def refit(self, members: Sequence[Member], recipe: Recipe, first: int) -> list[Member]:
-        """Train each member again on all rows, to the epoch that was its best; Ctrl-C keeps those that there are."""
+    def _train(
+        self, members: list[Member], recipe: Recipe, report: Report | None, callbacks: TableCallbacks | None
+    ) -> Ending:
+        def after_epoch(epoch: int) -> bool:
+            if report is not None:
+                report.epoch(epoch)
+            return callbacks is not None and callbacks.end_members(epoch)
+
+        if report is not None:
+            report.begin(members, recipe.max_iter)
+        try:
+            if callbacks is None:
+                return train_members(members, recipe.max_iter, self.n_threads, after_epoch)
+            callbacks.begin_members(members, self.validation or members[0].validation)
+            before, is_over = callbacks.begin_epoch, callbacks.is_over
+            return train_members(members, recipe.max_iter, self.n_threads, after_epoch, before, is_over)
+        finally:
+            if report is not None:
+                report.end()
+
+    def refit(
+        self, members: Sequence[Member], recipe: Recipe, first: int, is_over: Callable[[], bool] | None = None
+    ) -> list[Member]:
+        """Train each member again on all rows, to the epoch that was its best; Ctrl-C keeps those that there are.
+
+        So does `is_over`, which may end it.
+        """
         rows, again = np.arange(self.dataset.n_rows), []
         for number, former in enumerate(members, start=first):
             each = self._new(number, rows, replace(recipe, n_members=len(members)), None)
             each.last_epoch = former.best_epoch
             again.append(each)
         try:
-            complete = train_members(again, recipe.max_iter, self.n_threads)
+            ending = train_members(again, recipe.max_iter, self.n_threads, is_over=is_over)
         except KeyboardInterrupt:
-            complete = False
-        if not complete:
+            ending = Ending.INTERRUPTED
+        if ending is Ending.INTERRUPTED:
             warn_user(f"{INTERRUPTED} The members that were trained without the validation rows are kept.")
+        if ending is not Ending.REGULAR:
             return list(members)
         self._check_divergence(again, recipe, first)
         for each, former in zip(again, members, strict=True):
@@ -159,7 +196,7 @@ class EnsembleTraining:
             if each.diverged and (each.best_epoch == 0 or each.validation is None):
                 raise ValueError(
                     f"Training of member {number} diverged: parameters or loss became infinite or NaN in epoch "
-                    f"{len(each.loss_curve)}. Lower learning_rate (it is {recipe.learning_rate:g})."
+                    f"{max(len(each.loss_curve), 1)}. Lower learning_rate (it is {recipe.learning_rate:g})."
                 )
         if any(each.diverged for each in members):
             warn_user(
@@ -172,16 +209,3 @@ class EnsembleTraining:
 def seed_of(seed: int, member: int) -> int:
     """Return a member's seed, which does not depend on how many there are."""
     return int(np.random.SeedSequence([seed, member]).generate_state(1)[0])
-
-
-def mean_curve(curves: Sequence[Sequence[float]]) -> list[float]:
-    """Return the mean over the members of each epoch, of those that have made it.
-
-    Examples
-    --------
-    >>> mean_curve([[1.0, 2.0], [3.0]])
-    [2.0, 2.0]
-    """
-    epochs = max(map(len, curves), default=0)
-    columns = ([curve[epoch] for curve in curves if epoch < len(curve)] for epoch in range(epochs))
-    return [math.fsum(column) / len(column) for column in columns]

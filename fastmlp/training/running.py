@@ -14,6 +14,7 @@ from ..engine.dataset import Dataset
 from ..schedules import Schedule, as_schedule
 from .config import TrainingConfig, TrainingState, schedules_of
 from .epoch import EpochRunner
+from .step_rates import RateBuffer
 from .validation import Validation
 
 #: Rows whose bytes are hashed together.
@@ -49,9 +50,18 @@ class RunningTraining:
         return 0 if self.finished else max(self.config.epochs - self.state.history.n_iter, 0)
 
     @property
+    def step_rates(self) -> RateBuffer:
+        """Learning rates of the steps."""
+        return self.runner.step_rates
+
+    @property
     def evaluated(self) -> np.ndarray:
         """The parameters that are evaluated, (n_params,): their moving average, if there is one."""
         return self.runner.network.params if self.runner.average is None else self.runner.average
+
+    def copies(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return arrays of the model, and what they would hold if the training ended now."""
+        return [(self.runner.network.params, self.evaluated.copy())]
 
     def identity(self) -> dict[str, str]:
         """Return what the results depend on beside the state: two trainings with the same identity may share one."""

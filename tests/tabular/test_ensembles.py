@@ -13,7 +13,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, make_scorer, roc_auc_score
 
 from fastmlp import TabularMLPClassifier, TabularMLPRegressor
+from fastmlp.tabular.encoder import TableEncoder
 from fastmlp.tabular.epoch import TableRunner
+from fastmlp.tabular.results import feature_scales
 from fastmlp.tabular.workspace import PREDICTED_ROWS
 
 N = 96
@@ -243,9 +245,26 @@ def test_scales_belong_to_their_columns():
             width = {"periodic": 0, "piecewise-linear": 32, None: 0}[encoding]
             scales[0], scales[2 + width] = 1.0, 2.0  # a, flag: binary categories follow numbers and bins
             scales[member.layout.n_plain + 3 * member.layout.n_periodic :] = -3.0  # the embedding of word
-        found = model._scales()
+        found = feature_scales(model)
         of_a = {"periodic": 1 / 4, "piecewise-linear": 1 / 17, None: 1.0}[encoding]
         np.testing.assert_allclose(found, [of_a, 0.0, 0.0, 0.0, 3.0, 2.0], err_msg=str(encoding))
+
+
+def test_a_prediction_during_a_fit_is_that_of_one_state(monkeypatch):
+    """While the table of the prediction is encoded, the model is fitted to other columns and classes."""
+    transform = TableEncoder.transform
+    for make, y, method in ((classifier, Y, "predict"), (classifier, Y, "predict_proba"), (regressor, T, "predict")):
+        model = make().fit(X, y)
+        expected = getattr(model, method)(X)
+
+        def transform_and_fit(self, table, model=model, **given):
+            encoded = transform(self, table, **given)
+            monkeypatch.setattr(TableEncoder, "transform", transform)
+            model.set_params(n_members=1, numeric_encoding=None).fit(X[["a"]], np.arange(N) % 3)
+            return encoded
+
+        monkeypatch.setattr(TableEncoder, "transform", transform_and_fit)
+        assert np.array_equal(getattr(model, method)(X), expected) and len(model.members_) == 1
 
 
 # Divergence, Ctrl-C, fork
