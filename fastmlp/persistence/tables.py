@@ -143,7 +143,7 @@ def _decode_member(
     if sizes:
         _check_activation(activation, place)
     model = TableModel(layout, [activation] * len(sizes) + [output], loss, np.float32)
-    model.params[...] = params
+    model.params[...], model.matmul_precision = params, estimator.matmul_precision
     return model
 
 

@@ -40,6 +40,7 @@ class BaseTabularMLP(CallbackSupportMixin, BaseEstimator):
 
     _parameter_constraints: dict[str, list[Any]] = CONSTRAINTS
     has_epochs = has_minibatches = True  # for callbacks
+    matmul_precision: str = "float32"  # models pickled by earlier versions have none
     best_epochs_: list[int]
     loss_curve_: list[float]
     validation_loss_curve_: list[float] | None
@@ -157,6 +158,7 @@ class BaseTabularMLP(CallbackSupportMixin, BaseEstimator):
         activations = [recipe.activation] * len(recipe.hidden_layer_sizes) + [output]
         seed = int(generator.randint(np.iinfo(np.int32).max))
         training = EnsembleTraining(self.encoder_, n_outputs, activations, loss, dataset, seed, n_threads)
+        training.matmul_precision = self.matmul_precision
         self.recipe_ = recipe = self._as_used(recipe, dataset.n_rows)  # scorers' predictions depend on it
         self._choose_validation(training, X, plain, given, recipe)
         if callbacks is not None:
@@ -276,6 +278,8 @@ class BaseTabularMLP(CallbackSupportMixin, BaseEstimator):
         dataset = Dataset(self.encoder_.transform(X, caller=self), dtype=np.float32)
         datasets = {encoding: rows_for(self.encoder_, encoding, dataset) for encoding in set(self._encodings)}
         each = [datasets[encoding] for encoding in self._encodings]
+        for model in self.members_:
+            model.matmul_precision = self.matmul_precision
         return average_outputs(self.members_, each, count_threads(self.n_jobs))
 
     def __sklearn_tags__(self) -> Any:

@@ -151,6 +151,8 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         `n_estimators`: raise `n_members` before. Columns, classes, loss and the parameters of the encoding must stay as
         they were; the rows and what concerns the training may change. With the same table and an integer as
         `random_state` the members are those that one fit would have trained.
+    matmul_precision : {'float32', 'bfloat16_3x', 'bfloat16'}, default='float32'
+        How many bits of each number products of matrices read; see `MLPClassifier`.
 
     Attributes
     ----------
@@ -286,6 +288,7 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         random_state: Any = None,
         verbose: bool | str = False,
         warm_start: bool = False,
+        matmul_precision: str = "float32",
     ) -> None:
         self.recipe = recipe
         self.n_members = n_members
@@ -311,6 +314,7 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         self.random_state = random_state
         self.verbose = verbose
         self.warm_start = warm_start
+        self.matmul_precision = matmul_precision
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(

@@ -10,6 +10,7 @@ from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..activations import ACTIVATIONS, BaseActivation
+from ..engine.matmul_precision import KERNELS
 from .recipes import RECIPES
 
 _POSITIVE = Interval(Real, 0, np.inf, closed="neither")
@@ -38,6 +39,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "random_state": ["random_state"],
     "verbose": ["verbose", StrOptions({"progress"})],
     "warm_start": ["boolean"],
+    "matmul_precision": [StrOptions(set(KERNELS))],
 }
 
 #: Parameters that replace a number of the recipe where they are not None, or 'auto'.

@@ -51,6 +51,7 @@ class EnsembleTraining:
         Where each row is in [0, 1), if members set rows of the dataset aside; see `splits.split_of`.
     score_of : callable, default=None
         Numbers of the rows that a member sets aside ↦ what judges its outputs for them; None for the loss.
+    matmul_precision : str, default='float32'
 
     Attributes
     ----------
@@ -69,6 +70,7 @@ class EnsembleTraining:
     places: np.ndarray | None = None
     score_of: Callable[[np.ndarray], Callable[[np.ndarray, np.ndarray], float] | None] | None = None
     ending: Ending = field(default=Ending.REGULAR, init=False)
+    matmul_precision: str = "float32"
     _narrow: dict[tuple[int, bool], Dataset] = field(default_factory=dict, init=False, repr=False)
 
     def run(
@@ -176,6 +178,7 @@ class EnsembleTraining:
         encoding = recipe.encoding_of(number)
         layout = make_layout(self.encoder, recipe, encoding, self.n_outputs)
         model = TableModel(layout, self.activations, self.loss, self.dataset.dtype)
+        model.matmul_precision = self.matmul_precision
         dataset = self._rows_for(encoding, self.dataset)
         if validation is not None:
             validation = replace(validation, dataset=self._rows_for(encoding, validation.dataset))
