@@ -138,6 +138,7 @@ def test_parameters_are_checked_by_the_rules_of_scikit_learn():
         "learning_rate": [0, np.inf, np.nan], "weight_decay": [-1, np.inf], "dropout": [1.0],
         "max_seconds": [0, np.inf], "validation_fraction": [1.0], "scoring": ["foo", None], "refit": [1],
         "n_jobs": [1.5], "random_state": [-1], "verbose": [-1], "warm_start": ["yes"], "loss": ["hinge"],
+        "matmul_precision": ["half", None],
     }  # fmt: skip
     assert set(wrong) | {"label_smoothing", "class_weight"} == set(classifier().get_params())
     assert set(wrong) == set(regressor().get_params())
