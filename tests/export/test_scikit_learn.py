@@ -96,7 +96,7 @@ def test_what_scikit_learn_cannot_express():
         "learning_rate": [Cosine(0.1)], "loss": ["focal"], "output_activation": ["softmax"], "dropout": [0.1, [0.1]],
         "initializer": ["he_normal"], "weight_decay": [0.1], "input_dropout": [0.5], "max_norm": [1.0], "ema": [0.9],
         "clip_norm": [1.0], "clip_value": [1.0], "scoring": ["accuracy"], "validation_ties": ["last"],
-        "drop_last": [True], "class_weight": ["balanced"],
+        "drop_last": [True], "class_weight": ["balanced"], "matmul_precision": ["bfloat16"],
     }  # fmt: skip
     ours, both = MLPClassifier().get_params(), theirs.MLPClassifier().get_params()
     assert ours.keys() - both.keys() <= other.keys() | {"n_jobs"}, "say what to_sklearn does with a new parameter"
