@@ -18,6 +18,7 @@ FLOORS = [
     {"estimators"},
     {"preprocessing"},
     {"network"},
+    {"data"},
     {"callbacks"},
     {"training"},
     {"derivatives"},

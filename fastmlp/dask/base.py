@@ -36,6 +36,7 @@ REFUSED_CALLBACKS = (Checkpoint, History, LearningRateFinder)
 class DaskMLP(BaseMLP):
     """Base class of `DaskMLPClassifier` and `DaskMLPRegressor`."""
 
+    warm_start: bool
     client: Any
     sync: str | int
     outer_learning_rate: float

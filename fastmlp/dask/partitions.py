@@ -48,9 +48,11 @@ def make_partition(number: int, X: Any, y: Any, sample_weight: Any) -> Partition
 def type_of_inputs(X: Any) -> np.dtype:
     """Return the type of an array, or the common one of a data frame's columns; object if one of them is no number."""
     if not hasattr(X, "columns"):
-        return np.dtype(X.dtype)
+        single: np.dtype = np.dtype(X.dtype)
+        return single
     types = [getattr(each, "numpy_dtype", each) for each in X.dtypes]  # pandas has types of its own
-    return np.result_type(*(each if isinstance(each, np.dtype) else np.dtype(object) for each in types))
+    common: np.dtype = np.result_type(*(each if isinstance(each, np.dtype) else np.dtype(object) for each in types))
+    return common
 
 
 def join(partitions: list[Partition]) -> Partition:
