@@ -11,6 +11,7 @@ Exit code: 0 if the Dask fit is 1.6 times as fast as the local one, and its accu
 """
 
 import argparse
+import pickle
 import sys
 import warnings
 from statistics import median
@@ -22,7 +23,7 @@ from sklearn.datasets import make_classification
 
 from fastmlp import MLPClassifier
 from fastmlp.dask import DaskMLPClassifier
-from fastmlp.dask.state import RoundState, pack
+from fastmlp.dask.state import RoundState
 
 HIDDEN = (256, 128, 100)
 GOAL, LOST_POINTS = 1.6, 0.5
@@ -99,7 +100,7 @@ def measure_rounds(client: Any, n_features: int, n_classes: int, epochs: int = 2
     running = model._optimizer
     state = RoundState(params, running.state, None, running.t, running.schedule, running.length, 0.0)
     print(
-        f"a round: {len(pack(state)):,} bytes to each worker and as many back ({params.size:,} parameters), "
+        f"a round: {len(pickle.dumps(state)):,} bytes to each worker and as many back ({params.size:,} parameters), "
         f"{(of_epochs[1][0] - of_epochs[0][0]) / epochs * 1e3:.1f} ms with {len(client.nthreads())} workers; "
         f"the rest of a fit takes {of_epochs[0][0]:.2f} s"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import pickle
 from typing import Any
 
 
@@ -53,3 +54,14 @@ def find_client(estimator: Any) -> Any:
     if client.asynchronous:
         raise ValueError("client is asynchronous, but fit waits for its results: use Client(asynchronous=False).")
     return client
+
+
+def send(client: Any, value: Any) -> Any:
+    """Return a future of a value that all workers will need: it is sent once, and on from worker to worker.
+
+    It is the argument of a task, which the scheduler keeps as bytes that it need not understand, so that it can be sent
+    again when the worker that has it dies. Scattered data would be lost.
+    """
+    packed = import_dask("cloudpickle").dumps(value)
+    with import_dask().config.set({"distributed.admin.large-graph-warning-threshold": "1 PB"}):
+        return client.submit(pickle.loads, packed, pure=False)

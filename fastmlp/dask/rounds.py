@@ -13,11 +13,11 @@ from ..engine.model import TrainableModel
 from ..estimators.checks import clip_batch_size
 from ..optimizers import RunningOptimizer
 from ..training.config import TrainingConfig
-from .libraries import import_dask
+from .libraries import send
 from .outer import OuterStep
 from .shard import train_shard
 from .shards import Shards
-from .state import RoundState, Update, mean_of, pack, unpack
+from .state import RoundState, Update, mean_of
 
 #: As many updates are averaged by one task; the mean of many is the mean of such means.
 FAN_IN = 8
@@ -131,9 +131,7 @@ class Rounds:
 
     def _train(self, state: RoundState, segments: list[tuple[int, int, int]]) -> Update:
         """Have the shards trained from a state; return the mean of what they have led to."""
-        # As a task's argument, which the scheduler keeps: Dask can send it again when the worker that holds it dies.
-        with import_dask().config.set({"distributed.admin.large-graph-warning-threshold": "1 PB"}):
-            held = self.client.submit(unpack, pack(state), pure=False)
+        held = send(self.client, state)
         updates = [
             self.client.submit(
                 train_shard, self.shards[shard], held, self.epoch, first, last,

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .libraries import send
 from .partitions import delayed_partitions
 from .placement import assign
 from .shard import Shard, size_of
@@ -92,7 +93,7 @@ def make_shards(client: Any, partitions: Partitions, model: Any, generator: np.r
     holders = [list(held.get(each.key, ())) for each in partitions.futures]
     placed = sorted(assign(holders, rows, sorted(client.nthreads())).items(), key=lambda item: item[1])
     seeds = copy.deepcopy(generator).randint(2**32, size=len(placed), dtype=np.uint64)
-    futures = []
+    futures, model = [], send(client, model)
     for number, (address, numbers) in enumerate(placed):
         drawn = generator if number == 0 else np.random.RandomState(seeds[number])
         parts = [partitions.futures[each] for each in numbers]

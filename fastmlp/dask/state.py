@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..schedules import Schedule
-from .libraries import import_dask
 
 
 @dataclass
@@ -37,18 +35,6 @@ class RoundState:
     schedule: Schedule
     length: int | None
     mean_shrinkage: float
-
-
-def pack(state: RoundState) -> bytes:
-    """Return a state as bytes, which the scheduler need not understand: a schedule may be a user's own."""
-    packed: bytes = import_dask("cloudpickle").dumps(state)
-    return packed
-
-
-def unpack(packed: bytes) -> RoundState:
-    """Return the state that was packed."""
-    state: RoundState = pickle.loads(packed)
-    return state
 
 
 @dataclass
