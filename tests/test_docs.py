@@ -28,6 +28,7 @@ BASES = [ROOT, ROOT / "fastmlp"]
 ELSEWHERE = {"/tmp", ".venv", "__pycache__", ".numba_config.yaml", "folder/fashion_mnist.npz", "build/"}
 #: Words in code spans that belong to other programs, or that a page gives as an example of a name.
 OTHERS = {
+    "Incremental",
     "NUMBA_DISABLE_JIT",
     "ProgressBar",
     "ScoringMonitor",
@@ -36,11 +37,15 @@ OTHERS = {
     "X_train",
     "bench",
     "clone",
+    "dask_ml",
+    "dataframe",
     "flock",
     "pip",
+    "read_parquet",
     "set_callbacks",
     "test_barrier_waits_for_all",
     "umask",
+    "wrappers",
     "y_test",
     "y_train",
 }

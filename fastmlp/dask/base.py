@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 import numpy as np
 from sklearn.base import _clone_parametrized
@@ -42,6 +42,38 @@ class DaskMLP(BaseMLP):
     outer_learning_rate: float
     outer_momentum: float
     _plain: type[BaseMLP]
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """Fit the model to the rows of Dask's collections, on the workers that hold them.
+
+        Parameters
+        ----------
+        X : dask Array or DataFrame of shape (n_samples, n_features)
+            The input data; blocks of an array may be sparse. Chunk sizes may be unknown.
+        y : dask Array, Series or DataFrame of shape (n_samples,) or (n_samples, n_targets)
+            The targets, with the partitions of X.
+        sample_weight : dask Array or Series of shape (n_samples,), default=None
+            Sample weights, with the partitions of X.
+        X_val, y_val, sample_weight_val : dask Array or DataFrame, or array-like, default=None
+            Validation data, which are collected in this process, and whose loss is computed here after each epoch.
+
+        Returns
+        -------
+        self : DaskMLPClassifier or DaskMLPRegressor
+            The fitted model.
+        """
+        given = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
+        super().fit(X, y, sample_weight, **given)  # type: ignore[misc]
+        return self
 
     def to_local(self) -> Any:
         """Return the plain estimator, with the parameters and attributes of this one.

@@ -13,6 +13,7 @@ from ..engine.model import TrainableModel
 from ..estimators.checks import clip_batch_size
 from ..optimizers import RunningOptimizer
 from ..training.config import TrainingConfig
+from ..training.epoch import EpochRunner
 from .libraries import send
 from .outer import OuterStep
 from .shard import train_shard
@@ -83,8 +84,6 @@ class Rounds:
 
     def evaluated_params(self) -> Any:
         """As of `EpochRunner`."""
-        from ..training.epoch import EpochRunner
-
         return EpochRunner.evaluated_params(self)  # type: ignore[arg-type]
 
     def run(self, l2: Any, is_over: Callable[[], bool] | None = None) -> float:

@@ -1,7 +1,6 @@
 """What is refused, before any step and before the model is changed; lazy predictions, scores, copies."""
 
 import pickle
-import sys
 import warnings
 
 import numpy as np
@@ -187,9 +186,3 @@ def test_partitions_are_spread_over_the_workers():
     assert assign([["a"]] * 4, [5] * 4, ["a", "b"]) == {"a": [2, 3], "b": [0, 1]}
     assert assign([["gone"], []], [1, 1], ["a", "b"]) == {"a": [0], "b": [1]}
     assert assign([["a"]], [9], ["a", "b"]) == {"a": [0]}
-
-
-def test_without_dask(monkeypatch, rows):
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(ImportError, match=r"pip install 'fastmlp\[dask\]'"):
-        DaskMLPClassifier().fit(*rows)
