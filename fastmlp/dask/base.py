@@ -72,7 +72,7 @@ class DaskMLP(BaseMLP):
             The fitted model.
         """
         given = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
-        super().fit(X, y, sample_weight, **given)  # type: ignore[misc]
+        super().fit(X, y, sample_weight, **given)
         return self
 
     def to_local(self) -> Any:

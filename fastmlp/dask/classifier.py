@@ -63,7 +63,7 @@ class DaskMLPClassifier(DaskMLP, MLPClassifier):
     -----
     A worker that dies costs the time of its round, and of computing its partitions again. Which partitions are on which
     worker may differ from fit to fit, and with several workers the model then differs, too, for the same
-    `random_state`.
+    `random_state`; not if there is one partition for each worker, all of the same size.
 
     References
     ----------

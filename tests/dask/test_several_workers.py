@@ -121,6 +121,8 @@ def test_each_worker_draws_its_own_order_and_masks(pair):
         chunks = da.from_array(X, chunks=(30, -1)), da.from_array(y, chunks=30)
         two = fit_quietly(DaskMLPRegressor(**parameters, client=pair), *chunks)
         assert np.abs(one.coefs_[0] - two.coefs_[0]).max() > 1e-6, parameters
+        again = fit_quietly(DaskMLPRegressor(**parameters, client=pair), *chunks)
+        assert (again.coefs_[0] == two.coefs_[0]).all()  # one partition for each worker
 
 
 @pytest.mark.long
@@ -128,7 +130,7 @@ def test_each_worker_draws_its_own_order_and_masks(pair):
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="processes are killed by a signal")
 def test_a_worker_that_dies_costs_time_only(rows, monkeypatch):
     """Killed in the middle of a round: its rows and steps are computed again, and the bits are those without."""
-    chunks = da.from_array(rows[0], chunks=(15, -1)), da.from_array(rows[1], chunks=15)
+    chunks = da.from_array(rows[0], chunks=(30, -1)), da.from_array(rows[1], chunks=30)  # one for each worker
     with start(2) as cluster, client_of(cluster) as client:
         parameters = {"max_iter": 5, "random_state": 0, "batch_size": 5, "dropout": 0.2}
         expected = fit_quietly(DaskMLPClassifier(**parameters, client=client), *chunks)
