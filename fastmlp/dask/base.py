@@ -15,7 +15,7 @@ from ..callbacks import Checkpoint, History, LearningRateFinder
 from ..engine.cores import ask_threads
 from ..engine.dataset import Dataset
 from ..estimators.base import BaseMLP
-from ..estimators.checks import check_batch_size, check_hidden_layer_sizes
+from ..estimators.checks import check_batch_size, check_hidden_layer_sizes, clip_batch_size
 from ..estimators.fitting import MinibatchFitting
 from ..estimators.parameters import FULL_BATCH
 from ..estimators.solver_parameters import build_optimizer, build_regularization, check_used
@@ -192,8 +192,8 @@ class DaskMLP(BaseMLP):
     def _prepare_rounds(self, fitting: MinibatchFitting, client: Any, shards: Shards) -> None:
         """Complete a fitting by the rounds on these shards."""
         largest = max(shards.n_rows)
-        config = replace(fitting.config, batch_size=check_batch_size(self.batch_size, min(shards.n_rows)))
-        config = replace(config, batch_size=check_batch_size(self.batch_size, largest))
+        check_batch_size(self.batch_size, min(shards.n_rows))  # for its warning
+        config = replace(fitting.config, batch_size=clip_batch_size(self.batch_size, largest))
         begin_schedules(self._optimizer, config, largest)
         warn_of_early_end(self._optimizer, config, largest)
         outer = self._outer()

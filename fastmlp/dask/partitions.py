@@ -33,7 +33,7 @@ def make_partition(number: int, X: Any, y: Any, sample_weight: Any) -> Partition
     ValueError
         If the numbers of rows differ.
     """
-    y = np.asarray(y)
+    X, y = X.tocsr() if sp.issparse(X) else X, np.asarray(y)
     sample_weight = None if sample_weight is None else np.asarray(sample_weight).reshape(-1)
     sizes = [X.shape[0], len(y)] + ([] if sample_weight is None else [len(sample_weight)])
     if len(set(sizes)) > 1:

@@ -100,7 +100,7 @@ def test_forms_of_the_rows(alone, rows):
     by_class = np.argsort(y, kind="stable")
     some = da.from_array(X[by_class], chunks=(20, -1)), da.from_array(y[by_class], chunks=20)
     chosen, index = y[by_class] == 2, by_class[y[by_class] == 2]  # the first partition keeps no row
-    csr = da.map_blocks(sp.csr_matrix, chunked[0], dtype=X.dtype, meta=sp.csr_matrix((0, 0), dtype=X.dtype))
+    coo = da.map_blocks(sp.coo_array, chunked[0], dtype=X.dtype, meta=sp.coo_array((0, 0), dtype=X.dtype))
     mixed = da.concatenate([chunked[0][:40], chunked[0][40:].astype(np.float64)], allow_unknown_chunksizes=True)
     cases = {
         "frames": (frames, (frame, series)),
@@ -109,7 +109,7 @@ def test_forms_of_the_rows(alone, rows):
                    (X[masked], y[masked])),
         "no rows": ((some[0][da.from_array(chosen, chunks=20)], some[1][da.from_array(chosen, chunks=20)]),
                     (X[index], y[index])),
-        "sparse": ((csr, chunked[1]), (sp.csr_matrix(X), y)),
+        "sparse": ((coo, chunked[1]), (sp.csr_matrix(X), y)),
         "weights": ((*chunked, da.from_array(weights, chunks=30)), (X, y, weights)),
         "weights of frames": ((*frames, dd.from_pandas(pd.Series(weights), npartitions=3)), (frame, series, weights)),
         "two types": ((mixed, chunked[1]), (X.astype(np.float64), y)),
