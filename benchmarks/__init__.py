@@ -29,6 +29,7 @@ file              content
 `session.py`      all measurements of one process
 `goals.py`        performance goals, and which of them were reached
 `second_order.py` solvers with second derivatives compared with Adam (a program of its own)
+`dask_speed.py`  two Dask workers compared with a local fit (a program of its own)
 `machine.py`      description of the machine
 `many_cores.py`   the table of times by number of threads
 `report.py`       printed tables

@@ -30,6 +30,7 @@ ELSEWHERE = {"/tmp", ".venv", "__pycache__", ".numba_config.yaml", "folder/fashi
 #: Words in code spans that belong to other programs, or that a page gives as an example of a name.
 OTHERS = {
     "HalvingGridSearchCV",
+    "Incremental",
     "NUMBA_DISABLE_JIT",
     "ProgressBar",
     "ScoringMonitor",
@@ -39,11 +40,15 @@ OTHERS = {
     "bench",
     "clone",
     "docs",
+    "dask_ml",
+    "dataframe",
     "flock",
     "pip",
+    "read_parquet",
     "set_callbacks",
     "test_barrier_waits_for_all",
     "umask",
+    "wrappers",
     "y_test",
     "y_train",
 }

@@ -13,11 +13,12 @@ from helpers.sources import SOURCES, trees
 #: those below, never in a circle; imports under ``if TYPE_CHECKING`` count too.
 FLOORS = [
     {"__init__", "__main__", "_pyinstaller"},
-    {"playground", "inspection", "persistence", "export"},
+    {"playground", "inspection", "persistence", "export", "dask"},
     {"tabular"},
     {"estimators"},
     {"preprocessing"},
     {"network"},
+    {"data"},
     {"callbacks"},
     {"training"},
     {"derivatives"},
@@ -154,7 +155,7 @@ def test_kernels_import_numpy_and_numba_alone(source):
 
 def test_estimators_transformers_displays_and_exports_alone_import_scikit_learn():
     importing = {folder_of(source) for source in SOURCES if "sklearn" in imported_modules(source)[1]}
-    assert importing == {"estimators", "tabular", "preprocessing", "inspection", "export"}
+    assert importing == {"estimators", "tabular", "preprocessing", "inspection", "export", "dask"}
 
 
 def test_only_the_displays_import_matplotlib():

@@ -15,7 +15,8 @@ import fastmlp
 MODULES = (
     "fastmlp", "fastmlp.tabular", "fastmlp.preprocessing", "fastmlp.activations", "fastmlp.losses",
     "fastmlp.optimizers", "fastmlp.schedules", "fastmlp.initializers", "fastmlp.regularization", "fastmlp.callbacks",
-    "fastmlp.inspection", "fastmlp.persistence", "fastmlp.export", "fastmlp.network", "fastmlp.scalar",
+    "fastmlp.inspection", "fastmlp.persistence", "fastmlp.export", "fastmlp.network", "fastmlp.data", "fastmlp.dask",
+    "fastmlp.scalar",
 )  # fmt: skip
 #: Names of the package that are documented there: elsewhere they are listed with a link.
 AT_THE_ROOT = ("MLPClassifier", "MLPRegressor", "Network", "Layout", "load", "save")
