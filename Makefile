@@ -1,11 +1,13 @@
 # make demo [DATA=folder]   trains on real data and compares with scikit-learn
 # make test                 style, types and all tests; .ci/run calls exactly this
 # make bench                the benchmarks, printed and written to build/benchmarks.json
+# make wheel                sdist, and wheel with compiled kernels, in dist/
+# make check-wheel          installs that wheel in an empty environment: its first fit must compile nothing
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test bench
+.PHONY: demo test bench wheel check-wheel
 
 demo: .venv/installed
 	$(BIN)/python examples/demo.py $(if $(DATA),--data $(DATA))
@@ -24,6 +26,18 @@ bench: .venv/installed
 	mkdir -p build
 	$(BIN)/python -m pip install --quiet --editable ".[bench]"
 	$(BIN)/python -m benchmarks --json build/benchmarks.json --chart build/benchmarks.png
+
+# The kernels are compiled from what the sdist holds, where the wheel is built, too: a checkout never has any.
+wheel: .venv/installed
+	$(BIN)/python -m pip install --quiet build
+	rm -rf build/wheel dist && mkdir -p build/wheel
+	$(BIN)/python -m build --sdist --outdir dist .
+	tar --extract --file dist/fastmlp-*.tar.gz --directory build/wheel --strip-components 1
+	PYTHONPATH=build/wheel $(BIN)/python -m fastmlp.prebuild build/wheel/fastmlp/prebuilt
+	$(BIN)/python -m build --wheel --outdir dist build/wheel
+
+check-wheel:
+	$(BIN)/python tests/helpers/check_wheel.py dist/fastmlp-*.whl
 
 .venv/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
