@@ -2,12 +2,12 @@
 # make test                 style, types and all tests; .ci/run calls exactly this
 # make bench                the benchmarks, printed and written to build/benchmarks.json
 # make wheel                sdist, and wheel with compiled kernels, in dist/
-# make check-wheel          installs that wheel in an empty environment: its first fit must compile nothing
+# make check_wheel          installs that wheel in an empty environment: its first fit must compile nothing
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test bench wheel check-wheel
+.PHONY: demo test bench wheel check_wheel
 
 demo: .venv/installed
 	$(BIN)/python examples/demo.py $(if $(DATA),--data $(DATA))
@@ -31,12 +31,12 @@ bench: .venv/installed
 wheel: .venv/installed
 	$(BIN)/python -m pip install --quiet build
 	rm -rf build/wheel dist && mkdir -p build/wheel
-	$(BIN)/python -m build --sdist --outdir dist .
+	$(BIN)/python -m build --sdist --outdir dist . > build/wheel.log
 	tar --extract --file dist/fastmlp-*.tar.gz --directory build/wheel --strip-components 1
-	PYTHONPATH=build/wheel $(BIN)/python -m fastmlp.prebuild build/wheel/fastmlp/prebuilt
-	$(BIN)/python -m build --wheel --outdir dist build/wheel
+	cd build/wheel && $(abspath $(BIN))/python -m fastmlp.prebuild fastmlp/prebuilt
+	$(BIN)/python -m build --wheel --outdir dist build/wheel >> build/wheel.log
 
-check-wheel:
+check_wheel:
 	$(BIN)/python tests/helpers/check_wheel.py dist/fastmlp-*.whl
 
 .venv/installed: pyproject.toml
