@@ -18,6 +18,8 @@ _V3 = (
     "+64bit,+avx,+avx2,+bmi,+bmi2,+cmov,+crc32,+cx16,+cx8,+f16c,+fma,+fxsr,+lzcnt,+mmx,+movbe,+popcnt,+sahf,+sse,+sse2,"
     "+sse3,+sse4.1,+sse4.2,+ssse3,+xsave"
 )
+#: What all 64-bit ARM processors with Linux have; where the kernel hides its list of features, LLVM finds none.
+_ALWAYS = {"aarch64": ("+fp-armv8", "+neon")}
 
 
 class Level(NamedTuple):
@@ -43,11 +45,12 @@ class Level(NamedTuple):
         """Whether a host of this triple and these features runs its code, with registers as the code expects."""
         own = self.features.split(",")
         machine, _, system = triple.partition("-")
+        always = {one for one in _ALWAYS.get(machine, ()) if one.replace("+", "-") not in features}
         return (
             machine == self.triple.partition("-")[0]
             and "linux" in system
             and not system.endswith("x32")
-            and set(own) <= set(features)
+            and set(own) <= {*features, *always}
             and vector_bits(own) == vector_bits(features)
             and many_registers(self.triple, own) == many_registers(triple, features)
         )

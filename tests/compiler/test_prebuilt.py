@@ -210,7 +210,8 @@ X86, ARM = "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"
         ("x86_64-apple-darwin23.1.0", V3, None),
         ("x86_64-pc-windows-msvc", V4, None),
         (ARM, ["+fp-armv8", "+neon", "+crc", "+sve"], "aarch64"),
-        (ARM, ["+fp-armv8"], None),
+        (ARM, [""], "aarch64"),  # as where the list of features cannot be read
+        (ARM, ["+fp-armv8", "-neon"], None),
         ("arm64-apple-darwin23.1.0", ["+fp-armv8", "+neon"], None),
         ("riscv64-unknown-linux-gnu", V3, None),
     ],

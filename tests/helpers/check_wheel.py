@@ -107,7 +107,9 @@ def main():
         home.mkdir()
         subprocess.run([chosen.python, "-m", "venv", place], check=True)
         python = place / "bin" / "python"
-        subprocess.run([python, "-m", "pip", "install", "--quiet", chosen.wheel.resolve()], check=True, cwd=folder)
+        outside = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        install = [python, "-m", "pip", "install", "--quiet", chosen.wheel.resolve()]
+        subprocess.run(install, check=True, cwd=folder, env=outside)
         print(run(python, "from fastmlp.__main__ import main; main(['info'])", home)[0], end="")
         for dtype in ("float32", "float64"):
             check_first_fits(python, home, dtype, chosen.pairs)
