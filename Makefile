@@ -2,11 +2,13 @@
 # make test                 style, types and all tests; .ci/run calls exactly this
 # make docs                 the site of the documentation, in build/docs
 # make bench                the benchmarks, printed and written to build/benchmarks.json
+# make wheel                sdist, and wheel with compiled kernels, in dist/
+# make check_wheel          installs that wheel in an empty environment: its first fit must compile nothing
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test bench docs
+.PHONY: demo test bench docs wheel check_wheel
 
 demo: .venv/installed
 	$(BIN)/python examples/demo.py $(if $(DATA),--data $(DATA))
@@ -30,6 +32,18 @@ bench: .venv/installed
 docs: .venv/installed-for-docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs build/docs
 	$(BIN)/python docs/extensions/check_links.py build/docs
+
+# The kernels are compiled from what the sdist holds, where the wheel is built, too: a checkout never has any.
+wheel: .venv/installed
+	$(BIN)/python -m pip install --quiet build
+	rm -rf build/wheel dist && mkdir -p build/wheel
+	$(BIN)/python -m build --sdist --outdir dist . > build/wheel.log
+	tar --extract --file dist/fastmlp-*.tar.gz --directory build/wheel --strip-components 1
+	cd build/wheel && $(abspath $(BIN))/python -m fastmlp.prebuild fastmlp/prebuilt
+	$(BIN)/python -m build --wheel --outdir dist build/wheel >> build/wheel.log
+
+check_wheel:
+	$(BIN)/python tests/helpers/check_wheel.py dist/fastmlp-*.whl
 
 .venv/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

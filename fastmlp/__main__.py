@@ -1,4 +1,4 @@
-"""The command line: ``python -m fastmlp warmup`` and ``python -m fastmlp playground``."""
+"""The command line: ``python -m fastmlp warmup``, ``info`` and ``playground``."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ def main(arguments: list[str] | None = None) -> None:
     """
     parser = argparse.ArgumentParser(prog="python -m fastmlp", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    warm = commands.add_parser("warmup", help="compile every kernel for float32 and float64 and store it in the cache")
+    warm = commands.add_parser("warmup", help="compile every kernel that the wheel lacks, and store it in the cache")
     warm.add_argument("--dtype", choices=["float32", "float64"], action="append", help="compile for this type only")
+    info = commands.add_parser("info", help="print what a bug report needs: versions, processor, compiled kernels")
+    info.add_argument("--kernels", action="store_true", help="print where the code of each kernel comes from")
     play = commands.add_parser("playground", help="open a page in the browser that shows a network while it trains")
     play.add_argument("--port", type=int, default=5470, help="port of this machine, 0 for any free one (default: 5470)")
     play.add_argument("--no-browser", action="store_true", help="print the address, and open no browser")
@@ -26,6 +28,10 @@ def main(arguments: list[str] | None = None) -> None:
         from .playground.command import run
 
         run(chosen.port, not chosen.no_browser)
+    elif chosen.command == "info":
+        from .info import describe
+
+        print(describe(chosen.kernels))
     else:
         _warmup(chosen.dtype or ["float32", "float64"])
 
@@ -41,7 +47,7 @@ def _warmup(dtypes: list[str]) -> None:
     places = list(kept_in())
     for folder, readers in places:
         print(f"kept in {folder}, for {readers}")
-    if not places:
+    if compiled and not places:
         raise SystemExit("kept nowhere: no folder can be trusted and written (see the warning above)")
 
 

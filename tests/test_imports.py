@@ -22,7 +22,7 @@ FLOORS = [
     {"callbacks"},
     {"training"},
     {"derivatives"},
-    {"initializers", "warmup"},
+    {"initializers", "info", "prebuild", "warmup"},
     {"engine"},
     {"losses"},
     {"activations"},

@@ -15,29 +15,17 @@ import contextlib
 import functools
 import hashlib
 import importlib.metadata
-import importlib.util
 import os
-import stat
 import sys
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import llvmlite
 
-from . import cache_cleaning, drafts, interrupts, shown_warnings, source_hash, trusted_paths
+from . import cache_cleaning, drafts, flags, interrupts, shown_warnings, source_hash, trusted_paths
 from . import cpu as host
 
 PACKAGE = Path(os.path.abspath(__file__)).parents[1]
-#: Options of Numba's configuration that change code; the environment variables are called NUMBA_….
-FLAGS = (
-    "BOUNDSCHECK", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "DEBUGINFO_DEFAULT", "ENABLE_AVX",
-    "CPU_NAME", "CPU_FEATURES",
-)  # fmt: skip
-_VARIABLES = {"DEBUGINFO_DEFAULT": "NUMBA_DEBUGINFO"}
-#: Where Numba looks for its configuration beside the environment.
-_CONFIGURATION = Path(".numba_config.yaml")
 
 
 @functools.cache
@@ -50,46 +38,10 @@ def cache_key() -> str:
         llvmlite.__version__,
         sys.version_info[:2],
         (host.TRIPLE, host.NAME, host.FEATURES),
-        [os.environ.get(_VARIABLES.get(flag, f"NUMBA_{flag}")) for flag in FLAGS],
-        _configuration(),
-        _changed_flags(),
+        *flags.described(),
     )
     digest.update(repr(described).encode())
     return digest.hexdigest()[:16]
-
-
-def _changed_flags() -> list[tuple[str, Any]]:
-    """Options of Numba's configuration that the program has set to other values than its environment."""
-    config = sys.modules.get("numba.core.config")
-    if config is None:
-        return []
-    variables = tuple(sorted(pair for pair in os.environ.items() if pair[0].startswith("NUMBA_")))
-    unchanged = _flags_of(variables, _configuration())
-    return [(flag, now) for flag in FLAGS if (now := getattr(config, flag, None)) != unchanged[flag]]
-
-
-@functools.cache
-def _flags_of(*_circumstances: Any) -> dict[str, Any]:
-    """Return the flags of Numba's configuration, read anew by its own loader in these circumstances."""
-    specification = sys.modules["numba.core.config"].__spec__
-    assert specification is not None and specification.loader is not None
-    config = importlib.util.module_from_spec(specification)
-    with warnings.catch_warnings(action="ignore"):  # Numba has said already what it thinks of its environment
-        specification.loader.exec_module(config)
-    return {flag: getattr(config, flag, None) for flag in FLAGS}
-
-
-def _configuration() -> tuple[int, bytes] | None:
-    """Return the configuration that Numba finds in the working directory, for the key: a file of any owner and kind."""
-    try:
-        descriptor = os.open(_CONFIGURATION, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    except OSError:
-        return None
-    try:
-        status = os.fstat(descriptor)
-        return (status.st_size, os.read(descriptor, 1 << 20)) if stat.S_ISREG(status.st_mode) else None
-    finally:
-        os.close(descriptor)
 
 
 def chosen_folder() -> str:
@@ -283,11 +235,31 @@ def kept_in() -> Iterator[tuple[str, str]]:
     for folder in map(str, cache_folders()):
         with contextlib.suppress(OSError):
             trusted = _trusted(folder)
-            if not any(name.endswith(".o") for name in os.listdir(trusted)):
-                continue
-            above = [trusted, *map(str, Path(trusted).parents)]
-            everybody = all(os.lstat(each).st_mode & 0o005 == 0o005 for each in above)
-            yield trusted, "every user" if everybody and os.lstat(trusted).st_uid == 0 else "this user alone"
+            if _count_entries(trusted):
+                yield trusted, _readers(trusted)
+
+
+def described_folders() -> Iterator[tuple[str, str]]:
+    """Yield the folders in which code is looked for, and what is there, for people."""
+    for folder in map(str, cache_folders()):
+        try:
+            trusted = _trusted(folder)
+            yield folder, f"{_count_entries(trusted)} kernels, for {_readers(trusted)}"
+        except FileNotFoundError:
+            yield folder, "not made yet"
+        except OSError as error:
+            yield folder, f"not used: {error.strerror or error}"
+
+
+def _count_entries(folder: str) -> int:
+    return sum(name.endswith(".o") for name in os.listdir(folder))
+
+
+def _readers(folder: str) -> str:
+    """Return who can load the entries of a trusted folder."""
+    above = [folder, *map(str, Path(folder).parents)]
+    everybody = all(os.lstat(each).st_mode & 0o005 == 0o005 for each in above)
+    return "every user" if everybody and os.lstat(folder).st_uid == 0 else "this user alone"
 
 
 @functools.cache

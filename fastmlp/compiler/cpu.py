@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import llvmlite.binding as llvm
 
@@ -24,10 +25,18 @@ def _features() -> tuple[str, list[str]]:
     return name, features.flatten().split(",")
 
 
+def many_registers(triple: str, features: Sequence[str]) -> bool:
+    """Whether there are 32 vector registers, as with AVX-512 and on 64-bit ARM; else there are 16."""
+    return "+avx512f" in features or triple.startswith(("aarch64", "arm64"))
+
+
+def vector_bits(features: Sequence[str]) -> int:
+    """Return the bits in the widest vector register."""
+    return 512 if "+avx512f" in features else 256 if "+avx" in features else 128
+
+
 NAME, FEATURES = _features()
-#: Whether there are 32 vector registers, as with AVX-512 and on 64-bit ARM; else there are 16.
-MANY_REGISTERS = "+avx512f" in FEATURES or TRIPLE.startswith(("aarch64", "arm64"))
-#: Bits in the widest vector register.
-VECTOR_BITS = 512 if "+avx512f" in FEATURES else 256 if "+avx" in FEATURES else 128
+MANY_REGISTERS = many_registers(TRIPLE, FEATURES)
+VECTOR_BITS = vector_bits(FEATURES)
 #: Whether there is a unit that multiplies tiles of bfloat16 numbers, whose registers Linux gives a process that asks.
 TILE_UNIT = "+amx-bf16" in FEATURES and "+amx-tile" in FEATURES and TRIPLE.startswith("x86_64") and "linux" in TRIPLE

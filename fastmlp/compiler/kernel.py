@@ -1,11 +1,11 @@
 """`Kernel`: a compiled function, found by name and reached by its address, without its source.
 
-A process whose kernels are in the cache imports neither the kernels' modules nor Numba: with
-``dense = KernelModule("linalg.dense")``, ``dense.multiply`` stands for the kernel, and its machine code is loaded by
-LLVM alone (1 ms each). Kernels that the cache does not hold are compiled: their module is imported, whose `kernel`
-decorators define what the names stand for, and `numba_backend` compiles them::
+A process whose kernels are in the wheel (`prebuilt`) or in the cache imports neither the kernels' modules nor Numba:
+with ``dense = KernelModule("linalg.dense")``, ``dense.multiply`` stands for the kernel, and its machine code is loaded
+by LLVM alone (1 ms each). Other kernels are compiled: their module is imported, whose `kernel` decorators define what
+the names stand for, and `numba_backend` compiles them::
 
-    dense.multiply ──► the cache's file ─────────────────────────────► machine code
+    dense.multiply ──► the wheel's archive, or the cache's file ─────► machine code
                   └──► kernels/linalg/dense.py ──► numba_backend (Numba) ──► file ──┘
 """
 
@@ -23,9 +23,13 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from . import cache as code_cache
-from . import forking, interrupts, shown_warnings
+from . import forking, interrupts, prebuilt, shown_warnings
 
 KERNELS = f"{__package__.partition('.')[0]}.kernels"
+#: Where machine code came from.
+WHEEL, CACHE, COMPILER = "wheel", "cache", "compiler"
+#: Kernel and type, such as "linalg.dense.multiply.float32" ↦ origin, of all code that this process has loaded.
+origins: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -107,22 +111,32 @@ class Kernel:
         self._source, self.__doc__ = source, source.function.__doc__
 
     def load(self, dtype: Any) -> LoadedCode:
-        """Return the machine code for elements of type `dtype`, from memory, from the cache or from the compiler."""
+        """Return the machine code for elements of type `dtype`: from memory, wheel, cache or compiler."""
         dtype = np.dtype(dtype)
         if dtype not in self.compiled:
             with _lock:  # one object for all threads: code whose object dies is unloaded
                 if dtype in self.compiled:
                     return self.compiled[dtype]
                 with interrupts.Interrupts():
-                    self.compiled[dtype] = self._from_cache(dtype) or self._from_compiler(dtype)
+                    code = self._from_wheel(dtype) or self._from_cache(dtype) or self._from_compiler(dtype)
+                    origins[self._full_name(dtype)] = code.origin
+                    self.compiled[dtype] = code
         return self.compiled[dtype]
+
+    def _from_wheel(self, dtype: np.dtype) -> LoadedCode | None:
+        content = prebuilt.read(self.file_name(dtype)) if self.named else None
+        try:
+            return LoadedCode(content, WHEEL) if content else None
+        except Exception:  # as with the cache's files
+            interrupts.check()
+            return None
 
     def _from_cache(self, dtype: np.dtype) -> LoadedCode | None:
         if not self._may_be_kept():
             return None
-        for content in code_cache.read(self._file(dtype)):
+        for content in code_cache.read(self.file_name(dtype)):
             try:
-                return LoadedCode(content, cache_hits=1)
+                return LoadedCode(content, CACHE)
             except Exception:  # whatever an unusable file raises, the kernel is compiled instead
                 interrupts.check()
         return None
@@ -130,7 +144,7 @@ class Kernel:
     def _from_compiler(self, dtype: np.dtype) -> LoadedCode:
         if not self._may_be_kept():
             return LoadedCode(self._compile(dtype))
-        with code_cache.Turn(self._file(dtype)) as turn:
+        with code_cache.Turn(self.file_name(dtype)) as turn:
             if code := self._from_cache(dtype):  # another process has made it meanwhile
                 return code
             content = self._compile(dtype)
@@ -150,18 +164,20 @@ class Kernel:
     def is_being_made(self, dtype: Any) -> bool:
         """Whether another process is compiling it."""
         dtype = np.dtype(dtype)
-        return dtype not in self.compiled and self._may_be_kept() and code_cache.is_being_made(self._file(dtype))
+        return dtype not in self.compiled and self._may_be_kept() and code_cache.is_being_made(self.file_name(dtype))
 
-    def _file(self, dtype: np.dtype) -> str:
+    def file_name(self, dtype: np.dtype) -> str:
         """Name of its file in the cache. The sources of the package's kernels are part of the folder's name."""
-        module = self.__module__.removeprefix(f"{KERNELS}.")
-        name = f"{module}.{self.__name__}.{dtype.name}"
+        name = self._full_name(dtype)
         if self.named:
             return f"{name}.o"
         function, arguments, flags, identity = self.source
         code = function.__code__
         described = (code.co_firstlineno, code.co_code, code.co_consts, arguments, sorted(flags), identity)
         return f"{name}-{hashlib.sha256(repr(described).encode()).hexdigest()[:12]}.o"
+
+    def _full_name(self, dtype: np.dtype) -> str:
+        return f"{self.__module__.removeprefix(f'{KERNELS}.')}.{self.__name__}.{dtype.name}"
 
     def address(self, dtype: Any) -> int:
         """Address of the compiled function."""
@@ -191,14 +207,18 @@ class LoadedCode:
     ----------
     content : bytes
         As `pack` made it.
+    origin : {'compiler', 'cache', 'wheel'}
+
+    Attributes
+    ----------
     cache_hits : int
         1 if it came from disk.
     """
 
-    def __init__(self, content: bytes, cache_hits: int = 0) -> None:
+    def __init__(self, content: bytes, origin: str = COMPILER) -> None:
         header, _, machine_code = content.partition(b"\n")
         symbol, n_arguments, *external_symbols = header.decode().split()
-        self.n_arguments, self.cache_hits = int(n_arguments), cache_hits
+        self.n_arguments, self.origin, self.cache_hits = int(n_arguments), origin, int(origin != COMPILER)
         self._engine = _make_engine()
         if unknown := [name for name in external_symbols if llvm.address_of_symbol(name) is None]:
             _compiler().register_numba_symbols()  # they may be Numba's; LLVM would end the process

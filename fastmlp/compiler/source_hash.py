@@ -15,7 +15,7 @@ from importlib.machinery import ModuleSpec
 from typing import Any
 
 #: Modules of this folder that determine the machine code.
-_OWN = ("cache", "cpu", "kernel", "minimal_pipeline", "numba_backend", "python_calls", "source_hash")
+_OWN = ("cache", "cpu", "flags", "kernel", "minimal_pipeline", "numba_backend", "python_calls", "source_hash")
 _KERNELS = f"{__package__.partition('.')[0]}.kernels"
 
 

@@ -124,7 +124,7 @@ def test_foreign_files_are_kept(folder, tmp_path):
 def test_the_entry_of_every_kernel_is_recognized():
     for kernel in warmup.all_kernels():
         for dtype in (np.float32, np.float64):
-            assert drafts._NAMES.fullmatch(kernel._file(np.dtype(dtype))), kernel
+            assert drafts._NAMES.fullmatch(kernel.file_name(np.dtype(dtype))), kernel
 
 
 @pytest.mark.parametrize(

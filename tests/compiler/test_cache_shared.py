@@ -158,7 +158,7 @@ def test_warmups_share_the_work(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     code_cache.write("any.o", b"")  # makes the folder
     (folder,) = map(str, tmp_path.iterdir())
-    held = drafts.begin(folder, FEW[0]._file(np.dtype(np.float64)))
+    held = drafts.begin(folder, FEW[0].file_name(np.dtype(np.float64)))
     order = []
     compile_one = Kernel._compile
 

@@ -9,8 +9,8 @@ from helpers.cache_processes import NAME, files, use_cache
 from helpers.lanes import copy_package, start_python
 
 from fastmlp.compiler import cache as code_cache
+from fastmlp.compiler import flags, source_hash
 from fastmlp.compiler import kernel as kernels
-from fastmlp.compiler import source_hash
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ UNREADABLE = [
     (source_hash, "of_sources", AttributeError("'NoneType' object has no attribute 'submodule_search_locations'")),
     (source_hash, "of_sources", zlib.error("invalid block")),
     (importlib.metadata, "version", importlib.metadata.PackageNotFoundError("numba")),
-    (code_cache, "_flags_of", FileNotFoundError(2, "No such file or directory")),
+    (flags, "_read_anew", FileNotFoundError(2, "No such file or directory")),
 ]
 
 

@@ -10,8 +10,8 @@ import pytest
 from helpers.lanes import copy_cache, run_python
 
 import fastmlp
-from fastmlp.compiler import cache as code_cache
 from fastmlp.compiler import cpu as host
+from fastmlp.compiler import flags
 from fastmlp.compiler import kernel as kernels
 from fastmlp.compiler.kernel import Kernel, KernelModule, LoadedCode, pack
 from fastmlp.kernels.linalg import dense
@@ -152,6 +152,6 @@ def test_numba_with_another_configuration_file(tmp_path, monkeypatch):
 
 def test_another_processor_in_numbas_configuration_has_code_of_its_own(monkeypatch):
     """A program may set it after the import of Numba, and the cache is shared with other programs."""
-    assert code_cache._changed_flags() == []
+    assert flags.changed() == []
     monkeypatch.setattr("numba.core.config.CPU_NAME", "generic")
-    assert code_cache._changed_flags() == [("CPU_NAME", "generic")]
+    assert flags.changed() == [("CPU_NAME", "generic")]

@@ -23,7 +23,7 @@ from helpers.lanes import copy_cache, copy_package, run_python
 import fastmlp
 from fastmlp import _pyinstaller
 from fastmlp.compiler import cache as code_cache
-from fastmlp.compiler import source_hash
+from fastmlp.compiler import flags, source_hash
 
 ROOT = Path(fastmlp.__file__).parent.parent
 
@@ -175,12 +175,12 @@ def test_numbas_configuration_in_a_frozen_program(monkeypatch):
     frozen = importlib.util.spec_from_loader("numba.core.config", Frozen(), origin="/nonexistent/config.pyc")
     monkeypatch.setattr(config, "__spec__", frozen)
     monkeypatch.setattr(config, "__file__", "/nonexistent/config.pyc")
-    code_cache._flags_of.cache_clear()
-    assert code_cache._changed_flags() == []
+    flags._read_anew.cache_clear()
+    assert flags.changed() == []
     assert code_cache.cache_key.__wrapped__() == plain
     monkeypatch.setattr(config, "OPT", 0)
-    assert [flag for flag, _ in code_cache._changed_flags()] == ["OPT"]
-    code_cache._flags_of.cache_clear()
+    assert [flag for flag, _ in flags.changed()] == ["OPT"]
+    flags._read_anew.cache_clear()
 
 
 def test_the_hook_names_every_module(monkeypatch):
