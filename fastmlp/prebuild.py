@@ -84,7 +84,7 @@ def _compile_level(folder: Path, name: str, kernels: list[str] | None) -> None:
 
     from .compiler import cpu, flags, numba_backend, prebuilt, source_hash
     from .compiler.levels import best_for
-    from .warmup import all_kernels
+    from .warmup import all_kernels, is_for_tile_units
 
     level = best_for(cpu.TRIPLE, cpu.FEATURES)
     assert level is not None and level.name == name, level
@@ -92,6 +92,8 @@ def _compile_level(folder: Path, name: str, kernels: list[str] | None) -> None:
         raise SystemExit("a wheel is compiled with Numba's default flags: remove .numba_config.yaml")
     key, entries = level.key(source_hash.of_sources()), {}
     for kernel in all_kernels():
+        if is_for_tile_units(kernel):
+            continue  # a level has none: where there is one, these are compiled for it
         for dtype in map(np.dtype, DTYPES):
             entry = kernel.file_name(dtype)
             if kernels is None or entry.startswith(tuple(f"{each}." for each in kernels)):
