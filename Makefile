@@ -1,11 +1,12 @@
 # make demo [DATA=folder]   trains on real data and compares with scikit-learn
 # make test                 style, types and all tests; .ci/run calls exactly this
+# make fuzz [MINUTES=60] [SEED=0]   looks for cases in which something breaks; scripts of them go to build/fuzz/
 # make bench                the benchmarks, printed and written to build/benchmarks.json
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test bench
+.PHONY: demo test fuzz bench
 
 demo: .venv/installed
 	$(BIN)/python examples/demo.py $(if $(DATA),--data $(DATA))
@@ -19,6 +20,10 @@ test: .venv/installed-for-tests
 	$(BIN)/mypy & types=$$!; \
 	NUMBA_CACHE_DIR=build/cache/normal $(BIN)/python -m pytest -q -n auto --dist worksteal; tests=$$?; \
 	wait $$types && exit $$tests
+
+fuzz: .venv/installed-for-tests
+	PYTHONPATH=.:tests NUMBA_CACHE_DIR=build/cache/normal $(BIN)/python -m fuzz \
+	    --minutes $(or $(MINUTES),5) --seed $(or $(SEED),0)
 
 bench: .venv/installed
 	mkdir -p build
