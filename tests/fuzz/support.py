@@ -105,7 +105,11 @@ def as_bytes(value):
         return b"{" + b",".join(repr(name).encode() + b":" + as_bytes(each) for name, each in value.items()) + b"}"
     if isinstance(value, np.random.RandomState):
         return str(value.get_state()).encode()
-    attributes = vars(value) if hasattr(value, "__dict__") and not callable(value) else None
+    own = type(value).__module__.partition(".")[0] in (
+        "fastmlp",
+        "sklearn",
+    )  # of others, pandas' keep what they compute
+    attributes = vars(value) if own and hasattr(value, "__dict__") else None
     return repr(value).encode() if attributes is None else type(value).__name__.encode() + as_bytes(attributes)
 
 
