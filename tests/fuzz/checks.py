@@ -16,8 +16,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 import scipy.sparse as sp
 import sklearn.neural_network
+from helpers import knobs
 from helpers.damaged_files import damage
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
@@ -25,7 +27,6 @@ from sklearn.utils import _safe_indexing
 import fastmlp
 import fastmlp.export
 from fastmlp.callbacks import Callback, Checkpoint, History, TimeLimit
-from fastmlp.engine import threads
 from fuzz.support import (
     OfTheUser,
     Refused,
@@ -65,8 +66,8 @@ def check_outputs(make, data):
 
 def check_threads(make, data):
     """The same bits for any number of threads, for fits and predictions."""
-    kept, threads.OPERATIONS_WORTH_A_THREAD = threads.OPERATIONS_WORTH_A_THREAD, 1
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        knobs.let_threads_pay(patch)
         one, _ = fitted(make(n_jobs=1), data)
         for n_jobs in (2, 3):
             many, _ = fitted(make(n_jobs=n_jobs), data)
@@ -74,8 +75,6 @@ def check_threads(make, data):
             assert is_same(outputs(one, data.X), outputs(many, data.X)), f"predictions differ with {n_jobs} threads"
             for name in ("loss_curve_", "validation_loss_curve_", "validation_scores_", "n_iter_"):
                 assert str(getattr(one, name, None)) == str(getattr(many, name, None)), f"{name} differs with threads"
-    finally:
-        threads.OPERATIONS_WORTH_A_THREAD = kept
 
 
 def check_copies(make, data):
