@@ -13,6 +13,8 @@ ESTIMATORS = ["MLPClassifier", "MLPRegressor", "TabularMLPClassifier", "TabularM
 CHECKS = [name for name in vars(checks) if name.startswith("check_")]
 #: How often a drawn part is one that should be refused, and how often a parameter is drawn at all.
 BAD, DRAWN = 0.03, 0.12
+#: How often rows, or layers, are so many that they are cut into parts.
+LARGE = 0.03
 HEADER = '''"""{title}
 
 Run it in the repository: PYTHONPATH=.:tests python {path}
@@ -83,6 +85,8 @@ NOT_FOR_TABLES = {"check_agrees_with_sklearn", "check_callbacks", "check_exports
 
 
 def _draw_rows(one: random.Random) -> int:
+    if one.random() < LARGE:
+        return 2100
     return one.choice([1, 2, 3, 5, 8, 13, 20, 20, 20, 33, 60, 200, 300])
 
 
@@ -111,6 +115,8 @@ def _draw_parameters(one: random.Random, estimator: str, check: str) -> dict[str
             "hidden_layer_sizes": one.choice(pools.SHARED["hidden_layer_sizes"]),
             "max_iter": str(one.randint(1, 6)),
         }
+    if one.random() < LARGE:
+        drawn["hidden_layer_sizes"] = "(400, 400)"
     drawn["random_state"] = str(one.randint(0, 9))
     drawn |= {name: one.choice(values) for name, values in pool.items() if one.random() < DRAWN}
     if check != "check_agrees_with_sklearn" and one.random() < BAD:
@@ -191,8 +197,14 @@ def _split(source: str) -> tuple[list[str], dict[str, str]]:
     tree, lines = ast.parse(source), source.splitlines()
     imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
     head = [ast.unparse(node) for node in imports if not ast.unparse(node).startswith("from fuzz")]
-    defined = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
-    return head, {node.name: "\n".join(lines[node.lineno - 1 : node.end_lineno]) for node in defined}
+    parts = {}
+    for node in tree.body:
+        text = "\n".join(lines[node.lineno - 1 : node.end_lineno])
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            parts[node.name] = text
+        elif isinstance(node, ast.Assign):
+            parts[ast.unparse(node.targets[0])] = text
+    return head, parts
 
 
 def _needed(tree: ast.AST, parts: dict[str, str]) -> set[str]:

@@ -90,7 +90,8 @@ def check_copies(make, data):
         except ValueError as error:
             assert "use strings or numbers" in str(error) or "cannot be saved" in str(error), f"not saved: {error}"
         else:
-            copies["file"] = fastmlp.load(Path(folder, "model"))
+            with contextlib.suppress(Refused):  # where it needs the user's functions
+                copies["file"], _ = attempt(fastmlp.load, Path(folder, "model"))
     for name, each in copies.items():
         assert is_same(outputs(each, data.X), expected), f"{name}: other predictions"
     if not goes_on(model):
@@ -134,6 +135,10 @@ def check_refused_changes_nothing(make, data):
         assert is_same(outputs(model, data.X), expected), "a refused fit changed predictions"
 
 
+#: What fastmlp refuses and scikit-learn accepts: see docs/differences.md.
+ON_PURPOSE = ("diverged",)
+
+
 def check_agrees_with_sklearn(make, data):
     """The same weights up to rounding as scikit-learn, where both accept data and parameters."""
     ours = make(n_jobs=None)
@@ -146,15 +151,20 @@ def check_agrees_with_sklearn(make, data):
             theirs.fit(copy.deepcopy(data.X), copy.deepcopy(data.y), **options)
     except Exception as error:
         raise Refused(f"scikit-learn: {type(error).__name__}: {error}") from error
-    data.X_val = data.y_val = None
-    ours, _ = fitted(ours, data)
     if not all(np.isfinite(each).all() for each in theirs.coefs_):
+        return
+    data.X_val = data.y_val = None
+    try:
+        ours, _ = fitted(ours, data)
+    except Refused as refused:
+        assert any(each in str(refused) for each in ON_PURPOSE), f"scikit-learn accepts it: {refused}"
         return
     assert [each.shape for each in ours.coefs_] == [each.shape for each in theirs.coefs_], "shapes of weights"
     double = all(each.dtype == np.float64 for each in ours.coefs_)
-    limit = 1e-5 if double else 5e-2
-    if ours.solver == "lbfgs" or ours.n_iter_ != theirs.n_iter_:
-        return  # a few iterations of rounding may lead elsewhere
+    limit = 5e-2 if not double else 1e-3 if ours.solver == "lbfgs" else 1e-6
+    if not double and ours.n_iter_ != theirs.n_iter_:
+        return  # scikit-learn computes partly in float64, and may stop at another epoch
+    assert ours.n_iter_ == theirs.n_iter_, "another number of epochs than scikit-learn's"
     for one, other in zip(ours.coefs_, theirs.coefs_, strict=True):
         difference = np.max(np.abs(one - other), initial=0) / np.max(np.abs(other), initial=1e-300)
         assert difference <= limit, f"weights differ from scikit-learn's by {difference:.1e}"

@@ -17,11 +17,14 @@ import sys
 import tempfile
 import time
 import traceback
+import types
 from dataclasses import dataclass
 from pathlib import Path
 
 #: Bytes of memory that a child may have.
 MEMORY = 6 * 2**30
+#: The name of the module that a script is.
+MODULE = "case_of_the_fuzzer"
 
 
 @dataclass
@@ -65,9 +68,10 @@ def place_of(error: BaseException) -> str:
 def run(path: str) -> dict:
     """Run a script in this process; return kind, where and text of its `Outcome`."""
     text, written = Path(path).read_text(encoding="utf-8"), io.StringIO()
+    module = sys.modules[MODULE] = types.ModuleType(MODULE)  # where pickles find what the script defines
     try:
         with contextlib.redirect_stdout(written), contextlib.redirect_stderr(written):
-            exec(compile(text, path, "exec"), {"__name__": "__main__", "__file__": path})
+            exec(compile(text, path, "exec"), vars(module))
     except SystemExit as error:
         return {"kind": "no case", "text": str(error)}
     except BaseException as error:
