@@ -128,7 +128,9 @@ def check_refused_changes_nothing(make, data):
     changed, before = model.get_params(), (learnt(model), str(generator.get_state()))
     try:
         fitted(model, data, **change)
-    except (Refused, OfTheUser):
+    except (Refused, OfTheUser) as refused:
+        if "non-finite parameter weights" in str(refused) and not hasattr(model, "members_"):
+            return  # trained, and diverged
         assert (learnt(model), str(generator.get_state())) == before, "a refused fit changed the model"
         assert all(model.get_params()[name] is changed[name] for name in changed), "a refused fit changed parameters"
         model.set_params(**parameters)

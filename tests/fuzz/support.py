@@ -58,6 +58,7 @@ def is_raised_on_purpose(error):
     clear = (
         "could not convert string to float", "setting an array element with a sequence", "complex", "float() arg",
         "at least one array or dtype is required",  # of scikit-learn, for a frame without columns
+        "could not be promoted", "expected at most",  # for dates beside floats; of a scorer that takes no arguments
     )  # fmt: skip
     return line.startswith("raise") or any(each in str(error) for each in clear)
 
@@ -72,6 +73,10 @@ def attempt(call, *arguments, **options):
             assert is_raised_on_purpose(error), f"accidental {type(error).__name__}: {error}"
             assert len(str(error)) > 10, f"message without content: {error!r}"
             raise Refused(f"{type(error).__name__}: {error}") from error
+        except MemoryError as error:
+            if "Unable to allocate" not in str(error):  # NumPy's, for a layer of 10**18 units
+                raise
+            raise Refused(f"MemoryError: {error}") from error
         except AttributeError as error:
             if "none of the following attributes" not in str(error):  # of scikit-learn, about what a scorer needs
                 raise
