@@ -48,20 +48,19 @@ def check_outputs(make, data):
     model, said = fitted(make(), data)
     found, n = outputs(model, data.X), len(row_numbers(data)[3])
     assert all(len(each) == n for each in found), "one prediction for each row"
-    quiet = all("hasn't converged yet" in each or "batch_size" in each for each in said)
-    if quiet:
-        limits = [np.sqrt(np.finfo(each.dtype).max) for each in arrays_of(model)]
-        assert all(np.isfinite(each).all() for each in arrays_of(model)), "weights are not finite, without a warning"
+    assert not hasattr(model, "classes_") or found[0].ndim > 1 or np.isin(found[0], model.classes_).all(), "labels"
+    if not all("hasn't converged yet" in each or "batch_size" in each for each in said):
+        return
+    learnt = arrays_of(model)
+    assert all(np.isfinite(each).all() for each in learnt), "weights are not finite, without a warning"
+    if any(np.max(np.abs(each)) > np.sqrt(np.finfo(each.dtype).max) for each in learnt):
+        return  # weights so large that outputs may overflow, by a learning rate of 1e30 for instance
     numbers = [each for each in found if each.dtype.kind == "f"]
-    if quiet and all(np.max(np.abs(each)) < limit for each, limit in zip(arrays_of(model), limits, strict=True)):
-        assert all(np.isfinite(each).all() for each in numbers), "predictions are not finite, without a warning"
-    if hasattr(model, "classes_"):
-        if found[0].ndim == 1:
-            assert np.isin(found[0], model.classes_).all(), "labels that are no classes"
-        if quiet and hasattr(model, "predict_proba"):
-            assert ((found[1] >= 0) & (found[1] <= 1)).all(), "probabilities outside [0, 1]"
-            couples = getattr(model, "out_activation_", "softmax") == "softmax" and found[0].ndim == 1
-            assert not couples or np.allclose(found[1].sum(axis=1), 1, atol=1e-3), "the sum of probabilities"
+    assert all(np.isfinite(each).all() for each in numbers), "predictions are not finite, without a warning"
+    if hasattr(model, "predict_proba"):
+        assert ((found[1] >= 0) & (found[1] <= 1)).all(), "probabilities outside [0, 1]"
+        couples = getattr(model, "out_activation_", "softmax") == "softmax" and found[0].ndim == 1
+        assert not couples or np.allclose(found[1].sum(axis=1), 1, atol=1e-3), "the sum of probabilities"
 
 
 def check_threads(make, data):
