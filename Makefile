@@ -1,6 +1,7 @@
 # make demo [DATA=folder]   trains on real data and compares with scikit-learn
 # make test                 style, types and all tests; .ci/run calls exactly this
 # make docs                 the site of the documentation, in build/docs
+# make fuzz [MINUTES=60] [SEED=0]   looks for cases in which something breaks; scripts of them go to build/fuzz/
 # make bench                the benchmarks, printed and written to build/benchmarks.json
 # make wheel                sdist, and wheel with compiled kernels, in dist/
 # make check_wheel          installs that wheel in an empty environment: its first fit must compile nothing
@@ -8,7 +9,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test bench docs wheel check_wheel
+.PHONY: demo test fuzz bench docs wheel check_wheel
 
 demo: .venv/installed
 	$(BIN)/python examples/demo.py $(if $(DATA),--data $(DATA))
@@ -22,6 +23,10 @@ test: .venv/installed-for-tests
 	$(BIN)/mypy & types=$$!; \
 	NUMBA_CACHE_DIR=build/cache/normal $(BIN)/python -m pytest -q -n auto --dist worksteal; tests=$$?; \
 	wait $$types && exit $$tests
+
+fuzz: .venv/installed-for-tests
+	PYTHONPATH=.:tests NUMBA_CACHE_DIR=build/cache/normal $(BIN)/python -m fuzz \
+	    --minutes $(or $(MINUTES),5) --seed $(or $(SEED),0)
 
 bench: .venv/installed
 	mkdir -p build

@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse
 from helpers.merged import in_one_test
 
-from fastmlp import SGD, Huber, LeakyReLU, Loss, MLPClassifier, MLPRegressor, Network, Quantile
+from fastmlp import SGD, Huber, LeakyReLU, Loss, MLPClassifier, MLPRegressor, Network, Quantile, TabularMLPClassifier
 from fastmlp.common.frozen_params import FrozenParams
 from fastmlp.initializers import GivenArrays
 from fastmlp.optimizers import RunningOptimizer
@@ -109,6 +109,11 @@ TARGETS = {
     "None": (MLPClassifier, [None] * 20, TypeError, "y must hold labels of one kind, strings or numbers, got None"),
     "objects": (MLPClassifier, np.array([object()] * 20), TypeError, "y must hold labels of one kind"),
     "void": (MLPClassifier, np.zeros(20, "V4"), TypeError, "y must hold labels of one kind"),
+    "None in a table": (TabularMLPClassifier, [None] * 20, TypeError, "y must hold labels of one kind, .* got None"),
+    "None and words": (TabularMLPClassifier, [None, "a"] * 10, TypeError, "y must hold labels of one kind"),
+    "words and numbers": (TabularMLPClassifier, np.array(["a", 1] * 10, object), TypeError, "one kind, .* got 'a'"),
+    "void in a table": (TabularMLPClassifier, np.zeros(20, "V4"), (TypeError, ValueError), "kind|label type"),
+    "rows of several lengths": (TabularMLPClassifier, [[1, 2], [1]] * 10, ValueError, "inhomogeneous|label"),
     "sparse": (MLPRegressor, scipy.sparse.csr_array(Y[:, None]), TypeError, "y is sparse, .* pass y.toarray"),
 }
 

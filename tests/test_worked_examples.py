@@ -10,8 +10,9 @@ import pytest
 from helpers.merged import in_one_test
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-#: The demonstration needs minutes and data, `tables` a minute; the other two have the functions that print and draw.
-OTHERS = ("demo", "pictures", "side_by_side", "tables")
+#: The demonstration needs minutes and data, `tables` a minute, `optuna_search` a package (see its test in
+#: estimators/test_searches.py); the other two have the functions that print and draw.
+OTHERS = ("demo", "optuna_search", "pictures", "side_by_side", "tables")
 SCRIPTS = sorted(path.stem for path in EXAMPLES.glob("*.py") if path.stem not in OTHERS)
 #: Those that draw a picture.
 DRAWING = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -137,16 +139,38 @@ def fit_labels(y: np.ndarray) -> LabelBinarizer:
     """
     binarizer = LabelBinarizer()
     if y.ndim != 1 or y.dtype.kind not in "biu":
-        try:
+        with _labels_of_one_kind(y):
             return binarizer.fit(y)
-        except TypeError as error:
-            if y.dtype.kind not in "OV":
-                raise
-            raise TypeError(
-                f"y must hold labels of one kind, strings or numbers, got {y.ravel()[0]!r}: {error}."
-            ) from None
     classes = np.unique(y).astype(y.dtype.newbyteorder("="), copy=False)
     return fitted_labels(classes, "multiclass" if classes.size > 2 else "binary", sparse=False)
+
+
+def check_labels(y: Any) -> None:
+    """Refuse labels that cannot be compared with each other before scikit-learn sorts them.
+
+    Raises
+    ------
+    TypeError
+        If there are such labels, as None beside a string.
+    """
+    try:
+        labels = np.asarray(y)
+    except ValueError:  # rows of several lengths, which scikit-learn refuses
+        return
+    if labels.dtype.kind in "OV" and labels.ndim == 1:
+        with _labels_of_one_kind(labels):
+            np.unique(labels)
+
+
+@contextmanager
+def _labels_of_one_kind(y: np.ndarray) -> Iterator[None]:
+    """Say of a TypeError which labels it is about."""
+    try:
+        yield
+    except TypeError as error:
+        if y.dtype.kind not in "OV":
+            raise
+        raise TypeError(f"y must hold labels of one kind, strings or numbers, got {y.ravel()[0]!r}: {error}.") from None
 
 
 def fitted_labels(classes: np.ndarray, kind: str, sparse: bool) -> LabelBinarizer:

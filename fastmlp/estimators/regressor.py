@@ -475,7 +475,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     def _score_outputs(self, outputs: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> float:
         """Return R² as `score` does; NaN if an output is not finite."""
-        return self._r2(outputs, y, sample_weight) if np.isfinite(outputs).all() else float("nan")
+        with np.errstate(over="ignore"):  # of a training that diverges, which is reported as a whole
+            return self._r2(outputs, y, sample_weight) if np.isfinite(outputs).all() else float("nan")
 
     def _r2(self, outputs: np.ndarray, y: Any, sample_weight: Any) -> float:
         """Return R² of the outputs; with several quantiles, of the middle one."""

@@ -179,10 +179,12 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
         if edges[0] == edges[-1]:
             return np.where(np.isnan(column), np.nan, 0.0)[:, np.newaxis]
         lower, upper = edges[:-1], edges[1:]
-        share = (column[:, np.newaxis] / 2.0 - lower / 2.0) / (upper / 2.0 - lower / 2.0)  # no difference overflows
+        width = np.maximum(upper / 2.0 - lower / 2.0, np.finfo(np.float64).tiny)  # halves, as no difference overflows
+        with np.errstate(over="ignore"):  # far outside a narrow bin; limited below
+            share = (column[:, np.newaxis] / 2.0 - lower / 2.0) / width
         least, most = np.zeros(lower.size), np.ones(lower.size)
         if self.extrapolate:
-            least[0], most[-1] = -np.inf, np.inf
+            least[0], most[-1] = np.finfo(column.dtype).min, np.finfo(column.dtype).max
         clipped: np.ndarray = np.clip(share, least, most)
         return clipped
 

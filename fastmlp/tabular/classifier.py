@@ -16,7 +16,7 @@ from sklearn.utils.validation import column_or_1d
 
 from ..activations import BaseActivation
 from ..engine.sample_weights import check_sum_of_weights
-from ..estimators.checks import fit_labels
+from ..estimators.checks import check_labels, fit_labels
 from ..estimators.class_weights import weights_of_rows
 from ..losses import BaseLoss, LogLoss, as_loss
 from ..losses.outputs import is_probability
@@ -414,6 +414,7 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
     def _plain_targets(self, y: Any) -> np.ndarray:
         if getattr(getattr(y, "dtype", None), "kind", "") == "f":
             assert_all_finite(y, input_name="y")
+        check_labels(y)
         check_classification_targets(y)
         if type_of_target(y).startswith("multilabel"):
             indicators: np.ndarray = y.toarray() if sp.issparse(y) else np.asarray(y)

@@ -167,15 +167,20 @@ def test_a_copy_predicts_with_the_same_bits_and_continues(kind, solver, dtype, t
 # With scikit-learn's tools
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
 @pytest.mark.parametrize("kind", KINDS)
-def test_pipeline_in_a_grid_search(kind, n_jobs):
+def test_pipeline_in_a_grid_search(kind):
+    """The same results one after the other, in threads and in processes."""
     pipeline = make_pipeline(StandardScaler(), make(kind, max_iter=30))
     grid = {f"{kind.lower()}__alpha": [1e-4, 1.0], f"{kind.lower()}__hidden_layer_sizes": [(3,), (4, 5), ()]}
-    search = GridSearchCV(pipeline, grid, cv=3, n_jobs=n_jobs, error_score="raise").fit(X, TARGETS[kind])
-    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
-    alone = clone(pipeline).set_params(**search.best_params_).fit(X, TARGETS[kind])
-    np.testing.assert_array_equal(search.predict(X), alone.predict(X))
+    scores = []
+    for backend in ("sequential", "threading", "loky"):
+        with joblib.parallel_config(backend, n_jobs=2):
+            search = GridSearchCV(pipeline, grid, cv=3, error_score="raise").fit(X, TARGETS[kind])
+        scores.append(search.cv_results_["mean_test_score"].tolist())
+        assert np.isfinite(scores[-1]).all()
+        alone = clone(pipeline).set_params(**search.best_params_).fit(X, TARGETS[kind])
+        np.testing.assert_array_equal(search.predict(X), alone.predict(X))
+    assert scores[0] == scores[1] == scores[2]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -127,6 +127,18 @@ def test_the_largest_numbers_are_encoded(dtype):
     np.testing.assert_allclose(encoder.transform(X).ravel(), [0.0, 0.5, 1.0])
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_values_far_outside_narrow_bins_stay_finite(dtype):
+    """Neighbouring edges of subnormal numbers, too, whose halves are equal."""
+    most, least = np.finfo(dtype).max, np.finfo(dtype).smallest_subnormal
+    for step in (least, dtype(1e-30)):
+        X = np.arange(4, dtype=dtype)[:, np.newaxis] * step
+        far = np.array([[-most], [most]], dtype)
+        encoder = PiecewiseLinearEncoder(3, keep_original=False).fit(X)
+        assert np.isfinite(encoder.transform(X)).all()
+        np.testing.assert_array_equal(encoder.transform(far), [[-most, 0, 0], [1, 1, most]])
+
+
 def test_names_in_data_frames_and_column_transformers():
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame({"age": [1.0, 2.0, 4.0, 8.0], "town": ["a", "b", "a", "c"]})
