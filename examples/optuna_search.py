@@ -1,8 +1,13 @@
-"""A search over hyper-parameters by Optuna, which ends unpromising trainings early, through a callback.
+"""Hyper-parameters by Optuna
+===========================
+
+A search over hyper-parameters, which ends unpromising trainings early, through a callback.
 
 Run it: ``pip install optuna``, then ``python examples/optuna_search.py``. It takes about twenty seconds. The data are
 scikit-learn's digits, which are installed with it.
 """
+
+# sphinx_gallery_thumbnail_path = "images/numbers.png"
 
 import warnings
 

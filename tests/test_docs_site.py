@@ -101,7 +101,7 @@ def test_the_gallery_shows_every_example():
     """Each begins with a title, and what draws has an argument for its picture."""
     scripts = {path.stem: path for path in gallery.EXAMPLES.glob("*.py") if not re.search(gallery.HELPERS, path.name)}
     assert set(scripts) == {*SCRIPTS, *OTHERS} - {"pictures", "side_by_side"}
-    assert set(gallery.LONG) == set(OTHERS) & set(scripts)
+    assert set(gallery.NOT_RUN) == set(OTHERS) & set(scripts)
     for path in scripts.values():
         text = path.read_text(encoding="utf-8")
         title, line, empty = inspect.cleandoc(text[3:]).split("\n")[:3]

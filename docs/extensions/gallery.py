@@ -10,8 +10,8 @@ from typing import Any
 EXAMPLES = Path(__file__).parents[2] / "examples"
 #: Helpers, which are imported by the examples.
 HELPERS = r"(pictures|side_by_side)\.py$"
-#: They train for minutes, so they are shown, but not run.
-LONG = ("demo", "tables")
+#: They train for minutes, or need another library, so they are shown, but not run.
+NOT_RUN = ("demo", "optuna_search", "tables")
 
 
 class PictureFiles:
@@ -57,7 +57,7 @@ def pictures_first(name: str) -> tuple[bool, str]:
 CONF: dict[str, Any] = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
-    "filename_pattern": rf"/(?!{'|'.join(LONG)})\w+\.py$",
+    "filename_pattern": rf"/(?!{'|'.join(NOT_RUN)})\w+\.py$",
     "ignore_pattern": HELPERS,
     "image_scrapers": (PictureFiles(),),
     "reset_modules": (),
