@@ -1,5 +1,5 @@
 """Hyper-parameters by Optuna
-===========================
+==========================
 
 A search over hyper-parameters, which ends unpromising trainings early, through a callback.
 
