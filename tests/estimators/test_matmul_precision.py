@@ -1,6 +1,8 @@
 """`matmul_precision`: training and prediction whose products read fewer bits."""
 
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -141,3 +143,34 @@ def test_saved_networks_keep_it(tmp_path):
     assert loaded.matmul_precision == copied.matmul_precision == "bfloat16"
     np.testing.assert_array_equal(loaded.forward(X), net.forward(X))
     np.testing.assert_array_equal(copied.forward(X), net.forward(X))
+
+
+SMALL_STACK = """
+import threading
+
+import numpy as np
+
+from fastmlp import MLPRegressor
+from fastmlp.engine import tile_units
+from fastmlp.kernels.linalg.tiled_products import multiply_bfloat16_3x_tiles
+
+X = np.random.RandomState(0).randn(256, 200).astype(np.float32)
+
+
+def work():
+    model = MLPRegressor(hidden_layer_sizes=(200,), max_iter=1, tol=1.0, matmul_precision="bfloat16_3x", n_jobs=2)
+    model.partial_fit(X, X[:, 0]).predict(X)
+    tile_units.product_error(multiply_bfloat16_3x_tiles)
+
+
+work()  # compiles what is not in the cache, which takes more of a stack
+threading.stack_size(128 * 1024)
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+"""
+
+
+def test_products_need_no_large_stack():
+    """Rounded operands are in the workspace: threads of 128 kB, as some C libraries make them, are large enough."""
+    subprocess.run([sys.executable, "-c", SMALL_STACK], check=True, timeout=300)
