@@ -43,10 +43,10 @@ def available() -> bool:
 def _permitted() -> bool:
     """Ask the system for the tile registers; False if it has none, or a signal stack is too small for them."""
     try:
-        call = ctypes.CDLL(None).syscall
+        system_call = ctypes.CDLL(None).syscall
     except (OSError, AttributeError):
         return False
-    return bool(call(_ARCH_PRCTL, _REQUEST, _TILE_REGISTERS) == 0)
+    return bool(system_call(_ARCH_PRCTL, _REQUEST, _TILE_REGISTERS) == 0)
 
 
 def product_error(kernel: Kernel) -> float:
