@@ -123,6 +123,12 @@ def test_refusals():
     with pytest.raises(ValueError, match=r"float64: fit on X.astype\(numpy.float32\)"):
         model.fit(X.astype(np.float64), y)
     assert not hasattr(model, "coefs_")
+    model = MLPClassifier((8,), max_iter=3, tol=10, n_iter_no_change=1, warm_start=True).fit(X.astype(np.float64), y)
+    model.matmul_precision, before = "bfloat16", model.coefs_[0].copy()
+    for again in (model.fit, model.partial_fit):
+        with pytest.raises(ValueError, match="anew, with warm_start=False"):
+            again(X, y)
+    np.testing.assert_array_equal(model.coefs_[0], before)
     with pytest.raises(InvalidParameterError, match="bfloat16_3x"):
         MLPClassifier(matmul_precision="bf16").fit(X, y)
     with pytest.raises(ValueError, match="it is one of float32, bfloat16_3x, bfloat16"):
