@@ -149,6 +149,6 @@ def test_constraints_of_subclasses_and_objects_may_change():
     with pytest.raises(InvalidParameterError, match="'gamma' parameter of Model"):
         model.fit(X, y)
     model.set_params(gamma=True)._parameter_constraints = {**Model._parameter_constraints, "tol": [None]}
-    with pytest.raises(InvalidParameterError, match="'tol' parameter of Model must be None. Got 10.0"):
+    with pytest.raises(InvalidParameterError, match="'tol' parameter of Model must be None"):
         model.fit(X, y)
     Model(gamma=False).fit(X, y)
