@@ -29,7 +29,6 @@ from ..lowlevel.records import (
     OVERWRITE,
     RECTIFY,
     RECTIFY_FROM_OUT,
-    SCRATCH,
 )
 from .dense import multiply_columns
 from .packing import tile_vectors
@@ -42,9 +41,9 @@ ROWS, DEPTH, COLUMNS, SPARE = 64, 128, 96, 48
 WIDE = COLUMNS + SPARE
 #: Significant bits that are kept, of float32's 24.
 BFLOAT16, BFLOAT16_3X = 8, 17
-#: Where in scratch memory the block of b and the sums begin.
+#: Where in scratch memory the block of b and the sums begin; how many numbers it holds, at most `records.SCRATCH`.
 B_AT, SUMS_AT = ROWS * DEPTH, ROWS * DEPTH + DEPTH * WIDE
-assert SUMS_AT + ROWS * WIDE <= SCRATCH
+NUMBERS = SUMS_AT + ROWS * WIDE
 
 
 @kernel(*MULTIPLY_SIGNATURE)

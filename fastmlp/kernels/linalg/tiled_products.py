@@ -16,15 +16,7 @@ import numpy as np
 from ...compiler.kernel import SIZE, Argument
 from ...compiler.numba_backend import inline_ir, kernel
 from ..lowlevel.pointers import Signature, carray, min_size, shift
-from ..lowlevel.records import (
-    FROM_BIAS,
-    FROM_OUT,
-    MULTIPLY,
-    MULTIPLY_BY_DERIVATIVE,
-    RECTIFY,
-    RECTIFY_FROM_OUT,
-    SCRATCH,
-)
+from ..lowlevel.records import FROM_BIAS, FROM_OUT, MULTIPLY, MULTIPLY_BY_DERIVATIVE, RECTIFY, RECTIFY_FROM_OUT
 from .bfloat16_words import pair_neighbours, pair_rows
 from .packing import tile_vectors
 from .reduced_precision import columns_end
@@ -43,7 +35,7 @@ TILED_SIGNATURE = Signature(
 )  # fmt: skip
 #: Numbers of a block of a, which scratch memory holds four times, and of one of b, twice; then come the sums.
 OF_A, OF_B = ROWS * WORDS, WORDS * WIDE
-assert 4 * OF_A + 2 * OF_B + ROWS * WIDE <= SCRATCH
+NUMBERS = 4 * OF_A + 2 * OF_B + ROWS * WIDE
 
 
 @kernel(*TILED_SIGNATURE)
