@@ -41,7 +41,9 @@ def log(out, inp, n):
 def multiply_often(multiply, out, a, b, bias, rows, columns, depth, repeats):
     """out (rows, columns) = bias + a (rows, depth) @ b (depth, columns), all contiguous, so many times."""
     for _ in range(repeats):
-        call_multiply(multiply, out, columns, out, a, depth, 1, b, columns, 0, bias, rows, columns, depth, FROM_BIAS)
+        call_multiply(
+            multiply, out, columns, out, a, depth, 1, b, columns, 0, bias, rows, columns, depth, FROM_BIAS, out
+        )
 
 
 @kernel(TASK_POINTER, LAYER_POINTER, SIZE, SIZE, POINTER)

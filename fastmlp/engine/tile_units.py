@@ -11,7 +11,7 @@ import numpy as np
 from ..common.user_warnings import warn_user
 from ..compiler import cpu
 from ..compiler.kernel import Kernel, KernelModule
-from ..kernels.lowlevel.records import OVERWRITE, ROW_TILE
+from ..kernels.lowlevel.records import OVERWRITE, ROW_TILE, SCRATCH
 
 if TYPE_CHECKING:
     from ..kernels.linalg import tiled_products
@@ -43,10 +43,10 @@ def available() -> bool:
 def _permitted() -> bool:
     """Ask the system for the tile registers; False if it has none, or a signal stack is too small for them."""
     try:
-        call = ctypes.CDLL(None).syscall
+        system_call = ctypes.CDLL(None).syscall
     except (OSError, AttributeError):
         return False
-    return bool(call(_ARCH_PRCTL, _REQUEST, _TILE_REGISTERS) == 0)
+    return bool(system_call(_ARCH_PRCTL, _REQUEST, _TILE_REGISTERS) == 0)
 
 
 def product_error(kernel: Kernel) -> float:
@@ -55,7 +55,10 @@ def product_error(kernel: Kernel) -> float:
     rng, dtype = np.random.RandomState(0), np.dtype(np.float32)
     a = rng.standard_normal((-(-rows // ROW_TILE) * ROW_TILE, depth)).astype(dtype)
     b, out = rng.standard_normal((depth, columns)).astype(dtype), np.zeros((len(a), columns), dtype)
-    at, of_a, of_b = (array.ctypes.data for array in (out, a, b))
-    kernel.entry(dtype)(at, columns, at, of_a, depth, 1, of_b, columns, 0, of_b, rows, columns, depth, OVERWRITE)
+    scratch = np.empty(SCRATCH, dtype)
+    at, of_a, of_b, between = (array.ctypes.data for array in (out, a, b, scratch))
+    kernel.entry(dtype)(
+        at, columns, at, of_a, depth, 1, of_b, columns, 0, of_b, rows, columns, depth, OVERWRITE, between
+    )
     a, b = a[:rows].astype(np.float64), b.astype(np.float64)
     return float(np.max(np.abs(out[:rows] - a @ b) / (np.abs(a) @ np.abs(b))))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..compiler.kernel import Kernel, KernelModule
-from ..kernels.lowlevel.records import FROM_BIAS, LAYER, RECTIFY, TASK
+from ..kernels.lowlevel.records import FROM_BIAS, LAYER, RECTIFY, SCRATCH, TASK
 from . import buffers
 from .dataset import require_targets
 from .matmul_precision import kernel_for
@@ -140,10 +140,12 @@ class Workspace:
         return self.network.loss_function.is_fused(self.network.output_activation)
 
     def _copy_to_threads(self) -> None:
-        """Give every thread the first record's fields, and its number."""
+        """Give every thread the first record's fields, its number, and scratch memory in reduced precision."""
         if len(self.tasks) > 1:  # a hundred fields
             self.tasks[1:] = self.task
         self.tasks["thread"], self.tasks["n_threads"] = np.arange(len(self.tasks)), len(self.tasks)
+        if self.network.matmul_precision != "float32":
+            self.tasks["scratch"] = [self.buffer(f"scratch {thread}", SCRATCH) for thread in range(len(self.tasks))]
 
     def use_order(self, order: np.ndarray, batch_size: int | None = None) -> None:
         """Set the row numbers to go through, (n,) in int64, which the caller may permute in place.

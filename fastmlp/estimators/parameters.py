@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
+from copy import copy
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from sklearn.metrics import get_scorer_names
@@ -76,20 +77,30 @@ CONSTRAINTS: dict[str, list[Any]] = {
 }
 
 
-@cache
-def _checks(kind: type[BaseMLP]) -> list[tuple[str, list[Any]]]:
-    """Return the parameters of a class with their constraints, as scikit-learn makes them anew for each fit."""
-    allowed = kind._parameter_constraints
-    return [
-        (name, [make_constraint(each) for each in allowed[name]]) for name in kind._get_param_names() if name in allowed
-    ]
+_Checks = list[tuple[str, list[Any]]]
+#: For each class a copy of its constraints, and what `_checks` has made of them.
+_MADE: WeakKeyDictionary[type[BaseMLP], tuple[dict[str, Any], _Checks]] = WeakKeyDictionary()
+
+
+def _checks(estimator: BaseMLP) -> _Checks:
+    """Return the parameters with their constraints, as scikit-learn makes them anew for each fit.
+
+    A class, or an object, may have been given others since the last fit.
+    """
+    kind, allowed = type(estimator), estimator._parameter_constraints
+    made = _MADE.get(kind)
+    if made is None or made[0] != allowed:
+        names = [name for name in kind._get_param_names() if allowed.get(name, "no_validation") != "no_validation"]
+        checks = [(name, [make_constraint(each) for each in allowed[name]]) for name in names]
+        made = _MADE[kind] = {name: copy(each) for name, each in allowed.items()}, checks
+    return made[1]
 
 
 def all_allowed(estimator: BaseMLP) -> bool:
     """Return whether each parameter satisfies one of its constraints, faster than scikit-learn, which says why not."""
     return all(
         any(constraint.is_satisfied_by(getattr(estimator, name)) for constraint in constraints)
-        for name, constraints in _checks(type(estimator))
+        for name, constraints in _checks(estimator)
     )
 
 

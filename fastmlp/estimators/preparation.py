@@ -135,7 +135,8 @@ class Preparation(ValidationRows):
         if not first:
             self._check_coefs()
         dtype = dtype if first else arithmetic_type(*self.coefs_)
-        precision = check_matmul_precision(self.matmul_precision, dtype, "fit on X.astype(numpy.float32)")
+        anew = "" if first else " anew, with warm_start=False"
+        precision = check_matmul_precision(self.matmul_precision, dtype, f"fit on X.astype(numpy.float32){anew}")
         network = TrainableModel(layer_sizes, activations, loss, dtype)
         network.matmul_precision = precision
         if first:

@@ -127,12 +127,13 @@ class NetworkEnsemble:
         Returns
         -------
         losses : list of list of float
-            For each member the mean loss of each epoch.
+            For each member the mean loss of each epoch; after Ctrl-C of each whole epoch.
 
         Raises
         ------
         TypeError, ValueError
-            As `Network.train`.
+            As `Network.train`. If parameters become infinite or NaN, a note names the member; the others then end their
+            training early.
 
         Warns
         -----
@@ -153,19 +154,27 @@ class NetworkEnsemble:
         X = check_inputs(X, self.members[0])
         team = Team(n_threads, long=True)
         losses: list[list[float]] = [[] for _ in self.members]
+        former = [getattr(member, "loss_curve_", None) for member in self.members]
         left = iter(list(zip(range(self.n_members), self._seeds(random_state), strict=True)))
 
         def take_members(thread: int) -> None:
             for number, seed in _until(left, team):
-                losses[number] = self.members[number].train(
-                    X, y, optimizer, epochs, random_state=seed, n_jobs=1, callbacks=(_EndWith(team),), **options
-                )
+                try:
+                    losses[number] = self.members[number].train(
+                        X, y, optimizer, epochs, random_state=seed, n_jobs=1, callbacks=(_EndWith(team),), **options
+                    )
+                except Exception as error:
+                    if getattr(self.members[number], "loss_curve_", None) is not former[number]:
+                        error.add_note(f"This happened to members[{number}].")
+                    raise
 
         try:
             team.run(take_members)
         except KeyboardInterrupt:
             warn_user("Training interrupted by user.")
-            return [list(getattr(member, "loss_curve_", [])) for member in self.members]
+            curves = [getattr(member, "loss_curve_", None) for member in self.members]
+            begun = [curve is not before for curve, before in zip(curves, former, strict=True)]
+            return [list(curve or []) if ours else [] for curve, ours in zip(curves, begun, strict=True)]
         return losses
 
     def forward(self, X: Any) -> np.ndarray:

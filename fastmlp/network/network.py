@@ -415,9 +415,11 @@ class Network(NetworkTraining):
 
     def __repr__(self) -> str:
         activations = ", ".join(map(as_written, self.activations))
+        named = self.matmul_precision != "float32"
+        precision = f", matmul_precision={self.matmul_precision!r}" if named else ""
         return (
             f"{type(self).__name__}({self.layout.layer_sizes}, activations=[{activations}], "
-            f"loss={self.loss_function.as_written()}, dtype={self.dtype.name!r})"
+            f"loss={self.loss_function.as_written()}, dtype={self.dtype.name!r}{precision})"
         )
 
 

@@ -1,6 +1,8 @@
 """`matmul_precision`: training and prediction whose products read fewer bits."""
 
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -121,6 +123,12 @@ def test_refusals():
     with pytest.raises(ValueError, match=r"float64: fit on X.astype\(numpy.float32\)"):
         model.fit(X.astype(np.float64), y)
     assert not hasattr(model, "coefs_")
+    model = MLPClassifier((8,), max_iter=3, tol=10, n_iter_no_change=1, warm_start=True).fit(X.astype(np.float64), y)
+    model.matmul_precision, before = "bfloat16", model.coefs_[0].copy()
+    for again in (model.fit, model.partial_fit):
+        with pytest.raises(ValueError, match="anew, with warm_start=False"):
+            again(X, y)
+    np.testing.assert_array_equal(model.coefs_[0], before)
     with pytest.raises(InvalidParameterError, match="bfloat16_3x"):
         MLPClassifier(matmul_precision="bf16").fit(X, y)
     with pytest.raises(ValueError, match="it is one of float32, bfloat16_3x, bfloat16"):
@@ -141,3 +149,35 @@ def test_saved_networks_keep_it(tmp_path):
     assert loaded.matmul_precision == copied.matmul_precision == "bfloat16"
     np.testing.assert_array_equal(loaded.forward(X), net.forward(X))
     np.testing.assert_array_equal(copied.forward(X), net.forward(X))
+
+
+SMALL_STACK = """
+import threading
+
+import numpy as np
+
+from fastmlp import MLPRegressor
+from fastmlp.engine import tile_units
+from fastmlp.kernels.linalg.tiled_products import multiply_bfloat16_3x_tiles
+
+X = np.random.RandomState(0).randn(256, 200).astype(np.float32)
+
+
+def work():
+    model = MLPRegressor(hidden_layer_sizes=(200,), max_iter=1, tol=1.0, matmul_precision="bfloat16_3x", n_jobs=2)
+    model.partial_fit(X, X[:, 0]).predict(X)
+    if tile_units.available() or not tile_units.cpu.TILE_UNIT:
+        tile_units.product_error(multiply_bfloat16_3x_tiles)
+
+
+work()  # compiles what is not in the cache, which takes more of a stack
+threading.stack_size(128 * 1024)
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+"""
+
+
+def test_products_need_no_large_stack():
+    """Rounded operands are in the workspace: threads of 128 kB, as some C libraries make them, are large enough."""
+    subprocess.run([sys.executable, "-c", SMALL_STACK], check=True, timeout=300)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from helpers.fits import draw, ignores_max_iter, make
 from helpers.merged import in_one_test
+from sklearn.utils._param_validation import InvalidParameterError
 
 from fastmlp import SGD, Cosine, GivenArrays, Huber, LeakyReLU, MLPClassifier, MLPRegressor
 
@@ -122,3 +123,32 @@ def test_a_refused_value_changes_nothing(task, name):
                 problems.append(f"{case} raises {error}, but fit {expected}")
     assert not problems, "\n".join(problems)
     assert refused >= len(WRONG) - 1
+
+
+def test_constraints_of_subclasses_and_objects_may_change():
+    """Made constraints are kept: scikit-learn's answer to the present ones counts, also after a fit."""
+    X, y = np.random.RandomState(0).randn(40, 3), np.arange(40) % 2
+
+    class Model(MLPClassifier):
+        _parameter_constraints = {**MLPClassifier._parameter_constraints, "power_t": "no_validation"}
+
+        def __init__(self, gamma=1.0, power_t=0.5, tol=10.0):
+            super().__init__((4,), power_t=power_t, tol=tol, max_iter=20)
+            self.gamma = gamma
+
+    Model(gamma="x", power_t="y").fit(X, y)
+    Model._parameter_constraints = {**Model._parameter_constraints, "gamma": ["boolean"]}
+    model = Model()
+    for changes in ({"gamma": True}, {"gamma": False, "power_t": None}):
+        model.set_params(**changes).fit(X, y)
+    with pytest.raises(InvalidParameterError, match="'gamma' parameter of Model must be an instance of 'bool'"):
+        model.set_params(gamma=1.0).fit(X, y)
+    Model._parameter_constraints["gamma"].append(None)  # in place
+    model.set_params(gamma=None).fit(X, y)
+    Model._parameter_constraints["gamma"].pop()
+    with pytest.raises(InvalidParameterError, match="'gamma' parameter of Model"):
+        model.fit(X, y)
+    model.set_params(gamma=True)._parameter_constraints = {**Model._parameter_constraints, "tol": [None]}
+    with pytest.raises(InvalidParameterError, match="'tol' parameter of Model must be None"):
+        model.fit(X, y)
+    Model(gamma=False).fit(X, y)

@@ -1,5 +1,6 @@
 """The matrix product in all its modes, over every width of tile and edge, against its reference, in guarded memory."""
 
+import functools
 import re
 
 import numpy as np
@@ -24,17 +25,27 @@ def rows_with_scratch(rows):
     return 1 if rows == 1 else -(-rows // TILE_ROWS) * TILE_ROWS
 
 
+@functools.cache
+def scratch_of(dtype):
+    return Guarded(np.full(records.SCRATCH, np.nan), dtype)
+
+
 def call_multiply(mode, out, rectified, a, steps, b, bias, rows, columns, depth, b_panel=0, kernel=multiply):
     """Call a kernel on guarded arrays; `steps` are the strides of a along rows and depth, in elements."""
     dtype = out.array.dtype
     spare = rows_with_scratch(rows) - rows
     rectified = Guarded(rectified, dtype, stride=out.stride, spare_rows=spare)
+    scratch = scratch_of(dtype)
     call(
         kernel, dtype, out=out, out_stride=out.stride, rectified=rectified, a=a, a_row=steps[0], a_step=steps[1],
         b=b, b_stride=b.stride, b_panel=b_panel, bias=bias, rows=rows, columns=columns, depth=depth,
-        mode=getattr(records, mode),
+        mode=getattr(records, mode), scratch=scratch,
     )  # fmt: skip
     rectified.assert_untouched()
+    if kernel is not multiply:
+        start = scratch.address - scratch.memory.ctypes.data
+        assert np.all(np.delete(scratch.memory, slice(start, start + scratch.array.nbytes)) == 0xFF)
+        scratch.memory[...] = scratch.before
 
 
 class Operands:

@@ -8,10 +8,15 @@ from oracles import reference
 
 from fastmlp.engine import blocking, tile_units
 from fastmlp.engine.layout import Layout
+from fastmlp.kernels.linalg import reduced_precision, tiled_products
 from fastmlp.kernels.linalg.reduced_precision import multiply_bfloat16, multiply_bfloat16_3x
 from fastmlp.kernels.linalg.tiled_products import multiply_bfloat16_3x_tiles, multiply_bfloat16_tiles
+from fastmlp.kernels.lowlevel.records import SCRATCH
 
 KERNELS = {"bfloat16": (multiply_bfloat16, 8), "bfloat16_3x": (multiply_bfloat16_3x, 17)}
+in_tiles = pytest.mark.skipif(
+    tile_units.cpu.TILE_UNIT and not tile_units._permitted(), reason="the system does not give this process its unit"
+)
 TILED = {"bfloat16": multiply_bfloat16_tiles, "bfloat16_3x": multiply_bfloat16_3x_tiles}
 
 
@@ -80,6 +85,10 @@ def test_numbers_that_are_not_finite_or_very_small(precision):
     assert abs(got[5]) <= 1.1e-42
 
 
+def test_scratch_memory_is_large_enough():
+    assert max(reduced_precision.NUMBERS, tiled_products.NUMBERS) <= SCRATCH
+
+
 def test_errors_of_products():
     """Relative to Σ|a||b|: about 1e-3 at most for 8 bits, and 4e-6 for 17."""
     rng = np.random.RandomState(0)
@@ -91,6 +100,7 @@ def test_errors_of_products():
         assert least < error < most, (precision, error)
 
 
+@in_tiles
 @in_one_test("precision")
 @pytest.mark.parametrize(("rows", "columns", "depth"), [(17, 37, 7), (66, 151, 519), (3, 10, 64)])
 @pytest.mark.parametrize("panels", [False, True])
@@ -111,6 +121,7 @@ def test_products_in_tiles(precision, mode, transposed, panels, rows, columns, d
     given.assert_inputs_untouched()
 
 
+@in_tiles
 @pytest.mark.parametrize("precision", list(KERNELS))
 def test_depth_may_be_cut_at_multiples_of_32(precision):
     """Prediction cuts it in other places for few rows than for many: the sums have the same bits."""
@@ -131,6 +142,7 @@ def test_depth_may_be_cut_at_multiples_of_32(precision):
         )
 
 
+@in_tiles
 def test_a_wrong_unit_is_not_used(monkeypatch):
     """It is tried before it is relied on."""
     assert tile_units.product_error(multiply_bfloat16_3x_tiles) < 2**-17

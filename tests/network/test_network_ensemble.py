@@ -8,6 +8,7 @@ import pytest
 
 from fastmlp import Adam, Network, NetworkEnsemble, Regularization
 from fastmlp.activations import Activation
+from fastmlp.engine.threads import Team
 
 SHAPE = [3, 9, 2], ["relu", "identity"], "half_squared_error"
 OPTIONS = {"epochs": 4, "batch_size": 16, "shuffle": True, "random_state": 0}
@@ -116,11 +117,39 @@ def test_an_interrupt_ends_all_members(monkeypatch):
     assert losses[2] == []
 
 
+def test_an_interrupt_returns_no_losses_of_an_earlier_training(monkeypatch):
+    nets, _ = trained(2)
+
+    class InterruptedTeam(Team):
+        def run(self, work):
+            nets.members[1].train(*rows(), "adam", **OPTIONS | {"epochs": 2})
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("fastmlp.network.ensemble.Team", InterruptedTeam)
+    with pytest.warns(UserWarning, match="interrupted"):
+        losses = nets.train(*rows(), "adam", **OPTIONS)
+    assert [len(curve) for curve in losses] == [0, 2]
+
+
+def test_an_error_names_the_member_that_it_happened_to():
+    for broken in (0, 2):
+        nets, _ = trained(3)
+        nets.members[broken].params *= 1e300
+        with pytest.raises(ValueError, match="infinite or NaN") as raised:
+            nets.train(*rows(), "sgd", n_jobs=1, **OPTIONS)
+        assert raised.value.__notes__ == [f"This happened to members[{broken}]."]
+    with pytest.raises(ValueError, match="y must have shape") as raised:
+        nets.train(rows()[0], rows()[0], "adam")
+    assert not hasattr(raised.value, "__notes__")
+
+
 def test_copies_and_representation():
     nets, _ = trained(2)
     X = rows()[0]
     for same in (copy.deepcopy(nets), pickle.loads(pickle.dumps(nets))):
         np.testing.assert_array_equal(same.forward(X), nets.forward(X))
     assert repr(nets).endswith("dtype='float64', n_members=2)")
+    reduced = NetworkEnsemble(*SHAPE, "float32", "bfloat16", n_members=2)
+    assert repr(reduced).endswith("dtype='float32', matmul_precision='bfloat16', n_members=2)")
     cubic = Activation(lambda z: z**3, lambda z: 3 * z**2)
     assert NetworkEnsemble([3, 4, 2], [cubic, "identity"], SHAPE[2], n_members=2).forward(X).shape == (120, 2)

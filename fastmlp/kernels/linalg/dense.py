@@ -31,7 +31,9 @@ _dot_tile, _dot_row = make_dot(TILE_ROWS), make_dot(1)
 
 
 @kernel(*MULTIPLY_SIGNATURE)
-def multiply(out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel, bias, rows, columns, depth, mode):
+def multiply(
+    out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel, bias, rows, columns, depth, mode, scratch
+):
     """out (rows, columns) is overwritten with bias (columns,) + a (rows, depth) @ b (depth, columns).
 
     Other modes (see `records`) leave out the bias, rectify the result, or multiply or continue what out holds. The mode
@@ -43,7 +45,7 @@ def multiply(out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel,
     a multiple of TILE_ROWS rows: the padding is read and overwritten, but the result does not depend on it.
 
     If b is packed in panels (see `packing`), ``b_panel`` is their depth and ``b_stride`` is ignored; otherwise
-    ``b_panel`` is 0.
+    ``b_panel`` is 0. scratch is for `reduced_precision` and ignored here.
     """
     if columns == 1 and b_stride == 1 and a_step == 1 and mode == FROM_BIAS:
         multiply_column(out, out_stride, a, a_row, b, bias, rows, depth)

@@ -7,7 +7,7 @@
 
     a (rows, depth)                 b (depth, columns)
     ┌────────┬────────┬──           ┌───────┬───────┬──
-    │ rounded│        │             │rounded│       │       blocks of both are rounded into scratch memory on the stack,
+    │ rounded│        │             │rounded│       │       blocks of both are rounded into scratch memory,
     │  block │        │             │ block │       │       and multiplied by float32's tiles; blocks of depth continue
     ├────────┼────────┼──           ├───────┼───────┼──     one another's sums: the same chain of multiply-adds for
     │        │        │             │       │       │       each element, whatever the blocks
@@ -32,7 +32,7 @@ from ..lowlevel.records import (
 )
 from .dense import multiply_columns
 from .packing import tile_vectors
-from .rounding import make_scratch, round_vector
+from .rounding import round_vector
 from .rows import lanes
 
 #: A block of a is ROWS x DEPTH; one of b is DEPTH x COLUMNS, and the tile that ends it may be SPARE columns longer.
@@ -41,40 +41,42 @@ ROWS, DEPTH, COLUMNS, SPARE = 64, 128, 96, 48
 WIDE = COLUMNS + SPARE
 #: Significant bits that are kept, of float32's 24.
 BFLOAT16, BFLOAT16_3X = 8, 17
-
-_scratch_a, _scratch_b, _scratch_sums = (make_scratch(n) for n in (ROWS * DEPTH, DEPTH * WIDE, ROWS * WIDE))
+#: Where in scratch memory the block of b and the sums begin; how many numbers it holds, at most `records.SCRATCH`.
+B_AT, SUMS_AT = ROWS * DEPTH, ROWS * DEPTH + DEPTH * WIDE
+NUMBERS = SUMS_AT + ROWS * WIDE
 
 
 @kernel(*MULTIPLY_SIGNATURE)
 def multiply_bfloat16(
-    out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel, bias, rows, columns, depth, mode
+    out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel, bias, rows, columns, depth, mode, scratch
 ):
-    """`dense.multiply` of a (rows, depth) and b (depth, columns) in bfloat16; the same arguments are overwritten."""
+    """`dense.multiply` of a (rows, depth) and b (depth, columns) in bfloat16; out and scratch are overwritten."""
     multiply_rounded(
-        out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel, bias, rows, columns, depth, mode, BFLOAT16
-    )
+        out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel, bias, rows, columns, depth, mode, scratch,
+        BFLOAT16,
+    )  # fmt: skip
 
 
 @kernel(*MULTIPLY_SIGNATURE)
 def multiply_bfloat16_3x(
-    out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel, bias, rows, columns, depth, mode
+    out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel, bias, rows, columns, depth, mode, scratch
 ):
-    """`dense.multiply` of a (rows, depth) and b (depth, columns) in two bfloat16 numbers each."""
+    """`dense.multiply` of a (rows, depth) and b (depth, columns) in two bfloat16 numbers each; as above."""
     multiply_rounded(
-        out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel, bias, rows, columns, depth, mode,
+        out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel, bias, rows, columns, depth, mode, scratch,
         BFLOAT16_3X,
     )  # fmt: skip
 
 
 @inline_ir
 def multiply_rounded(
-    out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel, bias, rows, columns, depth, mode, kept
+    out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel, bias, rows, columns, depth, mode, scratch, kept
 ):
     """`dense.multiply` of operands rounded to `kept` significant bits; a_row or a_step is 1.
 
     The two modes that multiply what out holds cannot continue their sums there: blocks of depth add up in `sums`.
     """
-    some_a, some_b, sums, width = _scratch_a(a), _scratch_b(a), _scratch_sums(a), lanes(out)
+    some_a, some_b, sums, width = scratch, shift(scratch, B_AT), shift(scratch, SUMS_AT), lanes(out)
     x_row, x_step = (DEPTH, 1) if a_step == 1 else (1, ROWS)
     apart = depth > DEPTH and mode in (MULTIPLY, MULTIPLY_BY_DERIVATIVE)
     for i in range(0, rows, ROWS):

@@ -1,4 +1,4 @@
-"""Numbers with fewer significant bits, a vector at a time, and memory for them on the stack."""
+"""Numbers with fewer significant bits, a vector at a time."""
 
 from llvmlite import ir
 from numba import types
@@ -37,19 +37,3 @@ def round_vector(typingctx, to, source, n, kept):
         return context.get_dummy_value()
 
     return types.void(to, to, size, size), codegen
-
-
-def make_scratch(count: int):
-    """Return an intrinsic whose result is memory for `count` numbers on the kernel's stack; it holds anything."""
-
-    @intrinsic
-    def scratch(typingctx, pointer):
-        def codegen(context, builder, signature, args):
-            with builder.goto_entry_block():
-                memory = builder.alloca(ir.ArrayType(context.get_data_type(pointer.dtype), count))
-            memory.align = 64
-            return builder.bitcast(memory, context.get_value_type(pointer))
-
-        return pointer(pointer), codegen
-
-    return scratch

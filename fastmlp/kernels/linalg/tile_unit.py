@@ -81,13 +81,12 @@ def multiply_block(typingctx, sums, stride, a_hi, a_lo, a_stride, b_hi, b_lo, st
 
 
 def _emit_in_unit(builder, sums, stride, a_hi, a_lo, a_stride, b_hi, b_lo, steps, split):
-    four, stride, a_stride = ir.Constant(I64, 4), *(builder.mul(n, ir.Constant(I64, 4)) for n in (stride, a_stride))
+    stride, a_stride = (builder.mul(n, ir.Constant(I64, 4)) for n in (stride, a_stride))
     sums, a_hi, a_lo, b_hi, b_lo = (builder.ptrtoint(pointer, I64) for pointer in (sums, a_hi, a_lo, b_hi, b_lo))
     rows, beside = ir.Constant(I64, TILE), ir.Constant(I64, TILE_BYTES)
     b_stride = ir.Constant(I64, 2 * TILE_BYTES)
     down = builder.mul(stride, rows)
     places = [sums, builder.add(sums, beside), builder.add(sums, down), builder.add(builder.add(sums, down), beside)]
-    assert four.constant * TILE == TILE_BYTES
 
     def tile(number):
         return ir.Constant(_I8, number)

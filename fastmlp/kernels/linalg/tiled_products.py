@@ -20,7 +20,6 @@ from ..lowlevel.records import FROM_BIAS, FROM_OUT, MULTIPLY, MULTIPLY_BY_DERIVA
 from .bfloat16_words import pair_neighbours, pair_rows
 from .packing import tile_vectors
 from .reduced_precision import columns_end
-from .rounding import make_scratch
 from .rows import copy_row, lanes
 from .tile_unit import BLOCK, configure_unit, multiply_block, release_unit
 from .transpose import TRANSPOSED_ROWS, transpose_block
@@ -32,39 +31,44 @@ FLOATS = Argument(np.dtype(np.float32))
 #: `MULTIPLY_SIGNATURE` in float32, for any element type: code for float64 would mean nothing.
 TILED_SIGNATURE = Signature(
     out=FLOATS, out_stride=SIZE, rectified=FLOATS, a=FLOATS, a_row=SIZE, a_step=SIZE, b=FLOATS, b_stride=SIZE,
-    b_panel=SIZE, bias=FLOATS, rows=SIZE, columns=SIZE, depth=SIZE, mode=SIZE,
+    b_panel=SIZE, bias=FLOATS, rows=SIZE, columns=SIZE, depth=SIZE, mode=SIZE, scratch=FLOATS,
 )  # fmt: skip
-
-_scratch_a, _scratch_b, _scratch_sums = (make_scratch(n) for n in (ROWS * WORDS, WORDS * WIDE, ROWS * WIDE))
+#: Numbers of a block of a, which scratch memory holds four times, and of one of b, twice; then come the sums.
+OF_A, OF_B = ROWS * WORDS, WORDS * WIDE
+NUMBERS = 4 * OF_A + 2 * OF_B + ROWS * WIDE
 
 
 @kernel(*TILED_SIGNATURE)
 def multiply_bfloat16_tiles(
-    out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel, bias, rows, columns, depth, mode
+    out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel, bias, rows, columns, depth, mode, scratch
 ):
     """`reduced_precision.multiply_bfloat16` in a tile unit; the same arguments are overwritten."""
     multiply_in_tiles(
-        out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel, bias, rows, columns, depth, mode, 0
+        out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel, bias, rows, columns, depth, mode, scratch, 0
     )
 
 
 @kernel(*TILED_SIGNATURE)
 def multiply_bfloat16_3x_tiles(
-    out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel, bias, rows, columns, depth, mode
+    out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel, bias, rows, columns, depth, mode, scratch
 ):
     """`reduced_precision.multiply_bfloat16_3x` in a tile unit; the same arguments are overwritten."""
     multiply_in_tiles(
-        out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel, bias, rows, columns, depth, mode, 1
+        out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel, bias, rows, columns, depth, mode, scratch, 1
     )
 
 
 @inline_ir
 def multiply_in_tiles(
-    out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel, bias, rows, columns, depth, mode, split
+    out, out_stride, rectified, a, a_row, a_step, b, b_stride, b_panel, bias, rows, columns, depth, mode, scratch, split
 ):
     """`dense.multiply` of bfloat16 numbers, with `split` of two for each number; a_row or a_step is 1."""
-    a_hi, a_lo, b_hi, b_lo, sums = _scratch_a(a), _scratch_a(a), _scratch_b(a), _scratch_b(a), _scratch_sums(a)
-    words_hi, words_lo = _scratch_a(a), _scratch_a(a)
+    a_hi, a_lo, words_hi, words_lo = scratch, shift(scratch, OF_A), shift(scratch, 2 * OF_A), shift(scratch, 3 * OF_A)
+    b_hi, b_lo, sums = (
+        shift(scratch, 4 * OF_A),
+        shift(scratch, 4 * OF_A + OF_B),
+        shift(scratch, 4 * OF_A + 2 * OF_B),
+    )
     configure_unit()
     for i in range(0, rows, ROWS):
         height, j = min_size(ROWS, rows - i), 0

@@ -128,7 +128,7 @@ def multiply_by_panel(task, layer, out, a, b, bias, rows, columns, depth, mode, 
         call_multiply(
             task.multiply,
             z, stride, z, x, input_stride, 1, panel, 0, depth, bias,
-            min_size(task.panel_rows, rows - i), columns, depth, mode,
+            min_size(task.panel_rows, rows - i), columns, depth, mode, pointer_at(task.scratch, dtype_ptr),
         )  # fmt: skip
 
 
@@ -138,16 +138,20 @@ def multiply_in_place(task, layer, order, k, out, a, b, bias, direct, rows, colu
 
     The first `direct` rows of a are read from X itself, the others from `a`, where they were gathered.
     """
-    stride, fan_out = layer.stride, layer.fan_out
+    stride, fan_out, scratch = layer.stride, layer.fan_out, pointer_at(task.scratch, dtype_ptr)
     if direct > 0:
         x = pointer_at(task.x + carray(order, 1)[0] * task.x_row_stride + k * task.x_column_stride, dtype_ptr)
         x_row = task.x_row_stride // carray(dtype_ptr, 1).itemsize
-        call_multiply(task.multiply, out, stride, out, x, x_row, 1, b, fan_out, 0, bias, direct, columns, depth, mode)
+        call_multiply(
+            task.multiply,
+            out, stride, out, x, x_row, 1, b, fan_out, 0, bias, direct, columns, depth, mode, scratch,
+        )  # fmt: skip
     if direct < rows:
         z, left = shift(out, direct * stride), shift(a, direct * layer.input_stride)
         call_multiply(
             task.multiply,
             z, stride, z, left, layer.input_stride, 1, b, fan_out, 0, bias, rows - direct, columns, depth, mode,
+            scratch,
         )  # fmt: skip
 
 

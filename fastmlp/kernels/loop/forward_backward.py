@@ -149,7 +149,7 @@ def multiply_forward(task, layer, first, rows, mode, dtype_ptr):
     call_multiply(
         task.multiply,
         z, layer.stride, z, inp, layer.input_stride, 1, weight, layer.fan_out, depth, bias,
-        rows, layer.fan_out, layer.fan_in, mode,
+        rows, layer.fan_out, layer.fan_in, mode, pointer_at(task.scratch, dtype_ptr),
     )  # fmt: skip
 
 
@@ -207,7 +207,7 @@ def multiply_backward(task, layer, below, first, rows, dtype_ptr):
     call_multiply(
         task.multiply,
         out, below.stride, rectified, delta, layer.stride, 1, transposed, layer.transposed_stride, depth, bias,
-        rows, layer.fan_in, layer.fan_out, mode,
+        rows, layer.fan_in, layer.fan_out, mode, pointer_at(task.scratch, dtype_ptr),
     )  # fmt: skip
 
 

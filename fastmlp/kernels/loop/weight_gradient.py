@@ -66,6 +66,7 @@ def weight_gradient(
         call_multiply(
             task.multiply,
             out, b_columns, out, x, 1, a_stride, y, b_stride, 0, y, a_columns, b_columns, depth, mode,
+            pointer_at(task.scratch, dtype_ptr),
         )  # fmt: skip
     if layer.narrow_output and columns > 1:
         call_transpose(task.transpose, d_tile, columns, out, count, columns, count)

@@ -45,7 +45,7 @@ call_update_rule = caller_of("call_update_rule", UPDATE_RULE_SIGNATURE)
 #: task.multiply: `linalg.dense.multiply`.
 MULTIPLY_SIGNATURE = Signature(
     out=POINTER, out_stride=SIZE, rectified=POINTER, a=POINTER, a_row=SIZE, a_step=SIZE, b=POINTER, b_stride=SIZE,
-    b_panel=SIZE, bias=POINTER, rows=SIZE, columns=SIZE, depth=SIZE, mode=SIZE,
+    b_panel=SIZE, bias=POINTER, rows=SIZE, columns=SIZE, depth=SIZE, mode=SIZE, scratch=POINTER,
 )  # fmt: skip
 call_multiply = caller_of("call_multiply", MULTIPLY_SIGNATURE)
 

@@ -63,6 +63,10 @@ FREQUENCIES, PERIODIC_OUTPUTS = 16, 3
 PERIODIC_PARAMS = 2 * FREQUENCIES + PERIODIC_OUTPUTS * FREQUENCIES + PERIODIC_OUTPUTS
 CODE_WIDTH = 8
 
+#: Numbers of a product's scratch memory: rounded blocks of both operands, and sums. It belongs to the thread's
+#: workspace: it would fill the stack of a small thread. See `linalg.reduced_precision` and `linalg.tiled_products`.
+SCRATCH = 84_000
+
 _TASK_FIELDS = [
     # Input: dense (address of element (0, 0), strides in bytes), CSR (three addresses), or CSC (see products).
     # Writer: engine.dataset.Dataset.describe. (`PredictionWorkspace.use_strides` replaces the strides for one call;
@@ -88,6 +92,8 @@ _TASK_FIELDS = [
     # sorted by feature. Writer: TrainingWorkspace._allocate_scratch.
     ("d_tile", "i8"), ("d_transposed", "i8"), ("packed_inputs", "i8"),
     ("feature_starts", "i8"), ("entry_rows", "i8"), ("entry_values", "i8"),
+    # What products in reduced precision write between (0 in float32). Writer: Workspace._copy_to_threads.
+    ("scratch", "i8"),
     # A large batch in microbatches: rows of each (0: the batch is not cut), their gradients (MICROBATCHES, n_params)
     # and losses (MICROBATCHES,). Writer: TrainingWorkspace._allocate_microbatches.
     ("microbatch_rows", "i8"), ("partial_gradients", "i8"), ("microbatch_losses", "i8"),

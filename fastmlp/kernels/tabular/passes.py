@@ -96,7 +96,7 @@ def multiply_to_embedded(task, layer, first, rows, dtype_ptr):
     call_multiply(
         task.multiply,
         out, task.d_embedded_stride, out, delta, layer.stride, 1, transposed, layer.transposed_stride, 0, bias,
-        rows, layer.fan_in - task.n_plain, layer.fan_out, OVERWRITE,
+        rows, layer.fan_in - task.n_plain, layer.fan_out, OVERWRITE, pointer_at(task.scratch, dtype_ptr),
     )  # fmt: skip
     if task.n_periodic > 0:
         columns = shift(pointer_at(task.embedded_columns, dtype_ptr), first)

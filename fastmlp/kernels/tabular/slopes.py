@@ -87,7 +87,7 @@ def multiply_backward_with_slopes(task, layer, below, first, rows, dtype_ptr):
     call_multiply(
         task.multiply,
         g, below.stride, g, delta, layer.stride, 1, transposed, layer.transposed_stride, depth, bias,
-        rows, layer.fan_in, layer.fan_out, OVERWRITE,
+        rows, layer.fan_in, layer.fan_out, OVERWRITE, pointer_at(task.scratch, dtype_ptr),
     )  # fmt: skip
     d, e, products = (
         carray(shift(pointer_at(below.delta, dtype_ptr), at), n),
