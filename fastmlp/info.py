@@ -15,7 +15,7 @@ from .compiler import cache, flags, prebuilt
 from .compiler import cpu as host
 from .compiler import kernel as kernels
 from .engine.cores import WORKER_VARIABLES, count_threads
-from .warmup import all_kernels
+from .warmup import needed
 
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "numba", "llvmlite", "threadpoolctl", "joblib")
 DTYPES = ("float32", "float64")
@@ -103,7 +103,7 @@ def _origins() -> dict[str, str]:
     if found := prebuilt.archive():
         known = {name.removesuffix(".o"): "in the wheel" for name in found.names}
     else:
-        for name in (kernel.file_name(np.dtype(dtype)) for kernel in all_kernels() for dtype in DTYPES):
+        for name in (kernel.file_name(np.dtype(dtype)) for kernel, dtype in needed(DTYPES, host.TILE_UNIT)):
             known[name.removesuffix(".o")] = "in a cache folder" if next(cache.read(name), None) else TO_COMPILE
     return known | {name: LOADED[origin] for name, origin in kernels.origins.items()}
 

@@ -84,20 +84,17 @@ def _compile_level(folder: Path, name: str, kernels: list[str] | None) -> None:
 
     from .compiler import cpu, flags, numba_backend, prebuilt, source_hash
     from .compiler.levels import best_for
-    from .warmup import all_kernels, is_for_tile_units
+    from .warmup import needed
 
     level = best_for(cpu.TRIPLE, cpu.FEATURES)
     assert level is not None and level.name == name, level
     if not flags.are_default():
         raise SystemExit("a wheel is compiled with Numba's default flags: remove .numba_config.yaml")
     key, entries = level.key(source_hash.of_sources()), {}
-    for kernel in all_kernels():
-        if is_for_tile_units(kernel):
-            continue  # a level has none: where there is one, these are compiled for it
-        for dtype in map(np.dtype, DTYPES):
-            entry = kernel.file_name(dtype)
-            if kernels is None or entry.startswith(tuple(f"{each}." for each in kernels)):
-                entries[entry] = numba_backend.compile_source(kernel.source, dtype, True)
+    for kernel, dtype in needed(DTYPES, tile_unit=False):  # where there is one, its kernels are compiled for the host
+        entry = kernel.file_name(np.dtype(dtype))
+        if kernels is None or entry.startswith(tuple(f"{each}." for each in kernels)):
+            entries[entry] = numba_backend.compile_source(kernel.source, np.dtype(dtype), True)
     content = prebuilt.packed(key, _versions(), dict(sorted(entries.items())))
     (folder / f"{name}.bin").write_bytes(content)
     size = sum(map(len, entries.values()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 
 from . import kernels
 from .compiler import cpu, source_hash
@@ -16,9 +17,24 @@ def all_kernels() -> list[Kernel]:
     return list(found.values())
 
 
-def is_for_tile_units(kernel: Kernel) -> bool:
-    """Whether only processors with a tile unit call this kernel; elsewhere its code stands in for the unit in tests."""
-    return kernel.__module__ == f"{kernels.__name__}.linalg.tiled_products"
+def needed(dtypes: Iterable[str], tile_unit: bool) -> list[tuple[Kernel, str]]:
+    """Return the kernels that a process may call, with each of these types for which it does.
+
+    Products of rounded numbers are for float32 alone, and those in tiles for processors with a unit for them.
+
+    Parameters
+    ----------
+    dtypes : iterable of {'float32', 'float64'}
+    tile_unit : bool
+    """
+    in_tiles, rounded = (f"{kernels.__name__}.linalg.{name}" for name in ("tiled_products", "reduced_precision"))
+    return [
+        (kernel, dtype)
+        for kernel in all_kernels()
+        for dtype in dtypes
+        if (dtype == "float32" or kernel.__module__ not in (in_tiles, rounded))
+        and (tile_unit or kernel.__module__ != in_tiles)
+    ]
 
 
 def compile_all(dtypes: list[str]) -> tuple[int, int]:
@@ -37,10 +53,8 @@ def compile_all(dtypes: list[str]) -> tuple[int, int]:
     n_loaded : int
         Number of kernels that were loaded from the cache.
     """
-    needed = [kernel for kernel in all_kernels() if cpu.TILE_UNIT or not is_for_tile_units(kernel)]
-    wanted = [(kernel, dtype) for kernel in needed for dtype in dtypes]
     hits, left = [], []
-    for kernel, dtype in wanted:
+    for kernel, dtype in needed(dtypes, cpu.TILE_UNIT):
         if kernel.is_being_made(dtype):
             left.append((kernel, dtype))
         else:

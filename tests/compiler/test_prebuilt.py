@@ -184,7 +184,7 @@ def test_info_where_something_is_wrong(monkeypatch, tmp_path):
     """It names the folder that is refused and the error that is raised, and prints the rest."""
     (tmp_path / "file").touch()
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file"))
-    monkeypatch.setattr(info, "all_kernels", lambda: [].index(0))
+    monkeypatch.setattr(info, "needed", lambda *arguments: [].index(0))
     monkeypatch.setattr(info, "_PACKAGES", ["numpy", "no-such-package"])
     text = info.describe()
     for pattern in ("not used: Not a directory", "not found: +ValueError", "no-such-package is missing", "threads:"):

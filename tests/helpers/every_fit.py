@@ -19,8 +19,10 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastmlp import MLPClassifier, MLPRegressor, Network, Quantile
 from fastmlp.activations import ACTIVATIONS
+from fastmlp.compiler import cpu
 from fastmlp.compiler.numba_backend import Kernel
 from fastmlp.engine.dataset import Dataset
+from fastmlp.engine.matmul_precision import KERNELS
 from fastmlp.engine.model import TrainableModel
 from fastmlp.losses import Perceptron
 from fastmlp.optimizers import LAMB, OPTIMIZERS, LayerWise, RMSProp
@@ -30,6 +32,7 @@ from fastmlp.training.dead_units import DeadUnits
 from fastmlp.training.dropout_keys import DropoutKeys
 from fastmlp.training.epoch import EpochRunner
 from fastmlp.training.full_batch_loss import FullBatch
+from fastmlp.warmup import needed
 
 SOLVERS = {
     "adam": {"solver": "adam"},
@@ -129,16 +132,23 @@ def train_for_tables(dtype):
     TablePrediction(problem.model, problem.dataset).predict()
 
 
+def use_every_precision():
+    """Products of rounded numbers, in float32 alone."""
+    for precision in KERNELS:
+        Network([3, 20, 1], ["tanh", "identity"], "half_squared_error", np.float32, precision).forward(np.ones((9, 3)))
+
+
 def origins():
     """ "kernel, type" → "cache" or "compiler" for loaded kernels; kernel → None for those that were not loaded.
 
     Without the kernels of custom functions, which are not the package's.
     """
     found, custom = {}, [activation.kernel for activation in loss_cases.OWN.values()]
+    asked = {id(kernel) for kernel, _ in needed(("float32",), cpu.TILE_UNIT)}
     for kernel in (thing for thing in gc.get_objects() if isinstance(thing, Kernel)):
         if kernel in custom:
             continue
-        if not kernel.compiled:
+        if not kernel.compiled and id(kernel) in asked:
             found[kernel.__name__] = None
         for dtype, compiled in kernel.compiled.items():
             found[f"{kernel.__name__}, {dtype}"] = "cache" if compiled.cache_hits else "compiler"
@@ -161,6 +171,7 @@ if __name__ == "__main__":
         use_every_activation(dtype)
         judge_without_gradients(dtype)
         train_for_tables(dtype)
+    use_every_precision()
     for dtype, sparse in itertools.product((np.float32, np.float64), (False, True)):
         train_with_all_options(dtype, sparse)
     print(json.dumps(origins()))
