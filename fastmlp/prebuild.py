@@ -87,7 +87,8 @@ def _compile_level(folder: Path, name: str, kernels: list[str] | None) -> None:
     from .warmup import needed
 
     level = best_for(cpu.TRIPLE, cpu.FEATURES)
-    assert level is not None and level.name == name, level
+    if level is None or level.name != name:
+        raise SystemExit(f"{name} is compiled in a process that is none of this level: {cpu.NAME}, {cpu.FEATURES}")
     if not flags.are_default():
         raise SystemExit("a wheel is compiled with Numba's default flags: remove .numba_config.yaml")
     key, entries = level.key(source_hash.of_sources()), {}

@@ -33,7 +33,11 @@ ASSERTIONS = {
     ("training/second_order.py", "dataset.y is not None"),
     ("training/levenberg_marquardt.py", "isinstance(loss, SquareLoss)"),
     ("activations/custom.py", "isinstance(other, Activation)"),
-    ("compiler/cache.py", "specification is not None and specification.loader is not None"),
+    ("compiler/flags.py", "specification is not None and specification.loader is not None"),
+    ("data/arrays.py", "y is not None"),
+    ("data/windows.py", "y is not None"),
+    ("dask/classifier.py", "summary.classes is not None and summary.counts is not None"),
+    ("dask/classifier.py", "summary.classes is not None and summary.kind is not None"),
     ("compiler/source_hash.py", "specification is not None"),
     ("_pyinstaller/hook-fastmlp.py", "_package is not None"),
     # While a kernel is compiled: an operation that `Lane` lacks. Without it, getattr(builder, None) raises.
