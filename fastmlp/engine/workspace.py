@@ -66,6 +66,8 @@ class Workspace:
         self.layers = np.zeros(len(network.layout.shapes), LAYER)
         self._tasks_at, self._layers_at = self.tasks.ctypes.data, self.layers.ctypes.data
         self._describe_network()
+        if network.matmul_precision != "float32":
+            self.tasks["scratch"] = [self.buffer(f"scratch {thread}", SCRATCH) for thread in range(n_threads)]
         dataset.describe(self.task)
         if dataset.sparse and not dataset.by_column:
             self.task["sparse_forward"] = sparse.sparse_forward.address(self.dtype)
@@ -140,12 +142,12 @@ class Workspace:
         return self.network.loss_function.is_fused(self.network.output_activation)
 
     def _copy_to_threads(self) -> None:
-        """Give every thread the first record's fields, its number, and scratch memory in reduced precision."""
+        """Give every thread the first record's fields, its number and its scratch memory."""
         if len(self.tasks) > 1:  # a hundred fields
+            scratch = self.tasks["scratch"].copy()
             self.tasks[1:] = self.task
+            self.tasks["scratch"] = scratch
         self.tasks["thread"], self.tasks["n_threads"] = np.arange(len(self.tasks)), len(self.tasks)
-        if self.network.matmul_precision != "float32":
-            self.tasks["scratch"] = [self.buffer(f"scratch {thread}", SCRATCH) for thread in range(len(self.tasks))]
 
     def use_order(self, order: np.ndarray, batch_size: int | None = None) -> None:
         """Set the row numbers to go through, (n,) in int64, which the caller may permute in place.

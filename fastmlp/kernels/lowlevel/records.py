@@ -92,7 +92,7 @@ _TASK_FIELDS = [
     # sorted by feature. Writer: TrainingWorkspace._allocate_scratch.
     ("d_tile", "i8"), ("d_transposed", "i8"), ("packed_inputs", "i8"),
     ("feature_starts", "i8"), ("entry_rows", "i8"), ("entry_values", "i8"),
-    # What products in reduced precision write between (0 in float32). Writer: Workspace._copy_to_threads.
+    # What products in reduced precision write between (0 in float32). Writer: engine.workspace.Workspace.
     ("scratch", "i8"),
     # A large batch in microbatches: rows of each (0: the batch is not cut), their gradients (MICROBATCHES, n_params)
     # and losses (MICROBATCHES,). Writer: TrainingWorkspace._allocate_microbatches.
