@@ -23,7 +23,7 @@ class DaskMLPClassifier(DaskMLP, MLPClassifier):
     Each worker makes mini-batch steps on its own rows; in intervals of `sync`, parameters and moments of all workers
     are replaced by their mean, weighted by the sums of the workers' sample weights (their numbers of rows without):
 
-    .. math:: θ = \sum_k W_k θ_k \Big/ \sum_k W_k
+    .. math:: θ = \sum_k W_k θ_k / \sum_k W_k
 
     With one worker the model has the same bits as that of `MLPClassifier` on the same rows.
 

@@ -7,6 +7,8 @@ import pytest
 from helpers.lanes import TESTS, run_pytest
 from llvmlite.binding import get_host_cpu_features
 
+from fastmlp.compiler.cpu import VECTOR_BITS
+
 PROCESSORS = {
     256: {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx,+avx2,+fma,+sse2,+sse4.1,+sse4.2,+bmi,+bmi2"},
     128: {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "+sse2"},  # without fused multiply-add
@@ -28,6 +30,8 @@ def test_narrow_vectors():
 def test_kernels_for_narrower_vectors(tmp_path, bits, dtype):
     if not (IS_X86 if bits == 128 else HAS_AVX2):
         pytest.skip("this processor cannot run code for that one")
+    if bits == VECTOR_BITS:
+        pytest.skip("all other tests run with these vectors")
     narrow = tmp_path / "test_narrow.py"
     narrow.write_text(NARROW.format(bits=bits))
     files = TESTS / "kernels" / "test_multiply.py", TESTS / "tabular" / "test_table_gradients.py"  # written in vectors
