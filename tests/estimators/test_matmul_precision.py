@@ -25,7 +25,10 @@ def rows(n=301, features=23, classes=4):
 
 def twin_step(net, X, y, learning_rate, bits):
     """One step of gradient descent on ½ Σ (a − y)², with a tanh layer, whose products round their operands."""
-    round_ = lambda x: reference.round_to_bits(x, bits)  # noqa: E731
+
+    def round_(x):
+        return reference.round_to_bits(x, bits)
+
     (first, second), (b1, b2) = ([np.array(w, np.float64) for w in each] for each in (net.coefs, net.intercepts))
     hidden = np.tanh(round_(X) @ round_(first) + b1)
     delta = (round_(hidden) @ round_(second) + b2 - y) / len(X)

@@ -95,7 +95,7 @@ def multiply_rounded(
                 )  # fmt: skip
                 k += DEPTH
             if apart:
-                multiply_by_sums(to, r, out_stride, sums, height, end - j, mode)
+                multiply_by_sums(to, r, out_stride, sums, WIDE, height, end - j, mode)
             j = end
 
 
@@ -168,12 +168,12 @@ def round_row(to, source, n, kept):
 
 
 @inline_ir
-def multiply_by_sums(out, rectified, stride, sums, rows, columns, mode):
+def multiply_by_sums(out, rectified, stride, sums, sums_stride, rows, columns, mode):
     """out (rows, columns) *= sums (rows, columns), or = sums where rectified is positive, by mode, as tiles do it."""
     zero = carray(out, 1).dtype.type(0)
     for i in range(rows):
         numbers, given = carray(shift(out, i * stride), columns), carray(shift(rectified, i * stride), columns)
-        added = carray(shift(sums, i * WIDE), columns)
+        added = carray(shift(sums, i * sums_stride), columns)
         if mode == MULTIPLY:
             for j in range(columns):
                 numbers[j] *= added[j]

@@ -80,6 +80,21 @@ def multiply_block(typingctx, sums, stride, a_hi, a_lo, a_stride, b_hi, b_lo, st
     return types.void(sums, size, sums, sums, size, sums, sums, size, size), codegen
 
 
+def _tile(number):
+    return ir.Constant(_I8, number)
+
+
+def _load(builder, number, address, apart):
+    """Load a tile, whose rows are `apart` bytes from one another."""
+    _call(builder, "tileloadd64", _tile(number), builder.inttoptr(address, _BYTES), apart)
+
+
+def _multiply(builder):
+    """Add the products of the tiles of a and of b to the sums."""
+    for number, (row, column) in enumerate(((4, 6), (4, 7), (5, 6), (5, 7))):
+        _call(builder, "tdpbf16ps", _tile(number), _tile(row), _tile(column))
+
+
 def _emit_in_unit(builder, sums, stride, a_hi, a_lo, a_stride, b_hi, b_lo, steps, split):
     stride, a_stride = (builder.mul(n, ir.Constant(I64, 4)) for n in (stride, a_stride))
     sums, a_hi, a_lo, b_hi, b_lo = (builder.ptrtoint(pointer, I64) for pointer in (sums, a_hi, a_lo, b_hi, b_lo))
@@ -88,43 +103,33 @@ def _emit_in_unit(builder, sums, stride, a_hi, a_lo, a_stride, b_hi, b_lo, steps
     down = builder.mul(stride, rows)
     places = [sums, builder.add(sums, beside), builder.add(sums, down), builder.add(builder.add(sums, down), beside)]
 
-    def tile(number):
-        return ir.Constant(_I8, number)
-
-    def load(number, address, apart):
-        _call(builder, "tileloadd64", tile(number), builder.inttoptr(address, _BYTES), apart)
-
     def load_rows(a, t):
         at = builder.add(a, builder.mul(t, beside))
-        load(4, at, a_stride)
-        load(5, builder.add(at, builder.mul(a_stride, rows)), a_stride)
+        _load(builder, 4, at, a_stride)
+        _load(builder, 5, builder.add(at, builder.mul(a_stride, rows)), a_stride)
 
     def load_columns(b, t):
         at = builder.add(b, builder.mul(t, ir.Constant(I64, TILE * 2 * TILE_BYTES)))
-        load(6, at, b_stride)
-        load(7, builder.add(at, beside), b_stride)
-
-    def multiply():
-        for number, (row, column) in enumerate(((4, 6), (4, 7), (5, 6), (5, 7))):
-            _call(builder, "tdpbf16ps", tile(number), tile(row), tile(column))
+        _load(builder, 6, at, b_stride)
+        _load(builder, 7, builder.add(at, beside), b_stride)
 
     for number, place in enumerate(places):
-        load(number, place, stride)
+        _load(builder, number, place, stride)
     zero, one = ir.Constant(I64, 0), ir.Constant(I64, 1)
     with builder.if_else(builder.icmp_signed("!=", split, zero)) as (in_three, plain):
         with in_three, cgutils.for_range_slice(builder, zero, steps, one) as (t, _):
             load_rows(a_hi, t)
             for b in (b_lo, b_hi):
                 load_columns(b, t)
-                multiply()
+                _multiply(builder)
             load_rows(a_lo, t)
-            multiply()
+            _multiply(builder)
         with plain, cgutils.for_range_slice(builder, zero, steps, one) as (t, _):
             load_rows(a_hi, t)
             load_columns(b_hi, t)
-            multiply()
+            _multiply(builder)
     for number, place in enumerate(places):
-        _call(builder, "tilestored64", tile(number), builder.inttoptr(place, _BYTES), stride)
+        _call(builder, "tilestored64", _tile(number), builder.inttoptr(place, _BYTES), stride)
 
 
 def _emit_in_code(builder, sums, stride, a_hi, a_lo, a_stride, b_hi, b_lo, steps, split):

@@ -19,7 +19,7 @@ from ..lowlevel.pointers import Signature, carray, min_size, shift
 from ..lowlevel.records import FROM_BIAS, FROM_OUT, MULTIPLY, MULTIPLY_BY_DERIVATIVE, RECTIFY, RECTIFY_FROM_OUT
 from .bfloat16_words import pair_neighbours, pair_rows
 from .packing import tile_vectors
-from .reduced_precision import columns_end
+from .reduced_precision import columns_end, multiply_by_sums
 from .rows import copy_row, lanes
 from .tile_unit import BLOCK, configure_unit, multiply_block, release_unit
 from .transpose import TRANSPOSED_ROWS, transpose_block
@@ -175,17 +175,13 @@ def begin_sums(sums, out, out_stride, bias, rows, columns, mode):
 @inline_ir
 def end_sums(out, rectified, stride, sums, rows, columns, mode):
     """out (rows, columns) is overwritten with sums (rows, columns), or with what mode makes of them and of out."""
+    if mode in (MULTIPLY, MULTIPLY_BY_DERIVATIVE):
+        multiply_by_sums(out, rectified, stride, sums, WIDE, rows, columns, mode)
+        return
     zero = carray(out, 1).dtype.type(0)
     for i in range(rows):
         numbers, added = carray(shift(out, i * stride), columns), carray(shift(sums, i * WIDE), columns)
-        given = carray(shift(rectified, i * stride), columns)
-        if mode == MULTIPLY:
-            for j in range(columns):
-                numbers[j] *= added[j]
-        elif mode == MULTIPLY_BY_DERIVATIVE:
-            for j in range(columns):
-                numbers[j] = zero if given[j] <= zero else added[j]
-        elif mode in (RECTIFY, RECTIFY_FROM_OUT):
+        if mode in (RECTIFY, RECTIFY_FROM_OUT):
             for j in range(columns):
                 numbers[j] = zero if added[j] <= zero else added[j]
         else:
