@@ -67,7 +67,7 @@ def compare(client: Any, rows: tuple[np.ndarray, ...], options: argparse.Namespa
         **parameters,
         "client": client,
         "sync": options.sync,
-        "batch_size": options.batch_size // options.workers,
+        "batch_size": options.worker_batch_size or options.batch_size // options.workers,
     }
     for warm in ({**parameters, "max_iter": 1}, {**of_dask, "max_iter": 1}):
         (timed(DaskMLPClassifier(**warm), *chunks) if "client" in warm else timed(MLPClassifier(**warm), X, y))
@@ -121,6 +121,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--pairs", type=int, default=3, help="fits of each kind, in turns")
     parser.add_argument("--batch-size", type=int, default=200, help="rows of a step on all workers together")
+    parser.add_argument("--worker-batch-size", type=int, help="rows of a step on a worker; default: its part of those")
     parser.add_argument("--sync", type=lambda text: int(text) if text.isdigit() else text, default="epoch")
     parser.add_argument("--rounds-only", action="store_true", help="measure rounds alone")
     options = parser.parse_args(arguments)
