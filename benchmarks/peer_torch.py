@@ -8,6 +8,7 @@ no optimizer. The graph is static: a short last batch has its own, compiled in t
 """
 
 import importlib
+from contextlib import nullcontext
 
 import numpy as np
 
@@ -102,20 +103,25 @@ class EagerTrial(_TorchTrial):
         for epsilon, (X, y) in zip(self.epsilons, self.batches(), strict=True):
             of_weights["eps"] = of_biases["eps"] = epsilon
             of_weights["weight_decay"] = Adam.l2 / len(X)
-            loss = loss_of(self.weights, self.biases, X, y)
+            with self.precision():
+                loss = loss_of(self.weights, self.biases, X, y)
             loss.backward()
             adam.step()
             adam.zero_grad(set_to_none=True)
+
+    def precision(self):
+        """The context of a forward pass."""
+        return nullcontext()
 
 
 class AutocastTrial(EagerTrial):
     """Products in bfloat16, by PyTorch's choice of operations."""
 
-    def fit(self):
+    def precision(self):
+        """One for each step: within a context, autocast keeps the rounded weights of its first step."""
         import torch
 
-        with torch.autocast("cpu", torch.bfloat16):
-            super().fit()
+        return torch.autocast("cpu", torch.bfloat16)
 
 
 class CompiledTrial(_TorchTrial):

@@ -18,8 +18,6 @@ from .rows import lanes
 
 #: Rows of weights that are added in one pass.
 TOGETHER = 4
-#: Rows of X that are processed side by side for one output.
-SIDE_BY_SIDE = 2
 
 
 @kernel(*SPARSE_FORWARD_SIGNATURE)
@@ -52,13 +50,14 @@ def sparse_forward(out, stride, indptr, indices, values, order, rows, weight, bi
 def multiply_by_column(out, stride, indptr, indices, values, which, weight, bias):
     """out (rows, 1) is overwritten with bias + X[which (rows,)] @ weight (I, 1).
 
-    Two rows are processed side by side up to the length of the shorter, because the additions within a row depend on
-    one another. Four took up to 1.3 times as long: the processor prefetches less of more streams.
+    Rows i and half + i are processed side by side up to the length of the shorter, because the additions within a row
+    depend on one another. Where rows follow one another in memory, so do those of each half: the processor prefetches
+    both streams. Neighbouring rows side by side took up to 1.4 times as long, four streams up to 1.3 times.
     """
-    whole = which.size // SIDE_BY_SIDE * SIDE_BY_SIDE
-    for i in range(0, whole, SIDE_BY_SIDE):
+    half = which.size // 2
+    for i in range(half):
         d, d_end = indptr[which[i]], indptr[which[i] + 1]
-        e, e_end = indptr[which[i + 1]], indptr[which[i + 1] + 1]
+        e, e_end = indptr[which[half + i]], indptr[which[half + i] + 1]
         common = min_size(d_end - d, e_end - e)
         p = q = bias
         for k in range(common):
@@ -68,9 +67,9 @@ def multiply_by_column(out, stride, indptr, indices, values, which, weight, bias
             p += values[k] * weight[indices[k]]
         for k in range(e + common, e_end):
             q += values[k] * weight[indices[k]]
-        sums = carray(shift(out, i * stride), SIDE_BY_SIDE * stride)
-        sums[0], sums[stride] = p, q
-    for i in range(whole, which.size):
+        carray(shift(out, i * stride), 1)[0] = p
+        carray(shift(out, (half + i) * stride), 1)[0] = q
+    for i in range(2 * half, which.size):
         p = bias
         for k in range(indptr[which[i]], indptr[which[i] + 1]):
             p += values[k] * weight[indices[k]]
