@@ -29,7 +29,7 @@ SUITES = {
     "starting": ONE_CORE, "sweep": ONE_CORE, "tables": ONE_CORE, "defaults": ALL_CORES,
     "cores": DOUBLED,
 }  # fmt: skip
-ROOFLINE = ("medium", "wide")
+ROOFLINE = ("medium", "wide", "tall", "big")
 
 
 @dataclass(frozen=True)
