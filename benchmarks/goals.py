@@ -159,7 +159,8 @@ def _training(dtype: str, *peers: str, dense: bool = False, also: tuple[str, ...
 
 
 def _shares(what: str) -> tuple[Number, ...]:
-    return tuple(Number(f"{case}: {what}", peers=("the best tile's rate",), unit="%") for case in ("medium", "wide"))
+    cases = ("medium", "wide", "tall", "big")
+    return tuple(Number(f"{case}: {what}", peers=("the best tile's rate",), unit="%") for case in cases)
 
 
 def _one_row(at_most: float, *widths: int) -> Goal:
@@ -182,7 +183,7 @@ GOALS = (
     *(Goal(f"dense, {dtype}, one core, against the best of PyTorch and JAX",
            _training(dtype, "pytorch", "jax", dense=True, also=("pytorch-compile",)), each=1.15, mean=2)
       for dtype in ("float32", "float64")),
-    Goal("whole step, float32, one core, of the best tile's rate", _shares("whole step"), each=80),
+    Goal("whole step, float32, one core, of the best tile's rate", _shares("whole step"), each=83),
     Goal("products alone, float32, one core, of the best tile's rate", _shares("products alone"), each=90),
     Goal("`medium` and `wide`, float32, several threads against one",
          tuple(Number(case, peers=("fastmlp-1",), threads=SEVERAL) for case in ("medium", "wide")), each=1.8),
