@@ -46,8 +46,8 @@ def undo_smoothing(outputs: np.ndarray, smoothing: float, n_classes: int | None 
     multiplied by c = 1 + 5 s, a temperature of 1 / c: the probabilities are q^c, divided by their sum. The order of
     the classes stays.
 
-    Subtracting s / K and dividing by 1 − s, which would be right for a network that estimates the mean of its targets
-    without error, exaggerates what a trained network says: it has a larger log loss, on rows of many classes above all.
+    (q − s / K) / (1 − s), which would be right for a network that estimates the mean of its targets without error, has
+    a larger log loss on most tables: see docs/tables.md.
 
     Examples
     --------
