@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..tabular.classifier import LEAST_SHARE
+from ..tabular.classifier import exponent_of
 from .c_parts import constant, constants
 from .description import OutputDescription
 
@@ -80,12 +80,11 @@ def predict_proba(d: OutputDescription, name: str) -> str:
 
 def _undo_smoothing(d: OutputDescription, name: str) -> tuple[str, str]:
     """Return a function of an estimate, and the body of `predict_proba`: see `tabular.classifier.undo_smoothing`."""
-    smoothing = float(d.smoothing or 0.0)
-    share, rest = constant(smoothing / (2 if d.is_multilabel else d.n_outputs)), constant(1.0 - smoothing)
-    least = constant(LEAST_SHARE)
+    exponent = exponent_of(d.smoothing or 0.0)
+    power = f"M(pow)(q, {constant(exponent)})" if exponent != 1.0 else "q"
     helper = (
         f"\nstatic real {name}_unsmoothed(real q) {{ /* to be divided by the sum over the classes */\n"
-        f"  const real p = (q - {share}) / {rest}, least = {least} * q;\n  return p > least ? p : least;\n}}\n"
+        f"  return {power};\n}}\n"
     )
     body = f"  real outputs[{d.n_outputs}];\n  {name}_outputs(x, outputs);\n"
     if d.is_multilabel:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..tabular.classifier import LEAST_SHARE
+from ..tabular.classifier import exponent_of
 from .description import OutputDescription
 from .onnx_activations import Graph
 
@@ -38,13 +38,10 @@ def add_classifier(graph: Graph, d: OutputDescription, outputs: str, label: str,
 
 def _undo_smoothing(graph: Graph, d: OutputDescription, outputs: str, probabilities: str) -> None:
     """Add what `fastmlp.tabular.classifier.undo_smoothing` computes; of several labels each has two classes."""
-    smoothing = 0.0 if d.smoothing is None else d.smoothing
-    share = graph.constant(smoothing / (2 if d.is_multilabel else d.n_outputs))
-    rest, least = graph.constant(1.0 - smoothing), graph.constant(LEAST_SHARE)
+    exponent = exponent_of(d.smoothing or 0.0)
 
     def undone(estimates: str) -> str:
-        without = graph.node("Div", graph.node("Sub", estimates, share), rest)
-        return graph.node("Max", without, graph.node("Mul", estimates, least))
+        return graph.node("Pow", estimates, graph.constant(exponent)) if exponent != 1.0 else estimates
 
     if d.is_multilabel:
         shares = undone(outputs)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..tabular.classifier import LEAST_SHARE
+from ..tabular.classifier import exponent_of
 
 
 class Exp(nn.Module):
@@ -72,17 +72,15 @@ class Unsmoothed(nn.Module):
     def __init__(self, smoothing: float, n_classes: int, is_multilabel: bool) -> None:
         super().__init__()
         self.smoothing, self.n_classes, self.is_multilabel = smoothing, n_classes, is_multilabel
+        self.exponent = exponent_of(smoothing)
 
     def forward(self, estimates: torch.Tensor) -> torch.Tensor:
         """Return (n, n_classes)."""
         if self.is_multilabel:
-            shares = self._undone(estimates, 2)
-            return shares / (shares + self._undone(1 - estimates, 2))
-        shares = self._undone(estimates, estimates.shape[1])[:, : self.n_classes]
+            shares = estimates**self.exponent
+            return shares / (shares + (1 - estimates) ** self.exponent)
+        shares = estimates[:, : self.n_classes] ** self.exponent
         return shares / shares.sum(dim=1, keepdim=True)
-
-    def _undone(self, q: torch.Tensor, n: int) -> torch.Tensor:
-        return torch.maximum((q - self.smoothing / n) / (1 - self.smoothing), LEAST_SHARE * q)
 
     def extra_repr(self) -> str:
         """Return the parameter."""

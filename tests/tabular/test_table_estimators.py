@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from scipy.special import softmax
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
@@ -22,6 +23,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from fastmlp import Focal, Gamma, Hinge, Huber, LogLoss, Loss, Quantile, Tweedie
 from fastmlp import TabularMLPClassifier as _Classifier
 from fastmlp import TabularMLPRegressor as _Regressor
+from fastmlp.tabular.classifier import undo_smoothing
 
 N = 96
 RNG = np.random.RandomState(0)
@@ -266,6 +268,43 @@ def test_losses_of_classification():
             assert model.label_smoothing_ == model.get_recipe()["label_smoothing"] == used, loss
             assert model.score(X, y) > 0.75, loss
             assert model.predict_proba(X).max() > (0.95 if used else 0.8), loss
+
+
+@pytest.mark.filterwarnings("error")
+def test_smoothing_is_undone_by_a_power():
+    """Probabilities are the mean outputs to the power of 1 + 5 s, whatever the number of classes; s = 0 changes none.
+
+    Rare and certain outputs stay finite, the order of the classes stays, and outputs are not overwritten.
+    """
+    q = np.random.RandomState(0).dirichlet([0.05] * 5, 40)
+    q[:3] = [[1, 0, 0, 0, 0], [1 - 4e-38, 1e-38, 1e-38, 1e-38, 1e-38], [0.2] * 5]
+    before = q.copy()
+    for s in (0.0, 0.1, 0.99):
+        with np.errstate(divide="ignore"):
+            expected = softmax((1 + 5 * s) * np.log(q), axis=1)
+        found = undo_smoothing(q, s)
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-300, err_msg=f"s = {s}")
+        assert (np.diff(np.take_along_axis(found, q.argsort(axis=1), axis=1)) >= 0).all(), s
+        np.testing.assert_allclose(undo_smoothing(q, s, 2), expected[:, :2] / expected[:, :2].sum(1, keepdims=True))
+    np.testing.assert_array_equal(q, before)
+    for y, parameters in ((Y, {}), (Y + (X["b"] > 0), {}), (LABELS, {"loss": LogLoss(label_smoothing=0.2)})):
+        model = classifier(max_iter=20, **parameters).fit(X, y)
+        q, c = model._outputs(X), 1 + 5 * model.label_smoothing_
+        rest = (1 - q) ** c if q.shape == LABELS.shape and np.ndim(y) == 2 else (q**c).sum(axis=1, keepdims=True) - q**c
+        np.testing.assert_allclose(model.predict_proba(X), q**c / (q**c + rest), rtol=1e-12)
+
+
+def test_log_loss_of_many_classes():
+    """Labels that the columns determine get probabilities near 1, although the targets were smoothed."""
+    rng = np.random.RandomState(0)
+    points = rng.uniform(size=(1200, 2))
+    labels = np.floor(4 * points).astype(int) @ [4, 1]
+    model = classifier(max_iter=40, hidden_layer_sizes=(32, 32)).fit(points[:900], labels[:900])
+    found, outputs = (
+        -np.log(each[np.arange(300), labels[900:]]).mean()
+        for each in (model.predict_proba(points[900:]), model._outputs(points[900:]))
+    )
+    assert found < 0.7 * outputs, (found, outputs)
 
 
 def test_get_recipe():
