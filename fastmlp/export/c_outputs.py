@@ -80,7 +80,7 @@ def predict_proba(d: OutputDescription, name: str) -> str:
 
 def _undo_smoothing(d: OutputDescription, name: str) -> tuple[str, str]:
     """Return a function of an estimate, and the body of `predict_proba`: see `tabular.classifier.undo_smoothing`."""
-    exponent = exponent_of(d.smoothing or 0.0)
+    exponent = exponent_of(d.smoothing or 0.0, 2 if d.is_multilabel else d.n_outputs)
     power = f"M(pow)(q, {constant(exponent)})" if exponent != 1.0 else "q"
     helper = (
         f"\nstatic real {name}_unsmoothed(real q) {{ /* to be divided by the sum over the classes */\n"

@@ -38,7 +38,7 @@ def add_classifier(graph: Graph, d: OutputDescription, outputs: str, label: str,
 
 def _undo_smoothing(graph: Graph, d: OutputDescription, outputs: str, probabilities: str) -> None:
     """Add what `fastmlp.tabular.classifier.undo_smoothing` computes; of several labels each has two classes."""
-    exponent = exponent_of(d.smoothing or 0.0)
+    exponent = exponent_of(d.smoothing or 0.0, 2 if d.is_multilabel else d.n_outputs)
 
     def undone(estimates: str) -> str:
         return graph.node("Pow", estimates, graph.constant(exponent)) if exponent != 1.0 else estimates

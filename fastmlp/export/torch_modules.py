@@ -72,14 +72,14 @@ class Unsmoothed(nn.Module):
     def __init__(self, smoothing: float, n_classes: int, is_multilabel: bool) -> None:
         super().__init__()
         self.smoothing, self.n_classes, self.is_multilabel = smoothing, n_classes, is_multilabel
-        self.exponent = exponent_of(smoothing)
 
     def forward(self, estimates: torch.Tensor) -> torch.Tensor:
         """Return (n, n_classes)."""
+        exponent = exponent_of(self.smoothing, 2 if self.is_multilabel else estimates.shape[1])
         if self.is_multilabel:
-            shares = estimates**self.exponent
-            return shares / (shares + (1 - estimates) ** self.exponent)
-        shares = estimates[:, : self.n_classes] ** self.exponent
+            shares = estimates**exponent
+            return shares / (shares + (1 - estimates) ** exponent)
+        shares = estimates[:, : self.n_classes] ** exponent
         return shares / shares.sum(dim=1, keepdim=True)
 
     def extra_repr(self) -> str:

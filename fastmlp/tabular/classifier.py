@@ -24,27 +24,27 @@ from .base import BaseTabularMLP
 from .parameters import CONSTRAINTS, RATE
 from .recipes import Recipe
 
-#: By how much a smoothing of 1 would raise the exponent that undoes it; chosen by log loss, see docs/tables.md.
-SHARPENING = 5.0
 
+def exponent_of(smoothing: float, n_outputs: int = 2) -> float:
+    """Return the c of q^c, by which smoothed probabilities q of K outputs become those that they stand for.
 
-def exponent_of(smoothing: float) -> float:
-    """Return the c of q^c, by which smoothed probabilities q become those that they stand for.
+    c = 1 + s (2 + log₂ K), chosen by log loss, see docs/tables.md: smoothing takes more from a certain output the more
+    others there are to share it.
 
     Examples
     --------
-    >>> exponent_of(0.0), exponent_of(0.1)
-    (1.0, 1.5)
+    >>> exponent_of(0.0), exponent_of(0.1), exponent_of(0.1, 16)
+    (1.0, 1.3, 1.6)
     """
-    return 1.0 + SHARPENING * smoothing
+    return 1.0 + smoothing * (2.0 + float(np.log2(n_outputs)))
 
 
 def undo_smoothing(outputs: np.ndarray, smoothing: float, n_classes: int | None = None) -> np.ndarray:
     """Return the probabilities that smoothed targets stand for, of the first `n_classes` outputs.
 
     A network that is trained on targets (1 − s) t + s / K has logits that are too close to one another. They are
-    multiplied by c = 1 + 5 s, a temperature of 1 / c: the probabilities are q^c, divided by their sum. The order of
-    the classes stays.
+    multiplied by c = 1 + s (2 + log₂ K), a temperature of 1 / c: the probabilities are q^c, divided by their sum. The
+    order of the classes stays.
 
     (q − s / K) / (1 − s), which would be right for a network that estimates the mean of its targets without error, has
     a larger log loss on most tables: see docs/tables.md.
@@ -53,9 +53,9 @@ def undo_smoothing(outputs: np.ndarray, smoothing: float, n_classes: int | None 
     --------
     >>> import numpy as np
     >>> undo_smoothing(np.array([[0.95, 0.05], [0.5, 0.5]]), 0.1).round(4).tolist()
-    [[0.9881, 0.0119], [0.5, 0.5]]
+    [[0.9787, 0.0213], [0.5, 0.5]]
     """
-    probabilities: np.ndarray = outputs[:, :n_classes] ** exponent_of(smoothing)
+    probabilities: np.ndarray = outputs[:, :n_classes] ** exponent_of(smoothing, outputs.shape[1])
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     return probabilities
 
@@ -367,7 +367,8 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
     def predict_proba(self, X: Any) -> np.ndarray:
         """Estimate probabilities: the mean q of the members' outputs, with label smoothing s undone.
 
-        It is undone by q ** (1 + 5 s), divided by the sum over the classes, which leaves the order of the classes.
+        It is undone by q ** (1 + s (2 + log2 K)) for K outputs, divided by the sum over the classes, which leaves the
+        order of the classes.
 
         Parameters
         ----------

@@ -272,7 +272,7 @@ def test_losses_of_classification():
 
 @pytest.mark.filterwarnings("error")
 def test_smoothing_is_undone_by_a_power():
-    """Probabilities are the mean outputs to the power of 1 + 5 s, whatever the number of classes; s = 0 changes none.
+    """Probabilities are the mean outputs to the power of 1 + s (2 + log2 K), K outputs; s = 0 changes none.
 
     Rare and certain outputs stay finite, the order of the classes stays, and outputs are not overwritten.
     """
@@ -281,7 +281,7 @@ def test_smoothing_is_undone_by_a_power():
     before = q.copy()
     for s in (0.0, 0.1, 0.99):
         with np.errstate(divide="ignore"):
-            expected = softmax((1 + 5 * s) * np.log(q), axis=1)
+            expected = softmax((1 + s * (2 + np.log2(5))) * np.log(q), axis=1)
         found = undo_smoothing(q, s)
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-300, err_msg=f"s = {s}")
         assert (np.diff(np.take_along_axis(found, q.argsort(axis=1), axis=1)) >= 0).all(), s
@@ -289,7 +289,9 @@ def test_smoothing_is_undone_by_a_power():
     np.testing.assert_array_equal(q, before)
     for y, parameters in ((Y, {}), (Y + (X["b"] > 0), {}), (LABELS, {"loss": LogLoss(label_smoothing=0.2)})):
         model = classifier(max_iter=20, **parameters).fit(X, y)
-        q, c = model._outputs(X), 1 + 5 * model.label_smoothing_
+        q = model._outputs(X)
+        K = 2 if np.ndim(y) == 2 else q.shape[1]
+        c = 1 + model.label_smoothing_ * (2 + np.log2(K))
         rest = (1 - q) ** c if q.shape == LABELS.shape and np.ndim(y) == 2 else (q**c).sum(axis=1, keepdims=True) - q**c
         np.testing.assert_allclose(model.predict_proba(X), q**c / (q**c + rest), rtol=1e-12)
 
