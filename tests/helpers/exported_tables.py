@@ -99,7 +99,7 @@ CASES = [
       ("numbers", "target")),
     *(({"recipe": "realmlp-td-s", "numeric_encoding": each, "n_bins": 3}, "column") for each in ("piecewise-linear",
                                                                                                "periodic")),
-    ({"recipe": "realmlp-td", "label_smoothing": 0.3, "loss": LogLoss()}, "binary"),
+    ({"recipe": "realmlp-td", "label_smoothing": 0.4, "loss": LogLoss()}, "binary"),
     ({"recipe": "fast", "label_smoothing": 0.0, "max_one_hot_categories": 2}, "classes"),
     ({"recipe": "fast", "max_one_hot_categories": None, "hidden_layer_sizes": ()}, "one class"),
     ({"recipe": "fast", "loss": "focal"}, "labels"), ({"recipe": "fast", "loss": Focal(gamma=1.0)}, "binary"),
