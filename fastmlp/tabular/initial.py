@@ -79,8 +79,8 @@ def _fit_to_rows(
 
 def inputs_of(layout: TableLayout, params: np.ndarray, X: np.ndarray) -> np.ndarray:
     """Compute the inputs of the first layer before the scaling, (n, n_inputs), for rows of the dataset."""
-    numbers, codes = X[:, : layout.n_plain], X[:, layout.n_plain :].astype(np.intp)
-    parts = [numbers]
+    numbers, codes = X[:, : layout.n_numbers], X[:, layout.n_numbers :].astype(np.intp)
+    parts = [_plain_inputs(layout, numbers, codes[:, len(layout.table_sizes) :])]
     if layout.n_periodic:
         periodic = layout.periodic(params)
         frequencies, phases = periodic[:, :FREQUENCIES], periodic[:, FREQUENCIES : 2 * FREQUENCIES]
@@ -90,3 +90,14 @@ def inputs_of(layout: TableLayout, params: np.ndarray, X: np.ndarray) -> np.ndar
         parts.append(outputs.reshape(len(X), -1))
     parts += [table[codes[:, column]] for column, table in enumerate(layout.tables(params))]
     return np.concatenate(parts, axis=1, dtype=params.dtype)
+
+
+def _plain_inputs(layout: TableLayout, numbers: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Return the plain inputs, (n, n_plain): the numbers, and those that are looked up, by their category numbers."""
+    look_ups = layout.look_ups
+    if look_ups is None:
+        return numbers
+    plain = np.empty((len(numbers), layout.n_plain), numbers.dtype)
+    plain[:, np.delete(np.arange(layout.n_plain), look_ups.rows)] = numbers
+    plain[:, look_ups.rows] = look_ups.expand(codes)
+    return plain
