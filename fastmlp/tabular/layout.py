@@ -86,14 +86,6 @@ class TableLayout(Layout):
         n_look_ups = 0 if self.look_ups is None else len(self.look_ups.sizes)
         return self.n_numbers + len(self.table_sizes) + n_look_ups
 
-    @property
-    def weight_rows(self) -> np.ndarray:
-        """The rows of W in the order in which kernels read them: those that are looked up are the last, (n_inputs,)."""
-        rows = np.arange(self.layer_sizes[0])
-        if self.look_ups is None:
-            return rows
-        return np.concatenate([np.delete(rows, self.look_ups.rows), self.look_ups.rows])
-
     def scales(self, vector: np.ndarray) -> np.ndarray:
         """Return a view of the scaling layer, (n_inputs,)."""
         return vector[self.scale_offset : self.scale_offset + self.layer_sizes[0]]

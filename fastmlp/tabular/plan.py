@@ -49,6 +49,7 @@ class EncodingPlan:
     """
 
     looked_up: np.ndarray = np.zeros(0, bool)  # plans pickled by earlier versions have none
+    _network_parts: list[Part] | None = None
 
     def __init__(self, columns: Sequence[Column], is_category: np.ndarray, rows: np.ndarray | None) -> None:
         self.categories = [
@@ -137,7 +138,11 @@ class EncodingPlan:
         """Set the parts, of which the last are the codes."""
         self.parts, sizes = parts, self.sizes
         self.table_sizes = [int(sizes[position]) + 1 for position in parts[-1].positions]
-        self.looked_up = self._one_hot[1].widths > MOST_MULTIPLIED
+        number, one_hot = self._one_hot
+        self.looked_up, self._network_parts = one_hot.widths > MOST_MULTIPLIED, None
+        if self.looked_up.any():
+            codes = CategoryNumbers(one_hot.positions[self.looked_up])
+            self._network_parts = [*parts[:number], one_hot.subset(~self.looked_up), *parts[number + 1 :], codes]
 
     @property
     def _one_hot(self) -> tuple[int, OneHotCategories]:
@@ -156,11 +161,7 @@ class EncodingPlan:
     @property
     def network_parts(self) -> list[Part]:
         """The parts as networks read them: behind all others, codes in place of what they look up."""
-        if not self.looked_up.any():
-            return self.parts
-        number, one_hot = self._one_hot
-        codes = CategoryNumbers(one_hot.positions[self.looked_up])
-        return [*self.parts[:number], one_hot.subset(~self.looked_up), *self.parts[number + 1 :], codes]
+        return self.parts if self._network_parts is None else self._network_parts
 
     @property
     def feature_of(self) -> np.ndarray:

@@ -12,7 +12,7 @@ from ..engine.dataset import Dataset
 from ..engine.training_workspace import TrainingWorkspace
 from ..engine.workspace import Workspace
 from ..kernels.lowlevel.records import CODE_WIDTH, FROM_BIAS, PERIODIC_OUTPUTS, PERIODIC_PARAMS, RECTIFY, ROW_TILE
-from .look_ups import LookUps
+from .look_ups import LookUpArrays, LookUps
 from .model import TableModel
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ else:
 
 #: Rows that go through all layers together in a prediction.
 PREDICTED_ROWS = 256
+#: The fields of the task record that hold the addresses of `LookUpArrays`.
+_OF_LOOK_UPS = "weight_rows", "look_ups", "look_up_values", "constants", "constant_values"
 
 
 class _TableBuffers(Workspace):
@@ -54,28 +56,22 @@ class _TableBuffers(Workspace):
         task["periodic_offset"], task["periodic"] = layout.periodic_offset, params + layout.periodic_offset * item
         if layout.n_embedded:
             self._describe_embeddings(params)
-        self._weight_rows: np.ndarray | None = None  # W̃ has the rows of W
+        self._look_ups: LookUpArrays | None = None
         if layout.look_ups is not None:
             self._describe_look_ups(layout.look_ups)
 
     def _describe_look_ups(self, look_ups: LookUps) -> None:
         """Write which rows of W̃ are looked up, and buffers for the entries of a batch; the product reads the others."""
         task, rows, columns = self.task, self.batch_rows, len(look_ups.sizes)
-        self._weight_rows = self.network.layout.weight_rows
+        self._look_ups = arrays = look_ups.arrays(self.network.layout.layer_sizes[0], self.dtype)
         self.layers["fan_in"][0] -= look_ups.rows.size
-        constants = np.flatnonzero(look_ups.of_zero)
-        task["n_look_ups"], task["n_looked_up"], task["n_constants"] = columns, look_ups.rows.size, constants.size
-        for name, numbers, dtype in (
-            ("weight_rows", self._weight_rows, np.int64),
-            ("look_ups", look_ups.firsts, np.int64),
-            ("look_up_values", look_ups.of_one - look_ups.of_zero, self.dtype),
-            ("constants", constants, np.int64),
-            ("constant_values", look_ups.of_zero[constants], self.dtype),
-            ("batch_order", np.arange(rows), np.int64),
-            ("indptr", np.arange(rows + 1) * columns, np.int64),
-        ):
-            task[name] = self.buffer(name, numbers.size, dtype)
-            self.buffers[name][...] = numbers
+        task["n_look_ups"], task["n_looked_up"] = columns, look_ups.rows.size
+        task["n_constants"] = arrays.constants.size
+        for name, array in zip(_OF_LOOK_UPS, arrays, strict=True):
+            task[name] = array.ctypes.data
+        task["batch_order"] = self.buffer("batch order", (2, rows + 1), np.int64)
+        task["indptr"] = task["batch_order"] + self.buffers["batch order"].strides[0]
+        np.multiply.outer([1, columns], np.arange(rows + 1), out=self.buffers["batch order"])
         task["indices"] = self.buffer("indices", rows * columns, np.int32)
         task["values"] = self.buffer("values", rows * columns)
         task["constant_row"] = self.buffer("constant row", int(self.layers["fan_out"][0]))
@@ -107,10 +103,11 @@ class _TableBuffers(Workspace):
         layout, params = self.network.layout, self.network.params
         scales, weights, scaled = layout.scales(params)[:, np.newaxis], self.network.coefs[0], self.buffers["scaled"]
         with np.errstate(over="ignore"):  # of a member that diverges
-            if self._weight_rows is None:
+            if self._look_ups is None:
                 np.multiply(scales, weights, out=scaled)
             else:
-                np.multiply(scales[self._weight_rows], weights[self._weight_rows], out=scaled)
+                rows = self._look_ups.weight_rows
+                np.multiply(scales[rows], weights[rows], out=scaled)
 
 
 class TableWorkspace(_TableBuffers, TrainingWorkspace):

@@ -22,7 +22,6 @@ LABELS = {"loss": LOSSES["log_loss"], "output": "logistic"}
 CLASSES = {"loss": LogLoss(label_smoothing=0.1), "output": "softmax"}
 
 
-
 def one_hot(at, size, frequent=None):
     """A column that is looked up, behind `at` numbers; of one category, if it is frequent, the zero is squashed too."""
     of_zero, of_one = np.zeros(size), np.linspace(0.9, 1.7, size)
@@ -35,6 +34,8 @@ def one_hot(at, size, frequent=None):
 FULL = Network(
     5, 3, (4, 9), (9, 8), 3, "mish", True, **CLASSES, look_ups=(one_hot(4, 3), one_hot(4, 14, 9), one_hot(5, 2, 0))
 )
+ALL_LOOKED_UP = Network(0, 0, (), (9,), 2, "relu", **CLASSES, look_ups=(one_hot(0, 5), one_hot(0, 17, 16)))
+FEW_PRODUCTS = Network(1, 1, (3,), (130,), 1, "selu", look_ups=(one_hot(1, 40), one_hot(1, 9)))
 #: Name → network, number of rows, rows of a batch, and whether there are sample weights and dropout. Widths are 1,
 #: below, at and above a vector of 8, and several tiles; batches have a last block, or a last batch, that is incomplete.
 CASES = {
@@ -47,13 +48,9 @@ CASES = {
     "a rectifier, dropout": (Network(9, 2, (5,), (8, 9), 2, "relu", False, **LABELS), 45, 16, True, True),
     "codes alone": (Network(0, 0, (3, 20, 2), (7,), 4, "selu", True, **CLASSES), 66, 40, False, False),
     "many embedded": (Network(20, 20, (), (16,), 2, "mish", False, **CLASSES), 39, 39, False, True),
-    "looked up alone": (
-        Network(0, 0, (), (9,), 2, "relu", **CLASSES, look_ups=(one_hot(0, 5), one_hot(0, 17, 16))), 40, 26, True, True,
-    ),
+    "looked up alone": (ALL_LOOKED_UP, 40, 26, True, True),
     "one column, looked up": (Network(0, look_ups=(one_hot(0, 6, 2),)), 38, 19, False, False),
-    "few are not looked up": (
-        Network(1, 1, (3,), (130,), 1, "selu", look_ups=(one_hot(1, 40), one_hot(1, 9))), 47, 47, False, False,
-    ),
+    "few are not looked up": (FEW_PRODUCTS, 47, 47, False, False),
     "split by columns": (Network(2, 2, (6,), (130, 130), 1, "mish", True), 70, 70, True, False),
 }
 #: First layers that are large: kept in panels, but not behind embeddings.

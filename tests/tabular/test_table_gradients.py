@@ -16,9 +16,10 @@ def outputs_of(network, params, x):
     """The outputs' pre-activations for one row, as `Value`."""
     numbers, u, done = x[: network.n_plain], [], 0
     for j, (at, of_zero, of_one) in enumerate(network.look_ups):
-        code = int(x[network.n_plain + len(network.table_sizes) + j])
-        u += [*numbers[done:at], *(one if k == code else zero for k, (zero, one) in enumerate(zip(of_zero, of_one), 1))]
-        done = at
+        inputs, code = list(of_zero), int(x[network.n_plain + len(network.table_sizes) + j])
+        if code:
+            inputs[code - 1] = of_one[code - 1]
+        u, done = [*u, *numbers[done:at], *inputs], at
     u = list(values_of([*u, *numbers[done:]]))
     for j in range(network.n_periodic):
         p = params[f"periodic {j}"]
