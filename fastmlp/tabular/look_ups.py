@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -61,10 +62,6 @@ class LookUps:
     rows: np.ndarray
     of_zero: np.ndarray
     of_one: np.ndarray
-    _arrays: dict[tuple[int, str], LookUpArrays] = field(default_factory=dict, init=False, repr=False)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_arrays": {}}
 
     @property
     def firsts(self) -> np.ndarray:
@@ -73,17 +70,17 @@ class LookUps:
 
     def arrays(self, n_inputs: int, dtype: np.dtype) -> LookUpArrays:
         """Return what kernels read, for a first layer with so many inputs; made once, for predictions of few rows."""
-        key = n_inputs, dtype.name
-        if key not in self._arrays:
+        made, key = _MADE.setdefault(self, {}), (n_inputs, dtype.name)
+        if key not in made:
             others, constants = np.delete(np.arange(n_inputs), self.rows), np.flatnonzero(self.of_zero)
-            self._arrays[key] = LookUpArrays(
+            made[key] = LookUpArrays(
                 np.concatenate([others, self.rows], dtype=np.int64),
                 self.firsts.astype(np.int64),
                 (self.of_one - self.of_zero).astype(dtype),
                 constants.astype(np.int64),
                 self.of_zero[constants].astype(dtype),
             )
-        return self._arrays[key]
+        return made[key]
 
     def expand(self, codes: np.ndarray) -> np.ndarray:
         """Return the inputs, (n, n_rows), for category numbers (n, n_columns): 1 to k, 0 if missing or unknown."""
@@ -93,3 +90,7 @@ class LookUps:
             at = first + codes[known, column].astype(np.intp) - 1
             inputs[known, at] = self.of_one[at]
         return inputs
+
+
+#: What `LookUps.arrays` has made, by number of inputs and type; no part of a model's state.
+_MADE: WeakKeyDictionary[LookUps, dict[tuple[int, str], LookUpArrays]] = WeakKeyDictionary()
