@@ -97,10 +97,9 @@ class TrainingWorkspace(Workspace):
 
     def _allocate_layers(self) -> None:
         """One batch: inputs, and each layer's output and delta, in rows padded to whole tiles and cache lines."""
-        layer_sizes = self.network.layout.layer_sizes
+        task, fan_in, n_outputs = self.task, self.layers["fan_in"].tolist(), self.network.layout.layer_sizes[-1]
         rows = -(-self.batch_rows // ROW_TILE) * ROW_TILE
-        strides = [*(padded(width, self.dtype) for width in layer_sizes[:-1]), layer_sizes[-1]]  # losses read flat rows
-        task = self.task
+        strides = [*(padded(width, self.dtype) for width in fan_in), n_outputs]  # losses read flat rows
         if not self.dataset.sparse:
             task["inputs"] = self.buffer("inputs", (rows, strides[0]))
             task["input_stride"] = strides[0]
@@ -172,7 +171,8 @@ class TrainingWorkspace(Workspace):
 
     def _calls_to_copy(self, number: int) -> Iterator[tuple[Callable[..., None], tuple[int, ...]]]:
         """Yield the call, an entry and its arguments, that copies a layer's weights, if it has a copy."""
-        layer, (fan_in, fan_out) = self.layers[number], self.network.layout.shapes[number]
+        layer = self.layers[number]
+        fan_in, fan_out = int(layer["fan_in"]), int(layer["fan_out"])
         if self.large[number]:
             arguments = *self.arguments(), number, 0, fan_in, self.network.coefs[0].ctypes.data
             yield panels.copy_weights.entry(self.dtype), arguments

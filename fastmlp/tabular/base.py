@@ -220,7 +220,7 @@ class BaseTabularMLP(CallbackSupportMixin, BaseEstimator):
             self.__dict__.pop("feature_names_in_", None)
             if hasattr(self.encoder_, "feature_names_in_"):
                 self.feature_names_in_ = self.encoder_.feature_names_in_
-        encoded = self.encoder_.transform(X, caller=self)
+        encoded = self.encoder_.encode(X, caller=self)
         return Dataset(encoded, targets, self._weigh(targets, weights, targets), np.float32), plain
 
     def _choose_validation(
@@ -261,7 +261,7 @@ class BaseTabularMLP(CallbackSupportMixin, BaseEstimator):
             check_consistent_length(X, plain)
             targets = self._encode_targets(plain)
             weights = check_sample_weight(weights, np.empty((len(plain), 0), np.float32))
-            encoded = self.encoder_.transform(X, caller=self)
+            encoded = self.encoder_.encode(X, caller=self)
         except ValueError as error:
             raise ValueError(f"In the validation data X_val (X) and y_val (y): {error}") from error
         return Dataset(encoded, targets, self._weigh(targets, weights, reference), np.float32), plain
@@ -275,7 +275,7 @@ class BaseTabularMLP(CallbackSupportMixin, BaseEstimator):
 
     def _outputs(self, X: Any) -> np.ndarray:
         """Return the mean outputs of the members, (n, n_outputs) in float64."""
-        dataset = Dataset(self.encoder_.transform(X, caller=self), dtype=np.float32)
+        dataset = Dataset(self.encoder_.encode(X, caller=self), dtype=np.float32)
         datasets = {encoding: rows_for(self.encoder_, encoding, dataset) for encoding in set(self._encodings)}
         each = [datasets[encoding] for encoding in self._encodings]
         for model in self.members_:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from numbers import Integral
 from typing import Any, Self
 
@@ -11,7 +12,9 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..preprocessing import PiecewiseLinearEncoder
+from .columns import Column
 from .feature_kinds import find_categories
+from .look_ups import LookUps
 from .plan import EncodingPlan
 from .table import column_names, read_columns
 
@@ -169,11 +172,39 @@ class TableEncoder(BaseEstimator):
         TypeError, ValueError
             As `fit` does; and for names or numbers of columns that differ from those in `fit`.
         """
+        columns = self._read(X, caller)
+        return self._plan.encode(columns, self._plan.parts, self.dtype)
+
+    def encode(self, X: Any, *, caller: Any = None) -> np.ndarray:
+        """`transform` for a network, which reads the codes of some one-hot columns, and looks their inputs up.
+
+        Returns
+        -------
+        encoded : ndarray of shape (n_samples, n_encoded)
+            Without these one-hot columns; their codes are the last columns. See `look_ups`.
+        """
+        columns = self._read(X, caller)
+        return self._plan.encode(columns, self._plan.network_parts, self.dtype)
+
+    @property
+    def n_encoded(self) -> int:
+        """Columns of what `encode` returns."""
+        return sum(part.width for part in self._plan.network_parts)
+
+    def look_ups(self, with_bins: bool) -> LookUps | None:
+        """Return what a network looks up whose inputs are the columns of `transform`, with or without bins."""
+        found = self._plan.look_ups()
+        if found is None or with_bins:
+            return found
+        return replace(found, rows=found.rows - self.n_bin_columns)
+
+    def _read(self, X: Any, caller: Any) -> list[Column]:
+        """Return the columns of a table like that of `fit`."""
         check_is_fitted(self)
         estimator = self if caller is None else caller
         columns = read_columns(X, estimator)
         validate_data(estimator, X, reset=False, skip_check_array=True)  # names and number of columns
-        return self._plan.encode(columns, self.dtype)
+        return columns
 
     def _make_bins(self) -> PiecewiseLinearEncoder | None:
         if self.numeric_encoding is None:

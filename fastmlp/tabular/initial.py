@@ -15,7 +15,9 @@ INITIAL_ROWS, BIAS_ROWS = 2048, 5
 FREQUENCY_DEVIATION, PERIODIC_BOUND = 0.1, 0.25
 
 
-def initialize(model: TableModel, X: np.ndarray, random_state: np.random.RandomState, from_data: bool) -> None:
+def initialize(
+    model: TableModel, X: np.ndarray, rows: np.ndarray, random_state: np.random.RandomState, from_data: bool
+) -> None:
     """Overwrite all parameters with initial ones.
 
     W̃ = W / √fan_in with W from N(0, 1). Scales and slopes are 1, frequencies from N(0, 0.1²), phases from U(−π, π),
@@ -28,7 +30,9 @@ def initialize(model: TableModel, X: np.ndarray, random_state: np.random.RandomS
     ----------
     model : TableModel
     X : ndarray of shape (n, n_features)
-        Training rows as the dataset has them.
+        The inputs of the dataset.
+    rows : ndarray of int
+        The training rows, of which at most `INITIAL_ROWS` are read.
     random_state : RandomState
     from_data : bool
     """
@@ -44,8 +48,9 @@ def initialize(model: TableModel, X: np.ndarray, random_state: np.random.RandomS
     rest[...] = random_state.uniform(-PERIODIC_BOUND, PERIODIC_BOUND, rest.shape)
     for table in layout.tables(params):
         table[...] = random_state.normal(size=table.shape)
-    rows = X if len(X) <= INITIAL_ROWS else X[random_state.choice(len(X), INITIAL_ROWS, replace=False)]
-    h = inputs_of(layout, params, rows) if from_data else None
+    if len(rows) > INITIAL_ROWS:
+        rows = rows[random_state.choice(len(rows), INITIAL_ROWS, replace=False)]
+    h = inputs_of(layout, params, X[rows]) if from_data else None
     zero_last = not from_data or isinstance(model.loss_function, DevianceLoss)
     for number, (coef, intercept) in enumerate(zip(model.coefs, model.intercepts, strict=True)):
         last = number + 1 == len(model.coefs)
@@ -79,8 +84,8 @@ def _fit_to_rows(
 
 def inputs_of(layout: TableLayout, params: np.ndarray, X: np.ndarray) -> np.ndarray:
     """Compute the inputs of the first layer before the scaling, (n, n_inputs), for rows of the dataset."""
-    numbers, codes = X[:, : layout.n_plain], X[:, layout.n_plain :].astype(np.intp)
-    parts = [numbers]
+    numbers, codes = X[:, : layout.n_numbers], X[:, layout.n_numbers :].astype(np.intp)
+    parts = [_plain_inputs(layout, numbers, codes[:, len(layout.table_sizes) :])]
     if layout.n_periodic:
         periodic = layout.periodic(params)
         frequencies, phases = periodic[:, :FREQUENCIES], periodic[:, FREQUENCIES : 2 * FREQUENCIES]
@@ -90,3 +95,14 @@ def inputs_of(layout: TableLayout, params: np.ndarray, X: np.ndarray) -> np.ndar
         parts.append(outputs.reshape(len(X), -1))
     parts += [table[codes[:, column]] for column, table in enumerate(layout.tables(params))]
     return np.concatenate(parts, axis=1, dtype=params.dtype)
+
+
+def _plain_inputs(layout: TableLayout, numbers: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Return the plain inputs, (n, n_plain): the numbers, and those that are looked up, by their category numbers."""
+    look_ups = layout.look_ups
+    if look_ups is None:
+        return numbers
+    plain = np.empty((len(numbers), layout.n_plain), numbers.dtype)
+    plain[:, np.delete(np.arange(layout.n_plain), look_ups.rows)] = numbers
+    plain[:, look_ups.rows] = look_ups.expand(codes)
+    return plain

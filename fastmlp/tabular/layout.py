@@ -8,6 +8,7 @@ import numpy as np
 
 from ..engine.layout import Layout
 from ..kernels.lowlevel.records import CODE_WIDTH, PERIODIC_OUTPUTS, PERIODIC_PARAMS
+from .look_ups import LookUps
 
 
 class TableLayout(Layout):
@@ -16,7 +17,7 @@ class TableLayout(Layout):
     Parameters
     ----------
     n_plain : int
-        Numbers of a row that are inputs as they are.
+        Inputs that are no embeddings: numbers of a row as they are, and those that are looked up.
     hidden_layer_sizes : sequence of int
     n_outputs : int
     n_periodic : int, default=0
@@ -25,6 +26,8 @@ class TableLayout(Layout):
         Rows of the table of each category column: one for each category, and the first for missing or unknown ones.
     learn_slopes : bool, default=False
         Whether each hidden neuron has a slope.
+    look_ups : LookUps or None, default=None
+        Which of the plain inputs the dataset has as category numbers; None for none.
 
     Examples
     --------
@@ -32,6 +35,8 @@ class TableLayout(Layout):
     >>> layout.layer_sizes, layout.scale_offset, layout.slope_offsets, layout.periodic_offset, layout.size
     ([14, 8, 2], 138, [152], 160, 283)
     """
+
+    look_ups: LookUps | None = None  # layouts pickled by earlier versions have none
 
     def __init__(
         self,
@@ -41,8 +46,9 @@ class TableLayout(Layout):
         n_periodic: int = 0,
         table_sizes: Sequence[int] = (),
         learn_slopes: bool = False,
+        look_ups: LookUps | None = None,
     ) -> None:
-        self.n_plain, self.n_periodic = n_plain, n_periodic
+        self.n_plain, self.n_periodic, self.look_ups = n_plain, n_periodic, look_ups
         self.table_sizes = [int(size) for size in table_sizes]
         n_inputs = n_plain + PERIODIC_OUTPUTS * n_periodic + CODE_WIDTH * len(self.table_sizes)
         super().__init__([n_inputs, *hidden_layer_sizes, n_outputs])
@@ -63,6 +69,22 @@ class TableLayout(Layout):
     def n_embedded(self) -> int:
         """Inputs of the first layer that are embeddings."""
         return self.layer_sizes[0] - self.n_plain
+
+    @property
+    def n_looked_up(self) -> int:
+        """Inputs of the first layer that are looked up."""
+        return 0 if self.look_ups is None else self.look_ups.rows.size
+
+    @property
+    def n_numbers(self) -> int:
+        """Columns of the dataset that are inputs as they are, the first ones."""
+        return self.n_plain - self.n_looked_up
+
+    @property
+    def n_columns(self) -> int:
+        """Columns of the dataset: numbers, then the category numbers of tables, then those of look-ups."""
+        n_look_ups = 0 if self.look_ups is None else len(self.look_ups.sizes)
+        return self.n_numbers + len(self.table_sizes) + n_look_ups
 
     def scales(self, vector: np.ndarray) -> np.ndarray:
         """Return a view of the scaling layer, (n_inputs,)."""

@@ -104,7 +104,7 @@ class Member:
             )
         self.random_state = np.random.RandomState(seed)
         if not continues:
-            initialize(model, dataset.X[rows], self.random_state, recipe.initialize_from_data)
+            initialize(model, dataset.X, rows, self.random_state, recipe.initialize_from_data)
         self.order = np.array(rows, np.int64)
         batch_size = min(recipe.batch_size, rows.size)
         steps = recipe.max_iter * count_batches(rows.size, batch_size, drop_last=True)

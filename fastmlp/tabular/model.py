@@ -43,4 +43,4 @@ class TableModel(TrainableModel):
     @property
     def n_features(self) -> int:
         """Columns of the dataset: plain numbers, then category numbers."""
-        return self.layout.n_plain + len(self.layout.table_sizes)
+        return self.layout.n_columns

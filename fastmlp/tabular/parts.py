@@ -115,6 +115,18 @@ class OneHotCategories(Part):
         ]
         self._of_zero, self._of_one = squash_one_hot(np.concatenate([*counts, []]), len(inputs.numbers))
 
+    def values(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the encoded columns of the `chosen` columns (a mask), counted from 0, and their two values."""
+        columns = np.flatnonzero(chosen.repeat(self.widths))
+        return columns, self._of_zero[columns], self._of_one[columns]
+
+    def subset(self, chosen: np.ndarray) -> OneHotCategories:
+        """Return the part of the `chosen` columns (a mask) alone."""
+        part = object.__new__(OneHotCategories)
+        Part.__init__(part, self.positions[chosen], self.widths[chosen])
+        _, part._of_zero, part._of_one = self.values(chosen)
+        return part
+
     def write(self, inputs: Inputs, out: np.ndarray) -> None:
         out[:] = self._of_zero
         before = -1  # code 1 is the first column

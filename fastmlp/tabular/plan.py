@@ -10,6 +10,7 @@ import numpy as np
 from ..common.user_warnings import warn_user
 from ..preprocessing import PiecewiseLinearEncoder
 from .columns import Column
+from .look_ups import MOST_MULTIPLIED, LookUps
 from .parts import (
     BinaryCategories,
     Bins,
@@ -43,7 +44,12 @@ class EncodingPlan:
     inputs : Inputs
         These columns in the rows that count. `make_parts` deletes them.
     parts : list of Part
+    looked_up : ndarray of bool
+        Which of the one-hot columns networks look up.
     """
+
+    looked_up: np.ndarray = np.zeros(0, bool)  # plans pickled by earlier versions have none
+    _network_parts: list[Part] | None = None
 
     def __init__(self, columns: Sequence[Column], is_category: np.ndarray, rows: np.ndarray | None) -> None:
         self.categories = [
@@ -132,6 +138,30 @@ class EncodingPlan:
         """Set the parts, of which the last are the codes."""
         self.parts, sizes = parts, self.sizes
         self.table_sizes = [int(sizes[position]) + 1 for position in parts[-1].positions]
+        number, one_hot = self._one_hot
+        self.looked_up, self._network_parts = one_hot.widths > MOST_MULTIPLIED, None
+        if self.looked_up.any():
+            codes = CategoryNumbers(one_hot.positions[self.looked_up])
+            self._network_parts = [*parts[:number], one_hot.subset(~self.looked_up), *parts[number + 1 :], codes]
+
+    @property
+    def _one_hot(self) -> tuple[int, OneHotCategories]:
+        """The part of one-hot columns, and its number."""
+        return next((number, part) for number, part in enumerate(self.parts) if isinstance(part, OneHotCategories))
+
+    def look_ups(self) -> LookUps | None:
+        """Return what networks look up, with its place among all encoded columns; None for nothing."""
+        if not self.looked_up.any():
+            return None
+        number, one_hot = self._one_hot
+        columns, of_zero, of_one = one_hot.values(self.looked_up)
+        before = sum(part.width for part in self.parts[:number])
+        return LookUps(one_hot.widths[self.looked_up].tolist(), before + columns, of_zero, of_one)
+
+    @property
+    def network_parts(self) -> list[Part]:
+        """The parts as networks read them: behind all others, codes in place of what they look up."""
+        return self.parts if self._network_parts is None else self._network_parts
 
     @property
     def feature_of(self) -> np.ndarray:
@@ -142,13 +172,13 @@ class EncodingPlan:
         ]
         return np.concatenate(sources)
 
-    def encode(self, columns: Sequence[Column], dtype: Any) -> np.ndarray:
-        """Return the columns of a table, encoded: (n_samples, n_plain + n_codes)."""
+    def encode(self, columns: Sequence[Column], parts: Sequence[Part], dtype: Any) -> np.ndarray:
+        """Return these parts of a table, encoded, side by side."""
         codes = [columns[at].look_up(known) for at, known in zip(self.code_features, self._lookups, strict=True)]
         inputs = Inputs(read_numbers(columns, self.number_features), codes)
-        encoded = np.empty((len(columns[0]), sum(part.width for part in self.parts)), dtype)
+        encoded = np.empty((len(columns[0]), sum(part.width for part in parts)), dtype)
         at = 0
-        for part in self.parts:
+        for part in parts:
             part.write(inputs, encoded[:, at : at + part.width])
             at += part.width
         return encoded

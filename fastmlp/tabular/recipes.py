@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from ..common.lookup import look_up
-from ..schedules import Cosine, FlatCosine, LogCosine, Schedule
+from ..schedules import LogCosine, Schedule
 
 #: Ten batches of 256.
 SMALL_ROWS = 2560
-SCHEDULES = {"log-cosine": LogCosine, "flat-cosine": FlatCosine, "cosine": Cosine}
+SCHEDULES = {"log-cosine": LogCosine}
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Recipe:
     small_batch_size : int or None
         Instead of `batch_size`, for fewer than SMALL_ROWS training rows, which make few steps in an epoch.
     learning_rate : float
-    learning_rate_schedule : {'log-cosine', 'flat-cosine', 'cosine'}
+    learning_rate_schedule : {'log-cosine'}
     beta_2 : float
         Adam's; β₁ is 0.9, ε 1e-8.
     weight_decay, dropout : float
@@ -124,11 +123,5 @@ RECIPES = {
 
 
 def recipe_of(name: str, classes: bool) -> Recipe:
-    """Return the recipe of this name, for classes or for regression.
-
-    Raises
-    ------
-    UnknownNameError
-        A ValueError, if there is none.
-    """
-    return look_up("recipe", name, RECIPES, "None for the default")[int(classes)]
+    """Return the recipe of this name, which an estimator has validated, for classes or for regression."""
+    return RECIPES[name][int(classes)]

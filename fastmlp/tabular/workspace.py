@@ -11,22 +11,29 @@ from ..engine.buffers import padded
 from ..engine.dataset import Dataset
 from ..engine.training_workspace import TrainingWorkspace
 from ..engine.workspace import Workspace
-from ..kernels.lowlevel.records import CODE_WIDTH, FROM_BIAS, PERIODIC_OUTPUTS, PERIODIC_PARAMS, ROW_TILE
+from ..kernels.lowlevel.records import CODE_WIDTH, FROM_BIAS, PERIODIC_OUTPUTS, PERIODIC_PARAMS, RECTIFY, ROW_TILE
+from .look_ups import LookUpArrays, LookUps
 from .model import TableModel
 
 if TYPE_CHECKING:
+    from ..kernels.linalg import sparse
     from ..kernels.loop import predict as predict_kernels
     from ..kernels.loop import validation as validation_kernels
     from ..kernels.tabular import embedding, passes, slopes
+    from ..kernels.tabular import look_ups as look_up_kernels
 else:
     predict_kernels = KernelModule("loop.predict")
     validation_kernels = KernelModule("loop.validation")
     embedding = KernelModule("tabular.embedding")
+    look_up_kernels = KernelModule("tabular.look_ups")
     passes = KernelModule("tabular.passes")
     slopes = KernelModule("tabular.slopes")
+    sparse = KernelModule("linalg.sparse")
 
 #: Rows that go through all layers together in a prediction.
 PREDICTED_ROWS = 256
+#: The fields of the task record that hold the addresses of `LookUpArrays`.
+_OF_LOOK_UPS = "weight_rows", "look_ups", "look_up_values", "constants", "constant_values"
 
 
 class _TableBuffers(Workspace):
@@ -44,11 +51,32 @@ class _TableBuffers(Workspace):
         for layer, offset in zip(layers, layout.slope_offsets, strict=False):
             layer["slope_offset"], layer["slopes"] = offset, params + offset * item
             layer["activate"] = slopes.activate_with_slopes.address(self.dtype)
-        task["n_plain"], task["n_periodic"] = layout.n_plain, layout.n_periodic
+        task["n_plain"], task["n_periodic"] = layout.n_numbers, layout.n_periodic
         task["n_codes"] = len(layout.table_sizes)
         task["periodic_offset"], task["periodic"] = layout.periodic_offset, params + layout.periodic_offset * item
         if layout.n_embedded:
             self._describe_embeddings(params)
+        self._look_ups: LookUpArrays | None = None
+        if layout.look_ups is not None:
+            self._describe_look_ups(layout.look_ups)
+
+    def _describe_look_ups(self, look_ups: LookUps) -> None:
+        """Write which rows of W̃ are looked up, and buffers for the entries of a batch; the product reads the others."""
+        task, rows, columns = self.task, self.batch_rows, len(look_ups.sizes)
+        self._look_ups = arrays = look_ups.arrays(self.network.layout.layer_sizes[0], self.dtype)
+        self.layers["fan_in"][0] -= look_ups.rows.size
+        task["n_look_ups"], task["n_looked_up"] = columns, look_ups.rows.size
+        task["n_constants"] = arrays.constants.size
+        for name, array in zip(_OF_LOOK_UPS, arrays, strict=True):
+            task[name] = array.ctypes.data
+        task["batch_order"] = self.buffer("batch order", (2, rows + 1), np.int64)
+        task["indptr"] = task["batch_order"] + self.buffers["batch order"].strides[0]
+        np.multiply.outer([1, columns], np.arange(rows + 1), out=self.buffers["batch order"])
+        task["indices"] = self.buffer("indices", rows * columns, np.int32)
+        task["values"] = self.buffer("values", rows * columns)
+        task["constant_row"] = self.buffer("constant row", int(self.layers["fan_out"][0]))
+        task["look_up"] = look_up_kernels.look_up_rows.address(self.dtype)
+        task["sparse_forward"] = sparse.sparse_forward.address(self.dtype)
 
     def _describe_embeddings(self, params: int) -> None:
         """Write where the embeddings' parameters are, and buffers for those of a batch."""
@@ -62,10 +90,10 @@ class _TableBuffers(Workspace):
         task["embedded_columns"] = self.buffer("embedded columns", (PERIODIC_OUTPUTS * layout.n_periodic, stride))
 
     def _choose_modes(self, apply_output: bool) -> None:
-        """Have slopes' layers call their activation's own kernel: the product applies none."""
+        """Have layers with slopes or look-ups call their activation's own kernel: the product applies none."""
         super()._choose_modes(apply_output)
         for number, layer in enumerate(self.layers):
-            if layer["slopes"]:
+            if layer["slopes"] or (number == 0 and self.task["look_up"] and layer["mode"] == RECTIFY):
                 activation = self.network.activations[number]
                 layer["mode"], layer["activation"] = FROM_BIAS, activation.kernel.address(self.dtype)
                 layer["activation_constants"] = self._numbers(f"activation constants {number}", activation.constants)
@@ -73,8 +101,13 @@ class _TableBuffers(Workspace):
     def refresh_scaled(self) -> None:
         """Compute W̃ = diag(s) W."""
         layout, params = self.network.layout, self.network.params
+        scales, weights, scaled = layout.scales(params)[:, np.newaxis], self.network.coefs[0], self.buffers["scaled"]
         with np.errstate(over="ignore"):  # of a member that diverges
-            np.multiply(layout.scales(params)[:, np.newaxis], self.network.coefs[0], out=self.buffers["scaled"])
+            if self._look_ups is None:
+                np.multiply(scales, weights, out=scaled)
+            else:
+                rows = self._look_ups.weight_rows
+                np.multiply(scales[rows], weights[rows], out=scaled)
 
 
 class TableWorkspace(_TableBuffers, TrainingWorkspace):
@@ -98,15 +131,21 @@ class TableWorkspace(_TableBuffers, TrainingWorkspace):
         super()._choose_blocks()
         if self.network.layout.n_embedded:  # the gradient of its inputs reads the transposed weights by rows
             self.large[0] = False
+        if self.network.layout.look_ups is not None:  # which may leave few other inputs, or none
+            self.layers["update_rows"][0] = max(int(self.layers["update_rows"][0]), ROW_TILE)
 
     def _name_kernels(self) -> None:
         super()._name_kernels()
         self.task["pass_rows"] = passes.pass_table_rows.address(self.dtype)
         self.task["backward"] = passes.backward_table_rows.address(self.dtype)
+        if self.network.layout.look_ups is not None:
+            self.task["update_look_ups"] = look_up_kernels.update_look_ups.address(self.dtype)
+            self.task["sort_by_feature"] = sparse.sort_by_feature.address(self.dtype)
+            self.task["sparse_weight_gradient"] = sparse.sparse_weight_gradient.address(self.dtype)
 
     def _allocate_weight_copies(self) -> None:
-        fan_in, fan_out = self.network.layout.shapes[0]
         first = self.layers[0]
+        fan_in, fan_out = int(first["fan_in"]), int(first["fan_out"])
         if self.network.layout.n_embedded and fan_out == 1:
             first["transposed"], first["transposed_stride"] = first["weight"], fan_in
         elif self.network.layout.n_embedded:
@@ -126,6 +165,10 @@ class TableWorkspace(_TableBuffers, TrainingWorkspace):
             task["slope_products"] = self.buffer(f"slope products {thread}", shape)
         if layout.table_sizes:
             task["d_table"] = self.buffer(f"table gradient {thread}", max(layout.table_sizes) * CODE_WIDTH)
+        if layout.look_ups is not None:
+            task["constant_row"] = self.buffer(f"constant row {thread}", int(self.layers["fan_out"][0]))
+            task["feature_starts"] = self.buffer(f"feature starts {thread}", layout.n_looked_up + 1, np.int64)
+            self._allocate_entries(thread, self.batch_rows * len(layout.look_ups.sizes))
         if thread:
             return
         self.tasks["d_scales"] = self.buffer("scale gradients", layout.layer_sizes[0])
@@ -152,7 +195,7 @@ class TablePrediction(_TableBuffers):
         order = np.arange(dataset.n_rows) if order is None else np.require(order, np.int64, ["C", "A"])
         super().__init__(network, dataset, min(PREDICTED_ROWS, max(-(-order.size // ROW_TILE), 1) * ROW_TILE))
         layout, task, layers = network.layout, self.task, self.layers
-        strides = [*(padded(width, self.dtype) for width in layout.layer_sizes[:-1]), layout.layer_sizes[-1]]
+        strides = [*(padded(int(width), self.dtype) for width in layers["fan_in"]), layout.layer_sizes[-1]]
         task["forward"], task["forward_layers"] = passes.forward_new_rows.address(self.dtype), task["forward"]
         task["block_rows"], task["input_stride"] = self.batch_rows, strides[0]
         task["inputs"] = inp = self.buffer("inputs", (self.batch_rows, strides[0]))

@@ -7,6 +7,7 @@ those that several modules need.
 
 from fastmlp.compiler import drafts, forking
 from fastmlp.engine import blocking, buffers, cores, slicing, small_batch_engine, threads
+from fastmlp.tabular import plan
 from fastmlp.training import full_batch_loss, levenberg_marquardt
 
 
@@ -34,6 +35,11 @@ def set_max_threads(monkeypatch, number):
 def set_slice(monkeypatch, seconds=0.0):
     """Set the seconds of compiled work between two checks for Ctrl-C; 0 is one step (or block, or chunk) at a time."""
     _set(monkeypatch, slicing, SLICE=seconds)
+
+
+def look_up(monkeypatch, categories):
+    """Have networks for tables look up the one-hot columns of more categories than this."""
+    _set(monkeypatch, plan, MOST_MULTIPLIED=categories)
 
 
 # Blocks for the caches

@@ -11,6 +11,7 @@ from fastmlp.regularization import Regularization
 from fastmlp.schedules import FlatCosine, LogCosine
 from fastmlp.tabular.epoch import TableRunner
 from fastmlp.tabular.layout import TableLayout
+from fastmlp.tabular.look_ups import LookUps
 from fastmlp.tabular.model import TableModel
 from fastmlp.tabular.rates import TableRates
 from fastmlp.training.config import count_batches
@@ -20,8 +21,21 @@ SEED = 12345678901234567890
 LABELS = {"loss": LOSSES["log_loss"], "output": "logistic"}
 CLASSES = {"loss": LogLoss(label_smoothing=0.1), "output": "softmax"}
 
+
+def one_hot(at, size, frequent=None):
+    """A column that is looked up, behind `at` numbers; of one category, if it is frequent, the zero is squashed too."""
+    of_zero, of_one = np.zeros(size), np.linspace(0.9, 1.7, size)
+    if frequent is not None:
+        of_zero[frequent], of_one[frequent] = -1.5, 0.25
+    return at, tuple(of_zero.tolist()), tuple(of_one.tolist())
+
+
 #: Everything at once.
-FULL = Network(5, 3, (4, 9), (9, 8), 3, "mish", True, **CLASSES)
+FULL = Network(
+    5, 3, (4, 9), (9, 8), 3, "mish", True, **CLASSES, look_ups=(one_hot(4, 3), one_hot(4, 14, 9), one_hot(5, 2, 0))
+)
+ALL_LOOKED_UP = Network(0, 0, (), (9,), 2, "relu", **CLASSES, look_ups=(one_hot(0, 5), one_hot(0, 17, 16)))
+FEW_PRODUCTS = Network(1, 1, (3,), (130,), 1, "selu", look_ups=(one_hot(1, 40), one_hot(1, 9)))
 #: Name → network, number of rows, rows of a batch, and whether there are sample weights and dropout. Widths are 1,
 #: below, at and above a vector of 8, and several tiles; batches have a last block, or a last batch, that is incomplete.
 CASES = {
@@ -34,18 +48,22 @@ CASES = {
     "a rectifier, dropout": (Network(9, 2, (5,), (8, 9), 2, "relu", False, **LABELS), 45, 16, True, True),
     "codes alone": (Network(0, 0, (3, 20, 2), (7,), 4, "selu", True, **CLASSES), 66, 40, False, False),
     "many embedded": (Network(20, 20, (), (16,), 2, "mish", False, **CLASSES), 39, 39, False, True),
+    "looked up alone": (ALL_LOOKED_UP, 40, 26, True, True),
+    "one column, looked up": (Network(0, look_ups=(one_hot(0, 6, 2),)), 38, 19, False, False),
+    "few are not looked up": (FEW_PRODUCTS, 47, 47, False, False),
     "split by columns": (Network(2, 2, (6,), (130, 130), 1, "mish", True), 70, 70, True, False),
 }
 #: First layers that are large: kept in panels, but not behind embeddings.
-LARGE = Network(1030, hidden=(130,), n_outputs=2, activation="mish", learn_slopes=True, **CLASSES), 43, 43, True, False
-LARGE_EMBEDDED = Network(900, 40, hidden=(130,), n_outputs=2, activation="mish", **CLASSES), 43, 43, True, False
+_LARGE = {"hidden": (130,), "n_outputs": 2, "activation": "mish", **CLASSES}
+LARGE = Network(1030, **_LARGE, learn_slopes=True, look_ups=(one_hot(77, 19, 3),)), 43, 43, True, False
+LARGE_EMBEDDED = Network(900, 40, **_LARGE), 43, 43, True, False
 
 
 def make_model(network, dtype, rng, spread=1.0):
     """A `TableModel` with random parameters; scales and slopes are about 1."""
     layout = TableLayout(
-        network.n_plain, network.hidden, network.n_outputs, network.n_periodic, network.table_sizes,
-        network.learn_slopes,
+        network.n_plain_inputs, network.hidden, network.n_outputs, network.n_periodic, network.table_sizes,
+        network.learn_slopes, look_ups_of(network),
     )  # fmt: skip
     activations = [network.activation] * len(network.hidden) + [network.output]
     model = TableModel(layout, activations, network.loss, dtype)
@@ -55,6 +73,18 @@ def make_model(network, dtype, rng, spread=1.0):
     for around_one in (layout.scales(model.params), *layout.slopes(model.params)):
         around_one[...] = 1 + 0.2 * rng.standard_normal(around_one.shape)
     return model
+
+
+def look_ups_of(network):
+    """The rows of W of all columns that are looked up, and their values."""
+    rows, before = [], 0
+    for at, of_zero, _ in network.look_ups:
+        rows.append(at + before + np.arange(len(of_zero)))
+        before += len(of_zero)
+    if not rows:
+        return None
+    of_zero, of_one = (np.concatenate([column[part] for column in network.look_ups]) for part in (1, 2))
+    return LookUps([len(each) for each in rows], np.concatenate(rows), of_zero, of_one)
 
 
 def make_empty(network, dtype):
@@ -67,7 +97,8 @@ def make_empty(network, dtype):
 def draw_rows(network, n_rows, dtype, rng, weighted):
     """X, y and weights or None, rounded to the type; each category occurs if there are rows enough."""
     numbers = rng.standard_normal((n_rows, network.n_plain))
-    codes = [rng.permutation(np.arange(n_rows) % size) for size in network.table_sizes]
+    sizes = [*network.table_sizes, *(len(of_zero) + 1 for _, of_zero, _ in network.look_ups)]
+    codes = [rng.permutation(np.arange(n_rows) % size) for size in sizes]
     X = np.column_stack([numbers, *codes]).astype(dtype)
     y = rng.standard_normal((n_rows, network.n_outputs))
     if network.output == "softmax":

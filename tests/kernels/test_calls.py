@@ -40,9 +40,9 @@ FIELDS = {
     "copy_weights": {"copy_weights"},
     "add_squares": {"add_squares"},
     "add_microbatches": {"add_microbatches"},
-    "ordered_rows": {"forward", "pass_rows", "embed", "forward_layers"},
+    "ordered_rows": {"forward", "pass_rows", "embed", "forward_layers", "look_up"},
     "backward": {"backward"},
-    "batch": {"microbatch_gradients", "multiply_fortran", "scatter", "update_embeddings"},
+    "batch": {"microbatch_gradients", "multiply_fortran", "scatter", "update_embeddings", "update_look_ups"},
     "predict_rows": {"predict_rows"},
     "phase": {"run_global_phases", "before_step", "store_magnitudes", "set_groups"},
 }
@@ -224,7 +224,7 @@ ALWAYS = {
     ],
     "batch": [
         "loop.microbatches.microbatch_gradients", "loop.fortran.multiply_fortran",
-        "tabular.embedding.update_embeddings",
+        "tabular.embedding.update_embeddings", "tabular.look_ups.update_look_ups",
     ],
     "output_backward": ["activations.softmax.softmax_backward"],
 }  # fmt: skip

@@ -20,7 +20,11 @@ FREQUENCIES = 16
 
 @dataclass(frozen=True)
 class Network:
-    """What is computed: the first `n_periodic` of `n_plain` columns are embedded too, category columns come last."""
+    """What is computed: the first `n_periodic` of `n_plain` columns are embedded too, category columns come last.
+
+    Each of `look_ups` is a category column that becomes one-hot inputs: how many of the numbers stand before these, and
+    what each of them is for other categories, and for its own.
+    """
 
     n_plain: int
     n_periodic: int = 0
@@ -31,10 +35,16 @@ class Network:
     learn_slopes: bool = False
     loss: BaseLoss = field(default_factory=lambda: LOSSES["squared_error"])
     output: str = "identity"
+    look_ups: tuple[tuple[int, tuple[float, ...], tuple[float, ...]], ...] = ()
+
+    @property
+    def n_plain_inputs(self):
+        return self.n_plain + sum(len(of_zero) for _, of_zero, _ in self.look_ups)
 
     @property
     def widths(self):
-        return [self.n_plain + 3 * self.n_periodic + 8 * len(self.table_sizes), *self.hidden, self.n_outputs]
+        embedded = 3 * self.n_periodic + 8 * len(self.table_sizes)
+        return [self.n_plain_inputs + embedded, *self.hidden, self.n_outputs]
 
 
 def params_of(model):
@@ -59,8 +69,13 @@ def codes_of(network, X, column):
 
 
 def inputs_of(network, params, X):
-    """u (B, I): the numbers, the embeddings of the first of them, the rows of the tables."""
-    parts = [X[:, : network.n_plain]]
+    """u (B, I): the numbers and one-hot inputs, the embeddings of the first numbers, the rows of the tables."""
+    parts, done = [], 0
+    for j, (at, of_zero, of_one) in enumerate(network.look_ups):
+        is_one = codes_of(network, X, len(network.table_sizes) + j)[:, None] == np.arange(1, len(of_zero) + 1)
+        parts += [X[:, done:at], np.where(is_one, of_one, of_zero)]
+        done = at
+    parts.append(X[:, done : network.n_plain])
     for j in range(network.n_periodic):
         w, c, v, d = parts_of(params[f"periodic {j}"])
         parts.append(np.cos(2 * np.pi * X[:, [j]] * w + c) @ v.T + d)
@@ -113,13 +128,13 @@ def embedding_gradients(network, params, X, d_u):
     gradients = {}
     for j in range(network.n_periodic):
         w, c, v, _ = parts_of(params[f"periodic {j}"])
-        at = network.n_plain + 3 * j
+        at = network.n_plain_inputs + 3 * j
         g, angle = d_u[:, at : at + 3], 2 * np.pi * X[:, [j]] * w + c
         d_angle = -np.sin(angle) * (g @ v)
         parts = (d_angle * 2 * np.pi * X[:, [j]]).sum(axis=0), d_angle.sum(axis=0), (g.T @ np.cos(angle)).ravel()
         gradients[f"periodic {j}"] = np.concatenate([*parts, g.sum(axis=0)])
     for j, size in enumerate(network.table_sizes):
-        at = network.n_plain + 3 * network.n_periodic + 8 * j
+        at = network.n_plain_inputs + 3 * network.n_periodic + 8 * j
         one_hot = codes_of(network, X, j)[:, None] == np.arange(size)
         gradients[f"table {j}"] = one_hot.T.astype(float) @ d_u[:, at : at + 8]
     return gradients

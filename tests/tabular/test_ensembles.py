@@ -252,18 +252,18 @@ def test_scales_belong_to_their_columns():
 
 def test_a_prediction_during_a_fit_is_that_of_one_state(monkeypatch):
     """While the table of the prediction is encoded, the model is fitted to other columns and classes."""
-    transform = TableEncoder.transform
+    encode = TableEncoder.encode
     for make, y, method in ((classifier, Y, "predict"), (classifier, Y, "predict_proba"), (regressor, T, "predict")):
         model = make().fit(X, y)
         expected = getattr(model, method)(X)
 
-        def transform_and_fit(self, table, model=model, **given):
-            encoded = transform(self, table, **given)
-            monkeypatch.setattr(TableEncoder, "transform", transform)
+        def encode_and_fit(self, table, model=model, **given):
+            encoded = encode(self, table, **given)
+            monkeypatch.setattr(TableEncoder, "encode", encode)
             model.set_params(n_members=1, numeric_encoding=None).fit(X[["a"]], np.arange(N) % 3)
             return encoded
 
-        monkeypatch.setattr(TableEncoder, "transform", transform_and_fit)
+        monkeypatch.setattr(TableEncoder, "encode", encode_and_fit)
         assert np.array_equal(getattr(model, method)(X), expected) and len(model.members_) == 1
 
 

@@ -16,7 +16,7 @@ def test_initial_parameters_from_data(dtype):
         rng = np.random.RandomState(3)
         X = draw_rows(network, 300, dtype, rng, weighted=False)[0]
         model = make_empty(network, dtype)
-        initialize(model, X, rng, from_data=True)
+        initialize(model, X, np.arange(len(X)), rng, from_data=True)
         params = params_of(model)
         assert all(np.isfinite(value).all() for value in params.values()), name
         assert np.all(params["scales"] == 1)
@@ -41,14 +41,14 @@ def test_initial_parameters_of_constant_rows():
         for n_rows in (1, 3, 7, 100, 500, 3000):
             X = np.tile(np.array([[0.1, 0.7, -1.3, 2.9, 2]], dtype), (n_rows, 1))
             model = make_empty(network, dtype)
-            initialize(model, X, np.random.RandomState(0), from_data=True)
+            initialize(model, X, np.arange(n_rows), np.random.RandomState(0), from_data=True)
             assert abs(model.params).max() < 20, (dtype, n_rows)
 
 
 def test_initial_parameters_from_distributions():
     network = Network(300, 60, (40,), (200, 200), 3, "selu", True, **CLASSES)
     model = make_empty(network, np.float64)
-    initialize(model, np.zeros((2, 301)), np.random.RandomState(0), from_data=False)
+    initialize(model, np.zeros((2, 301)), np.arange(2), np.random.RandomState(0), from_data=False)
     params = params_of(model)
     for i, fan_in in enumerate(network.widths[:-2]):
         assert np.std(params[f"weight {i}"]) == pytest.approx(1 / np.sqrt(fan_in), rel=0.02)

@@ -14,7 +14,13 @@ from fastmlp.tabular.rates import TableRates
 
 def outputs_of(network, params, x):
     """The outputs' pre-activations for one row, as `Value`."""
-    numbers, u = x[: network.n_plain], list(values_of(x[: network.n_plain]))
+    numbers, u, done = x[: network.n_plain], [], 0
+    for j, (at, of_zero, of_one) in enumerate(network.look_ups):
+        inputs, code = list(of_zero), int(x[network.n_plain + len(network.table_sizes) + j])
+        if code:
+            inputs[code - 1] = of_one[code - 1]
+        u, done = [*u, *numbers[done:at], *inputs], at
+    u = list(values_of([*u, *numbers[done:]]))
     for j in range(network.n_periodic):
         p = params[f"periodic {j}"]
         cosines = [(2 * math.pi * float(numbers[j]) * p[k] + p[16 + k]).cos() for k in range(16)]

@@ -185,6 +185,13 @@ _TASK_FIELDS = [
     ("numbers", "i8"), ("embedded_columns", "i8"), ("column_stride", "i8"),
     # Categories: (address, rows) of each table, their hyperparameters, a thread's buffer for the gradient of one.
     ("code_tables", "i8"), ("table_rule", "i8"), ("d_table", "i8"),
+    # One-hot columns as look-ups (see `tabular.look_ups`): two kernels, or 0; the row of W of each row of W̃, or 0; how
+    # many columns, the first row of each among the n_looked_up last ones of W̃, of_one − of_zero of each of these; those
+    # whose of_zero is not 0, and of_zero; 0, 1, 2, … (B,); a thread's buffer (O,). The batch's entries are in indptr,
+    # indices, values and the buffers for sparse input.
+    ("look_up", "i8"), ("update_look_ups", "i8"), ("weight_rows", "i8"), ("n_look_ups", "i8"), ("look_ups", "i8"),
+    ("n_looked_up", "i8"), ("look_up_values", "i8"), ("n_constants", "i8"), ("constants", "i8"),
+    ("constant_values", "i8"), ("batch_order", "i8"), ("constant_row", "i8"),
 ]  # fmt: skip
 
 _LAYER_FIELDS = [

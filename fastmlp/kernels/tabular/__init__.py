@@ -1,1 +1,1 @@
-"""Kernels of networks for tables: embeddings of the inputs, the scaling layer, activations with learnt slopes."""
+"""Kernels of networks for tables: embeddings, look-ups, the scaling layer, activations with learnt slopes."""

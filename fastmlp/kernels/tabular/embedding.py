@@ -5,6 +5,8 @@
     X, as the dataset has it    [ n_plain numbers, the first n_periodic of them embedded | n_codes category numbers ]
     inputs of the first layer   [ the same numbers | PERIODIC_OUTPUTS for each embedded | CODE_WIDTH for each category ]
 
+Behind these X may have category numbers of one-hot columns (see `look_ups`), whose inputs are not among these.
+
 A category is looked up: a row of its column's table is copied. Rows of a batch are next to one another in
 embedded_columns (n_periodic PERIODIC_OUTPUTS, column_stride) and numbers (n_periodic, column_stride), where the
 periodic embeddings are computed.

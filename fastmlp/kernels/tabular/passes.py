@@ -25,7 +25,7 @@ from ..lowlevel.calls import (
     call_transpose,
 )
 from ..lowlevel.pointers import carray, doubles_at, min_size, pointer_at, shift
-from ..lowlevel.records import FROM_BIAS, OVERWRITE, PERIODIC_OUTPUTS
+from ..lowlevel.records import FROM_BIAS, FROM_OUT, OVERWRITE, PERIODIC_OUTPUTS
 from .slopes import multiply_backward_with_slopes
 
 
@@ -56,7 +56,12 @@ def forward_table_rows(task_record, layer_records, order, first, rows, dtype_ptr
         layer = layers[number]
         if layer.mask != 0:
             call_layer_rows(layer.mask, task_record, layer_records, number, order, first, rows, dtype_ptr)
-        multiply_forward(task, layer, first, rows, layer.mode, dtype_ptr)
+        mode = layer.mode
+        if number == 0 and task.look_up != 0:
+            call_ordered_rows(task.look_up, task_record, layer_records, order, first, rows, dtype_ptr)
+            mode = FROM_OUT
+        if layer.fan_in > 0:  # else all inputs are looked up
+            multiply_forward(task, layer, first, rows, mode, dtype_ptr)
         if number + 1 == task.n_layers:
             return
         if layer.activate != 0:

@@ -6,7 +6,8 @@ while that is in the first cache::
 
     ∂loss/∂s_i = Σ_j W_ij G_ij        ∂loss/∂W_ij = s_i G_ij        then W̃_ij = s_i W_ij
 
-W and s lie in the vector of parameters, W̃ in a buffer.
+W and s lie in the vector of parameters, W̃ in a buffer, whose rows are in another order where some are looked up (see
+`look_ups`): these are the last ones, behind fan_in others.
 """
 
 from ...compiler.numba_backend import inline_ir, inline_reduction, kernel
@@ -22,7 +23,7 @@ from ..lowlevel.calls import (
     call_update_rule,
     call_weight_gradient,
 )
-from ..lowlevel.pointers import carray, doubles_at, min_size, pointer_at, shift
+from ..lowlevel.pointers import carray, doubles_at, integers_at, min_size, pointer_at, shift
 from ..lowlevel.records import COLUMN_TILE, ROW_TILE
 from ..math.lanes import prefer_wide_vectors
 
@@ -37,6 +38,8 @@ def update_table_layer(task_record, layer_records, number, order, rows, dtype_pt
         call_update_layer(task.update_plain_layer, task_record, layer_records, number, order, rows, dtype_ptr)
     else:
         update_scaled_rows(task_record, layer_records, rows, dtype_ptr)
+        if task.update_look_ups != 0:
+            call_batch(task.update_look_ups, task_record, layer_records, order, rows, dtype_ptr)
         update_biases(task_record, layer_records, 0, rows, dtype_ptr)
         if task.update_embeddings != 0:
             call_batch(task.update_embeddings, task_record, layer_records, order, rows, dtype_ptr)
@@ -46,43 +49,71 @@ def update_table_layer(task_record, layer_records, number, order, rows, dtype_pt
 
 @inline_ir
 def update_scaled_rows(task_record, layer_records, rows, dtype_ptr):
-    """A thread's rows of W and s, their moments, W̃ and its copies are updated; d_tile and d_scales are overwritten."""
+    """A thread's rows of W and s, their moments, W̃ and its copies are updated; d_tile and d_scales are overwritten.
+
+    Those that are looked up are not among them.
+    """
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[0]
     begin, end = thread_range(layer.fan_in, ROW_TILE, task.thread, task.n_threads)
-    fan_out, d_tile = layer.fan_out, pointer_at(task.d_tile, dtype_ptr)
-    of_weights = shift(doubles_at(task.hyperparameters), layer.rule_offset)
-    of_scales = shift(doubles_at(task.hyperparameters), task.scale_rule)
+    fan_out = layer.fan_out
     for first in range(begin, end, layer.update_rows):
-        count, at = min_size(layer.update_rows, end - first), first * fan_out
+        count = min_size(layer.update_rows, end - first)
         if cancelled(task.team):
             return
         call_weight_gradient(
             task.weight_gradient, task_record, layer_records, 0, -1, 0, first, count, 0, fan_out, rows, dtype_ptr
         )
-        weight, scales = (
-            shift(pointer_at(task.unscaled, dtype_ptr), at),
-            shift(pointer_at(task.scales, dtype_ptr), first),
-        )
-        d_scales, state = shift(pointer_at(task.d_scales, dtype_ptr), first), pointer_at(task.state, dtype_ptr)
-        s, d_s = carray(scales, count), carray(d_scales, count)
-        for i in range(count):
-            d_s[i] = scale_gradient(shift(d_tile, i * fan_out), shift(weight, i * fan_out), s[i], fan_out)
-        moments = shift(state, layer.weight_offset + at)
-        call_update_rule(task.update, weight, d_tile, moments, task.n_params, count * fan_out, of_weights)
-        moments = shift(state, task.scale_offset + first)
-        call_update_rule(task.update, scales, d_scales, moments, task.n_params, count, of_scales)
-        scaled = shift(pointer_at(layer.weight, dtype_ptr), at)
-        for i in range(count):
-            w = carray(shift(weight, i * fan_out), fan_out)
-            to = carray(shift(scaled, i * fan_out), fan_out)
-            for j in range(fan_out):
-                to[j] = s[i] * w[j]
+        update_rows(task, layer, first, count, dtype_ptr)
         if layer.panels != 0:
             call_copy_weights(task.copy_weights, task_record, layer_records, 0, first, count, dtype_ptr)
         elif layer.transposed != 0 and fan_out > 1:
             to, stride = shift(pointer_at(layer.transposed, dtype_ptr), first), layer.transposed_stride
+            scaled = shift(pointer_at(layer.weight, dtype_ptr), first * fan_out)
             call_transpose(task.transpose, to, stride, scaled, fan_out, count, fan_out)
+
+
+@inline_ir
+def update_rows(task, layer, first, count, dtype_ptr):
+    """Rows first … first + count of W̃, and those of W and s of which they are made, with moments, are updated.
+
+    d_tile (count, O) holds the gradient; it and d_scales are overwritten.
+    """
+    fan_out, d_tile, state = layer.fan_out, pointer_at(task.d_tile, dtype_ptr), pointer_at(task.state, dtype_ptr)
+    of_weights = shift(doubles_at(task.hyperparameters), layer.rule_offset)
+    of_scales = shift(doubles_at(task.hyperparameters), task.scale_rule)
+    done = 0
+    while done < count:
+        row, n = adjacent_rows(task, first + done, count - done)
+        at, gradient = row * fan_out, shift(d_tile, done * fan_out)
+        weight, scales = shift(pointer_at(task.unscaled, dtype_ptr), at), shift(pointer_at(task.scales, dtype_ptr), row)
+        d_scales = shift(pointer_at(task.d_scales, dtype_ptr), row)
+        s, d_s = carray(scales, n), carray(d_scales, n)
+        for i in range(n):
+            d_s[i] = scale_gradient(shift(gradient, i * fan_out), shift(weight, i * fan_out), s[i], fan_out)
+        moments = shift(state, layer.weight_offset + at)
+        call_update_rule(task.update, weight, gradient, moments, task.n_params, n * fan_out, of_weights)
+        moments = shift(state, task.scale_offset + row)
+        call_update_rule(task.update, scales, d_scales, moments, task.n_params, n, of_scales)
+        scaled = shift(pointer_at(layer.weight, dtype_ptr), (first + done) * fan_out)
+        for i in range(n):
+            w = carray(shift(weight, i * fan_out), fan_out)
+            to = carray(shift(scaled, i * fan_out), fan_out)
+            for j in range(fan_out):
+                to[j] = s[i] * w[j]
+        done += n
+
+
+@inline_ir
+def adjacent_rows(task, first, count):
+    """Return the row of W for row `first` of W̃, and how many rows, at most `count`, are adjacent in both."""
+    if task.weight_rows == 0:
+        return first, count
+    rows = carray(shift(integers_at(task.weight_rows), first), count)
+    n = 1
+    while n < count and rows[n] == rows[0] + n:
+        n += 1
+    return rows[0], n
 
 
 @inline_reduction
