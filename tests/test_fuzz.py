@@ -117,7 +117,10 @@ def test_the_first_failure_of_each_kind_is_written_as_a_script(alone, tmp_path, 
 def test_exports_that_predict_otherwise_are_found(monkeypatch):
     rng, at_hand = np.random.RandomState(0), {"to_c": shutil.which("cc"), "to_onnx": find_spec("onnxruntime")}
     table = pd.DataFrame({"a": rng.standard_normal(30), "b": rng.choice(["x", "y"], 30)})
-    for make, X in ((fastmlp.MLPRegressor, rng.standard_normal((30, 2))), (fastmlp.TabularMLPRegressor, table)):
+    for make, X in (
+        (fastmlp.MLPRegressor, rng.standard_normal((30, 2)).astype("f")),
+        (fastmlp.TabularMLPRegressor, table),
+    ):
         model, other = (make(max_iter=1, random_state=seed).fit(X, rng.uniform(size=30)) for seed in (0, 1))
         for compare, name in ((exports.compare_c, "to_c"), (exports.compare_onnx, "to_onnx")):
             compare(model, X)
