@@ -5,11 +5,12 @@
 # make bench                the benchmarks, printed and written to build/benchmarks.json
 # make wheel                sdist, and wheel with compiled kernels, in dist/
 # make check_wheel          installs that wheel in an empty environment: its first fit must compile nothing
+# make check_installed [PYTHON=python3.13] [TESTS="tests/network -x"]    runs the tests with that wheel installed
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test fuzz bench docs wheel check_wheel
+.PHONY: demo test fuzz bench docs wheel check_wheel check_installed
 
 demo: .venv/installed
 	$(BIN)/python examples/demo.py $(if $(DATA),--data $(DATA))
@@ -49,6 +50,11 @@ wheel: .venv/installed
 
 check_wheel:
 	$(BIN)/python tests/helpers/check_wheel.py dist/fastmlp-*.whl
+
+# In an environment and a folder in which there is no checkout.
+check_installed:
+	$(BIN)/python tests/helpers/check_installed.py dist/fastmlp-*.whl dist/fastmlp-*.tar.gz --python $(PYTHON) \
+	    $(if $(TESTS),-- $(TESTS))
 
 .venv/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -12,19 +12,19 @@ from pathlib import Path
 
 import pytest
 from helpers.merged import in_one_test
+from helpers.sources import PACKAGE, ROOT, in_repository
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from test_imports import FLOOR_OF
 
-ROOT = Path(__file__).parents[1]
 #: The recipes mention files and names that a reader is about to add; `test_extending` follows them.
 RECIPES = "docs/extending.md"
 ALL_PAGES = sorted(path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 PERFORMANCE = "docs/performance.md"
 PAGES = [page for page in ALL_PAGES if page != RECIPES]
 TEXTS = {page: (ROOT / page).read_text(encoding="utf-8") for page in ALL_PAGES}
-#: Folders to which paths in a page may be relative.
-BASES = [ROOT, ROOT / "fastmlp"]
+#: Folders of the repository to which paths in a page may be relative.
+BASES = ["", "fastmlp"]
 #: Files and folders that are not part of the repository.
 ELSEWHERE = {"/tmp", ".venv", "__pycache__", ".numba_config.yaml", "folder/fashion_mnist.npz", "build/", "build/docs"}
 #: Words in code spans that belong to other programs, or that a page gives as an example of a name.
@@ -89,9 +89,9 @@ def identifiers(path):
 
 @pytest.fixture(scope="module")
 def known_names():
-    sources = [path for folder in ("fastmlp", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
-    names = {name for source in sources for name in identifiers(source)}
-    names |= {part for source in sources for part in source.relative_to(ROOT).with_suffix("").parts}
+    sources = [(path, folder) for folder in (PACKAGE, ROOT / "benchmarks") for path in folder.rglob("*.py")]
+    names = {name for source, _ in sources for name in identifiers(source)}
+    names |= {part for source, folder in sources for part in source.relative_to(folder.parent).with_suffix("").parts}
     return names | OTHERS | {*dir(builtins), *keyword.kwlist, *sys.stdlib_module_names}
 
 
@@ -108,7 +108,7 @@ def missing_paths(span):
         looks_like_one = re.fullmatch(r"[\w.\-/]+", word) and (word.endswith((".py", ".md", ".toml")) or "/" in word)
         if not looks_like_one or word in ELSEWHERE or word.startswith((".venv/", "/")):
             continue
-        if not any((base / word).exists() for base in BASES):
+        if not any(in_repository(Path(base, word)).exists() for base in BASES):
             yield word
 
 
@@ -139,7 +139,7 @@ def test_links_lead_somewhere(page):
         if target.startswith("https://"):
             continue
         path, _, anchor = target.partition("#")
-        there = (ROOT / page).parent / path if path else ROOT / page
+        there = in_repository(Path(page).parent / path if path else page)
         assert there.exists(), f"{page} links to {target}"
         assert not anchor or anchor in anchors(there.read_text(encoding="utf-8")), f"{page} links to {target}"
 
@@ -172,7 +172,7 @@ def test_names_of_the_code_exist(page, known_names):
 def names_by_owner():
     """Module or class of the package ↦ the names in its file."""
     names = {}
-    for source in (ROOT / "fastmlp").rglob("*.py"):
+    for source in PACKAGE.rglob("*.py"):
         classes = [node.name for node in ast.parse(source.read_text("utf-8")).body if isinstance(node, ast.ClassDef)]
         for owner in (source.stem, *classes):
             names.setdefault(owner, set()).update(identifiers(source))

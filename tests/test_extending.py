@@ -5,13 +5,12 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from helpers.lanes import copy_cache
+from helpers.sources import ROOT, in_repository
 
-ROOT = Path(__file__).parents[1]
 RECIPES = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 
 #: Heading → how many files a recipe may touch, the completeness test of its table, and what selects its entry's tests.
@@ -118,7 +117,7 @@ def steps_of(recipe):
 def copy(tmp_path_factory):
     folder = tmp_path_factory.mktemp("copy")
     for name in ("fastmlp", "tests"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(in_repository(name), folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
     return folder
 
@@ -160,7 +159,7 @@ def test_code_to_start_from_is_in_the_source():
     found = re.findall(r"from\s+`([^`]+)`:\n\n```python\n(.*?)^```$", RECIPES, flags=re.M | re.S)
     assert len(found) == len(CONCEPTS)
     for file, code in found:
-        assert code in (ROOT / file).read_text(encoding="utf-8"), f"{file} no longer has\n{code}"
+        assert code in in_repository(file).read_text(encoding="utf-8"), f"{file} no longer has\n{code}"
 
 
 @pytest.mark.long

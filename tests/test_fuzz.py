@@ -1,12 +1,20 @@
 """The fuzzer (`tests/fuzz/`): a sample of its cases, and what it does with those that fail."""
 
+import functools
 import json
+import shutil
+from importlib.util import find_spec
 
+import numpy as np
+import pandas as pd
 import pytest
-from fuzz import cases
+from fuzz import cases, exports
 from fuzz.child import Child, Outcome, run
 from fuzz.search import Search
 from fuzz.shrinking import shrink
+
+import fastmlp
+import fastmlp.export
 
 SAMPLE, FIRST = 60, 7_000_000
 
@@ -105,10 +113,33 @@ def test_the_first_failure_of_each_kind_is_written_as_a_script(alone, tmp_path, 
     assert lines[2].split() == ["2" if alone else "1", "×", "AssertionError:", "it", "fails", "(case", f"{seed})"]
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_exports_that_predict_otherwise_are_found(monkeypatch):
+    rng, at_hand = np.random.RandomState(0), {"to_c": shutil.which("cc"), "to_onnx": find_spec("onnxruntime")}
+    table = pd.DataFrame({"a": rng.standard_normal(30), "b": rng.choice(["x", "y"], 30)})
+    for make, X in (
+        (fastmlp.MLPRegressor, rng.standard_normal((30, 2)).astype("f")),
+        (fastmlp.TabularMLPRegressor, table),
+    ):
+        model, other = (make(max_iter=1, random_state=seed).fit(X, rng.uniform(size=30)) for seed in (0, 1))
+        for compare, name in ((exports.compare_c, "to_c"), (exports.compare_onnx, "to_onnx")):
+            compare(model, X)
+            wrong = functools.partial(getattr(fastmlp.export, name), other)
+            with monkeypatch.context() as patch:
+                patch.setattr(
+                    fastmlp.export, name, lambda _, *arguments, of=wrong, **options: of(*arguments, **options)
+                )
+                if at_hand[name]:
+                    with pytest.raises(AssertionError, match="other predictions"):
+                        compare(model, X)
+
+
 def test_every_check_and_every_estimator_is_drawn_and_scripts_are_whole():
     drawn = [cases.draw(seed) for seed in range(400)]
     assert {case["check"] for case in drawn} == set(cases.CHECKS)
     assert {case["estimator"] for case in drawn} == set(cases.ESTIMATORS)
+    of_tables = {case["check"] for case in drawn if "columns" in case}
+    assert of_tables == set(cases.CHECKS) - {"check_agrees_with_sklearn"}
     assert cases.draw(5) == cases.draw(5)
     for case in drawn[:20]:
         compile(cases.script(case), "case.py", "exec")

@@ -1,9 +1,9 @@
-"""What PyInstaller cannot see: modules that are imported by name when they are first used, and Numba's version."""
+"""What PyInstaller cannot see: modules that are imported by name, data, Numba's version, and the kernels' sources."""
 
 import importlib.util
 import pkgutil
 
-from PyInstaller.utils.hooks import copy_metadata
+from PyInstaller.utils.hooks import collect_data_files, copy_metadata
 
 _package = importlib.util.find_spec("fastmlp")
 assert _package is not None
@@ -12,5 +12,8 @@ hiddenimports = [
     for found in pkgutil.walk_packages(_package.submodule_search_locations, "fastmlp.")
     if "._pyinstaller" not in found.name
 ]
-#: Part of the key of compiled code, which is asked for without importing Numba.
-datas = copy_metadata("numba")
+#: The machine code of a wheel, and the playground's page; the version of Numba is part of the key of compiled code, and
+#: asked for without importing it.
+datas = [*collect_data_files("fastmlp"), *copy_metadata("numba")]
+#: With sources of what determines machine code: a program uses that of a wheel only if it was compiled from its own.
+module_collection_mode = {"fastmlp.kernels": "pyz+py", "fastmlp.compiler": "pyz+py"}

@@ -25,7 +25,7 @@ from fastmlp import _pyinstaller
 from fastmlp.compiler import cache as code_cache
 from fastmlp.compiler import flags, source_hash
 
-ROOT = Path(fastmlp.__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 #: Uses an activation whose functions have no file.
 APPLY = """
@@ -184,10 +184,14 @@ def test_numbas_configuration_in_a_frozen_program(monkeypatch):
 
 
 def test_the_hook_names_every_module(monkeypatch):
-    """PyInstaller does not find modules that are imported by name at their first use."""
+    """PyInstaller does not find modules that are imported by name at their first use, nor a wheel's kernels.
+
+    These are used only if the kernels' sources are those that they were compiled from: the program has them, too.
+    """
     (folder,) = _pyinstaller.get_hook_dirs()
     hooks = types.ModuleType("PyInstaller.utils.hooks")
     hooks.copy_metadata = lambda name: [(name, "metadata")]
+    hooks.collect_data_files = lambda name: [(name, "data")]
     for name in ("PyInstaller", "PyInstaller.utils"):
         monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
     monkeypatch.setitem(sys.modules, "PyInstaller.utils.hooks", hooks)
@@ -196,7 +200,11 @@ def test_the_hook_names_every_module(monkeypatch):
     paths = {path.relative_to(package.parent).with_suffix("").parts for path in package.rglob("*.py")}
     modules = {".".join(parts).removesuffix(".__init__") for parts in paths if "_pyinstaller" not in parts}
     assert {"fastmlp", *hook["hiddenimports"]} == modules
-    assert hook["datas"] == [("numba", "metadata")]
+    assert hook["datas"] == [("fastmlp", "data"), ("numba", "metadata")]
+    hashed = {*(f"fastmlp.compiler.{name}" for name in source_hash._OWN),
+              *source_hash.modules_below("fastmlp.kernels")}  # fmt: skip
+    with_sources = tuple(name for name, mode in hook["module_collection_mode"].items() if mode == "pyz+py")
+    assert not [name for name in hashed if not name.startswith(with_sources)], "not the key of the wheel's kernels"
 
 
 def test_the_hook_is_announced():

@@ -1,15 +1,20 @@
 """`to_c`: the compiled file predicts the same."""
 
-import ast
 import ctypes
-import re
 import shutil
 import subprocess
 
 import numpy as np
 import pytest
 from helpers.exported_models import assert_close, every_model, expected, fitted, rows
-from helpers.exported_tables import assert_near, code_rows, estimates_of, every_table_model, random_table_model
+from helpers.exported_tables import (
+    assert_near,
+    code_rows,
+    estimates_of,
+    every_table_model,
+    listed_codes,
+    random_table_model,
+)
 
 from fastmlp import MLPClassifier, MLPRegressor, Network
 from fastmlp.activations import ACTIVATIONS
@@ -101,24 +106,6 @@ def test_what_c_has_no_name_for():
     model.classes_ = np.array([1, "a"], object)
     with pytest.raises(ValueError, match="neither numbers nor strings"):
         to_c(model)
-
-
-def listed_codes(code):
-    """Return for each column that the comment at the head lists what it lists: None, or codes by category."""
-    columns, head = {}, code.partition("*/")[0]
-    for column, name, what, lines in re.findall(r'^   x\[(\d+)\]  (".*"): (.*)((?:\n       .*)*)', head, flags=re.M):
-        assert int(column) == len(columns)
-        categories = re.findall(r"(\d+)  (.*)", lines)
-        listed = {literal(value): int(number) for number, value in categories}
-        columns[literal(name)] = {"a number": None, "a category": listed, "not used": {}}[what]
-        assert bool(listed) == (what == "a category")
-    return columns
-
-
-def literal(text):
-    """Return the value of a number, or of a string of C in UTF-8."""
-    value = ast.literal_eval(text)
-    return value.encode("latin-1").decode("utf-8") if isinstance(value, str) else value
 
 
 @needs_compiler

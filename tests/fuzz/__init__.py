@@ -7,6 +7,7 @@ written to build/fuzz/ as a script that runs alone.
 `pools.py`      the values that parameters, data and changes are drawn from
 `cases.py`      a case: drawn from a seed, simpler ones, and its script
 `checks.py`     what must hold; scripts contain the source of what they need from it
+`exports.py`    what exported models predict, compared with the model's own predictions
 `child.py`      the child process, and the parent's end of it
 `shrinking.py`  the simplest case that still fails alike
 `search.py`     many cases, and the figures

@@ -3,11 +3,12 @@
 import ast
 import functools
 import inspect
+import operator
 import random
 from collections.abc import Iterator
 from copy import deepcopy
 
-from fuzz import checks, pools, support
+from fuzz import checks, exports, pools, support
 
 ESTIMATORS = ["MLPClassifier", "MLPRegressor", "TabularMLPClassifier", "TabularMLPRegressor"]
 CHECKS = [name for name in vars(checks) if name.startswith("check_")]
@@ -58,7 +59,7 @@ def draw(seed: int) -> dict:
     is_table, classes = estimator.startswith("Tabular"), estimator.endswith("Classifier")
     names = [name for name in CHECKS if is_table or name != "check_new_rows"]
     if is_table:
-        names = [name for name in names if name not in NOT_FOR_TABLES]
+        names.remove("check_agrees_with_sklearn")
     check = one.choice(names)
     case = {
         "check": check, "estimator": estimator, "seed": one.randrange(1000), "rows": _draw_rows(one),
@@ -78,10 +79,6 @@ def draw(seed: int) -> dict:
     case["weights"] = _usually_first(one, pools.WEIGHTS, pools.BAD_WEIGHTS)
     case["validation"] = "X, y" if one.random() < 0.1 else "None, None"
     return case
-
-
-#: Tables have no callbacks, and are not saved or exported yet.
-NOT_FOR_TABLES = {"check_agrees_with_sklearn", "check_callbacks", "check_exports", "check_damaged_files"}
 
 
 def _draw_rows(one: random.Random) -> int:
@@ -187,9 +184,9 @@ def script(case: dict, title: str = "A case.", path: str = "case.py") -> str:
 
 @functools.cache
 def _parts() -> tuple[list[str], dict[str, str]]:
-    """Return imports and functions of the two modules that scripts need."""
-    (head, of_support), (other, of_checks) = (_split(inspect.getsource(module)) for module in (support, checks))
-    return head + other, of_support | of_checks
+    """Return imports and functions of the modules that scripts need."""
+    heads, parts = zip(*(_split(inspect.getsource(module)) for module in (support, exports, checks)), strict=True)
+    return [line for head in heads for line in head], functools.reduce(operator.or_, parts)
 
 
 def _split(source: str) -> tuple[list[str], dict[str, str]]:

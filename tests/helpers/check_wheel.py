@@ -95,6 +95,19 @@ def check_first_fits(python, home, dtype, pairs):
             )
 
 
+def install(python, place, requirement):
+    """Install into a new environment; return its Python."""
+    subprocess.run([python, "-m", "venv", place], check=True)
+    inside = place / "bin" / "python"
+    subprocess.run([inside, "-m", "pip", "install", "--quiet", requirement], check=True, cwd=place, env=outside())
+    return inside
+
+
+def outside():
+    """Return this process's environment without what would lead to a checkout, or to other options of Python."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "NUMBA_", "FASTMLP_"))}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("wheel", type=Path)
@@ -105,11 +118,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         place, home = Path(folder) / "environment", Path(folder) / "home"
         home.mkdir()
-        subprocess.run([chosen.python, "-m", "venv", place], check=True)
-        python = place / "bin" / "python"
-        outside = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-        install = [python, "-m", "pip", "install", "--quiet", chosen.wheel.resolve()]
-        subprocess.run(install, check=True, cwd=folder, env=outside)
+        python = install(chosen.python, place, chosen.wheel.resolve())
         print(run(python, "from fastmlp.__main__ import main; main(['info'])", home)[0], end="")
         for dtype in ("float32", "float64"):
             check_first_fits(python, home, dtype, chosen.pairs)

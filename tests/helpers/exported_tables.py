@@ -1,6 +1,8 @@
 """Small models for tables of every recipe, encoding, task and loss, and random ones, for the tests of exports."""
 
+import ast
 import functools
+import re
 
 import numpy as np
 import pandas as pd
@@ -149,6 +151,24 @@ def random_table_model(seed, without=()):
         parameters["loss"] = ["squared_error", "huber", Quantile((0.2, 0.8), crossing=False)][rng.randint(3)]
     X, rows = draw_table(rng, kinds), draw_rows(rng, kinds)
     return f"seed {seed}: {kinds} {parameters} {target}", fitted(rng, X, target, kinds, **parameters), rows
+
+
+def listed_codes(code):
+    """Return for each column that the comment at the head lists what it lists: None, or codes by category."""
+    columns, head = {}, code.partition("*/")[0]
+    for column, name, what, lines in re.findall(r'^   x\[(\d+)\]  (".*"): (.*)((?:\n       .*)*)', head, flags=re.M):
+        assert int(column) == len(columns)
+        categories = re.findall(r"(\d+)  (.*)", lines)
+        listed = {literal(value): int(number) for number, value in categories}
+        columns[literal(name)] = {"a number": None, "a category": listed, "not used": {}}[what]
+        assert bool(listed) == (what == "a category")
+    return columns
+
+
+def literal(text):
+    """Return the value of a number, or of a string of C in UTF-8."""
+    value = ast.literal_eval(text)
+    return value.encode("latin-1").decode("utf-8") if isinstance(value, str) else value
 
 
 def code_rows(columns, rows):

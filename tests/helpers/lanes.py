@@ -14,11 +14,14 @@ CONFIGURATION = TESTS.parent / "pyproject.toml"
 
 
 def environment(cache, **variables):
-    """This process's environment without Numba's and pytest's variables, but with `cache` and `variables`."""
+    """This process's environment without Numba's and pytest's variables, but with `cache` and `variables`.
+
+    Kernels are compiled, even where the tests run with those of a wheel, unless FASTMLP_PREBUILT="1" is passed.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("NUMBA_", "PYTEST_"))}
     paths = [path for path in (variables.pop("PYTHONPATH", None), str(TESTS), kept.get("PYTHONPATH")) if path]
     chosen = {} if cache is None else {"NUMBA_CACHE_DIR": os.path.abspath(cache)}
-    return {**kept, **chosen, "PYTHONPATH": os.pathsep.join(map(str, paths)), **variables}
+    return {**kept, "FASTMLP_PREBUILT": "0", **chosen, "PYTHONPATH": os.pathsep.join(map(str, paths)), **variables}
 
 
 def start_python(*arguments, cache, **variables):
@@ -51,9 +54,12 @@ def run_pytest(*paths, cache, **variables):
 
 
 def copy_package(folder):
-    """A copy of the package's sources that may be edited; put `folder` first on PYTHONPATH to run it."""
+    """A copy of the package's sources that may be edited; put `folder` first on PYTHONPATH to run it.
+
+    It has none of a wheel's kernels, even if the package that is tested has them.
+    """
     source = Path(fastmlp.__file__).parent
-    return shutil.copytree(source, folder / "fastmlp", ignore=shutil.ignore_patterns("__pycache__"))
+    return shutil.copytree(source, folder / "fastmlp", ignore=shutil.ignore_patterns("__pycache__", "prebuilt"))
 
 
 def copy_cache(folder, without=(), key=None):

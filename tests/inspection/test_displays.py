@@ -118,7 +118,7 @@ def test_matplotlib_is_not_imported_before_something_is_drawn():
 
 
 def test_the_page_of_pictures_links_each_display():
-    page = (Path(fastmlp.__file__).parents[1] / "docs" / "pictures.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "pictures.md").read_text(encoding="utf-8")
     for name in fastmlp.inspection.__all__:
         (module,) = re.findall(rf"\[`{name}`\]\(\.\./(fastmlp/inspection/\w+)\.py\)", page)
         assert getattr(fastmlp.inspection, name).__module__ == module.replace("/", ".")

@@ -160,6 +160,7 @@ def test_a_network_without_parameters_yet(duplicate):
     assert vars(duplicate(unfinished)) == {"width": 3}
 
 
+@pytest.mark.filterwarnings("ignore:Setting the shape:DeprecationWarning")  # from NumPy 2.5 on
 def test_parameters_moved_in_memory_are_not_copied(duplicate):
     net = OfOneNumber(3)
     net.coefs[0].shape = (3, 2)

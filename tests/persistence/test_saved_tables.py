@@ -106,6 +106,7 @@ def test_objects_of_users_must_be_given_again(tmp_path):
     assert load(path, scorers=[scorer]).scoring is scorer
 
 
+@pytest.mark.filterwarnings("ignore:Setting the shape:DeprecationWarning")  # from NumPy 2.5 on
 def test_what_cannot_be_saved_is_refused_and_nothing_is_written(tmp_path, monkeypatch):
     path = tmp_path / "model"
     path.write_text("before")
