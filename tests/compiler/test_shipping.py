@@ -78,7 +78,10 @@ def place_of(byte_code):
             source = folder / EDITED.name
             source.write_text(edit((ROOT / EDITED).read_text(encoding="utf-8")), encoding="utf-8")
             if "pyc" in form:
-                py_compile.compile(source, (folder / EDITED).with_suffix(".pyc"), doraise=True)
+                edited, original = (folder / EDITED).with_suffix(".pyc"), byte_code.parent / EDITED
+                header = edited.read_bytes()[:16]  # time and size of the source, which are not what was edited
+                py_compile.compile(source, edited, dfile=original, doraise=True)
+                edited.write_bytes(header + edited.read_bytes()[16:])
                 source.unlink()
             else:
                 source.replace(folder / EDITED)
