@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import functools
 import importlib
 import keyword
 import re
@@ -77,14 +78,22 @@ def commands(page):
     return [line for line in found if line.startswith(("python ", "make ", ".venv/bin/python "))]
 
 
+@functools.cache
+def syntax_of(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@functools.cache
 def identifiers(path):
     """Every name in a Python file: variables, attributes, arguments, definitions, imports, and quoted names."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    names = set()
+    for node in ast.walk(syntax_of(path)):
         for field in ("id", "attr", "arg", "name", "asname", "module"):
             if isinstance(name := getattr(node, field, None), str):
-                yield from name.split(".")
+                names.update(name.split("."))
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 40:
-            yield node.value
+            names.add(node.value)
+    return names
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +182,7 @@ def names_by_owner():
     """Module or class of the package ↦ the names in its file."""
     names = {}
     for source in PACKAGE.rglob("*.py"):
-        classes = [node.name for node in ast.parse(source.read_text("utf-8")).body if isinstance(node, ast.ClassDef)]
+        classes = [node.name for node in syntax_of(source).body if isinstance(node, ast.ClassDef)]
         for owner in (source.stem, *classes):
             names.setdefault(owner, set()).update(identifiers(source))
     return names

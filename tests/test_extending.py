@@ -8,7 +8,7 @@ import sys
 from typing import NamedTuple
 
 import pytest
-from helpers.lanes import copy_cache
+from helpers.lanes import CHILD_PROCESSES, copy_cache
 from helpers.sources import ROOT, in_repository
 
 RECIPES = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
@@ -123,7 +123,13 @@ def copy(tmp_path_factory):
 
 
 def run(folder, *arguments, **variables):
-    environment = {**os.environ, "PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": str(folder / "cache"), **variables}
+    paths = folder, folder / CHILD_PROCESSES.relative_to(ROOT)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(map(str, paths)),
+        "NUMBA_CACHE_DIR": str(folder / "cache"),
+        **variables,
+    }
     return subprocess.run(
         [sys.executable, "-W", "error", *arguments], cwd=folder, env=environment, capture_output=True, text=True
     )

@@ -5,10 +5,11 @@ import json
 import os
 import signal
 
+import numpy as np
 import pytest
 from helpers import knobs
 from helpers.cache_processes import NAME, files, holders, use_cache
-from helpers.cache_scripts import ANSWER
+from helpers.cache_scripts import ANSWER, OUTPUTS
 from helpers.lanes import finish, run_python, start_python
 
 from fastmlp.compiler import cache as code_cache
@@ -31,14 +32,22 @@ def start(tmp_path):
 
 
 def test_each_kernel_is_compiled_once(tmp_path):
-    """Four processes start with an empty cache: each kernel is compiled by one of them and loaded by the others."""
+    """Four processes start with an empty cache: each kernel is compiled by one of them and loaded by the others.
+
+    None reads an incomplete file, and no temporary files are left: a fifth process loads all kernels.
+    """
     processes = [start_python("-c", ANSWER, cache=tmp_path) for _ in range(4)]
     found = [json.loads(finish(process)) for process in processes]
+    np.testing.assert_allclose(found[0]["outputs"], OUTPUTS, rtol=1e-12)
+    assert not [warning for one in found for warning in one["warnings"]]
     n_kernels = found[0]["kernels"]
     assert [one["kernels"] for one in found] == [n_kernels] * 4
     assert sum(one["kernels"] - one["from cache"] for one in found) == n_kernels
     assert len({tuple(one["outputs"]) for one in found}) == 1
     assert len(files(tmp_path)) == n_kernels
+    assert all(name.endswith(".o") for name in files(tmp_path))
+    fifth = json.loads(run_python("-c", ANSWER, cache=tmp_path))
+    assert (fifth["from cache"], fifth["outputs"]) == (n_kernels, found[0]["outputs"])
 
 
 def test_others_wait_for_the_maker(start, tmp_path):
@@ -144,12 +153,6 @@ def test_ctrl_c_while_space_is_reserved(locks, folder, monkeypatch):
     assert files(folder) == []
     code_cache.write(NAME, b"content")
     assert list(code_cache.read(NAME)) == [b"content"]
-
-
-def test_entries_fit_into_the_reserved_space(tmp_path):
-    """A draft reserves more than any entry of the package needs."""
-    run_python("-c", ANSWER, cache=tmp_path)
-    assert max(path.stat().st_size for path in tmp_path.rglob("*.o")) < drafts.ROOM
 
 
 def test_ctrl_c_while_waiting(start, tmp_path):

@@ -17,8 +17,9 @@ ESTIMATORS = [
     MLPRegressor(),
     # With a very small penalty lbfgs separates the checks' data so well that a probability rounds to 1, and one
     # check wants every probability below 1: scikit-learn's own class fails it then.
-    MLPClassifier(solver="lbfgs", alpha=0.1),
-    MLPRegressor(solver="lbfgs"),
+    # (Most of the time is SciPy's: it goes with parameters and iterations, of which the checks need few.)
+    MLPClassifier(solver="lbfgs", alpha=0.1, hidden_layer_sizes=(20,), max_iter=50),
+    MLPRegressor(solver="lbfgs", hidden_layer_sizes=(20,), max_iter=50),
 ]
 
 # scikit-learn skips this check unless SciPy was told about the array API before it was imported.

@@ -10,6 +10,8 @@ import fastmlp
 from fastmlp.compiler import cache as code_cache
 
 TESTS = Path(__file__).parents[1]
+#: Has the module that makes new processes import less.
+CHILD_PROCESSES = Path(__file__).parent / "child_processes"
 CONFIGURATION = TESTS.parent / "pyproject.toml"
 
 
@@ -17,9 +19,11 @@ def environment(cache, **variables):
     """This process's environment without Numba's and pytest's variables, but with `cache` and `variables`.
 
     Kernels are compiled, even where the tests run with those of a wheel, unless FASTMLP_PREBUILT="1" is passed.
+    Python runs `child_processes/sitecustomize.py` in it.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("NUMBA_", "PYTEST_"))}
-    paths = [path for path in (variables.pop("PYTHONPATH", None), str(TESTS), kept.get("PYTHONPATH")) if path]
+    chosen_paths = variables.pop("PYTHONPATH", None)
+    paths = [path for path in (chosen_paths, TESTS, CHILD_PROCESSES, kept.get("PYTHONPATH")) if path]
     chosen = {} if cache is None else {"NUMBA_CACHE_DIR": os.path.abspath(cache)}
     return {**kept, "FASTMLP_PREBUILT": "0", **chosen, "PYTHONPATH": os.pathsep.join(map(str, paths)), **variables}
 
