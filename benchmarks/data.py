@@ -2,7 +2,9 @@
 
 A teacher decides the labels. For dense rows it is a small random tanh network over a few hidden directions
 ("latent") of which the features are noisy mixtures, as the pixels of an image are; for sparse rows it is a
-linear model in which a few features matter much and most matter little, as words do.
+linear model in which a few features matter much and most matter little, as words do. Features of texts are words
+that are as frequent as those of a language (the law of Zipf and Mandelbrot), in random order, as hashing puts them;
+their values are 1 + ln(count), divided by the row's norm, and no array of rows × features is made.
 
 Labels are drawn from the teacher's probabilities, so the best possible loss is well above zero and no case
 ends in memorising, where two right answers may lie far apart.
@@ -16,6 +18,7 @@ from .cases import Case
 LATENT = 12  # directions that matter, at most
 TEACHER_WIDTH = 32
 CONFIDENCE = 3.0  # standard deviation of the teacher's logits
+COMMON_WORDS = 20  # Mandelbrot's constant: so many words are about as frequent as the first
 SEED = 20_250
 
 
@@ -55,10 +58,24 @@ def _dense_rows(case: Case, rng):
     return X, np.tanh(2 * latent @ first) @ second
 
 
+def _texts(case: Case, rng):
+    """Return CSR rows (rows, features) of `case.words` words each, of which some are the same."""
+    frequency = 1 / (np.arange(case.features) + COMMON_WORDS)
+    drawn = rng.choice(case.features, case.rows * case.words, p=frequency / frequency.sum())
+    words = rng.permutation(case.features)[drawn]
+    starts = np.arange(0, drawn.size + 1, case.words)
+    X = scipy.sparse.csr_matrix((np.ones(drawn.size), words, starts), (case.rows, case.features))
+    X.sum_duplicates()
+    X.data = 1 + np.log(X.data)
+    norms = np.sqrt(X.multiply(X).sum(axis=1))
+    X.data /= np.repeat(np.asarray(norms).ravel(), np.diff(X.indptr))
+    return X
+
+
 def _sparse_rows(case: Case, rng):
     """Return CSR rows X (rows, features) and the teacher's scores (rows, classes)."""
     shape = (case.rows, case.features)
-    X = scipy.sparse.random(*shape, density=case.density, format="csr", rng=rng)
+    X = _texts(case, rng) if case.words else scipy.sparse.random(*shape, density=case.density, format="csr", rng=rng)
     weight = rng.standard_normal((case.features, case.classes))
     importance = 1 / np.arange(1, case.features + 1) ** 0.5
     return X, X @ (weight * rng.permutation(importance)[:, None])

@@ -35,6 +35,8 @@ NARROW = 2 * ROW_TILE
 #: Bytes of the weights whose gradient is computed before they are updated: it stays in the first cache. Where a
 #: batch has more than DELTA_BYTES of deltas, each block of weights reads them from far away: then blocks are larger.
 UPDATE_BYTES, DELTA_BYTES, FAR_UPDATE_BYTES = 1 << 14, 1 << 19, 1 << 17
+#: The same for the first layer on sparse input, whose weights and moments mostly come from memory, in longer streams.
+SPARSE_UPDATE_BYTES = 1 << 15
 #: A batch of at least LARGE_BATCH_ROWS rows is cut into MICROBATCHES, if the gradient has at most MICROBATCH_BYTES.
 LARGE_BATCH_ROWS, MICROBATCHES, MICROBATCH_BYTES = 2048, 16, 1 << 17
 #: Rows of a batch that a weight gradient reads together: three vectors of each stay in the near caches while they are

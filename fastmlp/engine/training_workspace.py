@@ -127,6 +127,8 @@ class TrainingWorkspace(Workspace):
         rounds = self.network.matmul_precision != "float32"  # operands once for each block: blocks are larger
         far = rounds | (self.batch_rows * fan_out * item > blocking.DELTA_BYTES) & (not self.microbatch_rows)
         update_bytes = np.where(far, blocking.FAR_UPDATE_BYTES, blocking.UPDATE_BYTES)
+        if self.dataset.sparse:
+            update_bytes[0] = blocking.SPARSE_UPDATE_BYTES
         fitting = update_bytes // (item * fan_out) // ROW_TILE * ROW_TILE
         few = np.clip(fitting, ROW_TILE, -(-fan_in // ROW_TILE) * ROW_TILE)
         few = np.where(self.large, blocking.PANEL_ROWS, few)
@@ -194,6 +196,8 @@ class TrainingWorkspace(Workspace):
         address = self.buffer("squares", int(tiles.sum()), np.float64)
         self.task["squares"], self.task["n_squares"] = address, tiles.sum()
         layers["squares"] = address + 8 * (np.cumsum(tiles) - tiles)
+        if self.dataset.sparse:
+            self.task["next_squares"] = self.buffer("next squares", int(tiles[0]), np.float64)
 
     def _allocate_microbatches(self) -> None:
         """Each microbatch's gradient and losses, if the batch is cut."""

@@ -34,7 +34,7 @@ from .dropout_keys import DropoutKeys
 from .parameter_groups import ParameterGroups
 
 if TYPE_CHECKING:
-    from ..kernels.loop import dropout
+    from ..kernels.loop import dropout, sparse_update
     from ..kernels.loop import global_phases as phases
     from ..kernels.loop import parameter_groups as group_kernels
     from ..kernels.loop import update as update_kernels
@@ -43,6 +43,7 @@ else:
     dropout = KernelModule("loop.dropout")
     phases = KernelModule("loop.global_phases")
     group_kernels = KernelModule("loop.parameter_groups")
+    sparse_update = KernelModule("loop.sparse_update")
     update_kernels = KernelModule("loop.update")
     penalties = KernelModule("optimizers.penalties")
 
@@ -95,6 +96,8 @@ class StepOptions:
         """Write the update rule's kernel, its moments and its numbers, a copy of these for each thread."""
         tasks = self.tasks
         tasks["update_layer"] = update_kernels.update_layer.address(self.dtype)
+        if self.workspace.dataset.sparse:
+            tasks["update_sparse_weights"] = sparse_update.update_sparse_weights.address(self.dtype)
         tasks["rule"] = tasks["update"] = self.optimizer.kernel().address(self.dtype)
         self.state = self.optimizer.prepare(self.layout.size, self.dtype)  # kept: the tasks hold its address
         tasks["moments"] = tasks["state"] = self.state.ctypes.data

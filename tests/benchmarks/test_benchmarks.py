@@ -17,7 +17,7 @@ from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from benchmarks import harness, report
-from benchmarks.cases import CASES, SIMPLECHAINS, find_cases
+from benchmarks.cases import CASES, SIMPLECHAINS, TEXT, find_cases
 from benchmarks.comparison import Comparison, average, compare
 from benchmarks.data import make_data
 from benchmarks.harness import Measurement, measure
@@ -79,6 +79,24 @@ class TestCases:
             "sparse": (20_000, 20_000, 4, (100,), 200),
             "regression": (40_000, 8, 1, (128, 128), 256),
         }
+
+    def test_texts_run_only_if_they_are_named(self):
+        assert TEXT not in find_cases(None)
+        assert find_cases(["text"]) == [TEXT]
+        assert (TEXT.rows, TEXT.features, TEXT.classes, TEXT.hidden, TEXT.batch) == (50_000, 200_000, 20, (100,), 200)
+
+    def test_texts_have_common_and_rare_words(self):
+        case = replace(TEXT, rows=400)
+        X, y = make_data(case, "float32")
+        assert (X.format, X.dtype, X.shape) == ("csr", np.float32, (400, case.features))
+        assert X.nnz == pytest.approx(case.density * case.rows * case.features, rel=0.01)
+        np.testing.assert_allclose(np.sqrt(X.multiply(X).sum(axis=1)), 1, rtol=1e-6)
+        rows_with = np.bincount(X.indices, minlength=case.features)
+        assert rows_with.max() > 0.2 * case.rows
+        assert (rows_with == 0).mean() > 0.8
+        assert set(y) == set(range(case.classes))
+        again, _ = make_data(case, "float32")
+        np.testing.assert_array_equal(X.data, again.data)
 
     def test_operations_match_a_count_by_hand(self):
         # 3-4-1: forward 2 * 16, weight gradients the same, back through the last layer alone 2 * 4.

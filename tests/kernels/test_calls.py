@@ -36,7 +36,7 @@ FIELDS = {
     "sparse_weight_gradient": {"sparse_weight_gradient"},
     "layer_rows": {"mask", "in_blocks", "activate"},
     "weight_gradient": {"weight_gradient"},
-    "update_layer": {"update_layer", "update_plain_layer"},
+    "update_layer": {"update_layer", "update_plain_layer", "update_sparse_weights"},
     "copy_weights": {"copy_weights"},
     "add_squares": {"add_squares"},
     "add_microbatches": {"add_microbatches"},

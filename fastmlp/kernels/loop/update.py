@@ -8,12 +8,13 @@ from ..lowlevel.calls import (
     call_add_squares,
     call_copy_weights,
     call_transpose,
+    call_update_layer,
     call_update_rule,
     call_weight_gradient,
 )
 from ..lowlevel.pointers import carray, doubles_at, min_size, pointer_at, shift
 from ..lowlevel.records import COLUMN_TILE, N_HYPERPARAMETERS, ROW_TILE
-from .weight_gradient import bias_gradient, sort_batch
+from .weight_gradient import bias_gradient
 
 
 @kernel(*UPDATE_LAYER_SIGNATURE)
@@ -25,7 +26,6 @@ def update_layer(task_record, layer_records, number, order, rows, dtype_ptr):
     """
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
-    sorted_from = -1
     if layer.split_by_columns:
         begin, end = 0, layer.fan_in
         column, stop = thread_range(layer.fan_out, COLUMN_TILE, task.thread, task.n_threads)
@@ -33,8 +33,8 @@ def update_layer(task_record, layer_records, number, order, rows, dtype_ptr):
         begin, end = thread_range(layer.fan_in, ROW_TILE, task.thread, task.n_threads)
         column, stop = 0, layer.fan_out
     if number == 0 and task.sparse:
-        sort_batch(task, order, rows, begin, end, dtype_ptr)
-        sorted_from = begin
+        call_update_layer(task.update_sparse_weights, task_record, layer_records, number, order, rows, dtype_ptr)
+        begin = end
     for first in range(begin, end, layer.update_rows):
         count = min_size(layer.update_rows, end - first)
         if column < stop and not cancelled(task.team):
@@ -46,7 +46,7 @@ def update_layer(task_record, layer_records, number, order, rows, dtype_ptr):
             else:
                 call_weight_gradient(
                     task.weight_gradient,
-                    task_record, layer_records, number, sorted_from, 0, first, count, column, columns, rows, dtype_ptr,
+                    task_record, layer_records, number, -1, 0, first, count, column, columns, rows, dtype_ptr,
                 )  # fmt: skip
             if task.add_squares != 0:
                 call_add_squares(

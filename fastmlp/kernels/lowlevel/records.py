@@ -92,6 +92,9 @@ _TASK_FIELDS = [
     # sorted by feature. Writer: TrainingWorkspace._allocate_scratch.
     ("d_tile", "i8"), ("d_transposed", "i8"), ("packed_inputs", "i8"),
     ("feature_starts", "i8"), ("entry_rows", "i8"), ("entry_values", "i8"),
+    # Of the first layer on sparse input (see `sparse_update`): Σ w² of its tiles before the next step; a kernel.
+    # Writers: TrainingWorkspace._allocate_squares, StepOptions.
+    ("next_squares", "i8"), ("update_sparse_weights", "i8"),
     # What products in reduced precision write between (0 in float32). Writer: engine.workspace.Workspace.
     ("scratch", "i8"),
     # A large batch in microbatches: rows of each (0: the batch is not cut), their gradients (MICROBATCHES, n_params)
