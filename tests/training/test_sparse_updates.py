@@ -77,7 +77,8 @@ def test_kernel_in_guarded_memory(dtype):
         for name, guarded in (inputs | outputs).items():
             task[name] = guarded.address
         task["n_layers"], task["sparse"], task["n_params"], task["team"] = 1, 1, weight.size, team.ctypes.data
-        task["n_threads"], task["n_phases"], task["update"] = n_threads, n_phases, sgd_adam.adam.address(dtype)
+        task["n_threads"], task["n_phases"] = n_threads, n_phases
+        task["update"] = task["rule"] = sgd_adam.adam.address(dtype)
         task["sort_by_feature"] = sparse.sort_by_feature.address(dtype)
         task["sparse_weight_gradient"] = sparse.sparse_weight_gradient.address(dtype)
         layer["fan_in"], layer["fan_out"], layer["update_rows"] = fan_in, fan_out, update_rows
@@ -141,26 +142,32 @@ def test_loss_has_the_weights_before_each_step():
 
 
 def test_bits_depend_neither_on_blocks_nor_on_threads(monkeypatch):
+    """And the model is that of dense rows, up to rounding."""
     knobs.let_threads_pay(monkeypatch)
     knobs.set_max_threads(monkeypatch, 2)
     options = {
         "adam": {}, "without L2": {"alpha": 0.0}, "momentum": {"solver": "sgd"}, "global phases": {"clip_norm": 0.1},
-        "early stopping": {"early_stopping": True}, "weights": {},
+        "early stopping": {"early_stopping": True}, "weights": {}, "clipped": {"clip_value": 1e-3},
+        "clipped momentum": {"solver": "sgd", "clip_value": 1e-3}, "l1": {"l1": 1e-3, "max_norm": 1.0},
     }  # fmt: skip
     for dtype, name in [(np.float32, "adam"), *((np.float64, name) for name in options)]:
         X = sparse_rows(dtype, n_rows=90)
         y = np.arange(90) % 3
         weights = np.where(np.arange(90) < 40, 0.0, 1.0) if name == "weights" else None  # whole batches of zeros
         found = []
-        for n_jobs, update_bytes in ((1, 1 << 15), (1, 1), (2, 1 << 9)):
+        for rows, n_jobs, update_bytes in ((X, 1, 1 << 15), (X, 1, 1), (X, 2, 1 << 9), (X.toarray(), 1, 1)):
             knobs.set_blocking(monkeypatch, SPARSE_UPDATE_BYTES=update_bytes)
             settings = {"batch_size": 20, "max_iter": 3, "shuffle": name != "weights", "alpha": 1e-2, **options[name]}
             model = MLPClassifier((9, 4), n_jobs=n_jobs, random_state=0, **settings)
             with warnings.catch_warnings(action="ignore"):  # it has not converged
-                model.fit(X, y, sample_weight=weights)
+                model.fit(rows, y, sample_weight=weights)
                 if name != "early stopping":
-                    model.partial_fit(X, y, sample_weight=weights)
+                    model.partial_fit(rows, y, sample_weight=weights)
             found.append([*model.coefs_, *model.intercepts_, np.array(model.loss_curve_)])
-        for others in found[1:]:
+        case = f"{name}, {np.dtype(dtype).name}"
+        for others in found[1:3]:
             for one, other in zip(found[0], others, strict=True):
-                np.testing.assert_array_equal(one, other, err_msg=f"{name}, {np.dtype(dtype).name}")
+                np.testing.assert_array_equal(one, other, err_msg=case)
+        of_dense = {"rtol": 1e-9, "atol": 1e-12} if dtype == np.float64 else {"rtol": 1e-3, "atol": 1e-5}
+        for one, other in zip(found[0], found[3], strict=True):
+            np.testing.assert_allclose(one, other, err_msg=case, **of_dense)

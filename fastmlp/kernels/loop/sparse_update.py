@@ -81,8 +81,14 @@ def add_gradient(task, layer, first, count, begin, dtype_ptr):
 
 @inline_ir
 def clear_gradient(task, layer, first, count, begin, dtype_ptr):
-    """The rows of d_tile (count, fan_out) that `add_gradient` has overwritten become zero."""
+    """d_tile (count, fan_out) becomes zero again: the rows that `add_gradient` has overwritten.
+
+    All of them if another rule stands before the optimizer's: `clip_by_value` writes what it passes on into d_tile.
+    """
     starts, d_tile = integers_at(task.feature_starts), pointer_at(task.d_tile, dtype_ptr)
+    if task.update != task.rule:
+        clear(d_tile, count * layer.fan_out)
+        return
     for f in range(first - begin, first - begin + count):
         if starts[f] < starts[f + 1]:
             clear(shift(d_tile, (f + begin - first) * layer.fan_out), layer.fan_out)
