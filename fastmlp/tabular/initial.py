@@ -104,5 +104,5 @@ def _plain_inputs(layout: TableLayout, numbers: np.ndarray, codes: np.ndarray) -
         return numbers
     plain = np.empty((len(numbers), layout.n_plain), numbers.dtype)
     plain[:, np.delete(np.arange(layout.n_plain), look_ups.rows)] = numbers
-    plain[:, look_ups.rows] = look_ups.expand(codes)
+    look_ups.fill(plain, look_ups.rows, codes)
     return plain

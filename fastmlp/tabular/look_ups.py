@@ -82,14 +82,13 @@ class LookUps:
             )
         return made[key]
 
-    def expand(self, codes: np.ndarray) -> np.ndarray:
-        """Return the inputs, (n, n_rows), for category numbers (n, n_columns): 1 to k, 0 if missing or unknown."""
-        inputs = np.tile(self.of_zero, (len(codes), 1))
+    def fill(self, out: np.ndarray, places: np.ndarray, codes: np.ndarray) -> None:
+        """Write the inputs for category numbers (n, n_columns), 1 to k or 0 for none, into the columns `places`."""
+        out[:, places] = self.of_zero
         for column, first in enumerate(self.firsts):
             known = np.flatnonzero(codes[:, column])
             at = first + codes[known, column].astype(np.intp) - 1
-            inputs[known, at] = self.of_one[at]
-        return inputs
+            out[known, places[at]] = self.of_one[at]
 
 
 #: What `LookUps.arrays` has made, by number of inputs and type; no part of a model's state.

@@ -42,5 +42,5 @@ class TableModel(TrainableModel):
 
     @property
     def n_features(self) -> int:
-        """Columns of the dataset: plain numbers, then category numbers."""
+        """Columns of the dataset: see `TableLayout.n_columns`."""
         return self.layout.n_columns

@@ -107,7 +107,8 @@ class _TableBuffers(Workspace):
                 np.multiply(scales, weights, out=scaled)
             else:
                 rows = self._look_ups.weight_rows
-                np.multiply(scales[rows], weights[rows], out=scaled)
+                np.take(weights, rows, axis=0, out=scaled, mode="clip")  # other modes would write to a copy first
+                scaled *= scales[rows]
 
 
 class TableWorkspace(_TableBuffers, TrainingWorkspace):

@@ -3,7 +3,7 @@
 Most rows of weights may have no entry in the batch, but every weight changes: by L2, momentum, or Adam's mean of the
 gradients. For many features, weights and moments come from memory, so each of them passes through the caches once::
 
-    d_tile    zero from tile to tile: only rows of features in the batch get a gradient, and are cleared again
+    d_tile    zero between tiles: only rows of features in the batch get a gradient, and what was written is cleared
     squares   Σ w² of the next step are added up right after an update, while its weights are in a near cache
 """
 
@@ -96,7 +96,10 @@ def clear_gradient(task, layer, first, count, begin, dtype_ptr):
 
 @inline_ir
 def update_tile(task, layer, first, count, dtype_ptr):
-    """weight[first : first + count] and its moments are updated by the gradient in d_tile (count, fan_out)."""
+    """weight[first : first + count] and its moments are updated by the gradient in d_tile (count, fan_out).
+
+    The optimizer's rule reads d_tile; one that stands before it may overwrite it.
+    """
     at = first * layer.fan_out
     weight = shift(pointer_at(layer.weight, dtype_ptr), at)
     moments = shift(pointer_at(task.state, dtype_ptr), layer.weight_offset + at)

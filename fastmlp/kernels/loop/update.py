@@ -34,7 +34,7 @@ def update_layer(task_record, layer_records, number, order, rows, dtype_ptr):
         column, stop = 0, layer.fan_out
     if number == 0 and task.sparse:
         call_update_layer(task.update_sparse_weights, task_record, layer_records, number, order, rows, dtype_ptr)
-        begin = end
+        begin = end  # none is left for the loop
     for first in range(begin, end, layer.update_rows):
         count = min_size(layer.update_rows, end - first)
         if column < stop and not cancelled(task.team):

@@ -3,9 +3,9 @@
 Plain descent, with momentum, and Adam here; others in `adaptive` and `adam_family`.
 
 Every kernel has the signature (param, d_param, state, n_params, n, hyperparameters): param (n,) is updated in place;
-d_param (n,) holds the gradient summed over the batch; state holds the rule's moments, one after the other, `n_params`
-apart, each updated in place; hyperparameters (N_HYPERPARAMETERS,) in float64: the gradient is ``g = (d_param + L2
-param) SCALE``.
+d_param (n,) holds the gradient summed over the batch, and is only read (`loop.sparse_update` relies on it); state holds
+the rule's moments, one after the other, `n_params` apart, each updated in place; hyperparameters (N_HYPERPARAMETERS,)
+in float64: the gradient is ``g = (d_param + L2 param) SCALE``.
 """
 
 import numpy as np
