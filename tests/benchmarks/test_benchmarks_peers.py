@@ -189,6 +189,7 @@ class TestStarting:
         """One kernel is enough."""
         load = "import sys\nfrom fastmlp import warmup\nwarmup.all_kernels()[0].load(sys.argv[2])\n"
         monkeypatch.setattr(starting, "PROGRAM", load)
+        monkeypatch.setenv("FASTMLP_PREBUILT", "0")  # a wheel's kernels are in no folder
         assert starting.start_process("fastmlp", str(tmp_path)) > 0
         assert list(tmp_path.rglob("*.o"))
 

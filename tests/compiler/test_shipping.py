@@ -21,6 +21,7 @@ from pathlib import Path
 
 import pytest
 from helpers.lanes import copy_cache, copy_package, run_python
+from helpers.sources import PACKAGE
 
 import fastmlp
 from fastmlp import _pyinstaller
@@ -76,7 +77,7 @@ def place_of(byte_code):
         package = shutil.copytree(byte_code, folder / "fastmlp") if "pyc" in form else copy_package(folder)
         if edit:
             source = folder / EDITED.name
-            source.write_text(edit((ROOT / EDITED).read_text(encoding="utf-8")), encoding="utf-8")
+            source.write_text(edit((PACKAGE.parent / EDITED).read_text(encoding="utf-8")), encoding="utf-8")
             if "pyc" in form:
                 edited, original = (folder / EDITED).with_suffix(".pyc"), byte_code.parent / EDITED
                 header = edited.read_bytes()[:16]  # time and size of the source, which are not what was edited

@@ -71,7 +71,7 @@ def main():
         assert Path(package).is_relative_to(folder / "environment")
         assert not (level and why_not)
         ignored = [f"--ignore={package}/{name}" for name in NOT_IMPORTED]
-        command, failed = [python, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir=.", *ignored], 0
+        command, failed = [python, "-m", "pytest", "-p", "no:cacheprovider", "-c", "pyproject.toml", *ignored], 0
         for arguments, compiles in runs_of(package, theirs):
             switch = {"FASTMLP_PREBUILT": "0"} if compiles else {}
             failed |= subprocess.run([*command, *arguments], cwd=files, env={**environment, **switch}).returncode

@@ -130,6 +130,7 @@ def asked_for(monkeypatch):
         names.append(kernel.__name__)
         return find(kernel, dtype)
 
+    monkeypatch.setattr(kernels.Kernel, "_from_wheel", lambda kernel, dtype: None)  # where a wheel is tested
     monkeypatch.setattr(kernels.Kernel, "_from_cache", count)
     return names
 
@@ -138,7 +139,7 @@ def test_another_optimizer_compiles_only_its_kernel(problem, asked_for, monkeypa
     def run(optimizer):
         asked_for.clear()
         EpochRunner(problem.network, problem.dataset, optimizer, np.arange(90), 7).run(0.1)
-        return list(asked_for)
+        return list(dict.fromkeys(asked_for))  # the compiler asks the cache again
 
     run(Adam())
     assert run(Adam()) == []
