@@ -9,13 +9,16 @@ way, yet it is raised in the end. Handlers run in the main thread alone: elsewhe
 from __future__ import annotations
 
 import _signal
+import contextlib
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 _NUMBERS = tuple(map(int, _signal.valid_signals()))
-#: Those that are listening now, the innermost last.
-_listening: list[Interrupts] = []
+#: Those that are listening now, the innermost last. One whose end was cut off by a second signal dies with its frame:
+#: what it has noted must not be raised again.
+_listening: list[weakref.ref[Interrupts]] = []
 
 
 class _Handler:
@@ -44,10 +47,15 @@ class Interrupts:
         self.noted: list[BaseException] = []
         self.thread = threading.get_ident()
         self._wrapped: dict[int, _Handler] = {}
+        self._reference = weakref.ref(self)
 
     def __enter__(self) -> Interrupts:
         try:
-            _listening.append(self)
+            for each in tuple(_listening):
+                if each() is None:
+                    with contextlib.suppress(ValueError):  # another thread has removed it
+                        _listening.remove(each)
+            _listening.append(self._reference)
             self._wrap()
         except BaseException:
             self._unwrap()
@@ -81,8 +89,8 @@ class Interrupts:
                 del self._wrapped[number]
             except BaseException as raised:  # by a handler, perhaps one that is the user's again
                 self.noted.append(raised)
-        if self in _listening:
-            _listening.remove(self)
+        if self._reference in _listening:
+            _listening.remove(self._reference)
 
     def check(self) -> None:
         """Raise it now, if there is anything."""
@@ -120,7 +128,8 @@ class Deferral(Interrupts):
 
 def noted() -> BaseException | None:
     """Return what a handler has raised in one of the contexts that this thread is in."""
-    mine = (each for each in tuple(_listening) if each.thread == threading.get_ident())
+    alive = [each for reference in tuple(_listening) if (each := reference()) is not None]
+    mine = (each for each in alive if each.thread == threading.get_ident())
     return next((each.noted[-1] for each in mine if each.noted), None)
 
 

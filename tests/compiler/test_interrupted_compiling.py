@@ -299,3 +299,21 @@ def test_an_interrupt_while_numba_is_imported(what, compiled, tmp_path):
     """
     cache = shutil.copytree(compiled, tmp_path / "compiled")
     assert run_python("-W", "ignore", "-c", IMPORTING, what, cache=cache).split() == ["interrupted", "1"]
+
+
+def test_a_context_that_was_cut_off_is_forgotten():
+    """Two signals may cut off a context's end, too. What its handlers noted, then or later, is not raised again."""
+    before, cut_off = signal.getsignal(signal.SIGINT), interrupts.Interrupts()
+    try:
+        cut_off.__enter__()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        assert isinstance(interrupts.noted(), KeyboardInterrupt)
+        del cut_off
+        interrupts.check()
+        with interrupts.Interrupts():
+            assert len(interrupts._listening) == 1
+            interrupts.check()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert not interrupts._listening
