@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..tabular.classifier import exponent_of
 from .c_parts import constant, constants
 from .description import OutputDescription
 
@@ -80,7 +79,7 @@ def predict_proba(d: OutputDescription, name: str) -> str:
 
 def _undo_smoothing(d: OutputDescription, name: str) -> tuple[str, str]:
     """Return a function of an estimate, and the body of `predict_proba`: see `tabular.classifier.undo_smoothing`."""
-    exponent = exponent_of(d.smoothing or 0.0, 2 if d.is_multilabel else d.n_outputs)
+    exponent = d.exponent
     power = f"M(pow)(q, {constant(exponent)})" if exponent != 1.0 else "q"
     helper = (
         f"\nstatic real {name}_unsmoothed(real q) {{ /* to be divided by the sum over the classes */\n"

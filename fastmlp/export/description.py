@@ -15,6 +15,7 @@ from ..estimators.classifier import MLPClassifier
 from ..estimators.parameters import gives_probabilities
 from ..losses import Quantile, as_loss
 from ..network import Network
+from ..tabular.classifier import exponent_of
 
 T = TypeVar("T")
 
@@ -65,6 +66,11 @@ class OutputDescription:
     def has_one_output_for_two_classes(self) -> bool:
         """Whether a single output p stands for the probabilities 1 − p and p."""
         return self.kind == "classifier" and not self.is_multilabel and self.n_outputs == 1
+
+    @property
+    def exponent(self) -> float:
+        """The power by which label smoothing is undone: see `tabular.classifier.undo_smoothing`."""
+        return exponent_of(self.smoothing or 0.0, 2 if self.is_multilabel else self.n_outputs)
 
     @property
     def n_estimates(self) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..tabular.classifier import exponent_of
 from .description import OutputDescription
 from .onnx_activations import Graph
 
@@ -38,7 +37,7 @@ def add_classifier(graph: Graph, d: OutputDescription, outputs: str, label: str,
 
 def _undo_smoothing(graph: Graph, d: OutputDescription, outputs: str, probabilities: str) -> None:
     """Add what `fastmlp.tabular.classifier.undo_smoothing` computes; of several labels each has two classes."""
-    exponent = exponent_of(d.smoothing or 0.0, 2 if d.is_multilabel else d.n_outputs)
+    exponent = d.exponent
 
     def undone(estimates: str) -> str:
         return graph.node("Pow", estimates, graph.constant(exponent)) if exponent != 1.0 else estimates
