@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import _signal
 import contextlib
+import sys
 import threading
 import weakref
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 _NUMBERS = tuple(map(int, _signal.valid_signals()))
-#: Those that are listening now, the innermost last. One whose end was cut off by a second signal dies with its frame:
-#: what it has noted must not be raised again.
+#: Those that are listening now, the innermost last; and those whose end was cut off by a second signal. What such a
+#: one has noted must not be raised again, although a traceback may keep it alive (`sys.last_value` in a notebook).
 _listening: list[weakref.ref[Interrupts]] = []
 
 
@@ -48,11 +50,13 @@ class Interrupts:
         self.thread = threading.get_ident()
         self._wrapped: dict[int, _Handler] = {}
         self._reference = weakref.ref(self)
+        self._frame: FrameType | None = None
 
     def __enter__(self) -> Interrupts:
+        self._frame = sys._getframe(1)
         try:
             for each in tuple(_listening):
-                if each() is None:
+                if (one := each()) is None or (one.thread == self.thread and not one._is_entered()):
                     with contextlib.suppress(ValueError):  # another thread has removed it
                         _listening.remove(each)
             _listening.append(self._reference)
@@ -91,6 +95,14 @@ class Interrupts:
                 self.noted.append(raised)
         if self._reference in _listening:
             _listening.remove(self._reference)
+        self._frame = None
+
+    def _is_entered(self) -> bool:
+        """Whether the function that has entered it is still running, in this thread."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and frame is not self._frame:
+            frame = frame.f_back
+        return frame is not None
 
     def check(self) -> None:
         """Raise it now, if there is anything."""
@@ -111,13 +123,12 @@ class Deferral(Interrupts):
     Numba that was interrupted while it was imported stays incomplete for the rest of the process.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.pending: list[Any] = []
+
     def _make(self, handler: Callable[..., Any]) -> _Handler:
         return _Deferred(handler, self.pending)
-
-    def __enter__(self) -> Deferral:
-        self.pending: list[Any] = []
-        super().__enter__()
-        return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, traceback: Any) -> None:
         self._unwrap()
@@ -129,8 +140,8 @@ class Deferral(Interrupts):
 def noted() -> BaseException | None:
     """Return what a handler has raised in one of the contexts that this thread is in."""
     alive = [each for reference in tuple(_listening) if (each := reference()) is not None]
-    mine = (each for each in alive if each.thread == threading.get_ident())
-    return next((each.noted[-1] for each in mine if each.noted), None)
+    mine = (each for each in alive if each.thread == threading.get_ident() and each.noted)
+    return next((each.noted[-1] for each in mine if each._is_entered()), None)
 
 
 def check() -> None:

@@ -301,19 +301,33 @@ def test_an_interrupt_while_numba_is_imported(what, compiled, tmp_path):
     assert run_python("-W", "ignore", "-c", IMPORTING, what, cache=cache).split() == ["interrupted", "1"]
 
 
-def test_a_context_that_was_cut_off_is_forgotten():
-    """Two signals may cut off a context's end, too. What its handlers noted, then or later, is not raised again."""
-    before, cut_off = signal.getsignal(signal.SIGINT), interrupts.Interrupts()
-    try:
-        cut_off.__enter__()
-        with pytest.raises(KeyboardInterrupt):
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_context_that_was_cut_off_is_forgotten(kept):
+    """Two signals may cut off a context's end, too. What its handlers noted, then or later, is not raised again.
+
+    Not even if somebody keeps the traceback, as a notebook does, and the context with it.
+    """
+    before, contexts = signal.getsignal(signal.SIGINT), []
+
+    def cut_off():
+        contexts.append(interrupts.Interrupts())
+        contexts[0].__enter__()
+        try:
             signal.raise_signal(signal.SIGINT)
-        assert isinstance(interrupts.noted(), KeyboardInterrupt)
-        del cut_off
+        finally:
+            assert isinstance(interrupts.noted(), KeyboardInterrupt)
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            cut_off()
+        if not kept:
+            contexts.clear()
         interrupts.check()
         with interrupts.Interrupts():
             assert len(interrupts._listening) == 1
             interrupts.check()
+        activation, factor = make()
+        np.testing.assert_allclose(activation(X), factor * X + 1, rtol=1e-14)
     finally:
         signal.signal(signal.SIGINT, before)
     assert not interrupts._listening
