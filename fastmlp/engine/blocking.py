@@ -51,8 +51,9 @@ BLOCK_ROWS, MOST_ROWS = 64, 512
 LEAST_LARGE_ROWS, MOST_LARGE_ROWS = 256, 512 if MANY_REGISTERS else 256
 PREDICTION_BYTES = 1 << 24
 #: Depth of a large layer's blocks where the weights are read in place: as many rows, each in a page of its own, as the
-#: processor prefetches at a time. From PACK_ROWS rows on, PANEL_TILES of the widest tiles are packed at a time.
-DEPTH_IN_PLACE, PACK_ROWS, PANEL_TILES = 12, 32, 1
+#: processor prefetches at a time. From PACK_ROWS rows on, PANEL_TILES of the widest tiles are packed at a time, so that
+#: rows of weights are read in pieces of some cache lines: with few rows, packing takes as long as the product.
+DEPTH_IN_PLACE, PACK_ROWS, PANEL_TILES = 12, 32, 4
 #: Depth of these packed blocks. Depth times rows is what a block's inputs take of the second cache; half the rows at
 #: twice the depth were measured with 16 registers alone: outputs go to memory and back half as often.
 PACKED_DEPTH = 256 if MANY_REGISTERS else 512

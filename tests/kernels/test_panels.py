@@ -36,7 +36,7 @@ def test_layout_for_every_width(dtype, rows):
     """Rows first … first + count of panels of a given depth are written, and nothing else."""
     first, count, depth = rows
     draw = np.random.RandomState(0).standard_normal
-    for columns in range(1, 8 * lanes(dtype) + 3):
+    for columns in range(1, 13 * lanes(dtype) + 3):
         b = draw((count, columns)).astype(dtype)
         whole = np.full((depth, columns), 0.5, dtype)
         panels = Guarded(reference.to_panels(whole, lanes(dtype), depth, padding=0.25), dtype)

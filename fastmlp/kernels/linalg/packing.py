@@ -18,7 +18,13 @@ from ...compiler.numba_backend import inline_ir, kernel
 from ..lowlevel.calls import COPY_PANELS_SIGNATURE, COPY_WEIGHTS_SIGNATURE, call_copy_panels, call_transpose
 from ..lowlevel.pointers import carray, min_size, pointer_at, shift
 from ..lowlevel.records import TILE_VECTORS
-from .rows import copy_row, lanes
+from .rows import copy_row, lanes, prefetch
+
+#: A row of b is prefetched while the row so many before it is copied: it lies in another page, where the hardware
+#: prefetcher does not find it.
+PREFETCHED_ROWS = 4
+#: Panels of at most so many vectors together stay in the second cache, whatever the depth of prediction's blocks.
+WIDEST_ROW = 12
 
 
 @inline_ir
@@ -36,8 +42,24 @@ def tile_vectors(columns, width):
 def copy_panels(panels, depth, b, b_stride, first, count, columns):
     """Rows first … first + count of the panels of a (depth, columns) matrix are overwritten with b (count, columns).
 
-    Rows of b are `b_stride` elements apart.
+    Rows of b are `b_stride` elements apart. Whole panels of few columns are copied row by row of b: b comes from
+    memory, which delivers long pieces faster, and all panels stay in the second cache. Otherwise they are copied panel
+    by panel: either b is in the near caches, or the panels do not fit.
     """
+    width = lanes(b)
+    if count < depth or columns > WIDEST_ROW * width:
+        copy_rows(panels, depth, b, b_stride, first, count, columns)
+        return
+    for k in range(count):
+        row = shift(b, k * b_stride)
+        for j in range(0, columns, width):
+            prefetch(shift(row, PREFETCHED_ROWS * b_stride + j))
+        copy_rows(panels, depth, row, b_stride, k, 1, columns)
+
+
+@inline_ir
+def copy_rows(panels, depth, b, b_stride, first, count, columns):
+    """`copy_panels`, panel by panel."""
     width = lanes(b)
     j = 0
     while j < columns:
