@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..compiler.cpu import MANY_REGISTERS, VECTOR_BITS
-from ..kernels.lowlevel.records import ENTRY_VECTORS, ROW_TILE, TILE_VECTORS
+from ..kernels.lowlevel.records import ENTRY_VECTORS, PANEL_TILES, ROW_TILE, TILE_VECTORS
 from .buffers import padded
 
 if TYPE_CHECKING:
@@ -51,9 +51,9 @@ BLOCK_ROWS, MOST_ROWS = 64, 512
 LEAST_LARGE_ROWS, MOST_LARGE_ROWS = 256, 512 if MANY_REGISTERS else 256
 PREDICTION_BYTES = 1 << 24
 #: Depth of a large layer's blocks where the weights are read in place: as many rows, each in a page of its own, as the
-#: processor prefetches at a time. From PACK_ROWS rows on, PANEL_TILES of the widest tiles are packed at a time, so that
-#: rows of weights are read in pieces of some cache lines: with few rows, packing takes as long as the product.
-DEPTH_IN_PLACE, PACK_ROWS, PANEL_TILES = 12, 32, 4
+#: processor prefetches at a time. From PACK_ROWS rows on, PANEL_TILES (see `records`) of the widest tiles are packed at
+#: a time.
+DEPTH_IN_PLACE, PACK_ROWS = 12, 32
 #: Depth of these packed blocks. Depth times rows is what a block's inputs take of the second cache; half the rows at
 #: twice the depth were measured with 16 registers alone: outputs go to memory and back half as often.
 PACKED_DEPTH = 256 if MANY_REGISTERS else 512
@@ -92,6 +92,11 @@ def has_large_layers(layout: Layout, dtype: np.dtype) -> bool:
 def widest_tile(dtype: np.dtype) -> int:
     """Columns of the widest register tile."""
     return TILE_VECTORS * VECTOR_BITS // (8 * dtype.itemsize)
+
+
+def panel_columns(dtype: np.dtype) -> int:
+    """Columns of a large layer's weights that prediction packs together."""
+    return PANEL_TILES * widest_tile(dtype)
 
 
 def prediction_depths(layout: Layout, dtype: np.dtype, precision: str) -> tuple[list[int], list[int]]:

@@ -63,7 +63,7 @@ class PredictionWorkspace(Workspace):
         self.layers["in_blocks"] = [kernel if wanted else 0 for wanted in in_blocks]
         self.layers["depth_in_place"], self.layers["packed_depth"] = in_place, packed
         task["copy_panels"] = panels.copy_panels.address(dtype)
-        panel_columns = blocking.PANEL_TILES * blocking.widest_tile(dtype)
+        panel_columns = blocking.panel_columns(dtype)
         task["pack_rows"], task["panel_columns"] = blocking.PACK_ROWS, panel_columns
         exact = self.network.matmul_precision == "float32"
         task["panel_rows"] = ROW_TILE if exact else blocking.ROUNDED_BLOCK_ROWS

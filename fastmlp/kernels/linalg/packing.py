@@ -17,14 +17,12 @@ Small matrices are not packed.
 from ...compiler.numba_backend import inline_ir, kernel
 from ..lowlevel.calls import COPY_PANELS_SIGNATURE, COPY_WEIGHTS_SIGNATURE, call_copy_panels, call_transpose
 from ..lowlevel.pointers import carray, min_size, pointer_at, shift
-from ..lowlevel.records import TILE_VECTORS
+from ..lowlevel.records import PANEL_TILES, TILE_VECTORS
 from .rows import copy_row, lanes, prefetch
 
 #: A row of b is prefetched while the row so many before it is copied: it lies in another page, where the hardware
 #: prefetcher does not find it.
 PREFETCHED_ROWS = 4
-#: Panels of at most so many vectors together stay in the second cache, whatever the depth of prediction's blocks.
-WIDEST_ROW = 12
 
 
 @inline_ir
@@ -47,7 +45,7 @@ def copy_panels(panels, depth, b, b_stride, first, count, columns):
     by panel: either b is in the near caches, or the panels do not fit.
     """
     width = lanes(b)
-    if count < depth or columns > WIDEST_ROW * width:
+    if count < depth or columns > PANEL_TILES * TILE_VECTORS * width:
         copy_rows(panels, depth, b, b_stride, first, count, columns)
         return
     for k in range(count):
@@ -59,7 +57,7 @@ def copy_panels(panels, depth, b, b_stride, first, count, columns):
 
 @inline_ir
 def copy_rows(panels, depth, b, b_stride, first, count, columns):
-    """`copy_panels`, panel by panel."""
+    """`copy_panels`, panel by panel: rows first … first + count of panels are overwritten with b (count, columns)."""
     width = lanes(b)
     j = 0
     while j < columns:

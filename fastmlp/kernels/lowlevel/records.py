@@ -41,6 +41,9 @@ COLUMN_TILE = 64
 OVERWRITE, MULTIPLY, MULTIPLY_BY_DERIVATIVE, FROM_BIAS, RECTIFY, FROM_OUT, RECTIFY_FROM_OUT = range(7)
 #: Width of a full tile, in vectors.
 TILE_VECTORS = 3
+#: Widest tiles of weights that prediction packs together: their panels (192 KB) stay in the second cache, and rows of
+#: weights are read from memory in pieces of some cache lines. With few rows, packing takes as long as the product.
+PANEL_TILES = 4
 #: Vectors of weights by which a column of CSC input is multiplied at once.
 ENTRY_VECTORS = 4
 #: A team's barrier (see `barrier`): the distance of its words in bytes, the offset of each word, the size of all.
