@@ -75,11 +75,12 @@ class PredictionWorkspace(Workspace):
     def _allocate_blocks(self) -> None:
         """Allocate a block of rows: the inputs of one block of depth, and outputs that only the next layer reads.
 
+        Outputs of layers with one follow one another, so that activations compute whole vectors of them.
         Every activation writes f′, which a prediction does not read: all of them into the same buffer.
         """
         layers, task, layer_sizes = self.layers, self.task, self.network.layout.layer_sizes
         rows = gathered = -(-self.batch_rows // ROW_TILE) * ROW_TILE
-        strides = [*(padded(width, self.dtype) for width in layer_sizes[1:-1]), layer_sizes[-1]]
+        strides = [*(1 if width == 1 else padded(width, self.dtype) for width in layer_sizes[1:-1]), layer_sizes[-1]]
         task["block_rows"] = self.batch_rows
         task["block_order"] = self.buffer("block order", self.batch_rows, np.int64)
         if not self.dataset.sparse:

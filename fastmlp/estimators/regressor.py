@@ -20,6 +20,7 @@ from ..optimizers import Optimizer
 from ..schedules import Schedule
 from .base import BaseMLP, is_stochastic
 from .frames import validate_rows
+from .r_squared import r_squared
 
 
 class MLPRegressor(RegressorMixin, BaseMLP):
@@ -423,8 +424,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         -------
         score : float
         """
-        score: float = self._from_one_state(lambda model, X: model._r2(model._forward(X), y, sample_weight), X)
-        return score
+        predicted = self._from_one_state(lambda model, X: model._middle(model._forward(X)), X)
+        return float(r2_score(y, predicted, sample_weight=sample_weight))
 
     def _encode(self, X: Any, y: Any, incremental: bool, first: bool, classes: Any) -> tuple[Any, np.ndarray]:
         if sp.issparse(y):
@@ -475,10 +476,12 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     def _score_outputs(self, outputs: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> float:
         """Return R² as `score` does; NaN if an output is not finite."""
+        if not np.isfinite(outputs).all():
+            return float("nan")
         with np.errstate(over="ignore"):  # of a training that diverges, which is reported as a whole
-            return self._r2(outputs, y, sample_weight) if np.isfinite(outputs).all() else float("nan")
+            return r_squared(y, self._middle(outputs), sample_weight)
 
-    def _r2(self, outputs: np.ndarray, y: Any, sample_weight: Any) -> float:
-        """Return R² of the outputs; with several quantiles, of the middle one."""
+    def _middle(self, outputs: np.ndarray) -> np.ndarray:
+        """Return a prediction (n, n_targets) for each target; of several quantiles, the middle one."""
         each = self._by_target(outputs)
-        return float(r2_score(y, each[:, :, each.shape[2] // 2], sample_weight=sample_weight))
+        return each[:, :, each.shape[2] // 2]

@@ -21,7 +21,7 @@ from .iteration_callbacks import IterationCallbacks
 from .lbfgs import minimize
 from .placed_inputs import place_inputs
 from .progress import Progress
-from .sparse_gradient import scatter_sparse_rows
+from .sparse_gradient import scatter_many_rows
 
 if TYPE_CHECKING:
     from ..kernels.loop import full_batch as _kernels
@@ -59,7 +59,7 @@ class FullBatch:
         self.team = Team(useful_threads(network, chunk, n_threads, dataset.n_rows))
         self.workspace = TrainingWorkspace(network, dataset, chunk, n_threads=self.team.size)
         self.workspace.use_order(self.order, chunk)
-        scatter_sparse_rows(self.workspace)
+        scatter_many_rows(self.workspace)
         close_up_single_outputs(self.workspace.layers)
         self.inputs = place_inputs(self.workspace, chunk)
         self.layers = np.tile(self.workspace.layers, (self.team.size, 1))

@@ -32,6 +32,7 @@ from ..regularization import DROPOUT_RATE, Regularization
 from ..schedules import Schedule, values_at
 from .dropout_keys import DropoutKeys
 from .parameter_groups import ParameterGroups
+from .sparse_gradient import scatter_batches
 
 if TYPE_CHECKING:
     from ..kernels.loop import dropout, sparse_update
@@ -98,6 +99,7 @@ class StepOptions:
         tasks["update_layer"] = update_kernels.update_layer.address(self.dtype)
         if self.workspace.dataset.sparse:
             tasks["update_sparse_weights"] = sparse_update.update_sparse_weights.address(self.dtype)
+            scatter_batches(self.workspace)
         tasks["rule"] = tasks["update"] = self.optimizer.kernel().address(self.dtype)
         self.state = self.optimizer.prepare(self.layout.size, self.dtype)  # kept: the tasks hold its address
         tasks["moments"] = tasks["state"] = self.state.ctypes.data

@@ -1,14 +1,17 @@
-"""The full-batch gradient of CSR input: scattered row by row, or sorted by feature, with the same bits."""
+"""The first layer's gradient on CSR input: scattered row by row, or sorted by feature, with the same bits."""
 
 import numpy as np
 import pytest
 import scipy.sparse
 from helpers import knobs
 from helpers.merged import in_one_test
+from sklearn.exceptions import ConvergenceWarning
 
+from fastmlp import MLPRegressor
 from fastmlp.engine.dataset import Dataset
 from fastmlp.engine.model import TrainableModel
-from fastmlp.training import sparse_gradient
+from fastmlp.engine.training_workspace import TrainingWorkspace
+from fastmlp.training import sparse_gradient, step_options
 from fastmlp.training.full_batch_loss import FullBatch
 
 ROWS, FEATURES = 67, 23
@@ -79,3 +82,56 @@ def test_memory_beside_the_scattered_gradient_is_untouched():
         full_batch = FullBatch(model, make_rows(np.float32, 2), 0.1)
         full_batch(model.params.copy())
         assert_lines_are_zero(full_batch.workspace.buffers["scattered"])
+
+
+@in_one_test()
+@pytest.mark.parametrize("order", ["ascending", "descending", "repeated"])
+@pytest.mark.parametrize("options", [{}, {"clip_value": 0.01}, {"clip_norm": 0.1}, {"l1": 1e-3}], ids=str)
+@pytest.mark.parametrize("hidden", [(), (1,), (3,), (16,), (31, 4)], ids=str)
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_batches_are_scattered_or_sorted_with_the_same_bits(solver, threads, hidden, options, order, monkeypatch):
+    """Of several outputs only one thread scatters: three sort in both models."""
+    knobs.let_threads_pay(monkeypatch)
+    rows = make_rows(np.float32, 1, order)
+    X = scipy.sparse.csr_matrix((rows.values, rows.indices, rows.indptr), (ROWS, FEATURES))
+    made = []
+    scatter = step_options.scatter_batches
+
+    def fit(choose):
+        def note(workspace):
+            choose(workspace)
+            made.append(bool(workspace.task["scattered"]))
+
+        monkeypatch.setattr(step_options, "scatter_batches", note)
+        model = MLPRegressor(
+            hidden_layer_sizes=hidden,
+            solver=solver,
+            batch_size=19,
+            max_iter=3,
+            random_state=0,
+            n_jobs=threads,
+            **options,
+        )
+        with pytest.warns(ConvergenceWarning):
+            return model.fit(X, rows.y[:, 0])
+
+    monkeypatch.setattr(sparse_gradient, "MANY_ENTRIES", 0)
+    scattered, by_feature = fit(scatter), fit(lambda workspace: None)
+    assert made == [threads == 1 or hidden in ((), (1,)), False]
+    assert scattered.loss_curve_ == by_feature.loss_curve_
+    for one, other in zip(
+        scattered.coefs_ + scattered.intercepts_, by_feature.coefs_ + by_feature.intercepts_, strict=True
+    ):
+        assert np.array_equal(one, other)
+
+
+def test_few_entries_of_many_features_are_sorted(monkeypatch):
+    """Clearing and reading the whole buffer would take longer than sorting them; one number a feature does not."""
+    rows = make_rows(np.float32, 2)
+    entries = rows.values.size * 19 / ROWS / FEATURES
+    for hidden, share, scattered in (((3,), 1.01, False), ((3,), 0.99, True), ((1,), 1.01, True)):
+        monkeypatch.setattr(sparse_gradient, "MANY_ENTRIES", share * entries)
+        workspace = TrainingWorkspace(make_model(np.float32, hidden), rows, 19)
+        sparse_gradient.scatter_batches(workspace)
+        assert bool(workspace.task["scattered"]) is scattered

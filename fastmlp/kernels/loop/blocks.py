@@ -175,10 +175,11 @@ def rows_read_in_place(task, rows, dtype_ptr):
 def gather_block(task, order, first, begin, rows, column, columns, dtype_ptr):
     """inputs (rows, columns) is overwritten from row `begin` on with `columns` columns of X from `column` on.
 
+    One column is in both orders, and read in place as far as whole tiles go (`begin` > 0): only the rest is gathered.
     not_finite is increased if one of the rows, those before `begin` included, holds an infinity or a NaN.
     """
     item = carray(dtype_ptr, 1).itemsize
-    if in_fortran_order(task, dtype_ptr):
+    if begin == 0 and in_fortran_order(task, dtype_ptr):
         x = pointer_at(task.x + carray(order, 1)[0] * item + column * task.x_column_stride, dtype_ptr)
         inputs = shift(pointer_at(task.inputs, dtype_ptr), first * task.input_stride)
         call_transpose(task.transpose, inputs, task.input_stride, x, task.x_column_stride // item, columns, rows)

@@ -11,6 +11,7 @@ from ..lowlevel.records import COLUMN_TILE, LAYER_POINTER, ROW_TILE, TASK_POINTE
 from ..lowlevel.subnormals import flush_subnormals, restore_mode
 from .epoch import compute_deltas
 from .forward_backward import sum_losses, sum_weights
+from .scatter import copy_scattered, scattered_range
 from .weight_gradient import bias_gradient, sort_batch
 
 _many_rows, _one_row = make_chain(ROWS_AT_ONCE), make_chain(1)
@@ -70,19 +71,20 @@ def add_layer_gradient(task_record, layer_records, number, order, rows, fused, g
     fan_out = layer.fan_out
     d_tile = pointer_at(task.d_tile, gradient)
     begin, end = thread_range(layer.fan_in, ROW_TILE, task.thread, task.n_threads)
-    sorted_from = -1
+    sorted_from, scattered = -1, number == 0 and task.scattered != 0
     if number == 0 and fused:
         end = begin
-    elif number == 0 and task.scattered != 0:
-        if task.thread == 0:
-            call_batch(task.scatter, task_record, layer_records, order, rows, gradient)
-        end = begin
+    elif scattered:
+        begin, end = scattered_range(task, layer)
+        call_batch(task.scatter, task_record, layer_records, order, rows, gradient)
     elif number == 0 and task.sparse:
         sort_batch(task, order, rows, begin, end, gradient)
         sorted_from = begin
     for first in range(begin, end, layer.update_rows):
         count = min_size(layer.update_rows, end - first)
-        if fan_out == 1 and sorted_from < 0 and count > TILE_VECTORS * lanes(gradient):
+        if scattered:
+            copy_scattered(task, layer, d_tile, first, count, gradient)
+        elif fan_out == 1 and sorted_from < 0 and count > TILE_VECTORS * lanes(gradient):
             clear(d_tile, count)
             add_column(layer, d_tile, first, count, 0, rows, gradient)
         else:

@@ -12,11 +12,13 @@ from ..lowlevel.barrier import cancelled, thread_range
 from ..lowlevel.calls import (
     UPDATE_LAYER_SIGNATURE,
     call_add_squares,
+    call_batch,
     call_sparse_weight_gradient,
     call_update_rule,
 )
 from ..lowlevel.pointers import carray, doubles_at, indices_at, integers_at, min_size, pointer_at, shift
 from ..lowlevel.records import ROW_TILE
+from .scatter import copy_scattered
 from .update import sum_of_squares
 from .weight_gradient import sort_batch
 
@@ -33,14 +35,20 @@ def update_sparse_weights(task_record, layer_records, number, order, rows, dtype
     begin, end = thread_range(layer.fan_in, ROW_TILE, task.thread, task.n_threads)
     if begin == end:
         return
-    sort_batch(task, order, rows, begin, end, dtype_ptr)
-    clear(pointer_at(task.d_tile, dtype_ptr), layer.update_rows * layer.fan_out)
-    keeps = task.n_phases == 0
+    scattered, keeps = task.scattered != 0, task.n_phases == 0
+    if scattered:
+        call_batch(task.scatter, task_record, layer_records, order, rows, dtype_ptr)
+    else:
+        sort_batch(task, order, rows, begin, end, dtype_ptr)
+        clear(pointer_at(task.d_tile, dtype_ptr), layer.update_rows * layer.fan_out)
     for first in range(begin, end, layer.update_rows):
         if cancelled(task.team):
             return
         count = min_size(layer.update_rows, end - first)
-        add_gradient(task, layer, first, count, begin, dtype_ptr)
+        if scattered:
+            copy_scattered(task, layer, pointer_at(task.d_tile, dtype_ptr), first, count, dtype_ptr)
+        else:
+            add_gradient(task, layer, first, count, begin, dtype_ptr)
         if task.add_squares != 0:
             call_add_squares(task.add_squares, task_record, layer_records, 0, first, count, 0, layer.fan_out, dtype_ptr)
         if task.steps_made == 0 or not keeps:
@@ -50,7 +58,8 @@ def update_sparse_weights(task_record, layer_records, number, order, rows, dtype
             update_tile(task, layer, first, count, dtype_ptr)
         if keeps:
             store_next_squares(task, layer, first, count, dtype_ptr)
-        clear_gradient(task, layer, first, count, begin, dtype_ptr)
+        if not scattered:
+            clear_gradient(task, layer, first, count, begin, dtype_ptr)
 
 
 @inline_ir
