@@ -47,15 +47,15 @@ PANEL_ROWS = 64
 
 #: Prediction, small layers: the least and the greatest number of rows that go through all layers together.
 BLOCK_ROWS, MOST_ROWS = 64, 512
-#: Prediction, large layers: the same two numbers, and the bytes that the buffers for outputs may have between them.
-LEAST_LARGE_ROWS, MOST_LARGE_ROWS = 256, 512 if MANY_REGISTERS else 256
+#: Prediction, large layers: the same two numbers, and the bytes that the buffers for outputs may have between them. The
+#: weights are packed again for each block of rows.
+LEAST_LARGE_ROWS, MOST_LARGE_ROWS = 256, 512
 PREDICTION_BYTES = 1 << 24
 #: Depth of a large layer's blocks where the weights are read in place: as many rows, each in a page of its own, as the
 #: processor prefetches at a time. From PACK_ROWS rows on, PANEL_TILES (see `records`) of the widest tiles are packed at
 #: a time.
 DEPTH_IN_PLACE, PACK_ROWS = 12, 32
-#: Depth of these packed blocks. Depth times rows is what a block's inputs take of the second cache; half the rows at
-#: twice the depth were measured with 16 registers alone: outputs go to memory and back half as often.
+#: Depth of these packed blocks: the greater it is, the less often outputs go to memory and back.
 PACKED_DEPTH = 256 if MANY_REGISTERS else 512
 #: Inputs of a first layer that is not large are gathered this many columns at a time.
 GATHERED_COLUMNS = 512
