@@ -1,7 +1,9 @@
-"""Data frames of one number type: validated as the array that they hold, their names apart.
+"""Validation by scikit-learn's rules, without the work that small arrays and data frames of one type do not need.
 
-scikit-learn looks at each column's type by itself, which takes ten microseconds a column: of 20,000 columns, many times
-what a training on few rows takes.
+Of a frame, scikit-learn looks at each column's type by itself, which takes ten microseconds a column: of 20,000
+columns, many times what a training on few rows takes. A frame of one number type is validated as the array that it
+holds, its names apart. Of arrays it finds out in half a millisecond what a few comparisons say as well, a third of a fit
+on few rows: those that it would return as they are, or only convert from integers, are passed by.
 """
 
 from __future__ import annotations
@@ -12,9 +14,18 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_array, check_X_y, validate_data
 
+from .checks import MAX_PLAIN, is_plain_matrix
+
 
 def validate_rows(estimator: Any, X: Any, y: Any, *, reset: bool, **check_params: Any) -> tuple[Any, Any]:
     """Validate as scikit-learn's `validate_data` does: the same results, attributes of the estimator and errors."""
+    if (reset or not hasattr(estimator, "feature_names_in_")) and _is_plain_target(y):
+        plain = _plain_inputs(X, None if reset else estimator.n_features_in_)
+        if plain is not None and plain.shape[0] == y.shape[0]:
+            if reset:
+                estimator.__dict__.pop("feature_names_in_", None)
+                estimator.n_features_in_ = plain.shape[1]
+            return plain, y
     values = _checked_apart(estimator, X, reset)
     if values is None:
         validated: tuple[Any, Any] = validate_data(estimator, X, y, reset=reset, **check_params)
@@ -31,6 +42,30 @@ def validate_inputs(estimator: Any, X: Any, **check_params: Any) -> Any:
         return validate_data(estimator, X, reset=False, **check_params)
     validate_data(estimator, X, skip_check_array=True, reset=False)  # names and number of columns
     return check_array(values, input_name="X", estimator=estimator, **check_params)
+
+
+def _plain_inputs(X: Any, n_features: int | None) -> np.ndarray | None:
+    """Return the floats that a small array holds, finite and `n_features` columns (None: any); None if it is another.
+
+    Integers become float64, as scikit-learn's validation makes them.
+    """
+    if type(X) is not np.ndarray or X.ndim != 2 or not 0 < X.size <= MAX_PLAIN:
+        return None
+    if n_features is not None and X.shape[1] != n_features:
+        return None
+    if X.dtype.kind in "iu":
+        return X.astype(np.float64)
+    return X if is_plain_matrix(X, X.shape[1]) else None
+
+
+def _is_plain_target(y: Any) -> bool:
+    """Whether scikit-learn's validation would return y unchanged: a small array of integers or finite floats."""
+    return (
+        type(y) is np.ndarray
+        and y.ndim in (1, 2)
+        and 0 < y.size <= MAX_PLAIN
+        and (y.dtype.kind in "biu" or (y.dtype.char in "fd" and bool(np.isfinite(y).all())))
+    )
 
 
 def _checked_apart(estimator: Any, X: Any, reset: bool) -> np.ndarray | None:
