@@ -2,8 +2,8 @@
 
 Of a frame, scikit-learn looks at each column's type by itself, which takes ten microseconds a column: of 20,000
 columns, many times what a training on few rows takes. A frame of one number type is validated as the array that it
-holds, its names apart. Of arrays it finds out in half a millisecond what a few comparisons say as well, a third of a fit
-on few rows: those that it would return as they are, or only convert from integers, are passed by.
+holds, its names apart. Of arrays it finds out in half a millisecond, a third of a fit on few rows, what a few
+comparisons say as well: those that it would return as they are, or only convert from integers, are passed by.
 """
 
 from __future__ import annotations
