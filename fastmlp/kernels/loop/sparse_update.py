@@ -3,7 +3,8 @@
 Most rows of weights may have no entry in the batch, but every weight changes: by L2, momentum, or Adam's mean of the
 gradients. For many features, weights and moments come from memory, so each of them passes through the caches once::
 
-    d_tile    zero between tiles: only rows of features in the batch get a gradient, and what was written is cleared
+    d_tile    zero between tiles: only rows of features in the batch get a gradient, and what was written is cleared;
+              or a copy of the rows of `scattered`, where `scatter` puts the gradient together
     squares   Σ w² of the next step are added up right after an update, while its weights are in a near cache
 """
 
