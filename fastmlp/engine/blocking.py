@@ -26,9 +26,14 @@ CACHED_PARAMS = 1 << 20
 WIDE_BLOCK_ROWS = 256
 #: In reduced precision blocks have at least so many rows, for which the weights are rounded once.
 ROUNDED_BLOCK_ROWS = 64
-#: A layer whose weights have more bytes is large: training keeps its weights in panels as well, and prediction cuts its
-#: depth into blocks.
-PANEL_BYTES = 1 << 19
+#: Training keeps weights of more bytes than PANEL_BYTES in panels as well, if batches have PANEL_BATCH rows; prediction
+#: packs weights of more than PACKED_BYTES for many rows. A tile's columns are then contiguous and stay in the first
+#: cache; rows a power of two apart fall into few of its sets. Other sizes were not measured with many registers.
+PANEL_BYTES, PACKED_BYTES = (1 << 19, 1 << 19) if MANY_REGISTERS else (1 << 15, 1 << 17)
+PANEL_BATCH = 64
+#: A layer whose weights have more bytes is large: training keeps them in panels for any batch, prediction reads them in
+#: blocks of depth for few rows as well, and keeps no buffers for many rows between calls.
+LARGE_BYTES = 1 << 19
 #: The weight gradient of a layer with at most this many outputs is computed transposed: rows of the tiles instead of
 #: half-empty vectors.
 NARROW = 2 * ROW_TILE
@@ -47,8 +52,8 @@ PANEL_ROWS = 64
 
 #: Prediction, small layers: the least and the greatest number of rows that go through all layers together.
 BLOCK_ROWS, MOST_ROWS = 64, 512
-#: Prediction, large layers: the same two numbers, and the bytes that the buffers for outputs may have between them. The
-#: weights are packed again for each block of rows.
+#: Prediction, weights that are packed: the same two numbers, and the bytes that the buffers for outputs may have
+#: between them. The weights are packed again for each block of rows.
 LEAST_LARGE_ROWS, MOST_LARGE_ROWS = 256, 512
 PREDICTION_BYTES = 1 << 24
 #: Depth of a large layer's blocks where the weights are read in place: as many rows, each in a page of its own, as the
@@ -77,16 +82,16 @@ def prediction_rows(layout: Layout, dtype: np.dtype, rows: int) -> int:
     """How many of `rows` rows go through all layers together, so that all blocks have about the same size."""
     row_bytes = 3 * dtype.itemsize * max(padded(width, dtype) for width in layout.layer_sizes[1:])
     most = min(max(BLOCK_BYTES // row_bytes // ROW_TILE * ROW_TILE, BLOCK_ROWS), MOST_ROWS)
-    if has_large_layers(layout, dtype):
+    if weight_bytes(layout, dtype) > PACKED_BYTES:
         fitting = PREDICTION_BYTES // row_bytes // ROW_TILE * ROW_TILE
         most = min(max(fitting, LEAST_LARGE_ROWS), MOST_LARGE_ROWS)
     blocks = -(-rows // most)
     return min(rows, -(-rows // blocks // ROW_TILE) * ROW_TILE)
 
 
-def has_large_layers(layout: Layout, dtype: np.dtype) -> bool:
-    """Whether a prediction cuts a layer's depth into blocks, because its weights do not stay in the near caches."""
-    return max(fan_in * fan_out for fan_in, fan_out in layout.shapes) * dtype.itemsize > PANEL_BYTES
+def weight_bytes(layout: Layout, dtype: np.dtype) -> int:
+    """Bytes of the weights of the layer that has most."""
+    return max(fan_in * fan_out for fan_in, fan_out in layout.shapes) * dtype.itemsize
 
 
 def widest_tile(dtype: np.dtype) -> int:
@@ -107,9 +112,9 @@ def prediction_depths(layout: Layout, dtype: np.dtype, precision: str) -> tuple[
     in_place, packed = [], []
     depth_in_place = DEPTH_IN_PLACE if precision == "float32" else PACKED_DEPTH
     for fan_in, fan_out in layout.shapes:
-        large = fan_in * fan_out * dtype.itemsize > PANEL_BYTES and fan_out > widest_tile(dtype)
-        in_place.append(min(fan_in, depth_in_place) if large else fan_in)
-        packed.append(min(fan_in, PACKED_DEPTH) if large else 0)
+        size = fan_in * fan_out * dtype.itemsize if fan_out > widest_tile(dtype) else 0
+        in_place.append(min(fan_in, depth_in_place) if size > LARGE_BYTES else fan_in)
+        packed.append(min(fan_in, PACKED_DEPTH) if size > PACKED_BYTES else 0)
     if layout.layer_sizes[1] > 1:  # one output adds up along the whole depth
         in_place[0] = min(in_place[0], GATHERED_COLUMNS)
     return in_place, packed

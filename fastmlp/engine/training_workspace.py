@@ -114,7 +114,7 @@ class TrainingWorkspace(Workspace):
     def _choose_blocks(self) -> None:
         """Set how the work is cut to the caches.
 
-        A batch in microbatches belongs to a small network, in which no layer counts as large.
+        A batch in microbatches belongs to a small network, in which no layer has panels.
         """
         task, layers, item = self.task, self.layers, self.dtype.itemsize
         fan_in, fan_out = layers["fan_in"], layers["fan_out"]
@@ -123,7 +123,8 @@ class TrainingWorkspace(Workspace):
         if self.dataset.sparse:  # the first layer has kernels of its own
             layers["narrow_output"][0] = layers["split_by_columns"][0] = False
         plain = (layers["narrow_output"] == 0) & (layers["split_by_columns"] == 0) & (layers["input"] != 0)
-        self.large = plain & (fan_in * fan_out * item > blocking.PANEL_BYTES) & (not self.microbatch_rows)
+        most_in_place = blocking.PANEL_BYTES if self.batch_rows >= blocking.PANEL_BATCH else blocking.LARGE_BYTES
+        self.in_panels = plain & (fan_in * fan_out * item > most_in_place) & (not self.microbatch_rows)
         rounds = self.network.matmul_precision != "float32"  # operands once for each block: blocks are larger
         far = rounds | (self.batch_rows * fan_out * item > blocking.DELTA_BYTES) & (not self.microbatch_rows)
         update_bytes = np.where(far, blocking.FAR_UPDATE_BYTES, blocking.UPDATE_BYTES)
@@ -131,7 +132,7 @@ class TrainingWorkspace(Workspace):
             update_bytes[0] = blocking.SPARSE_UPDATE_BYTES
         fitting = update_bytes // (item * fan_out) // ROW_TILE * ROW_TILE
         few = np.clip(fitting, ROW_TILE, -(-fan_in // ROW_TILE) * ROW_TILE)
-        few = np.where(self.large, blocking.PANEL_ROWS, few)
+        few = np.where(self.in_panels, blocking.PANEL_ROWS, few)
         layers["update_rows"] = np.where(layers["narrow_output"], fan_in, few)
         row_bytes = 2 * item * int(layers["stride"].sum() + task["input_stride"])
         most = max(blocking.BLOCK_BYTES // row_bytes // ROW_TILE, 4) * ROW_TILE
@@ -156,7 +157,7 @@ class TrainingWorkspace(Workspace):
             task["sparse_weight_gradient"] = sparse.sparse_weight_gradient.address(dtype)
 
     def _allocate_weight_copies(self) -> None:
-        """Each layer's weights transposed, for the backward pass; a large layer's in panels, too."""
+        """Each layer's weights transposed, for the backward pass; those of some layers in panels, too."""
         for number, layer in enumerate(self.layers[1:], start=1):
             fan_in, fan_out = self.network.layout.shapes[number]
             if fan_out == 1:  # one column is its own transpose
@@ -165,9 +166,9 @@ class TrainingWorkspace(Workspace):
             layer["transposed_stride"] = padded(fan_in, self.dtype)
             layer["transposed"] = self.buffer(f"transposed {number}", (fan_out, layer["transposed_stride"]))
         lanes = VECTOR_BITS // (8 * self.dtype.itemsize)
-        for large in np.flatnonzero(self.large):  # the last panel ends with a whole vector
-            layer, columns = self.layers[large], -(-self.layers["fan_out"][large] // lanes) * lanes
-            layer["panels"] = self.buffer(f"panels {large}", (columns, layer["fan_in"]))
+        for number in map(int, np.flatnonzero(self.in_panels)):  # the last panel ends with a whole vector
+            layer, columns = self.layers[number], -(-self.layers["fan_out"][number] // lanes) * lanes
+            layer["panels"] = self.buffer(f"panels {number}", (columns, layer["fan_in"]))
         self._copy_calls = [call for number in range(len(self.layers)) for call in self._calls_to_copy(number)]
         self.refresh_weight_copies()
 
@@ -175,7 +176,7 @@ class TrainingWorkspace(Workspace):
         """Yield the call, an entry and its arguments, that copies a layer's weights, if it has a copy."""
         layer = self.layers[number]
         fan_in, fan_out = int(layer["fan_in"]), int(layer["fan_out"])
-        if self.large[number]:
+        if self.in_panels[number]:
             arguments = *self.arguments(), number, 0, fan_in, self.network.coefs[0].ctypes.data
             yield panels.copy_weights.entry(self.dtype), arguments
         elif f"transposed {number}" in self.buffers:
@@ -215,7 +216,7 @@ class TrainingWorkspace(Workspace):
     def _allocate_scratch(self, thread: int) -> None:
         """Allocate the buffers that each thread has for itself."""
         task, layers = self.tasks[thread], self.layers
-        if self.large.any():
+        if self.in_panels.any():
             task["packed_inputs"] = self.buffer(f"packed inputs {thread}", (self.batch_rows, blocking.PANEL_ROWS))
         most = int((layers["update_rows"] * layers["fan_out"]).max())
         task["d_tile"] = self.buffer(f"weight gradients {thread}", most)

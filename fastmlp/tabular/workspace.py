@@ -131,7 +131,7 @@ class TableWorkspace(_TableBuffers, TrainingWorkspace):
     def _choose_blocks(self) -> None:
         super()._choose_blocks()
         if self.network.layout.n_embedded:  # the gradient of its inputs reads the transposed weights by rows
-            self.large[0] = False
+            self.in_panels[0] = False
         if self.network.layout.look_ups is not None:  # which may leave few other inputs, or none
             self.layers["update_rows"][0] = max(int(self.layers["update_rows"][0]), ROW_TILE)
 

@@ -52,7 +52,7 @@ def set_blocking(monkeypatch, **numbers):
 
 def set_panel_bytes(monkeypatch, bytes_of_weights=1 << 16):
     """Set the bytes of weights above which layers count as large."""
-    set_blocking(monkeypatch, PANEL_BYTES=bytes_of_weights)
+    set_blocking(monkeypatch, PANEL_BYTES=bytes_of_weights, PACKED_BYTES=bytes_of_weights, LARGE_BYTES=bytes_of_weights)
 
 
 def set_block_bytes(monkeypatch, bytes_of_block):

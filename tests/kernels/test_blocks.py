@@ -24,14 +24,16 @@ from fastmlp.kernels.linalg.packing import copy_panels
 from fastmlp.kernels.loop.predict import predict_rows
 
 TYPES = [np.float32, np.float64]
-WHOLE = {"PANEL_BYTES": 1 << 40, "GATHERED_COLUMNS": 1 << 20}
+#: Weights are packed for many rows, and read in blocks of depth for few.
+ALWAYS, NEVER = ({"PACKED_BYTES": size, "LARGE_BYTES": size} for size in (0, 1 << 40))
+WHOLE = {**NEVER, "GATHERED_COLUMNS": 1 << 20}
 #: Blocks so small that every product has several, and panels of columns that end within a tile.
 SMALL = {
-    "packed": {"PANEL_BYTES": 0, "DEPTH_IN_PLACE": 3, "PACKED_DEPTH": 7, "PACK_ROWS": 1, "PANEL_TILES": 1},
-    "two panels": {"PANEL_BYTES": 0, "DEPTH_IN_PLACE": 5, "PACKED_DEPTH": 16, "PACK_ROWS": 9, "PANEL_TILES": 2},
-    "in place": {"PANEL_BYTES": 0, "DEPTH_IN_PLACE": 4, "PACK_ROWS": 1 << 20},
-    "gathered": {"PANEL_BYTES": 1 << 40, "GATHERED_COLUMNS": 6},
-    "few rows at a time": {"PANEL_BYTES": 0, "LEAST_LARGE_ROWS": 8, "MOST_LARGE_ROWS": 16, "PREDICTION_BYTES": 1},
+    "packed": {**ALWAYS, "DEPTH_IN_PLACE": 3, "PACKED_DEPTH": 7, "PACK_ROWS": 1, "PANEL_TILES": 1},
+    "two panels": {**ALWAYS, "DEPTH_IN_PLACE": 5, "PACKED_DEPTH": 16, "PACK_ROWS": 9, "PANEL_TILES": 2},
+    "in place": {**ALWAYS, "DEPTH_IN_PLACE": 4, "PACK_ROWS": 1 << 20},
+    "gathered": {**NEVER, "GATHERED_COLUMNS": 6},
+    "few rows at a time": {**ALWAYS, "LEAST_LARGE_ROWS": 8, "MOST_LARGE_ROWS": 16, "PREDICTION_BYTES": 1},
 }
 LAYOUTS = {
     "C order": np.ascontiguousarray,
@@ -302,7 +304,7 @@ def widths_of_panels(fan_out, dtype):
 @pytest.mark.parametrize("dtype", TYPES)
 def test_last_panel_is_wider_than_one_vector(dtype, tiles, monkeypatch):
     """A tile that is one vector wide takes twice the time per column."""
-    cut(monkeypatch, {"PANEL_BYTES": 0, "PANEL_TILES": tiles})
+    cut(monkeypatch, {**ALWAYS, "PANEL_TILES": tiles})
     width = lanes(dtype)
     for fan_out in range(3 * width + 1, 10 * width + 2):
         widths = widths_of_panels(fan_out, dtype)

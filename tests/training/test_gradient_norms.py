@@ -103,7 +103,7 @@ def test_norms_of_an_epoch(shape, dtype):
 def test_norms_of_large_layers(dtype, monkeypatch):
     knobs.set_panel_bytes(monkeypatch)
     runner, _ = check("large layers", dtype)
-    assert runner.workspace.large.any()
+    assert runner.workspace.in_panels.any()
 
 
 @in_one_test()

@@ -11,8 +11,9 @@ from helpers.guarded import Guarded
 from oracles import reference
 
 from fastmlp import MLPClassifier, MLPRegressor
+from fastmlp.engine.blocking import tile_width, widest_entries
 from fastmlp.kernels.linalg import sparse
-from fastmlp.kernels.loop import sparse_update
+from fastmlp.kernels.loop import scatter, sparse_update
 from fastmlp.kernels.lowlevel.records import (
     BETA_1,
     BETA_2,
@@ -50,15 +51,18 @@ def tile_squares(weight):
     return [(weight[i : i + ROW_TILE] ** 2).sum() for i in range(0, len(weight), ROW_TILE)]
 
 
+@pytest.mark.parametrize(("fan_out", "scattered"), [(5, False), (5, True), (1, True)])
 @pytest.mark.parametrize("dtype", TYPES)
-def test_kernel_in_guarded_memory(dtype):
+def test_kernel_in_guarded_memory(dtype, fan_out, scattered):
     """Two steps of each thread, for blocks of 8 and 24 rows, with and without phases that change the weights later."""
-    X, fan_out, rng = sparse_rows(dtype), 5, np.random.RandomState(1)
+    X, rng = sparse_rows(dtype), np.random.RandomState(1)
     fan_in, tiles, order = X.shape[1], -(-X.shape[1] // ROW_TILE), np.arange(X.shape[0])[::-1].copy()
     numbers = np.zeros(N_HYPERPARAMETERS)
     numbers[[LEARNING_RATE, L2, SCALE, BETA_1, BETA_2, EPSILON]] = 0.1, 0.5, 1 / order.size, 0.8, 0.9, 1e-4
     tolerance = {"rtol": 100 * np.finfo(dtype).eps, "atol": 100 * np.finfo(dtype).eps}
-    for update_rows, n_threads, n_phases, frozen in product((ROW_TILE, 3 * ROW_TILE), (1, 2), (0, 1), (0, 1)):
+    threads = (1,) if scattered and fan_out > 1 else (1, 2)  # of several outputs, only one thread scatters
+    stride = tile_width(fan_out, widest_entries(np.dtype(dtype)))
+    for update_rows, n_threads, n_phases, frozen in product((ROW_TILE, 3 * ROW_TILE), threads, (0, 1), (0, 1)):
         weight, delta = rng.standard_normal((fan_in, fan_out)), rng.standard_normal((order.size, fan_out))
         inputs = {
             "indptr": Guarded(X.indptr, np.int64), "indices": Guarded(X.indices, np.int32),
@@ -71,6 +75,8 @@ def test_kernel_in_guarded_memory(dtype):
             "feature_starts": Guarded(np.zeros(fan_in + 1), np.int64), "entry_rows": Guarded(X.indices, np.int32),
             "entry_values": Guarded(X.data, dtype),
         }  # fmt: skip
+        if scattered:
+            outputs["scattered"] = Guarded(np.ones((fan_in, stride)), dtype)
         weights, squares = Guarded(weight, dtype), Guarded(np.zeros(tiles), np.float64)
         team = np.zeros(24, np.int64)
         task, layer = np.zeros(1, TASK), np.zeros(1, LAYER)
@@ -81,6 +87,8 @@ def test_kernel_in_guarded_memory(dtype):
         task["update"] = task["rule"] = sgd_adam.adam.address(dtype)
         task["sort_by_feature"] = sparse.sort_by_feature.address(dtype)
         task["sparse_weight_gradient"] = sparse.sparse_weight_gradient.address(dtype)
+        task["scatter"] = scatter.scatter_gradient.address(dtype)
+        task["scattered_stride"], task["product_tile"] = stride, widest_entries(np.dtype(dtype))
         layer["fan_in"], layer["fan_out"], layer["update_rows"] = fan_in, fan_out, update_rows
         layer["weight"], layer["squares"], layer["frozen_weights"] = weights.address, squares.address, frozen
         layer["delta"], layer["stride"] = deltas.address, deltas.stride
