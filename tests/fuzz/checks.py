@@ -148,8 +148,8 @@ def check_agrees_with_sklearn(make, data):
             theirs.fit(copy.deepcopy(data.X), copy.deepcopy(data.y), **options)
     except Exception as error:
         raise Refused(f"scikit-learn: {type(error).__name__}: {error}") from error
-    if not all(np.isfinite(each).all() for each in theirs.coefs_):
-        return
+    if not all(np.isfinite(each).all() for each in (*theirs.coefs_, theirs.loss_)):
+        return  # weights of 1e-300 give scikit-learn's L-BFGS no loss
     data.X_val = data.y_val = None
     try:
         ours, _ = fitted(ours, data)
