@@ -44,7 +44,7 @@ def undo_smoothing(outputs: np.ndarray, smoothing: float, n_classes: int | None 
 
     A network that is trained on targets (1 − s) t + s / K has logits that are too close to one another. They are
     multiplied by c = 1 + s (2 + log₂ K), a temperature of 1 / c: the probabilities are q^c, divided by their sum. The
-    order of the classes stays.
+    order of the classes stays. A single class, which is the first of two outputs, is certain.
 
     (q − s / K) / (1 − s), which would be right for a network that estimates the mean of its targets without error, has
     a larger log loss on most tables: see docs/tables.md.
@@ -55,6 +55,8 @@ def undo_smoothing(outputs: np.ndarray, smoothing: float, n_classes: int | None 
     >>> undo_smoothing(np.array([[0.95, 0.05], [0.5, 0.5]]), 0.1).round(4).tolist()
     [[0.9787, 0.0213], [0.5, 0.5]]
     """
+    if n_classes == 1:
+        return np.ones_like(outputs[:, :1])
     probabilities: np.ndarray = outputs[:, :n_classes] ** exponent_of(smoothing, outputs.shape[1])
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     return probabilities

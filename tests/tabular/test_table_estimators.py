@@ -286,6 +286,8 @@ def test_smoothing_is_undone_by_a_power():
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-300, err_msg=f"s = {s}")
         assert (np.diff(np.take_along_axis(found, q.argsort(axis=1), axis=1)) >= 0).all(), s
         np.testing.assert_allclose(undo_smoothing(q, s, 2), expected[:, :2] / expected[:, :2].sum(1, keepdims=True))
+    certain = undo_smoothing(np.array([[0.0, 1.0], [1e-300, 1.0], [0.7, 0.3]]), 0.1, 1)
+    assert certain.tolist() == [[1.0], [1.0], [1.0]]  # a network far from its single class is no division by zero
     np.testing.assert_array_equal(q, before)
     for y, parameters in ((Y, {}), (Y + (X["b"] > 0), {}), (LABELS, {"loss": LogLoss(label_smoothing=0.2)})):
         model = classifier(max_iter=20, **parameters).fit(X, y)
