@@ -20,7 +20,7 @@ from .checks import MAX_PLAIN, is_plain_matrix
 def validate_rows(estimator: Any, X: Any, y: Any, *, reset: bool, **check_params: Any) -> tuple[Any, Any]:
     """Validate as scikit-learn's `validate_data` does: the same results, attributes of the estimator and errors."""
     if (reset or not hasattr(estimator, "feature_names_in_")) and _is_plain_target(y):
-        plain = _plain_inputs(X, None if reset else estimator.n_features_in_)
+        plain = _plain_inputs(X, None if reset else getattr(estimator, "n_features_in_", None))
         if plain is not None and plain.shape[0] == y.shape[0]:
             if reset:
                 estimator.__dict__.pop("feature_names_in_", None)
