@@ -26,11 +26,13 @@ CACHED_PARAMS = 1 << 20
 WIDE_BLOCK_ROWS = 256
 #: In reduced precision blocks have at least so many rows, for which the weights are rounded once.
 ROUNDED_BLOCK_ROWS = 64
-#: Training keeps weights of more bytes than PANEL_BYTES in panels as well, if batches have PANEL_BATCH rows; prediction
-#: packs weights of more than PACKED_BYTES for many rows. A tile's columns are then contiguous and stay in the first
-#: cache; rows a power of two apart fall into few of its sets. Other sizes were not measured with many registers.
+#: A layer of middle size: weights of more bytes than PANEL_BYTES are in panels in training as well, if a batch has
+#: PANEL_BATCH rows and the layer PANEL_COLUMNS outputs; prediction packs those of more than PACKED_BYTES, and at least
+#: PACKED_SHAPE, for MIDDLE_ROWS rows. A tile's columns are then contiguous and stay in the first cache; rows a power of
+#: two apart fall into few of its sets. With many registers no size below that of large layers was measured.
 PANEL_BYTES, PACKED_BYTES = (1 << 19, 1 << 19) if MANY_REGISTERS else (1 << 15, 1 << 17)
-PANEL_BATCH = 64
+PANEL_BATCH, PANEL_COLUMNS = 64, 32
+PACKED_SHAPE, MIDDLE_ROWS = (128, 64), 256
 #: A layer whose weights have more bytes is large: training keeps them in panels for any batch, prediction reads them in
 #: blocks of depth for few rows as well, and keeps no buffers for many rows between calls.
 LARGE_BYTES = 1 << 19
@@ -82,16 +84,28 @@ def prediction_rows(layout: Layout, dtype: np.dtype, rows: int) -> int:
     """How many of `rows` rows go through all layers together, so that all blocks have about the same size."""
     row_bytes = 3 * dtype.itemsize * max(padded(width, dtype) for width in layout.layer_sizes[1:])
     most = min(max(BLOCK_BYTES // row_bytes // ROW_TILE * ROW_TILE, BLOCK_ROWS), MOST_ROWS)
-    if weight_bytes(layout, dtype) > PACKED_BYTES:
+    if any(rows_to_pack(*shape, dtype) for shape in layout.shapes):
         fitting = PREDICTION_BYTES // row_bytes // ROW_TILE * ROW_TILE
         most = min(max(fitting, LEAST_LARGE_ROWS), MOST_LARGE_ROWS)
     blocks = -(-rows // most)
     return min(rows, -(-rows // blocks // ROW_TILE) * ROW_TILE)
 
 
-def weight_bytes(layout: Layout, dtype: np.dtype) -> int:
-    """Bytes of the weights of the layer that has most."""
-    return max(fan_in * fan_out for fan_in, fan_out in layout.shapes) * dtype.itemsize
+def is_large(fan_in: int, fan_out: int, dtype: np.dtype) -> bool:
+    """Whether the weights of a layer do not stay in the near caches."""
+    return fan_in * fan_out * dtype.itemsize > LARGE_BYTES
+
+
+def rows_to_pack(fan_in: int, fan_out: int, dtype: np.dtype, precision: str = "float32") -> int:
+    """From how many rows on a prediction packs a layer's weights; 0: never."""
+    if fan_out <= widest_tile(dtype):
+        return 0
+    if is_large(fan_in, fan_out, dtype):
+        return PACK_ROWS
+    middle = (
+        fan_in * fan_out * dtype.itemsize > PACKED_BYTES and fan_in >= PACKED_SHAPE[0] and fan_out >= PACKED_SHAPE[1]
+    )
+    return MIDDLE_ROWS if middle and precision == "float32" else 0
 
 
 def widest_tile(dtype: np.dtype) -> int:
@@ -112,9 +126,9 @@ def prediction_depths(layout: Layout, dtype: np.dtype, precision: str) -> tuple[
     in_place, packed = [], []
     depth_in_place = DEPTH_IN_PLACE if precision == "float32" else PACKED_DEPTH
     for fan_in, fan_out in layout.shapes:
-        size = fan_in * fan_out * dtype.itemsize if fan_out > widest_tile(dtype) else 0
-        in_place.append(min(fan_in, depth_in_place) if size > LARGE_BYTES else fan_in)
-        packed.append(min(fan_in, PACKED_DEPTH) if size > PACKED_BYTES else 0)
+        blocks = fan_out > widest_tile(dtype) and is_large(fan_in, fan_out, dtype)
+        in_place.append(min(fan_in, depth_in_place) if blocks else fan_in)
+        packed.append(min(fan_in, PACKED_DEPTH) if rows_to_pack(fan_in, fan_out, dtype, precision) else 0)
     if layout.layer_sizes[1] > 1:  # one output adds up along the whole depth
         in_place[0] = min(in_place[0], GATHERED_COLUMNS)
     return in_place, packed

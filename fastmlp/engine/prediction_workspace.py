@@ -55,7 +55,8 @@ class PredictionWorkspace(Workspace):
     def _choose_depths(self) -> None:
         """Set how the products are cut: a kernel chooses between the two depths by the rows of a block."""
         task, layout, dtype = self.task, self.network.layout, self.dtype
-        in_place, packed = blocking.prediction_depths(layout, dtype, self.network.matmul_precision)
+        precision = self.network.matmul_precision
+        in_place, packed = blocking.prediction_depths(layout, dtype, precision)
         in_blocks = [depth > 0 for depth in packed]
         in_blocks[0] = not self.dataset.sparse  # gathers its inputs as well; sparse ones have a kernel of their own
         # Whatever the widths: a prediction with others must not compile anything.
@@ -64,9 +65,10 @@ class PredictionWorkspace(Workspace):
         self.layers["depth_in_place"], self.layers["packed_depth"] = in_place, packed
         task["copy_panels"] = panels.copy_panels.address(dtype)
         panel_columns = blocking.panel_columns(dtype)
-        task["pack_rows"], task["panel_columns"] = blocking.PACK_ROWS, panel_columns
-        exact = self.network.matmul_precision == "float32"
-        task["panel_rows"] = ROW_TILE if exact else blocking.ROUNDED_BLOCK_ROWS
+        task["panel_columns"] = panel_columns
+        self.layers["pack_rows"] = [blocking.rows_to_pack(*shape, dtype, precision) for shape in layout.shapes]
+        self.layers["large"] = [blocking.is_large(*shape, dtype) for shape in layout.shapes]
+        task["panel_rows"] = ROW_TILE if precision == "float32" else blocking.ROUNDED_BLOCK_ROWS
         if any(packed):
             task["packed"] = self.buffer("packed", (max(packed), panel_columns))
         if not self.dataset.sparse:
@@ -84,10 +86,12 @@ class PredictionWorkspace(Workspace):
         task["block_rows"] = self.batch_rows
         task["block_order"] = self.buffer("block order", self.batch_rows, np.int64)
         if not self.dataset.sparse:
-            if not layers["packed_depth"][0]:
+            if not (layers["large"][0] and layers["packed_depth"][0]):
                 row_bytes = int(layers["depth_in_place"][0]) * self.dtype.itemsize
                 fitting = blocking.ROW_BYTES // row_bytes // ROW_TILE * ROW_TILE
-                task["input_rows"] = gathered = min(rows, max(fitting, ROW_TILE))
+                task["input_rows"] = min(rows, max(fitting, ROW_TILE))
+            if not layers["packed_depth"][0]:
+                gathered = int(task["input_rows"])
             task["inputs"] = self.buffer("inputs", (gathered, int(task["input_stride"])))
         outputs = [self.buffer(f"outputs {side}", (rows, max(strides[side::2], default=0))) for side in range(2)]
         sides = [outputs[number % 2] for number in range(len(strides))]

@@ -78,7 +78,7 @@ class SmallBatchEngine:
         quickly = SHORT_OPERATIONS // (2 * layout.size)
         most = min(quickly, rows_of_one_thread(self.model)) if self.n_threads > 1 else quickly
         self.max_rows, self.block_rows = max(block_rows, most), block_rows
-        self.large = not self.sparse_format and blocking.weight_bytes(layout, self.dtype) > blocking.LARGE_BYTES
+        self.large = not self.sparse_format and any(blocking.is_large(*shape, self.dtype) for shape in layout.shapes)
         if self.sparse_format == "csc":  # all rows go through the columns together
             self.max_rows = min(self.max_rows, blocking.group_rows(layout, self.dtype, block_rows))
         elif self.large:

@@ -123,7 +123,8 @@ class TrainingWorkspace(Workspace):
         if self.dataset.sparse:  # the first layer has kernels of its own
             layers["narrow_output"][0] = layers["split_by_columns"][0] = False
         plain = (layers["narrow_output"] == 0) & (layers["split_by_columns"] == 0) & (layers["input"] != 0)
-        most_in_place = blocking.PANEL_BYTES if self.batch_rows >= blocking.PANEL_BATCH else blocking.LARGE_BYTES
+        middle = (fan_out >= blocking.PANEL_COLUMNS) & (self.batch_rows >= blocking.PANEL_BATCH)
+        most_in_place = np.where(middle, blocking.PANEL_BYTES, blocking.LARGE_BYTES)
         self.in_panels = plain & (fan_in * fan_out * item > most_in_place) & (not self.microbatch_rows)
         rounds = self.network.matmul_precision != "float32"  # operands once for each block: blocks are larger
         far = rounds | (self.batch_rows * fan_out * item > blocking.DELTA_BYTES) & (not self.microbatch_rows)

@@ -45,9 +45,9 @@ def validate_inputs(estimator: Any, X: Any, **check_params: Any) -> Any:
 
 
 def _plain_inputs(X: Any, n_features: int | None) -> np.ndarray | None:
-    """Return the floats that a small array holds, finite and `n_features` columns (None: any); None if it is another.
+    """Return a small array of finite floats as it is, one of integers as float64; None for everything else.
 
-    Integers become float64, as scikit-learn's validation makes them.
+    `n_features` is the number of columns that it must have, or None.
     """
     if type(X) is not np.ndarray or X.ndim != 2 or not 0 < X.size <= MAX_PLAIN:
         return None

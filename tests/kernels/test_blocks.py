@@ -33,6 +33,7 @@ SMALL = {
     "two panels": {**ALWAYS, "DEPTH_IN_PLACE": 5, "PACKED_DEPTH": 16, "PACK_ROWS": 9, "PANEL_TILES": 2},
     "in place": {**ALWAYS, "DEPTH_IN_PLACE": 4, "PACK_ROWS": 1 << 20},
     "gathered": {**NEVER, "GATHERED_COLUMNS": 6},
+    "middle": {"PACKED_BYTES": 0, "PACKED_SHAPE": (4, 8), "MIDDLE_ROWS": 9, "PACKED_DEPTH": 16, "GATHERED_COLUMNS": 6},
     "few rows at a time": {**ALWAYS, "LEAST_LARGE_ROWS": 8, "MOST_LARGE_ROWS": 16, "PREDICTION_BYTES": 1},
 }
 LAYOUTS = {

@@ -41,7 +41,8 @@ def multiply_in_blocks(task_record, layer_records, number, order, first, rows, d
     if number == 0 and task.chains != 0 and in_fortran_order(task, dtype_ptr):
         call_batch(task.multiply_fortran, task_record, layer_records, order, rows, dtype_ptr)
         return
-    if number == 0 and task.input_rows > 0 and rows > task.input_rows:
+    packs = layer.packed_depth > 0 and rows >= layer.pack_rows
+    if number == 0 and not packs and task.input_rows > 0 and rows > task.input_rows:
         for start in range(0, rows, task.input_rows):
             count, which = min_size(task.input_rows, rows - start), shift(order, start)
             call_layer_rows(layer.in_blocks, task_record, layer_records, number, which, first + start, count, dtype_ptr)
@@ -52,10 +53,9 @@ def multiply_in_blocks(task_record, layer_records, number, order, first, rows, d
         first = 0  # `inputs` holds the gathered rows from its first row on
     inp = shift(pointer_at(layer.input, dtype_ptr), first * layer.input_stride)
     direct = 0
-    if number == 0 and layer.packed_depth == 0:
+    if number == 0 and not packs and (layer.packed_depth == 0 or layer.large == 0):
         direct = rows_read_in_place(task, rows, dtype_ptr)
     block, columns = layer.depth_in_place, fan_out
-    packs = layer.packed_depth > 0 and rows >= task.pack_rows
     if packs:
         block, columns = layer.packed_depth, task.panel_columns
     k = 0

@@ -29,12 +29,12 @@ def scatter_gradient(task_record, layer_records, order, rows, dtype_ptr):
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[0]
     first, stop = scattered_range(task, layer)
+    if first == stop:
+        return
     stride, sums = task.scattered_stride, pointer_at(task.scattered, dtype_ptr)
     mine = carray(shift(sums, first * stride), (stop - first) * stride)
     for i in range((stop - first) * stride):
         mine[i] = 0
-    if first == stop:
-        return
     if layer.fan_out == 1:
         scatter_column(task, layer, order, rows, first, stop, sums, dtype_ptr)
     else:
@@ -46,7 +46,8 @@ def scattered_range(task, layer):
     """Return first and stop of the features whose gradient a thread puts together.
 
     The entries of a row are not sorted by feature, so each thread reads all of them and skips those of other threads.
-    That pays for one output only: of several, thread 0 has all features.
+    That pays for one output only: of several, thread 0 has all features, and other threads may read the result only
+    after a barrier. In a mini-batch there is none, so one thread works then.
     """
     if layer.fan_out == 1:
         return thread_range(layer.fan_in, ROW_TILE, task.thread, task.n_threads)

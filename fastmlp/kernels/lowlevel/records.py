@@ -124,15 +124,14 @@ _TASK_FIELDS = [
     # where L2 Σ p² of tiles goes, if L2 is not the same for all weights (else 0), and how many. Writer: StepOptions.
     ("set_groups", "i8"), ("n_groups", "i8"), ("group_size", "i8"), ("group_rates", "i8"),
     ("penalties", "i8"), ("n_penalties", "i8"),
-    # Prediction: a buffer for the row numbers of a block; how many rows a first layer that is not large reads at a time
-    # (else 0); whether one output becomes two, 1 − p and p; where numbers that are not finite are counted (0: nowhere);
-    # a kernel. Writer: engine.prediction_workspace.PredictionWorkspace.
+    # Prediction: a buffer for the row numbers of a block; how many rows a first layer reads at a time where its weights
+    # are not packed (0: all); whether one output becomes two, 1 − p and p; where numbers that are not finite are counted
+    # (0: nowhere); a kernel. Writer: engine.prediction_workspace.PredictionWorkspace.
     ("block_order", "i8"), ("input_rows", "i8"), ("both_classes", "i8"), ("not_finite", "i8"), ("predict_rows", "i8"),
-    # Large layers (see `blocks`): a buffer for some columns of the weights in panels, how many, a kernel; from how many
-    # rows on, and how many rows are multiplied by them at a time. Writer: PredictionWorkspace._choose_depths; of
-    # copy_panels, TrainingWorkspace as well.
-    ("packed", "i8"), ("panel_columns", "i8"), ("copy_panels", "i8"), ("pack_rows", "i8"),
-    ("panel_rows", "i8"),
+    # Weights that are packed (see `blocks`): a buffer for some columns of them in panels, how many, a kernel; how many
+    # rows are multiplied by them at a time. Writer: PredictionWorkspace._choose_depths; of copy_panels,
+    # TrainingWorkspace as well.
+    ("packed", "i8"), ("panel_columns", "i8"), ("copy_panels", "i8"), ("panel_rows", "i8"),
     # CSC input (see `csc`): the first layer's products of a group of rows, their stride, maximum number of rows; the
     # columns of a tile; the group's first row and the one after its last; the one after the last of all; where each
     # column's entries of the next group begin (0: there is one group). Writers: PredictionWorkspace for the buffers,
@@ -212,12 +211,13 @@ _LAYER_FIELDS = [
     # A kernel and its own numbers; the forward product's mode, which says whether the product applies the activation
     # itself. Writer: Workspace._choose_modes; of softmax beside a loss that reads outputs, _read_outputs_in_loss.
     ("activation", "i8"), ("activation_constants", "i8"), ("mode", "i8"),
-    # A large layer's weights once more, in panels (0 for none); then the transposed copy is in panels, too.
+    # The weights once more, in panels (0 for none); then the transposed copy is in panels, too.
     # Writer: TrainingWorkspace._allocate_weight_copies, of transposed as well.
     ("panels", "i8"),
     # Prediction's product: a kernel, 0 where the task's `multiply` is used; the depth of its blocks, where the weights
-    # are read in place and where they are packed (0: never). Writer: PredictionWorkspace.
-    ("in_blocks", "i8"), ("depth_in_place", "i8"), ("packed_depth", "i8"),
+    # are read in place and where they are packed (0: never); from how many rows on; 1 for a large layer, whose inputs are
+    # gathered in any case. Writer: PredictionWorkspace.
+    ("in_blocks", "i8"), ("depth_in_place", "i8"), ("packed_depth", "i8"), ("pack_rows", "i8"), ("large", "i8"),
     # Rows of weights whose gradient is computed before they are updated; whether the layer is narrower than a vector;
     # whether its weights are dealt by columns; where Σ w² of its tiles go. Writer: TrainingWorkspace._choose_blocks and
     # _allocate_squares.
