@@ -125,8 +125,8 @@ _TASK_FIELDS = [
     ("set_groups", "i8"), ("n_groups", "i8"), ("group_size", "i8"), ("group_rates", "i8"),
     ("penalties", "i8"), ("n_penalties", "i8"),
     # Prediction: a buffer for the row numbers of a block; how many rows a first layer reads at a time where its weights
-    # are not packed (0: all); whether one output becomes two, 1 − p and p; where numbers that are not finite are counted
-    # (0: nowhere); a kernel. Writer: engine.prediction_workspace.PredictionWorkspace.
+    # are not packed (0: all); whether one output becomes two, 1 − p and p; where numbers that are not finite are
+    # counted (0: nowhere); a kernel. Writer: engine.prediction_workspace.PredictionWorkspace.
     ("block_order", "i8"), ("input_rows", "i8"), ("both_classes", "i8"), ("not_finite", "i8"), ("predict_rows", "i8"),
     # Weights that are packed (see `blocks`): a buffer for some columns of them in panels, how many, a kernel; how many
     # rows are multiplied by them at a time. Writer: PredictionWorkspace._choose_depths; of copy_panels,
@@ -215,8 +215,8 @@ _LAYER_FIELDS = [
     # Writer: TrainingWorkspace._allocate_weight_copies, of transposed as well.
     ("panels", "i8"),
     # Prediction's product: a kernel, 0 where the task's `multiply` is used; the depth of its blocks, where the weights
-    # are read in place and where they are packed (0: never); from how many rows on; 1 for a large layer, whose inputs are
-    # gathered in any case. Writer: PredictionWorkspace.
+    # are read in place and where they are packed (0: never); from how many rows on; 1 for a large layer, whose inputs
+    # are gathered in any case. Writer: PredictionWorkspace.
     ("in_blocks", "i8"), ("depth_in_place", "i8"), ("packed_depth", "i8"), ("pack_rows", "i8"), ("large", "i8"),
     # Rows of weights whose gradient is computed before they are updated; whether the layer is narrower than a vector;
     # whether its weights are dealt by columns; where Σ w² of its tiles go. Writer: TrainingWorkspace._choose_blocks and
