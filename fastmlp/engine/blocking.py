@@ -1,4 +1,4 @@
-"""How work is cut to the caches: which layers count as large, and how many rows or columns go together.
+"""How work is cut to the caches: which weights are copied to panels, and how many rows or columns go together.
 
 Everything that depends on the size of a cache stands here. Other modules read these numbers as ``blocking.NAME``, so
 that a test can change one in a single place (see `tests/helpers/knobs.py`).
@@ -49,7 +49,7 @@ LARGE_BATCH_ROWS, MICROBATCHES, MICROBATCH_BYTES = 2048, 16, 1 << 17
 #: Rows of a batch that a weight gradient reads together: three vectors of each stay in the near caches while they are
 #: multiplied by the inputs of all rows of weights.
 GRADIENT_ROWS = 256
-#: Rows of a large layer's weights that are updated together: their inputs fit the second cache beside much else.
+#: Rows of weights in panels that are updated together: their inputs fit the second cache beside much else.
 PANEL_ROWS = 64
 
 #: Prediction, small layers: the least and the greatest number of rows that go through all layers together.
@@ -64,7 +64,7 @@ PREDICTION_BYTES = 1 << 24
 DEPTH_IN_PLACE, PACK_ROWS = 12, 32
 #: Depth of these packed blocks: the greater it is, the less often outputs go to memory and back.
 PACKED_DEPTH = 256 if MANY_REGISTERS else 512
-#: Inputs of a first layer that is not large are gathered this many columns at a time.
+#: Inputs of a first layer whose weights are not packed are gathered this many columns at a time.
 GATHERED_COLUMNS = 512
 #: Inputs of such a layer that are read twice (are they finite, and their product) have at most this many bytes.
 ROW_BYTES = 1 << 18
@@ -114,7 +114,7 @@ def widest_tile(dtype: np.dtype) -> int:
 
 
 def panel_columns(dtype: np.dtype) -> int:
-    """Columns of a large layer's weights that prediction packs together."""
+    """Columns of weights that prediction packs together."""
     return PANEL_TILES * widest_tile(dtype)
 
 

@@ -52,7 +52,8 @@ else:
 class StepOptions:
     """The update rule, parameter groups, clipping, L1, max-norm, dropout, and the rule's later phases, for a workspace.
 
-    The only writer of their fields in the task records, and of those of masks and groups in the layer records.
+    The only writer of their fields in the task records, and of those of masks and groups in the layer records. For
+    sparse input, how the first layer's gradient is put together is chosen as well (see `sparse_gradient`).
 
     Parameters
     ----------

@@ -51,7 +51,7 @@ def set_blocking(monkeypatch, **numbers):
 
 
 def set_panel_bytes(monkeypatch, bytes_of_weights=1 << 16):
-    """Set the bytes of weights above which layers count as large."""
+    """Set the bytes of weights above which layers are large, have panels in training and are packed in prediction."""
     set_blocking(monkeypatch, PANEL_BYTES=bytes_of_weights, PACKED_BYTES=bytes_of_weights, LARGE_BYTES=bytes_of_weights)
 
 

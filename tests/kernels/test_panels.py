@@ -7,13 +7,14 @@ import pytest
 from helpers import knobs
 from helpers.guarded import Guarded, call
 from helpers.merged import in_one_test
-from helpers.problems import assert_weight_copies_are_current, lanes
+from helpers.problems import assert_weight_copies_are_current, lanes, make_problem
 from oracles import reference
 from sklearn.exceptions import ConvergenceWarning
 
 from fastmlp import MLPClassifier, MLPRegressor
 from fastmlp.engine.blocking import PANEL_ROWS
 from fastmlp.engine.dataset import Dataset
+from fastmlp.engine.training_workspace import TrainingWorkspace
 from fastmlp.kernels.linalg.packing import copy_panels
 from fastmlp.optimizers import Adam
 from fastmlp.regularization import Regularization
@@ -102,3 +103,13 @@ def test_only_large_layers_have_panels(large):
     workspace = make_epoch(np.float64, 1, Regularization(), hidden=(5, 9, 70, 33)).workspace
     assert list(workspace.layers["panels"] != 0) == [False, False, True, True, False]
     assert list(workspace.layers["update_rows"] == PANEL_ROWS) == [False, False, True, True, False]
+
+
+@pytest.mark.parametrize("batch", [63, 64])
+@pytest.mark.parametrize("columns", [31, 32])
+def test_middle_sized_layers_have_panels_for_many_rows_and_columns(columns, batch, monkeypatch):
+    """Of fewer rows, or columns, reading the weights as they lie takes less time than copying them."""
+    knobs.set_blocking(monkeypatch, PANEL_BYTES=1 << 10)
+    problem = make_problem("softmax log loss", features=40, hidden=(columns,), activation="relu", rows=70)
+    workspace = TrainingWorkspace(problem.network, Dataset(problem.X, problem.y), batch)
+    assert workspace.in_panels.tolist() == [columns == 32 and batch == 64, False]

@@ -1,4 +1,4 @@
-"""The affine layer in prediction: the depth is split into blocks, and the weights of large layers are packed.
+"""The affine layer in prediction: the depth is split into blocks, and weights that many rows read are packed.
 
 ::
 

@@ -120,7 +120,7 @@ def refresh_weight_copies(task_record, layer_records, number, first, count, colu
     """The copies of weight[first : first + count, column : column + columns] are overwritten: transposed and panels."""
     task = carray(task_record, 1)[0]
     layer = carray(layer_records, task.n_layers)[number]
-    if layer.panels != 0:  # large layers are not split by columns, so the block consists of whole rows
+    if layer.panels != 0:  # such layers are not split by columns: the block consists of whole rows
         call_copy_weights(task.copy_weights, task_record, layer_records, number, first, count, dtype_ptr)
         return
     if number == 0 or layer.fan_out == 1:  # the first layer needs none; one column is its own transpose
