@@ -23,14 +23,19 @@ def is_integer(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def check_count(name: str, number: Any) -> int:
-    """Return an integer that is 1 or more.
+#: Most members of an ensemble: all are made before the first is trained, so a slip would use up the memory.
+MOST_MEMBERS = 10_000
+
+
+def check_count(name: str, number: Any, most: int = sys.maxsize) -> int:
+    """Return an integer that is 1 or more, and at most `most`.
 
     Parameters
     ----------
     name : str
         Name of the parameter, for messages.
     number : int
+    most : int, optional
 
     Returns
     -------
@@ -41,7 +46,7 @@ def check_count(name: str, number: Any) -> int:
     TypeError
         If it is not an integer.
     ValueError
-        If it is less than 1.
+        If it is less than 1 or more than `most`.
 
     Examples
     --------
@@ -54,8 +59,8 @@ def check_count(name: str, number: Any) -> int:
         raise TypeError(f"{name} must be an integer, got {number!r}.")
     if number < 1:
         raise ValueError(f"{name} must be 1 or more, got {number}.")
-    if number > sys.maxsize:
-        raise ValueError(f"{name} must be at most {sys.maxsize}, got {number!r:.40}…")
+    if number > most:
+        raise ValueError(f"{name} must be at most {most}, got {number!r:.40}…")
     return int(number)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..activations import BaseActivation
 from ..callbacks.base import Callback
-from ..common.checks import check_count
+from ..common.checks import MOST_MEMBERS, check_count
 from ..common.random_state import as_random_state
 from ..common.user_warnings import warn_user
 from ..engine.cores import ask_threads
@@ -37,6 +37,7 @@ class NetworkEnsemble:
     layer_sizes, activations, loss, dtype, matmul_precision
         As in `Network`.
     n_members : int, default=4
+        At most 10,000.
 
     Attributes
     ----------
@@ -78,7 +79,7 @@ class NetworkEnsemble:
         *,
         n_members: int = 4,
     ) -> None:
-        count = check_count("n_members", n_members)
+        count = check_count("n_members", n_members, MOST_MEMBERS)
         self.members = tuple(Network(layer_sizes, activations, loss, dtype, matmul_precision) for _ in range(count))
 
     @property

@@ -80,7 +80,8 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         - 'fast': fewer and smaller networks, in a fraction of that time.
         - 'realmlp-td-s', 'realmlp-td': one network, with the tuned defaults of RealMLP in its simple and its full form.
     n_members : int or None, default=None
-        Number of networks, whose probabilities are averaged. A member's bits do not depend on how many there are.
+        Number of networks, whose probabilities are averaged, at most 10,000. A member's bits do not depend on how
+        many there are.
     hidden_layer_sizes : array-like of int, int or None, default=None
         Number of units in each hidden layer. An empty list means no hidden layer, a number one hidden layer.
     activation : str, Activation or None, default=None

@@ -10,6 +10,7 @@ from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..activations import ACTIVATIONS, BaseActivation
+from ..common.checks import MOST_MEMBERS
 from ..engine.matmul_precision import KERNELS
 from .recipes import RECIPES
 
@@ -19,7 +20,7 @@ RATE = Interval(Real, 0, 1, closed="left")
 
 CONSTRAINTS: dict[str, list[Any]] = {
     "recipe": [StrOptions(set(RECIPES))],
-    "n_members": [None, _COUNT],
+    "n_members": [None, Interval(Integral, 1, MOST_MEMBERS, closed="both")],
     "hidden_layer_sizes": [None, "array-like", _COUNT],
     "activation": [None, StrOptions(set(ACTIVATIONS)), BaseActivation],
     "numeric_encoding": [None, StrOptions({"auto", "piecewise-linear", "periodic"})],

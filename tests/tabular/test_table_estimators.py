@@ -23,6 +23,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from fastmlp import Focal, Gamma, Hinge, Huber, LogLoss, Loss, Quantile, Tweedie
 from fastmlp import TabularMLPClassifier as _Classifier
 from fastmlp import TabularMLPRegressor as _Regressor
+from fastmlp.network import NetworkEnsemble
 from fastmlp.tabular.classifier import undo_smoothing
 
 N = 96
@@ -268,6 +269,15 @@ def test_losses_of_classification():
             assert model.label_smoothing_ == model.get_recipe()["label_smoothing"] == used, loss
             assert model.score(X, y) > 0.75, loss
             assert model.predict_proba(X).max() > (0.95 if used else 0.8), loss
+
+
+def test_members_are_counted_before_they_are_made():
+    for count in (10_001, 10**400):
+        for kind in (_Classifier, _Regressor):
+            with pytest.raises(ValueError, match=r"n_members.*range \[1, 10000\]"):
+                kind(n_members=count).fit([[0.0], [1.0]], [0, 1])
+        with pytest.raises(ValueError, match="n_members must be at most 10000"):
+            NetworkEnsemble([1, 2, 1], ["tanh", "identity"], "half_squared_error", n_members=count)
 
 
 @pytest.mark.filterwarnings("error")
