@@ -56,7 +56,7 @@ PANEL_ROWS = 64
 BLOCK_ROWS, MOST_ROWS = 64, 512
 #: Prediction, weights that are packed: the same two numbers, and the bytes that the buffers for outputs may have
 #: between them. The weights are packed again for each block of rows.
-LEAST_LARGE_ROWS, MOST_LARGE_ROWS = 256, 512
+LEAST_PACKED_ROWS, MOST_PACKED_ROWS = 256, 512
 PREDICTION_BYTES = 1 << 24
 #: Depth of a large layer's blocks where the weights are read in place: as many rows, each in a page of its own, as the
 #: processor prefetches at a time. From PACK_ROWS rows on, PANEL_TILES (see `records`) of the widest tiles are packed at
@@ -86,7 +86,7 @@ def prediction_rows(layout: Layout, dtype: np.dtype, rows: int) -> int:
     most = min(max(BLOCK_BYTES // row_bytes // ROW_TILE * ROW_TILE, BLOCK_ROWS), MOST_ROWS)
     if any(rows_to_pack(*shape, dtype) for shape in layout.shapes):
         fitting = PREDICTION_BYTES // row_bytes // ROW_TILE * ROW_TILE
-        most = min(max(fitting, LEAST_LARGE_ROWS), MOST_LARGE_ROWS)
+        most = min(max(fitting, LEAST_PACKED_ROWS), MOST_PACKED_ROWS)
     blocks = -(-rows // most)
     return min(rows, -(-rows // blocks // ROW_TILE) * ROW_TILE)
 

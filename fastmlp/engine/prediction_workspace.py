@@ -64,8 +64,7 @@ class PredictionWorkspace(Workspace):
         self.layers["in_blocks"] = [kernel if wanted else 0 for wanted in in_blocks]
         self.layers["depth_in_place"], self.layers["packed_depth"] = in_place, packed
         task["copy_panels"] = panels.copy_panels.address(dtype)
-        panel_columns = blocking.panel_columns(dtype)
-        task["panel_columns"] = panel_columns
+        task["panel_columns"] = panel_columns = blocking.panel_columns(dtype)
         self.layers["pack_rows"] = [blocking.rows_to_pack(*shape, dtype, precision) for shape in layout.shapes]
         self.layers["large"] = [blocking.is_large(*shape, dtype) for shape in layout.shapes]
         task["panel_rows"] = ROW_TILE if precision == "float32" else blocking.ROUNDED_BLOCK_ROWS

@@ -51,11 +51,10 @@ def _plain_inputs(X: Any, n_features: int | None) -> np.ndarray | None:
     """
     if type(X) is not np.ndarray or X.ndim != 2 or not 0 < X.size <= MAX_PLAIN:
         return None
-    if n_features is not None and X.shape[1] != n_features:
-        return None
+    columns = X.shape[1] if n_features is None else n_features
     if X.dtype.kind in "iu":
-        return X.astype(np.float64)
-    return X if is_plain_matrix(X, X.shape[1]) else None
+        return X.astype(np.float64) if X.shape[1] == columns else None
+    return X if is_plain_matrix(X, columns) else None
 
 
 def _is_plain_target(y: Any) -> bool:

@@ -34,7 +34,7 @@ SMALL = {
     "in place": {**ALWAYS, "DEPTH_IN_PLACE": 4, "PACK_ROWS": 1 << 20},
     "gathered": {**NEVER, "GATHERED_COLUMNS": 6},
     "middle": {"PACKED_BYTES": 0, "PACKED_SHAPE": (4, 8), "MIDDLE_ROWS": 9, "PACKED_DEPTH": 16, "GATHERED_COLUMNS": 6},
-    "few rows at a time": {**ALWAYS, "LEAST_LARGE_ROWS": 8, "MOST_LARGE_ROWS": 16, "PREDICTION_BYTES": 1},
+    "few rows at a time": {**ALWAYS, "LEAST_PACKED_ROWS": 8, "MOST_PACKED_ROWS": 16, "PREDICTION_BYTES": 1},
 }
 LAYOUTS = {
     "C order": np.ascontiguousarray,
@@ -279,7 +279,7 @@ def test_memory_is_bounded(layer_sizes, dtype):
         together = prediction_rows(layout, dtype, rows)
         assert 0 < together <= min(rows, sizes.MOST_ROWS)
         outputs = 3 * together * max(layer_sizes[1:]) * dtype.itemsize
-        assert outputs <= sizes.PREDICTION_BYTES or together <= sizes.LEAST_LARGE_ROWS
+        assert outputs <= sizes.PREDICTION_BYTES or together <= sizes.LEAST_PACKED_ROWS
 
 
 def widths_of_panels(fan_out, dtype):
