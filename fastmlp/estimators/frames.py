@@ -28,8 +28,8 @@ def validate_rows(estimator: Any, X: Any, y: Any, *, reset: bool, **check_params
             return plain, y
     values = _checked_apart(estimator, X, reset)
     if values is None:
-        validated: tuple[Any, Any] = validate_data(estimator, X, y, reset=reset, **check_params)
-        return validated
+        X, y = validate_data(estimator, X, y, reset=reset, **check_params)
+        return _in_native_order(X), y
     validate_data(estimator, X, y, skip_check_array=True, reset=reset)  # names and number of columns
     checked: tuple[Any, Any] = check_X_y(values, y, estimator=estimator, **check_params)
     return checked
@@ -39,9 +39,14 @@ def validate_inputs(estimator: Any, X: Any, **check_params: Any) -> Any:
     """Validate inputs of a fitted estimator as scikit-learn's `validate_data` does: the same result and errors."""
     values = _checked_apart(estimator, X, reset=False)
     if values is None:
-        return validate_data(estimator, X, reset=False, **check_params)
+        return _in_native_order(validate_data(estimator, X, reset=False, **check_params))
     validate_data(estimator, X, skip_check_array=True, reset=False)  # names and number of columns
     return check_array(values, input_name="X", estimator=estimator, **check_params)
+
+
+def _in_native_order(X: Any) -> Any:
+    """Return validated inputs in the byte order that kernels read; scikit-learn leaves that of data frames as it is."""
+    return X if X.dtype.isnative else X.astype(X.dtype.newbyteorder("="))
 
 
 def _plain_inputs(X: Any, n_features: int | None) -> np.ndarray | None:

@@ -38,7 +38,7 @@ def solve(estimator: BaseMLP, fitting: Fitting, callbacks: IterationCallbacks | 
     """
     e, progress = estimator, estimator._progress()
     options: dict[str, Any] = {
-        "l2": e.alpha, "max_iter": e.max_iter, "tol": e.tol,
+        "l2": float(e.alpha), "max_iter": e.max_iter, "tol": float(e.tol),
         "progress": progress, "n_threads": ask_threads(e.n_jobs), "callbacks": callbacks,
     }  # fmt: skip
     if e.solver == "lbfgs":

@@ -14,6 +14,7 @@ from ..engine.cores import ask_threads
 from ..engine.dataset import Dataset
 from ..engine.matmul_precision import check_matmul_precision
 from ..engine.model import TrainableModel
+from ..engine.sample_weights import check_penalties
 from ..engine.small_batches import SmallBatchPredictor
 from ..engine.sparse_input import check_sparse
 from ..initializers import as_initializer
@@ -116,6 +117,7 @@ class Preparation(ValidationRows):
         network = self._build_network([X.shape[1], *hidden], y.shape[1], X.dtype, first, random_state)
         held = self._check_given(given, y)
         dataset = Dataset(X, y, sample_weight, network.dtype)
+        check_penalties(dataset, alpha=self.alpha, l1=regularization.l1)
         if optimizer is None:
             check_full_batch(self.solver, network, dataset)
             return Fitting(network, dataset, random_state)
@@ -171,8 +173,9 @@ class Preparation(ValidationRows):
         incremental: bool,
     ) -> MinibatchFitting:
         config = TrainingConfig(
-            check_batch_size(self.batch_size, order.size), self.max_iter, self.shuffle, self.tol, self.n_iter_no_change,
-            one_epoch=incremental, l2=self.alpha, regularization=regularization, drop_last=bool(self.drop_last),
+            check_batch_size(self.batch_size, order.size), self.max_iter, self.shuffle, float(self.tol),
+            self.n_iter_no_change, one_epoch=incremental, l2=self.alpha, regularization=regularization,
+            drop_last=bool(self.drop_last),
         )  # fmt: skip
         dropout_keys = self._dropout_keys(regularization, random_state, incremental)
         state = TrainingState(self._optimizer.begin(), order, random_state, dropout_keys)

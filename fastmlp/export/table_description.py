@@ -120,7 +120,7 @@ class MemberDescription:
     @property
     def scaled_coefs(self) -> list[np.ndarray]:
         """The weights of each layer, those of the first one with the scaling layer."""
-        return [self.scales[:, np.newaxis] * self.coefs[0], *self.coefs[1:]]
+        return [_scaled(self.coefs[0], self.scales), *self.coefs[1:]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,10 +239,19 @@ def _describe_one_hot(part: Any, features: np.ndarray) -> list[tuple[int, np.nda
     ]
 
 
+def _scaled(coef: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """Return the weights of the first layer with the scaling layer."""
+    with np.errstate(over="ignore"):
+        scaled: np.ndarray = scales[:, np.newaxis] * coef
+    return scaled
+
+
 def _describe_member(model: TableModel, reads_bins: bool, dtype: np.dtype) -> MemberDescription:
-    layout, params = model.layout, model.params.astype(dtype)
-    refuse_infinite([params], dtype)
+    layout = model.layout
+    with np.errstate(over="ignore"):
+        params = model.params.astype(dtype)
     views = layout.coefs(params), layout.intercepts(params)
+    refuse_infinite([params, _scaled(views[0][0], layout.scales(params))], dtype)
     periodic, size = layout.periodic(params), layout.n_periodic
     return MemberDescription(
         reads_bins=reads_bins,

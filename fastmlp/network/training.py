@@ -14,6 +14,7 @@ from ..common.random_state import as_random_state
 from ..common.user_warnings import warn_user
 from ..engine.dataset import Dataset
 from ..engine.model import TrainableModel
+from ..engine.sample_weights import check_penalties
 from ..optimizers import Optimizer, RunningOptimizer
 from ..regularization import Regularization
 from ..schedules import Schedule
@@ -226,6 +227,7 @@ class NetworkTraining(TrainableModel):
             raise ValueError("The parameters are read-only: set params.flags.writeable = True to train them.")
         options.regularization.input_rates(len(self.layout.shapes) - 1)
         dataset = self._dataset(rows, ("X", "y", "sample_weight"))
+        check_penalties(dataset, l2=options.l2, l1=options.regularization.l1)
         validation = self._validation(held, options)
         self.compile_custom()
         order, config = np.arange(dataset.n_rows, dtype=np.int64), options.config(dataset.n_rows)

@@ -104,7 +104,7 @@ class EnsembleTraining:
         """
         recipe = replace(recipe, n_members=recipe.n_members - first)
         if seconds is not None:
-            recipe = fit_to_seconds(recipe, seconds, self.n_threads, lambda of: self._member(first, of))
+            recipe = fit_to_seconds(recipe, float(seconds), self.n_threads, lambda of: self._member(first, of))
         members = [self._member(number, recipe) for number in range(first, first + recipe.n_members)]
         self.ending = self._train(members, recipe, report, callbacks)
         if self.ending is Ending.INTERRUPTED:

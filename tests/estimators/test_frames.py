@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn.neural_network
+from helpers.fits import ignores_max_iter
 from helpers.merged import in_one_test
 
 import fastmlp
@@ -142,6 +143,23 @@ def test_other_types_are_left_to_scikit_learn(other):
     assert frame_values(frame.astype({"b": "float32"})) is None
     assert frame_values(frame.to_numpy()) is None
     assert frame_values(frame["a"]) is None
+
+
+@in_one_test()
+@ignores_max_iter
+@pytest.mark.parametrize("columns", [["a"], NAMES])
+@pytest.mark.parametrize("order", [">f4", ">f8"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_frames_of_the_other_byte_order(kind, order, columns):
+    """scikit-learn's validation leaves their byte order as it is."""
+    native = make_frame(order.replace(">", "="))
+    foreign = native.astype(dict.fromkeys(columns, order))
+    one, other = make(kind).fit(native, y), make(kind).fit(foreign, y)
+    for first, second in zip(one.coefs_, other.coefs_, strict=True):
+        assert first.dtype == second.dtype and first.tobytes() == second.tobytes()
+    again = one.partial_fit(native, y), other.partial_fit(foreign, y)
+    assert again[0].coefs_[0].tobytes() == again[1].coefs_[0].tobytes()
+    assert one.predict(native).tobytes() == other.predict(foreign).tobytes() == one.predict(foreign).tobytes()
 
 
 def test_subclasses_are_left_to_scikit_learn():

@@ -10,7 +10,7 @@ import sklearn.neural_network
 from helpers.fits import CONTAINERS, draw, ignores_max_iter, make, results
 from helpers.merged import in_one_test
 
-from fastmlp import SGD, MLPClassifier, MLPRegressor, Network
+from fastmlp import SGD, MLPClassifier, MLPRegressor, Network, Regularization
 from fastmlp.engine.dataset import Dataset, balance
 
 pytestmark = ignores_max_iter
@@ -199,3 +199,42 @@ def test_network_with_a_negative_weight():
     coef, scale = network.coefs[0].copy(), 0.25
     network.train(X, y, SGD(scale), sample_weight=weights)
     np.testing.assert_allclose(network.coefs[0], coef - scale * gradient, rtol=1e-10)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs", "newton-cg"])
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_weights_too_small_for_the_penalty_are_refused(kind, solver):
+    """In float32, alpha divided by a sum of 1e-300 is infinite: steps would be, and L-BFGS would make none."""
+    X, y = np.arange(6, dtype=np.float32).reshape(3, 2), np.array([0, 1, 1])
+    weights, parameters = np.full(3, 1e-300), {"hidden_layer_sizes": (2,), "random_state": 0, "max_iter": 2}
+    model = kind(solver=solver, **parameters)
+    for name in ("fit", "partial_fit") if solver in ("adam", "sgd") else ("fit",):
+        more = {"classes": [0, 1]} if name == "partial_fit" and kind is MLPClassifier else {}
+        with pytest.raises(ValueError, match=r"^alpha=0.0001 is divided by the sum of sample_weight, .* in float32"):
+            getattr(model, name)(X, y, sample_weight=weights, **more)
+        assert not hasattr(model, "coefs_")
+    model.set_params(alpha=0).fit(X, y, sample_weight=weights)
+    assert all(np.isfinite(each).all() for each in model.coefs_)
+
+
+@pytest.mark.parametrize("name", ["l2", "l1"])
+def test_weights_too_small_for_the_penalties_of_a_network_are_refused(name):
+    X, y, network = np.ones((3, 2)), np.ones((3, 1)), Network([2, 1], ["identity"], "squared_error", "float32")
+    options = {"l2": 0.1} if name == "l2" else {"regularization": Regularization(l1=0.1)}
+    before = network.params.copy()
+    with pytest.raises(ValueError, match=f"^{name}=0.1 is divided by the sum of sample_weight"):
+        network.train(X, y, SGD(0.1), sample_weight=[1e-60] * 3, **options)
+    assert np.array_equal(network.params, before)
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_parameters_in_float32_are_used_in_float64(kind, solver):
+    """NumPy computes a Python float and a float32 scalar in float32: the loss of 1e60 would be infinite."""
+    parameters = {"alpha": np.float32(0.01), "tol": np.float32(0.01)}
+    X, y = np.random.RandomState(0).rand(20, 3) * 1e30, np.arange(20) % 2
+    one, other = (
+        kind(hidden_layer_sizes=(3,), solver=solver, max_iter=5, random_state=0, **each).fit(X, y)
+        for each in (parameters, {name: float(each) for name, each in parameters.items()})
+    )
+    assert [each.tobytes() for each in one.coefs_] == [each.tobytes() for each in other.coefs_]

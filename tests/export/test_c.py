@@ -16,7 +16,7 @@ from helpers.exported_tables import (
     random_table_model,
 )
 
-from fastmlp import MLPClassifier, MLPRegressor, Network
+from fastmlp import MLPClassifier, MLPRegressor, Network, TabularMLPClassifier
 from fastmlp.activations import ACTIVATIONS
 from fastmlp.export import c_parts, to_c
 
@@ -121,3 +121,14 @@ def test_tables_predict_the_same(tmp_path):
         assert_near(found.reshape(exact.shape), exact, what)
         if is_classifier:
             assert labels_of(library, name, model, inputs).tolist() == model.predict(table).tolist(), what
+
+
+def test_tables_whose_scaled_weights_are_infinite_are_refused():
+    """Scales and weights are finite, their product is not."""
+    X, y = np.random.RandomState(0).randn(40, 1), np.arange(40) % 2
+    model = TabularMLPClassifier("fast", n_members=1, max_iter=1, random_state=0).fit(X, y)
+    member = model.members_[0]
+    member.layout.scales(member.params)[...] = 1e30
+    member.coefs[0][...] = 1e30
+    with pytest.raises(ValueError, match="infinite or NaN in float32: such a model cannot be exported"):
+        to_c(model)

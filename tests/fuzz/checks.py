@@ -103,7 +103,10 @@ def check_company(make, data):
     model, _ = fitted(make(), data)
     expected = outputs(model, data.X)
     for rows in row_numbers(data):
-        some = _safe_indexing(data.X, rows) if isinstance(data.X, list | pd.DataFrame) else data.X[rows]
+        try:
+            some = _safe_indexing(data.X, rows) if isinstance(data.X, list | pd.DataFrame) else data.X[rows]
+        except ValueError as error:  # pandas takes no rows from columns of the other byte order
+            raise Refused(f"pandas: {error}") from error
         for one, other in zip(outputs(model, some), expected, strict=True):
             assert is_same(one, other[rows]), f"{len(rows)} rows alone are predicted otherwise"
 
@@ -133,7 +136,7 @@ def check_refused_changes_nothing(make, data):
 
 
 #: What fastmlp refuses and scikit-learn accepts: see docs/differences.md.
-ON_PURPOSE = ("diverged",)
+ON_PURPOSE = ("diverged", "the weights are so small")
 
 
 def check_agrees_with_sklearn(make, data):
