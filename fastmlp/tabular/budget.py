@@ -20,10 +20,8 @@ def fit_to_seconds(recipe: Recipe, seconds: float, n_threads: int, make: Callabl
 
     An epoch is timed once, with a member that is not used, after one that loads the kernels. First members are reduced,
     to two; then epochs, to half; then members again, to one; then epochs again. There are never fewer members than
-    threads, which would save nothing, and never more of anything than the recipe has. Over the sets of `docs/tables.md`,
-    half of "default"'s work leads to 1.03 times its error as two members of all epochs, and to 1.05 times as four
-    members of half of them; a quarter to 1.06 times as two members of half of them, or one of all, and to 1.18 times as
-    four members of a quarter.
+    threads, which would save nothing, and never more of anything than the recipe has. What this is chosen by is in
+    `docs/tables.md`.
 
     Parameters
     ----------
