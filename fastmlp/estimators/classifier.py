@@ -25,7 +25,7 @@ from ..schedules import Schedule
 from .base import BaseMLP, is_stochastic
 from .checks import fit_labels
 from .class_weights import weights_of_rows
-from .frames import validate_rows
+from .inputs import validate_rows
 from .parameters import gives_margins, gives_probabilities
 
 

@@ -19,7 +19,7 @@ from ..engine.small_batches import SmallBatchPredictor
 from ..engine.sparse_input import check_sparse
 from ..losses import BaseLoss
 from .checks import arithmetic_type, check_arrays
-from .frames import validate_inputs
+from .inputs import validate_inputs
 from .parameters import check_output_activation, hidden_activations
 
 _Answer = TypeVar("_Answer")

@@ -19,7 +19,7 @@ from ..losses import BaseLoss, as_loss, names_for
 from ..optimizers import Optimizer
 from ..schedules import Schedule
 from .base import BaseMLP, is_stochastic
-from .frames import validate_rows
+from .inputs import validate_rows
 from .r_squared import r_squared
 
 

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from ..common.checks import check_count
 from ..engine.sparse_input import check_sparse
-from ..estimators.frames import validate_inputs
+from ..estimators.inputs import validate_inputs
 from .models import Shown
 
 #: Numbers in the inputs that are made at once.

@@ -12,7 +12,7 @@ from helpers.merged import in_one_test
 
 import fastmlp
 from fastmlp import MLPClassifier, MLPRegressor
-from fastmlp.estimators.frames import frame_values
+from fastmlp.estimators.inputs import frame_values
 
 ROWS = 30
 KINDS = [MLPClassifier, MLPRegressor]

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from fastmlp import MLPClassifier, MLPRegressor
-from fastmlp.estimators import frames
+from fastmlp.estimators import inputs as validation
 
 X = np.random.RandomState(0).randn(24, 4)
 INTEGERS = (10 * X).round()
@@ -46,7 +46,7 @@ def test_models_are_the_same(kind, monkeypatch):
         for targets in TARGETS.values():
             monkeypatch.undo()
             params, columns, classes, predicted = state_of(kind, inputs, targets)
-            monkeypatch.setattr(frames, "MAX_PLAIN", 0)
+            monkeypatch.setattr(validation, "MAX_PLAIN", 0)
             others, other_columns, other_classes, other_predicted = state_of(kind, inputs, targets)
             assert columns == other_columns == 4
             for one, other in zip(params, others, strict=True):
@@ -74,7 +74,7 @@ def test_refusals_are_the_same(fault, monkeypatch):
         }[fault]  # fmt: skip
     with pytest.raises(ValueError) as refused:
         MLPRegressor(max_iter=1).fit(rows, y)
-    monkeypatch.setattr(frames, "MAX_PLAIN", 0)
+    monkeypatch.setattr(validation, "MAX_PLAIN", 0)
     with pytest.raises(ValueError) as other:
         MLPRegressor(max_iter=1).fit(rows, y)
     assert str(refused.value) == str(other.value)
