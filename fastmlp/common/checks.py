@@ -23,8 +23,9 @@ def is_integer(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-#: Most members of an ensemble: all are made before the first is trained, so a slip would use up the memory.
-MOST_MEMBERS = 10_000
+#: Most members of an ensemble, which are all made before the first is trained, and most bins of a column: a slip would
+#: use up the memory.
+MOST_MEMBERS, MOST_BINS = 10_000, 10_000
 
 
 def check_count(name: str, number: Any, most: int = sys.maxsize) -> int:

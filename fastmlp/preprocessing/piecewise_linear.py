@@ -11,6 +11,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import FLOAT_DTYPES, _check_feature_names_in, check_is_fitted, validate_data
 
+from ..common.checks import MOST_BINS
 from ..common.user_warnings import warn_user
 
 
@@ -28,7 +29,7 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     n_bins : int, default=16
-        Maximum number of bins of a column, at least 1. Columns of few different values have fewer.
+        Maximum number of bins of a column, from 1 to 10,000. Columns of few different values may have fewer.
     strategy : {'quantile', 'tree'}, default='quantile'
         Edges are the quantiles at 0, 1 / n_bins, …, 1, each once; or minimum, maximum, and the thresholds of a decision
         tree with at most `n_bins` leaves that is fitted to `y` by this column alone.
@@ -79,7 +80,7 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints = {
-        "n_bins": [Interval(Integral, 1, None, closed="left")],
+        "n_bins": [Interval(Integral, 1, MOST_BINS, closed="both")],
         "strategy": [StrOptions({"quantile", "tree"})],
         "keep_original": ["boolean"],
         "extrapolate": ["boolean"],

@@ -147,13 +147,14 @@ class BaseTabularMLP(CallbackSupportMixin, BaseEstimator):
         callbacks: TableCallbacks | None,
     ) -> None:
         known: list[TableModel] = list(self.members_) if self.warm_start and hasattr(self, "members_") else []
-        n_threads = count_threads(self.n_jobs)
+        n_threads, before = count_threads(self.n_jobs), dict(self.__dict__)
         recipe = self._recipe()
         dataset, plain = self._encode_rows(X, y, sample_weight, recipe, first=not known)
         loss, output, n_outputs = self._choose_loss(recipe)
         if known:
             self._check_continued(known, recipe, loss)
             if recipe.n_members == len(known):
+                self.__dict__ = before
                 return
         activations = [recipe.activation] * len(recipe.hidden_layer_sizes) + [output]
         seed = int(generator.randint(np.iinfo(np.int32).max))

@@ -13,15 +13,17 @@ from .recipes import Recipe
 MOST_SHARE = 0.8
 #: Two members make at least this share of the epochs; else one makes more.
 LEAST_SHARE = 0.5
+#: Epochs are timed until they have taken so many seconds, or this part of the time that there is.
+LEAST_SECONDS, LEAST_PART = 0.1, 0.05
 
 
 def fit_to_seconds(recipe: Recipe, seconds: float, n_threads: int, make: Callable[[Recipe], Member]) -> Recipe:
     """Return the recipe with as many epochs and members as fit, so that schedules still end at 0.
 
-    An epoch is timed once, with a member that is not used, after one that loads the kernels. First members are reduced,
-    to two; then epochs, to half; then members again, to one; then epochs again. There are never fewer members than
-    threads, which would save nothing, and never more of anything than the recipe has. What this is chosen by is in
-    `docs/tables.md`.
+    An epoch, or several short ones, are timed with a member that is not used, after one that loads the kernels. First
+    members are reduced, to two; then epochs, to half; then members again, to one; then epochs again. There are never
+    fewer members than threads, which would save nothing, and never more of anything than the recipe has. What this is
+    chosen by is in `docs/tables.md`.
 
     Parameters
     ----------
@@ -32,21 +34,26 @@ def fit_to_seconds(recipe: Recipe, seconds: float, n_threads: int, make: Callabl
         Recipe ↦ a new member.
     """
     began = time.perf_counter()
-    probe = make(replace(recipe, max_iter=max(recipe.max_iter, 2)))
+    most = max(recipe.max_iter, 2)
+    probe = make(replace(recipe, max_iter=most))
     probe.run_epoch()
     first = time.perf_counter()
-    probe.run_epoch()
-    epoch = time.perf_counter() - first
+    for epochs_timed in range(1, most):
+        probe.run_epoch()
+        spent = time.perf_counter() - first
+        epoch = spent / epochs_timed
+        if spent >= min(LEAST_SECONDS, LEAST_PART * seconds):
+            break
     left = max(seconds - (time.perf_counter() - began), 0.0)
     threads = max(1, min(n_threads, recipe.n_members))
 
     def epochs(members: int) -> int:
         rounds = -(-members // threads)
-        return int(left / (epoch * rounds))
+        return int(min(left / (epoch * rounds), recipe.max_iter))
 
     members = recipe.n_members
     while members > max(2, threads) and epochs(members) < MOST_SHARE * recipe.max_iter:
         members -= 1
     if epochs(members) < LEAST_SHARE * recipe.max_iter:
         members = min(members, threads)
-    return replace(recipe, n_members=members, max_iter=max(1, min(recipe.max_iter, epochs(members))))
+    return replace(recipe, n_members=members, max_iter=max(1, epochs(members)))

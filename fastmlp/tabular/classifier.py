@@ -93,7 +93,7 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         - 'periodic': three numbers for each column, made of learnt cosines.
         - 'piecewise-linear': a number for each bin of the column, see `fastmlp.preprocessing.PiecewiseLinearEncoder`.
     n_bins : int or None, default=None
-        Maximum number of bins of a column. Only used with 'piecewise-linear'.
+        Maximum number of bins of a column, at most 10,000. Only used with 'piecewise-linear'.
     categorical_features : 'from_dtype', array-like of bool, int or str, or None, default='from_dtype'
         Which columns are categories.
 

@@ -11,12 +11,13 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ..common.checks import MOST_BINS
 from ..preprocessing import PiecewiseLinearEncoder
 from .columns import Column
 from .feature_kinds import find_categories
 from .look_ups import LookUps
 from .plan import EncodingPlan
-from .table import column_names, read_columns
+from .table import as_frame, column_names, read_columns
 
 
 class TableEncoder(BaseEstimator):
@@ -42,7 +43,7 @@ class TableEncoder(BaseEstimator):
         A column of more categories becomes a column of codes; None for no limit.
     numeric_encoding : None or 'piecewise-linear', default=None
     n_bins : int, default=16
-        Maximum number of bins of a column.
+        Maximum number of bins of a column, at most 10,000.
     bin_strategy : {'quantile', 'tree'}, default='quantile'
     dtype : type, default=numpy.float32
         Type of the encoded table.
@@ -82,7 +83,7 @@ class TableEncoder(BaseEstimator):
         "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
         "max_one_hot_categories": [Interval(Integral, 0, None, closed="left"), None],
         "numeric_encoding": [StrOptions({"piecewise-linear"}), None],
-        "n_bins": [Interval(Integral, 1, None, closed="left")],
+        "n_bins": [Interval(Integral, 1, MOST_BINS, closed="both")],
         "bin_strategy": [StrOptions({"quantile", "tree"})],
         "dtype": "no_validation",
     }
@@ -140,6 +141,7 @@ class TableEncoder(BaseEstimator):
                 "bin_strategy='tree' requires y to be passed, but the target y is None. Pass y, or use "
                 "bin_strategy='quantile'."
             )
+        X = as_frame(X)
         columns = read_columns(X, self if caller is None else caller, min_rows=2)
         described = TableEncoder()
         validate_data(described, X, skip_check_array=True)  # its names, which must be of one type
@@ -201,7 +203,7 @@ class TableEncoder(BaseEstimator):
     def _read(self, X: Any, caller: Any) -> list[Column]:
         """Return the columns of a table like that of `fit`."""
         check_is_fitted(self)
-        estimator = self if caller is None else caller
+        estimator, X = self if caller is None else caller, as_frame(X)
         columns = read_columns(X, estimator)
         validate_data(estimator, X, reset=False, skip_check_array=True)  # names and number of columns
         return columns

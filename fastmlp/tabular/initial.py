@@ -11,6 +11,9 @@ from .model import TableModel
 
 #: Rows of the table that deviations are computed of, and those that a bias is a mean of.
 INITIAL_ROWS, BIAS_ROWS = 2048, 5
+#: The least deviation of a neuron, relative to the one that random weights lead to. Where rows have few different
+#: values it is that of few random numbers, and may be next to zero.
+LEAST_DEVIATION = 0.5
 #: Standard deviation of frequencies; bound of the weights behind the cosines.
 FREQUENCY_DEVIATION, PERIODIC_BOUND = 0.1, 0.25
 
@@ -22,9 +25,10 @@ def initialize(
 
     W̃ = W / √fan_in with W from N(0, 1). Scales and slopes are 1, frequencies from N(0, 0.1²), phases from U(−π, π),
     what follows the cosines from U(−¼, ¼), tables from N(0, 1). With `from_data`, layer by layer: each column of W is
-    divided by the deviation of h W̃, and the bias of a neuron is −Σ_j e_j z_j over five random rows, with e from Exp(1)
-    divided by their sum. Else biases are from N(0, 1). The last layer is zero without `from_data`, and for losses of
-    positive outputs, which then begin with the mean of the targets.
+    divided by the deviation of h W̃ (at least `LEAST_DEVIATION` of the expected one), and the bias of a neuron is
+    −Σ_j e_j z_j over five random rows, with e from Exp(1) divided by their sum. Else biases are from N(0, 1). The last
+    layer is zero without `from_data`, and for losses of positive outputs, which then begin with the mean of the
+    targets.
 
     Parameters
     ----------
@@ -72,6 +76,8 @@ def _fit_to_rows(
     z = h @ coef
     deviation = (z - z[0]).std(axis=0, dtype=np.float64)
     rounding = 16 * np.finfo(h.dtype).eps * np.maximum(np.abs(h).max(axis=0) @ np.abs(coef), 1.0)
+    expected = np.sqrt((h - h[0]).var(axis=0, dtype=np.float64).mean())
+    np.maximum(deviation, LEAST_DEVIATION * expected, out=deviation)
     deviation[deviation <= rounding] = 1.0  # rows that are alike, but for rounding errors
     coef /= deviation
     z /= deviation

@@ -104,7 +104,9 @@ class Member:
             )
         self.random_state = np.random.RandomState(seed)
         if not continues:
-            initialize(model, dataset.X, rows, self.random_state, recipe.initialize_from_data)
+            weights = dataset.sample_weight
+            counted = rows if weights is None else rows[weights[rows] != 0]
+            initialize(model, dataset.X, counted, self.random_state, recipe.initialize_from_data)
         self.order = np.array(rows, np.int64)
         batch_size = min(recipe.batch_size, rows.size)
         steps = recipe.max_iter * count_batches(rows.size, batch_size, drop_last=True)

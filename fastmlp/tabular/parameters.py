@@ -10,7 +10,7 @@ from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..activations import ACTIVATIONS, BaseActivation
-from ..common.checks import MOST_MEMBERS
+from ..common.checks import MOST_BINS, MOST_MEMBERS
 from ..engine.matmul_precision import KERNELS
 from .recipes import RECIPES
 
@@ -24,7 +24,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "hidden_layer_sizes": [None, "array-like", _COUNT],
     "activation": [None, StrOptions(set(ACTIVATIONS)), BaseActivation],
     "numeric_encoding": [None, StrOptions({"auto", "piecewise-linear", "periodic"})],
-    "n_bins": [None, _COUNT],
+    "n_bins": [None, Interval(Integral, 1, MOST_BINS, closed="both")],
     "categorical_features": [None, StrOptions({"from_dtype"}), "array-like"],
     "max_one_hot_categories": [None, StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")],
     "max_iter": [None, _COUNT],

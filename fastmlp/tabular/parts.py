@@ -12,8 +12,9 @@ from ..preprocessing import PiecewiseLinearEncoder, SquashingScaler
 
 #: Rows that are computed at a time, so that intermediate results stay in the cache.
 _BLOCK = 2048
-#: Limit of the encoding of a bin. Values far outside of the training rows' range would exceed that of float32.
-_BIN_LIMIT = 1e6
+#: Limit of the encoding of a bin, which is from −½ to ½ within the training rows' range: numbers outside of it count as
+#: at most the width of the outermost bin away, so that an outlier does not outweigh all other columns.
+_BIN_LIMIT = 1.5
 
 
 class Inputs(NamedTuple):

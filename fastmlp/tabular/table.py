@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_array
 
 from .columns import CodedColumn, Column, NumberColumn, ValueColumn
+
+#: From here on float64 has not every integer, so that category numbers would be taken for one another.
+_INEXACT = 2.0**53
 
 
 def read_columns(X: Any, estimator: Any = None, min_rows: int = 1) -> list[Column]:
@@ -52,6 +55,11 @@ def read_columns(X: Any, estimator: Any = None, min_rows: int = 1) -> list[Colum
     return [_arrow_column(repr(name), values) for name, values in zip(names, X.columns, strict=True)]
 
 
+def as_frame(X: Any) -> Any:
+    """Return a batch of Arrow rows as a table, whose column names scikit-learn's checks know; others as they are."""
+    return sys.modules["pyarrow"].Table.from_batches([X]) if _is_of("pyarrow", "RecordBatch", X) else X
+
+
 def column_names(X: Any) -> list[Any] | None:
     """Return the names of the columns, of any type; None if X has none."""
     return _frame_names(X)
@@ -85,7 +93,7 @@ def _check_shape(shape: tuple[int, ...], estimator: Any, min_rows: int) -> None:
 
 
 def _array_columns(X: Any, estimator: Any, min_rows: int) -> Sequence[np.ndarray | list[Any]]:
-    if isinstance(X, list | tuple) and X and set(map(type, X)) <= {list, tuple}:
+    if isinstance(X, list | tuple) and X and all(issubclass(kind, list | tuple) for kind in set(map(type, X))):
         lengths = set(map(len, X))
         if len(lengths) > 1:
             raise ValueError(
@@ -115,6 +123,13 @@ def _array_column(label: str, values: np.ndarray | list[Any]) -> Column:
     return ValueColumn(label, list(values) if values.dtype.kind in "mM" else values.tolist())
 
 
+def _number_column(label: str, floats: np.ndarray, kind: str, values: Callable[[], list[Any]]) -> Column:
+    """Return a column of floats (n,), NaN where missing; or of the Python integers, where floats are not as exact."""
+    if kind != "f" and np.fmax.reduce(np.abs(floats), initial=0.0) >= _INEXACT:
+        return ValueColumn(label, values())
+    return NumberColumn(label, floats)
+
+
 def _pandas_column(label: str, series: Any) -> Column:
     pandas = sys.modules["pandas"]
     kind = series.dtype
@@ -126,19 +141,21 @@ def _pandas_column(label: str, series: Any) -> Column:
         codes, values = pandas.factorize(series)
         return CodedColumn(label, codes, values.tolist())
     if kind.kind in "iuf":  # of nullable types, or sparse
-        return NumberColumn(label, series.to_numpy(dtype=np.float64, na_value=np.nan))
+        return _number_column(label, series.to_numpy(dtype=np.float64, na_value=np.nan), kind.kind, series.tolist)
     return ValueColumn(label, series.tolist())
 
 
 def _polars_column(label: str, series: Any) -> Column:
     polars = sys.modules["polars"]
     if series.dtype.is_numeric():
-        return NumberColumn(label, series.cast(polars.Float64).to_numpy())
+        kind = "i" if series.dtype.is_integer() else "f"
+        return _number_column(label, series.cast(polars.Float64).to_numpy(), kind, series.to_list)
     return ValueColumn(label, series.to_list())
 
 
 def _arrow_column(label: str, values: Any) -> Column:
     types = sys.modules["pyarrow"].types
     if types.is_integer(values.type) or types.is_floating(values.type):
-        return NumberColumn(label, values.cast("float64").to_numpy(zero_copy_only=False))
+        floats = values.cast("float64", safe=False).to_numpy(zero_copy_only=False)
+        return _number_column(label, floats, "i" if types.is_integer(values.type) else "f", values.to_pylist)
     return ValueColumn(label, values.to_pylist())

@@ -186,6 +186,53 @@ def test_tables_of_other_libraries_encode_as_those_of_pandas(library):
             TableEncoder().fit(typed.lazy())
 
 
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_integers_that_are_no_floats(library):
+    """As categories each is one of its own, in any type; as numbers they are rounded."""
+    module = pytest.importorskip(library)
+    numbers = [2**60 + each for each in (0, 1, 2, 0, 1, 3)]
+    plain = pd.DataFrame({"id": numbers, "x": np.arange(6.0)})
+    missing = pd.DataFrame({"id": pd.array([*numbers[:5], None], "Int64"), "x": np.arange(6.0)})
+    tables = [plain, plain.astype({"id": "Int64"}), plain.astype({"id": "uint64"}), missing]
+    if library == "polars":
+        tables = [module.from_pandas(each) for each in tables]
+    if library == "pyarrow":
+        tables = [module.Table.from_pandas(each) for each in tables]
+    encoder = TableEncoder(categorical_features=["id"]).fit(plain)
+    for number, table in enumerate(tables):
+        fitted = TableEncoder(categorical_features=["id"]).fit(table)
+        assert fitted.categories_[0].tolist() == sorted({*numbers[: 5 if number == 3 else 6]})
+        np.testing.assert_array_equal(encoder.transform(table)[:5], encoder.transform(plain)[:5])
+        as_numbers = TableEncoder().fit(plain)
+        np.testing.assert_array_equal(as_numbers.transform(table)[:5], as_numbers.transform(plain)[:5])
+
+
+def test_a_batch_of_arrow_rows_has_names():
+    module = pytest.importorskip("pyarrow")
+    batch = module.RecordBatch.from_pydict({"a": [1.0, 2.0, 3.0], "b": [2.0, 0.0, 1.0]})
+    encoder = TableEncoder().fit(batch)
+    assert encoder.feature_names_in_.tolist() == ["a", "b"]
+    with pytest.raises(ValueError, match="feature names should match"):
+        encoder.transform(batch.select(["b", "a"]))
+
+
+def test_rows_that_are_named_tuples():
+    frame = pd.DataFrame({"a": [0.5, 1.0, 2.0], "s": ["u", "v", "u"]})
+    rows = list(frame.itertuples(index=False))
+    encoder = TableEncoder().fit(rows)
+    assert encoder.kinds_ == ["number", "category"]
+    np.testing.assert_array_equal(encoder.transform(rows), encoder.transform(frame.to_numpy().tolist()))
+
+
+def test_outliers_are_limited():
+    """A number beyond the training rows counts as at most the outermost bin's width away."""
+    X = np.linspace(0.0, 1.0, 101)[:, np.newaxis]
+    encoder = TableEncoder(numeric_encoding="piecewise-linear", n_bins=4).fit(X)
+    bins = encoder.transform([[-1e9], [-0.25], [-0.1], [1.1], [1.25], [1e9]])[:, 1:]
+    np.testing.assert_allclose(bins[:, 0], [-1.5, -1.5, -0.9, 0.5, 0.5, 0.5], rtol=1e-5)
+    np.testing.assert_allclose(bins[:, -1], [-0.5, -0.5, -0.5, 0.9, 1.5, 1.5], rtol=1e-5)
+
+
 def test_numbers_are_those_of_the_public_transformers():
     """Also where scikit-learn is configured to return data frames, and for several blocks of rows."""
     rng = np.random.default_rng(3)

@@ -197,6 +197,16 @@ def test_warm_start_keeps_members_and_adds_new_ones():
     assert np.array_equal(wider.target_range_.ravel(), [(3 * T).min(), (3 * T).max()])
 
 
+def test_warm_start_without_new_members_changes_nothing():
+    model = regressor(warm_start=True).fit(X, T)
+    far = pd.DataFrame({"a": [1e3, -1e3], "b": [0.0, 0.0], "c": ["x", "x"]})
+    before = model.predict(far), model.target_range_.copy()
+    with pytest.warns(UserWarning, match="does not train new members"):
+        model.fit(X, 1000 * T)
+    assert model.predict(far).tobytes() == before[0].tobytes()
+    assert np.array_equal(model.target_range_, before[1])
+
+
 def test_warm_start_refuses_what_does_not_fit():
     cases = [
         ({"n_members": 1}, X, Y, r"n_members=1 must be larger or equal to len\(members_\)=2"),

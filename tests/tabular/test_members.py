@@ -249,9 +249,9 @@ def test_epochs_and_members_fit_into_seconds(monkeypatch):
     recipe = replace(RECIPE, n_members=4, max_iter=100)
     #: seconds, threads → members, epochs: 11 seconds are spent on the probe.
     for seconds, threads, members, epochs in [
-        (10_000, 1, 4, 100), (411, 1, 4, 100), (331, 1, 4, 80), (330, 1, 3, 100), (211, 1, 2, 100), (111, 1, 2, 50),
-        (110, 1, 1, 99), (36, 1, 1, 25), (21, 1, 1, 10), (12, 1, 1, 1), (5, 1, 1, 1), (61, 2, 2, 50), (59, 2, 2, 48),
-        (61, 4, 4, 50), (61, 8, 4, 50), (31, 3, 3, 20),
+        (1e308, 1, 4, 100), (10_000, 1, 4, 100), (431, 1, 4, 100), (331, 1, 4, 80), (330, 1, 3, 100), (211, 1, 2, 100),
+        (111, 1, 2, 50), (110, 1, 1, 99), (36, 1, 1, 25), (21, 1, 1, 10), (12, 1, 1, 1), (5, 1, 1, 1), (61, 2, 2, 50),
+        (59, 2, 2, 48), (61, 4, 4, 50), (61, 8, 4, 50), (31, 3, 3, 20),
     ]:  # fmt: skip
         clock[0] = 0.0
         chosen = budget.fit_to_seconds(recipe, seconds, threads, lambda of: Clocked(clock, of))
