@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import threading
 from pathlib import Path
@@ -40,7 +41,7 @@ def write_tensors(safetensors: Any, path: Path, arrays: dict[str, np.ndarray], h
     safetensors : module
         What `import_safetensors` returns.
     path : Path
-        A file that is there already is replaced.
+        A file that is there already is replaced; its permissions stay.
     arrays : dict of str to ndarray
         In any memory order.
     header : dict of str to str
@@ -57,12 +58,15 @@ def write_tensors(safetensors: Any, path: Path, arrays: dict[str, np.ndarray], h
         raise ValueError(
             f"{path} would have {length} bytes of labels, categories and other text, but at most {MAX_HEADER} are read."
         )
+    path = path.resolve()  # a link stays one
     draft = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.draft")
     try:
         with draft.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, draft)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

@@ -36,10 +36,11 @@ def r_squared(y: np.ndarray, outputs: np.ndarray, sample_weight: np.ndarray | No
     y, outputs = y.astype(dtype, copy=False), outputs.astype(dtype, copy=False)
     weights = None if sample_weight is None else sample_weight.astype(dtype, copy=False)
     weight = 1.0 if weights is None else weights[:, None]
-    unexplained = np.sum(weight * (y - outputs) ** 2, axis=0)
-    total = np.sum(weight * (y - np.average(y, axis=0, weights=weights)) ** 2, axis=0)
     scores = np.ones(y.shape[1], dtype)
-    wrong, varies = unexplained != 0, total != 0
-    scores[wrong & varies] = 1 - unexplained[wrong & varies] / total[wrong & varies]
+    with np.errstate(over="ignore", invalid="ignore"):  # of outputs that are nearly infinite
+        unexplained = np.sum(weight * (y - outputs) ** 2, axis=0)
+        total = np.sum(weight * (y - np.average(y, axis=0, weights=weights)) ** 2, axis=0)
+        wrong, varies = unexplained != 0, total != 0
+        scores[wrong & varies] = 1 - unexplained[wrong & varies] / total[wrong & varies]
     scores[wrong & ~varies] = 0
     return float(np.average(scores))

@@ -20,15 +20,19 @@ from .table_ranges import check_ranges
 def to_c(model: Any, name: str = "model") -> str:
     """Return a fitted model as the text of one C99 file, with its weights as constants.
 
-    The file needs the C library's ``math.h`` alone, allocates nothing, and can be called by any number of threads. Its
-    type `real` is float, or double if the weights are. With ``name="model"`` it defines, for one row x of inputs:
+    The file needs the C library's ``math.h`` alone, allocates nothing, and can be called by any number of threads. All
+    names begin with the model's, so that files of several models can be included in one. With ``name="model"`` it
+    defines `model_real`, which is float, or double if the weights are, and for one row x of inputs:
 
-    - ``void model_outputs(const real *x, real *outputs)``: the outputs of the network, or of an ensemble their mean;
-    - of a classifier ``int model_predict(const real *x)``: the number of the class, whose label is
-      ``model_classes[number]``; with several labels ``void model_predict(const real *x, int *labels)``, 0 or 1 each;
-    - of a classifier with probabilities ``void model_predict_proba(const real *x, real *p)``, one for each class or
-      label;
-    - of a regressor ``void model_predict(const real *x, real *y)``, one number for each output (that is, the outputs).
+    - ``void model_outputs(const model_real *x, model_real *outputs)``: the outputs of the network, or of an ensemble
+      their mean;
+    - of a classifier ``int model_predict(const model_real *x)``: the number of the class, whose label is
+      ``model_classes[number]``; with several labels ``void model_predict(const model_real *x, int *labels)``, 0 or 1
+      each;
+    - of a classifier with probabilities ``void model_predict_proba(const model_real *x, model_real *p)``, one for each
+      class or label;
+    - of a regressor ``void model_predict(const model_real *x, model_real *y)``, one number for each output (that is,
+      the outputs).
 
     The sizes are the constants ``MODEL_N_FEATURES``, ``MODEL_N_OUTPUTS`` and ``MODEL_N_CLASSES``.
 
@@ -59,7 +63,7 @@ def to_c(model: Any, name: str = "model") -> str:
     >>> net = Network([2, 1], ["tanh"], "half_squared_error")
     >>> net.set_weights([[[0.5], [-1]]], [[0.25]])
     >>> print(to_c(net, "tiny").partition("static const")[2].partition(";")[0])
-     real tiny_w0[2] = {
+     tiny_real tiny_w0[2] = {
       0.5, -1.0
     }
     """
@@ -80,7 +84,19 @@ def to_c(model: Any, name: str = "model") -> str:
         parts += [classes(d, name), predict_class(d, name), predict_proba(d, name)]
     elif d.kind == "regressor":
         parts.append(f"\nvoid {name}_predict(const real *x, real *y) {{ {name}_outputs(x, y); }}\n")
-    return "".join(parts)
+    return _with_type_names("".join(parts), name) + "\n#undef R\n#undef M\n"
+
+
+def _with_type_names(code: str, name: str) -> str:
+    """Return C with the type `real` under a name of its own, so that several files can be included in one.
+
+    Comments and strings, which hold columns and labels, stay as they are.
+    """
+
+    def renamed(found: re.Match[str]) -> str:
+        return f"{name}_real" if found[0] == "real" else found[0]
+
+    return re.sub(r'/\*.*?\*/|"(?:[^"\\]|\\.)*"|\breal\b', renamed, code, flags=re.DOTALL)
 
 
 def _head(d: OutputDescription, dtype: np.dtype, n_features: int, comment: str, name: str) -> str:

@@ -79,6 +79,8 @@ def predict_proba(d: OutputDescription, name: str) -> str:
 
 def _undo_smoothing(d: OutputDescription, name: str) -> tuple[str, str]:
     """Return a function of an estimate, and the body of `predict_proba`: see `tabular.classifier.undo_smoothing`."""
+    if d.classes.size == 1 and not d.is_multilabel:
+        return "", "  (void)x;\n  p[0] = R(1.0);\n"
     exponent = d.exponent
     power = f"M(pow)(q, {constant(exponent)})" if exponent != 1.0 else "q"
     helper = (

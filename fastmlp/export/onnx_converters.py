@@ -36,7 +36,7 @@ def register_converters() -> None:
 
     Outputs are those of `to_onnx`: "label" and "probabilities", or "variable". For a classifier at the end of a
     `Pipeline` skl2onnx asks for dicts of probabilities, "output_label" and "output_probability", unless its options say
-    no: ``options={MLPClassifier: {"zipmap": False}}``.
+    no: ``options={MLPClassifier: {"zipmap": False}}``; not for margins and several labels.
 
     Raises
     ------
@@ -105,7 +105,9 @@ def _parse_classifier(scope: Any, model: Any, inputs: Any, custom_parsers: Any =
     """Declare the outputs of a classifier: skl2onnx's own parser would have dicts of probabilities by default."""
     from skl2onnx._parse import _parse_sklearn_classifier, _parse_sklearn_simple_model
 
-    zipmap = scope.get_options(model, {"zipmap": False})["zipmap"]
+    d = describe_table(model) if isinstance(model, BaseTabularMLP) else describe(model)
+    of_classes = d.has_probabilities and not d.is_multilabel  # else there is nothing that a dict could hold
+    zipmap = of_classes and scope.get_options(model, {"zipmap": False})["zipmap"]
     parse = _parse_sklearn_classifier if zipmap else _parse_sklearn_simple_model
     return parse(scope, model, inputs, custom_parsers=custom_parsers)
 

@@ -37,6 +37,10 @@ def add_classifier(graph: Graph, d: OutputDescription, outputs: str, label: str,
 
 def _undo_smoothing(graph: Graph, d: OutputDescription, outputs: str, probabilities: str) -> None:
     """Add what `fastmlp.tabular.classifier.undo_smoothing` computes; of several labels each has two classes."""
+    if d.classes.size == 1 and not d.is_multilabel:
+        share = graph.node("Gather", outputs, graph.constant(np.arange(1)), axis=1)
+        graph.node("Add", graph.node("Mul", share, graph.constant(0.0)), graph.constant(1.0), output=probabilities)
+        return
     exponent = d.exponent
 
     def undone(estimates: str) -> str:

@@ -210,9 +210,10 @@ def _describe_encoding(plan: Any) -> TableEncoding:
     edges = [] if encoder is None else encoder.bin_edges_
     lower, upper = (np.concatenate([none, *(each[part] for each in edges)]) for part in (slice(-1), slice(1, None)))
     least, most = np.zeros(lower.size), np.ones(lower.size)
-    last = np.cumsum([each.size - 1 for each in edges], dtype=np.intp) - 1
-    least[last[:-1] + 1], most[last] = 0.5 - parts._BIN_LIMIT, 0.5 + parts._BIN_LIMIT
-    least[:1] = 0.5 - parts._BIN_LIMIT
+    sizes = np.array([each.size - 1 for each in edges], np.intp)
+    ends = np.cumsum(sizes)
+    if bins is not None:  # only the first bin of a column goes on below its edge, and only the last one above
+        least[ends - sizes], most[ends - 1] = 0.5 - bins.limit, 0.5 + bins.limit
     return TableEncoding(
         number_columns=plan.number_features,
         scaled=by_kind[parts.SquashedNumbers].positions,

@@ -79,6 +79,8 @@ class Unsmoothed(nn.Module):
         if self.is_multilabel:
             shares = estimates**exponent
             return shares / (shares + (1 - estimates) ** exponent)
+        if self.n_classes == 1:
+            return torch.ones_like(estimates[:, :1])
         shares = estimates[:, : self.n_classes] ** exponent
         return shares / shares.sum(dim=1, keepdim=True)
 

@@ -187,7 +187,7 @@ def _decode_classes(estimator: MLPClassifier, fitted: dict[str, Any], decoder: D
     """Return the classes, whose number fits the outputs."""
     classes, binarizer = decode_classes(fitted, decoder)
     one_output = classes.size <= 2 and not binarizer.y_type_.startswith("multilabel")
-    check_outputs(classes, estimator.n_outputs_, {classes.size} | ({1} if one_output else set()))
+    check_outputs(classes, estimator.n_outputs_, {1, 2} if one_output else {classes.size})
     return {"classes_": classes, "_label_binarizer": binarizer}
 
 

@@ -196,12 +196,24 @@ def _named(kind: str, objects: Any) -> dict[str, Any]:
         return {}
     if isinstance(objects, str) or not isinstance(objects, Iterable):
         raise TypeError(f"{kind} must be a list of objects, or a dict from names to objects, got {objects!r:.80}.")
-    named = dict(objects) if isinstance(objects, Mapping) else {name_of(each): each for each in objects}
+    named = dict(objects) if isinstance(objects, Mapping) else _by_name(kind, list(objects))
     for name, each in named.items():
         fits = callable(each) if kind == "scorers" else isinstance(each, CUSTOM[kind])
         if not fits:
             wanted = "functions" if kind == "scorers" else f"objects of {CUSTOM[kind].__name__}"
             raise TypeError(f"{kind} must be {wanted}, got {each!r:.80} for {name!r:.80}.")
+    return named
+
+
+def _by_name(kind: str, objects: list[Any]) -> dict[str, Any]:
+    """Return a list of objects by their names, which must differ: functions of one name can't be told apart."""
+    named: dict[str, Any] = {}
+    for each in objects:
+        if named.setdefault(name_of(each), each) is not each:
+            raise ValueError(
+                f"{kind} has several objects named {name_of(each)!r:.80}, so that it is open which one a file means: "
+                f"pass a dict from the names in the file to objects, {kind}={{name: object}}."
+            )
     return named
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from ..preprocessing import SquashingScaler
 from ..tabular.encoder import TableEncoder
 from ..tabular.parts import (
+    FORMER_BIN_LIMIT,
     BinaryCategories,
     Bins,
     CategoryNumbers,
@@ -54,8 +55,10 @@ def encode_table_encoder(table: TableEncoder, encoder: Encoder) -> dict[str, Any
         "of_zero": encoder.array(one_hot._of_zero, "encoder_.of_zero"),
         "of_one": encoder.array(one_hot._of_one, "encoder_.of_one"),
     }
-    if Bins in parts and parts[Bins]._encoder is not None:
-        encoded["bin_edges_"] = encoder.encode(list(parts[Bins]._encoder.bin_edges_), "encoder_.bin_edges_")
+    if Bins in parts:
+        encoded["bin_limit"] = parts[Bins].limit
+        if parts[Bins]._encoder is not None:
+            encoded["bin_edges_"] = encoder.encode(list(parts[Bins]._encoder.bin_edges_), "encoder_.bin_edges_")
     if hasattr(table, "feature_names_in_"):
         encoded["feature_names_in_"] = encoder.encode(np.asarray(table.feature_names_in_), "feature_names_in_")
     return encoded
@@ -185,6 +188,9 @@ def _decode_bins(tree: dict[str, Any], table: TableEncoder, positions: np.ndarra
             raise ValueError("encoder_.bin_edges_ do not ascend")
     part = _part(Bins, positions, [each.size - 1 for each in edges])
     part._encoder = None
+    part.limit = tree.get("bin_limit", FORMER_BIN_LIMIT)
+    if type(part.limit) is not float or not 0.5 <= part.limit <= FORMER_BIN_LIMIT:
+        raise ValueError(f"encoder_.bin_limit is {part.limit!r:.80}")
     if edges:
         part._encoder = made = table._make_bins()
         if made is None:

@@ -13,7 +13,7 @@ from .model import TableModel
 INITIAL_ROWS, BIAS_ROWS = 2048, 5
 #: The least deviation of a neuron, relative to the one that random weights lead to. Where rows have few different
 #: values it is that of few random numbers, and may be next to zero.
-LEAST_DEVIATION = 0.5
+LEAST_DEVIATION = 0.3
 #: Standard deviation of frequencies; bound of the weights behind the cosines.
 FREQUENCY_DEVIATION, PERIODIC_BOUND = 0.1, 0.25
 

@@ -13,8 +13,9 @@ from ..preprocessing import PiecewiseLinearEncoder, SquashingScaler
 #: Rows that are computed at a time, so that intermediate results stay in the cache.
 _BLOCK = 2048
 #: Limit of the encoding of a bin, which is from −½ to ½ within the training rows' range: numbers outside of it count as
-#: at most the width of the outermost bin away, so that an outlier does not outweigh all other columns.
-_BIN_LIMIT = 1.5
+#: at most the width of the outermost bin away, so that an outlier does not outweigh all other columns. Models of
+#: earlier versions had the other one.
+BIN_LIMIT, FORMER_BIN_LIMIT = 1.5, 1e6
 
 
 class Inputs(NamedTuple):
@@ -78,18 +79,21 @@ class SquashedNumbers(Part):
 
 
 class Bins(Part):
-    """e − ½ of `PiecewiseLinearEncoder`; 0 where missing."""
+    """e − ½ of `PiecewiseLinearEncoder`, at most `limit` in magnitude; 0 where missing."""
+
+    limit = FORMER_BIN_LIMIT  # of models that were pickled before there was another one
 
     def __init__(self, inputs: Inputs, positions: np.ndarray, encoder: PiecewiseLinearEncoder, y: Any) -> None:
         self._encoder = encoder.fit(inputs.numbers[:, positions], y) if positions.size else None
         super().__init__(positions, [] if self._encoder is None else self._encoder.n_bins_)
+        self.limit = BIN_LIMIT
 
     def write(self, inputs: Inputs, out: np.ndarray) -> None:
         if self._encoder is not None:
             for rows, values in inputs.blocks(self.positions):
                 encoded = self._encoder.transform(values)
                 encoded -= 0.5
-                out[rows] = np.clip(_without_nan(encoded), -_BIN_LIMIT, _BIN_LIMIT, out=encoded)
+                out[rows] = np.clip(_without_nan(encoded), -self.limit, self.limit, out=encoded)
 
 
 class BinaryCategories(Part):

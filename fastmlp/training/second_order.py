@@ -101,8 +101,9 @@ def iterate(solver: Solver, network: TrainableModel, max_iter: int, progress: Pr
     )
     params = solver.objective.model.params.copy()
     try:
-        solver.begin()
-        _iterate(solver, network, max_iter, progress, params, result)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite ends the search
+            solver.begin()
+            _iterate(solver, network, max_iter, progress, params, result)
         result.interrupted = False
     except KeyboardInterrupt:
         warn_user("Training interrupted by user.")

@@ -31,3 +31,8 @@ def test_one_row_warns_as_scikit_learn_does():
     one = np.ones((1, 1))
     with pytest.warns(UndefinedMetricWarning, match="less than two samples"):
         assert np.isnan(r_squared(one, one))
+
+
+def test_squares_that_are_infinite_do_not_warn():
+    y = np.array([[1e30], [2e30], [-1e30]], np.float32)
+    assert np.isnan(r_squared(y, -y))

@@ -238,3 +238,11 @@ def test_parameters_in_float32_are_used_in_float64(kind, solver):
         for each in (parameters, {name: float(each) for name, each in parameters.items()})
     )
     assert [each.tobytes() for each in one.coefs_] == [each.tobytes() for each in other.coefs_]
+
+
+@pytest.mark.parametrize("solver", ["newton-cg", "lbfgs"])
+def test_tiny_weights_do_not_warn_of_overflow(solver):
+    """The gradient of the penalty, divided by the sum of the weights, has infinite squares."""
+    X, y = np.array([[0.4], [1.2], [-0.3]]), [1, 0, 1]
+    model = MLPClassifier((1,), solver=solver, max_iter=1, random_state=0).fit(X, y, sample_weight=[1e-300] * 3)
+    assert all(np.isfinite(each).all() for each in model.coefs_)

@@ -286,6 +286,35 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     assert path.read_bytes() == before and [one.name for one in tmp_path.iterdir()] == ["model"]
 
 
+def test_a_file_that_is_replaced_keeps_permissions_and_links(tmp_path):
+    file, link = tmp_path / "private.st", tmp_path / "link.st"
+    save(MLPClassifier((3,)), file)
+    file.chmod(0o600)
+    link.symlink_to(file)
+    save(MLPClassifier((7,)), link)
+    assert link.is_symlink() and file.stat().st_mode & 0o777 == 0o600
+    assert load(file).hidden_layer_sizes == (7,)
+
+
+def test_objects_of_one_name_are_refused_in_a_list(tmp_path):
+    """The file says which name, and it would be open which function that is."""
+    X, y = np.eye(4), [0, 1, 0, 1]
+    double, half = Activation(lambda z: 2 * z, lambda z: 2.0), Activation(lambda z: z / 2, lambda z: 0.5)
+    model = MLPClassifier((3,), double, max_iter=1, random_state=0).fit(X, y)
+    save(model, tmp_path / "model")
+    with pytest.raises(ValueError, match="activations has several objects named"):
+        load(tmp_path / "model", activations=[double, half])
+    same = load(tmp_path / "model", activations=[double, double])
+    assert same.predict_proba(X).tobytes() == model.predict_proba(X).tobytes()
+
+
+def test_a_single_class_with_softmax(tmp_path):
+    model = MLPClassifier((3,), output_activation="softmax", max_iter=1, random_state=0).fit(np.eye(4), ["a"] * 4)
+    save(model, tmp_path / "model")
+    again = load(tmp_path / "model")
+    assert again.predict_proba(np.eye(4)).tobytes() == model.predict_proba(np.eye(4)).tobytes()
+
+
 def test_without_safetensors(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "safetensors", None)
     for call in (lambda: save(MLPRegressor(), tmp_path / "model"), lambda: load(tmp_path / "model")):
