@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from numbers import Integral, Real
 from typing import Any
 
@@ -14,7 +15,8 @@ from ..common.checks import MOST_BINS, MOST_MEMBERS
 from ..engine.matmul_precision import KERNELS
 from .recipes import RECIPES
 
-_POSITIVE = Interval(Real, 0, np.inf, closed="neither")
+_LARGEST = sys.float_info.max  # integers beyond it are no floats
+_POSITIVE = Interval(Real, 0, _LARGEST, closed="right")
 _COUNT = Interval(Integral, 1, None, closed="left")
 RATE = Interval(Real, 0, 1, closed="left")
 
@@ -30,7 +32,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "max_iter": [None, _COUNT],
     "batch_size": [StrOptions({"auto"}), _COUNT],
     "learning_rate": [None, _POSITIVE],
-    "weight_decay": [None, Interval(Real, 0, np.inf, closed="left")],
+    "weight_decay": [None, Interval(Real, 0, _LARGEST, closed="both")],
     "dropout": [None, RATE],
     "max_seconds": [None, _POSITIVE],
     "validation_fraction": [None, RATE],

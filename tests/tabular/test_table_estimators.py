@@ -136,10 +136,10 @@ def test_refused_fits_leave_everything_as_it_was():
 def test_parameters_are_checked_by_the_rules_of_scikit_learn():
     wrong = {
         "recipe": ["best", None], "n_members": [0, 1.5], "hidden_layer_sizes": [0, "a", (1.5,)],
-        "activation": ["foo", ["relu"]], "numeric_encoding": ["bins"], "n_bins": [0], "categorical_features": ["c", 1],
-        "max_one_hot_categories": [1, "all"], "max_iter": [0], "batch_size": [0, None],
-        "learning_rate": [0, np.inf, np.nan], "weight_decay": [-1, np.inf], "dropout": [1.0],
-        "max_seconds": [0, np.inf], "validation_fraction": [1.0], "scoring": ["foo", None], "refit": [1],
+        "activation": ["foo", ["relu"]], "numeric_encoding": ["bins"], "n_bins": [0, 10**9],
+        "categorical_features": ["c", 1], "max_one_hot_categories": [1, "all"], "max_iter": [0],
+        "batch_size": [0, None], "learning_rate": [0, np.inf, np.nan], "weight_decay": [-1, np.inf], "dropout": [1.0],
+        "max_seconds": [0, np.inf, 10**400], "validation_fraction": [1.0], "scoring": ["foo", None], "refit": [1],
         "n_jobs": [1.5], "random_state": [-1], "verbose": [-1], "warm_start": ["yes"], "loss": ["hinge"],
         "matmul_precision": ["half", None],
     }  # fmt: skip
