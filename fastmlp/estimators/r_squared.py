@@ -43,4 +43,7 @@ def r_squared(y: np.ndarray, outputs: np.ndarray, sample_weight: np.ndarray | No
         wrong, varies = unexplained != 0, total != 0
         scores[wrong & varies] = 1 - unexplained[wrong & varies] / total[wrong & varies]
     scores[wrong & ~varies] = 0
-    return float(np.average(scores))
+    score = float(np.average(scores))
+    if dtype == np.float32 and not np.isfinite(score):  # squares beyond 10³⁸
+        return r_squared(y.astype(np.float64), outputs, sample_weight)
+    return score

@@ -33,6 +33,8 @@ def test_one_row_warns_as_scikit_learn_does():
         assert np.isnan(r_squared(one, one))
 
 
-def test_squares_that_are_infinite_do_not_warn():
+def test_squares_beyond_float32_are_computed_in_float64():
     y = np.array([[1e30], [2e30], [-1e30]], np.float32)
+    assert r_squared(y, -y) == r2_score(y.astype(np.float64), -y.astype(np.float64)) < 0
+    y = y.astype(np.float64) * 1e150
     assert np.isnan(r_squared(y, -y))

@@ -166,6 +166,8 @@ def check_agrees_with_sklearn(make, data):
     limit = 5e-2 if not double else 1e-3 if ours.solver == "lbfgs" else 1e-6
     if not double and getattr(ours, "beta_2", 1.0) == 0:
         return  # a step g / |g| makes signs of rounding errors
+    if not double and np.max(theirs.loss_) > 1e36:
+        return  # squares of gradients are infinite; scikit-learn computes partly in float64
     if not double and ours.n_iter_ != theirs.n_iter_:
         return  # scikit-learn computes partly in float64, and may stop at another epoch
     assert ours.n_iter_ == theirs.n_iter_, "another number of epochs than scikit-learn's"
