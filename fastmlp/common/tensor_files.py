@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,15 +59,16 @@ def write_tensors(safetensors: Any, path: Path, arrays: dict[str, np.ndarray], h
         raise ValueError(
             f"{path} would have {length} bytes of labels, categories and other text, but at most {MAX_HEADER} are read."
         )
-    path = path.resolve()  # a link stays one
+    path = Path(os.path.realpath(path))  # a link stays one
     draft = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.draft")
     try:
         with draft.open("wb") as file:
+            if path.exists():
+                with suppress(OSError):  # of file systems without permissions
+                    shutil.copymode(path, draft)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        if path.exists():
-            shutil.copymode(path, draft)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

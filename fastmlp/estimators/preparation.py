@@ -22,6 +22,7 @@ from ..losses import BaseLoss
 from ..losses.outputs import name_of
 from ..optimizers import RunningOptimizer
 from ..regularization import Regularization
+from ..schedules import Schedule
 from ..training.config import TrainingConfig, TrainingState, check_length_is_known
 from ..training.dropout_keys import DropoutKeys
 from ..training.epoch import EpochRunner
@@ -172,9 +173,10 @@ class Preparation(ValidationRows):
         random_state: np.random.RandomState,
         incremental: bool,
     ) -> MinibatchFitting:
+        l2 = self.alpha if isinstance(self.alpha, Schedule) else float(self.alpha)
         config = TrainingConfig(
             check_batch_size(self.batch_size, order.size), self.max_iter, self.shuffle, float(self.tol),
-            self.n_iter_no_change, one_epoch=incremental, l2=self.alpha, regularization=regularization,
+            self.n_iter_no_change, one_epoch=incremental, l2=l2, regularization=regularization,
             drop_last=bool(self.drop_last),
         )  # fmt: skip
         dropout_keys = self._dropout_keys(regularization, random_state, incremental)

@@ -84,19 +84,19 @@ def to_c(model: Any, name: str = "model") -> str:
         parts += [classes(d, name), predict_class(d, name), predict_proba(d, name)]
     elif d.kind == "regressor":
         parts.append(f"\nvoid {name}_predict(const real *x, real *y) {{ {name}_outputs(x, y); }}\n")
-    return _with_type_names("".join(parts), name) + "\n#undef R\n#undef M\n"
+    return _with_own_names("".join(parts), name)
 
 
-def _with_type_names(code: str, name: str) -> str:
-    """Return C with the type `real` under a name of its own, so that several files can be included in one.
+def _with_own_names(code: str, name: str) -> str:
+    """Return C with the type `real` and the macros R and M under names of their own: files can be included together.
 
     Comments and strings, which hold columns and labels, stay as they are.
     """
 
     def renamed(found: re.Match[str]) -> str:
-        return f"{name}_real" if found[0] == "real" else found[0]
+        return f"{name}_{found[0]}" if found[0] in ("real", "R", "M") else found[0]
 
-    return re.sub(r'/\*.*?\*/|"(?:[^"\\]|\\.)*"|\breal\b', renamed, code, flags=re.DOTALL)
+    return re.sub(r'/\*.*?\*/|"(?:[^"\\]|\\.)*"|\breal\b|\b[RM](?=\()', renamed, code, flags=re.DOTALL)
 
 
 def _head(d: OutputDescription, dtype: np.dtype, n_features: int, comment: str, name: str) -> str:

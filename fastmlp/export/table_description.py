@@ -242,7 +242,7 @@ def _describe_one_hot(part: Any, features: np.ndarray) -> list[tuple[int, np.nda
 
 def _scaled(coef: np.ndarray, scales: np.ndarray) -> np.ndarray:
     """Return the weights of the first layer with the scaling layer."""
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         scaled: np.ndarray = scales[:, np.newaxis] * coef
     return scaled
 

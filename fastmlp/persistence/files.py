@@ -96,8 +96,8 @@ def load(
     path : str or path
     activations, losses, optimizers, schedules, initializers, scorers : list or dict, default=None
         Your own objects that the model uses, such as ``activations=[Activation(f, derivative)]``: a list, which is
-        matched by their names, or a dict from the names in the file. The message says which are missing. (A scorer is
-        a function that was given as `scoring`.)
+        matched by their names, each once, or a dict from the names in the file. The message says which are missing. (A
+        scorer is a function that was given as `scoring`.)
 
     Returns
     -------

@@ -9,7 +9,7 @@ from dataclasses import replace
 from .member import Member
 from .recipes import Recipe
 
-#: A member is left out where the others can make more than this share of the recipe's epochs instead.
+#: Members are left out, to two, while all of them can make less than this share of the recipe's epochs.
 MOST_SHARE = 0.8
 #: Two members make at least this share of the epochs; else one makes more.
 LEAST_SHARE = 0.5
@@ -22,8 +22,8 @@ def fit_to_seconds(recipe: Recipe, seconds: float, n_threads: int, make: Callabl
 
     An epoch, or several short ones, are timed with a member that is not used, after one that loads the kernels. First
     members are reduced, to two; then epochs, to half; then members again, to one; then epochs again. There are never
-    fewer members than threads, which would save nothing, and never more of anything than the recipe has. What this is
-    chosen by is in `docs/tables.md`.
+    fewer members than threads, which would save nothing, and never more of anything than the recipe has. The
+    measurements behind this are in `docs/tables.md`.
 
     Parameters
     ----------
@@ -38,7 +38,10 @@ def fit_to_seconds(recipe: Recipe, seconds: float, n_threads: int, make: Callabl
     probe = make(replace(recipe, max_iter=most))
     probe.run_epoch()
     first = time.perf_counter()
+    epoch = first - began
     for epochs_timed in range(1, most):
+        if probe.diverged:  # it makes no more epochs
+            break
         probe.run_epoch()
         spent = time.perf_counter() - first
         epoch = spent / epochs_timed

@@ -118,7 +118,7 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         Targets are (1 − s) t + s / n_classes, with this s in [0, 1). Probabilities are corrected for it. 'auto' is the
         recipe's number, and 0 for other losses than 'log_loss' and for several labels a row.
     max_seconds : float or None, default=None
-        Time for the training. Two epochs of one member are timed first; then the members are reduced to what fits, to
+        Time for the training. Some epochs of one member are timed first; then the members are reduced to what fits, to
         two at most, then the epochs, to half, then the members, to one, then the epochs again, so that the learning
         rate still ends at 0. Each thread keeps a member, and at least one epoch is made. If all fits, the bits are
         those without a limit. Not counted are the encoding of the table before it, the compilation in the first fit,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 from itertools import repeat
@@ -80,6 +81,32 @@ class NumberColumn(Column):
 
     def look_up(self, numbers: dict[Any, int]) -> np.ndarray:
         return np.fromiter(map(numbers.get, self._values.tolist(), repeat(0)), np.intp, self._values.size)
+
+
+class LargeNumberColumn(NumberColumn):
+    """Numbers of which float64 has not all: as numbers they are rounded, (n,), as categories each is its own.
+
+    Parameters
+    ----------
+    label, values
+        As in `NumberColumn`.
+    make_exact : callable
+        () ↦ the same numbers as a list of Python's, None where missing; made only if they are categories.
+    """
+
+    def __init__(self, label: str, values: np.ndarray, make_exact: Callable[[], list[Any]]) -> None:
+        super().__init__(label, values)
+        self._make_exact = make_exact
+
+    @cached_property
+    def _exact(self) -> ValueColumn:
+        return ValueColumn(self.label, self._make_exact())
+
+    def distinct(self, rows: np.ndarray | None = None) -> list[Any]:
+        return self._exact.distinct(rows)
+
+    def look_up(self, numbers: dict[Any, int]) -> np.ndarray:
+        return self._exact.look_up(numbers)
 
 
 class ValueColumn(Column):

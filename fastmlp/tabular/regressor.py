@@ -72,7 +72,7 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
     dropout : float or None, default=None
         Dropout rate of the hidden layers' outputs, in [0, 1), in the first half of the training; it then falls to 0.
     max_seconds : float or None, default=None
-        Time for the training. Two epochs of one member are timed first; then the members are reduced to what fits, to
+        Time for the training. Some epochs of one member are timed first; then the members are reduced to what fits, to
         two at most, then the epochs, to half, then the members, to one, then the epochs again, so that the learning
         rate still ends at 0. Each thread keeps a member, and at least one epoch is made. If all fits, the bits are
         those without a limit. Not counted are the encoding of the table before it, the compilation in the first fit,

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_array
 
-from .columns import CodedColumn, Column, NumberColumn, ValueColumn
+from .columns import CodedColumn, Column, LargeNumberColumn, NumberColumn, ValueColumn
 
-#: From here on float64 has not every integer, so that category numbers would be taken for one another.
+#: From here on float64 has not every integer: as categories, some would be taken for one another.
 _INEXACT = 2.0**53
 
 
@@ -123,11 +123,11 @@ def _array_column(label: str, values: np.ndarray | list[Any]) -> Column:
     return ValueColumn(label, list(values) if values.dtype.kind in "mM" else values.tolist())
 
 
-def _number_column(label: str, floats: np.ndarray, kind: str, values: Callable[[], list[Any]]) -> Column:
-    """Return a column of floats (n,), NaN where missing; or of the Python integers, where floats are not as exact."""
-    if kind != "f" and np.fmax.reduce(np.abs(floats), initial=0.0) >= _INEXACT:
-        return ValueColumn(label, values())
-    return NumberColumn(label, floats)
+def _number_column(label: str, values: np.ndarray, are_floats: bool, make_exact: Callable[[], list[Any]]) -> Column:
+    """Return a column of numbers that were made float64, (n,), NaN where missing."""
+    if not are_floats and np.fmax.reduce(np.abs(values), initial=0.0) >= _INEXACT:
+        return LargeNumberColumn(label, values, make_exact)
+    return NumberColumn(label, values)
 
 
 def _pandas_column(label: str, series: Any) -> Column:
@@ -141,15 +141,17 @@ def _pandas_column(label: str, series: Any) -> Column:
         codes, values = pandas.factorize(series)
         return CodedColumn(label, codes, values.tolist())
     if kind.kind in "iuf":  # of nullable types, or sparse
-        return _number_column(label, series.to_numpy(dtype=np.float64, na_value=np.nan), kind.kind, series.tolist)
+        return _number_column(
+            label, series.to_numpy(dtype=np.float64, na_value=np.nan), kind.kind == "f", series.tolist
+        )
     return ValueColumn(label, series.tolist())
 
 
 def _polars_column(label: str, series: Any) -> Column:
     polars = sys.modules["polars"]
     if series.dtype.is_numeric():
-        kind = "i" if series.dtype.is_integer() else "f"
-        return _number_column(label, series.cast(polars.Float64).to_numpy(), kind, series.to_list)
+        values = series.cast(polars.Float64).to_numpy()
+        return _number_column(label, values, series.dtype.is_float(), series.to_list)
     return ValueColumn(label, series.to_list())
 
 
@@ -157,5 +159,5 @@ def _arrow_column(label: str, values: Any) -> Column:
     types = sys.modules["pyarrow"].types
     if types.is_integer(values.type) or types.is_floating(values.type):
         floats = values.cast("float64", safe=False).to_numpy(zero_copy_only=False)
-        return _number_column(label, floats, "i" if types.is_integer(values.type) else "f", values.to_pylist)
+        return _number_column(label, floats, types.is_floating(values.type), values.to_pylist)
     return ValueColumn(label, values.to_pylist())

@@ -84,6 +84,10 @@ class Solver(Protocol):
         """Make one step that lowers the loss, or say why there is none."""
 
 
+#: What is not finite ends the search, without warnings on the way.
+QUIET: dict[str, Any] = {"over": "ignore", "invalid": "ignore"}
+
+
 def iterate(solver: Solver, network: TrainableModel, max_iter: int, progress: Progress) -> Any:
     """Step until no step lowers the loss or the maximum number of iterations is reached; the network holds the result.
 
@@ -101,9 +105,9 @@ def iterate(solver: Solver, network: TrainableModel, max_iter: int, progress: Pr
     )
     params = solver.objective.model.params.copy()
     try:
-        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite ends the search
+        with np.errstate(**QUIET):
             solver.begin()
-            _iterate(solver, network, max_iter, progress, params, result)
+        _iterate(solver, network, max_iter, progress, params, result)
         result.interrupted = False
     except KeyboardInterrupt:
         warn_user("Training interrupted by user.")
@@ -127,7 +131,8 @@ def _iterate(
         return
     while result.nit < max_iter:
         callbacks.begin_iteration()
-        outcome = solver.step()
+        with np.errstate(**QUIET):
+            outcome = solver.step()
         if outcome is not None:
             result.status, result.message = 0, outcome
             return

@@ -232,12 +232,14 @@ def test_weights_too_small_for_the_penalties_of_a_network_are_refused(name):
 def test_parameters_in_float32_are_used_in_float64(kind, solver):
     """NumPy computes a Python float and a float32 scalar in float32: the loss of 1e60 would be infinite."""
     parameters = {"alpha": np.float32(0.01), "tol": np.float32(0.01)}
-    X, y = np.random.RandomState(0).rand(20, 3) * 1e30, np.arange(20) % 2
-    one, other = (
-        kind(hidden_layer_sizes=(3,), solver=solver, max_iter=5, random_state=0, **each).fit(X, y)
-        for each in (parameters, {name: float(each) for name, each in parameters.items()})
-    )
-    assert [each.tobytes() for each in one.coefs_] == [each.tobytes() for each in other.coefs_]
+    X, y = np.random.RandomState(0).rand(20, 3), np.arange(20) % 2
+    for scale, weights in ((1e30, None), (1.0, np.full(20, 1e-60))):
+        one, other = (
+            kind(hidden_layer_sizes=(3,), solver=solver, max_iter=5, random_state=0, **each)
+            .fit(scale * X, y, sample_weight=weights)
+            for each in (parameters, {name: float(each) for name, each in parameters.items()})
+        )  # fmt: skip
+        assert [each.tobytes() for each in one.coefs_] == [each.tobytes() for each in other.coefs_]
 
 
 @pytest.mark.parametrize("solver", ["newton-cg", "lbfgs"])

@@ -15,6 +15,7 @@ from helpers.exported_tables import (
     every_table_model,
     listed_codes,
     random_table_model,
+    single_class_model,
 )
 
 from fastmlp import MLPClassifier, MLPRegressor, Network, TabularMLPClassifier
@@ -107,10 +108,7 @@ def test_labels_and_columns_named_like_types(tmp_path):
 
 @needs_compiler
 def test_a_single_class_is_certain(tmp_path):
-    """Also where its share underflows: 0 / 0 would be NaN."""
-    X = np.linspace(-1e6, 1e6, 10, dtype=np.float32)[:, np.newaxis]
-    model = TabularMLPClassifier("fast", n_members=1, max_iter=1, random_state=0).fit(X, ["a"] * 10)
-    model.members_[0].intercepts[-1][...] = [-200, 0]
+    model, X = single_class_model()
     library = compiled({"one": to_c(model, "one")}, tmp_path)
     assert rows_through(library.one_predict_proba, X, 1).tolist() == model.predict_proba(X).tolist() == [[1.0]] * 10
 

@@ -17,6 +17,7 @@ from helpers.exported_tables import (
     every_table_model,
     fitted,
     random_table_model,
+    single_class_model,
 )
 
 from fastmlp import Activation, TabularMLPClassifier, TabularMLPRegressor
@@ -100,6 +101,11 @@ def test_infinite_numbers_are_large_ones():
             assert_near(found[:, 0], model.predict(large), (encoding, dtype))
             infinite = np.where(abs(large) > 1e37, np.copysign(np.inf, large), large)
             assert np.array_equal(run(made, infinite)["variable"], found)
+
+
+def test_a_single_class_is_certain():
+    model, X = single_class_model()
+    assert run(to_onnx(model), X)["probabilities"].tolist() == model.predict_proba(X).tolist() == [[1.0]] * 10
 
 
 def test_names_of_inputs_and_outputs():

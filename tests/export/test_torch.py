@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 from helpers.exported_models import assert_close, every_model, expected, fitted, rows
-from helpers.exported_tables import assert_near, estimates_of, every_table_model, random_table_model
+from helpers.exported_tables import assert_near, estimates_of, every_table_model, random_table_model, single_class_model
 
 from fastmlp import MLPClassifier, MLPRegressor, Network
 from fastmlp.activations import ACTIVATIONS
@@ -66,3 +66,9 @@ def test_tables():
     assert (estimates_of(model, table) == before).all()
     buffer = io.BytesIO()
     torch.save(module.state_dict(), buffer)
+
+
+def test_a_single_class_is_certain():
+    model, X = single_class_model()
+    encoded = torch.from_numpy(model.encoder_.transform(X))
+    assert to_torch(model)(encoded).tolist() == model.predict_proba(X).tolist() == [[1.0]] * 10

@@ -153,6 +153,14 @@ def random_table_model(seed, without=()):
     return f"seed {seed}: {kinds} {parameters} {target}", fitted(rng, X, target, kinds, **parameters), rows
 
 
+def single_class_model():
+    """Return a model of one class whose share underflows, and its rows: 0 / 0 would be NaN."""
+    X = np.linspace(-1e6, 1e6, 10, dtype=np.float32)[:, np.newaxis]
+    model = TabularMLPClassifier("fast", n_members=1, max_iter=1, random_state=0).fit(X, ["a"] * 10)
+    model.members_[0].intercepts[-1][...] = [-200, 0]
+    return model, X
+
+
 def listed_codes(code):
     """Return for each column that the comment at the head lists what it lists: None, or codes by category."""
     columns, head = {}, code.partition("*/")[0]

@@ -190,21 +190,27 @@ def test_tables_of_other_libraries_encode_as_those_of_pandas(library):
 def test_integers_that_are_no_floats(library):
     """As categories each is one of its own, in any type; as numbers they are rounded."""
     module = pytest.importorskip(library)
-    numbers = [2**60 + each for each in (0, 1, 2, 0, 1, 3)]
+    numbers = [2**60 + each for each in (0, 1, 2, 0, 1, 3 << 50)]
     plain = pd.DataFrame({"id": numbers, "x": np.arange(6.0)})
-    missing = pd.DataFrame({"id": pd.array([*numbers[:5], None], "Int64"), "x": np.arange(6.0)})
+    missing = pd.DataFrame({"id": pd.array([None, *numbers[1:]], "Int64"), "x": np.arange(6.0)})
     tables = [plain, plain.astype({"id": "Int64"}), plain.astype({"id": "uint64"}), missing]
     if library == "polars":
         tables = [module.from_pandas(each) for each in tables]
     if library == "pyarrow":
         tables = [module.Table.from_pandas(each) for each in tables]
-    encoder = TableEncoder(categorical_features=["id"]).fit(plain)
-    for number, table in enumerate(tables):
-        fitted = TableEncoder(categorical_features=["id"]).fit(table)
-        assert fitted.categories_[0].tolist() == sorted({*numbers[: 5 if number == 3 else 6]})
-        np.testing.assert_array_equal(encoder.transform(table)[:5], encoder.transform(plain)[:5])
-        as_numbers = TableEncoder().fit(plain)
-        np.testing.assert_array_equal(as_numbers.transform(table)[:5], as_numbers.transform(plain)[:5])
+    encoder, as_numbers = (TableEncoder(categorical_features=names).fit(plain) for names in (["id"], None))
+    assert as_numbers.n_numeric == 2
+    for table in tables:
+        assert TableEncoder(categorical_features=["id"]).fit(table).categories_[0].tolist() == sorted({*numbers})
+        for each in (encoder, as_numbers):
+            np.testing.assert_array_equal(each.transform(table)[1:], each.transform(plain)[1:])
+
+
+def test_decimals_that_are_no_floats():
+    module = pytest.importorskip("polars")
+    numbers = [2**60, 2**60 + 1, None, 2**60]
+    table = module.DataFrame({"id": module.Series(numbers, dtype=module.Decimal(30, 0)), "x": [1.0, 2.0, 3.0, 4.0]})
+    assert TableEncoder(categorical_features=["id"]).fit(table).categories_[0].tolist() == sorted({*numbers} - {None})
 
 
 def test_a_batch_of_arrow_rows_has_names():

@@ -231,13 +231,20 @@ def test_schedules_end_at_zero_after_the_recipes_epochs():
 
 
 class Clocked:
-    """Stands for a member whose epochs take a second each, and the first ten; there are as many as the recipe has."""
+    """Stands for a member whose epochs take a second each, and the first ten.
 
-    def __init__(self, clock, recipe):
-        self.clock, self.recipe, self.epochs = clock, recipe, 0
+    There are as many as the recipe has, or as it takes until the member has diverged: further ones take no time.
+    """
+
+    def __init__(self, clock, recipe, diverges=None):
+        self.clock, self.recipe, self.epochs, self.last = clock, recipe, 0, diverges
+
+    @property
+    def diverged(self):
+        return self.epochs == self.last
 
     def run_epoch(self):
-        if self.epochs == self.recipe.max_iter:
+        if self.epochs == self.recipe.max_iter or self.diverged:
             return
         self.clock[0] += 1.0 if self.epochs else 10.0
         self.epochs += 1
@@ -257,6 +264,12 @@ def test_epochs_and_members_fit_into_seconds(monkeypatch):
         chosen = budget.fit_to_seconds(recipe, seconds, threads, lambda of: Clocked(clock, of))
         assert (chosen.n_members, chosen.max_iter) == (members, epochs), (seconds, threads)
         assert replace(chosen, n_members=4, max_iter=100) == recipe
+    monkeypatch.setattr(budget, "LEAST_SECONDS", 3.0)
+    one = replace(recipe, n_members=1)
+    for diverges, epochs in ((None, 18), (3, 18), (2, 19), (1, 2)):  # 12, 12, 11 and 10 of 30 seconds are spent
+        clock[0] = 0.0
+        chosen = budget.fit_to_seconds(one, 30, 1, lambda of, last=diverges: Clocked(clock, of, last))
+        assert chosen.max_iter == epochs, diverges
     clock[0] = 0.0
     one_epoch = budget.fit_to_seconds(replace(recipe, max_iter=1), 13, 1, lambda of: Clocked(clock, of))
     assert (one_epoch.n_members, one_epoch.max_iter) == (2, 1)
