@@ -150,8 +150,8 @@ class EnsembleTraining:
             ending = Ending.INTERRUPTED
         if ending is Ending.INTERRUPTED:
             warn_user(f"{INTERRUPTED} The members that were trained without the validation rows are kept.")
-        if ending is not Ending.REGULAR:
-            return list(members)
+        if ending is not Ending.REGULAR or any(each.lacks(recipe.max_iter) for each in again):
+            return list(members)  # also where it was ended between two epochs
         self._check_divergence(again, recipe, first)
         for each, former in zip(again, members, strict=True):
             each.scores, each.validation_losses = former.scores, former.validation_losses

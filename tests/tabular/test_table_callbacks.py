@@ -13,6 +13,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from fastmlp.callbacks import Callback, Checkpoint, EarlyStopping, History, LearningRateFinder, TimeLimit
+from fastmlp.tabular import ensemble
 from fastmlp.tabular.epoch import TableRunner
 from fastmlp.tabular.results import feature_scales
 from fastmlp.training import progress_bar
@@ -198,6 +199,25 @@ def test_a_fit_ends_within_an_epoch(monkeypatch):
             epochs = len(judged.validation_loss_curve_)
             made = {epochs, max(judged.best_epochs_)}  # the second if all members ended one, and were trained again
             assert epochs >= 2 and judged.n_iter_ in made and len(judged.predict(X)) == N
+
+
+def test_a_refit_that_ends_between_two_epochs_is_not_kept(monkeypatch):
+    """`is_over` may be True while the last member ends an epoch, which is then made."""
+    run_epoch, calls = ensemble._run_epoch, []
+
+    def ends_in_the_fourth_call(*args):
+        calls.append(run_epoch(*args))
+        return len(calls) != 4
+
+    given = {"max_iter": 2, "validation_fraction": 0.3}
+    for make, y in MODELS.values():
+        once, again = make(**given).fit(X, y), make(refit=True, **given).fit(X, y)
+        assert max(again.best_epochs_) == 2 and bits(once) != bits(again)
+        with monkeypatch.context() as patch:
+            patch.setattr(ensemble, "_run_epoch", ends_in_the_fourth_call)
+            calls[:] = [True]  # so that it is the first epoch of the second training
+            ended = make(refit=True, **given).fit(X, y)
+        assert len(calls) == 4 and bits(ended) == bits(once) and ended.n_iter_ == 2
 
 
 def test_time_limit(monkeypatch):
