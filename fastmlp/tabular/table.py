@@ -152,7 +152,7 @@ def _polars_column(label: str, series: Any) -> Column:
     if series.dtype.is_numeric():
         values = series.cast(polars.Float64).to_numpy()
         return _number_column(label, values, series.dtype.is_float(), series.to_list)
-    return ValueColumn(label, series.to_list())
+    return _value_column(label, series.to_list(), series.dtype.is_temporal())
 
 
 def _arrow_column(label: str, values: Any) -> Column:
@@ -160,4 +160,9 @@ def _arrow_column(label: str, values: Any) -> Column:
     if types.is_integer(values.type) or types.is_floating(values.type):
         floats = values.cast("float64", safe=False).to_numpy(zero_copy_only=False)
         return _number_column(label, floats, types.is_floating(values.type), values.to_pylist)
-    return ValueColumn(label, values.to_pylist())
+    return _value_column(label, values.to_pylist(), types.is_temporal(values.type))
+
+
+def _value_column(label: str, values: list[Any], are_dates: bool) -> Column:
+    """Return a column of Python's values; dates that are all missing are dates, as NaT is in pandas."""
+    return ValueColumn(label, [np.datetime64("NaT")] * len(values) if are_dates and not any(values) else values)

@@ -178,6 +178,9 @@ def test_tables_of_other_libraries_encode_as_those_of_pandas(library):
     for values in ([day, None], [[1], [2]], [{"a": 1}, None]):
         with pytest.raises(TypeError, match=r"Column 'odd' has (dates|values of type)"):
             TableEncoder().fit(make({"x": [1, 2], "odd": values}))
+    no_days = make({"x": [1, 2, 3], "odd": [day, None, None]})[1:]
+    with pytest.raises(TypeError, match="Column 'odd' has dates"):
+        TableEncoder().fit(no_days)
     if library == "polars":
         kinds = {"k": module.Categorical, "e": module.Enum(["v", "u"]), "d": module.Decimal(10, 2)}
         typed = module.DataFrame({"k": ["u", "v", "u"], "e": ["v", "u", None], "d": [1, 2, None]}, schema=kinds)
