@@ -80,11 +80,11 @@ def microbatch_rows(layout: Layout, dataset: Dataset, dtype: np.dtype, batch_row
     return -(-batch_rows // MICROBATCHES // ROW_TILE) * ROW_TILE
 
 
-def prediction_rows(layout: Layout, dtype: np.dtype, rows: int) -> int:
+def prediction_rows(layout: Layout, dtype: np.dtype, rows: int, precision: str) -> int:
     """How many of `rows` rows go through all layers together, so that all blocks have about the same size."""
     row_bytes = 3 * dtype.itemsize * max(padded(width, dtype) for width in layout.layer_sizes[1:])
     most = min(max(BLOCK_BYTES // row_bytes // ROW_TILE * ROW_TILE, BLOCK_ROWS), MOST_ROWS)
-    if any(rows_to_pack(*shape, dtype) for shape in layout.shapes):
+    if any(rows_to_pack(*shape, dtype, precision) for shape in layout.shapes):
         fitting = PREDICTION_BYTES // row_bytes // ROW_TILE * ROW_TILE
         most = min(max(fitting, LEAST_PACKED_ROWS), MOST_PACKED_ROWS)
     blocks = -(-rows // most)

@@ -52,11 +52,23 @@ def check_matmul_precision(name: Any, dtype: np.dtype, instead: str) -> str:
     ValueError
         If the arithmetic is in float64, which has one precision: that of 'float32', the default.
     """
-    if not isinstance(name, str) or name not in KERNELS:
-        raise UnknownNameError(f"matmul_precision={name!r} is unknown: it is one of {', '.join(KERNELS)}.")
-    if name != "float32" and dtype != np.float32:
+    known = check_precision_name(name)
+    if known != "float32" and dtype != np.float32:
         raise ValueError(
             f"matmul_precision={name!r} is for models in float32, but this one computes in {np.dtype(dtype)}: "
             f"{instead}, or use matmul_precision='float32', the default."
         )
+    return known
+
+
+def check_precision_name(name: Any) -> str:
+    """Return the name of a precision.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such precision.
+    """
+    if not isinstance(name, str) or name not in KERNELS:
+        raise UnknownNameError(f"matmul_precision={name!r} is unknown: it is one of {', '.join(KERNELS)}.")
     return str(name)

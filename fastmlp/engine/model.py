@@ -115,8 +115,10 @@ class TrainableModel(Model):
         return self._views
 
     def astype(self, dtype: Any) -> TrainableModel:
-        """Return the same network with parameters of its own, in another type."""
+        """Return the same network with parameters of its own, in another type; products in float64 read all bits."""
         converted = TrainableModel(self.layout.layer_sizes, self.activations, self.loss_function, dtype)
+        if converted.dtype == np.float32:
+            converted.matmul_precision = self.matmul_precision
         converted.params[...] = self.params
         return converted
 

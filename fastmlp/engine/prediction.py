@@ -45,7 +45,7 @@ def predict(
         return out
     team = Team(useful_for_prediction(network, dataset, n_rows, n_threads))
     parts, per_part = team.size, -(-n_rows // team.size)
-    together = blocking.prediction_rows(network.layout, network.dtype, per_part)
+    together = blocking.prediction_rows(network.layout, network.dtype, per_part, network.matmul_precision)
     in_groups = False
     if isinstance(dataset, Columns):
         in_groups = parts > 1 or n_rows > blocking.group_rows(network.layout, network.dtype, together)

@@ -84,7 +84,7 @@ class SmallBatchEngine:
         elif self.large:
             self.max_rows = block_rows  # more of them go through such a layer together
         elif not self.sparse_format:
-            self.block_rows = blocking.prediction_rows(layout, self.dtype, self.max_rows)
+            self.block_rows = blocking.prediction_rows(layout, self.dtype, self.max_rows, self.model.matmul_precision)
 
     def predict(self, X: np.ndarray) -> np.ndarray | None:
         """Return outputs for aligned rows of the engine's type; None if a number is not finite."""
@@ -109,7 +109,7 @@ class SmallBatchEngine:
         rows, columns = X.shape
         together = max(CONVERTED_AT_ONCE // columns, blocking.BLOCK_ROWS)
         if self.large:
-            together = blocking.prediction_rows(self.model.layout, self.dtype, rows)
+            together = blocking.prediction_rows(self.model.layout, self.dtype, rows, self.model.matmul_precision)
         if rows <= together or (rows > self.max_rows and self.n_threads > 1):
             return self.predict(X.astype(self.dtype, order="K"))
         self._refresh_copies()

@@ -8,11 +8,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted
 
 from ..activations import BaseActivation
 from ..engine.cores import ask_threads, most_threads
 from ..engine.csc_input import rows_to_predict
+from ..engine.matmul_precision import check_precision_name
 from ..engine.model import ModelView
 from ..engine.prediction import predict
 from ..engine.small_batches import SmallBatchPredictor
@@ -49,6 +51,20 @@ class _Arrays:
         return model
 
 
+def _to_single(X: Any) -> Any:
+    """Return rows in float32.
+
+    Raises
+    ------
+    ValueError
+        If a number is beyond its range.
+    """
+    with np.errstate(over="ignore"):
+        single = X.astype(np.float32)
+    assert_all_finite(single, input_name="X")
+    return single
+
+
 def _is_same(value: Any, other: Any) -> bool:
     try:
         return bool(value is other or value == other)
@@ -65,9 +81,10 @@ class ForwardPass(BaseEstimator):
     matmul_precision: str
 
     def _from_one_state(self, answer: Callable[[Any, Any], _Answer], X: Any) -> _Answer:
-        """Return ``answer(model, X)`` for one state of the model, even if another thread fits it meanwhile.
+        """Return ``answer(model, X)`` for one set of attributes, even if another thread fits the model meanwhile.
 
-        A fit replaces `__dict__` as a whole. Without one in between, which is the usual case, this costs a comparison;
+        A fit replaces `__dict__` as a whole; mini-batch solvers then train the new arrays, so that an answer during
+        their epochs may be of any step. Without one in between, which is the usual case, this costs a comparison;
         with one, the answer is computed again from the state at the start.
         """
         state = self.__dict__
@@ -108,6 +125,8 @@ class ForwardPass(BaseEstimator):
                 f"X has {X.shape[1]} features, but coefs_[0] has {network.layout.layer_sizes[0]} rows: set coefs_[0] "
                 "to an array with one row for each feature."
             )
+        if network.matmul_precision != "float32" and X.dtype != np.float32:
+            X = _to_single(X)
         if predictor is None and SmallBatchPredictor.supports(arrays.coefs, arrays.intercepts):
             self.__dict__.setdefault("_small_batches", {})[both_classes] = SmallBatchPredictor(
                 arrays.coefs, arrays.intercepts, arrays.view, arrays.arithmetic_type, both_classes, names,
@@ -132,7 +151,7 @@ class ForwardPass(BaseEstimator):
         self._check_coefs()
         coefs, intercepts = tuple(self.coefs_), tuple(self.intercepts_)
         activations = *hidden_activations(self.activation, len(coefs) - 1), check_output_activation(self)
-        return _Arrays(coefs, intercepts, activations, self.loss, self.matmul_precision)
+        return _Arrays(coefs, intercepts, activations, self.loss, check_precision_name(self.matmul_precision))
 
     def _check_coefs(self) -> None:
         """Check that `coefs_` and `intercepts_`, which a user may have set, are lists of arrays; not their shapes.

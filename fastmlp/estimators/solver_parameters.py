@@ -89,6 +89,8 @@ def _with_decay(optimizer: Optimizer, estimator: BaseMLP) -> Optimizer:
     return optimizer.with_weight_decay(weight_decay)
 
 
+#: Solvers that compute in float64, whatever the type of the model.
+IN_FLOAT64 = ("newton-cg", "levenberg-marquardt")
 #: Parameters of 'sgd' and 'adam' only.
 _NUMBERS = ("momentum", "nesterovs_momentum", "beta_1", "beta_2", "epsilon")
 _RATES = ("learning_rate_init", "power_t")
@@ -108,6 +110,7 @@ def check_used(estimator: BaseMLP) -> None:
         unused, use = ("learning_rate", *_RATES, *_NUMBERS), "pass these values to the solver object"
     elif e.solver in FULL_BATCH:
         unused = ("learning_rate", "drop_last") if scheduled else ("drop_last",)
+        unused += ("matmul_precision",) if e.solver in IN_FLOAT64 else ()
         use = "omit it, or choose a solver with mini-batches"
     else:
         unused = _RATES if scheduled else ()

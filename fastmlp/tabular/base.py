@@ -17,6 +17,7 @@ from ..activations import BaseActivation, as_hidden_activation
 from ..common.user_warnings import warn_user
 from ..engine.cores import count_threads
 from ..engine.dataset import Dataset
+from ..engine.matmul_precision import check_precision_name
 from ..estimators.checks import check_hidden_layer_sizes, check_sample_weight
 from ..estimators.fit_callbacks import check_not_nested
 from ..losses import BaseLoss
@@ -54,8 +55,8 @@ class BaseTabularMLP(CallbackSupportMixin, BaseEstimator):
         """Return targets as an array of what the user has: labels or numbers, one or several a row."""
 
     @abstractmethod
-    def _learn_targets(self, y: np.ndarray, counts: np.ndarray, first: bool) -> None:
-        """Learn what plain targets mean; `counts` says which rows have a weight other than zero.
+    def _learn_targets(self, y: np.ndarray, weights: np.ndarray | None, first: bool) -> None:
+        """Learn what plain targets mean; rows of weight zero do not count.
 
         Without `first` there are members already, and what their outputs mean stays.
         """
@@ -213,7 +214,7 @@ class BaseTabularMLP(CallbackSupportMixin, BaseEstimator):
         plain = self._plain_targets(y)
         check_consistent_length(X, plain)
         weights = check_sample_weight(sample_weight, np.empty((len(plain), 0), np.float32))
-        self._learn_targets(plain, np.ones(len(plain), bool) if weights is None else weights != 0, first)
+        self._learn_targets(plain, weights, first)
         targets = self._encode_targets(plain)
         if first:
             self.encoder_ = self._make_encoder(recipe).fit(X, targets, weights, caller=self)
@@ -280,7 +281,7 @@ class BaseTabularMLP(CallbackSupportMixin, BaseEstimator):
         datasets = {encoding: rows_for(self.encoder_, encoding, dataset) for encoding in set(self._encodings)}
         each = [datasets[encoding] for encoding in self._encodings]
         for model in self.members_:
-            model.matmul_precision = self.matmul_precision
+            model.matmul_precision = check_precision_name(self.matmul_precision)
         return average_outputs(self.members_, each, count_threads(self.n_jobs))
 
     def __sklearn_tags__(self) -> Any:

@@ -218,9 +218,10 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
     Notes
     -----
     **Columns.** Numbers and one-hot columns are scaled by median and quartiles and limited smoothly
-    (`fastmlp.preprocessing.SquashingScaler`). Two categories become −1 and 1; missing values, and categories that were
-    not there in `fit`, 0, or the first row of an embedding. A number that is missing becomes the median, with a column
-    that says so if there were any in `fit`. Constant columns are left out.
+    (`fastmlp.preprocessing.SquashingScaler`; where half of a column's values are equal, by the median distance of the
+    others from them, if these would be next to 0 or all at the limit otherwise). Two categories become −1 and 1;
+    missing values, and categories that were not there in `fit`, 0, or the first row of an embedding. A number that is
+    missing becomes the median, with a column that says so if there were any in `fit`. Constant columns are left out.
 
     **Network.** A numeric column x with the periodic encoding becomes (x, V cos(2π w x + c) + d), with 16 frequencies
     w, phases c, a matrix V of three rows, and d, all of them learnt and its own. Of the encoded row u a member
@@ -442,7 +443,7 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         labels: np.ndarray = column_or_1d(y, warn=True)
         return labels
 
-    def _learn_targets(self, y: np.ndarray, counts: np.ndarray, first: bool) -> None:
+    def _learn_targets(self, y: np.ndarray, weights: np.ndarray | None, first: bool) -> None:
         if first:
             self._binarizer = fit_labels(y)
             self.classes_ = self._binarizer.classes_

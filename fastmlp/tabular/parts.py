@@ -16,6 +16,9 @@ _BLOCK = 2048
 #: at most the width of the outermost bin away, so that an outlier does not outweigh all other columns. Models of
 #: earlier versions had the other one.
 BIN_LIMIT, FORMER_BIN_LIMIT = 1.5, 1e6
+#: Where half of a column's values are equal, its quartiles say little of the others: by `SquashingScaler` alone they
+#: would be next to zero beside one outlier, or all at the limit. The typical one stays within this range.
+TYPICAL = (0.05, 10.0)
 
 
 class Inputs(NamedTuple):
@@ -64,13 +67,15 @@ class Part(ABC):
 
 
 class SquashedNumbers(Part):
-    """x′ of `SquashingScaler`; 0 where missing."""
+    """x′ of `SquashingScaler`, for some columns with another scale, see `scale_of`; 0 where missing."""
 
     def __init__(self, inputs: Inputs, positions: np.ndarray) -> None:
         super().__init__(positions)
         self._scaler = SquashingScaler().set_output(transform="default") if positions.size else None
         if self._scaler is not None:
             self._scaler.fit(inputs.numbers[:, positions])
+            statistics = zip(positions, self._scaler.center_, self._scaler.scale_, strict=True)
+            self._scaler.scale_ = np.array([scale_of(inputs.numbers[:, each], *both) for each, *both in statistics])
 
     def write(self, inputs: Inputs, out: np.ndarray) -> None:
         if self._scaler is not None:
@@ -165,6 +170,29 @@ def _without_nan(values: np.ndarray) -> np.ndarray:
     """Put 0 in the place of NaN."""
     values[np.isnan(values)] = 0.0
     return values
+
+
+def scale_of(values: np.ndarray, center: float, scale: float) -> float:
+    """Return the scale of a column (n,), by default `scale`; `center` is its median.
+
+    If half of the values are equal, d is the median distance of the others from them: the scale is 2/d where d would
+    become less than TYPICAL, as of a column of 0 and d, and 1/d where it would become more.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> scale_of(np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 3.0, 4.0, 1e6]), 0.0, 2e-6)
+    0.5
+    """
+    known = values[np.isfinite(values)]
+    others = np.abs(known[known != center] / 2.0 - center / 2.0)  # halves, whose difference is finite
+    if not 0 < 2 * others.size <= known.size:
+        return scale
+    half = max(float(np.median(others)), np.finfo(np.float64).tiny)
+    typical = 2.0 * half * float(scale)  # of Python's floats, which become infinite without a warning
+    if TYPICAL[0] <= typical <= TYPICAL[1]:
+        return scale
+    return 1.0 / half if typical < TYPICAL[0] else 0.5 / half
 
 
 def squash_one_hot(ones: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:

@@ -170,9 +170,10 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
     Notes
     -----
     **Columns.** Numbers and one-hot columns are scaled by median and quartiles and limited smoothly
-    (`fastmlp.preprocessing.SquashingScaler`). Two categories become −1 and 1; missing values, and categories that were
-    not there in `fit`, 0, or the first row of an embedding. A number that is missing becomes the median, with a column
-    that says so if there were any in `fit`. Constant columns are left out.
+    (`fastmlp.preprocessing.SquashingScaler`; where half of a column's values are equal, by the median distance of the
+    others from them, if these would be next to 0 or all at the limit otherwise). Two categories become −1 and 1;
+    missing values, and categories that were not there in `fit`, 0, or the first row of an embedding. A number that is
+    missing becomes the median, with a column that says so if there were any in `fit`. Constant columns are left out.
 
     **Network.** A numeric column x with the periodic encoding becomes (x, V cos(2π w x + c) + d), with 16 frequencies
     w, phases c, a matrix V of three rows, and d, all of them learnt and its own. Of the encoded row u a member
@@ -337,9 +338,11 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
         numbers: np.ndarray = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         return numbers
 
-    def _learn_targets(self, y: np.ndarray, counts: np.ndarray, first: bool) -> None:
+    def _learn_targets(self, y: np.ndarray, weights: np.ndarray | None, first: bool) -> None:
         is_one_column = y.ndim == 1
-        y = y.reshape(len(y), -1)[counts]
+        y = y.reshape(len(y), -1)
+        if weights is not None:
+            y, weights = y[weights != 0], weights[weights != 0]
         limits = np.stack([y.min(axis=0), y.max(axis=0)])
         if not first:
             if y.shape[1] == self.n_targets_:
@@ -347,7 +350,7 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
                 self.target_range_ = np.stack([least.min(axis=1), most.max(axis=1)])
             return
         self._one_column, self.n_targets_, self.target_range_ = is_one_column, y.shape[1], limits
-        self.target_mean_, deviation, magnitude = _moments(y)
+        self.target_mean_, deviation, magnitude = _moments(y, weights)
         if _predicts_positive(as_loss(self.loss)):
             self.target_mean_, self.target_scale_ = np.zeros(self.n_targets_), np.where(magnitude > 0, magnitude, 1.0)
         else:
@@ -399,8 +402,13 @@ def _predicts_positive(loss: BaseLoss) -> bool:
     return loss.default_output_activation("regression") == "exp"
 
 
-def _moments(y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return mean and deviation of each column of y, and the mean of |y|, of numbers of any size."""
+def _moments(y: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return mean and deviation of each column of y, and the mean of |y|, of numbers of any size, by their weights."""
     unit = np.exp2(np.frexp(np.abs(y).max(axis=0))[1] - 1.0)  # a power of two: nothing is rounded
     scaled = y / unit
-    return scaled.mean(axis=0) * unit, scaled.std(axis=0) * unit, np.abs(scaled).mean(axis=0) * unit
+    if weights is None or (weights == weights[0]).all():  # so that equal weights change no bit
+        return scaled.mean(axis=0) * unit, scaled.std(axis=0) * unit, np.abs(scaled).mean(axis=0) * unit
+    shares = weights.astype(np.float64) / weights.max()  # the sum of such numbers is finite
+    shares /= shares.sum()
+    mean = shares @ scaled
+    return mean * unit, np.sqrt(shares @ np.square(scaled - mean)) * unit, shares @ np.abs(scaled) * unit

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from helpers import knobs
 from oracles import reference
 from sklearn.base import clone
 from sklearn.utils._param_validation import InvalidParameterError
@@ -77,6 +78,39 @@ def test_bits_do_not_depend_on_threads_company_or_layout(kind, precision):
     assert clone(one).matmul_precision == precision
 
 
+@pytest.mark.parametrize("precision", list(BITS))
+@pytest.mark.parametrize("units", [(), (24,), (25,), (100,)])
+def test_full_batches_round_the_gradient_of_one_output(monkeypatch, units, precision):
+    """Whatever the share of a thread, and as mini-batches do; float32 has a kernel of its own for one column."""
+    knobs.let_threads_pay(monkeypatch)
+    knobs.set_max_threads(monkeypatch, 3)
+    rng = np.random.RandomState(0)
+    X, y = rng.randn(64, 60).astype(np.float32), rng.randn(64).astype(np.float32)
+    options = {"hidden_layer_sizes": units, "max_iter": 4, "matmul_precision": precision, "solver": "lbfgs"}
+    with pytest.warns(UserWarning):
+        one, *others = (MLPRegressor(n_jobs=n, random_state=0, **options).fit(X, y) for n in (1, 2, 3))
+    for other in others:
+        assert all(np.array_equal(a, b) for a, b in zip(one.coefs_, other.coefs_, strict=True))
+    net = Network([60, *units, 1], ["tanh"] * len(units) + ["identity"], "half_squared_error", "float32", precision)
+    net.initialize(random_state=0)
+    before = [np.array(each) for each in net.coefs]
+    _, gradients, _ = net.loss_and_gradients(X, y)
+    net.train(X, y, SGD(1.0, momentum=0.0), batch_size=64)
+    for gradient, start, end in zip(gradients, before, net.coefs, strict=True):
+        np.testing.assert_allclose(gradient, start - end, atol=1e-6)
+
+
+def test_rows_beyond_float32_are_refused():
+    X, y = rows()
+    with pytest.warns(UserWarning, match="converge"):
+        model = MLPClassifier((8,), max_iter=3, random_state=0, matmul_precision="bfloat16").fit(X, y)
+    large = X.astype(np.float64)
+    large[3, 2] = 1e300
+    for given in (large[:5], large, sp.csr_array(large), large.tolist()):
+        with pytest.raises(ValueError, match="too large for dtype"):
+            model.predict_proba(given)
+
+
 def test_predict_follows_the_parameter():
     """Set after the fit, it changes the products of predictions, by as much as the bits that are dropped."""
     X, y = rows()
@@ -138,7 +172,16 @@ def test_refusals():
         Network([2, 1], ["identity"], "half_squared_error", "float32", matmul_precision=["bfloat16"])
     with pytest.raises(ValueError, match="pass dtype='float32'"):
         Network([2, 1], ["identity"], "half_squared_error", matmul_precision="bfloat16")
+    for solver in ("newton-cg", "levenberg-marquardt"):
+        with pytest.raises(ValueError, match=f"bfloat16' has no effect with solver='{solver}'"):
+            MLPRegressor(solver=solver, matmul_precision="bfloat16").fit(X, X[:, 0])
+    for name in ("bf16", None, ["bfloat16"]):
+        changed = clone(model).set_params(matmul_precision="float32").fit(X, y).set_params(matmul_precision=name)
+        for answer in (changed.predict, changed.predict_proba):
+            with pytest.raises(ValueError, match=r"matmul_precision=.* is unknown: it is one of float32"):
+                answer(X)
     net = Network([2, 1], ["identity"], "half_squared_error", "float32", "bfloat16")
+    assert net.astype("float32").matmul_precision == "bfloat16" and net.astype(float).matmul_precision == "float32"
     with pytest.raises(AttributeError, match="cannot be changed"):
         net.matmul_precision = "float32"
 

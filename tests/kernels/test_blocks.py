@@ -276,7 +276,7 @@ def test_memory_is_bounded(layer_sizes, dtype):
     """For any number of rows: the outputs of a block in two layers, f′, and one block of depth of the inputs."""
     dtype, layout = np.dtype(dtype), Layout(layer_sizes)
     for rows in (1, 63, 300, 513, 100_000):
-        together = prediction_rows(layout, dtype, rows)
+        together = prediction_rows(layout, dtype, rows, "float32")
         assert 0 < together <= min(rows, sizes.MOST_ROWS)
         outputs = 3 * together * max(layer_sizes[1:]) * dtype.itemsize
         assert outputs <= sizes.PREDICTION_BYTES or together <= sizes.LEAST_PACKED_ROWS

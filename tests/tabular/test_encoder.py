@@ -242,6 +242,24 @@ def test_outliers_are_limited():
     np.testing.assert_allclose(bins[:, -1], [-0.5, -0.5, -0.5, 0.9, 1.5, 1.5], rtol=1e-5)
 
 
+def test_columns_of_which_half_is_equal():
+    """Others than the median are next to it or at the limit only if they are so to one another."""
+    rng = np.random.default_rng(0)
+    counts = np.where(rng.random(400) < 0.9, 0.0, rng.integers(1, 6, 400))
+    sentinel = np.where(np.arange(400) == 7, 999999.0, counts)
+    peaked = np.where(rng.random(400) < 0.745, 0.0, 1e-3 + 100 * rng.random(400))  # a quartile just above 0
+    changed_ones = {"sentinel": sentinel, "shifted": -sentinel - 50.0, "peaked": peaked}
+    cases = [*((name, values, True) for name, values in changed_ones.items()), ("counts", counts, False)]
+    for name, values, changed in cases:
+        X = values[:, np.newaxis]
+        encoded, plain = TableEncoder(dtype=float).fit(X).transform(X), SquashingScaler().fit_transform(X)
+        others = np.abs(encoded[np.median(values) != values])
+        assert np.array_equal(encoded, plain) != changed, name
+        assert 0.4 < np.median(others) < 2.9 and np.abs(encoded).max() <= 3, name
+    for huge in (np.array([0.0, 0.0, 0.0, 1e308, -1e308]), np.array([0.0, 0.0, 0.0, 5e-324, 1e308])):
+        assert np.isfinite(TableEncoder().fit(huge[:, np.newaxis]).transform(huge[:, np.newaxis])).all()
+
+
 def test_numbers_are_those_of_the_public_transformers():
     """Also where scikit-learn is configured to return data frames, and for several blocks of rows."""
     rng = np.random.default_rng(3)

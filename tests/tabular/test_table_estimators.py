@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from helpers.tabular_models import bits
 from scipy.special import softmax
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -361,3 +362,21 @@ def test_bits_do_not_depend_on_threads_members_or_company():
     for thread in threads:
         thread.join()
     assert len(found) == 48 and all(found)
+
+
+def test_targets_are_standardized_by_their_weights():
+    """So that an outlier of a small weight counts little; equal weights, and weights of zero, change no bit."""
+    rng = np.random.default_rng(0)
+    y = np.stack([rng.normal(3.0, 2.0, N), rng.gamma(2.0, 1e30, N)], axis=1)
+    weights = rng.integers(1, 4, N).astype(float)
+    model, repeated = regressor().fit(X, y, weights), np.repeat(y, weights.astype(int), axis=0)
+    np.testing.assert_allclose(model.target_mean_, repeated.mean(axis=0))
+    np.testing.assert_allclose(model.target_scale_, repeated.std(axis=0))
+    positive = regressor(loss="poisson").fit(X, np.abs(y[:, 0]), weights)
+    np.testing.assert_allclose(positive.target_scale_, np.abs(repeated[:, 0]).mean())
+    plain, outlier, small = regressor().fit(X, y[:, 0]), y[:, 0].copy(), np.ones(N)
+    assert bits(regressor().fit(X, y[:, 0], np.full(N, 0.25))) == bits(plain)
+    outlier[0], small[0] = 1e4, 1e-8
+    weighted = regressor().fit(X, outlier, small)
+    assert abs(weighted.target_scale_[0] / plain.target_scale_[0] - 1) < 0.02
+    assert weighted.target_range_[1, 0] == 1e4

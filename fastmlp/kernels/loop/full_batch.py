@@ -84,7 +84,7 @@ def add_layer_gradient(task_record, layer_records, number, order, rows, fused, g
         count = min_size(layer.update_rows, end - first)
         if scattered:
             copy_scattered(task, layer, d_tile, first, count, gradient)
-        elif fan_out == 1 and sorted_from < 0 and count > TILE_VECTORS * lanes(gradient):
+        elif fan_out == 1 and sorted_from < 0 and count > TILE_VECTORS * lanes(gradient) and not rounds(task):
             clear(d_tile, count)
             add_column(layer, d_tile, first, count, 0, rows, gradient)
         else:
@@ -107,7 +107,13 @@ def reads_rows_once(task, layer_records, dtype_ptr):
     """
     layer = carray(layer_records, task.n_layers)[0]
     narrow = layer.fan_out == 1 and layer.fan_in > TILE_VECTORS * lanes(dtype_ptr)
-    return narrow and task.n_threads == 1 and not task.sparse
+    return narrow and task.n_threads == 1 and not task.sparse and not rounds(task)
+
+
+@inline_ir
+def rounds(task):
+    """Whether products round their operands, which `add_column` does not; they alone write scratch memory."""
+    return task.scratch != 0
 
 
 @inline_ir
