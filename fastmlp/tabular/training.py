@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from .progress import Report
 
 INTERRUPTED = "Training interrupted by user."
+#: Messages name a greater weight decay: the scaling layer's is 36 times as much, and diverges first.
+USUAL_DECAY = 0.02
 
 
 @dataclass
@@ -195,16 +197,18 @@ class EnsembleTraining:
     @staticmethod
     def _check_divergence(members: Sequence[Member], recipe: Recipe, first: int) -> None:
         """Refuse members without finite parameters that validation rows have judged; warn of others that diverged."""
+        lower = f"Lower learning_rate (it is {recipe.learning_rate:g})"
+        if recipe.weight_decay > USUAL_DECAY:
+            lower += f" or weight_decay (it is {recipe.weight_decay:g})"
         for number, each in enumerate(members, start=first):
             if each.diverged and (each.best_epoch == 0 or each.validation is None):
                 raise ValueError(
                     f"Training of member {number} diverged: parameters or loss became infinite or NaN in epoch "
-                    f"{max(len(each.loss_curve), 1)}. Lower learning_rate (it is {recipe.learning_rate:g})."
+                    f"{max(len(each.loss_curve), 1)}. {lower}."
                 )
         if any(each.diverged for each in members):
             warn_user(
-                "Training of some members diverged; the parameters of their best epoch are kept. Lower learning_rate "
-                f"(it is {recipe.learning_rate:g}).",
+                f"Training of some members diverged; the parameters of their best epoch are kept. {lower}.",
                 ConvergenceWarning,
             )
 

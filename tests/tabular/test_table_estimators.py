@@ -109,6 +109,7 @@ def test_refused_fits_leave_everything_as_it_was():
         ({"label_smoothing": 0.1}, (X, LABELS), {}, "multi-label targets"),
         ({"loss": Hinge()}, (X, Y), {}, "estimates no probabilities"),
         ({"learning_rate": 1e30}, (X, Y), {}, r"member 0 diverged: .* Lower learning_rate \(it is 1e\+30\)"),
+        ({"learning_rate": 1e30, "weight_decay": 1.0}, (X, Y), {}, r"30\) or weight_decay \(it is 1\)\."),
         ({}, (X, Y), {"X_val": X}, "called without y_val"),
         ({}, (X, Y), {"y_val": Y}, "called without X_val"),
         ({}, (X, Y), {"X_val": X[["b", "a", "c"]], "y_val": Y}, "(?s)In the validation data .* same order"),
