@@ -66,7 +66,7 @@ class Workspace:
         self.layers = np.zeros(len(network.layout.shapes), LAYER)
         self._tasks_at, self._layers_at = self.tasks.ctypes.data, self.layers.ctypes.data
         self._describe_network()
-        if network.matmul_precision != "float32":
+        if network.matmul_precision != "float32":  # kernels know it by this address, which is 0 otherwise
             self.tasks["scratch"] = [self.buffer(f"scratch {thread}", SCRATCH) for thread in range(n_threads)]
         dataset.describe(self.task)
         if dataset.sparse and not dataset.by_column:

@@ -105,12 +105,16 @@ def check_used(estimator: BaseMLP) -> None:
         If a parameter without effect was given.
     """
     e, scheduled = estimator, isinstance(estimator.learning_rate, Schedule)
+    if e.solver in IN_FLOAT64 and e.matmul_precision != "float32":
+        raise ValueError(
+            f"solver={e.solver!r} computes in float64, where products have no matmul_precision={e.matmul_precision!r}: "
+            "use 'float32', the default, for the fit (for predictions it may be set after it), or another solver."
+        )
     unused: tuple[str, ...]
     if isinstance(e.solver, Optimizer):
         unused, use = ("learning_rate", *_RATES, *_NUMBERS), "pass these values to the solver object"
     elif e.solver in FULL_BATCH:
         unused = ("learning_rate", "drop_last") if scheduled else ("drop_last",)
-        unused += ("matmul_precision",) if e.solver in IN_FLOAT64 else ()
         use = "omit it, or choose a solver with mini-batches"
     else:
         unused = _RATES if scheduled else ()

@@ -25,7 +25,7 @@ class TableEncoder(BaseEstimator):
 
     ::
 
-        numeric      x′ of SquashingScaler, 0 where missing
+        numeric      x′ of SquashingScaler (see `parts.scale_of`), 0 where missing
         bins         e − ½ of PiecewiseLinearEncoder, 0 where missing        if numeric_encoding is 'piecewise-linear'
         binary       −1, 1; 0 where missing or unknown                       columns of two categories
         one-hot      0, 1, squashed as numbers are                           columns of up to max_one_hot_categories

@@ -175,8 +175,8 @@ def _without_nan(values: np.ndarray) -> np.ndarray:
 def scale_of(values: np.ndarray, center: float, scale: float) -> float:
     """Return the scale of a column (n,), by default `scale`; `center` is its median.
 
-    If half of the values are equal, d is the median distance of the others from them: the scale is 2/d where d would
-    become less than TYPICAL, as of a column of 0 and d, and 1/d where it would become more.
+    If half of the values are equal, d is the median distance of the others from them. Where scale · d is less than
+    TYPICAL[0] the scale is 2/d, as of a column of 0 and d alone; where it is more than TYPICAL[1] it is 1/d.
 
     Examples
     --------
@@ -185,14 +185,14 @@ def scale_of(values: np.ndarray, center: float, scale: float) -> float:
     0.5
     """
     known = values[np.isfinite(values)]
-    others = np.abs(known[known != center] / 2.0 - center / 2.0)  # halves, whose difference is finite
+    others = np.abs(known[known != center] / 4.0 - center / 4.0)  # quarters, so that sums of two are finite
     if not 0 < 2 * others.size <= known.size:
         return scale
-    half = max(float(np.median(others)), np.finfo(np.float64).tiny)
-    typical = 2.0 * half * float(scale)  # of Python's floats, which become infinite without a warning
+    quarter = max(float(np.median(others)), np.finfo(np.float64).tiny)
+    typical = quarter * float(scale) * 4.0  # of Python's floats, which become infinite without a warning
     if TYPICAL[0] <= typical <= TYPICAL[1]:
         return scale
-    return 1.0 / half if typical < TYPICAL[0] else 0.5 / half
+    return 0.5 / quarter if typical < TYPICAL[0] else 0.25 / quarter
 
 
 def squash_one_hot(ones: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:

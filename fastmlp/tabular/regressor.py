@@ -125,8 +125,8 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
     n_targets_ : int
         Number of targets.
     target_mean_, target_scale_ : ndarray of shape (n_targets_,)
-        What is subtracted from the targets, and what they are divided by: mean and deviation of the rows with a weight
-        other than zero; 0 and the mean for losses of positive outputs. A constant target is not divided.
+        What is subtracted from the targets, and what they are divided by: mean and deviation of the rows by their
+        weights (if none is negative); 0 and the mean for losses of positive outputs. A constant target is not divided.
     target_range_ : ndarray of shape (2, n_targets_)
         Least and largest target. Most recipes clip predictions to this range ('clip_predictions' of `get_recipe`).
     feature_scales_ : ndarray of shape (n_features_in_,)
@@ -403,12 +403,15 @@ def _predicts_positive(loss: BaseLoss) -> bool:
 
 
 def _moments(y: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return mean and deviation of each column of y, and the mean of |y|, of numbers of any size, by their weights."""
+    """Return mean and deviation of each column of y, and the mean of |y|, of numbers of any size, by their weights.
+
+    Equal weights change no bit. With negative weights, which these statistics do not have, all rows count once.
+    """
     unit = np.exp2(np.frexp(np.abs(y).max(axis=0))[1] - 1.0)  # a power of two: nothing is rounded
     scaled = y / unit
-    if weights is None or (weights == weights[0]).all():  # so that equal weights change no bit
+    if weights is None or weights.min() < 0 or (weights == weights[0]).all():
         return scaled.mean(axis=0) * unit, scaled.std(axis=0) * unit, np.abs(scaled).mean(axis=0) * unit
-    shares = weights.astype(np.float64) / weights.max()  # the sum of such numbers is finite
-    shares /= shares.sum()
-    mean = shares @ scaled
-    return mean * unit, np.sqrt(shares @ np.square(scaled - mean)) * unit, shares @ np.abs(scaled) * unit
+    shares = (weights / weights.max()).astype(np.float32)  # as in training: lesser ones are 0
+    mean, magnitude = (np.average(each, axis=0, weights=shares) for each in (scaled, np.abs(scaled)))
+    deviation = np.sqrt(np.average(np.square(scaled - mean), axis=0, weights=shares))
+    return mean * unit, deviation * unit, magnitude * unit

@@ -5,6 +5,7 @@ None of these libraries is imported here: a table of one of them exists only whe
 
 from __future__ import annotations
 
+import datetime
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -144,7 +145,7 @@ def _pandas_column(label: str, series: Any) -> Column:
         return _number_column(
             label, series.to_numpy(dtype=np.float64, na_value=np.nan), kind.kind == "f", series.tolist
         )
-    return ValueColumn(label, series.tolist())
+    return _value_column(label, series.tolist(), _is_temporal(getattr(kind, "pyarrow_dtype", None)))
 
 
 def _polars_column(label: str, series: Any) -> Column:
@@ -160,9 +161,20 @@ def _arrow_column(label: str, values: Any) -> Column:
     if types.is_integer(values.type) or types.is_floating(values.type):
         floats = values.cast("float64", safe=False).to_numpy(zero_copy_only=False)
         return _number_column(label, floats, types.is_floating(values.type), values.to_pylist)
-    return _value_column(label, values.to_pylist(), types.is_temporal(values.type))
+    return _value_column(label, values.to_pylist(), _is_temporal(values.type))
 
 
 def _value_column(label: str, values: list[Any], are_dates: bool) -> Column:
     """Return a column of Python's values; dates that are all missing are dates, as NaT is in pandas."""
-    return ValueColumn(label, [np.datetime64("NaT")] * len(values) if are_dates and not any(values) else values)
+    known = (datetime.date, datetime.time, datetime.timedelta)
+    if are_dates and not any(isinstance(each, known) for each in values):
+        values = [np.datetime64("NaT")] * len(values)
+    return ValueColumn(label, values)
+
+
+def _is_temporal(kind: Any) -> bool:
+    """Whether a type of Arrow, or None, has dates, times or durations."""
+    if kind is None:
+        return False
+    types = sys.modules["pyarrow"].types
+    return bool(types.is_temporal(kind.value_type if types.is_dictionary(kind) else kind))

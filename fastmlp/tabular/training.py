@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .progress import Report
 
 INTERRUPTED = "Training interrupted by user."
-#: Messages name a greater weight decay: the scaling layer's is 36 times as much, and diverges first.
+#: Messages name `weight_decay` where it is more: the scaling layer's is 36 times as much, and diverges first.
 USUAL_DECAY = 0.02
 
 

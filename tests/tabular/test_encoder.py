@@ -216,6 +216,19 @@ def test_decimals_that_are_no_floats():
     assert TableEncoder(categorical_features=["id"]).fit(table).categories_[0].tolist() == sorted({*numbers} - {None})
 
 
+def test_dates_of_arrow_that_are_all_missing():
+    """In frames of pandas as well, and as a dictionary."""
+    arrow = pytest.importorskip("pyarrow")
+    encoded = arrow.array([None, None], arrow.date32()).dictionary_encode()
+    frames = [arrow.table({"x": [1.0, 2.0], "odd": encoded})]
+    for kind in (arrow.timestamp("ns"), arrow.date32(), arrow.duration("s")):
+        frames.append(pd.DataFrame({"x": [1.0, 2.0], "odd": pd.array([None, None], pd.ArrowDtype(kind))}))
+    zero = arrow.array([datetime.timedelta(0), None], arrow.duration("s"))
+    for frame in (*frames, arrow.table({"x": [1.0, 2.0], "odd": zero})):
+        with pytest.raises(TypeError, match="Column 'odd' has dates, times or durations"):
+            TableEncoder().fit(frame)
+
+
 def test_a_batch_of_arrow_rows_has_names():
     module = pytest.importorskip("pyarrow")
     batch = module.RecordBatch.from_pydict({"a": [1.0, 2.0, 3.0], "b": [2.0, 0.0, 1.0]})
@@ -256,8 +269,13 @@ def test_columns_of_which_half_is_equal():
         others = np.abs(encoded[np.median(values) != values])
         assert np.array_equal(encoded, plain) != changed, name
         assert 0.4 < np.median(others) < 2.9 and np.abs(encoded).max() <= 3, name
-    for huge in (np.array([0.0, 0.0, 0.0, 1e308, -1e308]), np.array([0.0, 0.0, 0.0, 5e-324, 1e308])):
-        assert np.isfinite(TableEncoder().fit(huge[:, np.newaxis]).transform(huge[:, np.newaxis])).all()
+    for huge in ([0.0, 0.0, 0.0, 1e308, -1e308], [0.0, 0.0, 0.0, 1e-20, 1e308], [-9e307] * 8 + [9e307] * 2):
+        X = np.array(huge)[:, np.newaxis]
+        encoded = TableEncoder(dtype=float).fit(X).transform(X)
+        far = np.abs(X) > 1.0
+        assert np.isfinite(encoded).all() and np.array_equal(
+            np.sign(encoded[far]), np.sign(X / 2 - np.median(X) / 2)[far]
+        )
 
 
 def test_numbers_are_those_of_the_public_transformers():

@@ -381,3 +381,7 @@ def test_targets_are_standardized_by_their_weights():
     weighted = regressor().fit(X, outlier, small)
     assert abs(weighted.target_scale_[0] / plain.target_scale_[0] - 1) < 0.02
     assert weighted.target_range_[1, 0] == 1e4
+    negative, uneven = np.where(np.arange(N) == 0, -1.0, 1.0), np.where(np.arange(N) == 0, 1.0, 1e-100)
+    assert regressor().fit(X, y[:, 0], negative).target_scale_ == plain.target_scale_
+    model = regressor().fit(X, y[:, 0], uneven)  # to float32, as in training, the others weigh nothing
+    assert (model.target_mean_[0], model.target_scale_[0]) == (y[0, 0], 1.0) and np.isfinite(model.predict(X)).all()

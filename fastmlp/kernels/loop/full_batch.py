@@ -112,7 +112,7 @@ def reads_rows_once(task, layer_records, dtype_ptr):
 
 @inline_ir
 def rounds(task):
-    """Whether products round their operands, which `add_column` does not; they alone write scratch memory."""
+    """Whether products round their operands, which `add_column` does not: else `Workspace` has no scratch memory."""
     return task.scratch != 0
 
 
