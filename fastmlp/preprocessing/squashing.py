@@ -113,9 +113,10 @@ class SquashingScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         X = validate_data(self, X, reset=False, dtype=FLOAT_DTYPES, ensure_all_finite=False)
         limit = self.max_absolute_value
         with np.errstate(invalid="ignore", over="ignore"):  # infinite values, and zero times an infinite one
-            share = (X - self.center_) * (self.scale_ / limit)
+            distance = X - self.center_
+            share = distance * (self.scale_ / limit)
             squashed = limit * share / np.hypot(1.0, share)
-        squashed = np.where(np.isinf(share) | np.isinf(X), np.copysign(limit, X - self.center_), squashed)
+        squashed = np.where(np.isinf(share) | np.isinf(X), np.copysign(limit, distance), squashed)
         constant = (self.scale_ == 0.0) & np.isfinite(X)
         return np.where(constant, 0.0, squashed).astype(X.dtype, copy=False)
 
