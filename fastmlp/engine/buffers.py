@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ def aligned(shape: Any, dtype: Any) -> np.ndarray:
     """Zeros that begin on a cache line, with a line of zeros before and after (tests check that these stay zero)."""
     dtype = np.dtype(dtype)
     count = math.prod(shape) if isinstance(shape, tuple) else shape
+    if count * dtype.itemsize > sys.maxsize - 3 * LINE:  # NumPy's error for them is a ValueError about dimensions
+        raise MemoryError(f"{count} numbers were asked for, more than memory can hold.")
     memory = np.zeros(count * dtype.itemsize + 3 * LINE, np.uint8)
     start = LINE + -memory.ctypes.data % LINE
     return np.ndarray(shape, dtype, memory, start)
