@@ -280,8 +280,9 @@ class BaseTabularMLP(CallbackSupportMixin, BaseEstimator):
         dataset = Dataset(self.encoder_.encode(X, caller=self), dtype=np.float32)
         datasets = {encoding: rows_for(self.encoder_, encoding, dataset) for encoding in set(self._encodings)}
         each = [datasets[encoding] for encoding in self._encodings]
+        precision = check_precision_name(self.matmul_precision)
         for model in self.members_:
-            model.matmul_precision = check_precision_name(self.matmul_precision)
+            model.matmul_precision = precision
         return average_outputs(self.members_, each, count_threads(self.n_jobs))
 
     def __sklearn_tags__(self) -> Any:

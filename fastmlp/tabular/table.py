@@ -5,7 +5,6 @@ None of these libraries is imported here: a table of one of them exists only whe
 
 from __future__ import annotations
 
-import datetime
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ import numpy as np
 from sklearn.utils.validation import check_array
 
 from .columns import CodedColumn, Column, LargeNumberColumn, NumberColumn, ValueColumn
+from .values import ValueKind, kind_of
 
 #: From here on float64 has not every integer: as categories, some would be taken for one another.
 _INEXACT = 2.0**53
@@ -166,8 +166,7 @@ def _arrow_column(label: str, values: Any) -> Column:
 
 def _value_column(label: str, values: list[Any], are_dates: bool) -> Column:
     """Return a column of Python's values; dates that are all missing are dates, as NaT is in pandas."""
-    known = (datetime.date, datetime.time, datetime.timedelta)
-    if are_dates and not any(isinstance(each, known) for each in values):
+    if are_dates and ValueKind.DATE not in map(kind_of, set(map(type, values))):
         values = [np.datetime64("NaT")] * len(values)
     return ValueColumn(label, values)
 

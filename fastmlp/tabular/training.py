@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from .progress import Report
 
 INTERRUPTED = "Training interrupted by user."
-#: Messages name `weight_decay` where it is more: the scaling layer's is 36 times as much, and diverges first.
-USUAL_DECAY = 0.02
 
 
 @dataclass
@@ -152,8 +150,8 @@ class EnsembleTraining:
             ending = Ending.INTERRUPTED
         if ending is Ending.INTERRUPTED:
             warn_user(f"{INTERRUPTED} The members that were trained without the validation rows are kept.")
-        if ending is not Ending.REGULAR or any(each.lacks(recipe.max_iter) for each in again):
-            return list(members)  # also where it was ended between two epochs
+        if ending is Ending.INTERRUPTED or any(each.lacks(recipe.max_iter) for each in again):
+            return list(members)  # `is_over` may end it within an epoch, and between two
         self._check_divergence(again, recipe, first)
         for each, former in zip(again, members, strict=True):
             each.scores, each.validation_losses = former.scores, former.validation_losses
@@ -198,7 +196,7 @@ class EnsembleTraining:
     def _check_divergence(members: Sequence[Member], recipe: Recipe, first: int) -> None:
         """Refuse members without finite parameters that validation rows have judged; warn of others that diverged."""
         lower = f"Lower learning_rate (it is {recipe.learning_rate:g})"
-        if recipe.weight_decay > USUAL_DECAY:
+        if recipe.weight_decay > Recipe.weight_decay:  # the scaling layer's is a multiple of it, and diverges first
             lower += f" or weight_decay (it is {recipe.weight_decay:g})"
         for number, each in enumerate(members, start=first):
             if each.diverged and (each.best_epoch == 0 or each.validation is None):

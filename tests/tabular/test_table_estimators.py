@@ -131,11 +131,14 @@ def test_refused_fits_leave_everything_as_it_was():
                 model.fit(*rows, **given)
             assert state_of(model) == state, message
             assert np.array_equal(generator.get_state()[1], before[0]) and generator.get_state()[2] == before[1]
-    for wide in (10**18, 10**30):
-        with pytest.raises(MemoryError, match="more than memory can hold"):
-            classifier(hidden_layer_sizes=wide).fit(X, Y)
     with pytest.raises(NotFittedError):
         classifier().predict(X)
+
+
+@pytest.mark.parametrize("width", [10**18, 10**30])
+def test_layers_beyond_memory_are_refused(width):
+    with pytest.raises(MemoryError, match="more than memory can hold"):
+        classifier(hidden_layer_sizes=width).fit(X, Y)
 
 
 def test_parameters_are_checked_by_the_rules_of_scikit_learn():
